@@ -1,0 +1,89 @@
+# Each target does all of its own set-up. python3 (3.11 or newer), make and git are all that must be there.
+
+PYTHON ?= python3
+WORKERS ?= 2
+ACTIONLINT ?= v1.7.12
+
+BIN := .venv/bin
+NODE := tests/emulator/node
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --only-binary :all: \
+	--generate-hashes --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/runtime ## Watch a project follow its git repository, on a local Stytch; no account needed
+	@$(BIN)/reconciler demo
+
+test: .venv/dev .venv/node .venv/actionlint ## Run the tests (WORKERS=2 at a time)
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/zizmor --offline --pedantic --quiet .github
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	if command -v shellcheck >/dev/null; then echo shellcheck .ci/run; shellcheck .ci/run; fi && \
+	if command -v actionlint >/dev/null; then echo actionlint; actionlint; fi
+
+bench: .venv/dev ## Measure plans over a million users; writes docs/results.md
+	@$(BIN)/python -m benchmarks
+
+lock: .venv/created ## Renew requirements/*.txt from pyproject.toml (UPGRADE=1: newest versions)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) --group build --output-file requirements/runtime.txt >/dev/null
+	$(COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt >/dev/null
+
+clean: ## Remove everything that was installed or cached here
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist $(NODE)/node_modules
+
+# From here on: files that say what has been set up.
+
+.venv/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not. Name one: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/runtime: requirements/runtime.txt pyproject.toml | .venv/created
+	@echo "Installing into .venv (once) ..." >&2
+	@$(call install,requirements/runtime.txt)
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml | .venv/created
+	@echo "Installing into .venv, with what tests and checks need (once) ..." >&2
+	@$(call install,requirements/dev.txt)
+	@touch $@ .venv/runtime
+
+# The locked packages, then the checkout itself, in place, by the build backend that the lock holds.
+define install
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(1) && \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+endef
+
+# The tests that drive the emulator with the vendor's JavaScript SDK; without npm they are left out, by name.
+.venv/node: $(wildcard $(NODE)/package-lock.json) | .venv/created
+	@if command -v npm >/dev/null && [ -f $(NODE)/package-lock.json ]; then \
+		echo "Installing the packages of $(NODE) (once) ..." >&2; \
+		cd $(NODE) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	fi
+	@touch $@
+
+# actionlint publishes no Python package that holds it; go builds it from source, checked against go's checksum database.
+.venv/actionlint: Makefile | .venv/created
+	@if command -v go >/dev/null; then \
+		echo "Building actionlint $(ACTIONLINT) (once) ..." >&2; \
+		GOBIN="$(CURDIR)/$(BIN)" GOFLAGS=-modcacherw go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT); \
+	elif [ -n "$$CI" ]; then \
+		echo "go is needed in CI, to build actionlint." >&2; exit 1; \
+	else \
+		echo "Without go there is no actionlint: workflows are checked by zizmor alone." >&2; \
+	fi
+	@touch $@

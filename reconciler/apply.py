@@ -1,0 +1,183 @@
+"""The only module that writes to Stytch: carries out a plan, change by change, and says what became of each.
+
+Nothing is guessed. What a plan saw is looked at once more before a list is replaced or a thing deleted, and a create
+whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it, many
+of them stop the run.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from reconciler.clients.data import Client
+from reconciler.errors import Fault
+from reconciler.journal import Journal
+from reconciler.kinds import KINDS
+from reconciler.model import Change, Create, Delete, Outcome, Result
+from reconciler.schema import Kind
+from reconciler.writing import Moved, Scene, Written
+
+WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
+CIRCUIT_WINDOW = 200  # outcomes looked back on
+CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
+CIRCUIT_FROM = 10  # but never before so many failed
+
+Told = Callable[[Outcome], None]
+
+
+class Applied(Struct, frozen=True):
+    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried."""
+
+    outcomes: tuple[Outcome, ...]
+    journal: Path | None
+
+
+class Circuit:
+    """Stops a run in which too much of what is written fails."""
+
+    def __init__(self) -> None:
+        self._recent: deque[bool] = deque(maxlen=CIRCUIT_WINDOW)
+        self.open = False
+
+    def note(self, *, failed: bool) -> None:
+        """Count one outcome."""
+        self._recent.append(failed)
+        failures = sum(self._recent)
+        self.open = self.open or (failures >= CIRCUIT_FROM and failures > CIRCUIT_SHARE * len(self._recent))
+
+
+def apply_changes(
+    changes: Sequence[Change], client: Client, scene: Scene, journal: Journal, tell: Told
+) -> tuple[Outcome, ...]:
+    """Carry out ``changes``, which come in the order of a plan, and give the outcome of each in that order.
+
+    Changes of one kind and action run side by side; the next sort begins when the last has ended, because it may
+    depend on it. An interrupt lets what is under way end and skips the rest.
+    """
+    outcomes: dict[str, Outcome] = {}
+    run = _Run(client, scene, journal, tell, outcomes)
+    for _, batch in groupby(changes, key=lambda change: (change.kind, type(change))):
+        run.batch(tuple(batch))
+    return tuple(outcomes[_name(change)] for change in changes)
+
+
+class _Run:
+    """One apply under way: what its workers share."""
+
+    def __init__(
+        self, client: Client, scene: Scene, journal: Journal, tell: Told, outcomes: dict[str, Outcome]
+    ) -> None:
+        self._client = client
+        self._scene = scene
+        self._journal = journal
+        self._tell = tell
+        self._outcomes = outcomes
+        self._lock = threading.Lock()
+        self._circuit = Circuit()
+        self._interrupted = threading.Event()
+        self._withheld: set[str] = set()  # organizations whose creation was
+
+    def batch(self, changes: Sequence[Change]) -> None:
+        """Carry out changes that do not depend on one another, with several workers."""
+        queue = iter(changes)
+        workers = min(WORKERS, len(changes))
+        with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
+            futures = [pool.submit(self._work, queue) for _ in range(workers)]
+            try:
+                for future in futures:
+                    future.result()
+            except KeyboardInterrupt:
+                self._interrupted.set()
+
+    def _work(self, queue: Iterator[Change]) -> None:
+        while True:
+            with self._lock:
+                change = next(queue, None)
+            if change is None:
+                return
+            self._finish(change, self._outcome(change))
+
+    def _outcome(self, change: Change) -> Outcome:
+        if change.withheld_by:
+            return _outcome(change, "withheld", change.withheld_by)
+        if self._interrupted.is_set():
+            return _outcome(change, "skipped", "interrupted")
+        if self._circuit.open:
+            return _outcome(change, "skipped", "too many writes failed, so the run was stopped")
+        if change.kind == "Member" and change.key[0] not in self._scene.organization_ids:
+            withheld = change.key[0] in self._withheld
+            return _outcome(
+                change, "withheld" if withheld else "skipped", f"its organization {change.key[0]} was not created"
+            )
+        try:
+            with self._lock:
+                self._journal.write("intent", _journalled(change))
+        except OSError as error:
+            return _outcome(change, "skipped", f"the journal cannot be written: {error.strerror}")
+        try:
+            written = _verb(KINDS[change.kind], change)(self._client, change, self._scene)
+        except Moved as moved:
+            return _outcome(change, "withheld", f"moved: {moved}")
+        except Fault as fault:
+            detail = f"{fault.error_type or type(fault).__name__}: {fault}"
+            return _outcome(change, "failed", detail, request_id=fault.request_id)
+        return _outcome(change, "applied", id=written.id, request_id=written.request_id)
+
+    def _finish(self, change: Change, outcome: Outcome) -> None:
+        with self._lock:
+            if outcome.result in ("applied", "failed"):
+                with suppress(OSError):  # what has happened has happened; the next plan shows it
+                    self._journal.write("outcome", structs.asdict(outcome))
+                self._circuit.note(failed=outcome.result == "failed")
+            if outcome.result == "withheld" and change.kind == "Organization":
+                self._withheld.add(change.key[0])
+            self._outcomes[_name(change)] = outcome
+            self._tell(outcome)
+
+
+def _name(change: Change) -> str:
+    return f"{_action(change)} {change.address}"
+
+
+def _action(change: Change) -> Literal["create", "update", "delete"]:
+    if isinstance(change, Create):
+        return "create"
+    return "delete" if isinstance(change, Delete) else "update"
+
+
+def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Written]:
+    verb: Callable[[Client, Change, Scene], Written] | None = getattr(kind, _action(change))
+    if verb is None:
+        raise Moved(f"{kind.name} cannot be {_action(change)}d by an API")
+    return verb
+
+
+def _outcome(
+    change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
+) -> Outcome:
+    return Outcome(
+        address=change.address,
+        action=_action(change),
+        result=result,
+        detail=detail,
+        id=id or change.id,
+        request_id=request_id,
+    )
+
+
+def _journalled(change: Change) -> dict[str, object]:
+    """What the journal says of a change before it is made: what, to which id, why, and every field's two values."""
+    return {
+        "action": _action(change),
+        "address": change.address,
+        "id": change.id,
+        "fields": change.fields,
+        "causes": change.causes,
+    }

@@ -1,0 +1,126 @@
+"""What is checked between reading and deciding: the right project, roles that exist, users that somebody placed."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from reconciler import read
+from reconciler.clients.data import Client
+from reconciler.config import Config
+from reconciler.crosschecks import uncreatable
+from reconciler.desired import Desired
+from reconciler.errors import InvalidInput, Refused
+from reconciler.kinds import KINDS
+from reconciler.load import Declared, roles_named
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Live, Problem
+from reconciler.rules import Rules
+
+LIVE_PROJECT = "project-live-"
+
+
+def check_target(config: Config, project_id: str, *, to_write: bool = False) -> None:
+    """Refuse credentials of another project than the file names, and writes to a live one it does not call live."""
+    target = config.target
+    if target.project_id and target.project_id != project_id:
+        raise Refused(
+            f"the credentials are those of {project_id}, but environment {config.environment} is {target.project_id}",
+            hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to that project's, or mend target.project_id",
+        )
+    is_live = project_id.startswith(LIVE_PROJECT)
+    if is_live and target.type != "live" and to_write:
+        raise Refused(
+            f"{project_id} is a live project, but environment {config.environment} does not say so: nothing is written",
+            hint=f"if this is meant, say `type: live` under environments.{config.environment}.target",
+        )
+    if not is_live and target.type == "live":
+        raise Refused(
+            f"environment {config.environment} says `type: live`, but {project_id} is not a live project",
+            hint="use the live project's credentials, or another environment",
+        )
+
+
+def check_roles(
+    declared: Declared, rules: Rules, live: Sequence[Live], client: Client
+) -> Mapping[str, frozenset[str]] | None:
+    """Give the roles that exist, by organization ("" for all of them), and raise where a file names one that does not.
+
+    The policy is read only if anything names a role at all.
+    """
+    named = roles_named(declared)
+    if not named and not rules.gives_roles:
+        return None
+    everywhere = read.policy_roles(client)
+    custom = {
+        item.name: frozenset(role["role_id"] for role in item.spec.get("custom_roles") or () if role.get("role_id"))
+        for item in live
+    }
+    known = everywhere.union(*custom.values()) - {IMPLICIT_ROLE}
+    problems = []
+    for role, positions in sorted(named.items()):
+        if role not in known:
+            close = get_close_matches(role, sorted(known), 1)
+            meant = f"did you mean {close[0]}?" if close else f"the policy has {', '.join(sorted(known))}"
+            problems.append(
+                Problem(
+                    code="unknown-role",
+                    severity="error",
+                    message=f"there is no role {role!r} in this project's RBAC policy",
+                    hint=meant,
+                    at=positions,
+                )
+            )
+    if problems:
+        raise InvalidInput(problems)
+    return {"": everywhere, **custom}
+
+
+def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) -> tuple[str, ...]:
+    """Give ``--only`` as addresses are compared; raises where it names a kind or an organization that is not there."""
+    slugs = {resource.name for resource in declared.organizations} | {item.name for item in live}
+    names = [
+        *KINDS,
+        *(f"organization={slug}" for slug in sorted(slugs)),
+        *(f"Organization/{slug}" for slug in sorted(slugs)),
+    ]
+    wanted = [one.lower() if one.lower().startswith("member/") else one for one in only]
+    wanted = [f"Member/{one.partition('/')[2]}" if one.startswith("member/") else one for one in wanted]
+    problems = [
+        Problem(
+            code="usage",
+            severity="error",
+            message=f"--only {one} names nothing that is declared or live",
+            hint=_meant(one, names)
+            or f"a kind ({', '.join(KINDS)}), organization=SLUG, or an address as plans show it",
+        )
+        for one in wanted
+        if not (one in names or (one.startswith("Member/") and one.split("/")[1] in slugs))
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return tuple(wanted)
+
+
+def _meant(found: str, names: Sequence[str]) -> str:
+    close = get_close_matches(found, names, 1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def check_creates(changes: Sequence[Change], declared: Declared) -> None:
+    """Raise where something is to be made of which a field is missing that Stytch needs to make it."""
+    resources = {resource.address: resource for resource in declared.resources}
+    problems = []
+    for change in changes:
+        if isinstance(change, Create) and change.address in resources:
+            given = {field.path[0] for field in change.fields}
+            if missing := sorted(KINDS[change.kind].required - given):
+                problems.append(uncreatable(resources[change.address], missing, "error"))
+    if problems:
+        raise InvalidInput(problems)
+
+
+def check_unmatched(config: Config, desired: Desired) -> None:
+    """Raise where the configuration wants every user to belong somewhere and some do not."""
+    if config.unmatched == "error" and desired.unmatched:
+        raise InvalidInput(
+            f"{len(desired.unmatched)} users match no rule; environment {config.environment} says `unmatched: error`",
+            hint="`reconciler why USER` says what each lacks: " + ", ".join(desired.unmatched[:5]),
+        )

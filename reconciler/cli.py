@@ -1,0 +1,239 @@
+"""The command line: one function a command.
+
+0 nothing to do, or all applied · 1 error, or a write failed · 2 changes planned, or drift found · 3 anything was
+withheld · 4 not everything could be read, so nothing was decided.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.errors import InvalidInput, Refused
+from reconciler.options import Asked, command, main
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+    from reconciler.config import Config
+    from reconciler.model import Change
+    from reconciler.plan import Planned
+
+__all__ = ["main"]
+
+OWNER_ONLY = 0o600
+
+
+def _config(asked: Asked) -> "Config":
+    from reconciler.config import load_config
+
+    return load_config(asked.root, asked.environment, tables=asked.tables, users=asked.users)
+
+
+@contextmanager
+def _client(config: "Config") -> Iterator["Client"]:
+    from reconciler.clients import open_client
+    from reconciler.config import Credentials
+
+    with open_client(Credentials.from_environment(os.environ), config.rates) as client:
+        yield client
+
+
+def _plan(asked: Asked, config: "Config", client: "Client") -> "Planned":
+    from reconciler import pipeline
+    from reconciler.report.progress import reading
+
+    with reading(asked.format):
+        return pipeline.plan(config, client, only=asked.only)
+
+
+@command()
+def validate(asked: Asked) -> int:
+    """Check manifests, rules and tables, offline; every problem at once."""
+    from reconciler import pipeline
+    from reconciler.report import show_validated
+
+    declared, rules = pipeline.validate(_config(asked))
+    show_validated(declared, rules, asked.format)
+    return 0
+
+
+@command(
+    click.option(
+        "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the plan here, as JSON."
+    )
+)
+def plan(asked: Asked, output: Path | None) -> int:
+    """Show what would change and why; writes nothing to Stytch."""
+    from reconciler.plan import exit_code
+    from reconciler.report import plan_json, show_plan
+
+    config = _config(asked)
+    with _client(config) as client:
+        planned = _plan(asked, config, client).plan
+    if output:
+        _write_privately(output, plan_json(planned))
+    show_plan(planned, asked.format, apply_with=(*asked.again, *([str(output)] if output else [])))
+    return exit_code(planned)
+
+
+@command(
+    click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
+)
+def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
+    """Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same."""
+    from reconciler import pipeline
+    from reconciler.report import show_outcomes, show_plan
+    from reconciler.report.progress import applying
+    from reconciler.review import hold_to, read_plan
+
+    config = _config(asked)
+    reviewed = read_plan(file) if file else None
+    with _client(config) as client:
+        planned = _plan(asked, config, client)
+        new: tuple[Change, ...] = ()
+        if reviewed:
+            planned, new = hold_to(reviewed, planned, config.rates.writes_per_second)
+        elif planned.plan.changes and asked.format != "json":
+            show_plan(planned.plan, asked.format, apply_with=None)
+        _confirm(config, planned, yes=yes)
+        with applying(planned.plan, asked.format) as tell:
+            applied = pipeline.apply(planned, config, client, tell)
+    journal = str(applied.journal) if applied.journal else None
+    show_outcomes(planned.plan, applied.outcomes, new, asked.format, journal=journal)
+    results = {outcome.result for outcome in applied.outcomes}
+    if results & {"failed", "skipped"}:
+        return 1
+    return 3 if "withheld" in results else 0
+
+
+@command()
+def drift(asked: Asked) -> int:
+    """Show what is live and not as declared; what nobody declared is listed and never counts."""
+    from reconciler.plan import exit_code
+    from reconciler.report import show_drift
+
+    config = _config(asked)
+    with _client(config) as client:
+        planned = _plan(asked, config, client).plan
+    show_drift(planned, asked.format)
+    return exit_code(planned) or (2 if planned.observed else 0)
+
+
+@command(click.argument("user"))
+def why(asked: Asked, user: str) -> int:
+    """Say which rules gave USER (an id, external id or address) what, and which nearly did."""
+    from reconciler.explain import explain_user
+    from reconciler.report import show_why
+
+    explanations = explain_user(_config(asked), user, _client)
+    show_why(explanations, user, asked.format)
+    return 0 if explanations else 1
+
+
+@command()
+def doctor(asked: Asked) -> int:
+    """Say which project the credentials reach, test or live, and what can be read; writes nothing."""
+    from reconciler.config import Credentials
+    from reconciler.doctor import examine
+    from reconciler.report import show_findings
+
+    config = _config(asked)
+    findings = examine(config, Credentials.from_environment(os.environ))
+    return 0 if show_findings(findings, asked.format) else 1
+
+
+@command()
+def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the same way
+    """Print the JSON Schema of every kind and document, for editors."""
+    from reconciler.editor import editor_schema
+    from reconciler.report import to_json
+
+    click.echo(to_json(editor_schema()))
+    return 0
+
+
+@command(click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)))
+def init(asked: Asked, directory: Path | None) -> int:
+    """Write a small repository to start from, into DIRECTORY or this folder; overwrites nothing."""
+    from reconciler.scaffold import scaffold
+
+    root = directory or asked.root
+    for path in scaffold(root):
+        click.echo(f"wrote {path}")
+    return 0
+
+
+@command(
+    click.option("--keep", is_flag=True, help="Leave the scratch folder behind."),
+)
+def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is asked the same way
+    """Show the whole loop on the emulator in a scratch folder; needs no account."""
+    from reconciler.demo import run
+
+    return run(keep=keep)
+
+
+@command(
+    click.option("--port", type=int, default=0, help="The port on 127.0.0.1; 0 takes any free one."),
+    click.option(
+        "--database", type=click.Path(path_type=Path, dir_okay=False), help="Keep the data in this SQLite file."
+    ),
+    click.option(
+        "--seed-users",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="A Consumer export to start with; so does --users.",
+    ),
+    click.option(
+        "--rbac-policy", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The RBAC policy, JSON."
+    ),
+    click.option(
+        "--env-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the credentials here once it listens.",
+    ),
+    click.option("--https", is_flag=True, help="Serve https with a throw-away certificate."),
+    click.option(
+        "--faults", multiple=True, metavar="SPEC", help="Faults to make, e.g. drop_before:0.03,status_503:0.02."
+    ),
+    click.option("--behaviour", multiple=True, metavar="NAME=VALUE", help="How it does what Stytch does not document."),
+    click.option("--synthetic-users", type=int, help="Start with this many made-up Consumer users."),
+    click.option("--seed", type=int, default=0, help="Seed of made-up users and faults."),
+)
+def emulator(asked: Asked, **options: object) -> int:
+    """Run a local Stytch on 127.0.0.1 until interrupted."""
+    from reconciler.emulator.command import run
+
+    users = options.pop("seed_users") or (Path(asked.users) if asked.users else None)
+    try:
+        run(users=users, announce=click.echo, **options)  # type: ignore[arg-type] # click has parsed each to run's type
+    except (OSError, ValueError) as error:
+        raise InvalidInput(str(error)) from error
+    return 0
+
+
+def _confirm(config: "Config", planned: "Planned", *, yes: bool) -> None:
+    """Ask once on a terminal before a live project is written to; in a pipe nobody is there to ask."""
+    writes = planned.plan.cost.writes
+    if config.target.type != "live" or yes or not writes or not sys.stdin.isatty():
+        return
+    if not click.confirm(f"Write {writes} requests to the LIVE project {planned.plan.project_id}?", err=True):
+        raise Refused("not confirmed, so nothing was written", hint="answer y, or give --yes")
+
+
+def _write_privately(path: Path, text: bytes) -> None:
+    """Write a file that names people: readable by its owner alone."""
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is not a plain file", hint="name another file with -o")
+    path = path.resolve()
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb") as file:
+            file.write(text)
+        beside.replace(path)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="name another file with -o") from error

@@ -1,0 +1,70 @@
+"""Which server credentials are for, and whether they may be sent there."""
+
+import ipaddress
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from reconciler.errors import Refused
+from reconciler.model import Problem
+
+LIVE_URL = "https://api.stytch.com"
+TEST_URL = "https://test.stytch.com"
+LIVE_PROJECT = "project-live-"
+
+
+class Credentials(Protocol):
+    """What gives access; empty strings where nothing is known."""
+
+    @property
+    def project_id(self) -> str: ...  # noqa: D102  # the name says it
+    @property
+    def secret(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def api_url(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def telemetry_url(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def consumer_project_id(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def consumer_secret(self) -> str: ...  # noqa: D102  # as above
+
+
+def base_url(credentials: Credentials, project_id: str) -> str:
+    """Give the data API's address without a slash at its end: STYTCH_API_URL, or the host of the project's sort."""
+    if credentials.api_url:
+        return credentials.api_url.rstrip("/")
+    return LIVE_URL if project_id.startswith(LIVE_PROJECT) else TEST_URL
+
+
+def check(credentials: Credentials) -> None:
+    """Raise ``Refused`` with everything that keeps these credentials from being used."""
+    problems = []
+    needed = {"STYTCH_PROJECT_ID": credentials.project_id, "STYTCH_SECRET": credentials.secret}
+    if credentials.consumer_project_id:
+        needed["STYTCH_CONSUMER_SECRET"] = credentials.consumer_secret
+    for name, value in needed.items():
+        if not value:
+            hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` writes one too"
+            problems.append(_problem("no-credentials", f"the environment variable {name} is not set", hint))
+    if credentials.api_url:
+        url = urlsplit(credentials.api_url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
+            problems.append(_problem("bad-url", "STYTCH_API_URL is not the address of a server", f"such as {TEST_URL}"))
+        elif url.scheme == "http" and not _is_here(url.hostname):
+            message = "STYTCH_API_URL begins with http: the secret would be readable on its way"
+            problems.append(_problem("bad-url", message, "use https; http is for an emulator on this machine"))
+    if problems:
+        raise Refused(problems)
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _problem(code: str, message: str, hint: str) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint)

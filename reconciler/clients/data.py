@@ -1,0 +1,237 @@
+"""Stytch's data API as the reconciler needs it: bulk reads, single reads and writes, one method each.
+
+Methods raise a ``Fault`` where an exchange goes wrong and ``Unreadable`` where a search does not give the whole. The
+endpoints, and what is known of their behaviour, are described in docs/stytch.md.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw, Struct
+
+from reconciler.clients.pages import LIMIT, Page, page_decoder
+from reconciler.clients.retry import Line, Operation, Statistics
+from reconciler.clients.whole import Found, read_whole, stream_whole
+from reconciler.errors import Refused, Rejected
+from reconciler.model import Json, LiveMember
+
+if TYPE_CHECKING:
+    from reconciler.clients.sdk import Writer
+    from reconciler.clients.transport import Transport
+
+T = TypeVar("T")
+Body = dict[str, Json]
+Written = tuple[Body, str]  # the thing as Stytch has it now, and the request's id
+
+ORGANIZATIONS = "/v1/b2b/organizations"
+STATUSES = ("active", "pending", "invited", "deleted")  # a search hides deleted members unless they are asked for
+ABSENT_MEMBER = frozenset({"member_not_found", "member_does_not_exist_in_organization", "email_not_found"})
+ABSENT_ORGANIZATION = frozenset({"organization_not_found"})
+
+
+class _MemberBody(Struct):
+    member: LiveMember
+
+
+class _OrganizationBody(Struct):
+    organization: Body
+
+
+class _PolicyBody(Struct):
+    policy: Body
+
+
+class _UserId(Struct):
+    user_id: str
+
+
+class Project(Struct, frozen=True):
+    """One project and the way to it, shared by all threads."""
+
+    project_id: str
+    line: Line
+    transport: "Transport"
+
+    def read(self, name: str, path: str, body_type: type[T], **parameters: str) -> T:
+        """Read one thing."""
+        decode = msgspec.json.Decoder(body_type).decode
+        return self.line.ask(Operation(name), lambda: self.transport.send("GET", path, parameters=parameters), decode)
+
+    def search(
+        self, name: str, path: str, decode: Callable[[bytes], Page[T]], **query: Json
+    ) -> Callable[[str | None], Page[T]]:
+        """Make the function that reads the page at a cursor."""
+        operation = Operation(name, search=True)
+
+        def fetch(cursor: str | None) -> Page[T]:
+            body = {"limit": LIMIT, **({"cursor": cursor} if cursor else {}), **query}
+            return self.line.ask(operation, lambda: self.transport.send("POST", path, body=body), decode)
+
+        return fetch
+
+
+class Client:
+    """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads."""
+
+    def __init__(
+        self, b2b: Project, consumer: Project | None, statistics: Statistics, make_writer: Callable[[], "Writer"]
+    ) -> None:
+        self.project_id = b2b.project_id
+        self.statistics = statistics
+        self._b2b = b2b
+        self._consumer = consumer
+        self._make_writer = make_writer
+        self._writer: Writer | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in (self._b2b.transport, self._consumer and self._consumer.transport, self._writer):
+            if transport:
+                transport.close()
+
+    # Reads in bulk
+
+    def search_organizations(self) -> Found[Body]:
+        """Give every organization of the project, each as Stytch describes it."""
+        decode = page_decoder("organizations", dict[str, Any], ("organization_id", "organization_slug"))
+        fetch = self._b2b.search("organizations.search", f"{ORGANIZATIONS}/search", decode)
+        return read_whole(fetch, lambda row: str(row.get("organization_id")), "organizations")
+
+    def search_members(self, organization_ids: Sequence[str], most: int = sys.maxsize) -> Found[LiveMember]:
+        """Give every member of these organizations, deleted ones too; ``TooMany`` if they are more than ``most``."""
+        decode = page_decoder("members", LiveMember, ("organization_id", "member_id"))
+        fetch = self._b2b.search(
+            "organizations.members.search",
+            f"{ORGANIZATIONS}/members/search",
+            decode,
+            organization_ids=organization_ids,
+            query={"operator": "AND", "operands": [{"filter_name": "statuses", "filter_value": STATUSES}]},
+        )
+        return read_whole(fetch, lambda row: row.member_id, "members", most)
+
+    def search_users(self) -> Iterator[list[Raw]]:
+        """Yield the Consumer project's users, page by page, each once, as the JSON that Stytch sent."""
+        if self._consumer is None:
+            raise Refused(
+                "the users are to be read from the live Consumer project, but nothing says which that is",
+                hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET",
+            )
+        decoder = msgspec.json.Decoder(_UserId)
+
+        def key(row: Raw) -> object:
+            try:
+                return decoder.decode(row).user_id
+            except msgspec.ValidationError:
+                return bytes(row)
+
+        fetch = self._consumer.search("users.search", "/v1/users/search", page_decoder("results", Raw, ()))
+        return stream_whole(fetch, key, "users")
+
+    def rbac_policy(self) -> Body:
+        """Give the project's RBAC policy: roles, resources, scopes."""
+        return self._b2b.read("rbac.policy", "/v1/b2b/rbac/policy", _PolicyBody).policy
+
+    # Reads of one thing
+
+    def get_organization(self, organization_id: str) -> Body:
+        """Give an organization by its id."""
+        path = f"{ORGANIZATIONS}/{quote(organization_id, safe='')}"
+        return self._b2b.read("organizations.get", path, _OrganizationBody).organization
+
+    def find_organization(self, slug: str) -> Body | None:
+        """Give the organization with this slug, if there is one.
+
+        The path takes an external id too, so what it leads to may be another organization than the one meant.
+        """
+        try:
+            found = self.get_organization(slug)
+        except Rejected as fault:
+            if fault.error_type in ABSENT_ORGANIZATION:
+                return None
+            raise
+        if found.get("organization_slug") == slug:
+            return found
+        every = self.search_organizations().rows
+        return next((row for row in every if row.get("organization_slug") == slug), None)
+
+    def get_member(self, organization_id: str, member_id: str) -> LiveMember | None:
+        """Give a member by its id, or None if Stytch says that there is none."""
+        return self._member(organization_id, member_id=member_id)
+
+    def find_member(self, organization_id: str, email_address: str) -> LiveMember | None:
+        """Give the member who has this address, or None if Stytch says that there is none; deleted ones are hidden."""
+        return self._member(organization_id, email_address=email_address)
+
+    def _member(self, organization_id: str, **key: str) -> LiveMember | None:
+        path = f"{ORGANIZATIONS}/{quote(organization_id, safe='')}/member"
+        try:
+            return self._b2b.read("organizations.members.get", path, _MemberBody, **key).member
+        except Rejected as fault:
+            if fault.error_type in ABSENT_MEMBER:
+                return None
+            raise
+
+    # Writes: the SDK leaves out an argument that is None, but not one inside metadata, where it removes a key
+
+    def create_organization(self, body: Body) -> Written:
+        """Create an organization from its fields by Stytch's names."""
+        return self._organization("create", **body)
+
+    def update_organization(self, organization_id: str, body: Body) -> Written:
+        """Change the fields that ``body`` has."""
+        return self._organization("update", organization_id=organization_id, **body)
+
+    def delete_organization(self, organization_id: str) -> str:
+        """Delete an organization and every member of it, for good."""
+        return self._request_id("organizations.delete", organization_id=organization_id)
+
+    def delete_organization_external_id(self, organization_id: str) -> str:
+        """Clear an organization's external id."""
+        return self._request_id("organizations.delete_external_id", organization_id=organization_id)
+
+    def create_member(self, organization_id: str, body: Body) -> Written:
+        """Create a member from its fields by Stytch's names; no mail is sent."""
+        return self._member_write("create", organization_id=organization_id, **body)
+
+    def update_member(self, organization_id: str, member_id: str, body: Body) -> Written:
+        """Change the fields that ``body`` has; ``roles`` replaces those that were assigned directly."""
+        return self._member_write("update", organization_id=organization_id, member_id=member_id, **body)
+
+    def reactivate_member(self, organization_id: str, member_id: str) -> Written:
+        """Make a deleted member live again, under its old id."""
+        return self._member_write("reactivate", organization_id=organization_id, member_id=member_id)
+
+    def delete_member(self, organization_id: str, member_id: str) -> str:
+        """Delete a member, which Stytch keeps as a record with the status ``deleted``."""
+        return self._request_id("organizations.members.delete", organization_id=organization_id, member_id=member_id)
+
+    def delete_mfa_phone_number(self, organization_id: str, member_id: str) -> str:
+        """Take a member's phone number away, which is the only way to another one."""
+        name = "organizations.members.delete_mfa_phone_number"
+        return self._request_id(name, organization_id=organization_id, member_id=member_id)
+
+    def delete_member_external_id(self, organization_id: str, member_id: str) -> str:
+        """Clear a member's external id."""
+        name = "organizations.members.delete_external_id"
+        return self._request_id(name, organization_id=organization_id, member_id=member_id)
+
+    def _organization(self, verb: str, **arguments: Json) -> Written:
+        return self.writer().write(f"organizations.{verb}", arguments).thing("organization", "organization_id")
+
+    def _member_write(self, verb: str, **arguments: Json) -> Written:
+        return self.writer().write(f"organizations.members.{verb}", arguments).thing("member", "member_id")
+
+    def _request_id(self, name: str, **arguments: Json) -> str:
+        return self.writer().write(name, arguments).request_id
+
+    def writer(self) -> "Writer":
+        """Make the writer when the first write comes: it takes half a second to import."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._make_writer()
+            return self._writer

@@ -1,0 +1,77 @@
+"""Search pages: what one holds.
+
+Pages are decoded at once, straight into what we look at; only where that fails record by record, so that one odd
+record costs one record.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct, defstruct
+
+LIMIT = 1000  # rows a page, the most that Stytch gives
+
+T = TypeVar("T")
+
+
+class Odd(Struct, frozen=True):
+    """A record that is not shaped as Stytch describes it: its ids, where they can be read, and what is wrong."""
+
+    ids: Mapping[str, str]
+    reason: str
+
+
+class ResultsMetadata(Struct):
+    """How a page of a search says how many rows there are, -1 where it does not know, and where to go on."""
+
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+class Page(Struct, Generic[T]):
+    """One decoded page."""
+
+    rows: list[T]
+    odd: list[Odd]
+    total: int
+    next_cursor: str | None
+
+
+def page_decoder(key: str, row_type: type[T], ids: tuple[str, ...]) -> Callable[[bytes], Page[T]]:
+    """Make a decoder of pages whose rows are under ``key``; it raises ``DecodeError`` where a body is no page at all.
+
+    ``ids`` are the fields that name a record where the rest of it cannot be read.
+    """
+    metadata = ("results_metadata", ResultsMetadata)
+    # A name of ours for the rows, whatever Stytch calls them; an empty page's may be null.
+    whole = msgspec.json.Decoder(
+        defstruct("Rows", [("rows", list[row_type] | None), metadata], rename={"rows": key})  # type: ignore[valid-type] # msgspec needs the type itself
+    )
+    loose = msgspec.json.Decoder(defstruct("RawRows", [("rows", list[Raw] | None), metadata], rename={"rows": key}))
+    row = msgspec.json.Decoder(row_type)
+
+    def decode(body: bytes) -> Page[T]:
+        odd: list[Odd] = []
+        try:
+            page: Any = whole.decode(body)
+            rows: list[T] = page.rows or []
+        except msgspec.ValidationError:
+            page = loose.decode(body)
+            rows = []
+            for raw in page.rows or ():
+                try:
+                    rows.append(row.decode(raw))
+                except msgspec.ValidationError as error:
+                    odd.append(Odd(_ids(raw, ids), str(error)))
+        total = page.results_metadata.total
+        return Page(rows, odd, -1 if total is None else total, page.results_metadata.next_cursor or None)
+
+    return decode
+
+
+def _ids(raw: Raw, names: tuple[str, ...]) -> dict[str, str]:
+    record = msgspec.json.decode(raw)
+    if not isinstance(record, dict):
+        return {}
+    return {name: record[name] for name in names if isinstance(record.get(name), str)}

@@ -1,0 +1,240 @@
+"""``reconciler.yaml`` and the environment → one frozen value."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from reconciler import settings
+from reconciler.conform import conforms, did_you_mean, nonconformities
+from reconciler.documents import Document, documents_in, read_text
+from reconciler.errors import InvalidInput
+from reconciler.guards import Limits
+from reconciler.model import Json, Position, Problem
+from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
+
+if TYPE_CHECKING:
+    from reconciler.load import Declared
+
+FILE: Final = "reconciler.yaml"
+
+
+class RowsSource(Struct, frozen=True):
+    """A file of rows, and how many it must hold at least; ``shown`` is its name as people wrote it."""
+
+    file: Path
+    shown: str
+    rows: int | None = None
+
+
+class UsersSource(Struct, frozen=True):
+    """Where users come from: a Consumer export, or (``file`` None) the live Consumer project."""
+
+    file: Path | None
+    shown: str = ""
+    rows: int | None = None
+
+
+class Target(Struct, frozen=True):
+    """Which project of Stytch this environment is, as far as the file says so."""
+
+    type: Literal["test", "live"] = "test"
+    project_id: str | None = None
+    project: str | None = None
+    environment: str | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What ``reconciler.yaml`` and the command line say about one environment; every default is the careful one."""
+
+    root: Path
+    owner: str = DEFAULT_OWNER
+    environment: str
+    environments: tuple[str, ...]
+    target: Target = Target()
+    users: UsersSource | None = None
+    unmatched: Literal["report", "error", "ignore"] = "report"
+    tables: Mapping[str, RowsSource] = {}
+    kinds: frozenset[str] | None = None
+    authority: Mapping[str, Authority] = {}
+    members: MembersPolicy = MembersPolicy()
+    guards: Limits = Limits()
+    rates: Rates = Rates()
+    vars: Mapping[str, Json] = {}
+    document: Document | None = None
+
+    def authority_of(self, kind: str) -> Authority:
+        """Give what may be done to things of a kind: observe, additive (the default) or authoritative."""
+        return self.authority.get(kind, "additive")
+
+    def kinds_of(self, declared: "Declared") -> frozenset[str]:
+        """Give the kinds that are managed: those the file lists, or else those that some document declares."""
+        if self.kinds is not None:
+            return self.kinds
+        found = {resource.kind for resource in declared.resources}
+        return frozenset(found | {"Member"} if declared.rules else found)
+
+    def at(self, *path: str) -> Position:
+        """Give the place of a setting of this environment in ``reconciler.yaml``."""
+        if self.document is None:
+            return Position(FILE, 1)
+        return self.document.at("environments", self.environment, *path)
+
+
+def load_config(
+    root: Path, environment: str | None = None, *, tables: Sequence[str] = (), users: str | None = None
+) -> Config:
+    """Read ``reconciler.yaml`` below ``root`` and choose an environment.
+
+    ``tables`` are NAME=FILE and ``users`` a FILE of the command line, which win over the file's; every path is
+    relative to ``root``. Raises ``InvalidInput`` with every problem.
+    """
+    root = Path(os.path.abspath(root))  # noqa: PTH100 # a symbolic link to a repository is that repository, as named
+    document = _read(root)
+    body = msgspec.convert(document.body, Configuration)
+    name = _choose(environment, tuple(body.environments), document)
+    chosen = body.environments[name] or Environment()
+    problems = list(_contradictions(chosen, name, document))
+    sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
+    for given in tables:
+        table, equals, file = given.partition("=")
+        if not (table and equals and file):
+            message = f"--table {given} is not NAME=FILE"
+            problems.append(Problem(code="usage", severity="error", message=message, hint="e.g. --table tenants=t.csv"))
+        sources[table] = RowsSource(_given(root, file), file)
+    if problems:
+        raise InvalidInput(problems)
+    return Config(
+        root=root,
+        owner=body.name,
+        environment=name,
+        environments=tuple(body.environments),
+        target=msgspec.convert(chosen.target, Target, from_attributes=True),
+        users=UsersSource(_given(root, users), users) if users else _users(root, chosen.users),
+        unmatched=chosen.unmatched,
+        tables=sources,
+        kinds=None if chosen.kinds is None else frozenset(chosen.kinds),
+        authority=msgspec.structs.asdict(chosen.authority),
+        members=chosen.members,
+        guards=chosen.guards,
+        rates=chosen.rates,
+        vars=chosen.vars,
+        document=document,
+    )
+
+
+def _given(root: Path, file: str) -> Path:
+    """Give the path that a command line names: relative to the root, or to where it was typed if only that is there."""
+    return Path.cwd() / file if not (root / file).exists() and (Path.cwd() / file).exists() else root / file
+
+
+def _read(root: Path) -> Document:
+    path = root / FILE
+    if not path.exists():
+        hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
+        raise InvalidInput(f"there is no {FILE} here", hint=hint)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise InvalidInput(
+            f"{FILE} is a symbolic link that leads out of the repository", hint="put the file itself here"
+        )
+    problems: list[Problem] = []
+    text = read_text(path, FILE, problems)
+    documents = list(documents_in(text, FILE, problems)) if text is not None else []
+    if len(documents) != 1 and not problems:
+        message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
+        problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
+    for document in documents[:1]:
+        if not conforms(document.body, Configuration):
+            problems.extend(
+                nonconformities(
+                    document.body,
+                    Configuration,
+                    place=lambda path: document.at(*path),  # noqa: B023 # used before the loop goes on
+                    key_place=lambda path: document.key_at(*path),  # noqa: B023 # as above
+                )
+            )
+    if problems:
+        raise InvalidInput(sorted(problems, key=lambda problem: problem.at))
+    return documents[0]
+
+
+def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> str:
+    if asked is None and len(names) == 1:
+        return names[0]
+    if asked in names:
+        return asked
+    at = document.at("environments")
+    if asked is None:
+        message = f"{FILE} has several environments: {', '.join(names)}"
+        raise InvalidInput([_problem("environment", message, "choose one: --environment NAME", at)])
+    message = f"{FILE} has no environment {asked}"
+    raise InvalidInput([_problem("environment", message, did_you_mean(asked, names), at)])
+
+
+def _contradictions(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
+    """Yield what is of the right type and still cannot be meant."""
+    here = ("environments", name)
+    users = chosen.users
+    if users and (users.file is UNSET) == (users.consumer is UNSET):
+        message = "users come either from a file or from the live Consumer project"
+        yield _problem("users", message, "write {file: users.jsonl} or {consumer: live}", document.at(*here, "users"))
+    elif users and users.file is UNSET and users.rows is not UNSET:
+        message = "rows says how many users a file holds; there is no file"
+        yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
+    project_id = chosen.target.project_id
+    if project_id and chosen.target.type == "live" and project_id.startswith("project-test-"):
+        message = f"type is live, but {project_id} is a test project"
+        yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
+
+
+def _users(root: Path, users: settings.Users | None) -> UsersSource | None:
+    if users is None:
+        return None
+    if users.file is UNSET:
+        return UsersSource(None)
+    return UsersSource(root / users.file, users.file, users.rows or None)
+
+
+def _rows(root: Path, rows: str | settings.Rows) -> RowsSource:
+    if isinstance(rows, str):
+        return RowsSource(root / rows, rows)
+    return RowsSource(root / rows.file, rows.file, rows.rows or None)
+
+
+def _problem(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What gives access, from the environment, under the names that Stytch's own tools use; never printed."""
+
+    project_id: str = ""
+    secret: str = ""
+    workspace_key_id: str = ""
+    workspace_key_secret: str = ""
+    management_base_uri: str = ""
+    api_url: str = ""
+    telemetry_url: str = ""
+    consumer_project_id: str = ""
+    consumer_secret: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Credentials":
+        """Take every variable that is set; which are needed is for whoever uses them to say."""
+        return cls(**{name: environ.get(f"STYTCH_{name.upper()}", "").strip() for name in cls.__struct_fields__})
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return list(self._shown().items())
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
+
+    def _shown(self) -> dict[str, str]:
+        return {
+            name: "***" if value and "secret" in name else value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name))
+        }

@@ -1,0 +1,278 @@
+"""Is a document of the shape that its type describes? If not: everything that is wrong, where, and what was meant.
+
+A document that is right is proven so by msgspec in microseconds. One that is not is held against the JSON Schema of
+the same type, which finds every mistake instead of the first.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from reconciler.model import Json, Path, Position, Problem
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+OPEN: Final = "${{"  # what begins an expression; the value it gives is checked once it is there
+_COMPARED: Final = 2000  # names that are looked through for a near miss
+_SHOWN: Final = 60  # characters of a value in a message
+
+Place = Callable[[Path], Position]
+Notes = Mapping[str, tuple[str, str]]  # key → message, hint
+_NO_NOTES: Final[Notes] = {}
+_Found = tuple[Path, str, str, str]  # path, code, message, hint
+
+_ANY_TEXT: Final = frozenset({"name", "organization", "domain", "role_id"})  # required keys whose type is any text
+_PLURALS: Final = {"a string": "strings", "a map": "maps", "a number": "numbers", "a whole number": "whole numbers"}
+_TYPES: Final = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "a map",
+}
+_SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
+
+
+def conforms(value: Json, shape: type[msgspec.Struct], *, templates: bool = False) -> bool:
+    """Tell whether ``value`` is of the shape of ``shape``; with ``templates``, strings with ``${{`` may be anything."""
+    try:
+        msgspec.convert(_without_templates(value) if templates else value, shape)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def nonconformities(
+    value: Json,
+    shape: type[msgspec.Struct],
+    *,
+    place: Place,
+    key_place: Place,
+    notes: Notes = _NO_NOTES,
+    templates: bool = False,
+) -> Iterator[Problem]:
+    """Yield every way in which ``value`` is not of its shape.
+
+    ``place`` and ``key_place`` give where the value at a path, and its key, stand; ``notes`` holds what is to be said,
+    and what to do, about keys that are known and still do not belong here.
+    """
+    found = [one for error in _validator(shape).iter_errors(value) for one in _explained(error, notes)]
+    if not found and not templates:
+        try:
+            msgspec.convert(value, shape)
+        except msgspec.ValidationError as error:  # what its type forbids and JSON Schema cannot say
+            found.append(((), "wrong-value", str(error), ""))
+    for path, code, message, hint in found:
+        if not (templates and _is_template(_at(value, path))):
+            at = key_place(path) if code == "unknown-key" else place(path)
+            yield Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+
+
+def json_schema_of(shape: type[msgspec.Struct]) -> dict[str, Json]:
+    """Give the JSON Schema of a type, whole in itself: without references."""
+    (schema,), definitions = msgspec.json.schema_components([shape])
+    resolved: dict[str, Json] = _inlined(schema, definitions)
+    return resolved
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Name what was probably meant, or else what there is to choose from (if that is short); "" if neither helps."""
+    names = sorted(known)
+    if close := nearest(word, names):
+        return f"did you mean {close}?"
+    listed = ", ".join(names)
+    return f"expected {'one of ' if len(names) > 1 else ''}{listed}" if 0 < len(listed) <= 2 * _SHOWN else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Give the name that was probably meant, or ""."""
+    folded = {name.lower().replace("-", "_"): name for name in sorted(known)[:_COMPARED]}
+    asked = word.lower().replace("-", "_")
+    longer = [name for name in folded if len(asked) > 1 and name.startswith(asked)]
+    close = longer if len(longer) == 1 else get_close_matches(asked, folded, 1, 0.6)
+    return folded[close[0]] if close else ""
+
+
+def show(value: Json) -> str:
+    """Give a value as one would write it in YAML, cut where it is long; a list or map only by its kind."""
+    if isinstance(value, dict | list):
+        return "a map" if isinstance(value, dict) else "a list"
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _is_template(value: Json) -> bool:
+    return isinstance(value, str) and OPEN in value
+
+
+def _without_templates(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {
+            key: _without_templates(inner)
+            for key, inner in value.items()
+            if key in _ANY_TEXT or not _is_template(inner)
+        }
+    if isinstance(value, list):
+        return [_without_templates(inner) for inner in value if not _is_template(inner)]
+    return value
+
+
+def _at(value: Json, path: Path) -> Json:
+    for key in path:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+@cache
+def _validator(shape: type[msgspec.Struct]) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json_schema_of(shape))
+
+
+def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        return {**_inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions), **rest}
+    return {key: _inlined(value, definitions) for key, value in schema.items() if key != "default"}
+
+
+def _explained(error: "ValidationError", notes: Notes) -> Iterator[_Found]:
+    """Say in people's words what one violation of the schema is."""
+    path = tuple(map(str, error.absolute_path))
+    schema: Any = error.schema
+    value, rule = error.instance, cast("Any", error.validator_value)
+    where = _named(path)
+    match error.validator:
+        case "additionalProperties" if rule is False:
+            yield from _unknown_keys(path, value, schema.get("properties", {}), notes)
+        case "required":
+            # jsonschema yields one error for each key that is missing, and names it only in its message.
+            missing = next(key for key in rule if error.message.startswith(repr(key)))
+            yield path, "missing-key", f"{where} has no {missing}", _expected_key(schema, missing)
+        case "anyOf":
+            yield from _alternatives(error, notes, path)
+        case "enum" | "const":
+            allowed = [rule] if error.validator == "const" else list(rule)
+            expected = _described({"enum": allowed})
+            close = nearest(value, map(str, allowed)) if isinstance(value, str) else ""
+            hint = f"did you mean {close}?" if close else _type_hint(schema, value)
+            yield path, "wrong-value", f"{where} is {show(value)}; expected {expected}", hint
+        case "type":
+            message = f"{where} is {_found(value)}; expected {_described(schema)}"
+            yield path, "wrong-type", message, _type_hint(schema, value)
+        case _:
+            yield path, "wrong-value", f"{where} is {show(value)}; expected {_described(schema)}", ""
+
+
+def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Notes) -> Iterator[_Found]:
+    for key in value:
+        if key in known:
+            continue
+        if key in notes:
+            yield (*path, key), "unknown-key", *notes[key]
+        else:
+            inside = f" in {_named(path)}" if path else ""
+            yield (*path, key), "unknown-key", f"unknown key {key}{inside}", did_you_mean(key, known)
+
+
+def _alternatives(error: "ValidationError", notes: Notes, path: Path) -> Iterator[_Found]:
+    """Explain by the one alternative that is of the value's own type; otherwise say what there is to choose from."""
+    options: Any = error.validator_value
+    by_option: dict[int, list[ValidationError]] = {}
+    for inner in error.context or ():
+        by_option.setdefault(int(inner.schema_path[0]), []).append(inner)
+    fitting = [
+        errors
+        for errors in by_option.values()
+        if not any(one.validator in ("type", "const") and not one.relative_path for one in errors)
+    ]
+    if len(fitting) == 1:
+        for inner in fitting[0]:
+            yield from _explained(inner, notes)
+        return
+    message = f"{_named(path)} is {_found(error.instance)}; expected {_described(cast('Any', error.schema))}"
+    only = {"type": "string"} if any(option.get("type") == "string" for option in options) else {}
+    yield path, "wrong-type", message, _type_hint(only, error.instance)
+
+
+def _named(path: Path) -> str:
+    """Spell a path as people do: ``spec.rules[0].match``."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if key.isdigit() else f".{key}" if text else key
+    return text or "the document"
+
+
+def _found(value: Json) -> str:
+    word = {str: "the string", int: "the number", float: "the number"}.get(type(value), "")
+    return f"{word} {show(value)}" if word else show(value)
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    """Say what a schema accepts."""
+    if "anyOf" in schema:
+        return " or ".join(_described(option) for option in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        values = [schema["const"]] if "const" in schema else schema["enum"]
+        return f"{'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
+    name = _TYPES.get(str(schema.get("type")), "something else")
+    if "pattern" in schema and "description" in schema:
+        name = schema["description"]
+    if "items" in schema and isinstance(schema["items"], dict) and schema["items"]:
+        name += f" of {_plural(_described(schema['items']))}"
+    return name + _bounds(schema)
+
+
+def _plural(text: str) -> str:
+    first, comma, rest = text.partition(", ")
+    return _PLURALS.get(first, first) + comma + rest
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low = next((schema[key] for key in ("minLength", "minItems", "minimum") if key in schema), None)
+    high = next((schema[key] for key in ("maxLength", "maxItems", "maximum") if key in schema), None)
+    unit = {"string": " characters", "array": " items"}.get(str(schema.get("type")), "")
+    if low is not None and high is not None:
+        return f", {low} to {high}{unit}"
+    if low is None and "exclusiveMinimum" in schema:
+        return f" above {schema['exclusiveMinimum']}" + (f" and at most {high}" if high is not None else "")
+    if high is not None:
+        return f", at most {high}{unit}"
+    if low == 1 and unit:
+        return ", not empty"
+    return f", at least {low}{unit}" if low is not None else ""
+
+
+def _expected_key(schema: Mapping[str, Any], key: str) -> str:
+    described = schema.get("properties", {}).get(key)
+    return f"add {key}: {_described(described)}" if described else f"add {key}"
+
+
+def _type_hint(schema: Mapping[str, Any], value: Json) -> str:
+    wanted = schema.get("type")
+    if wanted == "string" and isinstance(value, bool | int | float):
+        return "quote it to make it a string"
+    if wanted == "boolean" and isinstance(value, str):
+        said = "in YAML 1.2 yes, no, on and off are strings; " if value.lower() in _SAYS_BOOLEAN else ""
+        return f"{said}write true or false, without quotes"
+    if wanted == "array" and isinstance(value, str):
+        return f"write it as a list: [{show(value)}]"
+    if value is None:
+        return "a key that is left out is not managed; remove it"
+    return ""

@@ -1,0 +1,217 @@
+"""What documents say against each other: duplicates, names that differ only by case, references to nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct, field, structs
+
+from reconciler.conform import nearest
+from reconciler.documents import Document
+from reconciler.domains import COMMON_MAIL_DOMAINS, is_public_suffix
+from reconciler.expressions.text import a_label, fold
+from reconciler.fields import problem
+from reconciler.kinds import KINDS
+from reconciler.model import Json, Path, Problem, Resource, Severity
+
+Environments = frozenset[str]
+EXTERNAL_IDS: Final = {"Organization": "organization_external_id", "Member": "external_id"}
+
+
+class Scoped(Struct, frozen=True):
+    """A resource and the environments that it is declared for."""
+
+    resource: Resource
+    environments: Environments
+
+
+class Found(Struct):
+    """Everything that was read, for all environments.
+
+    ``spoilt`` holds kind and name of documents that were no use; ``incomplete`` says that some could not even be
+    named, so that a reference to nothing may be a reference to one of them.
+    """
+
+    scoped: list[Scoped] = field(default_factory=list)
+    rules: list[tuple[Document, Environments]] = field(default_factory=list)
+    spoilt: set[tuple[str, str]] = field(default_factory=set)
+    incomplete: bool = False
+
+
+def contradictions(found: Found) -> Iterator[Problem]:
+    """Yield every contradiction between documents."""
+    yield from _duplicates(found.scoped)
+    yield from _same_rules(found.rules)
+    yield from _renames(found.scoped)
+    yield from _same_external_ids(found.scoped)
+    yield from _references(found)
+
+
+def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
+    """Yield each resource that is declared twice for one environment, or whose name differs from another's by case."""
+    seen: dict[tuple[str, str | None, str], list[Scoped]] = {}
+    for one in scoped:
+        key = one.resource.kind, one.resource.namespace, fold(one.resource.name)
+        for other in seen.setdefault(key, []):
+            if not one.environments & other.environments:
+                continue
+            if one.resource.name == other.resource.name:
+                what, hint = f"this {one.resource.kind} is declared twice", "remove one of the two"
+            else:
+                what = f"the name of this {one.resource.kind} differs from another one's only by case"
+                hint = "give one of them another name"
+            yield _problem("duplicate", what, hint, one.resource, other.resource, "metadata", "name")
+        seen[key].append(one)
+
+
+def _same_rules(rules: Sequence[tuple[Document, Environments]]) -> Iterator[Problem]:
+    seen: dict[str, list[tuple[Document, Environments]]] = {}
+    for document, environments in rules:
+        for other, others in seen.setdefault(document.name, []):
+            if environments & others:
+                at = document.at("metadata", "name"), other.at("metadata", "name")
+                message = f"MappingRules {document.name} are declared twice"
+                yield Problem(code="duplicate", severity="error", message=message, hint="rename one of the two", at=at)
+        seen[document.name].append((document, environments))
+
+
+def _renames(scoped: Sequence[Scoped]) -> Iterator[Problem]:
+    named = _by_name(scoped)
+    claimed: dict[tuple[str, str], Scoped] = {}
+    for one in scoped:
+        before = one.resource.renamed_from
+        if before is None or before == one.resource.name:
+            continue
+        key = one.resource.kind, before
+        for other in named.get(key, ()):
+            if not one.environments & other.environments or other.resource.ensure == "absent":
+                continue
+            message = f"renamed_from names {before}, which is declared too"
+            yield _problem(
+                "duplicate", message, "remove one of the two", one.resource, other.resource, "metadata", "renamed_from"
+            )
+        first = claimed.setdefault(key, one)
+        if first is not one and one.environments & first.environments:
+            message = f"two are renamed from {before}"
+            yield _problem(
+                "duplicate", message, "correct one of the two", one.resource, first.resource, "metadata", "renamed_from"
+            )
+
+
+def _same_external_ids(scoped: Sequence[Scoped]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str | None, str], list[Scoped]] = {}
+    for one in scoped:
+        name = EXTERNAL_IDS[one.resource.kind]
+        value = one.resource.spec.get(name) or one.resource.initial.get(name)
+        if not isinstance(value, str):
+            continue
+        for other in seen.setdefault((one.resource.kind, one.resource.namespace, value), []):
+            if one.environments & other.environments and one.resource.name != other.resource.name:
+                message = f"two have the same {name}: {value}"
+                part = "spec" if name in one.resource.spec else "initial"
+                yield _problem("duplicate", message, "correct one of the two", one.resource, other.resource, part, name)
+        seen[one.resource.kind, one.resource.namespace, value].append(one)
+
+
+def _references(found: Found) -> Iterator[Problem]:
+    """Yield each Member of an organization that is declared nowhere, or that is to be removed."""
+    organizations = {name: every for (kind, name), every in _by_name(found.scoped).items() if kind == "Organization"}
+    spoilt = {name for kind, name in found.spoilt if kind == "Organization"}
+    for one in found.scoped:
+        namespace = one.resource.namespace
+        if namespace is None or namespace in spoilt:
+            continue
+        at = ("metadata", "namespace")
+        if namespace not in organizations and not found.incomplete:
+            close = nearest(namespace, organizations)
+            hint = f"did you mean {close}?" if close else "declare it; `ensure: external` if it is not managed here"
+            message = f"there is no organization {namespace}"
+            yield problem(one.resource, "unknown-organization", message, hint, at)
+        for organization in organizations.get(namespace, ()):
+            gone = organization.resource.ensure == "absent" and one.resource.ensure == "present"
+            if gone and one.environments & organization.environments:
+                message = f"the organization {namespace} is to be absent"
+                places = one.resource.at(*at), organization.resource.at("ensure")
+                yield structs.replace(problem(one.resource, "contradiction", message, "remove the Member"), at=places)
+
+
+def _by_name(scoped: Iterable[Scoped]) -> Mapping[tuple[str, str], list[Scoped]]:
+    """Give what lies in nothing else by kind and name; one name may be declared for several environments."""
+    named: dict[tuple[str, str], list[Scoped]] = {}
+    for one in scoped:
+        if one.resource.namespace is None:
+            named.setdefault((one.resource.kind, one.resource.name), []).append(one)
+    return named
+
+
+def lookup_warnings(rules: Iterable[Document], organizations: Sequence[Resource]) -> Iterator[Problem]:
+    """Yield a warning for each mail provider's domain and public suffix that rules would look addresses up in."""
+    paths = {path for document in rules for path in _lookups(document.body)}
+    for path in sorted(paths):
+        keys = ("spec", *path.split("."))
+        for organization in organizations:
+            for domain, where in _listed(organization, keys):
+                label = a_label(domain) or ""
+                if label in COMMON_MAIL_DOMAINS:
+                    what, hint = (
+                        "belongs to a mail provider: everybody can have an address there",
+                        "list own domains only",
+                    )
+                elif label and is_public_suffix(label):
+                    what, hint = "is a public suffix: anybody can register names under it", "name the domain in full"
+                else:
+                    continue
+                yield Problem(
+                    code="common-domain",
+                    severity="warning",
+                    message=f"{label} in {path}, which rules look addresses up in, {what}",
+                    hint=hint,
+                    at=(organization.at(*where),),
+                    addresses=(organization.address,),
+                )
+
+
+def create_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
+    """Yield a warning for each thing that can be managed where it is live, but not made where it is not."""
+    for resource in resources:
+        missing = KINDS[resource.kind].required - resource.spec.keys() - resource.initial.keys()
+        if resource.ensure == "present" and missing:
+            yield uncreatable(resource, sorted(missing), "warning")
+
+
+def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) -> Problem:
+    """Say that a thing cannot be made without fields that are not declared."""
+    names = ", ".join(missing)
+    return Problem(
+        code="missing-key",
+        severity=severity,
+        message=f"{names} is needed to create it",
+        hint=f"add {names} to spec, or to initial if it is not managed afterwards",
+        at=(resource.at("spec"),),
+        addresses=(resource.address,),
+    )
+
+
+def _lookups(body: Mapping[str, Json]) -> Iterator[str]:
+    for rule in body["spec"]["rules"]:
+        lookup = (rule.get("match") or {}).get("email_domain")
+        if isinstance(lookup, dict):
+            yield lookup["organization"]
+
+
+def _listed(organization: Resource, keys: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the texts at a path of an organization's spec, and their paths: one text, or each of a list."""
+    value: Json = organization.spec
+    for key in keys[1:]:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, str):
+        yield value, keys
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, str):
+                yield item, (*keys, str(index))
+
+
+def _problem(code: str, message: str, hint: str, one: Resource, other: Resource, *path: str) -> Problem:
+    at = one.at(*path), other.at(*path)
+    addresses = tuple(dict.fromkeys((one.address, other.address)))
+    return Problem(code=code, severity="error", message=message, hint=hint, at=at, addresses=addresses)

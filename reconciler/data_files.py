@@ -1,0 +1,106 @@
+"""Files of rows as they lie on disk: CSV, JSON and JSON lines. Read whole, or not at all.
+
+A file that was cut short looks like a smaller table, so its end is looked at before its first row is believed.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final, Literal, NoReturn
+
+from reconciler.errors import Unreadable
+from reconciler.model import Json, Position, Problem
+
+Format = Literal["csv", "array", "lines"]
+
+_TAIL: Final = 4096
+_BOM: Final = b"\xef\xbb\xbf"
+_BETWEEN: Final = re.compile(r"[\s,]*")
+
+
+def refuse(shown: str, message: str, hint: str = "", line: int = 1) -> NoReturn:
+    """Raise ``Unreadable`` about a line of a file."""
+    problem = Problem(code="unreadable", severity="error", message=message, hint=hint, at=(Position(shown, line),))
+    raise Unreadable([problem])
+
+
+def format_of(file: Path, shown: str) -> Format:
+    """Tell the format of a file of rows, which is not empty and ends as a whole file of that format does.
+
+    Raises ``Unreadable`` if it cannot be opened or is none.
+    """
+    try:
+        if file.exists() and not file.is_file() and not file.is_dir():  # opening a pipe would wait for ever
+            refuse(shown, f"{shown} is not a plain file")
+        with file.open("rb") as stream:
+            return _format(stream, file, shown)
+    except OSError as error:
+        refuse(shown, f"{shown} cannot be read: {error.strerror}", "paths are relative to the repository's root")
+
+
+def open_rows(file: Path) -> IO[bytes]:
+    """Open a file after its byte order mark."""
+    stream = file.open("rb")
+    if stream.read(len(_BOM)) != _BOM:
+        stream.seek(0)
+    return stream
+
+
+def _format(stream: IO[bytes], file: Path, shown: str) -> Format:
+    head = stream.read(_TAIL)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        refuse(shown, f"{shown} is UTF-16, not UTF-8", "save it as UTF-8")
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read()
+    start = len(_BOM) if head.startswith(_BOM) else 0
+    if not head[start:].strip():
+        refuse(shown, f"{shown} is empty", "a file without any row is not believed: deletes could follow from it")
+    if file.suffix.lower() == ".csv":
+        _ends_with_newline(tail, shown)
+        return "csv"
+    first = head[start:].lstrip()[:1]
+    if first == b"[":
+        if not tail.rstrip().endswith(b"]"):
+            refuse(shown, f"{shown} was cut short: it has no closing bracket", "write it again, whole")
+        return "array"
+    if first == b"{":
+        _ends_with_newline(tail, shown)
+        return "lines"
+    refuse(shown, f"{shown} is neither JSON nor JSON lines", "a CSV file needs the suffix .csv")
+
+
+def _ends_with_newline(tail: bytes, shown: str) -> None:
+    if not tail.endswith(b"\n"):
+        refuse(shown, f"{shown} was cut short: its last line has no newline", "write it again, whole")
+
+
+def elements(text: str, shown: str, line: int = 1) -> Iterator[tuple[int, Any]]:
+    """Yield the values of a JSON array's inside with the line on which each begins; commas may be doubled or missing.
+
+    ``text`` is without the array's brackets. Raises ``Unreadable`` at what is no JSON.
+    """
+    position, counted = 0, 0
+    while (position := _end_of_blanks(text, position)) < len(text):
+        line += text.count("\n", counted, position)
+        counted = position
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            at = line + text.count("\n", counted, getattr(error, "pos", position))
+            refuse(shown, f"{shown} is not valid JSON from here on", "write it again, whole", at)
+        yield line, value
+
+
+def _end_of_blanks(text: str, position: int) -> int:
+    found = _BETWEEN.match(text, position)
+    return found.end() if found else position
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)

@@ -1,0 +1,173 @@
+"""What files and users together want: every user through the rules, once, into memberships by organization."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from reconciler.diff.members import Users
+from reconciler.errors import InvalidInput, Unreadable
+from reconciler.model import Cause, Membership, Position, Problem, Resource, address
+from reconciler.pack import PackedMemberships
+from reconciler.rules import Rules, UserProblem, assign, fold_problems
+from reconciler.user_ids import Disputed, UserIds
+from reconciler.users import OddUser, User, UserStream
+
+
+class Desired(Struct, frozen=True, kw_only=True):
+    """The memberships that rules and hand-written Members give, and what could not be decided.
+
+    ``undecided`` maps an organization's slug to the users whose membership in it a problem leaves open; the users of
+    whom everything is open are in ``users``. ``no_deletes`` says why this source permits no deletes, if so.
+    """
+
+    memberships: PackedMemberships
+    users: Users
+    undecided: Mapping[str, frozenset[str]]
+    unmatched: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    count: int = 0
+    no_deletes: str = ""
+
+
+def desired_members(
+    rules: Rules, source: UserStream | None, members: Sequence[Resource], roles: Mapping[str, frozenset[str]] | None
+) -> Desired:
+    """Send every user of ``source`` through ``rules`` and add the hand-written ``members`` that no rule touched.
+
+    ``roles`` gives the roles that exist in each organization ("" for all of them); None where they were not read.
+    Raises ``InvalidInput`` where rules contradict each other as they are written, or read a field that no user has.
+    """
+    gathered = _Gathered(rules, roles)
+    for record in source or ():
+        if isinstance(record, OddUser):
+            gathered.take_odd(record)
+        else:
+            gathered.take(record)
+    if gathered.problems and not gathered.read and source is not None and source.count:
+        raise Unreadable([_as_error(problem) for problem in fold_problems(gathered.problems)])
+    if source is not None and source.lacking:
+        raise InvalidInput(list(_lacking(source.lacking, rules)))
+    for number, member in enumerate(members):
+        if number not in gathered.touched and member.ensure == "present":
+            gathered.packed.add(by_hand(member, number))
+    problems = fold_problems(gathered.problems)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise InvalidInput(errors)
+    gathered.ids.sort()
+    disputed = gathered.ids.disputed()
+    everywhere = frozenset(gathered.undecided.pop(None, ()))
+    return Desired(
+        memberships=gathered.packed,
+        users=Users(
+            exists=gathered.ids.__contains__,
+            readable=source is not None,
+            undecided=everywhere,
+            disputed=disputed,
+        ),
+        undecided={str(slug): frozenset(users) for slug, users in gathered.undecided.items()},
+        unmatched=tuple(sorted(gathered.unmatched)),
+        problems=(*problems, *_repeated(disputed)),
+        count=len(gathered.ids),
+        no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
+    )
+
+
+class _Gathered:
+    """What has come out of the users that went through the rules so far."""
+
+    def __init__(self, rules: Rules, roles: Mapping[str, frozenset[str]] | None) -> None:
+        self._rules = rules
+        self._roles = roles
+        self.packed = PackedMemberships()
+        self.undecided: defaultdict[str | None, set[str]] = defaultdict(set)  # by organization; None: all of them
+        self.unmatched: list[str] = []
+        self.problems: list[UserProblem] = [*rules.problems]
+        self.ids = UserIds()
+        self.read = 0  # records that could be
+        self.touched: set[int] = set()  # hand-written Members that some user's membership took up
+
+    def take(self, user: User) -> None:
+        """Send one user through the rules."""
+        user_id = user["user_id"]
+        self.ids.add(user_id, user)
+        self.read += 1
+        assigned = assign(self._rules, user)
+        for membership in assigned.memberships:
+            self.touched.add(membership.declared)
+            if unknown := _unknown_roles(membership, self._roles, self._rules.causes):
+                self.problems.append(unknown)
+                self.undecided[membership.organization].add(user_id)
+            else:
+                self.packed.add(membership)
+        for item in assigned.undecided:
+            self.undecided[item.organization].add(user_id)
+        self.problems.extend(assigned.problems)
+        if not assigned.matched:
+            self.unmatched.append(user_id)
+
+    def take_odd(self, record: OddUser) -> None:
+        """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
+        name = record.user_id or ""
+        text = record.message
+        self.problems.append(UserProblem(code="unreadable-user", message=text, at=(record.position,), user=name))
+        if record.user_id:
+            self.ids.add(record.user_id, record.message)
+            self.undecided[None].add(record.user_id)
+
+
+def _as_error(problem: Problem) -> Problem:
+    return structs.replace(problem, severity="error")
+
+
+def _repeated(disputed: Disputed) -> Iterator[Problem]:
+    if disputed:
+        yield Problem(
+            code="repeated-user",
+            severity="problem",
+            message=f"the source has several records, which differ, of {len(disputed)} user_id",
+            hint="export the users again: whoever is meant, nothing about them is decided until each id is there once",
+        )
+
+
+def _lacking(fields: Iterable[str], rules: Rules) -> Iterator[Problem]:
+    for name in sorted(fields):
+        yield Problem(
+            code="unknown-field",
+            severity="error",
+            message=f"the rules read user.{name}, a field that no user of this source has: unknown, not empty",
+            hint="export the users with that field, or change the rules",
+            at=rules.reads.get(name, ()),
+        )
+
+
+def by_hand(member: Resource, number: int) -> Membership:
+    """Give the membership that a hand-written Member stands for by itself."""
+    fields = {name: value for name, value in member.spec.items() if name != "roles"}
+    return Membership(
+        organization=str(member.namespace),
+        addresses=(member.name.lower(),),
+        verified=(True,),
+        roles=tuple(sorted(member.spec.get("roles") or ())),
+        fields=fields,
+        initial=dict(member.initial),
+        declared=number,
+    )
+
+
+def _unknown_roles(
+    membership: Membership, roles: Mapping[str, frozenset[str]] | None, causes: Sequence[Cause]
+) -> UserProblem | None:
+    if not membership.roles or roles is None or membership.user is None:
+        return None
+    known = roles[""] | roles.get(membership.organization, frozenset())
+    missing = sorted(set(membership.roles) - known)
+    if not missing:
+        return None
+    return UserProblem(
+        code="unknown-role",
+        message=f"gives a role that does not exist in this project: {', '.join(missing)}",
+        at=tuple(Position(cause.file, cause.line) for cause in map(causes.__getitem__, membership.rules)),
+        addresses=(address("Organization", membership.organization),),
+        user=membership.user,
+    )

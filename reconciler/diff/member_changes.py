@@ -1,0 +1,150 @@
+"""The change of one member: made, altered, or taken away.
+
+A member that is ours (or becomes ours, by adoption) follows every declared field. One that somebody else made only
+gains: rules add roles and fill what is empty, and what differs is reported; what a person wrote by hand in a Member
+manifest holds for both.
+"""
+
+from collections.abc import Collection
+
+from msgspec import UNSET, Struct, structs
+
+from reconciler.diff.fields import NOTHING, created_fields, diff_fields
+from reconciler.diff.roles import Roles, direct_roles, exact, only_added, ours, untouched
+from reconciler.diff.seats import Present
+from reconciler.model import (
+    Cause,
+    Create,
+    Delete,
+    FieldChange,
+    LiveMember,
+    Mark,
+    Membership,
+    Path,
+    Update,
+    address,
+)
+
+KIND = "Member"
+MERGED = ("trusted_metadata", "untrusted_metadata")
+SHOWN_BEFORE_DELETE = ("name", "external_id")
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How we stand to a live member: our ``mark`` if it is ours, whether we ``adopt`` it, how its roles are managed.
+
+    ``by_hand`` names the fields a hand-written Member states; ``ignore`` the paths nobody compares;
+    ``new_address`` is the address to move it to, where addresses are managed.
+    """
+
+    owner: str
+    mark: Mark | None
+    adopts: bool
+    roles: str
+    by_hand: Collection[str] = ()
+    ignore: Collection[Path] = ()
+    new_address: str | None = None
+
+
+class MemberUpdate(Struct, frozen=True):
+    """The update, if one is needed, and the fields that differ and are not ours to write."""
+
+    change: Update | None
+    differing: tuple[str, ...]
+
+
+def create_member(
+    membership: Membership, slug: str, organization_id: str, owner: str, causes: tuple[Cause, ...]
+) -> Create:
+    """Make a member at the first admissible address; in an organization still to be made the id is filled in later."""
+    roles = {"roles": list(membership.roles)} if membership.roles else {}
+    initial = dict(membership.initial)
+    if initial.get("roles"):
+        roles = {"roles": sorted({*membership.roles, *initial.pop("roles")})}
+    return Create(
+        address=address(KIND, slug, membership.addresses[0]),
+        kind=KIND,
+        fields=created_fields({**membership.fields, **roles}, initial, merged=MERGED),
+        mark=Mark(owner=owner, organization=organization_id, user=membership.user, roles=membership.roles),
+        causes=causes,
+    )
+
+
+def in_place(membership: Membership, item: Present) -> bool:
+    """Tell at once, of most members of most runs, that nothing differs; False says only that it is not that plain."""
+    mark, live = item.mark, item.member
+    if mark is None or mark.user != membership.user or mark.deleted or mark.roles or membership.roles:
+        return False
+    if membership.declared >= 0 or item.address not in membership.addresses or direct_roles(live.roles):
+        return False
+    return all(type(value) is str and getattr(live, name) == value for name, value in membership.fields.items())
+
+
+def update_member(
+    membership: Membership, live: LiveMember, slug: str, standing: Standing, causes: tuple[Cause, ...]
+) -> MemberUpdate:
+    """Compare one member with what is wanted of it."""
+    is_ours = standing.mark is not None or standing.adopts
+    fields: list[FieldChange] = []
+    differing: list[str] = []
+    if standing.new_address:
+        fields.append(FieldChange(path=("email_address",), before=live.email_address, after=standing.new_address))
+    if membership.fields:
+        there = {name: getattr(live, name) for name in membership.fields}
+        for field in diff_fields(membership.fields, there, merged=MERGED, ignore=standing.ignore):
+            if is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING:
+                fields.append(field)
+            else:
+                differing.append(".".join(field.path))
+    roles = _roles(membership, live, standing) if ("roles",) not in standing.ignore else None
+    if roles and (roles.added or roles.withdrawn):
+        fields.append(FieldChange(path=("roles",), before=list(direct_roles(live.roles)), after=list(roles.final)))
+    mark = _mark(membership, live, standing, roles) if is_ours else None
+    if not fields and mark is None:
+        return MemberUpdate(None, tuple(differing))
+    change = Update(
+        address=address(KIND, slug, live.email_address.lower()),
+        kind=KIND,
+        id=live.member_id,
+        fields=tuple(fields),
+        adopts=standing.adopts,
+        mark=mark,
+        causes=causes,
+    )
+    return MemberUpdate(change, tuple(differing))
+
+
+def delete_member(live: LiveMember, slug: str, owner: str, mark: Mark | None, causes: tuple[Cause, ...]) -> Delete:
+    """Take a member away; the fields are what must still be so at that moment, the mark says that it was us."""
+    before = [FieldChange(path=(name,), before=value) for name in SHOWN_BEFORE_DELETE if (value := getattr(live, name))]
+    if roles := direct_roles(live.roles):
+        before.append(FieldChange(path=("roles",), before=list(roles)))
+    mark = mark or Mark(owner=owner, organization=live.organization_id)
+    return Delete(
+        address=address(KIND, slug, live.email_address.lower()),
+        kind=KIND,
+        id=live.member_id,
+        fields=tuple(before),
+        mark=structs.replace(mark, deleted=True),
+        causes=causes,
+    )
+
+
+def _roles(membership: Membership, live: LiveMember, standing: Standing) -> Roles:
+    there = direct_roles(live.roles)
+    given = standing.mark.roles if standing.mark else ()
+    if standing.roles == "initial":
+        return untouched(there, given)
+    if standing.mark is None and not standing.adopts:
+        return only_added(membership.roles, there)
+    return exact(membership.roles, there) if standing.roles == "exact" else ours(membership.roles, there, given)
+
+
+def _mark(membership: Membership, live: LiveMember, standing: Standing, roles: Roles | None) -> Mark | None:
+    """Give the mark to write, or None where the one that is there already says it."""
+    old = standing.mark
+    user = membership.user if membership.user is not None else (old.user if old else None)
+    given = roles.given if roles else (old.roles if old else ())
+    if old and old.user == user and tuple(sorted(old.roles)) == given and not old.deleted:
+        return None
+    return Mark(owner=standing.owner, organization=live.organization_id, user=user, roles=given)

@@ -1,0 +1,271 @@
+"""The members of one organization: whom each live one stands for, and what differs.
+
+Everything about a member is settled inside its organization, so the diff takes one organization at a time: what is
+wanted there (``Membership``) against what is live there. A live member is found by the user in our mark first, then by
+its address; what a conflict or an undecided rule leaves open is held and listed.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct, field
+
+from reconciler.diff.member_changes import Standing, create_member, delete_member, in_place, update_member
+from reconciler.diff.notes import cause_of, conflict, listed, notice, to_come
+from reconciler.diff.roles import direct_roles
+from reconciler.diff.seats import Present, Seat, read_present, removed_by_somebody, seats
+from reconciler.marks import Whose
+from reconciler.model import (
+    ADMIN_ROLE,
+    Cause,
+    Change,
+    Listed,
+    LiveMember,
+    Membership,
+    Problem,
+    Resource,
+    withdrawn_roles,
+)
+
+
+class MemberPolicy(Struct, frozen=True, kw_only=True):
+    """How members are treated: ``Config.members`` and the kind's authority, as the diff needs them."""
+
+    owner: str
+    authoritative: bool = False
+    roles: str = "ours"  # ours, exact, initial
+    adopt: bool = False
+    restore: bool = False
+    manage_address: bool = False
+
+
+class Users(Struct, frozen=True, kw_only=True):
+    """What is known of the source's users as a whole.
+
+    ``exists`` tells whether the source has a user id; ``readable`` is False where there is no source at all, so that
+    nothing can be said about anybody; ``undecided`` holds the users of whom a problem leaves every organization open,
+    ``disputed`` those of whom the source has several records that differ.
+    """
+
+    exists: Callable[[str], bool]
+    readable: bool = True
+    undecided: frozenset[str] = frozenset()
+    disputed: Container[object] = frozenset()
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is desired in one organization.
+
+    ``undecided`` are the users whose membership here a problem leaves open; ``by_hand`` all hand-written Members of
+    the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
+    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted.
+    """
+
+    organization: str
+    organization_id: str
+    memberships: Sequence[Membership]
+    undecided: frozenset[str] = frozenset()
+    by_hand: Sequence[Resource] = ()
+    absent: Mapping[str, Resource] = field(default_factory=dict)
+    complete: bool = True
+
+
+class MemberDiff(Struct, kw_only=True):
+    """What became of every wanted and every live member of one organization, and the counts the guards need."""
+
+    organization: str
+    changes: list[Change] = field(default_factory=list)
+    held: list[Listed] = field(default_factory=list)
+    removed: list[Listed] = field(default_factory=list)
+    unmanaged: list[Listed] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unchanged: int = 0
+    managed: int = 0  # live members that carry our mark
+    marked: int = 0  # of those, the ones whose mark names a user
+    missing_users: int = 0  # of those, the ones whose user the source no longer has
+    memberships: int = 0  # wanted here
+    unverified: int = 0  # of those, the ones that rest on an unverified address
+    untrusted: int = 0  # of those, the ones that rest on what users write themselves
+    admins: frozenset[str] = frozenset()  # ids of the live members with a direct stytch_admin
+    breakglass: frozenset[str] = frozenset()  # ids of the live breakglass members
+
+
+def diff_members(
+    wanted: Wanted,
+    live: Iterable[LiveMember],
+    policy: MemberPolicy,
+    users: Users,
+    causes: Callable[[Membership], tuple[Cause, ...]],
+) -> MemberDiff:
+    """Compare what is wanted in one organization with what is live there."""
+    result = MemberDiff(organization=wanted.organization)
+    present, gone = _split(result, wanted, live, policy)
+    _count(result, present, users, {membership.user for membership in wanted.memberships})
+    taken: set[str] = set()
+    disputed: dict[str, list[Seat]] = {}  # by address
+    for seat in seats(wanted.memberships, present, move=policy.manage_address, disputed=users.disputed):
+        result.memberships += 1
+        result.unverified += seat.membership.unverified
+        result.untrusted += seat.membership.untrusted
+        if seat.present:
+            taken.add(seat.present.member.member_id)
+        if seat.trouble:
+            disputed.setdefault(seat.address, []).append(seat)
+        elif seat.present:
+            _settle(result, wanted, seat, seat.present, policy, users, causes)
+        else:
+            _give(result, wanted, seat, gone, policy, causes)
+    for seats_there in disputed.values():
+        problem, held = conflict(wanted.organization, seats_there, causes)
+        result.problems.append(problem)
+        result.held.append(held)
+    users_in_dispute = {seat.membership.user for seats_there in disputed.values() for seat in seats_there} - {None}
+    for item in present:
+        if item.member.member_id in taken:
+            continue
+        if item.mark and item.mark.user in users_in_dispute:
+            reason = "a conflict leaves open which member this user is"
+            result.held.append(listed(wanted.organization, item, reason))
+        else:
+            _leave(result, wanted, item, policy, users)
+    return result
+
+
+def _split(
+    result: MemberDiff, wanted: Wanted, live: Iterable[LiveMember], policy: MemberPolicy
+) -> tuple[list[Present], list[LiveMember]]:
+    """Tell present members from deleted records, and plan to delete those that a manifest says must be absent."""
+    present: list[Present] = []
+    gone: list[LiveMember] = []
+    for member in live:
+        if member.status == "deleted":
+            gone.append(member)
+            continue
+        item = read_present(member, policy.owner)
+        if declared := wanted.absent.get(item.address):
+            cause = (cause_of(declared),)
+            result.changes.append(delete_member(member, wanted.organization, policy.owner, item.mark, cause))
+        else:
+            present.append(item)
+    return present, gone
+
+
+def _count(result: MemberDiff, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]) -> None:
+    admins, breakglass = set(), set()
+    for item in present:
+        if item.mark:
+            result.managed += 1
+            result.marked += item.mark.user is not None
+            if item.mark.user not in placed and item.mark.user is not None and users.readable:
+                result.missing_users += not users.exists(item.mark.user)
+        if item.member.roles and ADMIN_ROLE in direct_roles(item.member.roles):
+            admins.add(item.member.member_id)
+        if item.member.is_breakglass:
+            breakglass.add(item.member.member_id)
+    result.admins, result.breakglass = frozenset(admins), frozenset(breakglass)
+
+
+def _settle(
+    result: MemberDiff,
+    wanted: Wanted,
+    seat: Seat,
+    item: Present,
+    policy: MemberPolicy,
+    users: Users,
+    causes: Callable[[Membership], tuple[Cause, ...]],
+) -> None:
+    """Compare a membership with the live member it stands for."""
+    if in_place(seat.membership, item):
+        result.unchanged += 1
+        return
+    membership, slug = seat.membership, wanted.organization
+    declared = wanted.by_hand[membership.declared] if membership.declared >= 0 else None
+    moved = item.mark is not None and item.address not in membership.addresses
+    standing = Standing(
+        owner=policy.owner,
+        mark=item.mark,
+        adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
+        roles=policy.roles,
+        by_hand=declared.spec if declared else (),
+        ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
+        new_address=seat.becomes,
+    )
+    update = update_member(membership, item.member, wanted.organization, standing, causes(membership))
+    if moved and not policy.manage_address:
+        text = "the live address is not one of this user's admissible addresses"
+        result.problems.append(
+            notice("address-differs", "warning", text, slug, item.address, membership, causes(membership))
+        )
+    if update.differing:
+        text = f"not ours, so left as it is: {', '.join(update.differing)}"
+        result.problems.append(notice("differs", "warning", text, slug, item.address, membership, causes(membership)))
+    if update.change is None:
+        result.unchanged += 1
+    elif _undecided(membership.user, wanted, users) and withdrawn_roles(update.change):
+        result.held.append(
+            listed(wanted.organization, item, "a problem with this user's rules leaves open which roles to withdraw")
+        )
+    else:
+        result.changes.append(update.change)
+
+
+def _on_proof(membership: Membership, item: Present) -> bool:
+    """Tell whether the address by which a live member was found is proven to be the user's (or written by hand)."""
+    if item.member.scim_registration:
+        return False
+    return membership.user is None or dict(zip(membership.addresses, membership.verified, strict=True)).get(
+        item.address, False
+    )
+
+
+def _give(
+    result: MemberDiff,
+    wanted: Wanted,
+    seat: Seat,
+    gone: Sequence[LiveMember],
+    policy: MemberPolicy,
+    causes: Callable[[Membership], tuple[Cause, ...]],
+) -> None:
+    """Plan a new member, unless somebody else removed the one that was there."""
+    membership = seat.membership
+    restore = policy.restore or (membership.declared >= 0 and wanted.by_hand[membership.declared].restore)
+    if not restore and (removed := removed_by_somebody(membership, seat.address, gone, policy.owner)):
+        why = (
+            "removed in Stytch, not by us; `restore: true` on a Member or `members: {removed: restore}` brings it back"
+        )
+        slug = wanted.organization
+        result.removed.append(to_come(slug, seat, causes(membership), why, removed.member_id))
+        return
+    if not wanted.complete:
+        text = "a record of this organization could not be read, so nobody can say whether this user is there already"
+        result.held.append(to_come(wanted.organization, seat, causes(membership), text))
+        return
+    result.changes.append(
+        create_member(membership, wanted.organization, wanted.organization_id, policy.owner, causes(membership))
+    )
+
+
+def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPolicy, users: Users) -> None:
+    """Decide about a live member that nothing wants: ours may go, everybody else's stays."""
+    user = item.mark.user if item.mark else None
+    if item.whose is not Whose.OURS:
+        reason = "managed by SCIM" if item.member.scim_registration else "not made by this repository"
+        result.unmanaged.append(listed(wanted.organization, item, reason))
+    elif _undecided(user, wanted, users):
+        result.held.append(listed(wanted.organization, item, "a problem leaves open whether this user belongs here"))
+    elif user is not None and not users.readable:
+        result.held.append(
+            listed(wanted.organization, item, "there are no users to read, so nothing says that this one is gone")
+        )
+    elif not wanted.complete:
+        result.held.append(listed(wanted.organization, item, "not every member of this organization could be read"))
+    elif policy.authoritative:
+        result.changes.append(delete_member(item.member, wanted.organization, policy.owner, item.mark, ()))
+    else:
+        result.unmanaged.append(
+            listed(wanted.organization, item, "ours, no longer wanted; Member is additive, so it stays")
+        )
+
+
+def _undecided(user: str | None, wanted: Wanted, users: Users) -> bool:
+    return user is not None and (user in wanted.undecided or user in users.undecided or user in users.disputed)

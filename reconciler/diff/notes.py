@@ -1,0 +1,74 @@
+"""What is said of members that are not simply changed: listed things, conflicts and notices."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from reconciler.diff.member_changes import KIND
+from reconciler.diff.seats import Present, Seat
+from reconciler.model import Cause, Listed, Membership, Position, Problem, Resource, Severity, address
+
+
+def listed(organization: str, item: Present, reason: str) -> Listed:
+    """List a live member that is left alone."""
+    return Listed(
+        address=address(KIND, organization, item.address),
+        reason=reason,
+        id=item.member.member_id,
+        users=(item.mark.user,) if item.mark and item.mark.user else (),
+    )
+
+
+def to_come(organization: str, seat: Seat, causes: Iterable[Cause], reason: str, id_: str | None = None) -> Listed:
+    """List somebody who is wanted and is not made a member."""
+    return Listed(
+        address=address(KIND, organization, seat.address),
+        reason=reason,
+        id=id_,
+        at=places(causes),
+        users=(seat.membership.user,) if seat.membership.user else (),
+    )
+
+
+def conflict(
+    organization: str, seats: Sequence[Seat], causes: Callable[[Membership], tuple[Cause, ...]]
+) -> tuple[Problem, Listed]:
+    """Give the one problem of the memberships at an address that nobody can decide about, and list whoever is there."""
+    text = "; ".join(sorted({seat.trouble for seat in seats if seat.trouble}))
+    name = address(KIND, organization, seats[0].address)
+    at = tuple(sorted({place for seat in seats for place in places(causes(seat.membership))}))
+    users = tuple(sorted({seat.membership.user for seat in seats if seat.membership.user}))
+    problem = Problem(
+        code="conflict", severity="problem", message=f"{name}: {text}", at=at, addresses=(name,), users=users
+    )
+    id_ = next((seat.present.member.member_id for seat in seats if seat.present), None)
+    return problem, Listed(address=name, reason=text, id=id_, at=at, users=users)
+
+
+def notice(
+    code: str,
+    severity: Severity,
+    text: str,
+    organization: str,
+    live_address: str,
+    membership: Membership,
+    causes: Iterable[Cause],
+) -> Problem:
+    """Say something about one membership, with the places it comes from."""
+    name = address(KIND, organization, live_address)
+    return Problem(
+        code=code,
+        severity=severity,
+        message=f"{name}: {text}",
+        at=places(causes),
+        addresses=(name,),
+        users=(membership.user,) if membership.user else (),
+    )
+
+
+def places(causes: Iterable[Cause]) -> tuple[Position, ...]:
+    """Give where causes are written."""
+    return tuple(Position(cause.file, cause.line) for cause in causes)
+
+
+def cause_of(resource: Resource) -> Cause:
+    """Give the cause that a hand-written manifest is."""
+    return Cause(file=resource.position.file, line=resource.position.line)

@@ -1,0 +1,221 @@
+"""Which live organization each declared one is, and what differs.
+
+An organization is found by its external id if it declares one, by its slug, or by the slug it was renamed from. If
+these lead to two live ones, nobody can say which is meant: a conflict, and everything in it is held.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from reconciler.diff.fields import created_fields, diff_fields
+from reconciler.marks import Whose, read_mark
+from reconciler.model import (
+    Cause,
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Listed,
+    Live,
+    Mark,
+    Problem,
+    Resource,
+    Spec,
+    Update,
+)
+
+MERGED = ("trusted_metadata",)
+
+
+class OrganizationDiff(Struct, frozen=True, kw_only=True):
+    """What became of every declared and every live organization.
+
+    ``live`` maps each declared slug that is settled to its live organization, ``new`` the slugs that are to be
+    created, ``doomed`` those (by live slug) that are to be deleted; ``held`` lists those nobody can decide about.
+    ``managed`` counts the live ones that carry our mark.
+    """
+
+    live: Mapping[str, Live]
+    new: frozenset[str]
+    doomed: Mapping[str, Live]
+    changes: tuple[Change, ...]
+    held: tuple[Listed, ...]
+    unmanaged: tuple[Listed, ...]
+    problems: tuple[Problem, ...]
+    unchanged: int
+    managed: int
+
+
+class _Index:
+    """The live organizations by each name that can lead to one."""
+
+    def __init__(self, live: Iterable[Live]) -> None:
+        self.by_slug: dict[str, Live] = {}
+        self.by_external_id: dict[str, Live] = {}
+        self.by_folded_slug: dict[str, Live] = {}
+        for item in live:
+            self.by_slug[item.name] = item
+            self.by_folded_slug[item.name.lower()] = item
+            if external_id := item.spec.get("organization_external_id"):
+                self.by_external_id[external_id] = item
+
+    def candidates(self, resource: Resource) -> list[Live]:
+        """Give every live organization that a declared one could be, each once."""
+        found = (
+            self.by_external_id.get(resource.spec.get("organization_external_id") or ""),
+            self.by_slug.get(resource.name),
+            self.by_slug.get(resource.renamed_from or ""),
+        )
+        return list({item.id: item for item in found if item}.values())
+
+
+def diff_organizations(
+    desired: Sequence[Resource],
+    live: Sequence[Live],
+    *,
+    owner: str,
+    authoritative: bool,
+    elsewhere: Collection[str],
+    create_values: Spec,
+) -> OrganizationDiff:
+    """Match ``desired`` with ``live`` and give the changes.
+
+    ``authoritative`` lets an organization that carries our mark and is declared nowhere be deleted; one that is
+    declared for another environment only (``elsewhere``) is simply not managed here. ``create_values`` are sent with
+    every create that does not say otherwise.
+    """
+    index = _Index(live)
+    found = {resource.name: index.candidates(resource) for resource in desired}
+    claims = Counter(item.id for candidates in found.values() for item in candidates)
+    settled: dict[str, Live] = {}
+    new: set[str] = set()
+    doomed: dict[str, Live] = {}
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    unchanged = 0
+    for resource in desired:
+        candidates = found[resource.name]
+        if trouble := _trouble(resource, candidates, claims, index, owner):
+            problems.append(trouble)
+        elif not candidates:
+            if resource.ensure == "present":
+                new.add(resource.name)
+                changes.append(_create(resource, create_values))
+        elif resource.ensure == "absent":
+            doomed[candidates[0].name] = candidates[0]
+            changes.append(_delete(candidates[0], resource))
+        else:
+            settled[resource.name] = candidates[0]
+            update = _update(resource, candidates[0], owner) if resource.ensure == "present" else None
+            changes.extend([update] if update else [])
+            unchanged += update is None and resource.ensure == "present"
+    ours = {item.id for item in live if _whose(item, owner) is Whose.OURS}
+    unmanaged: list[Listed] = []
+    for item in sorted(live, key=lambda item: item.name):
+        if item.id in claims:
+            continue
+        if item.id in ours and authoritative and item.name not in elsewhere:
+            doomed[item.name] = item
+            changes.append(_delete(item, None))
+        else:
+            reason = "carries our mark, but is not declared here" if item.id in ours else "not declared"
+            unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
+    return OrganizationDiff(
+        live=settled,
+        new=frozenset(new),
+        doomed=doomed,
+        changes=tuple(changes),
+        held=tuple(
+            Listed(address=problem.addresses[0], reason=problem.message, at=problem.at[:1]) for problem in problems
+        ),
+        unmanaged=tuple(unmanaged),
+        problems=tuple(problems),
+        unchanged=unchanged,
+        managed=len(ours),
+    )
+
+
+def _whose(item: Live, owner: str) -> Whose:
+    return read_mark(item.spec.get("trusted_metadata"), item.id, owner)[0]
+
+
+def _trouble(
+    resource: Resource, candidates: Sequence[Live], claims: Counter[str], index: _Index, owner: str
+) -> Problem | None:
+    """Say what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
+    if len(candidates) > 1:
+        names = ", ".join(item.name for item in candidates)
+        found = f"{resource.address} leads to several live organizations: {names}"
+        hint = "its external id, slug and renamed_from must all lead to one organization, or to none"
+    elif candidates and claims[candidates[0].id] > 1:
+        found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
+        hint = "one of the two must go, or name another external id or renamed_from"
+    elif candidates and _whose(candidates[0], owner) is Whose.ANOTHER:
+        found = f"{resource.address} carries the mark of another owner"
+        hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
+    elif not candidates and (lookalike := index.by_folded_slug.get(resource.name.lower())):
+        found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
+        hint = "write the slug as it is live, or give renamed_from to change its case"
+    elif not candidates and resource.ensure == "external":
+        found = f"{resource.address} is declared `ensure: external` but is not live"
+        hint = "create it where it is managed, or declare it without `ensure: external`"
+    else:
+        return None
+    return Problem(
+        code="conflict" if candidates or resource.ensure != "external" else "missing-external",
+        severity="problem",
+        message=found,
+        hint=hint,
+        at=(resource.position,),
+        addresses=(resource.address,),
+    )
+
+
+def _create(resource: Resource, create_values: Spec) -> Create:
+    return Create(
+        address=resource.address,
+        kind=resource.kind,
+        fields=created_fields(resource.spec, resource.initial, create_values, merged=MERGED),
+        mark=None,  # completed by apply, once Stytch has given the id
+        causes=(_cause(resource),),
+    )
+
+
+def _update(resource: Resource, live: Live, owner: str) -> Update | None:
+    ignore = [path[1:] for path in resource.lifecycle.ignore]
+    fields = tuple(diff_fields(resource.spec, live.spec, merged=MERGED, ignore=ignore))
+    if live.name != resource.name:
+        fields = (FieldChange(path=("organization_slug",), before=live.name, after=resource.name), *fields)
+    adopts = _whose(live, owner) is Whose.NOBODY
+    if not fields and not adopts:
+        return None
+    return Update(
+        address=resource.address,
+        kind=resource.kind,
+        id=live.id,
+        fields=fields,
+        adopts=adopts,
+        mark=Mark(owner=owner, organization=live.id) if adopts else None,
+        causes=(_cause(resource),),
+    )
+
+
+def _delete(live: Live, resource: Resource | None) -> Delete:
+    return Delete(
+        address=live.address,
+        kind=live.kind,
+        id=live.id,
+        fields=tuple(
+            FieldChange(path=(name,), before=live.spec[name])
+            for name in ("organization_name", "organization_external_id")
+            if live.spec.get(name)
+        ),
+        withheld_by="protect" if resource and resource.lifecycle.protect else None,
+        causes=(_cause(resource),) if resource else (),
+    )
+
+
+def _cause(resource: Resource) -> Cause:
+    return Cause(file=resource.position.file, line=resource.position.line)

@@ -1,0 +1,137 @@
+"""Whom each live member of an organization stands for.
+
+By our mark's user first, then by the address in lower case. Whatever leads to two answers has none: the seat carries
+the trouble, and whoever is in it is held.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from reconciler.marks import Whose, read_mark
+from reconciler.model import LiveMember, Mark, Membership
+
+
+class Present(Struct, frozen=True, gc=False):
+    """A live member: its address as it is compared, whose it is, and our mark if it is ours."""
+
+    member: LiveMember
+    address: str
+    whose: Whose
+    mark: Mark | None
+
+
+class Seat(Struct, frozen=True, gc=False):
+    """Where one membership belongs: a live member, or an address that nobody has yet; or why nobody can say.
+
+    ``becomes`` is the address that the member is to be moved to, where addresses are managed.
+    """
+
+    membership: Membership
+    address: str
+    present: Present | None = None
+    trouble: str | None = None
+    becomes: str | None = None
+
+
+def read_present(member: LiveMember, owner: str) -> Present:
+    """Tell whose a live member is; one that SCIM provisions is never ours."""
+    whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+    if member.scim_registration and whose is Whose.OURS:
+        whose, mark = Whose.NOBODY, None
+    return Present(member, member.email_address.lower(), whose, mark)
+
+
+def seats(
+    memberships: Iterable[Membership],
+    present: Iterable[Present],
+    *,
+    move: bool = False,
+    disputed: Container[object] = frozenset(),
+) -> Iterator[Seat]:
+    """Give every membership its seat; two memberships on one seat both lose it.
+
+    ``disputed`` are users whom nobody can seat. ``move`` says that a member whose address is none of its user's is to
+    get the user's; never one that is taken.
+    """
+    by_address: dict[str, Present] = {}
+    by_external_id: dict[str, Present] = {}
+    by_user: dict[str, list[Present]] = defaultdict(list)
+    for item in present:
+        by_address[item.address] = item
+        if item.member.external_id:
+            by_external_id[item.member.external_id] = item
+        if item.mark and item.mark.user is not None:
+            by_user[item.mark.user].append(item)
+    seats = [_seat(membership, by_address, by_user, move=move) for membership in _once(memberships)]
+    occupants = Counter(seat.address for seat in seats)  # of a live member's seat that is its address
+    occupants.update(seat.becomes for seat in seats if seat.becomes)
+    for seat in seats:
+        if seat.trouble:
+            yield seat
+        elif seat.membership.user in disputed:
+            yield Seat(seat.membership, seat.address, seat.present, "the source has records of this user that differ")
+        elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
+            yield Seat(seat.membership, seat.address, seat.present, "several users or manifests want one member")
+        elif _holder(seat, by_external_id) not in (None, seat.present):
+            yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's external id")
+        elif seat.becomes in by_address:
+            yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's address")
+        else:
+            yield seat
+
+
+def _holder(seat: Seat, by_external_id: Mapping[str, Present]) -> Present | None:
+    """Give the live member that has the external id which the member in this seat is to have."""
+    external_id = seat.membership.fields.get("external_id")
+    return by_external_id.get(external_id) if isinstance(external_id, str) else None
+
+
+def _once(memberships: Iterable[Membership]) -> Iterator[Membership]:
+    """Pass on each user once: a source may hand the same user out twice while its rows move between pages."""
+    seen: dict[str, Membership] = {}
+    for membership in memberships:
+        if membership.user is None or seen.setdefault(membership.user, membership) is membership:
+            yield membership
+        elif seen[membership.user] != membership:
+            yield membership  # twice and different: the two meet on one seat, which is a conflict
+
+
+def _seat(
+    membership: Membership, by_address: Mapping[str, Present], by_user: Mapping[str, list[Present]], *, move: bool
+) -> Seat:
+    chosen = membership.addresses[0]
+    marked = by_user.get(membership.user, ()) if membership.user is not None else ()
+    if len(marked) > 1:
+        one = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
+        return Seat(membership, one.address, one, "several live members carry this user's mark")
+    if marked:
+        becomes = chosen if move and marked[0].address not in membership.addresses else None
+        return Seat(membership, marked[0].address, marked[0], becomes=becomes)
+    item = by_address.get(chosen)
+    if item is None:
+        return Seat(membership, chosen)
+    if item.whose is Whose.ANOTHER:
+        return Seat(membership, chosen, item, "the live member carries another owner's mark")
+    if item.mark and membership.user is not None and item.mark.user not in (None, membership.user):
+        return Seat(membership, chosen, item, "the live member carries another user's mark")
+    return Seat(membership, chosen, item)
+
+
+def removed_by_somebody(
+    membership: Membership, chosen: str, gone: Sequence[LiveMember], owner: str
+) -> LiveMember | None:
+    """Find the deleted record that stood for this membership last, if it was not us who deleted it."""
+    records: list[tuple[str, str, LiveMember, bool]] = []
+    for member in gone:
+        _, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+        another_user = mark and mark.user is not None and mark.user != membership.user
+        this_user = mark and mark.user is not None and mark.user == membership.user
+        if this_user or (member.email_address.lower() == chosen and not another_user):
+            deleted_by_us = bool(mark and mark.deleted)
+            records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
+    if not records:
+        return None
+    *_, member, deleted_by_us = max(records, key=lambda record: record[:2])
+    return None if deleted_by_us else member

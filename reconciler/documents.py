@@ -1,0 +1,183 @@
+"""The files of a repository → its documents, every one with its places; what cannot be read or parsed is a problem.
+
+``manifests/`` and ``rules/`` are read at any depth, in the order of their names; only ``*.yaml`` and ``*.yml`` count,
+and names that begin with a dot do not.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler import yaml12
+from reconciler.conform import show
+from reconciler.model import Json, Position, Problem
+from reconciler.model import Path as Keys
+from reconciler.positions import Positions
+from reconciler.schema import API_VERSION
+
+FOLDERS: Final = ("manifests", "rules")
+SUFFIXES: Final = (".yaml", ".yml")
+LARGEST: Final = 8 * 1024 * 1024  # bytes of a file; people do not write more
+BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Document(Struct, frozen=True):
+    """One YAML document: its kind and name, everything in it, and where it stands."""
+
+    kind: str
+    name: str
+    body: dict[str, Json]
+    position: Position
+    positions: Positions
+
+    def at(self, *path: str) -> Position:
+        """Give the place of the value at ``path``, or of the nearest parent that has one."""
+        while path:
+            if path in self.positions:
+                return self.positions[path]
+            path = path[:-1]
+        return self.position
+
+    def key_at(self, *path: str) -> Position:
+        """Give the place of the key at ``path``, or of the nearest parent."""
+        return self.positions.key(path) if path in self.positions else self.at(*path[:-1])
+
+    def inside(self, path: Keys, offset: int) -> Position:
+        """Give the place of a character of the string at ``path``."""
+        value: Json = self.body
+        for key in path:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return self.positions.inside(path, value, offset)
+
+
+def read_documents(root: Path, problems: list[Problem]) -> Iterator[Document]:
+    """Yield every document below ``root`` of the right version and a kind; add what is wrong to ``problems``."""
+    for path in _files(root, problems):
+        file = path.relative_to(root).as_posix()
+        text = read_text(path, file, problems)
+        if text is not None:
+            yield from documents_in(text, file, problems)
+
+
+def documents_in(text: str, file: str, problems: list[Problem]) -> Iterator[Document]:
+    """Yield the documents of one file's text; add what is wrong to ``problems``."""
+    for parsed in yaml12.parse(text, file, problems):
+        body = parsed.value
+        document = Document("", "", body if isinstance(body, dict) else {}, parsed.position, parsed.positions)
+        if found := _not_ours(body, document):
+            problems.append(found)
+            continue
+        metadata = body.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        yield Document(body["kind"], name if isinstance(name, str) else "", body, parsed.position, parsed.positions)
+
+
+def _not_ours(body: Json, document: Document) -> Problem | None:
+    """Say why a document is none that anybody here could know, if so."""
+    if not isinstance(body, dict):
+        return _error(
+            "not-a-map", f"a document is a map, not {show(body)}", "it begins with apiVersion", document.position
+        )
+    if "apiVersion" not in body:
+        message = "the document has no apiVersion"
+        return _error("missing-key", message, f"add apiVersion: {API_VERSION}", document.position)
+    if body["apiVersion"] != API_VERSION:
+        message = f"apiVersion is {show(body['apiVersion'])}; expected {API_VERSION}"
+        return _error("wrong-value", message, f"write apiVersion: {API_VERSION}", document.at("apiVersion"))
+    if not isinstance(body.get("kind"), str):
+        return _error(
+            "missing-key", "the document has no kind", "add kind: Organization, for example", document.at("kind")
+        )
+    return None
+
+
+def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
+    """Read a file that people write, or say why not: too large, not a plain file, not UTF-8."""
+    start = Position(file, 1)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problems.append(_error("not-a-file", f"{file} is not a plain file", "remove it", start))
+            return None
+        if status.st_size > LARGEST:
+            size = f"{status.st_size / 1024 / 1024:,.0f} MiB"
+            message = f"{file} is {size} large; the limit is {LARGEST // 1024 // 1024} MiB"
+            problems.append(_error("too-large", message, "split it, or make an OrganizationSet over a table", start))
+            return None
+        content = path.read_bytes()
+    except OSError as error:
+        problems.append(_error("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start))
+        return None
+    if content.startswith(BYTE_ORDER_MARKS):
+        problems.append(_error("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start))
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = len(content[content.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
+        at = Position(file, line, column)
+        message = f"the byte 0x{content[error.start]:02X} is not UTF-8"
+        problems.append(_error("encoding", message, "save the file as UTF-8", at))
+        return None
+
+
+def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    present = [root / name for name in FOLDERS if os.path.lexists(root / name)]
+    if not present:
+        message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
+        hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
+        problems.append(Problem(code="no-manifests", severity="error", message=message, hint=hint))
+    for folder in present:
+        yield from _below(folder, root, problems)
+
+
+def _below(folder: Path, root: Path, problems: list[Problem]) -> Iterator[Path]:
+    at = Position(folder.relative_to(root).as_posix(), 1)
+    if folder.is_symlink() or not folder.is_dir():
+        message = f"{at.file} is {'a symbolic link' if folder.is_symlink() else 'not a folder'}, which is not followed"
+        problems.append(_error("not-followed", message, "put the files themselves into the repository", at))
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        problems.append(_error("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if _is_folder(entry):
+            yield from _below(path, root, problems)
+        elif entry.name.endswith(SUFFIXES) and (not entry.is_symlink() or _leads_inside(path, root, problems)):
+            yield path
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
+    """Tell whether a symbolic link leads to a file of the repository; say so if not."""
+    file = path.relative_to(root).as_posix()
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        problems.append(_error("dead-link", f"{file} is a symbolic link to nothing", "remove it", Position(file, 1)))
+        return False
+    if target.is_relative_to(root.resolve()):
+        return True
+    message = f"{file} is a symbolic link that leads out of the repository"
+    problems.append(_error("outside", message, "put the file itself into the repository", Position(file, 1)))
+    return False
+
+
+def _error(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))

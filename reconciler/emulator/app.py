@@ -1,0 +1,167 @@
+"""The app: a request in, a response out. Authentication, routing, limits, faults, the envelope; no socket."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.call import Call, Rendered
+from reconciler.emulator.exchange import JSON, Refusal, Request, Response, error_body, new_id
+from reconciler.emulator.faults import Faults
+from reconciler.emulator.index import Index
+from reconciler.emulator.limits import Limits
+from reconciler.emulator.metadata import cleaner
+from reconciler.emulator.routes import Route, match
+from reconciler.emulator.statistics import Statistics
+from reconciler.emulator.store import Store, text
+from reconciler.emulator.workspace import Environment, open_workspace
+
+STATISTICS = "/emulator/statistics"
+
+
+class App:
+    """One emulated Stytch; ``respond`` may be called from many threads.
+
+    ``faults`` and ``limits`` may be replaced at any time. ``clock`` is seconds since 1970, ``sleep`` waits for latency.
+    """
+
+    def __init__(
+        self,
+        database: Path | None = None,
+        behaviour: Behaviour | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.store = Store(database, cleaner(self.behaviour))
+        self.workspace = open_workspace(self.store)
+        self.faults = Faults()
+        self.limits = Limits()
+        self.statistics = Statistics()
+        self.clock, self.sleep = clock, sleep
+        self.lock = threading.RLock()
+        self.index = Index(self.store, self.behaviour, self.now)
+        self._environments = {each.project_id: each for each in self.workspace.environments}
+
+    def respond(self, request: Request) -> Response:
+        """Serve one request."""
+        if request.path == STATISTICS and request.method == "GET":
+            return Response(200, json.dumps(self.statistics.summary()).encode())
+        request_id = new_id("request-id", "test")
+        b2b = request.path.startswith("/v1/b2b/")
+        try:
+            environment = self._authenticated(request)
+            request_id = new_id("request-id", environment.type)
+            route, parameters = match(request.method, request.path)
+        except Refusal as refusal:
+            self.statistics.count("refused", refusal.status, self.clock())
+            return Response(refusal.status, error_body(refusal, request_id, b2b=b2b))
+        response = self._limited(route, environment, request_id, b2b=b2b)
+        if response is None:
+            call = partial(self._call, route, environment, parameters, request)
+            response = self._met(route, request, call, request_id)
+        self.statistics.count(route.name, response.status, self.clock())
+        return response
+
+    def now(self) -> float:
+        """The time by the app's clock, whichever it has by now."""
+        return self.clock()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self.lock:
+            self.store.close()
+            self.index.close()
+
+    def call(self, environment: Environment) -> Call:
+        """A call without a request, to write to the store directly."""
+        return Call(environment, self.store, self.index.store, self.behaviour, self.clock)
+
+    def _met(self, route: Route, request: Request, call: Callable[[str], Call], request_id: str) -> Response:
+        """The answer after whatever happens to the request."""
+        happening = self.faults.happening(route, request.path)
+        if happening.latency:
+            self.sleep(happening.latency)
+        instead = happening.instead(request_id, self.behaviour)
+        if instead is not None and not happening.after:
+            return instead
+        served = self._serve(route, partial(call, happening.disturbance), request_id)
+        return instead or served
+
+    def _call(
+        self, route: Route, environment: Environment, path: dict[str, str], request: Request, disturbance: str
+    ) -> Call:
+        if route.vertical not in (None, environment.vertical):
+            raise _wrong_vertical(route)
+        return replace(
+            self.call(environment), path=path, query=request.query, body=_body(request), disturbance=disturbance
+        )
+
+    def _serve(self, route: Route, call: Callable[[], Call], request_id: str) -> Response:
+        with self.lock:
+            self.index.catch_up()
+            try:
+                answer = route.endpoint(call())
+                self.store.commit()
+            except Refusal as refusal:
+                self.store.rollback()
+                return Response(refusal.status, error_body(refusal, request_id, b2b=route.vertical == "B2B"))
+            except BaseException:
+                self.store.rollback()
+                raise
+        status = self.behaviour.created_status if route.creates else 200
+        shown = answer if isinstance(answer, Rendered) else text(answer)[1:-1]
+        return Response(status, f'{{"status_code":{status},"request_id":"{request_id}",{shown}}}'.encode())
+
+    def _limited(self, route: Route, environment: Environment, request_id: str, *, b2b: bool) -> Response | None:
+        """A 429, where the project has used up a limit's window."""
+        wait = self.limits.wait(environment.project_id, route, self.clock())
+        if wait is None:
+            return None
+        refusal = Refusal("too_many_requests", "Too many requests have been made.")
+        headers = (*JSON, ("Retry-After", str(wait))) if self.behaviour.retry_after else JSON
+        return Response(refusal.status, error_body(refusal, request_id, b2b=b2b), headers)
+
+    def _authenticated(self, request: Request) -> Environment:
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        try:
+            project_id, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            colon = ""
+        if scheme.lower() != "basic" or not colon:
+            raise Refusal("invalid_authorization_header", "Basic authentication is required.")
+        environment = self._environments.get(project_id)
+        if environment is None or environment.secret != secret:
+            raise Refusal("unauthorized_credentials", "Unauthorized credentials.")
+        return environment
+
+
+def _wrong_vertical(route: Route) -> Refusal:
+    if route.vertical == "B2B":
+        return Refusal("invalid_b2b_endpoint", "A Consumer project cannot use a B2B endpoint.")
+    return Refusal("invalid_consumer_endpoint", "A B2B project cannot use a Consumer endpoint.")
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _body(request: Request) -> dict[str, Any]:
+    """The request's JSON object; nothing at all is an empty one."""
+    if not request.body:
+        return {}
+    try:
+        body = json.loads(request.body, parse_constant=_no_number)
+        json.dumps(body, ensure_ascii=False).encode()  # A lone surrogate is no text.
+    except (ValueError, RecursionError):
+        raise Refusal("bad_request", "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise Refusal("bad_request", "The body is not a JSON object.")
+    return body

@@ -1,0 +1,76 @@
+"""The command: serve until told to stop."""
+
+import os
+import shlex
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reconciler.emulator.running import Options, running
+
+
+def say(text: str) -> None:
+    """Print at once: whoever waits for it at the end of a pipe waits for it now."""
+    print(text, flush=True)  # noqa: T201 # this is the command line's own output
+
+
+def run(  # noqa: PLR0913 # each is one option of the command line
+    *,
+    port: int = 0,
+    database: Path | None = None,
+    users: Path | None = None,
+    rbac_policy: Path | None = None,
+    env_file: Path | None = None,
+    https: bool = False,
+    faults: Sequence[str] = (),
+    behaviour: Sequence[str] = (),
+    synthetic_users: int | None = None,
+    seed: int = 0,
+    announce: Callable[[str], Any] = say,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop; ``env_file`` is written once connections are accepted.
+
+    Raises:
+        ValueError: saying every option that cannot be, and why.
+        OSError: where the port is taken or a file cannot be read or written.
+    """
+    options = Options(
+        port=port,
+        database=database,
+        users=users,
+        rbac_policy=rbac_policy,
+        https=https,
+        faults=faults,
+        behaviour=behaviour,
+        synthetic_users=synthetic_users,
+        seed=seed,
+    )
+    told = threading.Event()
+    before = {each: signal.signal(each, lambda *_: told.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with running(options) as server:
+            if env_file is not None:
+                write_variables(env_file, server.environment)
+            announce(f"A local Stytch serves {server.url}")
+            if env_file is not None:
+                announce(f"Its credentials are in {env_file}: run `. {env_file}` to use it")
+            told.wait()
+    finally:
+        for each, former in before.items():
+            signal.signal(each, former)
+
+
+def write_variables(path: Path, variables: Mapping[str, str]) -> None:
+    """Write the file that a shell sources: whole or not at all, and readable by its owner alone."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

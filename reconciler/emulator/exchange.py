@@ -1,0 +1,82 @@
+"""What goes over the wire, as plain values: a request, a response, and the refusal that becomes an error response."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+JSON = (("Content-Type", "application/json"),)
+HTML = (("Content-Type", "text/html; charset=utf-8"),)
+TOO_MANY = 429
+DOCS = "https://stytch.com/docs"
+
+
+class Lost(Enum):
+    """How a response fails to arrive."""
+
+    DROPPED = "the connection is closed without a byte"
+    STALLED = "nothing is sent and the connection stays open"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; names of ``headers`` are lower case, ``path`` is still percent-encoded and without the query."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response; ``lost`` says that the client must not see it."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = JSON
+    lost: Lost | None = None
+
+
+class Refusal(Exception):
+    """The API says no: ``status``, Stytch's ``error_type`` and a sentence for people."""
+
+    def __init__(self, error_type: str, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.message = message
+        self.status = status or status_of(error_type)
+
+
+def status_of(error_type: str) -> int:
+    """The HTTP status of an error type, by the pattern that the vendor's documented errors follow [1.2]."""
+    if error_type.endswith("_not_found"):
+        return 404
+    return {
+        "unauthorized_credentials": 401,
+        "invalid_authorization_header": 401,
+        "method_not_allowed": 405,
+        "too_many_requests": TOO_MANY,
+        "internal_server_error": 500,
+    }.get(error_type, 400)
+
+
+def new_id(kind: str, environment_type: str) -> str:
+    """A fresh id of the vendor's shape, for example ``member-test-`` and a UUID."""
+    return f"{kind}-{environment_type}-{uuid.uuid4()}"
+
+
+def error_body(refusal: Refusal, request_id: str, *, b2b: bool) -> bytes:
+    """The vendor's error envelope."""
+    section = "b2b/api" if b2b else "api"
+    body: dict[str, Any] = {
+        "status_code": refusal.status,
+        "request_id": request_id,
+        "error_type": refusal.error_type,
+        "error_message": refusal.message,
+        "error_url": f"{DOCS}/{section}/errors/{refusal.status}#{refusal.error_type}",
+    }
+    return json.dumps(body).encode()

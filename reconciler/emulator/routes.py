@@ -1,0 +1,141 @@
+"""Every operation the emulator has, in one table; an API family is one file of endpoints and its lines here."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from reconciler.emulator import member_factors, members, organizations, rbac, searches, user_factors, users
+from reconciler.emulator.call import Endpoint
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.workspace import Vertical
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. ``name`` is what limits, faults and statistics call it; ``vertical`` whose projects may use it."""
+
+    method: str
+    path: str
+    name: str
+    vertical: Vertical | None
+    endpoint: Endpoint
+
+    @property
+    def creates(self) -> bool:
+        """Whether success may be a 201."""
+        return self.name.endswith("_create")
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET" or self.name.endswith("_search")
+
+
+ORGANIZATIONS = "/v1/b2b/organizations"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
+MEMBER = f"{ORGANIZATION}/members/{{member_id}}"
+USER = "/v1/users/{user_id}"
+
+B2B: tuple[tuple[str, str, str, Endpoint], ...] = (
+    ("POST", ORGANIZATIONS, "organizations_create", organizations.create),
+    ("POST", f"{ORGANIZATIONS}/search", "organizations_search", searches.organizations),
+    ("GET", ORGANIZATION, "organizations_get", organizations.get),
+    ("PUT", ORGANIZATION, "organizations_update", organizations.update),
+    ("DELETE", ORGANIZATION, "organizations_delete", organizations.delete),
+    ("DELETE", f"{ORGANIZATION}/external_id", "organizations_delete_external_id", organizations.delete_external_id),
+    ("GET", f"{ORGANIZATION}/metrics", "organizations_metrics", organizations.metrics),
+    ("POST", f"{ORGANIZATIONS}/members/search", "members_search", searches.members),
+    (
+        "GET",
+        f"{ORGANIZATIONS}/members/dangerously_get/{{member_id}}",
+        "members_dangerously_get",
+        members.dangerously_get,
+    ),
+    ("POST", f"{ORGANIZATION}/members", "members_create", members.create),
+    ("GET", f"{ORGANIZATION}/member", "members_get", members.get),
+    ("PUT", MEMBER, "members_update", members.update),
+    ("DELETE", MEMBER, "members_delete", members.delete),
+    ("PUT", f"{MEMBER}/reactivate", "members_reactivate", members.reactivate),
+    ("DELETE", f"{MEMBER}/totp", "members_delete_totp", member_factors.delete_totp),
+    ("DELETE", f"{MEMBER}/external_id", "members_delete_external_id", member_factors.delete_external_id),
+    ("POST", f"{MEMBER}/unlink_retired_email", "members_unlink_retired_email", member_factors.unlink_retired_email),
+    (
+        "DELETE",
+        f"{ORGANIZATION}/members/mfa_phone_numbers/{{member_id}}",
+        "members_delete_mfa_phone_number",
+        member_factors.delete_mfa_phone_number,
+    ),
+    (
+        "DELETE",
+        f"{ORGANIZATION}/members/passwords/{{member_password_id}}",
+        "members_delete_password",
+        member_factors.delete_password,
+    ),
+    ("GET", "/v1/b2b/rbac/policy", "rbac_policy", rbac.policy),
+)
+CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
+    ("POST", "/v1/users", "users_create", users.create),
+    ("POST", "/v1/users/search", "users_search", searches.users),
+    ("GET", USER, "users_get", users.get),
+    ("PUT", USER, "users_update", users.update),
+    ("DELETE", USER, "users_delete", users.delete),
+    ("DELETE", f"{USER}/external_id", "users_delete_external_id", users.delete_external_id),
+    ("DELETE", "/v1/users/passwords/{password_id}", "users_delete_password", user_factors.delete_password),
+    *(
+        ("DELETE", f"/v1/users/{path}/{{{id_}}}", f"users_delete_{word}", user_factors.delete_factor(name, error))
+        for path, name, id_, word, error in (
+            ("emails", "emails", "email_id", "email", "email_not_found"),
+            ("phone_numbers", "phone_numbers", "phone_id", "phone_number", "phone_number_not_found"),
+            ("oauth", "providers", "oauth_user_registration_id", "oauth", "oauth_registration_not_found"),
+            ("totps", "totps", "totp_id", "totp", "totp_not_found"),
+            ("crypto_wallets", "crypto_wallets", "crypto_wallet_id", "crypto_wallet", "crypto_wallet_not_found"),
+            (
+                *("webauthn_registrations", "webauthn_registrations", "webauthn_registration_id"),
+                *("webauthn_registration", "webauthn_registration_not_found"),
+            ),
+            (
+                *("biometric_registrations", "biometric_registrations", "biometric_registration_id"),
+                *("biometric_registration", "biometric_registration_not_found"),
+            ),
+        )
+    ),
+    ("GET", "/v1/rbac/policy", "consumer_rbac_policy", rbac.policy),
+)
+ROUTES = (
+    *(Route(method, path, name, "B2B", endpoint) for method, path, name, endpoint in B2B),
+    *(Route(method, path, name, "CONSUMER", endpoint) for method, path, name, endpoint in CONSUMER),
+)
+_TABLE = tuple((route, tuple(route.path.split("/"))) for route in ROUTES)
+
+
+def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The operation that serves this request, and its path parameters, decoded.
+
+    A literal segment wins over a parameter.
+
+    Raises:
+        Refusal: ``route_not_found`` or ``method_not_allowed``.
+    """
+    wanted = path.split("/")
+    found: list[tuple[int, Route, dict[str, str]]] = []
+    for route, segments in _TABLE:
+        parameters = _parameters(segments, wanted)
+        if parameters is not None:
+            found.append((len(parameters), route, parameters))
+    for _, route, parameters in sorted(found, key=lambda each: each[0]):
+        if route.method == method:
+            return route, parameters
+    if found:
+        raise Refusal("method_not_allowed", "The method is not allowed for this route.")
+    raise Refusal("route_not_found", "There is no such route.")
+
+
+def _parameters(segments: tuple[str, ...], wanted: list[str]) -> dict[str, str] | None:
+    if len(segments) != len(wanted):
+        return None
+    parameters = {}
+    for segment, text in zip(segments, wanted, strict=True):
+        if segment.startswith("{") and text:
+            parameters[segment[1:-1]] = unquote(text)
+        elif segment != text:
+            return None
+    return parameters

@@ -1,0 +1,147 @@
+"""The searches: pages out of the index, joined from stored text [1.3]."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.emulator.call import Call
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.store import Store
+
+LIMIT, DEFAULT_LIMIT = 1000, 100
+PER_STATEMENT = 500
+KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a search looks for: within which parents, and an SQL condition with its values by name."""
+
+    collection: int
+    parents: tuple[int, ...]
+    where: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the objects' texts, the numbers of their parents, and ``results_metadata`` as text."""
+
+    texts: Sequence[str]
+    parents: Sequence[int]
+    metadata: str
+
+
+Found = tuple[int, int, str]
+"""A row's parent, number and text; the first two are also its place."""
+
+
+def page(call: Call, selection: Selection, kind: str) -> Page:
+    """The page that the request's ``cursor`` and ``limit`` ask for.
+
+    Raises:
+        Refusal: for a cursor or a limit that is none.
+    """
+    limit, cursor = _limit(call, kind), _cursor(call, kind)
+    if call.behaviour.search_order == "insertion":
+        found, after = _inserted(call.index, selection, cursor, limit)
+    else:
+        found, after = _arranged(call, selection, cursor, limit)
+    total = count(call.index, selection)
+    found = _disturbed(call, found)
+    return Page([row[2] for row in found], [row[0] for row in found], _metadata(call, total, after))
+
+
+def count(index: Store, selection: Selection) -> int:
+    """How many objects match; remembered until the index changes."""
+    version, totals = index.totals
+    if version != index.version or len(totals) > KEPT:
+        totals = {}
+        index.totals = (index.version, totals)
+    if selection not in totals:
+        sql = f"SELECT count(*) FROM object WHERE parent = :parent AND collection = :collection AND {selection.where}"  # noqa: S608 # its parts are written in this package; values are bound
+        values = dict(selection.values) | {"collection": selection.collection}
+        totals[selection] = sum(
+            index.connection.execute(sql, values | {"parent": parent}).fetchone()[0] for parent in selection.parents
+        )
+    return totals[selection]
+
+
+def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
+    """In the order of insertion; within organizations, one after the other."""
+    at, number = cursor or (0, 0)
+    sql = (
+        "SELECT parent, number, text FROM object WHERE parent = :parent AND collection = :collection"  # noqa: S608 # its parts are written in this package; values are bound
+        f" AND number > :number AND {selection.where} ORDER BY number LIMIT :limit"
+    )
+    values = dict(selection.values) | {"collection": selection.collection}
+    found: list[Found] = []
+    for parent in selection.parents:
+        if parent < at:
+            continue
+        place = {"parent": parent, "number": number if parent == at else 0, "limit": limit + 1 - len(found)}
+        found += index.connection.execute(sql, values | place)
+        if len(found) > limit:
+            return found[:limit], found[limit - 1][:2]
+    return found, None
+
+
+def _arranged(call: Call, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
+    """By id, or in an order that each search draws anew; the cursor carries the draw."""
+    salt, start = cursor or (secrets.token_hex(4), 0)
+    sql = f"SELECT id, number FROM object WHERE parent = :parent AND collection = :collection AND {selection.where}"  # noqa: S608 # its parts are written in this package; values are bound
+    values = dict(selection.values) | {"collection": selection.collection}
+    rows = [
+        row for parent in selection.parents for row in call.index.connection.execute(sql, values | {"parent": parent})
+    ]
+    if call.behaviour.search_order == "random":
+        rows.sort(key=lambda row: hashlib.blake2b(f"{salt} {row[0]}".encode(), digest_size=8).digest())
+    else:
+        rows.sort()
+    one = "SELECT parent, number, text FROM object WHERE number = ?"
+    found = [call.index.connection.execute(one, (number,)).fetchone() for _, number in rows[start : start + limit]]
+    return found, [salt, start + limit] if start + limit < len(rows) else None
+
+
+def _disturbed(call: Call, found: list[Found]) -> list[Found]:
+    """A page that misses a row, or that shows one row twice in place of another, as concurrent writes would make it."""
+    if call.disturbance == "short_page":
+        return found[: len(found) // 2]
+    if call.disturbance == "moved_rows" and len(found) > 1:
+        return [*found[:-1], found[0]]
+    return found
+
+
+def _limit(call: Call, kind: str) -> int:
+    limit = call.body.get("limit")
+    if limit is None:
+        return DEFAULT_LIMIT
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= LIMIT:
+        raise Refusal("user_search_invalid_limit" if kind == "user" else "bad_request", f"limit must be 1 to {LIMIT}.")
+    return limit
+
+
+def _cursor(call: Call, kind: str) -> Any:
+    cursor = call.body.get("cursor")
+    if cursor in (None, ""):
+        return None
+    try:
+        first, second = json.loads(base64.urlsafe_b64decode(cursor))
+        if isinstance(first, str) == (call.behaviour.search_order != "insertion") and isinstance(second, int):
+            return first, second
+    except (TypeError, ValueError):
+        pass
+    raise Refusal("user_search_invalid_cursor" if kind == "user" else "bad_request", "The cursor is invalid.")
+
+
+def _metadata(call: Call, total: int, after: Any) -> str:
+    answer: dict[str, Any] = {"total": total if call.behaviour.total == "exact" else -1}
+    if after is not None:
+        answer["next_cursor"] = base64.urlsafe_b64encode(json.dumps(after).encode()).decode()
+    elif call.behaviour.last_cursor == "null":
+        answer["next_cursor"] = None
+    return json.dumps(answer)

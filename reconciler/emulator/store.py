@@ -1,0 +1,212 @@
+"""The store: SQLite, one row an object, its JSON text ready to be joined into a search page."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+Fields = dict[str, Any]
+Write = Callable[["Store"], None]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS collection (
+    number INTEGER PRIMARY KEY, project_id TEXT, kind TEXT, UNIQUE (project_id, kind)
+);
+CREATE TABLE IF NOT EXISTS object (
+    number INTEGER PRIMARY KEY, collection INTEGER NOT NULL, parent INTEGER NOT NULL, id TEXT NOT NULL,
+    status TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS by_id ON object (collection, id);
+CREATE INDEX IF NOT EXISTS by_parent ON object (parent, collection, number, status);
+CREATE TABLE IF NOT EXISTS name (
+    collection INTEGER, parent INTEGER, name TEXT, object INTEGER, PRIMARY KEY (collection, parent, name, object)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_object ON name (object);
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+SETTINGS = """
+PRAGMA locking_mode = EXCLUSIVE; -- A file belongs to one emulator at a time.
+PRAGMA journal_mode = MEMORY;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -65536;
+"""
+PATIENCE = 0.2
+"""Seconds to wait for another process to let go of the file."""
+FOUND = "SELECT number, parent, id, status, text FROM object"
+INSERT = "INSERT OR REPLACE INTO object (number, collection, parent, id, status, text) VALUES (?, ?, ?, ?, ?, ?)"
+ADD = INSERT.replace(" OR REPLACE", "")
+INSERT_NAME = "INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored object.
+
+    ``number`` is its place in the order of insertion (0: not stored yet), ``parent`` the number of the organization it
+    is in (0: none), ``names`` what else it is found by, such as ``slug:acme``.
+    """
+
+    id: str
+    fields: Fields
+    names: tuple[str, ...] = ()
+    status: str = "active"
+    parent: int = 0
+    number: int = 0
+
+
+class Store:
+    """All objects of all environments; not safe for threads by itself: the app takes its lock around each request."""
+
+    def __init__(self, path: Path | None = None, clean: Callable[[Fields], Fields] = dict) -> None:
+        self.connection = sqlite3.connect(path or ":memory:", timeout=PATIENCE, check_same_thread=False)
+        try:
+            self.connection.executescript(SETTINGS + SCHEMA)
+        except sqlite3.Error:
+            self.connection.close()
+            raise
+        self.clean = clean
+        self.version = 0
+        """Counts writes, so that what was computed from the store can be kept until the next one."""
+        self.follower: Callable[[Write], None] | None = None
+        """Is handed each committed write, to repeat it on a copy: the search index that lags behind."""
+        self._uncommitted: list[Write] = []
+        self.totals: tuple[int, dict[Any, int]] = (0, {})
+        """What searches have counted, and the version it holds for."""
+        self._collections: dict[tuple[str, str], int] = {}
+
+    def collection(self, project_id: str, kind: str) -> int:
+        """The number of a collection: the objects of one kind in one environment."""
+        key = (project_id, kind)
+        if key not in self._collections:
+            sql = "INSERT OR IGNORE INTO collection (project_id, kind) VALUES (?, ?)"
+            self.connection.execute(sql, key)
+            found = self.connection.execute("SELECT number FROM collection WHERE project_id = ? AND kind = ?", key)
+            self._collections[key] = found.fetchone()[0]
+        return self._collections[key]
+
+    def get(self, collection: int, id: str) -> Row | None:
+        """The object with this id."""
+        found = self.connection.execute(f"{FOUND} WHERE collection = ? AND id = ?", (collection, id)).fetchone()
+        return found and _row(found)
+
+    def numbered(self, number: int) -> Row:
+        """The object with this number, which must exist."""
+        return _row(self.connection.execute(f"{FOUND} WHERE number = ?", (number,)).fetchone())
+
+    def named(self, collection: int, name: str, parent: int = 0) -> list[Row]:
+        """The objects with this name within ``parent``, in the order of insertion."""
+        inner = "SELECT object FROM name WHERE collection = ? AND parent = ? AND name = ?"
+        rows = self.connection.execute(f"{FOUND} WHERE number IN ({inner}) ORDER BY number", (collection, parent, name))
+        return [_row(row) for row in rows]
+
+    def children(self, collection: int, parent: int = 0) -> Iterator[Row]:
+        """Everything within ``parent``, in the order of insertion; may be written to meanwhile."""
+        sql = f"{FOUND} WHERE collection = ? AND parent = ? ORDER BY number"
+        return map(_row, self.connection.execute(sql, (collection, parent)).fetchall())
+
+    def count(self, collection: int) -> int:
+        """How many objects a collection holds."""
+        found = self.connection.execute("SELECT count(*) FROM object WHERE collection = ?", (collection,))
+        return int(found.fetchone()[0])
+
+    def put(self, collection: int, row: Row) -> Row:
+        """Insert or replace ``row``; the answer has its number, and its fields as they are answered."""
+        number = row.number or self._next()
+        fields = self.clean(row.fields)
+        values = (number, collection, row.parent, row.id, row.status, text(fields))
+        names = [(collection, row.parent, name, number) for name in row.names]
+
+        def write(store: "Store") -> None:
+            store.connection.execute("DELETE FROM name WHERE object = ?", (number,))
+            store.connection.execute(INSERT, values)
+            store.connection.executemany(INSERT_NAME, names)
+
+        self._write(write)
+        return replace(row, number=number, fields=fields)
+
+    def put_many(self, collection: int, rows: Sequence[tuple[int, str, str, str, Sequence[str]]]) -> None:
+        """Insert new objects fast: (parent, id, status, JSON text, names) each.
+
+        Raises:
+            sqlite3.IntegrityError: where an id is taken.
+        """
+        first = self._next()
+        numbered = list(enumerate(rows, first))
+        objects = [(number, collection, row[0], row[1], row[2], row[3]) for number, row in numbered]
+        names = [(collection, row[0], name, number) for number, row in numbered for name in row[4]]
+        self.connection.executemany(ADD, objects)
+        self.connection.executemany(INSERT_NAME, names)
+        self.version += 1
+        self.commit()
+
+    def remove(self, row: Row) -> None:
+        """Delete an object and everything within it."""
+
+        def write(store: "Store") -> None:
+            inner = "SELECT number FROM object WHERE number = :number OR (parent = :number AND parent != 0)"
+            this = {"number": row.number}
+            store.connection.execute(f"DELETE FROM name WHERE object IN ({inner})", this)  # noqa: S608 # its parts are written in this package; values are bound
+            store.connection.execute(f"DELETE FROM object WHERE number IN ({inner})", this)  # noqa: S608 # its parts are written in this package; values are bound
+
+        self._write(write)
+
+    def setting(self, name: str) -> Any:
+        """A stored setting, or None."""
+        found = self.connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a setting: anything JSON can hold."""
+        self.connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    def repeat(self, write: Write) -> None:
+        """Do a write that another store has done."""
+        self.version += 1
+        write(self)
+        self.connection.commit()
+
+    def copy(self) -> "Store":
+        """A copy in memory, with everything committed so far."""
+        other = Store()
+        self.connection.backup(other.connection)
+        return other
+
+    def commit(self) -> None:
+        """Keep what was written since the last commit."""
+        self.connection.commit()
+        written, self._uncommitted = self._uncommitted, []
+        if self.follower is not None:
+            for write in written:
+                self.follower(write)
+
+    def rollback(self) -> None:
+        """Forget what was written since the last commit."""
+        self.connection.rollback()
+        self._uncommitted.clear()
+        self.version += 1
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        self.commit()
+        self.connection.close()
+
+    def _write(self, write: Write) -> None:
+        self.version += 1
+        write(self)
+        self._uncommitted.append(write)
+
+    def _next(self) -> int:
+        found = self.connection.execute("SELECT coalesce(max(number), 0) + 1 FROM object")
+        return int(found.fetchone()[0])
+
+
+def text(fields: Fields) -> str:
+    """An object as its JSON text."""
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+
+
+def _row(found: tuple[int, int, str, str, str]) -> Row:
+    number, parent, id_, status, body = found
+    return Row(id_, json.loads(body), status=status, parent=parent, number=number)

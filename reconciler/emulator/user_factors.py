@@ -1,0 +1,34 @@
+"""What can be taken from a user one by one: an address, a phone number, a passkey, a password … [2.23]."""
+
+from functools import partial
+
+from reconciler.emulator.call import Answer, Call, Endpoint
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.store import Row
+from reconciler.emulator.user_record import FACTORS, keep
+
+
+def delete_password(call: Call) -> Answer:
+    """``DELETE /v1/users/passwords/{password_id}``."""
+    row = _owner(call, call.id("password_id"), "password_not_found")
+    return {"user_id": row.id, "user": keep(call, {**row.fields, "password": None}, row).fields}
+
+
+def delete_factor(name: str, not_found: str) -> Endpoint:
+    """The endpoint that takes one factor out of the list ``name``, by its id in the path."""
+    return partial(_delete_factor, name, not_found)
+
+
+def _delete_factor(name: str, not_found: str, call: Call) -> Answer:
+    parameter = FACTORS[name]
+    id_ = call.id(parameter)
+    row = _owner(call, id_, not_found)
+    left = [factor for factor in row.fields[name] if factor[parameter] != id_]
+    return {"user_id": row.id, "user": keep(call, {**row.fields, name: left}, row).fields}
+
+
+def _owner(call: Call, id: str, not_found: str) -> Row:
+    found = call.store.named(call.collection("user"), f"factor:{id}")
+    if not found:
+        raise Refusal(not_found, "It could not be found.")
+    return found[0]

@@ -1,0 +1,118 @@
+"""``/v1/users`` of a Consumer project [2.23]."""
+
+from reconciler.emulator.call import Answer, Call
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.fields import email, external_id, given, phone, texts
+from reconciler.emulator.metadata import metadata
+from reconciler.emulator.rbac import IMPLICIT, role_ids
+from reconciler.emulator.store import Fields, Row
+from reconciler.emulator.user_record import DEFAULTS, keep
+
+NAMES = ("first_name", "middle_name", "last_name")
+
+
+def create(call: Call) -> Answer:
+    """``POST /v1/users``: needs an address or a phone number."""
+    body, behaviour = call.body, call.behaviour
+    address, number = given(body, "email", str, behaviour), given(body, "phone_number", str, behaviour)
+    if not address and not number:
+        raise Refusal("bad_request", "At least one of email and phone_number is required.")
+    emails, phones = [], []
+    if address:
+        address = email(address, behaviour)
+        _free(call, f"email:{address.lower()}", None, "duplicate_email")
+        emails.append({"email_id": call.new_id("email"), "email": address, "verified": False})
+    if number:
+        number = phone(number)
+        _free(call, f"phone:{number}", None, "duplicate_phone_number")
+        phones.append({"phone_id": call.new_id("phone-number"), "phone_number": number, "verified": False})
+    pending = given(body, "create_user_as_pending", bool, behaviour)
+    started = {
+        "user_id": call.new_id("user"),
+        "status": "pending" if pending else "active",
+        **DEFAULTS,
+        "emails": emails,
+        "phone_numbers": phones,
+        "created_at": call.now(),
+    }
+    user = keep(call, {**started, **_stated(call, started, None)}).fields
+    return {
+        "user_id": user["user_id"],
+        "email_id": emails[0]["email_id"] if emails else "",
+        "phone_id": phones[0]["phone_id"] if phones else "",
+        "status": user["status"],
+        "user": user,
+    }
+
+
+def get(call: Call) -> Answer:
+    """``GET /v1/users/{user_id}``: the user's fields at the top level."""
+    return find(call).fields
+
+
+def update(call: Call) -> Answer:
+    """``PUT /v1/users/{user_id}``: only the fields that are sent; addresses and numbers are none of them."""
+    row = find(call)
+    user = keep(call, {**row.fields, **_stated(call, row.fields, row)}, row).fields
+    shown = {name: user[name] for name in ("user_id", "emails", "phone_numbers", "crypto_wallets")}
+    return {**shown, "user": user}
+
+
+def delete(call: Call) -> Answer:
+    """``DELETE /v1/users/{user_id}``: for good."""
+    row = find(call)
+    call.store.remove(row)
+    return {"user_id": row.id}
+
+
+def delete_external_id(call: Call) -> Answer:
+    """``DELETE /v1/users/{user_id}/external_id``."""
+    row = find(call)
+    return {"user_id": row.id, "user": keep(call, {**row.fields, "external_id": None}, row).fields}
+
+
+def find(call: Call) -> Row:
+    """The user that the path names, by id or external id.
+
+    Raises:
+        Refusal: ``user_not_found``.
+    """
+    id_ = call.id("user_id")
+    collection = call.collection("user")
+    found = call.store.get(collection, id_) or next(iter(call.store.named(collection, f"external:{id_}")), None)
+    if found is None:
+        raise Refusal("user_not_found", "User could not be found.")
+    return found
+
+
+def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
+    """The fields that the request states, each valid."""
+    body, behaviour = call.body, call.behaviour
+    stated: Fields = {}
+    given(body, "attributes", dict, behaviour)  # Devices and addresses go to fraud checks; users do not show them.
+    name = given(body, "name", dict, behaviour)
+    if name is not None:
+        for part in NAMES:
+            given(name, part, str, behaviour)
+        kept = before.get("name") or {}
+        stated["name"] = {part: kept.get(part, "") if name.get(part) is None else name[part] for part in NAMES}
+    wanted = external_id(body, "external_id", behaviour, "bad_request")
+    if wanted:
+        _free(call, f"external:{wanted}", row, "duplicate_user_external_id")
+        stated["external_id"] = wanted
+    roles = texts(body, "roles", behaviour)
+    if roles is not None:
+        if not set(roles) <= set(role_ids(call)):
+            raise Refusal("invalid_role", "A role is not in the project's RBAC policy.")
+        stated["roles"] = list(dict.fromkeys([IMPLICIT["CONSUMER"], *roles]))
+    elif row is None:
+        stated["roles"] = [IMPLICIT["CONSUMER"]]
+    for each in ("trusted_metadata", "untrusted_metadata"):
+        stated[each] = metadata(before.get(each), body, each, behaviour)
+    return stated
+
+
+def _free(call: Call, name: str, row: Row | None, error: str) -> None:
+    found = call.store.named(call.collection("user"), name)
+    if any(row is None or other.number != row.number for other in found):
+        raise Refusal(error, "Another user has this already.")

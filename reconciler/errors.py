@@ -1,0 +1,79 @@
+"""Everything that can go wrong and reach a person, as one tree.
+
+::
+
+    ReconcilerError                 exit 1  something the person who ran the command can mend
+    ├── InvalidInput                exit 1  manifests, rules, configuration or a command line say something impossible
+    ├── Refused                     exit 1  a safety check says no before anything is written (wrong project, live, ...)
+    └── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
+
+    Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
+    ├── Rejected                            the API answered no, and would again: 4xx but 429
+    ├── Unavailable                         nothing was done and trying again is safe: 429, 503, refused connections
+    └── Ambiguous                           the answer to a write was lost: it may have happened
+
+A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable``, applying into a failed outcome.
+"""
+
+from collections.abc import Iterable
+
+from reconciler.model import Problem
+
+
+class ReconcilerError(Exception):
+    """An error to show to the person who ran the command; ``problems`` lists every one found, not only the first."""
+
+    exit_code = 1
+
+    def __init__(self, problems: Iterable[Problem] | str, hint: str = "") -> None:
+        if isinstance(problems, str):
+            problems = (Problem(code=self.code, severity="error", message=problems, hint=hint),)
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("; ".join(problem.message for problem in self.problems))
+
+    code = "error"
+
+
+class InvalidInput(ReconcilerError):
+    """Files or arguments that cannot mean anything; nothing was read from Stytch and nothing written."""
+
+    code = "invalid"
+
+
+class Refused(ReconcilerError):
+    """A safety check said no before the first write."""
+
+    code = "refused"
+
+
+class Unreadable(ReconcilerError):
+    """Something needed was not read whole, so nothing was decided."""
+
+    exit_code = 4
+    code = "unreadable"
+
+
+class Fault(Exception):
+    """One HTTP exchange with Stytch that went wrong.
+
+    ``status`` is the HTTP status (0 if there was none), ``error_type`` Stytch's own name for it ("" if the body had
+    none) and ``request_id`` Stytch's. The message never holds a body, a secret or an address.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, error_type: str = "", request_id: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+        self.request_id = request_id
+
+
+class Rejected(Fault):
+    """Stytch understood and said no; the same request would be refused again."""
+
+
+class Unavailable(Fault):
+    """Nothing happened and it is safe to ask again, though every allowed try has been made."""
+
+
+class Ambiguous(Fault):
+    """A write was sent and its answer lost: only a read can tell whether it happened."""

@@ -1,0 +1,41 @@
+"""The expression language of ``when``, ``each``, ``join`` and ``${{ … }}``; pure.
+
+``docs/expressions.md`` is the reference.
+
+``compile_expression`` → ``Expression``, ``compile_template`` → ``Template``, ``compile_tree`` → ``Tree``: texts are
+compiled once, where files are read, and raise ``ExpressionError`` there; over data they raise ``Mistyped`` and nothing
+else. ``explain`` and ``equalities`` look into a condition.
+"""
+
+from reconciler.expressions.explain import Scalar, Term, equalities, explain
+from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.nodes import Path, spell
+from reconciler.expressions.template import Template, compile_template
+from reconciler.expressions.text import a_label, address_domain, fold, slugify
+from reconciler.expressions.tree import InvalidTree, Tree, compile_tree
+from reconciler.expressions.values import UNKNOWN, ExpressionError, Mistyped, NullInText, Unknown
+
+__all__ = [
+    "UNKNOWN",
+    "Expression",
+    "ExpressionError",
+    "InvalidTree",
+    "Mistyped",
+    "NullInText",
+    "Path",
+    "Scalar",
+    "Template",
+    "Term",
+    "Tree",
+    "Unknown",
+    "a_label",
+    "address_domain",
+    "compile_expression",
+    "compile_template",
+    "compile_tree",
+    "equalities",
+    "explain",
+    "fold",
+    "slugify",
+    "spell",
+]

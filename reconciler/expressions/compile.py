@@ -1,0 +1,186 @@
+"""Nodes → nested closures, built once: what runs for every user."""
+
+from typing import TypeGuard
+
+from reconciler.expressions import conditions
+from reconciler.expressions.conditions import Run, Scope
+from reconciler.expressions.nodes import (
+    And,
+    Call,
+    Compare,
+    ListOf,
+    Literal,
+    Lookup,
+    MapOf,
+    Node,
+    Not,
+    Or,
+    Path,
+    Read,
+    spell,
+)
+from reconciler.expressions.values import UNKNOWN, Mistyped, kind_of, known
+
+
+def compiled_node(node: Node) -> Run:
+    """A function from a scope to the node's value, which for conditions may be ``UNKNOWN``."""
+    match node:
+        case Literal(value=value):
+            return lambda _scope: value
+        case Read(path=path):
+            return _read(path)
+        case Lookup(of=of, key=key):
+            return _lookup(of, key)
+        case Compare():
+            return _compare(node)
+        case And(terms=terms):
+            return conditions.junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=False)
+        case Or(terms=terms):
+            return conditions.junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=True)
+        case Not(term=term):
+            return conditions.opposite(compiled_node(term), described(term))
+        case Call(function=function, arguments=arguments) if function.name == "default":
+            return _default(*map(_value, arguments))
+        case Call():
+            return _call(node)
+        case ListOf(items=items):
+            runs = tuple(map(_value, items))
+            return lambda scope: [run(scope) for run in runs]
+        case MapOf(keys=keys, items=items):
+            pairs = tuple(zip(keys, map(_value, items), strict=True))
+            return lambda scope: {key: run(scope) for key, run in pairs}
+    raise AssertionError(node)
+
+
+def described(node: Node) -> str:
+    """The path a node reads, or "": messages name paths, never values."""
+    return spell(node.path) if isinstance(node, Read) else ""
+
+
+def step(value: object, key: object, where: str = "") -> object:
+    """What ``value`` holds under ``key``: null if it has no such key or is null itself."""
+    if key is not None and type(key) is not str and type(key) is not int:
+        raise Mistyped(f"a key is a string or a whole number, not {kind_of(key)}")
+    if value is None or key is None:
+        return None
+    subject = f"`{where}`" if where else "what is indexed here"
+    if type(value) is dict:
+        if type(key) is str:
+            return value.get(key)
+        raise Mistyped(f"{subject} is a map: its keys are strings, not {kind_of(key)}")
+    if type(value) is list:
+        if type(key) is int:
+            return value[key] if -len(value) <= key < len(value) else None
+        raise Mistyped(f"{subject} is a list: it is indexed by whole numbers, not by {kind_of(key)}")
+    raise Mistyped(f"{subject} is {kind_of(value)}: only maps and lists have something inside")
+
+
+def _value(node: Node) -> Run:
+    """As ``compiled_node``, but for a place that takes a value: there, unknown is null."""
+    run = compiled_node(node)
+    predicate = isinstance(node, Call) and node.function.null is UNKNOWN
+    if not predicate and not isinstance(node, Compare | And | Or | Not | Literal):
+        return run
+
+    return lambda scope: known(run(scope))
+
+
+def _read(path: Path) -> Run:
+    root, keys = str(path[0]), path[1:]
+
+    def read(scope: Scope) -> object:
+        value = scope.get(root)
+        for depth, key in enumerate(keys, 1):
+            if type(value) is dict and type(key) is str:
+                value = value.get(key)
+            elif type(value) is list and type(key) is int:
+                value = value[key] if -len(value) <= key < len(value) else None
+            elif value is None:
+                return None
+            else:
+                return step(value, key, spell(path[:depth]))  # raises, and says where
+        return value
+
+    return read
+
+
+def _lookup(of: Node, key: Node) -> Run:
+    outer, inner, where = _value(of), _value(key), described(of)
+    return lambda scope: step(outer(scope), inner(scope), where)
+
+
+def _compare(node: Compare) -> Run:
+    left, right = node.left, node.right
+    match node.operator:
+        case "==":
+            return _equal(left, right)
+        case "!=":
+            return conditions.opposite(_equal(left, right))
+        case "in":
+            if (
+                isinstance(right, Literal)
+                and type(right.value) is list
+                and all(type(each) is str for each in right.value)
+            ):
+                return conditions.one_of_texts(_value(left), frozenset(right.value))
+            return conditions.within(_value(left), _value(right), described(right))
+    return conditions.ordered(node.operator, _value(left), _value(right))
+
+
+def _all_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(type(each) is str for each in value)
+
+
+def _equal(left: Node, right: Node) -> Run:
+    if _is_null(left) or _is_null(right):
+        return conditions.is_null(_value(left if _is_null(right) else right))
+    if isinstance(left, Literal):
+        left, right = right, left
+    if isinstance(right, Literal) and type(right.value) is str:
+        return conditions.equal_to_text(_value(left), right.value)
+    return conditions.equal(_value(left), _value(right))
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value is None and not node.folded
+
+
+def _default(value: Run, fallback: Run) -> Run:
+    def default(scope: Scope) -> object:
+        found = value(scope)
+        return fallback(scope) if found is None else found
+
+    return default
+
+
+def _call(node: Call) -> Run:
+    runs, wheres = tuple(map(_value, node.arguments)), tuple(map(described, node.arguments))
+    function, call, null = node.function, node.function.call, node.function.null
+
+    def refuse(*values: object) -> None:
+        for position, (value, accepts) in enumerate(zip(values, function.parameters, strict=True)):
+            if value is not None and type(value) not in accepts:
+                raise Mistyped(function.refusal(position, value, wheres[position]))
+
+    if len(runs) == 1:
+        (only,), (accepts,) = runs, function.parameters
+
+        def call_one(scope: Scope) -> object:
+            value = only(scope)
+            if type(value) in accepts:
+                return call(value)
+            refuse(value)
+            return null
+
+        return call_one
+    first, second = runs
+    accepts_first, accepts_second = function.parameters
+
+    def call_two(scope: Scope) -> object:
+        one, other = first(scope), second(scope)
+        if type(one) in accepts_first and type(other) in accepts_second:
+            return call(one, other)
+        refuse(one, other)
+        return null
+
+    return call_two

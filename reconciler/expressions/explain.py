@@ -1,0 +1,112 @@
+"""Looking into an expression: what it needs to match, and what it found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.nodes import And, Compare, Literal, Node, Not, Or, Path, Read, Span, paths_of, spell
+from reconciler.expressions.values import UNKNOWN, Mistyped, Unknown, truth
+
+Scalar = str | int | float | bool
+Conditions = dict[Path, frozenset[Scalar]]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One of the terms that ``and`` joins: its text, its truth, and the value of every path in it.
+
+    ``problem`` says what is wrong with the data where ``value`` could not be computed; "" otherwise.
+    """
+
+    text: str
+    value: bool | Unknown
+    reads: tuple[tuple[str, object], ...]
+    problem: str = ""
+
+
+def explain(expression: Expression, scope: Mapping[str, object]) -> tuple[Term, ...]:
+    """The top-level terms of a condition over ``scope``, in the order of the text; all true means that it matches."""
+    whole = {**scope, **expression.constants}
+    terms = expression.node.terms if isinstance(expression.node, And) else (expression.node,)
+    return tuple(_term(expression.text[slice(*term.span)], term, whole) for term in terms)
+
+
+def _term(text: str, node: Node, scope: Mapping[str, object]) -> Term:
+    reads = tuple((spell(path), _value(path, scope)) for path in dict.fromkeys(paths_of(node)))
+    try:
+        return Term(text, truth(compiled_node(node)(scope)), reads)
+    except Mistyped as problem:
+        return Term(text, UNKNOWN, reads, problem.message)
+    except RecursionError:
+        return Term(text, UNKNOWN, reads, "the data is nested too deeply")
+
+
+def _value(path: Path, scope: Mapping[str, object]) -> object:
+    try:
+        return compiled_node(Read(span=Span(0, 0), path=path))(scope)
+    except Mistyped:
+        return None
+
+
+def equalities(expression: Expression) -> tuple[tuple[Path, frozenset[Scalar]], ...]:
+    """What must hold for the expression to be true, as far as it says that a path equals one of some values.
+
+    Necessary, never sufficient; an empty set of values: it is never true. As in any Python set 1 stands for ``True``
+    and 1.0 too, so that an index over them finds too many, never too few. Who is ruled out here cannot match, however
+    the rest of his data were mended: ``evaluate`` might still find a problem in it, an index does not.
+    """
+    return tuple(sorted(_necessary(expression.node).items(), key=lambda condition: spell(condition[0])))
+
+
+def _necessary(node: Node) -> Conditions:
+    match node:
+        case And(terms=terms):
+            return _all_of([_necessary(term) for term in terms])
+        case Or(terms=terms):
+            return _one_of([_necessary(term) for term in terms if not _never(term)])
+        case (
+            Compare(operator="==", left=Literal(value=None, folded=False))
+            | Compare(operator="==", right=Literal(value=None, folded=False))
+        ):
+            return {}  # tests presence
+        case (
+            Compare(operator="==", left=Read(path=path), right=Literal(value=value))
+            | Compare(operator="==", left=Literal(value=value), right=Read(path=path))
+        ):
+            return _equal(path, [value])
+        case Compare(operator="in", left=Read(path=path), right=Literal(value=list() as values)):
+            return _equal(path, values)
+        case Compare(operator="in", left=Read(path=path), right=Literal(value=dict() as values)):
+            return _equal(path, list(values))
+        case Read(path=path):
+            return {path: frozenset({True})}
+        case Not(term=Read(path=path)):
+            return {path: frozenset({False})}
+    return {}
+
+
+def _never(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value is not True
+
+
+def _equal(path: Path, values: list[object]) -> Conditions:
+    """Nothing equals null; and nothing follows from lists and maps, which no index holds."""
+    present = [value for value in values if value is not None]
+    scalars = frozenset(value for value in present if isinstance(value, str | int | float))
+    return {path: scalars} if all(isinstance(value, str | int | float) for value in present) else {}
+
+
+def _all_of(all_conditions: list[Conditions]) -> Conditions:
+    together: Conditions = {}
+    for conditions in all_conditions:
+        for path, values in conditions.items():
+            together[path] = together[path] & values if path in together else values
+    return together
+
+
+def _one_of(alternatives: list[Conditions]) -> Conditions:
+    if not alternatives:
+        return {}
+    shared = set.intersection(*(set(conditions) for conditions in alternatives))
+    return {path: frozenset().union(*(conditions[path] for conditions in alternatives)) for path in shared}

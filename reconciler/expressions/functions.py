@@ -1,0 +1,128 @@
+"""The functions of the language: the whole of what an expression can call.
+
+A null argument reaches only ``split``, which finds no pieces in it: text functions then give null, predicates unknown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.expressions.patterns import compiled, whole_match
+from reconciler.expressions.text import address_domain, fold, raise_case, slugify
+from reconciler.expressions.values import LIMIT, UNKNOWN, Mistyped, Unknown, contained, kind_of, text_of
+
+TEXT: Final = frozenset({str})
+TEXT_OR_NULL: Final[frozenset[type[object]]] = frozenset({str, type(None)})
+LIST: Final = frozenset({list})
+SIZED: Final = frozenset({str, list, dict})
+TEXT_OR_LIST: Final = frozenset({str, list})
+ANY: Final = frozenset({str, list, dict, int, float, bool})
+
+_SAID: Final = {
+    TEXT: "a string",
+    TEXT_OR_NULL: "a string",
+    LIST: "a list",
+    SIZED: "a string, a list or a map",
+    TEXT_OR_LIST: "a string or a list",
+    ANY: "any value",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``call`` gets values of exactly the ``parameters``' types; a null that a parameter does not take gives ``null``.
+
+    ``vet`` checks a literal last argument before any user is looked at, by raising ``Mistyped``.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    parameters: tuple[frozenset[type[object]], ...]
+    null: object = None
+    vet: Callable[[str], object] | None = None
+
+    def unfit(self, position: int, value: object) -> str:
+        """What is wrong with a literal as argument ``position`` (from 0); "" if nothing is."""
+        if value is None or value is UNKNOWN or self.name == "default":
+            return ""
+        if type(value) not in self.parameters[position]:
+            return self.refusal(position, value)
+        if self.vet is not None and position == len(self.parameters) - 1:
+            try:
+                self.vet(str(value))
+            except Mistyped as problem:
+                return problem.message
+        return ""
+
+    def refusal(self, position: int, value: object, who: str = "") -> str:
+        """Why ``value`` cannot be argument ``position`` (from 0); ``who`` is its path, if it has one."""
+        ordinal = ("first", "second")[position] + " " if len(self.parameters) > 1 else ""
+        subject = f"`{who}`" if who else f"its {ordinal}argument"
+        return f"{self.name}() takes {_SAID[self.parameters[position]]}; {subject} is {kind_of(value)}"
+
+
+def _separator(separator: str) -> str:
+    if not separator:
+        raise Mistyped("the separator is an empty string")
+    return separator
+
+
+def _split(text: str | None, separator: str) -> list[str]:
+    return [piece for raw in (text or "").split(_separator(separator)) if (piece := raw.strip())]
+
+
+def _join(pieces: list[object], separator: str) -> str:
+    texts = [text for piece in pieces if piece is not None and (text := text_of(piece))]
+    if sum(map(len, texts)) + len(separator) * (len(texts) - 1) > LIMIT:
+        raise Mistyped("join() gives more than 64 KiB")
+    return separator.join(texts)
+
+
+def _truths(values: list[object]) -> set[object]:
+    for value in values:
+        if value is not None and type(value) is not bool:
+            raise Mistyped(f"a list of booleans holds {kind_of(value)}")
+    return set(values)
+
+
+def _any(values: list[object]) -> bool | Unknown:
+    truths = _truths(values)
+    return True if True in truths else UNKNOWN if None in truths else False
+
+
+def _all(values: list[object]) -> bool | Unknown:
+    truths = _truths(values)
+    return False if False in truths else UNKNOWN if None in truths else True
+
+
+def _contains(whole: str | list[object], part: object) -> bool | Unknown:
+    if isinstance(whole, list):
+        return contained(part, whole)
+    if isinstance(part, str):
+        return part in whole
+    raise Mistyped(f"contains() finds strings in a string; its second argument is {kind_of(part)}")
+
+
+def _default(_value: object, _fallback: object) -> object:
+    raise AssertionError("default() is compiled, so that its fallback is computed only where it is needed")
+
+
+FUNCTIONS: Final = {
+    function.name: function
+    for function in (
+        Function("lower", fold, (TEXT,)),
+        Function("upper", raise_case, (TEXT,)),
+        Function("slugify", slugify, (TEXT,)),
+        Function("domain", address_domain, (TEXT,)),
+        Function("split", _split, (TEXT_OR_NULL, TEXT), vet=_separator),
+        Function("join", _join, (LIST, TEXT)),
+        Function("len", len, (SIZED,)),
+        Function("any", _any, (LIST,), null=UNKNOWN),
+        Function("all", _all, (LIST,), null=UNKNOWN),
+        Function("starts_with", str.startswith, (TEXT, TEXT), null=UNKNOWN),
+        Function("ends_with", str.endswith, (TEXT, TEXT), null=UNKNOWN),
+        Function("contains", _contains, (TEXT_OR_LIST, ANY), null=UNKNOWN),
+        Function("matches", whole_match, (TEXT, TEXT), null=UNKNOWN, vet=compiled),
+        Function("default", _default, (ANY, ANY)),
+    )
+}

@@ -1,0 +1,105 @@
+"""Text → tokens: where strings, brackets and words begin and end, and what is no part of the language at all."""
+
+import re
+from collections.abc import Iterator
+from keyword import iskeyword
+from typing import Final, NamedTuple
+
+from reconciler.expressions.values import ExpressionError
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<blank>[ \t\r\n]+)
+    | (?P<string>[A-Za-z]*(?:"(?:[^"\\\n\r\0\ud800-\udfff]|\\[^\n\r\0\ud800-\udfff])*"
+                            |'(?:[^'\\\n\r\0\ud800-\udfff]|\\[^\n\r\0\ud800-\udfff])*'))
+    | (?P<number>\.?[0-9](?:[eE][+-]|[A-Za-z0-9_.])*)
+    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<mark>==|!=|<=|>=|[()\[\]{},:.<>-])
+    """,
+    re.VERBOSE,
+)
+_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER: Final = 400  # digits; how big a number may be is said where its value is known
+_OPERATORS: Final = frozenset({"and", "or", "not", "in"})
+_YAML_NAMES: Final = {"None": "null", "True": "true", "False": "false"}
+
+_NO_ARITHMETIC: Final = "there is no arithmetic; put texts together with join() or in a string with ${{ }}"
+_HINTS: Final = {
+    "&": "write `and`",
+    "|": "write `or`",
+    "!": "write `not`, or `!=` to compare",
+    "=": "write `==` to compare; arguments have no names",
+    "+": _NO_ARITHMETIC,
+    "*": _NO_ARITHMETIC,
+    "/": _NO_ARITHMETIC,
+    "%": _NO_ARITHMETIC,
+    "^": "write `matches(text, regex)` for a regular expression",
+    "~": "write `matches(text, regex)` for a regular expression",
+    "?": "write `condition and value == …`, or default(value, fallback)",
+    "#": "write comments in YAML, outside the expression",
+    "$": "inside an expression, paths are written bare: `user.name`, without ${{ }}",
+    "@": "write texts in quotes",
+    "“": 'write straight quotes: "text"',
+    "”": 'write straight quotes: "text"',
+    "‘": 'write straight quotes: "text"',  # noqa: RUF001 - the quote that word processors put there
+    "’": 'write straight quotes: "text"',
+}
+
+
+class Token(NamedTuple):
+    """A piece of the text: ``kind`` is string, number, word or mark; ``start`` and ``end`` are character offsets."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def scan(text: str, start: int = 0) -> Iterator[Token]:
+    """The tokens of ``text`` from ``start`` on, one by one; ``ExpressionError`` at the first that is none."""
+    before = Token("", "", start, start)
+    while start < len(text):
+        found = _TOKEN.match(text, start)
+        if found is None:
+            raise _no_token(text, start)
+        if found.lastgroup != "blank":
+            token = Token(str(found.lastgroup), found[0], start, found.end())
+            _vet(token, before)
+            yield token
+            before = token
+        start = found.end()
+
+
+def _no_token(text: str, start: int) -> ExpressionError:
+    sign = text[start]
+    if sign in "\"'":
+        return ExpressionError("this string does not end", start, "a string ends on its line, with the quote it began")
+    if not sign.isprintable():
+        return ExpressionError("an unprintable character outside a string", start)
+    hint = _HINTS.get(sign, "" if sign.isascii() else 'letters beyond ASCII stand in strings: user["…"]')
+    return ExpressionError(f"`{sign}` is not part of the language", start, hint)
+
+
+def _vet(token: Token, before: Token) -> None:
+    if token.kind == "number" and not _NUMBER.fullmatch(token.text):
+        raise ExpressionError("numbers are written as in JSON", token.start)
+    if token.kind == "number" and len(token.text) > _LONGEST_NUMBER:
+        raise ExpressionError("the number is too big", token.start)
+    if token.kind == "string":
+        if before.kind == "string":
+            raise ExpressionError("two strings side by side", token.start, "is a comma missing?")
+        if not token.text.startswith(('"', "'", 'r"', "r'")):
+            raise ExpressionError('a string begins with its quote, or with r" if \\ is just \\', token.start)
+    if token.kind == "word" and iskeyword(token.text):
+        _vet_keyword(token, before)
+
+
+def _vet_keyword(token: Token, before: Token) -> None:
+    word = token.text
+    if before.text == ".":
+        raise ExpressionError(f"`{word}` cannot follow a dot", token.start, f'write ["{word}"] without the dot')
+    if word in _YAML_NAMES:
+        raise ExpressionError(f"`{word}` is Python's", token.start, f"did you mean `{_YAML_NAMES[word]}`?")
+    if word not in _OPERATORS:
+        hint = "write `==`" if word == "is" else ""
+        raise ExpressionError(f"`{word}` is not part of the language", token.start, hint)

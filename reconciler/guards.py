@@ -1,0 +1,259 @@
+"""Checks that may withhold some changes of a plan, never all of it.
+
+Each guard is a function of the changes and of the *census* (what is live, counted) that says what it saw and which
+changes it withholds; the rest goes through. A guard's name in a plan is the name of its setting under ``guards:``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct, structs
+
+from reconciler.losses import like_deletes
+from reconciler.model import (
+    ADMIN_ROLE,
+    Change,
+    Create,
+    Delete,
+    GuardResult,
+    Update,
+    added_roles,
+    withdrawn_roles,
+)
+
+FROM_CHANGES = 10  # below this many changes a percentage says nothing
+
+
+Count = Annotated[int, Meta(ge=0)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The numbers under ``guards:`` in reconciler.yaml. Percentages are of the managed things of a kind."""
+
+    max_deletes: Count = 500
+    max_delete_percent: Percent = 5
+    max_organization_deletes: Count = 0
+    max_update_percent: Percent = 30
+    max_new_admins: Count = 5
+    max_missing_users_percent: Percent = 20
+    max_shrink_percent: Percent = 20
+    max_problems: Count = 50
+    max_delete_percent_per_organization: Percent = 20
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """What is live and wanted, counted.
+
+    ``managed`` counts live things that we manage by kind, ``managed_members`` members by organization; ``marked`` the
+    live members whose mark names a user, ``missing`` those of them whose user the source no longer has;
+    ``memberships`` what rules and manifests want; ``problems`` the causes of problems. ``admins`` and ``breakglass``
+    hold ids of live members by organization; ``cascade`` the live members of each organization that is to be deleted,
+    ``strangers`` those of them that are not ours. ``no_deletes`` says why the users permit none, if they do not.
+    """
+
+    managed: Mapping[str, int]
+    managed_members: Mapping[str, int]
+    marked: int
+    missing: int
+    memberships: int
+    problems: int
+    admins: Mapping[str, Collection[str]]
+    breakglass: Collection[str]
+    cascade: Mapping[str, int]
+    strangers: Mapping[str, int]
+    no_deletes: str = ""
+
+
+class _Verdict(Struct, frozen=True):
+    result: GuardResult
+    withholds: Callable[[Change], bool]
+
+
+Guard = Callable[[Sequence[Change], Census, Limits], Iterator[_Verdict]]
+
+
+def withhold(
+    changes: Sequence[Change], census: Census, limits: Limits
+) -> tuple[tuple[Change, ...], tuple[GuardResult, ...]]:
+    """Give the changes, each with the first guard that withholds it, and what every guard saw."""
+    results: list[GuardResult] = []
+    for guard in GUARDS:
+        verdicts = list(guard(changes, census, limits))
+        results.extend(verdict.result for verdict in verdicts)
+        if refusals := [verdict for verdict in verdicts if not verdict.result.ok]:
+            changes = [_judge(change, refusals) for change in changes]
+    return hold_dependants(changes, (change for change in changes if change.withheld_by)), tuple(results)
+
+
+def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
+    name = next((refusal.result.name for refusal in refusals if refusal.withholds(change)), None)
+    return structs.replace(change, withheld_by=name) if name and not change.withheld_by else change
+
+
+def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
+    """Withhold what lies in an organization whose creation is among the changes that are not to be done."""
+    missing = {change.key[0] for change in undone if change.kind == "Organization" and isinstance(change, Create)}
+    if not missing:
+        return tuple(changes)
+    return tuple(
+        structs.replace(change, withheld_by="dependency")
+        if change.kind == "Member" and change.key[0] in missing and not change.withheld_by
+        else change
+        for change in changes
+    )
+
+
+def _takes_access(change: Change) -> bool:
+    """Tell whether a change deletes, or withdraws a role."""
+    return isinstance(change, Delete) or bool(withdrawn_roles(change))
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else (100.0 if part else 0.0)
+
+
+def _over(part: int, whole: int, limit: float) -> bool:
+    return part >= FROM_CHANGES and _percent(part, whole) > limit
+
+
+def _share(part: int, whole: int, limit: float) -> str:
+    return f"{part} of {whole} ({_percent(part, whole):.1f} %), limit {limit:g} % from {FROM_CHANGES} up"
+
+
+def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    guarded = like_deletes(changes, census.admins, census.breakglass)
+    ids = {change.address for change in guarded}
+    number = len(guarded) + sum(census.cascade.values())
+    managed = census.managed.get("Member", 0)
+
+    def withholds(change: Change) -> bool:
+        return change.address in ids or (isinstance(change, Delete) and change.key[0] in census.cascade)
+
+    yield _Verdict(
+        GuardResult(
+            name="max_deletes",
+            kind="Member",
+            ok=number <= limits.max_deletes,
+            detail=f"{number} of {limits.max_deletes}",
+        ),
+        withholds,
+    )
+    limit = limits.max_delete_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_delete_percent",
+            kind="Member",
+            ok=not _over(number, managed, limit),
+            detail=_share(number, managed, limit),
+        ),
+        withholds,
+    )
+    limit = limits.max_delete_percent_per_organization
+    for slug, count in sorted(Counter(change.key[0] for change in guarded).items()):
+        here = census.managed_members.get(slug, 0)
+        if _over(count, here, limit):
+            yield _Verdict(
+                GuardResult(
+                    name="max_delete_percent",
+                    kind="Member",
+                    organization=slug,
+                    ok=False,
+                    detail=_share(count, here, limit),
+                ),
+                lambda change, slug=slug: change.address in ids and change.key[0] == slug,  # type: ignore[misc] # a lambda's default has no annotation
+            )
+
+
+def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    doomed = [change for change in changes if change.kind == "Organization" and isinstance(change, Delete)]
+    crowded = {slug for slug, count in census.strangers.items() if count}
+    if crowded:
+        yield _Verdict(
+            GuardResult(
+                name="unmanaged_members",
+                kind="Organization",
+                ok=False,
+                detail=f"members that are not ours are in {', '.join(sorted(crowded))}",
+            ),
+            lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.key[0] in crowded,
+        )
+    yield _Verdict(
+        GuardResult(
+            name="max_organization_deletes",
+            kind="Organization",
+            ok=len(doomed) <= limits.max_organization_deletes,
+            detail=f"{len(doomed)} of {limits.max_organization_deletes}",
+        ),
+        lambda change: change.kind == "Organization" and isinstance(change, Delete),
+    )
+
+
+def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    limit = limits.max_update_percent
+    counts = Counter(change.kind for change in changes if isinstance(change, Update) and change.fields)
+    for kind in sorted({*counts, "Member", "Organization"}):
+        number, managed = counts[kind], census.managed.get(kind, 0)
+        yield _Verdict(
+            GuardResult(
+                name="max_update_percent",
+                kind=kind,
+                ok=not _over(number, managed, limit),
+                detail=_share(number, managed, limit),
+            ),
+            lambda change, kind=kind: change.kind == kind and isinstance(change, Update) and bool(change.fields),  # type: ignore[misc] # a lambda's default has no annotation
+        )
+
+
+def _new_admins(changes: Sequence[Change], _: Census, limits: Limits) -> Iterator[_Verdict]:
+    granting = [change for change in changes if ADMIN_ROLE in added_roles(change)]
+    yield _Verdict(
+        GuardResult(
+            name="max_new_admins",
+            kind="Member",
+            ok=len(granting) <= limits.max_new_admins,
+            detail=f"{len(granting)} of {limits.max_new_admins}",
+        ),
+        lambda change: ADMIN_ROLE in added_roles(change),
+    )
+
+
+def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    limit = limits.max_missing_users_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_missing_users_percent",
+            kind="Member",
+            ok=not _over(census.missing, census.marked, limit),
+            detail=_share(census.missing, census.marked, limit),
+        ),
+        _takes_access,
+    )
+    shrunk, limit = max(0, census.marked - census.memberships), limits.max_shrink_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_shrink_percent",
+            kind="Member",
+            ok=not _over(shrunk, census.marked, limit),
+            detail=_share(shrunk, census.marked, limit),
+        ),
+        _takes_access,
+    )
+    yield _Verdict(
+        GuardResult(
+            name="max_problems",
+            ok=census.problems <= limits.max_problems,
+            detail=f"{census.problems} of {limits.max_problems}",
+        ),
+        _takes_access,
+    )
+    if census.no_deletes:
+        yield _Verdict(
+            GuardResult(name="users", kind="Member", ok=False, detail=census.no_deletes),
+            lambda change: change.kind == "Member" and isinstance(change, Delete),
+        )
+
+
+# Deletes last: whether an admin is the last one hangs on whether his heir is withheld.
+GUARDS: tuple[Guard, ...] = (_source, _organization_deletes, _updates, _new_admins, _deletes)

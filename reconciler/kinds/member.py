@@ -1,0 +1,209 @@
+"""Members: a person inside an organization (docs/stytch.md, "Members"). Rules give most; some are written by hand."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
+
+from reconciler.diff.fields import same
+from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
+from reconciler.diff.roles import direct_roles
+from reconciler.expressions.text import address_domain
+from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
+from reconciler.marks import Whose, read_mark
+from reconciler.model import (
+    MARK_KEY,
+    Change,
+    Create,
+    Delete,
+    Json,
+    LiveMember,
+    Mark,
+    Problem,
+    Resource,
+    Spec,
+    Update,
+    added_roles,
+    withdrawn_roles,
+)
+from reconciler.schema import Clearable, CreateOnly, Kind, Merged, RefersTo, Unordered, UpdateOnly, normalize_by_traits
+from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ALREADY_THERE: Final = ("duplicate_member_email",)
+
+PhoneNumber = Annotated[
+    str, Meta(pattern=r"^\+[1-9][0-9]{1,14}$(?!\n)", description="a phone number in E.164 such as +15005550006")
+]
+LONGEST_ADDRESS: Final = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
+
+
+class MemberSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a member that can be written, under Stytch's names; the address is ``metadata.name``."""
+
+    name: str | UnsetType = UNSET
+    roles: Annotated[list[Text] | UnsetType, Unordered(), RefersTo("Role")] = UNSET
+    trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
+    untrusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
+    external_id: Annotated[
+        ExternalId | UnsetType | None,
+        Clearable("DELETE /v1/b2b/organizations/{organization_id}/members/{member_id}/external_id"),
+    ] = UNSET
+    is_breakglass: bool | UnsetType = UNSET
+    mfa_phone_number: Annotated[
+        PhoneNumber | UnsetType | None,
+        Clearable("DELETE /v1/b2b/organizations/{organization_id}/members/mfa_phone_numbers/{member_id}"),
+    ] = UNSET
+    mfa_enrolled: bool | UnsetType = UNSET
+    default_mfa_method: Annotated[Literal["sms_otp", "totp"] | UnsetType, UpdateOnly()] = UNSET
+
+
+class MemberInitial(MemberSpec, forbid_unknown_fields=True, kw_only=True):
+    """What may be given once, at create."""
+
+    create_member_as_pending: Annotated[bool | UnsetType, CreateOnly()] = UNSET
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    if address_domain(resource.name) is None or len(resource.name.encode()) > LONGEST_ADDRESS:
+        message = "the name of a Member is an e-mail address"
+        yield problem(resource, "not-an-address", message, "write it as ann@acme.example", ("metadata", "name"))
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        roles = spec.get("roles") or ()
+        for index, role in enumerate(roles):
+            yield from check_role(resource, (part, "roles", str(index)), role)
+        yield from check_listed_once(resource, (part, "roles"), roles)
+        yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
+        yield from check_metadata(resource, (part, "untrusted_metadata"), spec.get("untrusted_metadata"), marked=False)
+    if "default_mfa_method" in resource.initial:
+        message = "default_mfa_method cannot be given at create, so it has no initial value"
+        yield problem(resource, "not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort roles, whose order means nothing."""
+    return normalize_by_traits(MemberSpec, spec)
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Create the member with its mark; the method of its second factor takes a call of its own."""
+    slug, email_address = change.key
+    organization_id = scene.organization_ids[slug]
+    mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
+    body = {"email_address": email_address, **payload(change.fields, cleared={})}
+    if mark:
+        body["trusted_metadata"] = {**body.get("trusted_metadata", {}), MARK_KEY: mark.as_json()}
+    later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
+    live, request_id = created(
+        lambda: client.create_member(organization_id, body),
+        lambda: _found(client, organization_id, email_address, mark, scene.owner),
+        ALREADY_THERE,
+    )
+    identifier = str(live["member_id"])
+    if later:
+        _, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
+    return Written(identifier, request_id)
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the declared fields; roles start from what is live now, and lose or gain only what is planned."""
+    organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
+    body = payload(change.fields, cleared=KIND.cleared)
+    mark = change.mark
+    roles = change.get("roles")
+    if roles:
+        live = _live(client, organization_id, identifier, change)
+        there, added, withdrawn = set(direct_roles(live.roles)), set(added_roles(change)), set(withdrawn_roles(change))
+        body["roles"] = sorted((there | added) - withdrawn)
+        body["preserve_existing_sessions"] = not withdrawn
+    if mark:
+        body.setdefault("trusted_metadata", {})[MARK_KEY] = mark.as_json()
+    request_id = ""
+    phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
+    if phone and phone.before is not UNSET:
+        request_id = gone(lambda: client.delete_mfa_phone_number(organization_id, identifier))
+    if external_id and external_id.after is UNSET:
+        request_id = gone(lambda: client.delete_member_external_id(organization_id, identifier))
+    if body:
+        _, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
+    return Written(identifier, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
+    organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
+    live = _live(client, organization_id, identifier, change)
+    whose, mark = read_mark(live.trusted_metadata, organization_id, scene.owner)
+    if not change.causes and (live.scim_registration or whose is not Whose.OURS):
+        raise Moved("it is no longer ours")
+    if change.mark and mark and structs.replace(mark, deleted=True) != change.mark:
+        raise Moved("its mark has changed since")
+    for name in (*SHOWN_BEFORE_DELETE, "roles"):
+        now = list(direct_roles(live.roles)) if name == "roles" else getattr(live, name)
+        seen = change.get(name)
+        if not same(seen.before, now) if seen else now:
+            raise Moved(f"{name} has changed since")
+    if change.mark:
+        body = {"trusted_metadata": {MARK_KEY: change.mark.as_json()}}
+        repeated(lambda: client.update_member(organization_id, identifier, body))
+    return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
+
+
+def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:
+    live: LiveMember | None = client.get_member(organization_id, identifier)
+    if live is None or live.status == "deleted":
+        raise Moved("it is no longer there")
+    if live.email_address.lower() != change.key[1]:
+        raise Moved("its address has changed since")
+    return live
+
+
+def _found(
+    client: "Client", organization_id: str, email_address: str, mark: Mark | None, owner: str
+) -> tuple[dict[str, Json], str] | None:
+    """Find the member that a lost create made: it carries the mark that was sent with it."""
+    live = client.find_member(organization_id, email_address)
+    if live is None:
+        return None
+    if read_mark(live.trusted_metadata, organization_id, owner)[1] != mark:
+        raise Moved("somebody else made a member with this address in the meantime")
+    return {"member_id": live.member_id}, ""
+
+
+KIND: Final = Kind(
+    name="Member",
+    spec=MemberSpec,
+    initial=MemberInitial,
+    namespace="Organization",
+    key="email_address",
+    restorable=True,
+    computed=frozenset(
+        {
+            "member_id",
+            "organization_id",
+            "status",
+            "email_address_verified",
+            "mfa_phone_number_verified",
+            "is_admin",
+            "member_password_id",
+            "totp_registration_id",
+            "sso_registrations",
+            "scim_registration",
+            "oauth_registrations",
+            "retired_email_addresses",
+            "is_locked",
+            "lock_created_at",
+            "lock_expires_at",
+            "created_at",
+            "updated_at",
+        }
+    ),
+    check=check,
+    normalize=normalize,
+    create=create,
+    update=update,
+    delete=delete,
+)

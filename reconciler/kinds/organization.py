@@ -1,0 +1,296 @@
+"""Organizations: a tenant, its name, who may join it and how they sign in (docs/stytch.md, "Organizations")."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.diff.fields import NOTHING, same
+from reconciler.domains import COMMON_MAIL_DOMAINS
+from reconciler.expressions.text import a_label
+from reconciler.fields import (
+    ExternalId,
+    Slug,
+    Text,
+    check_domains,
+    check_listed_once,
+    check_metadata,
+    check_role,
+    common_domain,
+    problem,
+)
+from reconciler.marks import Whose, read_mark
+from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
+from reconciler.schema import (
+    Clearable,
+    CreateValue,
+    Domains,
+    FromFile,
+    Kind,
+    Merged,
+    RefersTo,
+    TextFile,
+    Unordered,
+    UpdateOnly,
+    normalize_by_traits,
+)
+from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ALREADY_THERE: Final = ("organization_slug_already_used", "duplicate_organization")
+
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Open = Literal["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"]
+Narrow = Literal["RESTRICTED", "NOT_ALLOWED"]
+Choice = Literal["ALL_ALLOWED", "RESTRICTED"]
+AuthMethod = Literal[
+    "sso",
+    "magic_link",
+    "email_otp",
+    "password",
+    "google_oauth",
+    "microsoft_oauth",
+    "slack_oauth",
+    "github_oauth",
+    "hubspot_oauth",
+]
+MfaMethod = Literal["sms_otp", "totp"]
+
+
+class OAuthTenants(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The tenants whose users may join, by OAuth provider."""
+
+    slack: list[Text] | UnsetType = UNSET
+    hubspot: list[Text] | UnsetType = UNSET
+    github: list[Text] | UnsetType = UNSET
+
+
+class ImplicitRole(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A role that everybody with a verified address in a domain has."""
+
+    domain: str
+    role_id: Text
+
+
+class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of an organization that can be written, under Stytch's names; the slug is ``metadata.name``."""
+
+    organization_name: Name | UnsetType = UNSET
+    organization_external_id: Annotated[
+        ExternalId | UnsetType | None, Clearable("DELETE /v1/b2b/organizations/{organization_id}/external_id")
+    ] = UNSET
+    organization_logo_url: Annotated[
+        str | TextFile | UnsetType | None, Clearable("an empty string", sends=""), FromFile()
+    ] = UNSET
+    trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
+    sso_default_connection_id: Annotated[Text | UnsetType, UpdateOnly()] = UNSET
+    sso_jit_provisioning: Open | UnsetType = UNSET
+    sso_jit_provisioning_allowed_connections: Annotated[list[Text] | UnsetType, UpdateOnly(), Unordered()] = UNSET
+    email_allowed_domains: Annotated[list[str] | UnsetType, Unordered(), Domains()] = UNSET
+    email_jit_provisioning: Narrow | UnsetType = UNSET
+    email_invites: Annotated[Open | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
+    oauth_tenant_jit_provisioning: Narrow | UnsetType = UNSET
+    allowed_oauth_tenants: Annotated[OAuthTenants | UnsetType, Unordered()] = UNSET
+    auth_methods: Choice | UnsetType = UNSET
+    allowed_auth_methods: Annotated[list[AuthMethod] | UnsetType, Unordered()] = UNSET
+    mfa_policy: Literal["REQUIRED_FOR_ALL", "OPTIONAL"] | UnsetType = UNSET
+    mfa_methods: Choice | UnsetType = UNSET
+    allowed_mfa_methods: Annotated[list[MfaMethod] | UnsetType, Unordered()] = UNSET
+    rbac_email_implicit_role_assignments: Annotated[
+        list[ImplicitRole] | UnsetType, Unordered(), RefersTo("Role", "role_id")
+    ] = UNSET
+    claimed_email_domains: Annotated[list[str] | UnsetType, Unordered(), Domains()] = UNSET
+    first_party_connected_apps_allowed_type: Open | UnsetType = UNSET
+    allowed_first_party_connected_apps: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+    third_party_connected_apps_allowed_type: Open | UnsetType = UNSET
+    allowed_third_party_connected_apps: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+
+
+# What a setting that is RESTRICTED is restricted to; without it Stytch refuses the setting (docs/stytch.md).
+COMPANIONS: Final = {
+    "auth_methods": "allowed_auth_methods",
+    "mfa_methods": "allowed_mfa_methods",
+    "email_jit_provisioning": "email_allowed_domains",
+    "email_invites": "email_allowed_domains",
+    "sso_jit_provisioning": "sso_jit_provisioning_allowed_connections",
+    "oauth_tenant_jit_provisioning": "allowed_oauth_tenants",
+}
+ROUTES: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites", "oauth_tenant_jit_provisioning")
+CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", "oauth_tenant_jit_provisioning"})
+LISTS: Final = (
+    "allowed_auth_methods",
+    "allowed_mfa_methods",
+    "sso_jit_provisioning_allowed_connections",
+    "allowed_first_party_connected_apps",
+    "allowed_third_party_connected_apps",
+)
+DOMAIN_LISTS: Final = ("email_allowed_domains", "claimed_email_domains")
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    said = {**resource.initial, **resource.spec}
+    yield from _check_restricted(resource, said)
+    if all(said.get(route, "NOT_ALLOWED" if route in CLOSED_BY_DEFAULT else "") == "NOT_ALLOWED" for route in ROUTES):
+        yield problem(
+            resource,
+            "no-way-in",
+            "every way to join is NOT_ALLOWED, which Stytch refuses",
+            f"open one of {', '.join(ROUTES)}; under `initial` if customers change it",
+            ("spec", "email_invites"),
+        )
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for name in DOMAIN_LISTS:
+            yield from check_domains(resource, (part, name), spec.get(name) or ())
+        for name in LISTS:
+            yield from check_listed_once(resource, (part, name), spec.get(name) or ())
+        for name in sorted(KIND.update_only & spec.keys()) if part == "initial" else ():
+            message = f"{name} cannot be given at create, so it has no initial value"
+            yield problem(resource, "not-initial", message, "declare it under spec", (part, name))
+        yield from _check_implicit_roles(resource, part, spec.get("rbac_email_implicit_role_assignments") or ())
+        yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
+
+
+def _check_restricted(resource: Resource, said: Spec) -> Iterator[Problem]:
+    for setting, companion in COMPANIONS.items():
+        value = said.get(setting)
+        at = ("spec" if setting in resource.spec else "initial", setting)
+        if value == "RESTRICTED" and not _anything(said.get(companion)):
+            yield problem(
+                resource,
+                "missing-companion",
+                f"{setting} is RESTRICTED, but to what is not said: {companion} is {_state(said, companion)}",
+                f"list at least one under {companion}",
+                at,
+            )
+        elif value == "ALL_ALLOWED" and companion.startswith("allowed_") and _anything(said.get(companion)):
+            yield problem(
+                resource,
+                "idle-companion",
+                f"{setting} is ALL_ALLOWED, but {companion} lists some",
+                f"{setting}: RESTRICTED, or remove {companion}",
+                at,
+            )
+
+
+def _anything(value: Json) -> bool:
+    return any(value.values()) if isinstance(value, dict) else bool(value)
+
+
+def _state(said: Spec, name: str) -> str:
+    return "empty" if name in said else "not declared"
+
+
+def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> Iterator[Problem]:
+    path = (part, "rbac_email_implicit_role_assignments")
+    for index, assignment in enumerate(assignments):
+        here = (*path, str(index))
+        domain = a_label(assignment["domain"])
+        if domain is None:
+            message = f"{assignment['domain']!r} is no domain name"
+            yield problem(resource, "not-a-domain", message, "write it as acme.example", (*here, "domain"))
+        elif domain in COMMON_MAIL_DOMAINS:
+            yield common_domain(resource, path[-1], domain, (*here, "domain"))
+        yield from check_role(resource, (*here, "role_id"), assignment["role_id"])
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort sets and spell domains as A-labels, as the order and case of Stytch's answers mean nothing."""
+    if assignments := spec.get("rbac_email_implicit_role_assignments"):
+        spelled = [{**item, "domain": a_label(item.get("domain") or "") or item.get("domain")} for item in assignments]
+        spec = {**spec, "rbac_email_implicit_role_assignments": spelled}
+    return normalize_by_traits(OrganizationSpec, spec)
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Create the organization, then write the mark, which needs the id that Stytch gives."""
+    (slug,) = change.key
+    body = {"organization_slug": slug, **payload(change.fields, cleared=KIND.cleared)}
+    later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
+    live, _ = created(
+        lambda: client.create_organization(body), lambda: _found(client, slug, body, scene.owner), ALREADY_THERE
+    )
+    identifier = str(live["organization_id"])
+    later["trusted_metadata"] = {MARK_KEY: Mark(owner=scene.owner, organization=identifier).as_json()}
+    _, request_id = repeated(lambda: client.update_organization(identifier, later))
+    scene.organization_ids[slug] = identifier
+    return Written(identifier, request_id)
+
+
+def update(client: "Client", change: Update, _scene: Scene) -> Written:
+    """Change the declared fields, after a look at the lists that are replaced whole; an adoption adds the mark."""
+    identifier = str(change.id)
+    if any(isinstance(field.before, list | dict) for field in change.fields):
+        _still(change, client.get_organization(identifier))
+    request_id = ""
+    external_id = change.get("organization_external_id")
+    if external_id and external_id.after is UNSET:
+        request_id = repeated(lambda: client.delete_organization_external_id(identifier))
+    body = payload(change.fields, cleared=KIND.cleared)
+    if change.mark:
+        body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
+    if body:
+        _, request_id = repeated(lambda: client.update_organization(identifier, body))
+    return Written(identifier, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the organization with everything in it, if it still is what the plan saw."""
+    identifier = str(change.id)
+    live = client.get_organization(identifier)
+    if live["organization_slug"] != change.key[0]:
+        raise Moved("it has another slug now")
+    if not change.causes and read_mark(live.get("trusted_metadata"), identifier, scene.owner)[0] is not Whose.OURS:
+        raise Moved("it no longer carries our mark")
+    _still(change, live)
+    return Written(identifier, gone(lambda: client.delete_organization(identifier)))
+
+
+def _found(client: "Client", slug: str, body: Mapping[str, Json], owner: str) -> tuple[dict[str, Json], str] | None:
+    """Find the organization that a lost create, or a run just before this one, made: it is ours, or as it was sent."""
+    live = client.find_organization(slug)
+    if live is None:
+        return None
+    whose, _ = read_mark(live.get("trusted_metadata"), str(live["organization_id"]), owner)
+    as_sent = whose is Whose.NOBODY and live.get("organization_name") == body.get("organization_name")
+    if not (as_sent or whose is Whose.OURS):
+        raise Moved("somebody else made an organization with this slug in the meantime")
+    return live, ""
+
+
+def _still(change: Change, live: Mapping[str, Json]) -> None:
+    """Refuse to go on where a value is no longer what the plan saw."""
+    there = normalize(live)
+    for field in change.fields:
+        name, *inner = field.path
+        now = there.get(name) if not inner else (there.get(name) or {}).get(inner[0])
+        before = None if field.before is UNSET else field.before
+        if not same(before, now) and not (before in NOTHING and now in NOTHING):
+            raise Moved(f"{'.'.join(field.path)} has changed since")
+
+
+KIND: Final = Kind(
+    name="Organization",
+    spec=OrganizationSpec,
+    key="organization_slug",
+    key_type=Slug,
+    renamable=True,
+    required=frozenset({"organization_name"}),
+    computed=frozenset(
+        {
+            "organization_id",
+            "created_at",
+            "updated_at",
+            "sso_active_connections",
+            "scim_active_connection",
+            "custom_roles",
+        }
+    ),
+    check=check,
+    normalize=normalize,
+    create=create,
+    update=update,
+    delete=delete,
+)

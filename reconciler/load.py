@@ -1,0 +1,225 @@
+"""Everything that people wrote → ``Declared``: checked in itself and against one another, for one environment."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from reconciler.config import Config
+from reconciler.conform import OPEN, conforms, did_you_mean, nonconformities
+from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings, lookup_warnings
+from reconciler.documents import Document, read_documents
+from reconciler.errors import InvalidInput, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.manifests import resource_of
+from reconciler.model import Json, Path, Position, Problem, Resource
+from reconciler.organization_set import render_set
+from reconciler.rendering import rendered
+from reconciler.shapes import TEMPLATED, shapes
+from reconciler.tables import read_table
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What the documents declare for one environment.
+
+    ``organizations`` include those of sets and those that are ``absent`` or ``external``; ``members`` are written by
+    hand; ``elsewhere`` holds the slugs of organizations that are declared for other environments only, and
+    ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error ends in
+    ``InvalidInput``.
+    """
+
+    organizations: tuple[Resource, ...] = ()
+    members: tuple[Resource, ...] = ()
+    rules: tuple[Document, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    organizations_elsewhere: tuple[Resource, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What the documents that are right declare, and the errors of all.
+
+    ``uncertain`` holds the codes of errors about ``declared`` that may come from those alone: a name that is not there
+    may be that of a document that is not right.
+    """
+
+    declared: Declared
+    errors: tuple[Problem, ...]
+    uncertain: frozenset[str]
+
+
+def load(config: Config) -> Declared:
+    """Read and check every document below ``config.root``.
+
+    Raises ``InvalidInput`` with every error of every file, ``Unreadable`` if a set's table cannot be read whole.
+    """
+    examined = examine(config)
+    if examined.errors:
+        raise refusal(examined.errors)
+    return examined.declared
+
+
+def refusal(errors: Iterable[Problem]) -> InvalidInput | Unreadable:
+    """Make one exception of many errors, each once and in the order of their places: ``Unreadable`` if any is that."""
+    ordered = sorted(set(errors), key=lambda problem: (problem.at, problem.message))
+    return (Unreadable if any(problem.code == Unreadable.code for problem in ordered) else InvalidInput)(ordered)
+
+
+def examine(config: Config) -> Examined:
+    """Read and check every document, and give what is right together with everything that is wrong."""
+    unread: list[Problem] = []
+    problems: list[Problem] = []
+    found = Found()
+    constants = {"vars": dict(config.vars), "environment": config.environment}
+    for written in read_documents(config.root, unread):
+        document = written if written.kind in TEMPLATED else rendered(written, constants, problems)
+        if document is None or not _is_right(document, problems):
+            document = document or written
+            found.spoilt.add((document.kind, document.name))
+            continue
+        environments = _environments(document, config, problems)
+        if document.kind == "MappingRules":
+            found.rules.append((document, environments))
+        elif document.kind == "OrganizationSet":
+            before = len(problems)
+            found.scoped.extend(_of_set(document, environments, config, problems))
+            found.incomplete |= len(problems) > before
+        else:
+            kind, positions = KINDS[document.kind], document.positions
+            resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
+            found.scoped.append(Scoped(resource, environments))
+    found.incomplete |= bool(unread) or any(kind not in KINDS or not name for kind, name in found.spoilt)
+    problems.extend([*unread, *contradictions(found)])
+    return Examined(
+        declared=_in(config.environment, found),
+        errors=tuple(problems),
+        uncertain=frozenset(
+            [*(["unknown-path"] if problems else ()), *(["unknown-organization"] if found.incomplete else ())]
+        ),
+    )
+
+
+def _is_right(document: Document, problems: list[Problem]) -> bool:
+    """Tell whether a document is of the shape of its kind; add to ``problems`` in what it is not."""
+    shape = shapes().get(document.kind)
+    if shape is None:
+        message = f"there is no kind {document.kind}"
+        hint = did_you_mean(document.kind, shapes())
+        if document.kind == "Configuration":
+            message, hint = "a Configuration stands in reconciler.yaml, at the root", "move it there"
+        problems.append(_error("unknown-kind", message, hint, document.at("kind")))
+        return False
+    templates = document.kind in TEMPLATED
+    if conforms(document.body, shape, templates=templates):
+        return True
+    kind = KINDS.get(document.kind)
+    before = len(problems)
+    problems.extend(
+        nonconformities(
+            document.body,
+            shape,
+            place=lambda path: document.at(*path),
+            key_place=lambda path: document.key_at(*path),
+            notes=kind.notes if kind else {},
+            templates=templates,
+        )
+    )
+    return len(problems) == before
+
+
+def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
+    """Give the environments that a document is for: those it names, or else all."""
+    named = document.body["metadata"].get("environments")
+    for index, name in enumerate(named or ()):
+        if name not in config.environments:
+            at = document.at("metadata", "environments", str(index))
+            message = f"reconciler.yaml has no environment {name}"
+            problems.append(_error("unknown-environment", message, did_you_mean(name, config.environments), at))
+    return frozenset(named or config.environments)
+
+
+def _of_set(
+    document: Document, environments: Environments, config: Config, problems: list[Problem]
+) -> Iterator[Scoped]:
+    """Yield the organizations of a set."""
+    name = document.body["spec"]["table"]
+    source = config.tables.get(name)
+    if source is None:
+        message = f"environment {config.environment} has no table {name}"
+        hint = did_you_mean(name, config.tables) or f"add it to reconciler.yaml, or give --table {name}=FILE"
+        problems.append(_error("unknown-table", message, hint, document.at("spec", "table")))
+        return
+    try:
+        table = read_table(name, source.file, source.shown, source.rows)
+    except Unreadable as error:
+        problems.extend(error.problems)
+        return
+    constants = {"vars": dict(config.vars), "environment": config.environment}
+    kind, shape = KINDS["Organization"], shapes()["Organization"]
+    for made in render_set(document, table, constants, problems):
+        if conforms(made.body, shape):
+            resource = resource_of(kind, made.body, made.position, made.positions, config.root, problems)
+            where = made.body["metadata"].get("environments")
+            yield Scoped(resource, environments & set(where) if where else environments)
+            continue
+
+        def place(
+            path: Path, positions: Mapping[Path, Position] = made.positions, row: Position = made.position
+        ) -> Position:
+            return positions.get(path, row)
+
+        problems.extend(nonconformities(made.body, shape, place=place, key_place=place, notes=kind.notes))
+
+
+def _in(environment: str, found: Found) -> Declared:
+    """Keep what is declared for one environment."""
+    here = [one.resource for one in found.scoped if environment in one.environments]
+    organizations = [resource for resource in here if resource.kind == "Organization"]
+    slugs = {organization.name for organization in organizations}
+    members = [one for one in here if one.kind == "Member" and one.namespace in slugs]
+    others = [one.resource for one in found.scoped if one.resource.kind == "Organization"]
+    others = [resource for resource in others if resource.name not in slugs]
+    elsewhere = {resource.name for resource in others} | {name for kind, name in found.spoilt if kind == "Organization"}
+    rules = tuple(document for document, environments in found.rules if environment in environments)
+    return Declared(
+        organizations=tuple(organizations),
+        members=tuple(members),
+        rules=rules,
+        elsewhere=frozenset(elsewhere - slugs),
+        organizations_elsewhere=tuple(others),
+        resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
+        problems=(*create_warnings(here), *lookup_warnings(rules, organizations)),
+    )
+
+
+def roles_named(declared: Declared) -> Mapping[str, tuple[Position, ...]]:
+    """Give every role that a manifest or a rule names literally, with the places where."""
+    named: dict[str, list[Position]] = {}
+    for resource in declared.resources:
+        for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+            for index, role in enumerate(spec.get("roles") or ()):
+                named.setdefault(role, []).append(resource.at(part, "roles", str(index)))
+            for index, item in enumerate(spec.get("rbac_email_implicit_role_assignments") or ()):
+                place = resource.at(part, "rbac_email_implicit_role_assignments", str(index), "role_id")
+                named.setdefault(item["role_id"], []).append(place)
+    for document in declared.rules:
+        for path, role in _given_roles(document.body):
+            if OPEN not in role:
+                named.setdefault(role, []).append(document.at(*path))
+    return {role: tuple(positions) for role, positions in named.items()}
+
+
+def _given_roles(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
+    for number, rule in enumerate(body["spec"]["rules"]):
+        for which, assignment in enumerate(rule["assign"]):
+            path = ("spec", "rules", str(number), "assign", str(which))
+            for part, roles in (
+                (path, assignment.get("roles")),
+                ((*path, "initial"), (assignment.get("initial") or {}).get("roles")),
+            ):
+                if isinstance(roles, list):
+                    yield from (((*part, "roles", str(index)), role) for index, role in enumerate(roles))
+
+
+def _error(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))

@@ -1,0 +1,85 @@
+"""One manifest of a thing in Stytch → one ``Resource``, with everything that is wrong with it by itself."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from reconciler.conform import nearest
+from reconciler.expressions.text import fold
+from reconciler.fields import problem
+from reconciler.model import Json, Lifecycle, Position, Problem, Resource
+from reconciler.model import Path as Keys
+from reconciler.schema import Kind, fields_of, ignorable
+from reconciler.text_files import with_texts
+
+NOT_WHEN_ABSENT = ("spec", "initial", "restore")
+NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore")
+
+
+def resource_of(  # a document is its kind, its body and its places
+    kind: Kind,
+    body: Mapping[str, Json],
+    position: Position,
+    positions: Mapping[Keys, Position],
+    root: Path,
+    problems: list[Problem],
+) -> Resource:
+    """Make the resource that a manifest of the right shape declares; add what is wrong to ``problems``."""
+
+    def place(path: Keys) -> Position:
+        return positions.get(path, position)
+
+    metadata = body["metadata"]
+    lifecycle = body.get("lifecycle") or {}
+    written = Resource(
+        kind=kind.name,
+        name=metadata["name"] if kind.namespace is None else fold(metadata["name"]),
+        namespace=metadata.get("namespace"),
+        spec=with_texts(kind, "spec", body.get("spec") or {}, root, place, problems),
+        initial=with_texts(kind, "initial", body.get("initial") or {}, root, place, problems),
+        ensure=body.get("ensure", "present"),
+        renamed_from=metadata.get("renamed_from"),
+        restore=body.get("restore", False),
+        lifecycle=Lifecycle(
+            ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())), protect=lifecycle.get("protect", False)
+        ),
+        position=position,
+        positions=positions,
+    )
+    problems.extend(_contradictions(kind, written, body))
+    problems.extend(kind.check(written))
+    if not (written.spec or written.initial):
+        return written
+    return Resource(
+        **{name: getattr(written, name) for name in Resource.__struct_fields__ if name not in ("spec", "initial")},
+        spec=kind.normalize(written.spec),
+        initial=kind.normalize(written.initial),
+    )
+
+
+def _path(text: str) -> Keys:
+    """Split ``spec.trusted_metadata.a.b`` into its parts; a metadata key may hold dots itself."""
+    return tuple(text.split(".", 2))
+
+
+def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) -> Iterator[Problem]:
+    """Yield what the parts of one manifest say against each other."""
+    unfit = {"absent": NOT_WHEN_ABSENT, "external": NOT_WHEN_EXTERNAL}.get(resource.ensure, ())
+    for key in unfit:
+        if key in body:
+            message = f"ensure is {resource.ensure}, so {key} says nothing"
+            yield problem(resource, "contradiction", message, f"remove {key}, or ensure", (key,))
+    if resource.ensure == "absent" and resource.lifecycle.protect:
+        message = "ensure is absent, but lifecycle.protect refuses every delete"
+        yield problem(
+            resource, "contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect")
+        )
+    if resource.renamed_from == resource.name:
+        message = "renamed_from is the name itself"
+        yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
+    for index, path in enumerate(resource.lifecycle.ignore):
+        if not ignorable(kind, path):
+            fields = [f"spec.{name}" for name in fields_of(kind.spec)]
+            close = nearest(".".join(path[:2]), fields)
+            hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
+            message = f"lifecycle.ignore names {'.'.join(path)}, which is no field"
+            yield problem(resource, "unknown-path", message, hint, ("lifecycle", "ignore", str(index)))

@@ -1,0 +1,88 @@
+"""The nouns: frozen values that every other module passes on, and nothing that reads or writes.
+
+Two states are compared, always in this order: *desired* (computed from files and users) and *live* (read from
+Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete`` changes. A plan is a value: it can be
+printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
+"""
+
+from reconciler.model.changes import (
+    FORMAT_VERSION,
+    Cause,
+    Change,
+    Cost,
+    Create,
+    Delete,
+    FieldChange,
+    GuardResult,
+    Listed,
+    Outcome,
+    Plan,
+    Result,
+    Summary,
+    Update,
+    added_roles,
+    withdrawn_roles,
+)
+from reconciler.model.places import (
+    Json,
+    Path,
+    Position,
+    Problem,
+    Severity,
+    Spec,
+)
+from reconciler.model.things import (
+    ADMIN_ROLE,
+    IMPLICIT_ROLE,
+    MARK_KEY,
+    Ensure,
+    Lifecycle,
+    Live,
+    LiveMember,
+    Mark,
+    Membership,
+    Resource,
+    Role,
+    RoleSource,
+    Undecided,
+    address,
+)
+
+__all__ = [
+    "ADMIN_ROLE",
+    "FORMAT_VERSION",
+    "IMPLICIT_ROLE",
+    "MARK_KEY",
+    "Cause",
+    "Change",
+    "Cost",
+    "Create",
+    "Delete",
+    "Ensure",
+    "FieldChange",
+    "GuardResult",
+    "Json",
+    "Lifecycle",
+    "Listed",
+    "Live",
+    "LiveMember",
+    "Mark",
+    "Membership",
+    "Outcome",
+    "Path",
+    "Plan",
+    "Position",
+    "Problem",
+    "Resource",
+    "Result",
+    "Role",
+    "RoleSource",
+    "Severity",
+    "Spec",
+    "Summary",
+    "Undecided",
+    "Update",
+    "added_roles",
+    "address",
+    "withdrawn_roles",
+]

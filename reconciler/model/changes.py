@@ -1,0 +1,160 @@
+"""What would change and why: a plan, its parts, and what became of them."""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.model.places import Json, Path, Position, Problem
+from reconciler.model.things import Mark
+
+FORMAT_VERSION = "1.0"
+
+
+class Cause(Struct, frozen=True, order=True, kw_only=True):
+    """Why a change is planned: the document (and, for memberships, the rule and the user) that asks for it."""
+
+    file: str
+    line: int
+    rule: str | None = None
+    user: str | None = None
+
+
+class FieldChange(Struct, frozen=True, kw_only=True):
+    """One field's difference; ``before``/``after`` are UNSET where there is no value (not yet there, cleared)."""
+
+    path: Path
+    before: Json | UnsetType = UNSET
+    after: Json | UnsetType = UNSET
+
+
+class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
+    address: str  # Kind/key, e.g. Member/acme/ann@acme.com
+    kind: str
+    id: str | None = None
+    origin: str | None = None
+    fields: tuple[FieldChange, ...] = ()
+    adopts: bool = False
+    mark: Mark | None = None  # the mark this change writes; None leaves the one that is there
+    withheld_by: str | None = None
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def key(self) -> Path:
+        """Give the parts of the key: ("acme",) for an organization, ("acme", "ann@acme.com") for a member."""
+        kind, _, rest = self.address.partition("/")
+        return tuple(rest.split("/", 1)) if kind == "Member" else (rest,)
+
+    def get(self, *path: str) -> FieldChange | None:
+        """Give the change of the field at ``path``, if there is one."""
+        return next((change for change in self.fields if change.path == path), None)
+
+
+class Create(_Change, frozen=True, kw_only=True, tag="create"):
+    """Make a thing that is not live."""
+
+
+class Update(_Change, frozen=True, kw_only=True, tag="update"):
+    """Change fields of a live thing, or (``adopts``) put our mark on it."""
+
+
+class Delete(_Change, frozen=True, kw_only=True, tag="delete"):
+    """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed."""
+
+
+Change = Create | Update | Delete
+
+
+def withdrawn_roles(change: Change) -> tuple[str, ...]:
+    """Give the roles that an update takes from a live member."""
+    roles = change.get("roles")
+    if not isinstance(change, Update) or roles is None:
+        return ()
+    return tuple(sorted({*(roles.before or ())} - {*(roles.after or ())}))
+
+
+def added_roles(change: Change) -> tuple[str, ...]:
+    """Give the roles that a create or an update gives to a member."""
+    roles = change.get("roles")
+    if isinstance(change, Delete) or roles is None:
+        return ()
+    return tuple(sorted({*(roles.after or ())} - {*(roles.before or ())}))
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A thing that is shown and left alone: held, removed in Stytch, or unmanaged."""
+
+    address: str
+    reason: str
+    id: str | None = None
+    at: tuple[Position, ...] = ()
+    users: tuple[str, ...] = ()
+
+
+class GuardResult(Struct, frozen=True, kw_only=True):
+    """What one guard saw: ``detail`` such as "0 of 500", and the scope (an organization's slug, or "" for all)."""
+
+    name: str
+    ok: bool
+    detail: str
+    kind: str = ""
+    organization: str = ""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """Counts of things, not of requests."""
+
+    create: int = 0
+    update: int = 0
+    delete: int = 0
+    unchanged: int = 0
+    unmanaged: int = 0
+    held: int = 0
+    removed: int = 0
+    withheld: int = 0
+    adopt: int = 0
+    users: int = 0
+    unmatched_users: int = 0
+    problems: int = 0
+    on_unverified: int = 0  # memberships that rest on an unverified address
+    on_untrusted: int = 0  # memberships that rest on a value users write themselves
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """Requests made to read, requests an apply would make, and the seconds those take at the configured rate."""
+
+    reads: int = 0
+    writes: int = 0
+    seconds_at_rate: float = 0.0
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What would change and why, in the order in which it would be done. The public JSON format is this value."""
+
+    format_version: str = FORMAT_VERSION
+    environment: str
+    project_id: str
+    digest: str = ""
+    summary: Summary = Summary()
+    changes: tuple[Create | Update | Delete, ...] = ()
+    observed: tuple[Create | Update | Delete, ...] = ()  # differences of kinds that are only observed: never written
+    unmatched: tuple[str, ...] = ()
+    held: tuple[Listed, ...] = ()
+    removed: tuple[Listed, ...] = ()
+    unmanaged: tuple[Listed, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    guards: tuple[GuardResult, ...] = ()
+    cost: Cost = Cost()
+
+
+Result = Literal["applied", "failed", "withheld", "skipped"]
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's."""
+
+    address: str
+    action: Literal["create", "update", "delete"]
+    result: Result
+    detail: str = ""
+    id: str | None = None
+    request_id: str = ""

@@ -1,0 +1,40 @@
+"""Where something stands in a file, and what should be known or mended there; what JSON values are called here."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Json = Any  # a JSON value; mypy has no useful recursive type for values that come from users' files
+Path = tuple[str, ...]  # keys from a spec's top down to one value: ("trusted_metadata", "tier")
+Spec = Mapping[str, Json]
+
+
+class Position(Struct, frozen=True, order=True):
+    """A place in a file, as a person counts: lines and columns from 1; ``file`` relative to the repository's root."""
+
+    file: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+Severity = Literal["error", "problem", "warning"]
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Something a person should know or mend.
+
+    An *error* stops everything (exit 1, or 4 where the cause is an incomplete read); a *problem* leaves something
+    undecided, which is held; a *warning* changes nothing. ``message`` says what was found, ``hint`` what to do.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    hint: str = ""
+    at: tuple[Position, ...] = ()
+    addresses: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()

@@ -1,0 +1,139 @@
+"""What every command shares: the options that stand before or after its name, and errors → exit codes in one place."""
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import Struct
+
+from reconciler import __version__
+from reconciler.errors import InvalidInput, ReconcilerError
+
+FORMATS = ("text", "json", "markdown")
+INTERRUPTED = 130
+FEWER_COLLECTIONS = (50_000, 20, 100)  # a million short-lived records pass through: a third of the time to read them
+
+Command = Callable[..., int]
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What the options say that every command has, before or after its name."""
+
+    root: Path
+    environment: str | None
+    format: str
+    only: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    users: str | None = None
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """Give what must be typed again so that another command sees the same (but for the environment)."""
+        given = [("-C", str(self.root))] if self.root != Path.cwd() else []
+        given += [("--table", table) for table in self.tables] + [("--only", what) for what in self.only]
+        given += [("--users", self.users)] if self.users else []
+        return tuple(word for pair in given for word in pair)
+
+
+def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    environment = "The environment of reconciler.yaml; needed where it has several."
+    for option in (
+        click.option("--users", metavar="FILE", help="Read the users from FILE."),
+        click.option("--table", "tables", multiple=True, metavar="NAME=FILE", help="Read a table from FILE."),
+        click.option(
+            "--only",
+            multiple=True,
+            metavar="WHAT",
+            help="Show and write only an address, a kind, or organization=SLUG.",
+        ),
+        click.option("--format", "format", type=click.Choice(FORMATS), help="How to print; text by default."),
+        click.option("-e", "--environment", metavar="NAME", envvar="RECONCILER_ENVIRONMENT", help=environment),
+        click.option("-C", "root", metavar="DIR", type=click.Path(path_type=Path), help="The repository's root."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reconciler")
+@_shared_options
+@click.pass_context
+def cli(context: click.Context, /, **options: Any) -> None:
+    """Keep a Stytch B2B project as its git repository says.
+
+    Exit codes: 0 nothing to do, or all applied; 1 error, or a write failed; 2 changes planned, or drift found;
+    3 anything was withheld; 4 not everything could be read, so nothing was decided.
+    """
+    context.obj = options
+
+
+def command(*parameters: Callable[..., Any]) -> Callable[[Command], click.Command]:
+    """Make a command of a function that takes ``Asked`` and gives an exit code; what it raises is reported here."""
+
+    def decorate(function: Command) -> click.Command:
+        @wraps(function)
+        def run(context: click.Context, /, **options: Any) -> None:
+            asked = _asked(context.obj or {}, options)
+            try:
+                code = function(asked, **options)
+            except ReconcilerError as error:
+                from reconciler.report import show_error
+
+                show_error(error, asked.format)
+                code = error.exit_code
+            context.exit(code)
+
+        wrapped = click.pass_context(run)
+        for parameter in reversed(parameters):
+            wrapped = parameter(wrapped)
+        return cli.command(name=function.__name__)(_shared_options(wrapped))
+
+    return decorate
+
+
+def _asked(before: dict[str, Any], options: dict[str, Any]) -> Asked:
+    """Take the shared options out of a command's own; what stands after its name wins over what stands before."""
+    given = {name: options.pop(name) or before.get(name) for name in Asked.__struct_fields__}
+    return Asked(
+        root=given["root"] or Path.cwd(),
+        environment=given["environment"],
+        format=given["format"] or "text",
+        only=tuple(given["only"] or ()),
+        tables=tuple(given["tables"] or ()),
+        users=given["users"],
+    )
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Show what was typed wrong; where JSON was asked for, whoever reads it gets JSON."""
+    arguments = sys.argv[1:]
+    if "--format=json" not in arguments and ("--format", "json") not in pairwise(arguments):
+        error.show()
+        return
+    from reconciler.report import show_error
+
+    show_error(InvalidInput(error.format_message(), hint="`reconciler COMMAND --help` lists the options"), "json")
+
+
+def main() -> None:
+    """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    gc.set_threshold(*FEWER_COLLECTIONS)
+    try:
+        sys.exit(cli.main(prog_name="reconciler", standalone_mode=False))
+    except click.ClickException as error:
+        _show_usage(error)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

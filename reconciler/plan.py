@@ -1,0 +1,95 @@
+"""Changes → a plan: in the order in which they can be done, with a digest of exactly what would be done.
+
+Organizations come before their members, creates before updates; what takes away comes last, members before their
+organization, so that a run that is cut short has given access rather than taken it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct, structs
+
+from reconciler.model import FORMAT_VERSION, Change, Cost, Create, Delete, Plan, Update
+
+ORDER = ("Organization", "Member")  # what is referred to comes before what refers to it
+_ACTIONS = {Create: 0, Update: 1, Delete: 2}
+
+
+class Planned(Struct, frozen=True):
+    """A plan, and what applying it needs besides: the ids of the live organizations by their declared slugs."""
+
+    plan: Plan
+    organization_ids: Mapping[str, str]
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Sort changes into the order in which they are applied; the same changes always come out the same."""
+    return tuple(sorted(changes, key=_rank))
+
+
+def _rank(change: Change) -> tuple[int, int, int, str]:
+    rank = ORDER.index(change.kind)
+    if isinstance(change, Delete):
+        return (1, -rank, 0, change.address)
+    return (0, rank, _ACTIONS[type(change)], change.address)
+
+
+def digest(project_id: str, changes: Sequence[Change]) -> str:
+    """Give the SHA-256 of the canonical JSON of what would be done: never of counts, cost or causes."""
+    body = {
+        "format": FORMAT_VERSION.split(".", maxsplit=1)[0],
+        "project_id": project_id,
+        "changes": [
+            {
+                "action": change.__struct_config__.tag,
+                "address": change.address,
+                "id": change.id,
+                "fields": sorted(change.fields, key=lambda field: field.path),
+                "withheld_by": change.withheld_by,
+            }
+            for change in sorted(changes, key=lambda change: (change.address, str(change.__struct_config__.tag)))
+        ],
+    }
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+
+
+def finish(plan: Plan, *, requests_per_second: float) -> Plan:
+    """Fill in what follows from the changes: their counts, the writes they cost, and the digest."""
+    actions = Counter(str(change.__struct_config__.tag) for change in plan.changes)
+    writes = sum(map(writes_of, plan.changes))
+    summary = structs.replace(
+        plan.summary,
+        create=actions["create"],
+        update=actions["update"],
+        delete=actions["delete"],
+        withheld=sum(change.withheld_by is not None for change in plan.changes),
+        adopt=sum(change.adopts for change in plan.changes),
+        unmanaged=len(plan.unmanaged),
+        held=len(plan.held),
+        removed=len(plan.removed),
+        unmatched_users=len(plan.unmatched),
+        problems=len(plan.problems),
+    )
+    cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
+    return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
+
+
+def writes_of(change: Change) -> int:
+    """Give the writing requests that applying a change takes; a withheld one takes none."""
+    if change.withheld_by:
+        return 0
+    if isinstance(change, Delete):
+        return 2 if change.kind == "Member" else 1  # the mark says `deleted` before the member is
+    if isinstance(change, Create):
+        return 2 if change.kind == "Organization" or change.get("default_mfa_method") else 1
+    phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
+    return 1 + bool(phone and phone.before) + bool(external_id and external_id.after is msgspec.UNSET)
+
+
+def exit_code(plan: Plan) -> int:
+    """Give 3 where anything was withheld, 2 where anything would change, else 0."""
+    if any(change.withheld_by for change in plan.changes):
+        return 3
+    return 2 if plan.changes else 0

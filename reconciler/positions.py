@@ -1,0 +1,89 @@
+"""Where the values of a YAML document stand: kept as one packed number each, spelt out when a message needs it."""
+
+from array import array
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from yaml.events import ScalarEvent
+
+from reconciler.model import Json, Path, Position
+
+_COLUMN_BITS: Final = 28
+_PLAIN, _QUOTED, _BLOCK, _ELSE = range(4)  # how a value is written, as far as offsets inside it can be placed
+
+
+class Positions(Mapping[Path, Position]):
+    """Where each value of a document stands; worked out when somebody asks, as most documents are right.
+
+    A value is where it begins, or where its key does if the value begins on a later line.
+    """
+
+    def __init__(self, file: str, body: Json, marks: "array[int]") -> None:
+        self._file = file
+        self._body = body
+        self._marks = marks
+
+    def __getitem__(self, path: Path) -> Position:
+        key, value = self._all[path]
+        return self._position(value if key is None or key >> _COLUMN_BITS + 2 == value >> _COLUMN_BITS + 2 else key)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def key(self, path: Path) -> Position:
+        """Give the place of the key of the value at ``path``; of an item in a list, the item's."""
+        key, value = self._all[path]
+        return self._position(value if key is None else key)
+
+    def inside(self, path: Path, text: str, offset: int) -> Position:
+        """Give the place of the character ``offset`` of the string ``text`` at ``path``, as near as it can be told."""
+        key, mark = self._all[path]
+        start, style = self._position(mark), mark & 3
+        if style in (_PLAIN, _QUOTED):
+            return Position(start.file, start.line, start.column + style + offset)
+        if style == _BLOCK:
+            line = text.count("\n", 0, offset)
+            column = offset - (text.rfind("\n", 0, offset) + 1)
+            indent = self._position(key).column + 2 if key is not None else start.column + 2
+            return Position(start.file, start.line + 1 + line, indent + column)
+        return start
+
+    @cached_property
+    def _all(self) -> dict[Path, tuple[int | None, int]]:
+        marks = iter(self._marks)
+        found: dict[Path, tuple[int | None, int]] = {}
+        waiting: list[tuple[Path, Json, bool]] = [((), self._body, False)]
+        while waiting:
+            path, value, keyed = waiting.pop()
+            key = next(marks) if keyed else None
+            found[path] = key, next(marks)
+            if isinstance(value, dict):
+                waiting.extend(((*path, name), inner, True) for name, inner in reversed(value.items()))
+            elif isinstance(value, list):
+                waiting.extend(((*path, str(i)), value[i], False) for i in reversed(range(len(value))))
+        return found
+
+    def _position(self, mark: int) -> Position:
+        return Position(self._file, (mark >> _COLUMN_BITS + 2) + 1, ((mark >> 2) & (1 << _COLUMN_BITS) - 1) + 1)
+
+
+def mark(event: Any) -> int:
+    """Pack where an event of libyaml begins, and how it is written."""
+    start: Any = event.start_mark
+    style = _ELSE
+    if type(event) is ScalarEvent:
+        if event.style == "|":
+            style = _BLOCK
+        elif start.line == getattr(event.end_mark, "line", None):
+            style = _QUOTED if event.style else _PLAIN
+    packed: int = (start.line << _COLUMN_BITS | start.column) << 2 | style
+    return packed
+
+
+def place_of(file: str, text: str, offset: int) -> Position:
+    """Give the place of the character ``offset`` of a file's text."""
+    return Position(file, text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)

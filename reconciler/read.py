@@ -1,0 +1,216 @@
+"""Stytch → live: organizations, their members, roles and Consumer users, read whole or not at all."""
+
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.clients.data import Client
+from reconciler.clients.whole import TooMany
+from reconciler.errors import Fault, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.model import Live, LiveMember, Position, Problem
+from reconciler.user_records import OddUser, User, decoder_of
+from reconciler.users import UserStream
+
+BATCH_MEMBERS = 4_000  # expected members of a batch: some 10 MB, and several batches are in flight
+BATCH_ORGANIZATIONS = 1_000
+IN_FLIGHT = 4  # chains of cursors; more than 1.7 for every second of latency bring nothing at 100 searches a minute
+UNKNOWN = 10  # members of an organization nobody knows anything about
+
+AGAIN = "nothing was decided; run again"
+HINTS = {
+    "unauthorized_credentials": "are the project id and the secret those of one project and one environment of it?",
+    "invalid_b2b_endpoint": "STYTCH_PROJECT_ID is a Consumer project's; that belongs in STYTCH_CONSUMER_PROJECT_ID",
+    "invalid_consumer_endpoint": "STYTCH_CONSUMER_PROJECT_ID is a B2B project's; that belongs in STYTCH_PROJECT_ID",
+    "organization_not_found": "an organization was deleted while it was being read; run again",
+}
+UNAUTHORIZED = 401
+USER_FIELDS = frozenset(
+    {
+        *("user_id", "emails", "phone_numbers", "providers", "webauthn_registrations", "biometric_registrations"),
+        *("totps", "crypto_wallets", "password", "name", "status", "roles", "is_locked", "lock_created_at"),
+        *("lock_expires_at", "trusted_metadata", "untrusted_metadata", "external_id", "created_at"),
+    }
+)
+
+
+Batch = list[str]  # ids of organizations
+
+
+class _Organization(Struct):
+    """What must be readable of an organization for anything to be said about it."""
+
+    organization_id: str
+    organization_slug: str
+    trusted_metadata: dict[str, object] | None = None
+    custom_roles: list[dict[str, object]] | None = None
+
+
+class OrganizationMembers(Struct, frozen=True, kw_only=True):
+    """The members of one organization, deleted ones too; not ``complete`` where a record could not be read."""
+
+    organization_id: str
+    members: list[LiveMember]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every record could be read."""
+        return not self.problems
+
+
+def organizations(client: Client) -> tuple[Live, ...]:
+    """Read every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
+    with _unreadable("organizations"):
+        found = client.search_organizations()
+    read, odd = [], [f"{item.ids or 'one without an id'}: {item.reason}" for item in found.odd]
+    for row in found.rows:
+        try:
+            known = msgspec.convert(row, _Organization)
+        except msgspec.ValidationError as error:
+            odd.append(f"{row.get('organization_id') or 'one without an id'}: {error}")
+        else:
+            read.append(
+                Live(
+                    kind="Organization",
+                    name=known.organization_slug,
+                    id=known.organization_id,
+                    spec=KINDS["Organization"].normalize(row),
+                )
+            )
+    if odd:
+        raise Unreadable(
+            f"{len(odd)} organizations are not what an organization looks like: {'; '.join(map(str, odd[:5]))}",
+            hint="nothing can be decided while nobody can tell which organizations there are",
+        )
+    return tuple(sorted(read, key=lambda item: (item.name, item.id)))
+
+
+def members(client: Client, expected: Mapping[str, int]) -> Generator[Mapping[str, OrganizationMembers]]:
+    """Read the members of organizations, batch by batch, in the order of ``expected``.
+
+    ``expected`` gives for each organization's id roughly how many members it has; only speed and memory hang on it.
+    A batch is given once all of it is there. Raises ``Unreadable``.
+    """
+    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
+    try:
+        yield from _in_order(pool, client, batches_of(expected))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def policy_roles(client: Client) -> frozenset[str]:
+    """Read the ids of the roles in the project's RBAC policy."""
+    with _unreadable("the RBAC policy"):
+        roles = client.rbac_policy().get("roles")
+    if not isinstance(roles, list) or not all(isinstance(role, dict) and "role_id" in role for role in roles):
+        raise Unreadable("the RBAC policy has no list of roles")
+    return frozenset(str(role["role_id"]) for role in roles)
+
+
+def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
+    """Read the users of the Consumer project with these fields, streamed; raises ``Unreadable`` on the way."""
+    return UserStream(_users(client, fields), fields - USER_FIELDS)
+
+
+def batches_of(expected: Mapping[str, int]) -> list[Batch]:
+    """Put organizations together so that one batch is worth a request and fits in memory."""
+    batches: list[Batch] = []
+    weight = 0
+    for organization_id, count in expected.items():
+        weight += count or UNKNOWN
+        if not batches or weight > BATCH_MEMBERS or len(batches[-1]) == BATCH_ORGANIZATIONS:
+            batches.append([])
+            weight = count or UNKNOWN
+        batches[-1].append(organization_id)
+    return batches
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, client: Client, batches: Sequence[Batch]
+) -> Iterator[Mapping[str, OrganizationMembers]]:
+    """Read batches side by side and yield them one after the other; one that turns out far too large, in parts."""
+    left = iter(batches)
+    waiting: deque[Future[Mapping[str, OrganizationMembers] | Sequence[Batch]]] = deque()
+    waiting.extend(pool.submit(_members, client, batch) for batch in islice(left, IN_FLIGHT))
+    while waiting:
+        read = waiting.popleft().result()
+        if isinstance(read, Mapping):
+            yield read
+        else:
+            yield from _in_order(pool, client, read)
+        waiting.extend(pool.submit(_members, client, batch) for batch in islice(left, 1))
+
+
+def _members(client: Client, organization_ids: Batch) -> Mapping[str, OrganizationMembers] | Sequence[Batch]:
+    """Read the members of a batch; where it has far more than was expected, give the smaller batches to read."""
+    most = 2 * BATCH_MEMBERS if len(organization_ids) > 1 else sys.maxsize
+    try:
+        with _unreadable("members"):
+            found = client.search_members(organization_ids, most)
+    except TooMany as many:
+        size = max(1, len(organization_ids) * BATCH_MEMBERS // many.rows)
+        return [organization_ids[at : at + size] for at in range(0, len(organization_ids), size)]
+    rows: dict[str, list[LiveMember]] = {identifier: [] for identifier in organization_ids}
+    problems: dict[str, list[Problem]] = {}
+    try:
+        for row in found.rows:
+            rows[row.organization_id].append(row)
+        for odd in found.odd:
+            identifier = odd.ids["organization_id"]
+            rows[identifier]
+            problems.setdefault(identifier, []).append(_problem(odd.ids.get("member_id", "without an id"), odd.reason))
+    except KeyError:
+        raise Unreadable(
+            "the search for members gave records of organizations that were not asked for",
+            hint="what Stytch answers cannot be relied on; run again, and report it if it stays",
+        ) from None
+    return {
+        identifier: OrganizationMembers(
+            organization_id=identifier, members=rows[identifier], problems=tuple(problems.get(identifier, ()))
+        )
+        for identifier in organization_ids
+    }
+
+
+def _problem(member: str, reason: str) -> Problem:
+    return Problem(
+        code="unreadable-member",
+        severity="problem",
+        message=f"the live member {member} is not what a member looks like: {reason}",
+        hint="nobody in this organization is deleted while it is so",
+    )
+
+
+def _users(client: Client, fields: frozenset[str]) -> Iterator[list[User | OddUser]]:
+    decoder = decoder_of(fields | {"user_id", "emails"})
+    count = 0
+    with _unreadable("Consumer users"):
+        for page in client.search_users():
+            try:
+                users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
+            except msgspec.ValidationError:
+                users = [
+                    decoder.one(msgspec.json.decode(row), Position("the Consumer project", count + index))
+                    for index, row in enumerate(page, 1)
+                ]
+            count += len(users)
+            yield users
+    if not count:
+        raise Unreadable("the Consumer project has no user", hint="a source without any user is not believed")
+
+
+@contextmanager
+def _unreadable(what: str) -> Iterator[None]:
+    """Turn a fault into what a person is told: this was not read, so nothing was decided."""
+    try:
+        yield
+    except Fault as fault:
+        hint = HINTS.get(fault.error_type, HINTS["unauthorized_credentials"] if fault.status == UNAUTHORIZED else AGAIN)
+        raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault

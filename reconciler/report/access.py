@@ -1,0 +1,85 @@
+"""Who gains and who loses access: the first thing a reviewer must see."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from reconciler.model import ADMIN_ROLE, Change, Create, Delete, Summary, added_roles, withdrawn_roles
+from reconciler.report.values import counted, listed
+
+NAMED = 5  # so many people are named, then counted
+
+
+class Access(Struct, frozen=True):
+    """People counted once however many memberships they gain or lose; the tuples hold addresses of members."""
+
+    gaining: int
+    gaining_in: int
+    losing: int
+    lost: tuple[str, ...]
+    demoted: tuple[str, ...]
+    admins: tuple[str, ...]
+    organizations: tuple[str, ...]
+
+
+def access(changes: Iterable[Change]) -> Access:
+    """Count what changes do to people; leave out what is withheld before."""
+    gaining: set[str] = set()
+    places: set[str] = set()
+    losing: set[str] = set()
+    lost: list[str] = []
+    demoted: list[str] = []
+    admins: list[str] = []
+    organizations: list[str] = []
+    for change in changes:
+        if change.kind == "Organization" and isinstance(change, Delete):
+            organizations.append(change.address)
+        if change.kind != "Member":
+            continue
+        if isinstance(change, Create):
+            gaining.add(_person(change))
+            places.add(change.key[0])
+        elif isinstance(change, Delete):
+            losing.add(_person(change))
+            lost.append(change.address)
+        elif withdrawn_roles(change):
+            demoted.append(change.address)
+        if ADMIN_ROLE in added_roles(change):
+            admins.append(change.address)
+    return Access(
+        len(gaining), len(places), len(losing), tuple(lost), tuple(demoted), tuple(admins), tuple(organizations)
+    )
+
+
+def access_lines(found: Access, summary: Summary) -> tuple[str, ...]:
+    """Write what `access` found, the gravest last so that it stands next to the changes."""
+    return tuple(_lines(found, summary))
+
+
+def _lines(found: Access, summary: Summary) -> Iterable[str]:
+    if found.gaining:
+        people = counted(found.gaining, "person gains", "people gain")
+        yield f"+ {people} access, in {counted(found.gaining_in, 'organization')}"
+    if found.losing:
+        people = counted(found.losing, "person loses", "people lose")
+        yield f"- {people} access: {listed(found.lost, NAMED)}"
+    if found.demoted:
+        people = counted(len(found.demoted), "member loses", "members lose")
+        yield f"- {people} a role: {listed(found.demoted, NAMED)}"
+    if found.organizations:
+        doomed = counted(len(found.organizations), "organization is deleted", "organizations are deleted")
+        yield f"- {doomed}, with everyone in it: {listed(found.organizations, NAMED)}"
+    if found.admins:
+        new = counted(len(found.admins), "new admin")
+        yield f"! {new} ({ADMIN_ROLE}): {listed(found.admins, NAMED)}"
+    if summary.on_unverified:
+        rest = counted(summary.on_unverified, "membership rests", "memberships rest")
+        yield f"! {rest} on an address that nobody verified"
+    if summary.on_untrusted:
+        rest = counted(summary.on_untrusted, "membership rests", "memberships rest")
+        yield f"! {rest} on a value that users write themselves"
+
+
+def _person(change: Change) -> str:
+    users = (cause.user for cause in change.causes if cause.user)
+    return next(users, change.mark.user if change.mark and change.mark.user else change.key[-1])

@@ -1,0 +1,110 @@
+"""The parts every report is made of, the same for text and Markdown: headings, runs of changes, lines."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from reconciler.model import Change, Create, Delete, FieldChange, Update
+from reconciler.report.alike import Folded, Run
+from reconciler.report.values import cause_line, change_line, counted, drift_line, printable
+
+_ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit
+
+
+class Item(Struct, frozen=True):
+    """One change: a sign for its sort, the line that names it, and lines for its fields."""
+
+    symbol: str
+    line: str
+    fields: tuple[str, ...] = ()
+
+
+class Block(Struct, frozen=True):
+    """A run of alike changes under its causes, which are "" where they are those of the run before."""
+
+    causes: str
+    items: tuple[Item, ...]
+    more: str = ""
+
+
+class Part(Struct, frozen=True):
+    """One heading and what stands under it; ``hints`` say what to do next about it."""
+
+    title: str
+    blocks: tuple[Block, ...] = ()
+    lines: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+class View(Struct, frozen=True):
+    """Everything that is printed, from top to bottom."""
+
+    title: str
+    highlights: tuple[str, ...] = ()
+    groups: tuple[Part, ...] = ()
+    folded: str = ""
+    parts: tuple[Part, ...] = ()
+    footer: tuple[str, ...] = ()
+
+
+class Words(Struct, frozen=True):
+    """How changes read: as what a plan would do, or as what drift has found."""
+
+    symbols: Mapping[type[Change], str]
+    verbs: Mapping[type[Change], str]
+    field: Callable[[FieldChange], str]
+    with_fields: Collection[type[Change]]
+
+
+PLANNED = Words(
+    symbols={Create: "+", Update: "~", Delete: "-"},
+    verbs={Create: "create", Update: "update", Delete: "delete"},
+    field=change_line,
+    with_fields=(Create, Update),
+)
+DRIFTED = Words(
+    symbols={Create: "-", Update: "~", Delete: "+"},
+    verbs={Create: "missing", Update: "differs", Delete: "extra"},
+    field=drift_line,
+    with_fields=(Update,),
+)
+
+
+def blocks(found: Iterable[Run], words: Words) -> tuple[Block, ...]:
+    """Write runs of alike changes, each under its causes."""
+    written = []
+    causes = ""
+    for run in found:
+        before, causes = causes, "; ".join(map(cause_line, run.causes)) or "declared nowhere"
+        items = tuple(_item(change, words) for change in run.first)
+        more = f"… and {run.more:,} more like these" if run.more else ""
+        written.append(Block("" if causes == before else causes, items, more))
+    return tuple(written)
+
+
+def folded_line(folded: Folded, words: Words) -> str:
+    """Count what is like what is shown; "" where nothing is."""
+    if not folded.groups:
+        return ""
+    verbs = {str(sort.__struct_config__.tag): verb for sort, verb in words.verbs.items()}
+    counts = (f"{verbs[action]} {counted(number, kind)}" for (action, kind), number in folded.counts.items())
+    return f"… and {counted(folded.groups, 'more organization')} like these: {', '.join(counts)}"
+
+
+def few(lines: Sequence[str], number: int, limit: int) -> tuple[str, ...]:
+    """Give at most ``limit`` of ``lines`` and, where there are ``number`` and that is more, a count of the rest."""
+    more = (f"… and {number - limit:,} more",) if number > limit else ()
+    return (*lines[:limit], *more)
+
+
+def _item(change: Change, words: Words) -> Item:
+    sort = type(change)
+    verb = "adopt" if change.adopts else words.verbs[sort]
+    line = printable(f"{verb} {change.address}")
+    fields = tuple(map(words.field, change.fields)) if sort in words.with_fields else ()
+    if sort is Update and not (fields or change.adopts):
+        fields = ("(only our mark)",)
+    together = f"{line}  {', '.join(fields)}".rstrip()
+    if sort is Create and len(together) <= _ON_ONE_LINE:
+        return Item(words.symbols[sort], together)
+    return Item(words.symbols[sort], line, fields)

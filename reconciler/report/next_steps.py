@@ -1,0 +1,40 @@
+"""What a person can do about what was withheld: for every guard the exact next step."""
+
+import math
+import re
+
+from reconciler.model import GuardResult
+
+_NOT_SETTINGS = {
+    "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
+    "dependency": "goes through as soon as the organization it belongs to does",
+    "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
+    "users": "plan again with users that are known whole: a JSON or JSON lines export, or {consumer: live}",
+}
+_CHECK_FIRST = {
+    "max_missing_users_percent": "check that the users are all there; ",
+    "max_shrink_percent": "check that the users, tables and rules are all there; ",
+    "max_problems": "mend the problems below; ",
+}
+_PERCENT = re.compile(r"\((\d+(?:\.\d+)?) %\)")
+_NUMBER = re.compile(r"(\d+) of ")
+
+
+def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
+    """Say what lets the withheld changes of a guard through: mend, or raise this number, here, to that."""
+    name, _, _ = guard.partition(":")  # an outcome says what moved: "moved: …"
+    if name in _NOT_SETTINGS:
+        return _NOT_SETTINGS[name]
+    setting = f"{guard}_per_organization" if result and result.organization else guard
+    needed = _needed(result.detail) if result else ""
+    place = f"environments.{environment}.guards.{setting} in reconciler.yaml"
+    to = f" to {needed}" if needed else ""
+    return f"{_CHECK_FIRST.get(guard, '')}if all of it is meant, set {place}{to}"
+
+
+def _needed(detail: str) -> str:
+    """Read a number that suffices out of what the guard saw (its percentages are rounded)."""
+    if percent := _PERCENT.search(detail):
+        return str(min(100, math.floor(float(percent[1])) + 1))
+    number = _NUMBER.match(detail)
+    return number[1] if number else ""

@@ -1,0 +1,64 @@
+"""What an apply did, as what will be printed: only what was not applied is named."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from reconciler.model import Change, Outcome, Plan
+from reconciler.report import parts
+from reconciler.report.alike import FIRST, runs
+from reconciler.report.layout import PLANNED, Part, View, blocks, few
+from reconciler.report.next_steps import next_step
+from reconciler.report.values import counted, printable
+
+_HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
+
+
+def outcomes_view(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], journal: str | None) -> View:
+    """Lay out the outcomes of an apply; ``new`` are changes that the reviewed plan does not hold."""
+    name = f"{plan.environment} ({plan.project_id})"
+    if not outcomes and not new:
+        found = chain(parts.stays(plan), parts.observed(plan), parts.problems(plan))
+        return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
+    results = Counter(str(outcome.result) for outcome in outcomes)
+    actions = Counter(outcome.action for outcome in outcomes if outcome.result == "applied")
+    done = [f"{actions[action]:,} {action}d" for action in ("create", "update", "delete") if actions[action]]
+    rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
+    return View(
+        title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
+        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new)),
+        footer=tuple(_footer(plan, results, journal)),
+    )
+
+
+def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
+    alike: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.result in _HEADINGS:
+            alike.setdefault((outcome.result, outcome.detail), []).append(outcome)
+    for (result, detail), found in alike.items():
+        guard = next((seen for seen in plan.guards if seen.name == detail and not seen.ok), None)
+        reason = printable(f"{detail}, {guard.detail}" if guard else detail)
+        yield Part(
+            f"{_HEADINGS[result]}: {counted(len(found), 'change')}",
+            lines=(*filter(None, [reason]), *few([*map(_line, found[:FIRST])], len(found), FIRST)),
+            hints=(next_step(detail, guard, plan.environment),) if result == "withheld" else (),
+        )
+
+
+def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
+    if new:
+        title = f"Not in the reviewed plan, so not applied: {counted(len(new), 'change')}"
+        yield Part(title, blocks(runs(new), PLANNED), hints=("plan again and have the new plan reviewed",))
+
+
+def _line(outcome: Outcome) -> str:
+    request = f" ({outcome.request_id})" if outcome.request_id else ""
+    return printable(f"  {outcome.action} {outcome.address}{request}")
+
+
+def _footer(plan: Plan, results: Mapping[str, int], journal: str | None) -> Iterator[str]:
+    if journal:
+        yield f"Journal: {journal}"
+    if results["failed"] or results["skipped"]:
+        yield f"Next: reconciler -e {plan.environment} apply goes on from what is live; nothing is done twice."

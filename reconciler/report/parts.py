@@ -1,0 +1,129 @@
+"""What stands below a plan's changes, each under its own heading: what is adopted, withheld, left alone, to look at."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from reconciler.model import Change, GuardResult, Listed, Plan
+from reconciler.report.alike import FIRST, runs
+from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
+from reconciler.report.next_steps import next_step
+from reconciler.report.problems import in_order, problem_lines, tally
+from reconciler.report.values import counted, printable
+
+_NAMED = 5  # unmatched users and unmanaged things that are named
+_PROBLEMS = 50  # that are written out
+
+
+def adoptions(going: Sequence[Change]) -> Iterator[Part]:
+    """Write what somebody else made and we are about to manage."""
+    adopted = [change for change in going if change.adopts]
+    if adopted:
+        title = f"Adopted: {counted(len(adopted), 'thing')} somebody else made, managed from now on"
+        yield Part(title, blocks(runs(adopted), PLANNED))
+
+
+def withheld(plan: Plan) -> Iterator[Part]:
+    """Write what will not be done, by guard: what the guard saw, and what would let it through."""
+    by_guard: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        if change.withheld_by:
+            by_guard.setdefault(change.withheld_by, []).append(change)
+    for guard, changes in sorted(by_guard.items()):
+        results = [result for result in plan.guards if result.name == guard and not result.ok]
+        yield Part(
+            f"Withheld by {guard}: {counted(len(changes), 'change')}",
+            blocks(runs(changes), PLANNED),
+            tuple(map(_result, results)),
+            tuple(dict.fromkeys(next_step(guard, result, plan.environment) for result in results or (None,))),
+        )
+
+
+def name(plan: Plan) -> str:
+    """Name the place a plan is for."""
+    return f"{plan.environment} ({plan.project_id})"
+
+
+def as_declared(plan: Plan) -> str:
+    """Say that there is nothing to write, and no more than is so."""
+    unchanged = f", {counted(plan.summary.unchanged, 'thing')} unchanged" if plan.summary.unchanged else ""
+    left = [
+        *([f"{plan.summary.held:,} held"] if plan.held else []),
+        *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
+        *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
+    ]
+    but = f", but for {', '.join(left)}" if left else ""
+    return f"{name(plan)} is as declared{but}{unchanged}."
+
+
+def stays(plan: Plan) -> Iterator[Part]:
+    """Write what stays as it is although something asks for a change."""
+    if plan.held:
+        things = counted(len(plan.held), "thing")
+        yield Part(f"Held: {things} left as they are, because something is undecided", lines=_listed(plan.held, FIRST))
+    if plan.removed:
+        yield Part(
+            f"Removed in Stytch by somebody else, not made again: {counted(len(plan.removed), 'thing')}",
+            lines=_listed(plan.removed, FIRST),
+            hints=("members: {removed: restore}, or restore: true on a Member, brings them back",),
+        )
+
+
+def unmanaged(plan: Plan) -> Iterator[Part]:
+    """Write what is live and nobody's here."""
+    if plan.unmanaged:
+        yield Part(f"Unmanaged, left alone: {_kinds(plan.unmanaged)}", lines=_listed(plan.unmanaged, _NAMED))
+
+
+def unmatched(plan: Plan) -> Iterator[Part]:
+    """Write which users no rule gives anything."""
+    if plan.unmatched:
+        users = tuple(map(printable, plan.unmatched[:_NAMED]))
+        yield Part(
+            f"Unmatched: {counted(len(plan.unmatched), 'user')} whom no rule gives anything",
+            lines=few(users, len(plan.unmatched), _NAMED),
+            hints=(f"reconciler -e {plan.environment} why USER says what was lacking",),
+        )
+
+
+def observed(plan: Plan) -> Iterator[Part]:
+    """Write the differences of kinds that are only observed."""
+    if plan.observed:
+        title = f"Only observed: {counted(len(plan.observed), 'difference')} that nothing will write"
+        yield Part(title, blocks(runs(plan.observed), DRIFTED))
+
+
+def problems(plan: Plan) -> Iterator[Part]:
+    """Write problems and warnings with their places and hints."""
+    if plan.problems:
+        ordered = in_order(plan.problems)
+        lines = list(chain.from_iterable(map(problem_lines, ordered[:_PROBLEMS])))
+        yield Part(f"To look at: {tally(ordered)}", lines=(*lines, *few((), len(ordered), _PROBLEMS)))
+
+
+def aside(plan: Plan) -> Iterator[str]:
+    """Write in one line what a plan that changes nothing leaves alone."""
+    counts = [f"{_kinds(plan.unmanaged)} unmanaged"] if plan.unmanaged else []
+    if plan.unmatched:
+        counts.append(f"{counted(len(plan.unmatched), 'user')} unmatched")
+    if counts:
+        yield f"Left alone: {', '.join(counts)}."
+
+
+def _kinds(things: Sequence[Listed]) -> str:
+    kinds = [thing.address.partition("/")[0] for thing in things]
+    return ", ".join(counted(kinds.count(kind), kind) for kind in sorted(set(kinds)))
+
+
+def _listed(things: Sequence[Listed], limit: int) -> tuple[str, ...]:
+    return few([_thing(thing) for thing in things[:limit]], len(things), limit)
+
+
+def _thing(thing: Listed) -> str:
+    reason = f": {thing.reason}" if thing.reason else ""
+    where = f" ({thing.at[0]})" if thing.at else ""
+    return printable(f"{thing.address}{reason}{where}")
+
+
+def _result(result: GuardResult) -> str:
+    scope = " ".join(part for part in (result.kind, result.organization) if part)
+    return printable(f"{scope}: {result.detail}" if scope else result.detail)

@@ -1,0 +1,61 @@
+"""Text on a terminal: coloured, and wrapped under its own indentation. In a pipe it stays as it is."""
+
+import re
+import textwrap
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES = (
+    (r"^ *(\+ .*)", "green"),
+    (r"^ *(- .*)", "red"),
+    (r"^ *(~ \w+ \S+)", "yellow"),
+    (r"^ *(! .*)", "bold yellow"),
+    (r"^ *(… and .*)", "dim"),
+    (r"^  (\S+:\d+(?: .*)?)$", "dim"),
+    (r"^(ok)   ", "green"),
+    (r"^(wrong) ", "bold red"),
+    (r"^(?!ok   |wrong )(\S.*)$", "bold"),
+    (r"(?:^|: )(error|failed)\b", "bold red"),
+    (r"(?:^|: )(problem|warning|withheld|skipped)\b", "yellow"),
+    (r"^  (→ .*)", "cyan"),
+    (r"(✓) ", "green"),
+    (r"(✗) ", "red"),
+)
+_COMPILED = tuple((re.compile(pattern), style) for pattern, style in _STYLES)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write a report; colour and width are the terminal's (NO_COLOR and COLUMNS are heeded)."""
+    if not stream.isatty():
+        encoding = stream.encoding or "utf-8"  # a pipe may be plain ASCII, which has no arrow
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    from rich.console import Console
+
+    write_to(Console(file=stream, highlight=False), text)
+
+
+def write_to(console: "Console", text: str) -> None:
+    """Write a report to a terminal."""
+    from rich.text import Text
+
+    for line in text.splitlines():
+        coloured = Text()
+        for number, piece in enumerate(_wrapped(line, console.width)):
+            coloured.append("\n" if number else "").append(piece)
+        for pattern, style in _COMPILED:
+            if found := pattern.search(line):
+                start, end = found.span(1)
+                coloured.stylize(style, start, len(coloured.plain) if end == len(line) else end)
+        console.print(coloured, soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False, drop_whitespace=True
+    )

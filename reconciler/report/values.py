@@ -1,0 +1,84 @@
+"""How values and counts are written for people: one line, printable, never longer than it is worth."""
+
+import json
+from collections.abc import Sequence
+from itertools import takewhile
+
+import msgspec
+from msgspec import UNSET
+
+from reconciler.model import Cause, FieldChange, Json
+
+LONGEST = 160  # characters of one value; a plan file holds all of it
+_CONTEXT = 20  # characters shown before the first difference of two long values
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal or a web page would act upon: control characters, line ends, changes of direction."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def shown(value: Json) -> str:
+    """Write a JSON value on one line, cut where it grows too long."""
+    return _cut(_on_one_line(value))
+
+
+def change_line(change: FieldChange) -> str:
+    """Write ``path: before → after``, or ``path: value`` where only one of them is there."""
+    return f"{path(change)}: {_pair(change, '{} → {}')}"
+
+
+def drift_line(change: FieldChange) -> str:
+    """Write ``path: declared …, live …``: what git says, then what was found."""
+    before, after = _texts(change)
+    return f"{path(change)}: declared {after or 'absent'}, live {before or 'absent'}"
+
+
+def path(change: FieldChange) -> str:
+    """Write a field's path with dots."""
+    return printable(".".join(change.path))
+
+
+def cause_line(cause: Cause) -> str:
+    """Write ``file:line`` and the rule, if a rule it was."""
+    where = f"{cause.file}:{cause.line}"
+    return printable(f"{where} {cause.rule}" if cause.rule else where)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write ``1 member``, ``2,000 members``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(texts: Sequence[str], limit: int) -> str:
+    """Write the first few, and how many there are besides."""
+    few = ", ".join(printable(text) for text in texts[:limit])
+    return f"{few} and {len(texts) - limit:,} more" if len(texts) > limit else few
+
+
+def _pair(change: FieldChange, form: str) -> str:
+    before, after = _texts(change)
+    if change.before is UNSET:
+        return after
+    return form.format(before, after or "(cleared)")
+
+
+def _texts(change: FieldChange) -> tuple[str, str]:
+    """Give both values ("" where there is none), cut so that two that differ look different."""
+    before = "" if change.before is UNSET else _on_one_line(change.before)
+    after = "" if change.after is UNSET else _on_one_line(change.after)
+    if before and after and before != after and _cut(before) == _cut(after):
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+        start = max(0, alike - _CONTEXT)
+        return _cut("…" + before[start:]), _cut("…" + after[start:])
+    return _cut(before), _cut(after)
+
+
+def _on_one_line(value: Json) -> str:
+    return printable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=msgspec.to_builtins))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

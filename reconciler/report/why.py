@@ -1,0 +1,116 @@
+"""Why one user is a member of what: memberships first, then the rules that gave them, that nearly did, and the rest."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.report.layout import Part, View
+from reconciler.report.problems import in_order, problem_lines
+from reconciler.report.values import cause_line, counted, printable
+
+if TYPE_CHECKING:
+    from reconciler.rules import Condition, Explanation, Gift, MembershipExplanation, RuleExplanation
+
+_VERDICTS = {
+    "matched": "matched",
+    "excepted": "matched, but `except` leaves this user out",
+    "undecided": "could not be decided",
+    "nearly": "nearly matched",
+}
+_BECAME = {
+    "given": "gives",
+    "held": "would give, but something is undecided:",
+    "vetoed": "would give, but a Member says `ensure: absent`:",
+    "elsewhere": "would give, but it is declared for another environment:",
+    "not reached": "would give, but an earlier rule decided:",
+}
+_FALLBACKS = {
+    "organization": "a fallback: counts where no other rule gives this user the same organization",
+    "user": "a fallback: counts where no other rule gives this user anything",
+}
+_SIGNS = {True: "✓", False: "✗", None: "?"}
+
+
+def why_view(explanation: "Explanation") -> View:
+    """Lay out what the rules have to say about a user."""
+    what = counted(len(explanation.memberships), "membership")
+    if not explanation.memberships:
+        matched = any(rule.verdict in _VERDICTS and rule.verdict != "nearly" for rule in explanation.rules)
+        what = "a member of nothing" if matched else "no rule matches, so a member of nothing"
+    return View(
+        title=printable(f"{explanation.user}: {what}"),
+        highlights=tuple(
+            printable(f"{one.text} ({'verified' if one.verified else 'not verified'})") for one in explanation.addresses
+        )
+        or ("without any address",),
+        parts=(
+            *map(_membership, explanation.memberships),
+            *_rules(explanation),
+            *_others(explanation),
+            *_undecided(explanation),
+        ),
+    )
+
+
+def nobody_view(wanted: str) -> View:
+    """Say that the source holds no such user."""
+    return View(
+        title=printable(f"There is no user {wanted} in the source that the rules read."),
+        footer=("USER is a user's id, its external id, or one of its addresses.",),
+    )
+
+
+def _membership(membership: "MembershipExplanation") -> Part:
+    lines = [f"as {membership.address}: {membership.why_address}"]
+    if membership.roles:
+        lines.append(f"with the roles {', '.join(membership.roles)}")
+    causes = [*([membership.by_hand] if membership.by_hand else []), *membership.causes]
+    lines += [f"by {cause_line(cause)}" for cause in causes]
+    if membership.on_unverified:
+        lines.append("it rests on an address that nobody verified")
+    if membership.on_untrusted:
+        lines.append("it rests on a value that users write themselves")
+    return Part(f"Member of {printable(membership.organization)}", lines=tuple(map(printable, lines)))
+
+
+def _rules(explanation: "Explanation") -> Iterator[Part]:
+    for verdict, title in _VERDICTS.items():
+        for rule in explanation.rules:
+            if rule.verdict == verdict:
+                yield Part(f"{cause_line(rule.cause)}: {title}", lines=tuple(map(printable, _told(rule))))
+
+
+def _told(rule: "RuleExplanation") -> Iterator[str]:
+    if rule.fallback:
+        yield _FALLBACKS[rule.fallback]
+    yield from map(_condition, rule.conditions)
+    yield from (f"! {trouble}" for trouble in rule.troubles)
+    yield from map(_gift, rule.gifts)
+
+
+def _condition(condition: "Condition") -> str:
+    return f"{_SIGNS[condition.holds]} {condition.text}{f': {condition.found}' if condition.found else ''}"
+
+
+def _gift(gift: "Gift") -> str:
+    source = f" ({', '.join(part for part in (gift.row, gift.item) if part)})" if gift.row or gift.item else ""
+    roles = f" with {', '.join(gift.roles)}" if gift.roles else ""
+    return f"→ {_BECAME[gift.became]} {gift.organization or 'an organization'}{roles}{source}"
+
+
+def _others(explanation: "Explanation") -> Iterator[Part]:
+    others = [rule for rule in explanation.rules if rule.verdict == "no"]
+    if others:
+        lines = []
+        for rule in others:
+            lacked = rule.lacked[0] if rule.lacked else None
+            lines.append(f"{cause_line(rule.cause)}{f': {_condition(lacked)}' if lacked else ''}")
+        yield Part(f"Not matched: {counted(len(others), 'rule')}", lines=tuple(map(printable, lines)))
+
+
+def _undecided(explanation: "Explanation") -> Iterator[Part]:
+    if explanation.undecided:
+        held = [
+            f"Organization/{item.organization}" if item.organization else "everything" for item in explanation.undecided
+        ]
+        lines = [line for problem in in_order(explanation.problems) for line in problem_lines(problem)]
+        yield Part(f"Held: {printable(', '.join(dict.fromkeys(held)))}", lines=tuple(lines))

@@ -1,0 +1,57 @@
+"""A reviewed plan, held against a fresh one: a file is believed only as far as it goes."""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import structs
+
+from reconciler.errors import InvalidInput, Refused
+from reconciler.model import FORMAT_VERSION, Change, Plan
+from reconciler.plan import Planned, digest, finish
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan file; raises ``InvalidInput`` where it is not one, is of another version, or was altered."""
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not a plan: {error}", hint="make one with `reconciler plan -o FILE`") from error
+    if plan.format_version.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
+        raise InvalidInput(
+            f"{path} has format {plan.format_version}, this version reads {FORMAT_VERSION}",
+            hint="plan again with this version and have it reviewed",
+        )
+    if plan.digest != digest(plan.project_id, plan.changes):
+        raise InvalidInput(f"{path} was altered after it was made: its digest does not fit", hint="plan again")
+    return plan
+
+
+def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tuple[Planned, tuple[Change, ...]]:
+    """Keep of a fresh plan what the reviewed one holds, not withheld and the same.
+
+    Gives the plan to apply, in which whatever moved since is withheld, and the changes that are new: they are not
+    part of what was reviewed, so they are listed and not written.
+    """
+    fresh = planned.plan
+    if (reviewed.project_id, reviewed.environment) != (fresh.project_id, fresh.environment):
+        raise Refused(
+            f"the plan is for environment {reviewed.environment} ({reviewed.project_id}), "
+            f"this is {fresh.environment} ({fresh.project_id})",
+            hint="apply it where it was made, or plan again",
+        )
+    known = {change.address: change for change in reviewed.changes}
+    kept = tuple(_held(change, known[change.address]) for change in fresh.changes if change.address in known)
+    new = tuple(change for change in fresh.changes if change.address not in known)
+    plan = finish(structs.replace(fresh, changes=kept), requests_per_second=requests_per_second)
+    return structs.replace(planned, plan=plan), new
+
+
+def _held(change: Change, reviewed: Change) -> Change:
+    same = type(change) is type(reviewed) and (change.id, change.fields, change.adopts) == (
+        reviewed.id,
+        reviewed.fields,
+        reviewed.adopts,
+    )
+    if change.withheld_by:
+        return change
+    return change if same and not reviewed.withheld_by else structs.replace(change, withheld_by="moved")

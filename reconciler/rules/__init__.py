@@ -1,0 +1,29 @@
+"""MappingRules: which user belongs to which organization; pure. ``docs/rules.md`` is the reference.
+
+``compile_rules`` → ``Rules``, once, with every mistake in them; ``assign`` → ``Assigned``, for each user;
+``fold_problems`` makes a few problems of many users'; ``explain`` says of one user what every rule made of him.
+"""
+
+from reconciler.rules.assign import Assigned, assign
+from reconciler.rules.compile import compile_rules
+from reconciler.rules.conditions import Condition
+from reconciler.rules.explain import Explanation, Gift, MembershipExplanation, RuleExplanation, explain, is_user
+from reconciler.rules.problems import SHARED_DOMAIN, UserProblem, fold_problems
+from reconciler.rules.ruleset import Rules
+
+__all__ = [
+    "SHARED_DOMAIN",
+    "Assigned",
+    "Condition",
+    "Explanation",
+    "Gift",
+    "MembershipExplanation",
+    "RuleExplanation",
+    "Rules",
+    "UserProblem",
+    "assign",
+    "compile_rules",
+    "explain",
+    "fold_problems",
+    "is_user",
+]

@@ -1,0 +1,188 @@
+"""Whether a rule is about a user, and in which cases: organizations that a lookup found × rows × items."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler.expressions import UNKNOWN, Mistyped
+from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.nodes import And, Node, Or
+from reconciler.model import Position, address
+from reconciler.rules.among import with_plain_addresses
+from reconciler.rules.joins import Row
+from reconciler.rules.match import Hit
+from reconciler.rules.organizations import Directory
+from reconciler.rules.person import Address, Person
+from reconciler.rules.problems import Trouble, UserProblem
+from reconciler.rules.rule import Case, Rule, World
+
+_NO_ROW = (Row(-1),)
+_NO_ITEM = (None,)
+
+
+def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
+    """Give every case in which a rule is about a user, and what keeps it from being told whether it is."""
+    part = "match"
+    scope = scope_of(rule, person)
+    try:
+        hits = rule.match.hits(person, world.patterns)
+        if not hits:
+            return
+        part = "table"
+        rows = rule.join.rows(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
+        part = "when"
+        if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
+            return
+    except Mistyped as odd:
+        if not is_settled(rule, person, world):
+            yield mistyped(rule, part, odd, person)
+        return
+    for hit in hits:
+        yield from _of_hit(rule, hit, rows, person, scope, world)
+
+
+def _of_hit(
+    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
+) -> Iterator[Case | Trouble]:
+    owner = hit.owner
+    if owner and owner.shared and rule.match.lookup and not rule.match.lookup.shared_by_all:
+        yield Trouble(_about(owner.shared, person), owner.organizations)
+        return
+    for case in _around(rule, hit, rows, person, scope, world):
+        if rule.plain:
+            yield case
+        else:
+            yield from _each(rule, case, person)
+
+
+def _around(
+    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
+) -> Iterator[Case]:
+    """Give the organizations of one hit × the rows, before they are split into items."""
+    any_address = rule.match.any_address
+    unverified = any_address and is_unproven(rule, person, hit.addresses)
+    for slug in hit.owner.organizations if hit.owner else (None,):
+        inner = scope
+        if slug is not None and rule.reads_organization:
+            inner = {**scope, "organization": _organization(slug, world.directory)}
+        for row in rows:
+            around = inner if row.number < 0 or not rule.join else {**inner, "row": rule.join.table.rows[row.number]}
+            joined = unverified or (any_address and _unproven(row.addresses))
+            yield Case(around, (*hit.addresses, *row.addresses), joined, slug, row.number)
+
+
+def _each(rule: Rule, case: Case, person: Person) -> Iterator[Case | Trouble]:
+    """Split a case by the items of ``each``, and ask ``when`` what it could not be asked before."""
+    try:
+        items = rule.each.items(case.scope) if rule.each else _NO_ITEM
+    except Mistyped as odd:
+        yield mistyped(rule, "each", odd, person, case.row)
+        return
+    for item in items:
+        inner = _with_item(case, item) if rule.each else case
+        try:
+            if rule.when_each and rule.when and not rule.when.matches(inner.scope):
+                continue
+        except Mistyped as odd:
+            yield mistyped(rule, "when", odd, person, case.row)
+            continue
+        yield inner
+
+
+def _with_item(case: Case, item: object) -> Case:
+    scope = {**case.scope, "item": item}
+    return Case(scope, case.addresses, case.unverified, case.organization, case.row, item)
+
+
+def is_unproven(rule: Rule, person: Person, addresses: tuple[Address, ...]) -> bool:
+    """Tell whether a rule that takes any address rests on one, or on something, that nobody verified."""
+    return _unproven(addresses) or (rule.reads_proof and person.has_unverified)
+
+
+def _unproven(addresses: tuple[Address, ...]) -> bool:
+    return bool(addresses) and not any(address.verified for address in addresses)
+
+
+def _organization(slug: str, directory: Directory) -> Mapping[str, object]:
+    return {**directory.declared[slug].spec, "name": slug}
+
+
+def scope_of(rule: Rule, person: Person) -> Mapping[str, object]:
+    """Give what the expressions of a rule see of a user."""
+    scope = person.scope(any_address=rule.match.any_address)
+    return with_plain_addresses(scope, person, any_address=rule.match.any_address) if rule.among else scope
+
+
+def is_settled(rule: Rule, person: Person, world: World) -> bool:
+    """Tell whether some condition says no, so that it does not matter that another has data of the wrong type."""
+    scope = scope_of(rule, person)
+    try:
+        if not rule.match.hits(person, world.patterns):
+            return True
+    except Mistyped:
+        pass
+    if rule.when and not rule.when_each and cannot_hold(rule.when.node, scope):
+        return True
+    try:
+        return rule.join is not None and not rule.join.rows(person, scope, any_address=rule.match.any_address)
+    except Mistyped:
+        return False
+
+
+def cannot_hold(node: Node, scope: Mapping[str, object]) -> bool:
+    """Tell whether a condition is false or unknown whatever stands where data has the wrong type."""
+    if isinstance(node, And):
+        return any(cannot_hold(term, scope) for term in node.terms)
+    if isinstance(node, Or):
+        return all(cannot_hold(term, scope) for term in node.terms)
+    try:
+        value = compiled_node(node)(scope)
+    except (Mistyped, RecursionError):
+        return False
+    return value is False or value is UNKNOWN or value is None
+
+
+def cases_before_when(rule: Rule, person: Person, world: World, *, split: bool = True) -> Iterator[Case]:
+    """Give the cases that ``when`` would be asked of; with ``split`` false, before they are split into items.
+
+    Raises ``Mistyped`` where data of a wrong type hides them.
+    """
+    any_address = rule.match.any_address
+    scope = scope_of(rule, person)
+    rows = rule.join.rows(person, scope, any_address=any_address) if rule.join else _NO_ROW
+    for hit in rule.match.hits(person, world.patterns):
+        for case in _around(rule, hit, rows, person, scope, world):
+            if split and rule.each:
+                yield from (_with_item(case, item) for item in rule.each.items(case.scope))
+            else:
+                yield case
+
+
+def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1) -> Trouble:
+    """Say that data of the wrong type keeps ``part`` of a rule from being told, and what that leaves open."""
+    literal = [assign.target.slug for assign in rule.assigns if assign.target.is_literal]
+    slugs = tuple(dict.fromkeys(slug for slug in literal if slug))
+    problem = UserProblem(
+        code="mistyped",
+        message=f"rule {rule.name}: {part} cannot be told: {odd.message}",
+        hint="correct the data, or the rule",
+        at=places_of(rule, rule.at.get(part, rule.position), row),
+        addresses=tuple(address("Organization", slug) for slug in slugs),
+        user=person.user_id,
+    )
+    return Trouble(problem, slugs if len(literal) == len(rule.assigns) else None)
+
+
+def places_of(rule: Rule, position: Position, row: int) -> tuple[Position, ...]:
+    """Give the place of a part of a rule, and of the table's row that it was about."""
+    return (position, rule.join.table.at(row)) if rule.join and row >= 0 else (position,)
+
+
+def _about(problem: UserProblem, person: Person) -> UserProblem:
+    return UserProblem(
+        code=problem.code,
+        severity=problem.severity,
+        message=problem.message,
+        hint=problem.hint,
+        at=problem.at,
+        addresses=problem.addresses,
+        user=person.user_id,
+    )

@@ -1,0 +1,208 @@
+"""MappingRules documents → ``Rules``: everything that can be known before the first user is read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from reconciler.errors import InvalidInput
+from reconciler.expressions import Expression, ExpressionError, compile_expression
+from reconciler.expressions.nodes import Read
+from reconciler.model import Cause, Position, Problem
+from reconciler.rules.among import comparing_addresses
+from reconciler.rules.by_hand import by_hand
+from reconciler.rules.compile_assign import compile_assign
+from reconciler.rules.compile_match import Shared, compile_join, compile_match
+from reconciler.rules.index import index_of
+from reconciler.rules.inputs import Declared, Document, Settings, Table
+from reconciler.rules.organizations import Directory, directory_of
+from reconciler.rules.patterns import Patterns
+from reconciler.rules.problems import UserProblem
+from reconciler.rules.reading import PROOF, Place, Reader
+from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
+from reconciler.rules.ruleset import Rules
+from reconciler.rules.wording import error, warning
+
+ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
+
+
+class _Draft(Struct):
+    """What is shared while rules are compiled."""
+
+    constants: Mapping[str, object]
+    directory: Directory
+    organization_fields: frozenset[str]
+    tables: Mapping[str, Table]
+    shared: Shared
+    problems: list[Problem]
+    warnings: list[Problem]
+    fields: dict[str, list[Position]]
+
+    def reader(self, **names: Any) -> Reader:
+        return Reader(
+            constants=self.constants,
+            problems=self.problems,
+            warnings=self.warnings,
+            fields=self.fields,
+            organization_fields=self.organization_fields,
+            **names,
+        )
+
+
+def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, Table]) -> Rules:
+    """Compile every rule of an environment; raises ``InvalidInput`` with every problem of all of them."""
+    draft = _Draft(
+        constants={"vars": dict(settings.vars), "environment": settings.environment},
+        directory=directory_of(declared.organizations, declared.elsewhere, declared.organizations_elsewhere),
+        organization_fields=frozenset({"name"}).union(*(one.spec for one in declared.organizations)),
+        tables=tables,
+        shared=Shared(tuple(declared.organizations)),
+        problems=[],
+        warnings=[],
+        fields={},
+    )
+    drafted = [rule for document in declared.rules for rule in _rules_in(document, draft)]
+    external_id = _external_id(settings, draft)
+    if draft.problems:
+        raise InvalidInput(sorted(draft.problems, key=lambda problem: (problem.at, problem.message)))
+    drafted.sort(key=lambda rule: (rule.round, rule.position))
+    rules = tuple(_numbered(rule, number) for number, rule in enumerate(drafted))
+    world = World(draft.directory, Patterns(tuple(draft.shared.patterns)))
+    return Rules(
+        rules=rules,
+        world=world,
+        index=index_of(rules, world.patterns),
+        by_hand=by_hand(declared.members),
+        external_id=external_id,
+        external_id_field=_field_alone(external_id),
+        causes=tuple(Cause(file=rule.position.file, line=rule.position.line, rule=rule.name) for rule in rules),
+        reads={name: tuple(sorted(set(places))) for name, places in sorted(draft.fields.items())},
+        warnings=tuple(sorted(draft.warnings, key=lambda one: (one.at, one.message))),
+        problems=tuple(_shared_domains(rules)),
+    )
+
+
+def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
+    spec = document.body["spec"]
+    reader = draft.reader(allows_untrusted=True)  # who is excepted gets less, never more
+    exceptions = tuple(
+        compile_match(
+            exception, Place(document, ("spec", "except", str(index))), reader, draft.shared, any_address=True
+        )
+        for index, exception in enumerate(spec.get("except") or ())
+    )
+    for index, exception in enumerate(exceptions):
+        if not exception.on_anything:
+            at = document.at("spec", "except", str(index))
+            draft.problems.append(error("no-condition", "this exception says nothing", "remove it, or say whom", at))
+    names: dict[str, Place] = {}
+    for index, body in enumerate(spec["rules"]):
+        place = Place(document, ("spec", "rules", str(index)))
+        first = names.setdefault(body["name"], place)
+        if first is not place:
+            earlier = first.below("name").position
+            message = f"the rule {body['name']} is there twice; first at {earlier}"
+            hint = "rename one of the two"
+            draft.problems.append(error("duplicate", message, hint, place.below("name").position, earlier))
+        rule = _rule(body, place, draft, exceptions)
+        if rule:
+            yield rule
+
+
+def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tuple[Any, ...]) -> Rule | None:
+    before = len(draft.problems)
+    keys = body.get("match") or {}
+    looks_up = isinstance(keys.get("email_domain"), dict)
+    names = {"item": "each", "row": "table"}
+    inner = {root for root, key in names.items() if body.get(key) is not None} | (
+        {"organization"} if looks_up else set()
+    )
+    table = draft.tables.get(body["table"]["name"]) if body.get("table") else None
+    reader = draft.reader(
+        roots=frozenset({"user", *inner}), table=table, allows_untrusted=body.get("untrusted") is True
+    )
+    match = compile_match(keys, place.below("match"), reader, draft.shared)
+    join = compile_join(body["table"], place.below("table"), reader, draft.tables) if body.get("table") else None
+    when = _expression(body, "when", place, reader, reader.roots)
+    when, among = comparing_addresses(when) if when else (None, False)
+    each = _expression(body, "each", place, reader, reader.roots - {"item"})
+    assigns = [
+        compile_assign(entry, place.below("assign", index), reader, draft.directory)
+        for index, entry in enumerate(body["assign"])
+    ]
+    position = place.below("name").position
+    if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
+        hint = 'if that is meant, say when: "true"'
+        draft.warnings.append(warning("no-condition", f"the rule {body['name']} is about every user", hint, position))
+    if len(draft.problems) > before:
+        return None
+    when_each = when is not None and any(path[0] in inner for path in when.paths)
+    return Rule(
+        number=0,
+        name=body["name"],
+        position=position,
+        at={part: place.below(part).position for part in ("match", "when", "each", "table")}
+        | {"except": place.document.at("spec", "except")},
+        round=ROUNDS[body.get("fallback")],
+        match=match,
+        assigns=tuple(assign for assign in assigns if assign),
+        exceptions=exceptions,
+        join=join,
+        when=None if when and when.constant and when.evaluate({}) is True else when,
+        when_each=when_each,
+        each=each,
+        plain=each is None and not when_each,
+        among=among,
+        simple=not (exceptions or join or each or match.lookup or among)
+        and all(one.is_constant for one in assigns if one),
+        reads_proof=reader.proof,
+        reads_organization=reader.organization,
+        untrusted=reader.untrusted,
+    )
+
+
+def _expression(
+    body: Mapping[str, Any], key: str, place: Place, reader: Reader, roots: frozenset[str]
+) -> Expression | None:
+    text = body.get(key)
+    return None if text is None else reader.expression(text, place.below(key), roots=roots)
+
+
+def _numbered(rule: Rule, number: int) -> Rule:
+    from msgspec.structs import replace
+
+    return replace(rule, number=number)
+
+
+def _external_id(settings: Settings, draft: _Draft) -> Expression | None:
+    text = settings.members.external_id
+    if text is None:
+        return None
+    at = settings.at("members", "external_id")
+    try:
+        compiled = compile_expression(text, frozenset({"user"}), draft.constants)
+    except ExpressionError as wrong:
+        draft.problems.append(error("expression", f"members.external_id: {wrong.message}", wrong.suggestion, at))
+        return None
+    for path in compiled.paths:
+        if path[0] == "user" and len(path) > 1:
+            draft.fields.setdefault(str(path[1]), []).append(at)
+    return compiled
+
+
+def _field_alone(expression: Expression | None) -> str | None:
+    if expression is None or not isinstance(expression.node, Read):
+        return None
+    _user, *keys = expression.node.path
+    return keys[0] if len(keys) == 1 and isinstance(keys[0], str) and keys[0] not in PROOF else None
+
+
+def _shared_domains(rules: Sequence[Rule]) -> Iterator[UserProblem]:
+    """Give each domain that several organizations list once, wherever a rule does not give it to all of them."""
+    lookups = {
+        rule.match.lookup.path: rule.match.lookup
+        for rule in rules
+        if rule.match.lookup and not rule.match.lookup.shared_by_all
+    }
+    for _path, lookup in sorted(lookups.items()):
+        yield from lookup.domains.shared()

@@ -1,0 +1,183 @@
+"""``match``, ``except`` and ``table`` of a rule file → what they ask for, with every mistake in them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from reconciler.expressions import Expression, a_label, address_domain, fold
+from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.nodes import Read
+from reconciler.model import Json, Problem, Resource
+from reconciler.rules.inputs import Table
+from reconciler.rules.joins import Join, index_of
+from reconciler.rules.lookup import Domains, domains_of
+from reconciler.rules.match import Lookup, Match, Wanted
+from reconciler.rules.patterns import refusal
+from reconciler.rules.reading import USER_FIELDS, Place, Reader
+from reconciler.rules.wording import did_you_mean, error, warning
+
+_ON_ADDRESSES = frozenset({"email", "email_domain", "email_regex"})
+_METADATA = ("trusted_metadata", "untrusted_metadata")
+_ODD_CELLS = 5  # so many are reported of one table
+
+
+class Shared(Struct):
+    """What the rules of all documents share: domains by the path they were looked up at, and patterns by number."""
+
+    organizations: tuple[Resource, ...]
+    domains: dict[str, Domains] = field(default_factory=dict)
+    patterns: dict[str, int] = field(default_factory=dict)
+
+    def lookup_at(self, path: str, place: Place, problems: list[Problem]) -> Domains:
+        """Give the domains that organizations list at a path, collected once."""
+        if path not in self.domains:
+            self.domains[path] = domains_of(path, self.organizations, place.position, problems)
+        return self.domains[path]
+
+
+def compile_match(
+    match: Mapping[str, Any], place: Place, reader: Reader, shared: Shared, *, any_address: bool = False
+) -> Match:
+    """Compile the keys of one ``match`` or of one item of ``except``; ``reader.problems`` gets what is wrong."""
+    any_address = any_address or match.get("verified") == "any"
+    lookup = match.get("email_domain")
+    looks_up = isinstance(lookup, dict)
+    if "external_id" in match:
+        reader.fields.setdefault("external_id", []).append(place.below("external_id").position)
+    for key, value in match.items():
+        if value in ([], {}):
+            message = f"{key} lists nothing, so this matches nobody"
+            reader.warnings.append(warning("matches-nobody", message, "remove it", place.below(key).key.position))
+    return Match(
+        any_address=any_address,
+        addresses=_addresses(match, place, reader),
+        domains=None if looks_up else _domains(match, place, reader),
+        lookup=_lookup(lookup, place.below("email_domain"), reader, shared) if isinstance(lookup, dict) else None,
+        patterns=_patterns(match, place, reader, shared),
+        user_ids=_texts(match, "user_id"),
+        external_ids=_texts(match, "external_id"),
+        metadata=tuple(_metadata(match.get("metadata") or {}, place.below("metadata"), reader)),
+        on_addresses=not _ON_ADDRESSES.isdisjoint(match),
+    )
+
+
+def _listed(match: Mapping[str, Any], key: str, place: Place) -> Iterator[tuple[str, Place]]:
+    value = match[key]
+    if isinstance(value, str):
+        yield value, place.below(key)
+    else:
+        yield from ((item, place.below(key, index)) for index, item in enumerate(value))
+
+
+def _texts(match: Mapping[str, Any], key: str) -> frozenset[str] | None:
+    value = match.get(key)
+    return None if value is None else frozenset([value] if isinstance(value, str) else value)
+
+
+def _addresses(match: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
+    if "email" not in match:
+        return None
+    found = []
+    for value, here in _listed(match, "email", place):
+        if address_domain(value) is None:
+            hint = "for every address of a domain, write email_domain" if "@" not in value.strip("@") else ""
+            message = "this is no e-mail address"
+            reader.problems.append(
+                error("not-an-address", message, hint or "write it as ann@acme.example", here.position)
+            )
+        found.append(fold(value))
+    return frozenset(found)
+
+
+def _domains(match: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
+    if "email_domain" not in match:
+        return None
+    found = set()
+    for value, here in _listed(match, "email_domain", place):
+        label = a_label(value)
+        if label is None:
+            hint = "write it as acme.example"
+            if value.startswith(("*.", ".")):
+                hint = r"a list matches domains exactly; for subdomains write email_regex: .*@(.*\.)?acme\.example"
+            reader.problems.append(error("not-a-domain", f"{value!r} is no domain name", hint, here.position))
+        else:
+            found.add(label)
+    return frozenset(found)
+
+
+def _lookup(lookup: Mapping[str, Any], place: Place, reader: Reader, shared: Shared) -> Lookup:
+    path = lookup["organization"]
+    domains = shared.lookup_at(path, place.below("organization"), reader.problems)
+    return Lookup(path, domains, bool(lookup.get("subdomains")), lookup.get("shared") == "all")
+
+
+def _patterns(match: Mapping[str, Any], place: Place, reader: Reader, shared: Shared) -> frozenset[int] | None:
+    if "email_regex" not in match:
+        return None
+    numbers = set()
+    for value, here in _listed(match, "email_regex", place):
+        if why := refusal(value):
+            reader.problems.append(error("regex", why, "the syntax is RE2's", here.position))
+        else:
+            numbers.add(shared.patterns.setdefault(value, len(shared.patterns)))
+    return frozenset(numbers)
+
+
+def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Iterator[Wanted]:
+    for path, value in wanted.items():
+        here = place.below(path)
+        text = path if path.startswith("user.") else f"user.{path}"
+        first = text.split(".")[1].split("[")[0]
+        if first not in _METADATA:
+            near = "" if first in USER_FIELDS else f"did you mean trusted_metadata.{path}?"
+            message = f"{path} is no path in a user's metadata"
+            hint = near or "write it as a condition in `when`"
+            reader.problems.append(error("unknown-path", message, hint, here.key.position))
+            continue
+        expression = reader.expression(text, here.key)
+        if expression is None:
+            continue
+        if not isinstance(expression.node, Read):
+            reader.problems.append(
+                error("unknown-path", f"{path} is no path", "conditions stand in `when`", here.key.position)
+            )
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(one, dict | list) for one in values):
+            message = f"{path} is compared with a string, a number, true, false or null, or any of a list of them"
+            reader.problems.append(
+                error("wrong-type", message, "conditions on lists and maps stand in `when`", here.position)
+            )
+        all_texts = all(isinstance(one, str) for one in values)
+        yield Wanted(
+            expression, compiled_node(expression.node), tuple(values), frozenset(values) if all_texts else None
+        )
+
+
+def compile_join(table: Mapping[str, Any], place: Place, reader: Reader, tables: Mapping[str, Table]) -> Join | None:
+    """Compile a ``table``; None after saying what is wrong with it."""
+    found = tables.get(table["name"])
+    if found is None:
+        message = f"there is no table {table['name']}"
+        hint = did_you_mean(table["name"], tables) or "name it under `tables` in reconciler.yaml"
+        reader.problems.append(error("unknown-table", message, hint, place.below("name").position))
+    keys: list[Expression] = []
+    before = len(reader.problems)
+    for column, text in table["join"].items():
+        here = place.below("join", column)
+        if found is not None and column not in found.columns:
+            message = f"the table {found.name} has no column {column}"
+            reader.problems.append(
+                error("unknown-column", message, did_you_mean(column, found.columns), here.key.position)
+            )
+        key = reader.expression(text, here, roots=frozenset({"user"}))
+        keys.extend([key] if key else [])
+    if found is None or len(reader.problems) > before:
+        return None
+    columns = tuple(table["join"])
+    index, odd = index_of(found, columns, tuple(keys))
+    for row, column in odd[:_ODD_CELLS]:
+        message = f"the column {column} is joined as text, and this row holds a list or a map there"
+        places = found.at(row), place.below("join", column).position
+        reader.problems.append(error("wrong-type", message, "join by a column of texts", *places))
+    return Join(found, columns, tuple(keys), index)

@@ -1,0 +1,85 @@
+"""``table``: the rows of a table that are about a user, found by an index over the columns that join."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+from msgspec import Struct
+
+from reconciler.expressions import Expression, Mistyped, fold
+from reconciler.expressions.nodes import Read
+from reconciler.expressions.values import kind_of, text_of
+from reconciler.rules.inputs import Table
+from reconciler.rules.person import Address, Person
+
+EMAILS = ("user", "emails")
+PHONE_NUMBERS = ("user", "phone_numbers")
+
+
+class Row(Struct, frozen=True, gc=False):
+    """A row that joined (its number in the table), and the addresses of the user by which it did."""
+
+    number: int
+    addresses: tuple[Address, ...] = ()
+
+
+class Join(Struct, frozen=True):
+    """A table, the columns that join with what each is joined to, and the rows by their texts in those columns."""
+
+    table: Table
+    columns: tuple[str, ...]
+    keys: tuple[Expression, ...]
+    index: dict[tuple[str, ...], list[int]]
+
+    def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
+        """Give the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
+        by_text = {address.text: address for address in person.admissible(any_address=any_address)}
+        texts = [list(by_text) if is_path(key, EMAILS) else _texts(key.evaluate(scope), key) for key in self.keys]
+        found: dict[int, dict[str, Address]] = {}
+        for together in product(*texts):
+            for number in self.index.get(together, ()):
+                joined = (by_text.get(fold(text)) for text in together)
+                found.setdefault(number, {}).update((address.text, address) for address in joined if address)
+        return tuple(Row(number, tuple(found[number].values())) for number in sorted(found))
+
+
+def is_path(expression: Expression, path: tuple[str, ...]) -> bool:
+    """Tell whether an expression is just this path."""
+    return isinstance(expression.node, Read) and expression.node.path == path
+
+
+def index_of(
+    table: Table, columns: tuple[str, ...], keys: tuple[Expression, ...]
+) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
+    """Index a table; the second value names the cells (row, column) that hold no text to join by."""
+    folded = [is_path(key, EMAILS) for key in keys]
+    index: dict[tuple[str, ...], list[int]] = {}
+    odd: list[tuple[int, str]] = []
+    for number, row in enumerate(table.rows):
+        texts: list[str] = []
+        for column, is_address in zip(columns, folded, strict=True):
+            cell = row.get(column)
+            if cell is None:
+                break
+            try:
+                texts.append(fold(text_of(cell).strip()) if is_address else text_of(cell))
+            except Mistyped:
+                odd.append((number, column))
+                break
+        else:
+            index.setdefault(tuple(texts), []).append(number)
+    return index, odd
+
+
+def _texts(value: Any, key: Expression) -> list[str]:
+    """Give the texts that a value joins by: itself, or each item of a list; phone numbers by their number."""
+    if is_path(key, PHONE_NUMBERS) and isinstance(value, list):
+        value = [entry.get("phone_number") if isinstance(entry, dict) else entry for entry in value]
+    texts = []
+    for item in value if isinstance(value, list) else [value]:
+        if item is None:
+            continue
+        if isinstance(item, dict | list) or not isinstance(item, str | int | float):
+            raise Mistyped(f"`{key.text}` is joined as text; it is or holds {kind_of(item)}")
+        texts.append(text_of(item))
+    return texts

@@ -1,0 +1,127 @@
+"""``email_domain: {organization: PATH}``: whose is a domain, by what every declared organization says of itself."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.expressions import a_label
+from reconciler.expressions.values import kind_of
+from reconciler.model import Json, Position, Problem, Resource
+from reconciler.rules.problems import SHARED_DOMAIN, UserProblem
+from reconciler.rules.wording import did_you_mean, error, these
+
+_MEMORY: Final = 1 << 16  # domains of addresses whose answer is remembered
+
+
+class Owner(Struct, frozen=True):
+    """Whose a domain is, and where it says so; ``shared`` is the problem where several organizations list it."""
+
+    domain: str
+    organizations: tuple[str, ...]
+    places: tuple[Position, ...]
+    shared: UserProblem | None
+
+
+class Domains:
+    """The domains that organizations list under one path of their specs."""
+
+    def __init__(self, owners: Mapping[str, Owner]) -> None:
+        self._owners = owners
+        self._deepest = max((domain.count(".") for domain in owners), default=-1)
+        self._nearest: dict[str, Owner | None] = {}
+
+    def owner(self, domain: str, *, subdomains: bool) -> Owner | None:
+        """Give whose ``domain`` is; with ``subdomains`` that of the longest listed domain that it is or lies under."""
+        found = self._owners.get(domain)
+        if found or not subdomains:
+            return found
+        try:
+            return self._nearest[domain]
+        except KeyError:
+            if len(self._nearest) == _MEMORY:
+                self._nearest.clear()
+            return self._nearest.setdefault(domain, self._above(domain))
+
+    def shared(self) -> Iterator[UserProblem]:
+        """Give one problem for each domain that several organizations list."""
+        yield from (owner.shared for _domain, owner in sorted(self._owners.items()) if owner.shared)
+
+    def __contains__(self, domain: str) -> bool:
+        return domain in self._owners
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def _above(self, domain: str) -> Owner | None:
+        labels = domain.split(".")
+        for start in range(max(1, len(labels) - 1 - self._deepest), len(labels)):
+            found = self._owners.get(".".join(labels[start:]))
+            if found:
+                return found
+        return None
+
+
+def domains_of(path: str, organizations: Sequence[Resource], at: Position, problems: list[Problem]) -> Domains:
+    """Collect what organizations list at ``path`` of their specs; add what is no domain, and an unknown path."""
+    keys = tuple(path.split("."))
+    listed: defaultdict[str, dict[str, Position]] = defaultdict(dict)
+    anywhere = False
+    candidates = [organization for organization in organizations if organization.ensure != "absent"]
+    for organization in sorted(candidates, key=lambda one: one.name):
+        for value, place in _values(organization, keys):
+            anywhere = True
+            label = a_label(value) if isinstance(value, str) else None
+            if label is None:
+                what = f"{value!r}" if isinstance(value, str) else kind_of(value)
+                message = f"{organization.address}: {path} holds {what}, which is no domain name"
+                problems.append(error("not-a-domain", message, "write it as acme.example", place))
+            else:
+                listed[label].setdefault(organization.name, place)
+    if candidates and not anywhere:
+        near = did_you_mean(keys[-1], _siblings(candidates, keys))
+        hint = near or "write a path of an organization's spec, such as trusted_metadata.email_domains"
+        problems.append(error("unknown-path", f"no organization declares anything at {path}", hint, at))
+    return Domains({domain: _owner(domain, places) for domain, places in listed.items()})
+
+
+def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
+    slugs = tuple(places)
+    if len(slugs) == 1:
+        return Owner(domain, slugs, tuple(places.values()), None)
+    return Owner(
+        domain,
+        slugs,
+        tuple(places.values()),
+        UserProblem(
+            code=SHARED_DOMAIN,
+            severity="warning",
+            message=f"{domain} is listed by {these(slugs)}, so it makes nobody a member of any of them",
+            hint="remove it from all but one; `shared: all` in the rule's email_domain lets every one of them have it",
+            at=tuple(places.values()),
+            addresses=tuple(f"Organization/{slug}" for slug in slugs),
+        ),
+    )
+
+
+def _values(organization: Resource, keys: tuple[str, ...]) -> Iterator[tuple[Json, Position]]:
+    """Yield what stands at a path: one value, or each of a list; nothing if it is not there."""
+    value: Json = organization.spec
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, list):
+        yield from ((item, organization.at("spec", *keys, str(index))) for index, item in enumerate(value))
+    elif value is not None:
+        yield value, organization.at("spec", *keys)
+
+
+def _siblings(organizations: Sequence[Resource], keys: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    for organization in organizations:
+        value: Json = organization.spec
+        for key in keys[:-1]:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            found.update(value)
+    return found

@@ -1,0 +1,121 @@
+"""``match`` and ``except``: what a user must be, key by key; all keys must hold, any value of each will do."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from reconciler.expressions import Expression, Mistyped
+from reconciler.expressions.values import same
+from reconciler.model import Json
+from reconciler.rules.lookup import Domains, Owner
+from reconciler.rules.patterns import Patterns
+from reconciler.rules.person import Address, Person
+
+
+class Lookup(Struct, frozen=True):
+    """The domains of all organizations, and how a rule looks addresses up in them."""
+
+    path: str
+    domains: Domains
+    subdomains: bool
+    shared_by_all: bool
+
+    def owner(self, address: Address) -> Owner | None:
+        """Give whose the domain of an address is, if anybody's."""
+        return self.domains.owner(address.domain, subdomains=self.subdomains)
+
+
+class Hit(Struct, frozen=True, gc=False):
+    """A way in which a user matches: the addresses that do, and whose their domain is where a lookup asked."""
+
+    addresses: tuple[Address, ...] = ()
+    owner: Owner | None = None
+
+
+class Wanted(Struct, frozen=True):
+    """A path of the user (``find`` gives what stands there) and values; ``texts`` if all of them are strings."""
+
+    expression: Expression
+    find: Callable[[Mapping[str, object]], Any]
+    values: tuple[Json, ...]
+    texts: frozenset[str] | None
+
+    def has(self, value: object) -> bool:
+        """Tell whether a value is one of them."""
+        if self.texts is not None:
+            return type(value) is str and value in self.texts
+        return any(same(value, one) for one in self.values)
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """The compiled keys; None for one that is not there. Keys about addresses must hold of one and the same address."""
+
+    any_address: bool = False
+    addresses: frozenset[str] | None = None
+    domains: frozenset[str] | None = None
+    lookup: Lookup | None = None
+    patterns: frozenset[int] | None = None
+    user_ids: frozenset[str] | None = None
+    external_ids: frozenset[str] | None = None
+    metadata: tuple[Wanted, ...] = ()
+    on_addresses: bool = False  # whether any key is about addresses
+
+    @property
+    def on_anything(self) -> bool:
+        """Tell whether there is any key at all."""
+        return self.on_addresses or self.user_ids is not None or self.external_ids is not None or bool(self.metadata)
+
+    def hits(self, person: Person, patterns: Patterns) -> tuple[Hit, ...]:
+        """Give every way in which a user matches, none if it does not.
+
+        One for each owner that a lookup finds, otherwise one for all. Raises ``Mistyped`` if metadata has another shape
+        than a path needs and nothing else says no.
+        """
+        if self.user_ids is not None and person.user_id not in self.user_ids:
+            return ()
+        if self.external_ids is not None:
+            external_id = person.user.get("external_id")
+            if type(external_id) is not str or external_id not in self.external_ids:
+                return ()
+        hits = self._address_hits(person, patterns) if self.on_addresses else (Hit(),)
+        if hits and self.metadata and not self.metadata_holds(person):
+            return ()
+        return hits
+
+    def metadata_holds(self, person: Person) -> bool:
+        """Tell whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""
+        scope, odd = person.scope(any_address=True), None
+        for wanted in self.metadata:
+            try:
+                if not wanted.has(wanted.find(scope)):
+                    return False
+            except Mistyped as problem:
+                odd = problem
+        if odd:
+            raise odd
+        return True
+
+    def _address_hits(self, person: Person, patterns: Patterns) -> tuple[Hit, ...]:
+        if self.lookup:
+            by_owner: dict[int, tuple[Owner, list[Address]]] = {}
+            for address in self.matching(person, patterns):
+                owner = self.lookup.owner(address)
+                if owner:
+                    by_owner.setdefault(id(owner), (owner, []))[1].append(address)
+            return tuple([Hit(tuple(found), owner) for owner, found in by_owner.values()])
+        found = tuple(self.matching(person, patterns))
+        return (Hit(found),) if found else ()
+
+    def matching(self, person: Person, patterns: Patterns) -> list[Address]:
+        """Give the addresses of which every key but the lookup holds."""
+        return [
+            address
+            for address in person.addresses
+            if (
+                (address.verified or self.any_address)
+                and (self.addresses is None or address.text in self.addresses)
+                and (self.domains is None or address.domain in self.domains)
+                and (self.patterns is None or not self.patterns.isdisjoint(person.matched(address, patterns)))
+            )
+        ]

@@ -1,0 +1,59 @@
+"""What is wrong with one user, and a million such folded into a few problems: one for each cause."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.model import Position, Problem, Severity
+
+SHARED_DOMAIN = "shared-domain"  # a warning to read, and yet it leaves open what the users on it get
+
+
+class UserProblem(Struct, frozen=True, kw_only=True, gc=False):
+    """Something that leaves open what one user gets; ``user`` is "" where nobody is affected (yet).
+
+    Its cause is everything but the user. ``message`` holds neither a person's address nor any value of a user but the
+    organization that was computed for him.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    severity: Severity = "problem"
+    at: tuple[Position, ...] = ()
+    addresses: tuple[str, ...] = ()
+    user: str = ""
+
+
+class Trouble(Struct, frozen=True, gc=False):
+    """A problem and what it leaves open: some organizations (slugs), or (None) every one."""
+
+    problem: UserProblem
+    organizations: tuple[str, ...] | None
+
+
+_GRAVEST: Final = {"error": 0, "problem": 1, "warning": 2}
+
+
+def fold_problems(problems: Iterable[UserProblem]) -> tuple[Problem, ...]:
+    """Fold the problems of users into one for each cause, the gravest first, with the ids of its users sorted."""
+    users: dict[tuple[str, Severity, str, str, tuple[Position, ...], tuple[str, ...]], set[str]] = {}
+    for problem in problems:
+        cause = (problem.code, problem.severity, problem.message, problem.hint, problem.at, problem.addresses)
+        affected = users.setdefault(cause, set())
+        if problem.user:
+            affected.add(problem.user)
+    folded = [
+        Problem(
+            code=code,
+            severity=severity,
+            message=message,
+            hint=hint,
+            at=at,
+            addresses=addresses,
+            users=tuple(sorted(affected)),
+        )
+        for (code, severity, message, hint, at, addresses), affected in users.items()
+    ]
+    return tuple(sorted(folded, key=lambda one: (_GRAVEST[one.severity], one.code, one.at, one.addresses, one.message)))

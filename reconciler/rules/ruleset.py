@@ -1,0 +1,46 @@
+"""The compiled rules of one environment, as a value."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from reconciler.expressions import Expression
+from reconciler.model import Cause, Position, Problem
+from reconciler.rules.by_hand import ByHand
+from reconciler.rules.index import Index
+from reconciler.rules.problems import UserProblem
+from reconciler.rules.rule import Rule, World
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """The compiled rules of one environment.
+
+    ``causes`` are indexed by rule number, as ``Membership.rules`` has them. ``reads`` maps every top-level field of
+    users that something reads to the places where; ``warnings`` change nothing; ``problems`` leave something open
+    whoever the users are (their ``user`` is "").
+    """
+
+    rules: tuple[Rule, ...] = ()
+    world: World
+    index: Index
+    by_hand: ByHand
+    external_id: Expression | None = None
+    external_id_field: str | None = None  # the field of the user that the expression is, if it is no more than that
+    causes: tuple[Cause, ...] = ()
+    reads: Mapping[str, tuple[Position, ...]]
+    warnings: tuple[Problem, ...] = ()
+    problems: tuple[UserProblem, ...] = ()
+
+    @property
+    def user_fields(self) -> frozenset[str]:
+        """Give the top-level fields of users that are read."""
+        return frozenset(self.reads) | {"user_id", "emails"}
+
+    @property
+    def gives_roles(self) -> bool:
+        """Tell whether any rule gives a role, or may."""
+        return any(
+            assign.roles or assign.role_tree or assign.initial.get("roles") or assign.initial_tree
+            for rule in self.rules
+            for assign in rule.assigns
+        )

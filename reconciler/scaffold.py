@@ -1,0 +1,87 @@
+"""``init``: a small repository to start from, every line of it explained. It validates as it stands."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InvalidInput
+
+FILES: Final[Mapping[str, str]] = {
+    "reconciler.yaml": """\
+# Which Stytch projects this repository keeps, and how. Every setting: docs/configuration.md of stytch-reconciler.
+apiVersion: reconciler/v1
+kind: Configuration
+name: my-identity                       # our mark on what we make; two repositories on one project need two names
+environments:
+  test:
+    # The project that STYTCH_PROJECT_ID and STYTCH_SECRET must belong to. A live one also needs `type: live`.
+    # target: {project_id: project-test-...}
+    users: {file: users.jsonl}          # an export of a Consumer project; {consumer: live} asks that project itself
+    # authority: {Member: authoritative}  # also delete members that we made and that no rule gives any more
+""",
+    "manifests/organizations.yaml": """\
+# One document an organization. Fields have Stytch's names; a field that is not here is not managed.
+apiVersion: reconciler/v1
+kind: Organization
+metadata: {name: acme}                  # the organization_slug
+spec:
+  organization_name: Acme
+  trusted_metadata:
+    email_domains: [acme.example]       # what the rule in rules/members.yaml looks addresses up in
+  email_allowed_domains: [acme.example]
+  email_jit_provisioning: RESTRICTED
+initial:
+  mfa_policy: OPTIONAL                  # sent when the organization is made; its own admins may change it
+---
+# A member by hand, such as an organization's first admin. The rules give all others.
+apiVersion: reconciler/v1
+kind: Member
+metadata: {namespace: acme, name: ann@acme.example}
+spec: {name: Ann, roles: [stytch_admin]}
+""",
+    "rules/members.yaml": """\
+# Which user belongs to which organization.
+apiVersion: reconciler/v1
+kind: MappingRules
+metadata: {name: members}
+spec:
+  rules:
+    - name: by-email-domain             # a verified address in a domain that an organization lists
+      match: {email_domain: {organization: trusted_metadata.email_domains, subdomains: true}}
+      assign: [{organization: "${{ organization.name }}"}]
+""",
+    "users.jsonl": (
+        '{"user_id":"user-test-00000000-0000-4000-8000-000000000001","emails":[{"email":"ann@acme.example",'
+        '"verified":true}],"phone_numbers":[],"trusted_metadata":{},"status":"active"}\n'
+        '{"user_id":"user-test-00000000-0000-4000-8000-000000000002","emails":[{"email":"ben@acme.example",'
+        '"verified":true}],"phone_numbers":[],"trusted_metadata":{},"status":"active"}\n'
+    ),
+    ".gitignore": """\
+# The journal of applies, plan files and credentials name people or open doors: they stay out of git.
+/.reconciler/
+*.plan.json
+.env
+""",
+}
+
+
+def scaffold(root: Path) -> tuple[str, ...]:
+    """Write the files of ``FILES`` that are not there yet below ``root``, and give their names; overwrites nothing.
+
+    Raises ``InvalidInput`` if ``root`` holds a ``reconciler.yaml`` already, or cannot be written to.
+    """
+    if (root / "reconciler.yaml").exists():
+        raise InvalidInput(f"{root} has a reconciler.yaml already", hint="nothing was written; use another folder")
+    written = []
+    for name, text in FILES.items():
+        path = root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="choose another folder") from error
+        written.append(name)
+    return tuple(written)

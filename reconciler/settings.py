@@ -1,0 +1,102 @@
+"""What ``reconciler.yaml`` may say, as types; the defaults are the careful ones. ``reconciler.config`` reads it."""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from reconciler.guards import Limits
+from reconciler.schema import ApiVersion, Name
+
+
+class Rows(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file of rows, and how many it must have at least."""
+
+    file: Name
+    rows: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+
+
+class Users(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where the users come from: a file, or the live Consumer project."""
+
+    file: Name | UnsetType = UNSET
+    rows: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    consumer: Literal["live"] | UnsetType = UNSET
+
+
+class Target(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which project of Stytch an environment is; a live one is written to only if ``type`` says so."""
+
+    type: Literal["test", "live"] = "test"
+    project_id: Name | None = None
+    project: Name | None = None
+    environment: Name | None = None
+
+
+class MembersPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How members are treated; the defaults are the careful ones."""
+
+    roles: Literal["ours", "exact", "initial"] = "ours"
+    adopt: bool = False
+    external_id: str | None = "user.user_id"
+    removed: Literal["report", "restore"] = "report"
+    email_address: Literal["report", "managed"] = "report"
+
+
+class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stytch's limits of this project, and the share of them that we allow ourselves."""
+
+    requests_per_second: Annotated[float, Meta(gt=0)] = 65
+    searches_per_minute: Annotated[float, Meta(gt=0)] = 100
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+
+    @property
+    def writes_per_second(self) -> float:
+        """Give the requests a second that an apply makes at most."""
+        return self.requests_per_second * self.share
+
+
+Authority = Literal["observe", "additive", "authoritative"]
+KindName = Literal["Organization", "Member"]
+
+
+class AuthorityByKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What may be done to things of each kind."""
+
+    Organization: Authority = "additive"
+    Member: Authority = "additive"
+
+
+class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One environment of ``reconciler.yaml``."""
+
+    target: Target = field(default_factory=Target)
+    users: Users | None = None
+    unmatched: Literal["report", "error", "ignore"] = "report"
+    tables: dict[str, Name | Rows] = field(default_factory=dict)
+    kinds: list[KindName] | None = None
+    authority: AuthorityByKind = AuthorityByKind()
+    members: MembersPolicy = MembersPolicy()
+    guards: Limits = Limits()
+    rates: Rates = Rates()
+    vars: dict[str, Any] = field(default_factory=dict)
+
+
+DEFAULT_OWNER: Final = "reconciler"  # the only repository of a project needs no name of its own
+Owner = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9._-]+$(?!\n)",
+        description="a name of letters, digits and . _ -",
+    ),
+]
+
+
+class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
+    """``reconciler.yaml``."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["Configuration"]
+    name: Owner = DEFAULT_OWNER
+    environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

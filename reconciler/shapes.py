@@ -1,0 +1,186 @@
+"""The shape of every document that people write, as types: what keys there are, and of what type each value is.
+
+What a document *means* is decided elsewhere: ``reconciler.rules`` for
+MappingRules, ``reconciler.organization_set`` for OrganizationSet, ``reconciler.load`` for things in Stytch.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+
+from reconciler.kinds import KINDS, member, organization
+from reconciler.schema import ApiVersion, Ensure, Kind, Lifecycle, Name, fields_of
+
+Environments = Annotated[list[Name], Meta(min_length=1)]
+Strings = str | list[str]
+
+
+class EmailDomain(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Look the domain of an address up in a path of every organization's spec."""
+
+    organization: Name
+    subdomains: bool | UnsetType = UNSET
+    shared: Literal["all"] | UnsetType = UNSET
+
+
+class Match(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom a rule is about: the keys are AND, the values of each OR."""
+
+    email: Strings | UnsetType = UNSET
+    email_domain: Strings | EmailDomain | UnsetType = UNSET
+    email_regex: Strings | UnsetType = UNSET
+    user_id: Strings | UnsetType = UNSET
+    external_id: Strings | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    verified: Literal["any"] | UnsetType = UNSET
+
+
+class Except(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom no rule of the document is about, by any of the user's addresses."""
+
+    email: Strings | UnsetType = UNSET
+    email_domain: Strings | UnsetType = UNSET
+    email_regex: Strings | UnsetType = UNSET
+    user_id: Strings | UnsetType = UNSET
+    external_id: Strings | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class Join(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table, and which column of it equals which path in the user."""
+
+    name: Name
+    join: Annotated[dict[str, Name], Meta(min_length=1)]
+
+
+class ByOtherKey(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An organization by its name or external id instead of its slug."""
+
+    name: Name | UnsetType = UNSET
+    external_id: Name | UnsetType = UNSET
+
+
+# What a rule gives: an organization, a member's fields there, and what is sent only at create.
+Assignment = defstruct(
+    "Assignment",
+    [
+        ("organization", Name | ByOtherKey),
+        ("initial", member.MemberInitial | UnsetType, UNSET),
+        *((name, field.hint, UNSET) for name, field in fields_of(member.MemberSpec).items()),
+    ],
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
+
+
+class Rule(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Condition → membership."""
+
+    name: Name
+    assign: Annotated[list[Assignment], Meta(min_length=1)]  # type: ignore[valid-type] # made by defstruct
+    match: Match | UnsetType = UNSET
+    when: str | UnsetType = UNSET
+    each: str | UnsetType = UNSET
+    table: Join | UnsetType = UNSET
+    fallback: Literal["organization", "user"] | UnsetType = UNSET
+    untrusted: bool | UnsetType = UNSET
+
+
+class RulesSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The rules of one document, and whom none of them is about."""
+
+    rules: Annotated[list[Rule], Meta(min_length=1)]
+    except_: list[Except] | UnsetType = field(name="except", default=UNSET)
+
+
+class NamedMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metadata of a document that is no thing in Stytch."""
+
+    name: Name
+    environments: Environments | UnsetType = UNSET
+
+
+class MappingRules(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Rules: which user belongs to which organization."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["MappingRules"]
+    metadata: NamedMetadata
+    spec: RulesSpec
+
+
+class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metadata of each organization of a set; ``name`` is a template."""
+
+    name: Name
+    renamed_from: Name | UnsetType = UNSET
+    environments: Environments | UnsetType = UNSET
+
+
+class OrganizationTemplate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An Organization whose strings may hold ``${{ }}`` over ``row``."""
+
+    metadata: TemplateMetadata
+    spec: organization.OrganizationSpec | UnsetType = UNSET
+    initial: organization.OrganizationSpec | UnsetType = UNSET
+    lifecycle: Lifecycle | UnsetType = UNSET
+    ensure: Ensure | UnsetType = UNSET
+
+
+class Override(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What differs for one organization of a set."""
+
+    spec: organization.OrganizationSpec | UnsetType = UNSET
+    initial: organization.OrganizationSpec | UnsetType = UNSET
+    lifecycle: Lifecycle | UnsetType = UNSET
+    ensure: Ensure | UnsetType = UNSET
+
+
+class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table, what to make of each row, and exceptions by slug."""
+
+    table: Name
+    template: OrganizationTemplate
+    overrides: dict[str, Override] | UnsetType = UNSET
+
+
+class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Many organizations from the rows of a table."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["OrganizationSet"]
+    metadata: NamedMetadata
+    spec: SetSpec
+
+
+def _of_kind(kind: Kind) -> type[Struct]:
+    """Make the type of the manifests of a kind."""
+    metadata: list[Any] = [("name", kind.key_type), ("environments", Environments | UnsetType, UNSET)]
+    if kind.namespace:
+        metadata.append(("namespace", Name))
+    if kind.renamable:
+        metadata.append(("renamed_from", kind.key_type | UnsetType, UNSET))
+    fields: list[Any] = [
+        ("api_version", ApiVersion, field(name="apiVersion")),
+        ("kind", Literal[kind.name]),
+        ("metadata", defstruct(f"{kind.name}Metadata", metadata, forbid_unknown_fields=True, kw_only=True)),
+        ("spec", kind.spec | UnsetType, UNSET),
+        ("initial", kind.initial_spec | UnsetType, UNSET),
+        ("lifecycle", Lifecycle | UnsetType, UNSET),
+        ("ensure", Ensure | UnsetType, UNSET),
+    ]
+    if kind.restorable:
+        fields.append(("restore", bool | UnsetType, UNSET))
+    return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
+
+
+TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # their strings may hold ${{ }}
+
+
+@cache
+def shapes() -> Mapping[str, type[Struct]]:
+    """Give the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
+    ours: dict[str, type[Struct]] = {"OrganizationSet": OrganizationSet, "MappingRules": MappingRules}
+    return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **ours}

@@ -1,0 +1,135 @@
+"""Tables that rules join and sets are made from: CSV, JSON or JSON lines → rows, each with its line."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from reconciler.config import Config
+from reconciler.data_files import elements, format_of, open_rows, refuse
+from reconciler.errors import Unreadable
+from reconciler.model import Json, Position, Problem
+
+
+class Table(Struct, frozen=True):
+    """A table's rows (column → value; a column that a row lacks is missing), and the line on which each begins."""
+
+    name: str
+    file: str
+    rows: tuple[dict[str, Json], ...]
+    lines: tuple[int, ...]
+    columns: frozenset[str]
+
+    def at(self, row: int) -> Position:
+        """Give the place of a row (from 0)."""
+        return Position(self.file, self.lines[row])
+
+
+def read_tables(config: Config) -> Mapping[str, Table]:
+    """Read every table of an environment; raises ``Unreadable`` with the problems of all of them."""
+    tables: dict[str, Table] = {}
+    problems: list[Problem] = []
+    for name, source in config.tables.items():
+        try:
+            tables[name] = read_table(name, source.file, source.shown, source.rows)
+        except Unreadable as error:
+            problems.extend(error.problems)
+    if problems:
+        raise Unreadable(problems)
+    return tables
+
+
+def read_table(name: str, file: Path, shown: str, at_least: int | None = None) -> Table:
+    """Read one table whole; ``at_least`` rows, and never none."""
+    read = {"csv": _csv, "array": _array, "lines": _lines}[format_of(file, shown)]
+    pairs = list(read(file, shown))
+    if not pairs:
+        refuse(shown, f"{shown} has no row", "a table without any row is not believed: deletes could follow from it")
+    if at_least is not None and len(pairs) < at_least:
+        refuse(shown, f"{shown} has {len(pairs)} rows; expected at least {at_least}", "is it whole?", pairs[-1][0])
+    rows = tuple(row for _line, row in pairs)
+    return Table(name, shown, rows, tuple(line for line, _row in pairs), frozenset().union(*rows))
+
+
+def _csv(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+    lines = csv_lines(file, shown)
+    _line, header = next(lines)
+    yield from ((line, dict(zip(header, cells, strict=True))) for line, cells in lines)
+
+
+def csv_lines(file: Path, shown: str) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the header and then each row of a CSV file with the line on which it begins; an empty cell is None.
+
+    Raises ``Unreadable`` where the header is not sensible, a row has more or fewer cells, or a quote is not closed.
+    """
+    begins = 1
+    header: list[str] | None = None
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, strict=True)
+            for cells in reader:
+                line, begins = begins, reader.line_num + 1
+                if header is None:
+                    header = _header(cells, shown)
+                    yield line, header
+                elif len(cells) == len(header):
+                    yield line, [cell or None for cell in cells]
+                elif cells:
+                    message = f"this row has {len(cells)} cells; the header has {len(header)}"
+                    refuse(shown, message, "a cell that holds a comma or a quote needs quotes", line)
+    except csv.Error as error:
+        refuse(shown, f"from here on {shown} is not valid CSV: {error}", "write it again, whole", begins)
+    except UnicodeDecodeError:
+        refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", _undecodable(file))
+
+
+def _undecodable(file: Path) -> int:
+    """Give the first line that is not UTF-8."""
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def _header(cells: list[str], shown: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if "" in names:
+        refuse(shown, f"column {names.index('') + 1} of the header has no name", "name every column")
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        refuse(shown, f"the header names the column {twice} twice", "rename one of the two")
+    return names
+
+
+def _lines(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    with open_rows(file) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.isspace():
+                continue
+            try:
+                yield number, decode(line)
+            except msgspec.ValidationError:
+                refuse(shown, "a row is a JSON object", "write one object a line", number)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                refuse(shown, "this line is not valid JSON", "write one object a line, whole", number)
+
+
+def _array(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+    with open_rows(file) as stream:
+        content = stream.read()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", content.count(b"\n", 0, error.start) + 1)
+    start = text.index("[") + 1
+    for line, value in elements(text[start : text.rindex("]")], shown, text.count("\n", 0, start) + 1):
+        if not isinstance(value, dict):
+            refuse(shown, "a row is a JSON object", "write an array of objects", line)
+        yield line, value

@@ -1,0 +1,81 @@
+"""A Consumer export → users, streamed: JSON, JSON lines or CSV as Stytch's export utility writes them (docs/stytch.md).
+
+A million users pass through in a few megabytes; of each, only the top-level fields that somebody asked for are decoded.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from reconciler import user_files
+from reconciler.config import UsersSource
+from reconciler.data_files import format_of, refuse
+from reconciler.user_records import Batch, OddUser, User, decoder_of
+
+__all__ = ["OddUser", "User", "UserStream", "read_users"]
+
+ALWAYS: Final = frozenset({"user_id", "emails"})
+
+
+class UserStream:
+    """A source's users, to be gone through once; when that is done the rest is known.
+
+    ``count`` counts records, odd ones included. ``permits_deletes`` tells whether somebody who is not in this source
+    is known to be gone; ``why_no_deletes`` says why not. ``lacking`` are fields that were asked for and that no record
+    has: unknown, not empty.
+    """
+
+    def __init__(
+        self, batches: Iterable[Batch], asked: frozenset[str] = frozenset(), *, why_no_deletes: str = ""
+    ) -> None:
+        self._batches = batches
+        self.count = 0
+        self.lacking = asked
+        self.why_no_deletes = why_no_deletes
+
+    @property
+    def permits_deletes(self) -> bool:
+        """Tell whether a user who is not in this source is known to be gone."""
+        return not self.why_no_deletes
+
+    def __iter__(self) -> Iterator[User | OddUser]:
+        for batch in self._batches:
+            for record in batch:
+                self.count += 1
+                if isinstance(record, OddUser):
+                    self._note(record)
+                elif self.lacking:
+                    self.lacking -= record.keys()
+                yield record
+
+    def _note(self, record: OddUser) -> None:
+        if record.user_id is None and not self.why_no_deletes:
+            self.why_no_deletes = f"nobody can tell whose record {record.position} is"
+
+
+def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
+    """Open a file of users; ``fields`` are the top-level fields to decode besides ``user_id`` and ``emails``.
+
+    Raises ``Unreadable`` if the file cannot be opened or was cut short; going through the users raises it where the
+    file turns out to be broken, to hold fewer users than ``source.rows``, or none.
+    """
+    if source.file is None:
+        raise ValueError("this source is no file")
+    form = format_of(source.file, source.shown)
+    asked = fields | ALWAYS
+    read = {"lines": user_files.lines, "array": user_files.array, "csv": user_files.table}[form]
+    why = "a CSV file that was cut between two of its pages looks like a whole one" if form == "csv" else ""
+    batches = read(source.file, source.shown, decoder_of(asked))
+    return UserStream(_counted(batches, source), asked, why_no_deletes=why)
+
+
+def _counted(batches: Iterable[Batch], source: UsersSource) -> Iterator[Batch]:
+    count = 0
+    for batch in batches:
+        records = list(batch) if not isinstance(batch, list) else batch
+        count += len(records)
+        yield records
+    if not count:
+        refuse(source.shown, f"{source.shown} has no user", "a source without any user is not believed")
+    if source.rows is not None and count < source.rows:
+        message = f"{source.shown} has {count:,} users; expected at least {source.rows:,}"
+        refuse(source.shown, message, "is it whole?")

@@ -1,0 +1,54 @@
+"""A client plugged into an emulator in this process, on time that passes only when somebody sleeps."""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler.clients import Wires, open_client
+from reconciler.clients.data import Client
+from reconciler.config import Credentials
+from reconciler.emulator.app import App
+from reconciler.emulator.running import variables
+from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.settings import Rates
+
+START = 1_700_000_000.0 - 1_700_000_000.0 % 60  # the turn of a minute
+
+
+class VirtualClock:
+    """Time that passes only when somebody sleeps; ``slept`` keeps each sleep."""
+
+    def __init__(self, wall: float = START) -> None:
+        self._started = wall
+        self._passed = 0.0
+        self._lock = threading.Lock()
+        self.slept: list[float] = []
+
+    def wall(self) -> float:
+        return self._started + self._passed
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._passed += seconds
+            self.slept.append(seconds)
+
+
+def credentials(app: App) -> Credentials:
+    return Credentials.from_environment(variables(app, "http://127.0.0.1:1"))
+
+
+@contextmanager
+def connected(app: App, clock: VirtualClock | None = None, rates: Rates | None = None) -> Iterator[Client]:
+    """Open a client to ``app``; no socket is used and no real time passes."""
+    wires = Wires(
+        clock=clock or VirtualClock(),
+        rng=random.Random(0),  # noqa: S311  # so that the test is the same every time
+        transport=EmulatorTransport(app),
+        adapter=EmulatorAdapter(app),
+    )
+    with open_client(credentials(app), rates or Rates(), wires) as client:
+        yield client

@@ -1,0 +1,58 @@
+"""docs/emulator.md names every option, fault and switch, as they are."""
+
+import re
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from reconciler.emulator.app import App
+from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.faults import ARGUMENTS, parse
+
+TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, each without its marks."""
+    part = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    table = [line.strip("| ").split("|") for line in part.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in table]
+
+
+def named(cell: str) -> list[str]:
+    return re.findall("`([^`]+)`", cell)
+
+
+def test_every_switch_is_listed_with_its_values() -> None:
+    hints, defaults = get_type_hints(Behaviour), Behaviour()
+    listed = {named(row[0])[0]: named(row[1]) for row in rows("Behaviour")}
+    assert list(listed) == list(hints)
+    for name, values in listed.items():
+        default = getattr(defaults, name)
+        assert values[0] == (str(default).lower() if isinstance(default, bool) else str(default))
+        if get_origin(hints[name]) is Literal:
+            assert values == [str(value) for value in get_args(hints[name])]
+
+
+def test_every_fault_is_listed_with_its_arguments() -> None:
+    listed = {name: row[1] for row in rows("Faults") if len(row) > 2 for name in named(row[0])}
+    assert set(listed) == set(ARGUMENTS)
+    for name, arguments in ARGUMENTS.items():
+        if name != "latency":
+            assert set(named(listed[name])) == set(arguments), name
+
+
+def test_the_examples_are_read() -> None:
+    for spec in [*re.findall(r"--faults ([a-z]\S+)", TEXT), *re.findall(r"`([a-z_]+:[\d.]+@[^`]*)`", TEXT)]:
+        assert parse([spec])[0]
+    for limit in re.findall(r"`(limit_[a-z_]+:\d+/\d*s)`", TEXT):
+        assert parse([limit])[1]
+
+
+def test_the_python_example_runs() -> None:
+    example = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    assert example is not None
+    names: dict[str, object] = {}
+    exec(example[1], names)  # noqa: S102 # the page's own example
+    app = names["app"]
+    assert isinstance(app, App)
+    app.close()

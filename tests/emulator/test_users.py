@@ -1,0 +1,91 @@
+"""Consumer users."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.emulator.bulk import place_user
+from tests.emulator.conftest import Api
+from tests.emulator.tour import FACTORS, RICH
+
+USERS = "/v1/users"
+
+
+def test_a_new_user(api: Api) -> None:
+    answer = api.ok("POST", USERS, {"email": "Ann@acme.com", "phone_number": "+14155550100", "attributes": {}})
+    user = answer["user"]
+    assert user["user_id"].startswith("user-test-")
+    assert (answer["user_id"], answer["status"]) == (user["user_id"], "active")
+    assert answer["email_id"] == user["emails"][0]["email_id"]
+    assert answer["phone_id"] == user["phone_numbers"][0]["phone_id"]
+    assert user["emails"][0] == {"email_id": answer["email_id"], "email": "ann@acme.com", "verified": False}
+    assert user["roles"] == ["stytch_user"]
+    shown = api.ok("GET", f"{USERS}/{user['user_id']}")
+    assert {name: shown[name] for name in user} == user
+    assert "user" not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "error_type"),
+    [
+        ({}, "bad_request"),
+        ({"email": "x"}, "invalid_email"),
+        ({"phone_number": "1"}, "invalid_phone_number"),
+        ({"email": "a@b.de", "external_id": "a b"}, "bad_request"),
+        ({"email": "a@b.de", "roles": ["king"]}, "invalid_role"),
+        ({"email": "a@b.de", "name": "Ann"}, "bad_request"),
+        ({"email": "a@b.de", "trusted_metadata": []}, "metadata_invalid_format"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(api: Api, fields: dict[str, Any], error_type: str) -> None:
+    assert api.refused("POST", USERS, fields) == (400, error_type)
+
+
+def test_addresses_numbers_and_external_ids_are_unique(api: Api) -> None:
+    api.user(phone_number="+14155550100", external_id="7")
+    assert api.refused("POST", USERS, {"email": "ANN@acme.com"}) == (400, "duplicate_email")
+    assert api.refused("POST", USERS, {"phone_number": "+14155550100"}) == (400, "duplicate_phone_number")
+    other = {"email": "b@acme.com", "external_id": "7"}
+    assert api.refused("POST", USERS, other) == (400, "duplicate_user_external_id")
+
+
+def test_an_update_merges_and_leaves_addresses_alone(api: Api) -> None:
+    user = api.user(trusted_metadata={"a": 1, "b": 2}, name={"first_name": "Ann", "last_name": "Abel"}, external_id="7")
+    change = {"trusted_metadata": {"a": None}, "name": {"last_name": "Bauer"}, "email": "new@acme.com"}
+    answer = api.ok("PUT", f"{USERS}/7", change)
+    assert answer["user"]["trusted_metadata"] == {"b": 2}
+    assert answer["user"]["name"] == {"first_name": "Ann", "middle_name": "", "last_name": "Bauer"}
+    assert answer["emails"] == user["emails"]
+
+
+def test_a_delete_is_for_good(api: Api) -> None:
+    user = api.user(external_id="7")
+    api.ok("DELETE", f"{USERS}/7")
+    assert api.refused("GET", f"{USERS}/{user['user_id']}") == (404, "user_not_found")
+    assert api.refused("DELETE", f"{USERS}/7") == (404, "user_not_found")
+    assert api.search("users") == []
+    assert api.user()["user_id"] != user["user_id"]
+
+
+def test_an_external_id_is_deleted(api: Api) -> None:
+    user = api.user(external_id="7")
+    assert "external_id" not in api.ok("DELETE", f"{USERS}/{user['user_id']}/external_id")["user"]
+    assert api.refused("GET", f"{USERS}/7") == (404, "user_not_found")
+
+
+@pytest.mark.parametrize(("path", "name", "id_"), FACTORS, ids=[path for path, _, _ in FACTORS])
+def test_a_factor_is_deleted_by_its_id(api: Api, path: str, name: str, id_: str) -> None:
+    user = place_user(api.app, RICH)
+    one = f"{USERS}/{path}/{user[name][0][id_]}"
+    after = api.ok("DELETE", one)["user"]
+    assert after[name] == []
+    assert after["password"] == user["password"]
+    status, error_type = api.refused("DELETE", one)
+    assert (status, error_type.endswith("_not_found")) == (404, True)
+
+
+def test_a_password_is_deleted_by_its_id(api: Api) -> None:
+    user = place_user(api.app, RICH)
+    one = f"{USERS}/passwords/{user['password']['password_id']}"
+    assert "password" not in api.ok("DELETE", one)["user"]
+    assert api.refused("DELETE", one) == (404, "password_not_found")

@@ -1,0 +1,228 @@
+"""The command line as people and CI type it: options, files, exit codes."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import cli
+from reconciler.emulator import bulk
+from reconciler.emulator.app import App
+from reconciler.emulator.running import Running, running
+from tests.repositories import write
+from tests.test_apply import ADDRESSES, CONFIGURATION, MANIFESTS, RULES, users
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    files = {
+        "reconciler.yaml": CONFIGURATION,
+        "manifests/a.yaml": MANIFESTS,
+        "rules/a.yaml": RULES,
+        "users.jsonl": users(*ADDRESSES),
+    }
+    return write(tmp_path, files)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    with running() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    # What the program sets for its whole process is not for this one.
+    monkeypatch.setattr("reconciler.options.signal.signal", lambda *_: None)
+    monkeypatch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(root), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return run
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def addresses(app: App) -> set[str]:
+    return {one["email_address"] for one in bulk.members(app) if one["status"] != "deleted"}
+
+
+@pytest.mark.usefixtures("server")
+def test_plan_apply_plan(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan") == 2
+    assert run("apply") == 0
+    capsys.readouterr()
+    assert run("plan", "--format", "json") == 0
+    assert printed(capsys)["changes"] == []
+    assert run("drift") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("plan", "--dry-run"), ("plam",), ("plan", "--format", "yaml"), ("apply", "no-such-file.json"), ("--nothing",)],
+    ids=" ".join,
+)
+def test_a_usage_error_is_1_because_2_means_changes(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments) == 1
+
+
+def test_a_usage_error_is_json_where_json_was_asked_for(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "--format", "json", "--bogus") == 1
+    assert "--bogus" in printed(capsys)["problems"][0]["message"]
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    "only", ["Membr", "organization=acm", "Organization/nope", "Member/nope/ann@acme.example", ""], ids=repr
+)
+def test_only_names_something_or_is_refused(run: Run, only: str) -> None:
+    assert run("plan", "--only", only) == 1
+    assert run("apply", "--only", only) == 1
+
+
+def test_missing_credentials_are_an_error_that_names_them(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STYTCH_PROJECT_ID", raising=False)
+    assert run("plan") == 1
+    assert "STYTCH_PROJECT_ID" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("server")
+def test_wrong_credentials_mean_that_nothing_was_read(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STYTCH_SECRET", "secret-test-canary-1111111111")
+    assert run("plan", "--format", "json") == 4
+    output = capsys.readouterr()
+    assert "canary" not in output.out + output.err
+    assert json.loads(output.out)["problems"][0]["code"] == "unreadable"
+
+
+@pytest.mark.usefixtures("server")
+def test_invalid_input_is_1_and_json_when_asked(run: Run, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "manifests" / "b.yaml").write_text("kind: Organisation\n", encoding="utf-8")
+    for command in ("validate", "plan", "apply", "drift"):
+        assert run(command, "--format", "json") == 1
+        body = printed(capsys)
+        assert set(body) == {"format_version", "problems"}
+        assert body["problems"][0]["at"][0]["file"] == "manifests/b.yaml"
+
+
+@pytest.mark.usefixtures("server")
+def test_a_plan_file_is_private_and_applied_as_far_as_it_goes(run: Run, root: Path, server: Running) -> None:
+    file = root / "plan.json"
+    assert run("plan", "-o", str(file)) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+    (root / "users.jsonl").write_text(users(*ADDRESSES, "new@acme.example"), encoding="utf-8")
+    assert run("apply", str(file)) == 0
+    assert "new@acme.example" not in addresses(server.app)
+    assert run("apply", str(file)) == 0
+    assert run("apply") == 0
+    assert "new@acme.example" in addresses(server.app)
+
+
+@pytest.mark.usefixtures("server")
+def test_only_narrows_what_is_written(run: Run, server: Running) -> None:
+    assert run("apply", "--only", "organization=globex") == 0
+    assert addresses(server.app) == {"eve@globex.example", "boss@globex.example"}
+    assert run("plan", "--only", "organization=globex") == 0
+    assert run("plan", "--only", "Member") == 3  # their organization is not made by this run
+    assert run("plan") == 2
+
+
+@pytest.mark.usefixtures("server")
+def test_a_project_that_the_file_does_not_name_is_refused(run: Run, root: Path, server: Running) -> None:
+    pinned = CONFIGURATION + "    target: {project_id: project-test-00000000-0000-4000-8000-000000000000}\n"
+    (root / "reconciler.yaml").write_text(pinned, encoding="utf-8")
+    assert run("plan") == 1
+    assert run("apply") == 1
+    assert bulk.organizations(server.app) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", 1), ("    target: {type: live}\n", 0)], ids=["not called live", "live"]
+)
+def test_a_live_project_is_written_to_only_where_the_file_says_so(
+    run: Run, root: Path, server: Running, monkeypatch: pytest.MonkeyPatch, text: str, code: int
+) -> None:
+    live = next(
+        one
+        for one in server.app.workspace.environments
+        if one.project_id.startswith("project-live") and one.vertical == "B2B"
+    )
+    monkeypatch.setenv("STYTCH_PROJECT_ID", live.project_id)
+    monkeypatch.setenv("STYTCH_SECRET", live.secret)
+    (root / "reconciler.yaml").write_text(CONFIGURATION + text, encoding="utf-8")
+    assert run("apply") == code
+    assert len(bulk.organizations(server.app, live)) == (2 if code == 0 else 0)
+
+
+@pytest.mark.usefixtures("server")
+def test_an_environment_is_chosen_before_or_after_the_command_or_in_the_environment(
+    run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "reconciler.yaml").write_text(CONFIGURATION + "  live: {target: {type: live}}\n", encoding="utf-8")
+    assert run("validate") == 1
+    assert run("-e", "test", "validate") == 0
+    assert run("validate", "-e", "test") == 0
+    monkeypatch.setenv("RECONCILER_ENVIRONMENT", "test")
+    assert run("validate") == 0
+
+
+@pytest.mark.usefixtures("server")
+def test_why_takes_an_id_or_an_address_and_knows_members_written_by_hand(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("user-test-ann@acme.example", "ANN@acme.example"):
+        assert run("why", name) == 0
+        assert "rules/a.yaml" in capsys.readouterr().out
+    assert run("why", "boss@globex.example") == 0
+    assert "manifests/a.yaml" in capsys.readouterr().out
+    assert run("why", "nobody@acme.example") == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_doctor_says_what_is_reached(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("doctor") == 0
+    assert "a test project" in capsys.readouterr().out
+    monkeypatch.setenv("STYTCH_SECRET", "secret-test-wrong")
+    assert run("doctor") == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_markdown_masks_addresses(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "--format", "markdown") == 2
+    output = capsys.readouterr().out
+    assert "Member/acme/a***@acme.example#" in output
+    assert "ann@acme.example" not in output
+
+
+def test_init_makes_a_repository_that_validates_and_never_overwrites(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = tmp_path / "fresh"
+    assert run("init", str(fresh)) == 0
+    assert run("-C", str(fresh), "validate") == 0
+    before = (fresh / "reconciler.yaml").read_text(encoding="utf-8")
+    (fresh / "reconciler.yaml").write_text(before + "# mine\n", encoding="utf-8")
+    run("init", str(fresh))
+    assert (fresh / "reconciler.yaml").read_text(encoding="utf-8").endswith("# mine\n")
+    capsys.readouterr()
+    assert run("schema") == 0
+    assert "Organization" in capsys.readouterr().out

@@ -1,0 +1,71 @@
+"""The rule by-email-domain over the reference mapping: real companies, real domains, people with many addresses."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.rules import Assigned, Rules, assign, fold_problems
+from tests.rules_world import organization, rules
+
+pytestmark = pytest.mark.mapping
+
+BY_EMAIL_DOMAIN = """
+    rules:
+      - name: by-email-domain
+        match: {{{verified}email_domain: {{organization: trusted_metadata.email_domains, subdomains: true{shared}}}}}
+        assign: [{{organization: "${{{{ organization.name }}}}"}}]
+        fallback: organization
+"""
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    with (Path(os.environ["STYTCH_RECONCILER_DATA"]) / name).open() as file:
+        return [json.loads(line) for line in file]
+
+
+def expected(name: str) -> set[tuple[str, str, str]]:
+    with (Path(os.environ["STYTCH_RECONCILER_DATA"]) / name).open() as file:
+        return {(row["user_id"], row["organization_slug"], row["email"]) for row in csv.DictReader(file)}
+
+
+def compiled(verified: str = "", shared: str = "") -> Rules:
+    companies = [
+        organization(
+            company["slug"],
+            line,
+            organization_name=company["name"],
+            trusted_metadata={"email_domains": company["domains"]},
+        )
+        for line, company in enumerate(read("companies.jsonl"), 1)
+    ]
+    return rules(BY_EMAIL_DOMAIN.format(verified=verified, shared=shared), organizations=companies)
+
+
+def memberships(compiled_rules: Rules) -> tuple[set[tuple[str, str, str]], list[Assigned]]:
+    given = [assign(compiled_rules, user) for user in read("consumer-users.jsonl")]
+    return {
+        (str(one.user), one.organization, one.addresses[0]) for assigned in given for one in assigned.memberships
+    }, given
+
+
+def test_verified_addresses_give_exactly_the_expected_memberships() -> None:
+    compiled_rules = compiled()
+    found, given = memberships(compiled_rules)
+    assert found == expected("expected-memberships.csv")
+    assert sum(not assigned.matched for assigned in given) == 728
+    problems = fold_problems([*compiled_rules.problems, *(one for assigned in given for one in assigned.problems)])
+    assert [(problem.code, problem.message.split()[0], len(problem.at)) for problem in problems] == [
+        ("shared-domain", "taobao.com", 2),
+        ("shared-domain", "oath.com", 2),
+    ]
+
+
+def test_any_address_and_shared_domains_give_exactly_the_expected_memberships() -> None:
+    found, given = memberships(compiled("verified: any, ", ", shared: all"))
+    assert found == expected("expected-memberships-any-address.csv")
+    assert sum(not assigned.matched for assigned in given) == 656
+    assert not [one for assigned in given for one in assigned.problems]

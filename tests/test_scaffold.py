@@ -1,0 +1,61 @@
+"""``init`` writes a repository that validates as it stands; and so does the worked example at the root."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load_config
+from reconciler.errors import InvalidInput
+from reconciler.load import load
+from reconciler.scaffold import FILES, scaffold
+from reconciler.tables import read_tables
+from reconciler.users import OddUser, read_users
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_what_init_writes_is_right(tmp_path: Path) -> None:
+    assert scaffold(tmp_path / "new") == tuple(FILES)
+    config = load_config(tmp_path / "new")
+    found = load(config)
+    assert [one.address for one in found.resources] == ["Organization/acme", "Member/acme/ann@acme.example"]
+    assert found.problems == ()
+    assert config.users is not None
+    assert not any(isinstance(one, OddUser) for one in read_users(config.users, frozenset()))
+
+
+def test_init_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text("mine\n")
+    assert "users.jsonl" not in scaffold(tmp_path)
+    assert (tmp_path / "users.jsonl").read_text() == "mine\n"
+    with pytest.raises(InvalidInput, match=r"has a reconciler\.yaml already"):
+        scaffold(tmp_path)
+
+
+def test_init_says_so_where_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="cannot write"):
+        scaffold(tmp_path / "file")
+
+
+def test_the_worked_example_is_right() -> None:
+    config = load_config(ROOT, "test")
+    found = load(config)
+    assert [one.name for one in found.organizations] == [
+        "acme",
+        "globex",
+        "initech",
+        "hooli",
+        "birch",
+        "cedar-sons",
+        "willow",
+    ]
+    assert [one.address for one in found.members] == ["Member/acme/ann@acme.example"]
+    assert [rules.name for rules in found.rules] == ["admins", "employees", "partners"]
+    assert found.problems == ()
+    assert {name: len(table.rows) for name, table in read_tables(config).items()} == {"tenants": 3, "memberships": 3}
+    assert config.users is not None
+    users = list(read_users(config.users, frozenset({"trusted_metadata"})))
+    assert len(users) == config.users.rows == 18
+    addresses = [email["email"] for one in users if isinstance(one, dict) for email in one["emails"]]
+    assert all(address.lower().endswith(".example") for address in addresses)
