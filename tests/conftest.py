@@ -109,7 +109,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def as_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Where the description is at hand: what any app answers during the test is as it says, or a listed mismatch."""
+    """Where the descriptions are at hand: what any app answers during the test is as they say, or a listed mismatch."""
     if not conformity.described() or request.node.get_closest_marker("odd_records"):
         yield
         return
@@ -122,7 +122,7 @@ def as_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     def checked(app: App, request: Request) -> Response:
         response = respond(app, request)
         json_body = dict(response.headers).get("Content-Type") == "application/json"
-        if response.lost is None and json_body and request.path.startswith("/v1/"):
+        if response.lost is None and json_body and conformity.file_of(request.path):
             found.extend(conformity.mismatches(request.method, request.path, response.status, response.body))
         return response
 

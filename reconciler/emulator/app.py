@@ -1,6 +1,5 @@
 """The app: a request in, a response out. Authentication, routing, limits, faults, the envelope; no socket."""
 
-import base64
 import json
 import threading
 import time
@@ -8,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from reconciler.emulator.admission import admitted, body, check_vertical, concerned, without_nulls
 from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.call import Call, Rendered
+from reconciler.emulator.call import Call, Rendered, timestamp
 from reconciler.emulator.exchange import JSON, Refusal, Request, Response, error_body, new_id
 from reconciler.emulator.faults import Faults
+from reconciler.emulator.founding import open_workspace
 from reconciler.emulator.index import Index
 from reconciler.emulator.limits import Limits
 from reconciler.emulator.metadata import cleaner
 from reconciler.emulator.routes import Route, match
 from reconciler.emulator.statistics import Statistics
 from reconciler.emulator.store import Store, text
-from reconciler.emulator.workspace import Environment, open_workspace
+from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project
 
 STATISTICS = "/emulator/statistics"
 
@@ -41,14 +41,13 @@ class App:
     ) -> None:
         self.behaviour = behaviour or Behaviour()
         self.store = Store(database, cleaner(self.behaviour))
-        self.workspace = open_workspace(self.store)
+        self.workspace = open_workspace(self.store, self.behaviour, timestamp(clock()))
         self.faults = Faults()
         self.limits = Limits()
         self.statistics = Statistics()
         self.clock, self.sleep = clock, sleep
         self.lock = threading.RLock()
         self.index = Index(self.store, self.behaviour, self.now)
-        self._environments = {each.project_id: each for each in self.workspace.environments}
 
     def respond(self, request: Request) -> Response:
         """Serve one request."""
@@ -57,7 +56,8 @@ class App:
         request_id = new_id("request-id", "test")
         b2b = request.path.startswith("/v1/b2b/")
         try:
-            environment = self._authenticated(request)
+            with self.lock:
+                environment = admitted(request, self.workspace, timestamp(self.clock()))
             request_id = new_id("request-id", environment.type)
             route, parameters = match(request.method, request.path)
         except Refusal as refusal:
@@ -80,9 +80,9 @@ class App:
             self.store.close()
             self.index.close()
 
-    def call(self, environment: Environment) -> Call:
+    def call(self, environment: Environment = NOWHERE, project: Project = NO_PROJECT) -> Call:
         """A call without a request, to write to the store directly."""
-        return Call(environment, self.store, self.index.store, self.behaviour, self.clock)
+        return Call(self.workspace, self.store, self.index.store, self.behaviour, self.clock, environment, project)
 
     def _met(self, route: Route, request: Request, call: Callable[[str], Call], request_id: str) -> Response:
         """The answer after whatever happens to the request."""
@@ -98,11 +98,14 @@ class App:
     def _call(
         self, route: Route, environment: Environment, path: dict[str, str], request: Request, disturbance: str
     ) -> Call:
-        if route.vertical not in (None, environment.vertical):
-            raise _wrong_vertical(route)
-        return replace(
-            self.call(environment), path=path, query=request.query, body=_body(request), disturbance=disturbance
-        )
+        project, sent = NO_PROJECT, body(request)
+        if route.manages:
+            project, environment = concerned(self.workspace, path)
+            sent = without_nulls(sent)
+        else:
+            check_vertical(route, environment)
+        call = self.call(environment, project)
+        return replace(call, path=path, query=request.query, body=sent, disturbance=disturbance)
 
     def _serve(self, route: Route, call: Callable[[], Call], request_id: str) -> Response:
         with self.lock:
@@ -118,50 +121,14 @@ class App:
                 raise
         status = self.behaviour.created_status if route.creates else 200
         shown = answer if isinstance(answer, Rendered) else text(answer)[1:-1]
-        return Response(status, f'{{"status_code":{status},"request_id":"{request_id}",{shown}}}'.encode())
+        more = f",{shown}" if shown else ""
+        return Response(status, f'{{"status_code":{status},"request_id":"{request_id}"{more}}}'.encode())
 
     def _limited(self, route: Route, environment: Environment, request_id: str, *, b2b: bool) -> Response | None:
         """A 429, where the project has used up a limit's window."""
-        wait = self.limits.wait(environment.project_id, route, self.clock())
+        wait = self.limits.wait(environment.project_id or self.workspace.key_id, route, self.clock())
         if wait is None:
             return None
         refusal = Refusal("too_many_requests", "Too many requests have been made.")
         headers = (*JSON, ("Retry-After", str(wait))) if self.behaviour.retry_after else JSON
         return Response(refusal.status, error_body(refusal, request_id, b2b=b2b), headers)
-
-    def _authenticated(self, request: Request) -> Environment:
-        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-        try:
-            project_id, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except ValueError:
-            colon = ""
-        if scheme.lower() != "basic" or not colon:
-            raise Refusal("invalid_authorization_header", "Basic authentication is required.")
-        environment = self._environments.get(project_id)
-        if environment is None or environment.secret != secret:
-            raise Refusal("unauthorized_credentials", "Unauthorized credentials.")
-        return environment
-
-
-def _wrong_vertical(route: Route) -> Refusal:
-    if route.vertical == "B2B":
-        return Refusal("invalid_b2b_endpoint", "A Consumer project cannot use a B2B endpoint.")
-    return Refusal("invalid_consumer_endpoint", "A B2B project cannot use a Consumer endpoint.")
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; nothing at all is an empty one."""
-    if not request.body:
-        return {}
-    try:
-        body = json.loads(request.body, parse_constant=_no_number)
-        json.dumps(body, ensure_ascii=False).encode()  # A lone surrogate is no text.
-    except (ValueError, RecursionError):
-        raise Refusal("bad_request", "The body is not valid JSON.") from None
-    if not isinstance(body, dict):
-        raise Refusal("bad_request", "The body is not a JSON object.")
-    return body

@@ -8,13 +8,33 @@ from typing import Any
 
 from reconciler.emulator import member_record, organization_record, user_record
 from reconciler.emulator.app import App
+from reconciler.emulator.founding import make_environment, make_project
+from reconciler.emulator.keys import new_secret
 from reconciler.emulator.member_fields import DEFAULTS as MEMBER
 from reconciler.emulator.member_roles import with_roles
 from reconciler.emulator.organization_settings import DEFAULTS as SETTINGS
 from reconciler.emulator.store import Fields, text
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.workspace import Environment, Project, Type, Vertical
 
 BATCH = 10_000
+
+
+def place_project(app: App, slug: str, vertical: Vertical = "B2B") -> Project:
+    """Make a project, without any environment."""
+    with app.lock:
+        project = make_project(app.workspace, vertical, slug, slug, app.call().now())
+        app.store.commit()
+    return project
+
+
+def place_environment(app: App, project: Project, slug: str, type_: Type = "test", **fields: Any) -> Environment:
+    """Make an environment of a project; its ``secret`` lets a client in. ``fields`` are any that the API answers."""
+    stated = {"environment_slug": slug, "name": slug, **fields}
+    with app.lock:
+        secret, now = new_secret(type_), app.call().now()
+        environment = make_environment(app.workspace, project, type_, stated, app.behaviour, now, secret=secret)
+        app.store.commit()
+    return environment
 
 
 def place_organization(app: App, fields: Mapping[str, Any], environment: Environment | None = None) -> Fields:

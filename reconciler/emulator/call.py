@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.exchange import Refusal, new_id
 from reconciler.emulator.store import Fields, Store
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project, Workspace
 
 ID = re.compile(r"[a-z0-9-]+-(test|live)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -21,13 +22,19 @@ class Rendered(str):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an endpoint may look at: who asks, what for, and the stores; ``index`` is the one that searches read."""
+    """What an endpoint may look at: what it concerns, what is asked, and the stores; ``index`` is what searches read.
 
-    environment: Environment
+    A request to the management API concerns the project and the environment of its path, any other the environment
+    that asks.
+    """
+
+    workspace: Workspace
     store: Store
     index: Store
     behaviour: Behaviour
     clock: Callable[[], float]
+    environment: Environment = NOWHERE
+    project: Project = NO_PROJECT
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Fields = field(default_factory=dict)
@@ -37,6 +44,14 @@ class Call:
     def collection(self, kind: str) -> int:
         """The environment's collection of this kind."""
         return self.store.collection(self.environment.project_id, kind)
+
+    def document(self, name: str) -> Any:
+        """What the environment keeps under ``name``, or None."""
+        return self.store.setting(f"{name} {self.environment.project_id}")
+
+    def keep_document(self, name: str, value: Any) -> None:
+        """Keep anything JSON can hold under ``name``; it is gone with the environment."""
+        self.store.set(f"{name} {self.environment.project_id}", value)
 
     def new_id(self, kind: str) -> str:
         """A fresh id for this environment."""

@@ -37,7 +37,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "moved_rows": frozenset(),
 }
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)(?:-(\d+(?:\.\d+)?)(ms|s))?")
-LIMIT = re.compile(r"limit_([a-z_]+):(\d+)/(\d*)s")
+LIMIT = re.compile(r"limit_([a-z0-9_]+):(\d+)/(\d*)s")
 ITEM = re.compile(r"([a-z_0-9]+):(\d+|\d*\.\d+)((?::[^:@]+)*)(?:@([A-Z]*)(/.*)?)?")
 
 

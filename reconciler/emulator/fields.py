@@ -12,8 +12,16 @@ EXTERNAL_ID = re.compile(r"[A-Za-z0-9._|-]{1,128}")
 EMAIL = re.compile(r"[^\s@<>()\",;:\\\[\]]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 EMAIL_LENGTH = 254
+LARGEST = 2**31 - 1
 
-_TYPES: dict[type, str] = {str: "string", bool: "boolean", list: "array", dict: "object"}
+_TYPES: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    list: "array",
+    dict: "object",
+}
 
 
 def given(body: Fields, name: str, type_: type, behaviour: Behaviour, error: str = "bad_request") -> Any:
@@ -26,7 +34,9 @@ def given(body: Fields, name: str, type_: type, behaviour: Behaviour, error: str
     if value is None:
         clears = name in body and behaviour.null_field == "clears"
         return type_() if clears and type_ is not bool else None
-    if not isinstance(value, type_):
+    if not isinstance(value, (int, float) if type_ is float else type_) or (
+        isinstance(value, bool) and type_ is not bool
+    ):
         raise Refusal(error, f"{name} must be of type {_TYPES[type_]}.")
     return value
 
@@ -44,6 +54,14 @@ def choice(body: Fields, name: str, choices: Collection[str], behaviour: Behavio
     value: str | None = given(body, name, str, behaviour, error)
     if value is not None and value not in choices:
         raise Refusal(error, f"{name} must be one of {', '.join(choices)}.")
+    return value
+
+
+def positive(body: Fields, name: str, error: str) -> int | None:
+    """A whole number from 1 on, or None where the request leaves it alone; null is no number."""
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST):
+        raise Refusal(error, f"{name} must be a whole number from 1 to {LARGEST}.")
     return value
 
 

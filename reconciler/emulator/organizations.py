@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+from reconciler.emulator import listed_ids
 from reconciler.emulator import organization_settings as settings
 from reconciler.emulator.call import Answer, Call
 from reconciler.emulator.exchange import Refusal
@@ -99,6 +100,7 @@ def _stated(call: Call, row: Row | None) -> Fields:
     body, behaviour = call.body, call.behaviour
     custom = {role["role_id"] for role in row.fields.get("custom_roles", ())} if row else set()
     stated: dict[str, Any] = settings.sent(body, behaviour, {*role_ids(call), *custom})
+    listed_ids.check(call, stated, row)
     stated["organization_name"] = _name(call)
     stated["organization_slug"] = _slug(call, row)
     stated["organization_logo_url"] = given(body, "organization_logo_url", str, behaviour)
@@ -153,9 +155,8 @@ def _free_slug(call: Call, name: str) -> str:
 
 def _connection(call: Call, row: Row | None) -> str | None:
     wanted: str | None = given(call.body, "sso_default_connection_id", str, call.behaviour)
-    active = {each["connection_id"] for each in row.fields.get("sso_active_connections", ())} if row else set()
-    if wanted and wanted not in active:
-        raise Refusal("invalid_sso_default_connection_id", "The connection is not an active one of the organization.")
+    if wanted and wanted not in listed_ids.active_connections(row):
+        raise listed_ids.unusable_connection(call, wanted, row, "invalid_sso_default_connection_id")
     return wanted
 
 

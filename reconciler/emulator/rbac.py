@@ -1,46 +1,74 @@
-"""The RBAC policy of an environment, as the data API shows it [2.9]."""
+"""The RBAC policy of an environment, and how the data API shows it [2.9]."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from reconciler.emulator.call import Answer, Call
 from reconciler.emulator.store import Fields, Store
 from reconciler.emulator.workspace import Environment, Vertical
 
-RESOURCES = ("stytch.self", "stytch.organization", "stytch.member", "stytch.sso", "stytch.scim")
-DEFAULTS: dict[Vertical, dict[str, tuple[str, ...]]] = {
-    "B2B": {"stytch_member": ("stytch.self",), "stytch_admin": RESOURCES},
+NAME: Final = "rbac_policy"
+RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "stytch.self": (
+        *("update.info.name", "update.info.untrusted-metadata", "update.info.mfa-phone"),
+        *("update.info.delete.mfa-phone", "update.info.delete.password"),
+        *("update.settings.mfa-enrolled", "update.settings.default-mfa-method", "delete"),
+    ),
+    "stytch.organization": (
+        *("update.info.name", "update.info.slug", "update.info.logo_url"),
+        *("update.settings.allowed-domains", "update.settings.email-jit-provisioning"),
+        *("update.settings.email-invites", "update.settings.allowed-auth-methods", "update.settings.mfa-policy"),
+        *("update.settings.implicit-roles", "update.settings.allowed-mfa-methods"),
+        *("update.settings.default-sso-connection", "update.settings.sso-jit-provisioning"),
+        *("update.settings.oauth-tenant-jit-provisioning", "update.settings.allowed-oauth-tenants", "delete"),
+    ),
+    "stytch.member": (
+        *("create", "update.info.name", "update.info.untrusted-metadata", "update.info.mfa-phone"),
+        *("update.info.delete.mfa-phone", "update.settings.is-breakglass", "update.settings.mfa-enrolled"),
+        *("update.settings.roles", "update.settings.default-mfa-method", "search", "delete"),
+    ),
+    "stytch.sso": ("create", "update", "delete", "get"),
+    "stytch.scim": ("create", "update", "delete", "get"),
+}
+"""The vendor's own resources and their actions; sources do not agree on how those are spelled."""
+DEFAULTS: Final[Mapping[Vertical, Mapping[str, tuple[str, ...]]]] = {
+    "B2B": {"stytch_member": ("stytch.self",), "stytch_admin": tuple(RESOURCES)},
     "CONSUMER": {"stytch_user": ("stytch.self",)},
 }
-IMPLICIT = {"B2B": "stytch_member", "CONSUMER": "stytch_user"}
+"""The vendor's own roles, and the resources of which each has every action."""
+IMPLICIT: Final = {"B2B": "stytch_member", "CONSUMER": "stytch_user"}
 
 
 def policy(call: Call) -> Answer:
     """``GET /v1/b2b/rbac/policy`` and ``GET /v1/rbac/policy``."""
-    return {"policy": stored_policy(call.store, call.environment)}
+    own = DEFAULTS[call.environment.vertical]
+    kept = stored_policy(call.store, call.environment)
+    roles = [{"role_id": role_id, "description": "", **kept[role_id]} for role_id in own]
+    resources = [_with_actions(each) for each in (*kept["stytch_resources"], *kept["custom_resources"])]
+    return {"policy": {"roles": roles + kept["custom_roles"], "resources": resources, "scopes": kept["custom_scopes"]}}
 
 
 def stored_policy(store: Store, environment: Environment) -> Fields:
-    """The environment's policy: roles, resources, scopes; always with the vendor's default roles."""
-    kept: Fields = store.setting(f"rbac_policy {environment.project_id}") or {}
-    roles = list(kept.get("roles", []))
-    known = {role["role_id"] for role in roles}
-    defaults = DEFAULTS[environment.vertical]
-    own = [_default_role(role_id, granted) for role_id, granted in defaults.items() if role_id not in known]
-    resources = list(kept.get("resources", []))
-    named = {resource["resource_id"] for resource in resources}
-    granted = dict.fromkeys(resource for each in defaults.values() for resource in each)
-    built_in = [{"resource_id": each, "description": "", "actions": ["*"]} for each in granted if each not in named]
-    return {"roles": own + roles, "resources": built_in + resources, "scopes": kept.get("scopes", [])}
+    """The environment's whole policy, in the form of the management API."""
+    kept: Fields = store.setting(f"{NAME} {environment.project_id}") or {}
+    own = DEFAULTS[environment.vertical]
+    named = dict.fromkeys(resource for granted in own.values() for resource in granted)
+    return {
+        **{role_id: _granted(granted) for role_id, granted in own.items()},
+        "stytch_resources": [_resource(each, "", RESOURCES[each]) for each in named],
+        **{name: [] for name in ("custom_roles", "custom_resources", "custom_scopes")},
+        **kept,
+    }
 
 
 def role_ids(call: Call) -> Collection[str]:
     """The roles that the environment's policy knows."""
-    return {role["role_id"] for role in stored_policy(call.store, call.environment)["roles"]}
+    kept: Fields = call.document(NAME) or {}
+    return {*DEFAULTS[call.environment.vertical], *(role["role_id"] for role in kept.get("custom_roles", ()))}
 
 
 def set_policy(store: Store, environment: Environment, document: Any) -> None:
-    """Keep a policy, in the data API's form or in the management API's.
+    """Keep a policy as it is, in the data API's form or in the management API's.
 
     Raises:
         ValueError: saying what is not as it should be.
@@ -49,36 +77,66 @@ def set_policy(store: Store, environment: Environment, document: Any) -> None:
         document = document["policy"]
     if not isinstance(document, dict):
         raise ValueError("an RBAC policy is an object with roles, resources and scopes")  # noqa: TRY004 # whoever gave the file is told in one way
-    roles = [*_listed(document, "roles"), *_listed(document, "custom_roles")]
-    roles += [{"role_id": each, **document[each]} for each in DEFAULTS[environment.vertical] if each in document]
-    resources = [*_listed(document, "resources"), *_listed(document, "custom_resources")]
-    resources += _listed(document, "stytch_resources")
-    scopes = [*_listed(document, "scopes"), *_listed(document, "custom_scopes")]
-    for name, things in (("role_id", roles), ("resource_id", resources), ("scope", scopes)):
-        if not all(isinstance(thing, dict) and isinstance(thing.get(name), str) for thing in things):
-            raise ValueError(f"an RBAC policy's entry has no {name}")
-    kept = {
-        "roles": [{"description": "", "permissions": [], **role} for role in roles],
-        "resources": [_resource(resource) for resource in resources],
-        "scopes": [{"description": "", "permissions": [], **scope} for scope in scopes],
-    }
-    store.set(f"rbac_policy {environment.project_id}", kept)
+    roles = _listed(document, "role_id", "roles", "custom_roles")
+    listed = _listed(document, "resource_id", "resources", "custom_resources", "stytch_resources")
+    resources = [_resource(each["resource_id"], each.get("description", ""), _actions(each)) for each in listed]
+    scopes = _listed(document, "scope", "scopes", "custom_scopes")
+    own = DEFAULTS[environment.vertical]
+    kept: Fields = {role["role_id"]: _default_role(role) for role in roles if role["role_id"] in own}
+    kept |= {role_id: _default_role(document[role_id]) for role_id in own if role_id in document}
+    before = stored_policy(store, environment)["stytch_resources"]
+    stytchs = {each["resource_id"]: each for each in (*before, *resources) if _is_stytchs(each)}
+    kept["stytch_resources"] = list(stytchs.values())
+    kept["custom_roles"] = [_with_permissions(role) for role in roles if role["role_id"] not in own]
+    kept["custom_resources"] = [each for each in resources if not _is_stytchs(each)]
+    kept["custom_scopes"] = [_with_permissions(scope) for scope in scopes]
+    store.set(f"{NAME} {environment.project_id}", kept)
     store.commit()
 
 
-def _listed(document: Fields, name: str) -> list[Any]:
-    value = document.get(name) or []
-    if not isinstance(value, list):
-        raise ValueError(f"{name} of an RBAC policy is a list")  # noqa: TRY004 # whoever gave the file is told in one way
-    return value
+def _listed(document: Fields, key: str, *names: str) -> list[Fields]:
+    found = []
+    for name in names:
+        value = document.get(name) or []
+        if not isinstance(value, list):
+            raise ValueError(f"{name} of an RBAC policy is a list")  # noqa: TRY004 # whoever gave the file is told in one way
+        found += value
+    if not all(isinstance(each, dict) and isinstance(each.get(key), str) for each in found):
+        raise ValueError(f"an RBAC policy's entry has no {key}")
+    return found
 
 
-def _default_role(role_id: str, granted: Collection[str]) -> Fields:
-    permissions = [{"resource_id": resource, "actions": ["*"]} for resource in granted]
-    return {"role_id": role_id, "description": "", "permissions": permissions}
+def _granted(resources: Collection[str]) -> Fields:
+    return {"permissions": [{"resource_id": resource, "actions": ["*"]} for resource in resources]}
 
 
-def _resource(resource: Fields) -> Fields:
+def _default_role(role: Any) -> Fields:
+    if not isinstance(role, dict):
+        raise ValueError("a role of an RBAC policy is an object")  # noqa: TRY004 # whoever gave the file is told in one way
+    return {"permissions": role.get("permissions") or []}
+
+
+def _with_permissions(entry: Fields) -> Fields:
+    return {"description": "", "permissions": [], **entry}
+
+
+def _is_stytchs(resource: Fields) -> bool:
+    return bool(resource["resource_id"] in RESOURCES)
+
+
+def _resource(resource_id: str, description: str, actions: Collection[str]) -> Fields:
+    return {"resource_id": resource_id, "description": description, "available_actions": list(actions)}
+
+
+def _actions(resource: Fields) -> list[str]:
     """The data API says ``actions`` where the management API says ``available_actions``."""
-    actions = resource.get("actions", resource.get("available_actions", []))
-    return {"resource_id": resource["resource_id"], "description": resource.get("description", ""), "actions": actions}
+    actions: list[str] = resource["actions"] if "actions" in resource else resource.get("available_actions", [])
+    return actions
+
+
+def _with_actions(resource: Fields) -> Fields:
+    return {
+        "resource_id": resource["resource_id"],
+        "description": resource["description"],
+        "actions": resource["available_actions"],
+    }

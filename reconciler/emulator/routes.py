@@ -1,23 +1,36 @@
 """Every operation the emulator has, in one table; an API family is one file of endpoints and its lines here."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconciler.emulator import member_factors, members, organizations, rbac, searches, user_factors, users
 from reconciler.emulator.call import Endpoint
+from reconciler.emulator.client_routes import CLIENTS
+from reconciler.emulator.connection_routes import CONNECTIONS
 from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.management_routes import MANAGEMENT
 from reconciler.emulator.workspace import Vertical
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. ``name`` is what limits, faults and statistics call it; ``vertical`` whose projects may use it."""
+    """One operation.
+
+    ``name`` is what limits, faults and statistics call it; ``vertical`` whose projects may use it, None for both. An
+    operation of the management API wants the workspace's key, any other the secret of an environment.
+    """
 
     method: str
     path: str
     name: str
     vertical: Vertical | None
     endpoint: Endpoint
+
+    @property
+    def manages(self) -> bool:
+        """Whether it is one of the management API."""
+        return is_management(self.path)
 
     @property
     def creates(self) -> bool:
@@ -27,7 +40,7 @@ class Route:
     @property
     def reads(self) -> bool:
         """Whether it changes nothing."""
-        return self.method == "GET" or self.name.endswith("_search")
+        return self.method == "GET" or self.name.endswith(("_search", "_list"))
 
 
 ORGANIZATIONS = "/v1/b2b/organizations"
@@ -100,11 +113,33 @@ CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
     ),
     ("GET", "/v1/rbac/policy", "consumer_rbac_policy", rbac.policy),
 )
-ROUTES = (
-    *(Route(method, path, name, "B2B", endpoint) for method, path, name, endpoint in B2B),
-    *(Route(method, path, name, "CONSUMER", endpoint) for method, path, name, endpoint in CONSUMER),
+FAMILIES: tuple[tuple[Vertical | None, tuple[tuple[str, str, str, Endpoint], ...]], ...] = (
+    ("B2B", B2B),
+    ("B2B", CONNECTIONS),
+    ("CONSUMER", CONSUMER),
+    (None, CLIENTS),
+    (None, MANAGEMENT),
 )
-_TABLE = tuple((route, tuple(route.path.split("/"))) for route in ROUTES)
+ROUTES = tuple(
+    Route(method, path, name, vertical, endpoint)
+    for vertical, family in FAMILIES
+    for method, path, name, endpoint in family
+)
+
+
+def _first_look(segments: list[str]) -> tuple[int, str]:
+    return len(segments), "/".join(segments[1:3])
+
+
+_TABLE: defaultdict[tuple[int, str], list[tuple[Route, list[str]]]] = defaultdict(list)
+"""The operations by how many segments a path has and its first two, which are never parameters."""
+for _segments, _route in ((each.path.split("/"), each) for each in ROUTES):
+    _TABLE[_first_look(_segments)].append((_route, _segments))
+
+
+def is_management(path: str) -> bool:
+    """Whether a path is one of the management API."""
+    return path.startswith(("/pwa/", "/web/"))
 
 
 def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
@@ -117,7 +152,7 @@ def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """
     wanted = path.split("/")
     found: list[tuple[int, Route, dict[str, str]]] = []
-    for route, segments in _TABLE:
+    for route, segments in _TABLE.get(_first_look(wanted), ()):
         parameters = _parameters(segments, wanted)
         if parameters is not None:
             found.append((len(parameters), route, parameters))
@@ -129,9 +164,7 @@ def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
     raise Refusal("route_not_found", "There is no such route.")
 
 
-def _parameters(segments: tuple[str, ...], wanted: list[str]) -> dict[str, str] | None:
-    if len(segments) != len(wanted):
-        return None
+def _parameters(segments: list[str], wanted: list[str]) -> dict[str, str] | None:
     parameters = {}
     for segment, text in zip(segments, wanted, strict=True):
         if segment.startswith("{") and text:

@@ -92,19 +92,22 @@ def running(options: Options | None = None, app: App | None = None) -> Iterator[
 
 
 def variables(app: App, url: str, trust: Path | None = None) -> dict[str, str]:
-    """The environment variables that point every client at the emulator: the credentials are those of the test ones."""
-    b2b, consumer = app.workspace.environment("B2B"), app.workspace.environment("CONSUMER")
+    """The environment variables that point every client at the emulator: the credentials are those of the test ones.
+
+    Those of a project that has been deleted are left out.
+    """
     found = {
-        "STYTCH_PROJECT_ID": b2b.project_id,
-        "STYTCH_SECRET": b2b.secret,
         "STYTCH_WORKSPACE_KEY_ID": app.workspace.key_id,
         "STYTCH_WORKSPACE_KEY_SECRET": app.workspace.key_secret,
         "STYTCH_MANAGEMENT_BASE_URI": url,
         "STYTCH_API_URL": url,
         "STYTCH_TELEMETRY_URL": url,
-        "STYTCH_CONSUMER_PROJECT_ID": consumer.project_id,
-        "STYTCH_CONSUMER_SECRET": consumer.secret,
     }
+    known = [each for each in app.workspace.environments if each.type == "test" and each.secret]
+    for vertical, prefix in (("B2B", "STYTCH"), ("CONSUMER", "STYTCH_CONSUMER")):
+        for environment in [each for each in known if each.vertical == vertical][:1]:
+            found[f"{prefix}_PROJECT_ID"] = environment.project_id
+            found[f"{prefix}_SECRET"] = environment.secret
     if trust is not None:
         found |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(trust))
     return found
@@ -129,6 +132,8 @@ def seed(app: App, options: Options) -> None:
                     set_policy(app.store, environment, document)
         except ValueError as error:
             raise ValueError(f"{options.rbac_policy}: {error}") from error
+    if options.users is None and not options.synthetic_users:
+        return
     consumer = app.workspace.environment("CONSUMER")
     if app.store.count(app.store.collection(consumer.project_id, "user")):
         return  # A database that is opened again has its users.

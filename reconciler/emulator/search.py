@@ -12,7 +12,8 @@ from reconciler.emulator.call import Call
 from reconciler.emulator.exchange import Refusal
 from reconciler.emulator.store import Store
 
-LIMIT, DEFAULT_LIMIT = 1000, 100
+SIZES = (100, 1000)
+"""Of a page: unless the request says, and at most."""
 PER_STATEMENT = 500
 KEPT = 64
 
@@ -29,31 +30,34 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: the objects' texts, the numbers of their parents, and ``results_metadata`` as text."""
+    """One page: the objects' texts, the numbers of their parents, ``results_metadata`` as text, the next cursor."""
 
     texts: Sequence[str]
     parents: Sequence[int]
     metadata: str
+    cursor: str | None
 
 
 Found = tuple[int, int, str]
 """A row's parent, number and text; the first two are also its place."""
 
 
-def page(call: Call, selection: Selection, kind: str) -> Page:
+def page(call: Call, selection: Selection, kind: str, sizes: tuple[int, int] = SIZES) -> Page:
     """The page that the request's ``cursor`` and ``limit`` ask for.
 
     Raises:
         Refusal: for a cursor or a limit that is none.
     """
-    limit, cursor = _limit(call, kind), _cursor(call, kind)
+    limit, cursor = _limit(call, kind, *sizes), _cursor(call, kind)
     if call.behaviour.search_order == "insertion":
         found, after = _inserted(call.index, selection, cursor, limit)
     else:
         found, after = _arranged(call, selection, cursor, limit)
     total = count(call.index, selection)
     found = _disturbed(call, found)
-    return Page([row[2] for row in found], [row[0] for row in found], _metadata(call, total, after))
+    following = after and base64.urlsafe_b64encode(json.dumps(after).encode()).decode()
+    metadata = _metadata(call, total, following)
+    return Page([row[2] for row in found], [row[0] for row in found], metadata, following)
 
 
 def count(index: Store, selection: Selection) -> int:
@@ -116,12 +120,12 @@ def _disturbed(call: Call, found: list[Found]) -> list[Found]:
     return found
 
 
-def _limit(call: Call, kind: str) -> int:
+def _limit(call: Call, kind: str, unsaid: int, most: int) -> int:
     limit = call.body.get("limit")
     if limit is None:
-        return DEFAULT_LIMIT
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= LIMIT:
-        raise Refusal("user_search_invalid_limit" if kind == "user" else "bad_request", f"limit must be 1 to {LIMIT}.")
+        return unsaid
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= most:
+        raise Refusal("user_search_invalid_limit" if kind == "user" else "bad_request", f"limit must be 1 to {most}.")
     return limit
 
 
@@ -138,10 +142,10 @@ def _cursor(call: Call, kind: str) -> Any:
     raise Refusal("user_search_invalid_cursor" if kind == "user" else "bad_request", "The cursor is invalid.")
 
 
-def _metadata(call: Call, total: int, after: Any) -> str:
+def _metadata(call: Call, total: int, following: str | None) -> str:
     answer: dict[str, Any] = {"total": total if call.behaviour.total == "exact" else -1}
-    if after is not None:
-        answer["next_cursor"] = base64.urlsafe_b64encode(json.dumps(after).encode()).decode()
+    if following is not None:
+        answer["next_cursor"] = following
     elif call.behaviour.last_cursor == "null":
         answer["next_cursor"] = None
     return json.dumps(answer)

@@ -99,7 +99,7 @@ def organizations(call: Call) -> Answer:
     """``POST /v1/b2b/organizations/search``."""
     where, values = condition(call.body, "organization", ORGANIZATION_FILTERS)
     selection = Selection(call.collection("organization"), (0,), f"({where})", tuple(values.items()))
-    return _rendered("organizations", page(call, selection, "organization"))
+    return rendered("organizations", page(call, selection, "organization"))
 
 
 def members(call: Call) -> Answer:
@@ -113,7 +113,7 @@ def members(call: Call) -> Answer:
     if "deleted" not in statuses:
         where = f"({where}) AND status != 'deleted'"
     found = page(call, Selection(call.collection("member"), parents, f"({where})", tuple(values.items())), "member")
-    return _rendered("members", found, f'"organizations":{_organizations(call, found)},')
+    return rendered("members", found, f'"organizations":{_organizations(call, found)},')
 
 
 def users(call: Call) -> Answer:
@@ -121,10 +121,11 @@ def users(call: Call) -> Answer:
     _one_sort_of_id(call, "user_id", "user", "user")
     where, values = condition(call.body, "user", USER_FILTERS)
     selection = Selection(call.collection("user"), (0,), f"({where})", tuple(values.items()))
-    return _rendered("results", page(call, selection, "user"))
+    return rendered("results", page(call, selection, "user"))
 
 
-def _rendered(name: str, found: Page, more: str = "") -> Rendered:
+def rendered(name: str, found: Page, more: str = "") -> Rendered:
+    """A page as it is answered: its rows under ``name``, then ``more``, then how the search goes on."""
     return Rendered(f'"{name}":[{",".join(found.texts)}],{more}"results_metadata":{found.metadata}')
 
 

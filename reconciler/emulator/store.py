@@ -37,6 +37,7 @@ PATIENCE = 0.2
 FOUND = "SELECT number, parent, id, status, text FROM object"
 INSERT = "INSERT OR REPLACE INTO object (number, collection, parent, id, status, text) VALUES (?, ?, ?, ?, ?, ?)"
 ADD = INSERT.replace(" OR REPLACE", "")
+OWN = "SELECT number FROM collection WHERE project_id = :owner"
 INSERT_NAME = "INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?)"
 
 
@@ -106,10 +107,15 @@ class Store:
         sql = f"{FOUND} WHERE collection = ? AND parent = ? ORDER BY number"
         return map(_row, self.connection.execute(sql, (collection, parent)).fetchall())
 
-    def count(self, collection: int) -> int:
-        """How many objects a collection holds."""
-        found = self.connection.execute("SELECT count(*) FROM object WHERE collection = ?", (collection,))
-        return int(found.fetchone()[0])
+    def count(self, collection: int, besides: str = "") -> int:
+        """How many objects a collection holds, besides those with this status."""
+        sql = "SELECT count(*) FROM object WHERE collection = ? AND status != ?"
+        return int(self.connection.execute(sql, (collection, besides)).fetchone()[0])
+
+    def holds(self, collection: int, field: str) -> bool:
+        """Whether an object of the collection has this field and it is not empty."""
+        sql = "SELECT 1 FROM object WHERE collection = ? AND json_extract(text, '$.' || ?) != '' LIMIT 1"
+        return self.connection.execute(sql, (collection, field)).fetchone() is not None
 
     def put(self, collection: int, row: Row) -> Row:
         """Insert or replace ``row``; the answer has its number, and its fields as they are answered."""
@@ -152,8 +158,22 @@ class Store:
 
         self._write(write)
 
+    def forget(self, owner: str) -> None:
+        """Delete everything of one environment or project: its collections, and its settings."""
+        collections = [number for (number,) in self.connection.execute(OWN, {"owner": owner})]
+
+        def write(store: "Store") -> None:
+            for number in collections:
+                store.connection.execute("DELETE FROM name WHERE collection = ?", (number,))
+                store.connection.execute("DELETE FROM object WHERE collection = ?", (number,))
+
+        self._write(write)
+        self.connection.execute("DELETE FROM collection WHERE project_id = :owner", {"owner": owner})
+        self.connection.execute("DELETE FROM setting WHERE substr(name, -length(:end)) = :end", {"end": f" {owner}"})
+        self._collections.clear()
+
     def setting(self, name: str) -> Any:
-        """A stored setting, or None."""
+        """A stored setting, or None; the name of one that belongs to an environment or a project ends with its key."""
         found = self.connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return json.loads(found[0]) if found else None
 
@@ -185,6 +205,7 @@ class Store:
         """Forget what was written since the last commit."""
         self.connection.rollback()
         self._uncommitted.clear()
+        self._collections.clear()
         self.version += 1
 
     def close(self) -> None:

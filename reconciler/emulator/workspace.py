@@ -1,62 +1,144 @@
-"""The workspace the emulator begins with: a Consumer and a B2B project, each with a live and a test environment."""
+"""The workspace: its key, its projects, and their environments, as they are in the store at the moment."""
 
-import secrets
-import uuid
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from reconciler.emulator.store import Store
+from reconciler.emulator.store import Fields, Row, Store
 
 Vertical = Literal["B2B", "CONSUMER"]
-KINDS: dict[Vertical, tuple[str, ...]] = {"B2B": ("organization", "member"), "CONSUMER": ("user",)}
+Type = Literal["test", "live"]
+KINDS: Final[Mapping[Vertical, tuple[str, ...]]] = {"B2B": ("organization", "member"), "CONSUMER": ("user",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as it was when it was looked up; ``number`` is its row's."""
+
+    slug: str
+    name: str
+    vertical: Vertical
+    created_at: str
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """What its own collections are kept under; an environment's are kept under its ``project_id``."""
+        return f"project {self.slug}"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment of one project: its data are its own."""
+    """One environment of one project: its data are its own; ``number`` is its row's.
+
+    ``secret`` is one that lets a client in, where the emulator itself has made the environment; ``""`` where the API
+    was asked to.
+    """
 
     project_id: str
-    secret: str
+    secret: str = field(repr=False)
     vertical: Vertical
-    type: Literal["test", "live"]
+    type: Type
+    slug: str = ""
+    project_slug: str = ""
+    number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+NO_PROJECT: Final = Project("", "", "B2B", "")
+NOWHERE: Final = Environment("", "", "B2B", "test")
+"""Where a request is that concerns no project, or no environment of it."""
+
+
 class Workspace:
-    """The workspace's key, and its environments."""
+    """The workspace's key, and what it holds: nothing is remembered here, everything is looked up in the store."""
 
-    key_id: str
-    key_secret: str
-    environments: tuple[Environment, ...]
+    def __init__(self, store: Store, key_id: str, key_secret: str) -> None:
+        self.store = store
+        self.key_id = key_id
+        self.key_secret = key_secret
 
-    def environment(self, vertical: Vertical, type: Literal["test", "live"] = "test") -> Environment:  # noqa: A002 # Stytch's own word
-        """The environment of this project and type."""
-        return next(each for each in self.environments if (each.vertical, each.type) == (vertical, type))
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        """Every project, the oldest first."""
+        return tuple(map(_project, self.store.children(self._collection("project"))))
+
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        """Every environment, by project, the oldest first."""
+        return tuple(each for project in self.projects for each in self.environments_of(project))
+
+    def environment(self, vertical: Vertical, type: Type = "test") -> Environment:  # noqa: A002 # Stytch's own word
+        """The oldest environment of such a project and of this type.
+
+        Raises:
+            ValueError: where there is none any more.
+        """
+        for each in self.environments:
+            if (each.vertical, each.type) == (vertical, type):
+                return each
+        raise ValueError(f"the workspace has no {vertical} project with a {type} environment")
+
+    def project(self, slug: str) -> Project | None:
+        """The project with this slug."""
+        row = self.store.get(self._collection("project"), slug)
+        return None if row is None else _project(row)
+
+    def environments_of(self, project: Project) -> tuple[Environment, ...]:
+        """The environments of a project, the oldest first."""
+        return tuple(map(_environment, self.store.children(self._collection("environment"), project.number)))
+
+    def found(self, project_id: str) -> Environment | None:
+        """The environment whose clients say this ``project_id``."""
+        row = self.store.get(self._collection("environment"), project_id)
+        return None if row is None else _environment(row)
+
+    def shown(self, environment: Environment) -> Fields:
+        """What the API answers of an environment."""
+        fields: Fields = self.store.numbered(environment.number).fields["shown"]
+        return fields
+
+    def keep_project(self, fields: Fields, number: int = 0) -> Project:
+        """Make a project, or change the one with this ``number``."""
+        row = Row(fields["project_slug"], fields, number=number)
+        return _project(self.store.put(self._collection("project"), row))
+
+    def keep_environment(self, project: Project, shown: Fields, secret: str, number: int = 0) -> Environment:
+        """Make an environment, or change the one with this ``number``; ``shown`` is what the API answers."""
+        fields = {"vertical": project.vertical, "secret": secret, "shown": shown}
+        row = Row(shown["project_id"], fields, parent=project.number, number=number)
+        environment = _environment(self.store.put(self._collection("environment"), row))
+        for kind in KINDS[project.vertical]:
+            self.store.collection(environment.project_id, kind)
+        return environment
+
+    def remove_project(self, project: Project) -> None:
+        """Delete a project, its environments, and everything in them."""
+        for environment in self.environments_of(project):
+            self.store.forget(environment.project_id)
+        self.store.forget(project.key)
+        self.store.remove(self.store.numbered(project.number))
+
+    def remove_environment(self, environment: Environment) -> None:
+        """Delete an environment and everything in it."""
+        self.store.forget(environment.project_id)
+        self.store.remove(self.store.numbered(environment.number))
+
+    def _collection(self, kind: str) -> int:
+        return self.store.collection("", kind)
 
 
-def open_workspace(store: Store) -> Workspace:
-    """The store's workspace, made with fresh credentials where the store is new."""
-    kept = store.setting("workspace")
-    if kept is None:
-        workspace = _new()
-        store.set("workspace", asdict(workspace))
-    else:
-        workspace = Workspace(
-            kept["key_id"], kept["key_secret"], tuple(Environment(**each) for each in kept["environments"])
-        )
-    for environment in workspace.environments:
-        for kind in KINDS[environment.vertical]:
-            store.collection(environment.project_id, kind)
-    store.commit()
-    return workspace
+def _project(row: Row) -> Project:
+    return Project(row.id, row.fields["name"], row.fields["vertical"], row.fields["created_at"], row.number)
 
 
-def _new() -> Workspace:
-    verticals: tuple[Vertical, ...] = ("CONSUMER", "B2B")
-    types: tuple[Literal["test", "live"], ...] = ("live", "test")
-    environments = tuple(
-        Environment(f"project-{type_}-{uuid.uuid4()}", f"secret-{type_}-{secrets.token_urlsafe(32)}", vertical, type_)
-        for vertical in verticals
-        for type_ in types
+def _environment(row: Row) -> Environment:
+    shown = row.fields["shown"]
+    return Environment(
+        project_id=row.id,
+        secret=row.fields["secret"],
+        vertical=row.fields["vertical"],
+        type="live" if shown["type"] == "LIVE" else "test",
+        slug=shown["environment_slug"],
+        project_slug=shown["project_slug"],
+        number=row.number,
     )
-    return Workspace(f"workspace-key-prod-{uuid.uuid4()}", secrets.token_urlsafe(32), environments)

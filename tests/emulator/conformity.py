@@ -1,4 +1,4 @@
-"""Holds responses to the vendor's OpenAPI description; what differs must be listed in mismatches.yaml."""
+"""Holds responses to the vendor's OpenAPI descriptions; what differs must be listed in mismatches.yaml."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from referencing.jsonschema import DRAFT202012
 
 MISMATCHES = Path(__file__).parent / "mismatches.yaml"
 ERROR = {"status_code": int, "request_id": str, "error_type": str, "error_message": str, "error_url": str}
-NAME = "urn:stytch"
+DATA, MANAGEMENT = "api.yml", "management.yml"
+PREFIXES = {"/v1/": DATA, "/pwa/v3/": MANAGEMENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,19 @@ class Mismatch:
 
 
 def described() -> bool:
-    """Whether the description is at hand."""
+    """Whether the descriptions are at hand."""
     return bool(os.environ.get("STYTCH_RECONCILER_OPENAPI"))
 
 
+def file_of(path: str) -> str | None:
+    """The description that a path is in, if any is."""
+    return next((file for prefix, file in PREFIXES.items() if path.startswith(prefix)), None)
+
+
 @cache
-def description() -> dict[str, Any]:
-    """The description, strict: an object has no property that it does not name."""
-    text = (Path(os.environ["STYTCH_RECONCILER_OPENAPI"]) / "api.yml").read_text()
+def description(file: str) -> dict[str, Any]:
+    """A description, strict: an object has no property that it does not name."""
+    text = (Path(os.environ["STYTCH_RECONCILER_OPENAPI"]) / file).read_text()
     document: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)  # CSafeLoader is the safe one
     for schema in document["components"]["schemas"].values():
         if schema.get("properties"):
@@ -48,17 +54,24 @@ def description() -> dict[str, Any]:
 
 @cache
 def _schema_registry() -> Registry[Any]:
-    registry: Registry[Any] = Registry[Any]().with_resource(NAME, DRAFT202012.create_resource(description()))
+    registry: Registry[Any] = Registry[Any]()
+    for file in (DATA, MANAGEMENT):
+        registry = registry.with_resource(_urn(file), DRAFT202012.create_resource(description(file)))
     return registry
 
 
+def _urn(file: str) -> str:
+    return f"urn:stytch:{file}"
+
+
 @cache
-def _operations() -> list[tuple[str, re.Pattern[str], str, dict[str, Any]]]:
+def _operations(file: str) -> list[tuple[str, re.Pattern[str], str, dict[str, Any]]]:
     found = []
-    for path, operations in description()["paths"].items():
-        pattern = re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(path)))
+    for path, operations in description(file)["paths"].items():
+        template = re.sub(r":(\w+)", r"{\1}", path)  # The management API's are written so.
+        pattern = re.compile(re.sub(r"\\{[^/]*?\\}", "[^/]+", re.escape(template)))
         found += [
-            (method.upper(), pattern, path, operation)
+            (method.upper(), pattern, template, operation)
             for method, operation in operations.items()
             if isinstance(operation, dict) and "operationId" in operation
         ]
@@ -67,14 +80,17 @@ def _operations() -> list[tuple[str, re.Pattern[str], str, dict[str, Any]]]:
 
 def operation(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
     """The operation that serves a request, as its path and its description; a literal path wins over a parameter."""
-    for known, pattern, template, found in _operations():
+    file = file_of(path)
+    for known, pattern, template, found in _operations(file) if file else ():
         if known == method and pattern.fullmatch(path):
             return f"{method} {template}", found
     return None
 
 
 def mismatches(method: str, path: str, status: int, body: bytes) -> list[Mismatch]:
-    """Every way in which this response is not as described, listed or not."""
+    """Every way in which this response is not as described, listed or not; nothing is said of the former API's."""
+    if file_of(path) is None:
+        return []
     found = operation(method, path)
     answer = json.loads(body)
     if status >= 400:
@@ -88,7 +104,9 @@ def mismatches(method: str, path: str, status: int, body: bytes) -> list[Mismatc
     if str(status) not in operation_["responses"]:
         problems.append(Mismatch(name, "", f"status {status} is not described"))
     schema = operation_["responses"]["200"]["content"]["application/json"]["schema"]
-    validator = Draft202012Validator({"$ref": f"{NAME}{schema['$ref']}"}, registry=_schema_registry())
+    validator = Draft202012Validator(
+        {"$ref": f"{_urn(file_of(path) or DATA)}{schema['$ref']}"}, registry=_schema_registry()
+    )
     for error in validator.iter_errors(answer):
         at = "/".join("*" if isinstance(key, int) else str(key) for key in error.absolute_path)
         at = re.sub(r"(?<=organizations/)organization-[^/]*", "*", at)

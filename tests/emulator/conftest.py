@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from stytch_management import Client
 
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.routes import is_management
+from reconciler.emulator.running import Options, Running, running
 from reconciler.emulator.workspace import Environment
 
 
@@ -45,9 +48,18 @@ class Api:
     ) -> Response:
         consumer = path.startswith(("/v1/users", "/v1/rbac"))
         asking = environment or self.app.workspace.environment("CONSUMER" if consumer else "B2B")
-        encoded = base64.b64encode(f"{asking.project_id}:{asking.secret}".encode()).decode()
+        workspace = self.app.workspace
+        manages = is_management(path)
+        name, secret = (workspace.key_id, workspace.key_secret) if manages else (asking.project_id, asking.secret)
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.app.respond(Request(method, path, query or {}, {"authorization": f"Basic {encoded}"}, content))
+        return self.app.respond(
+            Request(method, path, query or {}, {"authorization": self.basic(name, secret)}, content)
+        )
+
+    @staticmethod
+    def basic(name: str, secret: str) -> str:
+        """The header that carries these credentials."""
+        return f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}"
 
     def ok(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The body of an answer that must be a success."""
@@ -103,3 +115,22 @@ def app() -> Iterator[App]:
 @pytest.fixture
 def api(app: App) -> Api:
     return Api(app)
+
+
+@pytest.fixture
+def https(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """An emulator on a socket, over https, that this process trusts."""
+    with running(Options(https=True)) as started:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", started.environment["REQUESTS_CA_BUNDLE"])
+        yield started
+
+
+@pytest.fixture
+def management(https: Running) -> Client:
+    """The vendor's management SDK, pointed at ``https``."""
+    environment = https.environment
+    return Client(
+        environment["STYTCH_WORKSPACE_KEY_ID"],
+        environment["STYTCH_WORKSPACE_KEY_SECRET"],
+        base_url=environment["STYTCH_MANAGEMENT_BASE_URI"],
+    )

@@ -17,7 +17,9 @@ from tests.emulator.tour import tour
 BEHAVIOURS = (
     Behaviour(),
     Behaviour(last_cursor="absent", total="unknown", created_status=201, search_order="random"),
-    Behaviour(unset_fields="null", empty_metadata="absent", set_order="reversed", lower_emails=False),
+    Behaviour(
+        unset_fields="null", empty_metadata="absent", set_order="reversed", lower_emails=False, rules_last_cursor="null"
+    ),
 )
 
 
@@ -33,11 +35,13 @@ def test_every_operation_answers_as_described(behaviour: Behaviour) -> None:
     app = App(behaviour=behaviour)
     tour(Api(app))  # The fixture `as_described` holds each answer to the description.
     app.close()
-    assert sum(app.statistics.requests.values()) == len(ROUTES)
+    assert len(app.statistics.requests) == len(ROUTES)
 
 
 @pytest.mark.openapi
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.name}")
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if conformity.file_of(each.path)], ids=lambda each: each.name
+)
 def test_every_route_is_the_vendors(route: Route) -> None:
     found = conformity.operation(route.method, route.path)
     assert found is not None

@@ -117,7 +117,7 @@ def test_a_policy_is_read_in_each_form(tmp_path: Path, document: Any) -> None:
     app.close()
 
 
-@pytest.mark.parametrize("text", ["[]", "{roles: 7}", "{roles: [{}]}", "{"])
+@pytest.mark.parametrize("text", ["[]", "{roles: 7}", "{roles: [{}]}", "{stytch_admin: 7}", "{"])
 def test_what_is_no_policy_is_said(tmp_path: Path, text: str) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(text)

@@ -3,17 +3,21 @@
 from typing import Any
 
 from reconciler.emulator.bulk import place_member, place_user
+from tests.emulator import clients_tour, connections_tour, management_tour
 from tests.emulator.conftest import Api
 
 ORGANIZATIONS = "/v1/b2b/organizations"
 
 
 def tour(api: Api) -> None:
-    """Visit every operation once; each must succeed."""
+    """Visit every operation; each must succeed."""
     _organizations(api)
     _users(api)
     api.ok("GET", "/v1/b2b/rbac/policy")
     api.ok("GET", "/v1/rbac/policy")
+    clients_tour.tour(api)
+    connections_tour.tour(api)
+    management_tour.tour(api)
 
 
 def _organizations(api: Api) -> None:

@@ -1,0 +1,98 @@
+"""Who asks, what for, and with which words: the credentials, the path and the body of a request."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.emulator import keys
+from reconciler.emulator.exchange import Refusal, Request
+from reconciler.emulator.routes import Route, is_management
+from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project, Workspace
+
+
+def admitted(request: Request, workspace: Workspace, now: str) -> Environment:
+    """The environment that asks; the whole workspace asks from nowhere.
+
+    Raises:
+        Refusal: where the credentials are not an environment's, or those of the workspace where they must be.
+    """
+    name, secret = _credentials(request)
+    if is_management(request.path):
+        if (name, secret) != (workspace.key_id, workspace.key_secret):
+            raise _unauthorized()
+        return NOWHERE
+    environment = workspace.found(name)
+    if environment is None or not keys.admits(workspace.store, environment, secret, now):
+        raise _unauthorized()
+    return environment
+
+
+def concerned(workspace: Workspace, path: Mapping[str, str]) -> tuple[Project, Environment]:
+    """The project and the environment that a path of the management API names.
+
+    Raises:
+        Refusal: ``project_not_found`` or ``environment_not_found``.
+    """
+    if "project_slug" not in path:
+        return NO_PROJECT, NOWHERE
+    project = workspace.project(path["project_slug"])
+    if project is None:
+        raise Refusal("project_not_found", "The project could not be found.")
+    if "environment_slug" not in path:
+        return project, NOWHERE
+    for environment in workspace.environments_of(project):
+        if environment.slug == path["environment_slug"]:
+            return project, environment
+    raise Refusal("environment_not_found", "The environment could not be found.")
+
+
+def check_vertical(route: Route, environment: Environment) -> None:
+    """Refuse an operation of the other sort of project."""
+    if route.vertical in (None, environment.vertical):
+        return
+    if route.vertical == "B2B":
+        raise Refusal("invalid_b2b_endpoint", "A Consumer project cannot use a B2B endpoint.")
+    raise Refusal("invalid_consumer_endpoint", "A B2B project cannot use a Consumer endpoint.")
+
+
+def body(request: Request) -> dict[str, Any]:
+    """The request's JSON object; nothing at all is an empty one."""
+    if not request.body:
+        return {}
+    try:
+        read = json.loads(request.body, parse_constant=_no_number)
+        json.dumps(read, ensure_ascii=False).encode()  # A lone surrogate is no text.
+    except (ValueError, RecursionError):
+        raise Refusal("bad_request", "The body is not valid JSON.") from None
+    if not isinstance(read, dict):
+        raise Refusal("bad_request", "The body is not a JSON object.")
+    return read
+
+
+def without_nulls(value: Any) -> Any:
+    """The value without the fields that are null: the official SDK sends those that nobody has set [6]."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [without_nulls(each) for each in value]
+    return value
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise Refusal("invalid_authorization_header", "Basic authentication is required.")
+    return name, secret
+
+
+def _unauthorized() -> Refusal:
+    return Refusal("unauthorized_credentials", "Unauthorized credentials.")
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

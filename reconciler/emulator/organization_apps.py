@@ -1,0 +1,47 @@
+"""``…/organizations/{organization_id}/connected_apps``: what members have let in [2.19]."""
+
+from typing import Final
+
+from reconciler.emulator import connected_apps, organizations
+from reconciler.emulator.call import Answer, Call
+from reconciler.emulator.order import arranged
+from reconciler.emulator.store import Fields, Row
+
+GRANT: Final = "app_grant"
+"""A member's consent to an app: ``connected_app_id``, ``member_id``, ``granted_scopes``; made by ``placing`` alone."""
+
+
+def list_all(call: Call) -> Answer:
+    """``GET …/connected_apps``: the apps that a member has let in."""
+    organization = organizations.find(call)
+    ids = dict.fromkeys(row.fields["connected_app_id"] for row in _grants(call, organization))
+    found = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(ids, call.behaviour))
+    return {"connected_apps": [_shown(call, app) for app in found if app is not None]}
+
+
+def get(call: Call) -> Answer:
+    """``GET …/connected_apps/{connected_app_id}``: and the members that have."""
+    organization = organizations.find(call)
+    app = connected_apps.find(call, call.path["connected_app_id"])
+    members = [
+        {"member_id": row.fields["member_id"], "granted_scopes": row.fields["granted_scopes"]}
+        for row in _grants(call, organization)
+        if row.fields["connected_app_id"] == app.id
+    ]
+    return {**_shown(call, app), "active_members": members}
+
+
+def _grants(call: Call, organization: Row) -> list[Row]:
+    return list(call.store.children(call.collection(GRANT), organization.number))
+
+
+def _shown(call: Call, app: Row) -> Fields:
+    fields = app.fields
+    shown = {
+        "connected_app_id": app.id,
+        "name": fields["client_name"],
+        "description": fields["client_description"],
+        "client_type": fields["client_type"],
+        "logo_url": fields.get("logo_url"),
+    }
+    return call.store.clean(shown)

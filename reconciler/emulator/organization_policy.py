@@ -1,0 +1,54 @@
+"""``/v1/b2b/rbac/organizations``: the roles that an organization has of its own [2.9]."""
+
+from typing import Final
+
+from reconciler.emulator import organization_record, organizations, rbac_rules
+from reconciler.emulator.call import Answer, Call
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.fields import given
+from reconciler.emulator.rbac import role_ids, stored_policy
+from reconciler.emulator.store import Fields
+
+ROLES: Final = "custom_roles"
+"""The organization's field that holds them."""
+
+
+def get(call: Call) -> Answer:
+    """``GET /v1/b2b/rbac/organizations/{organization_id}``."""
+    return {"org_policy": {"roles": organizations.find(call).fields.get(ROLES, [])}}
+
+
+def replace(call: Call) -> Answer:
+    """``PUT /v1/b2b/rbac/organizations/{organization_id}``: all of its roles anew."""
+    organization = organizations.find(call)
+    stated = given(call.body, "org_policy", dict, call.behaviour) or {}
+    roles = given(stated, "roles", list, call.behaviour)
+    if roles is None:
+        raise Refusal("bad_request", "org_policy must have a list of roles.")
+    taken = role_ids(call)
+    for role in roles:
+        id_ = role.get("role_id") if isinstance(role, dict) else None
+        if not isinstance(id_, str):
+            continue  # What comes below says so.
+        if id_.startswith("stytch_"):
+            raise Refusal("rbac_org_custom_roles_only", "An organization's policy has roles of its own only.")
+        if id_ in taken:
+            raise Refusal("rbac_role_duplicate", "The project's policy has a role with this role_id.")
+    read = rbac_rules.entries(ROLES, roles)
+    rbac_rules.check({**stored_policy(call.store, call.environment), ROLES: read})
+    organization_record.keep(call, {**organization.fields, ROLES: read}, organization)
+    return {"org_policy": {"roles": read}}
+
+
+def check_kept(call: Call, policy: Fields) -> None:
+    """Refuse a policy of the project that an organization's own roles could not rest on.
+
+    Raises:
+        Refusal: ``rbac_cannot_delete_attribute_used_in_org_policy``.
+    """
+    for row in call.store.children(call.collection("organization")):
+        try:
+            rbac_rules.check({**policy, ROLES: row.fields.get(ROLES, [])})
+        except Refusal:
+            message = "A role of an organization uses a resource or an action that would be gone."
+            raise Refusal("rbac_cannot_delete_attribute_used_in_org_policy", message) from None
