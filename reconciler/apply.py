@@ -7,7 +7,7 @@ of them stop the run.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import groupby
@@ -17,26 +17,33 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from reconciler.clients.data import Client
-from reconciler.errors import Fault
+from reconciler.errors import Ambiguous, Fault, StoreFailed
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create, Delete, Outcome, Result
+from reconciler.model import Change, Create, Delete, Outcome, Result, completes
 from reconciler.schema import Kind
-from reconciler.writing import Moved, Scene, Written
+from reconciler.writing import Moved, NotKept, Scene, Written
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
 CIRCUIT_WINDOW = 200  # outcomes looked back on
 CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
+INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
+MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
 CIRCUIT_FROM = 10  # but never before so many failed
 
 Told = Callable[[Outcome], None]
 
 
 class Applied(Struct, frozen=True):
-    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried."""
+    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
+
+    ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
+    """
 
     outcomes: tuple[Outcome, ...]
     journal: Path | None
+    interrupted: bool = False
+    pins: Mapping[str, str] = {}
 
 
 class Circuit:
@@ -53,19 +60,22 @@ class Circuit:
         self.open = self.open or (failures >= CIRCUIT_FROM and failures > CIRCUIT_SHARE * len(self._recent))
 
 
-def apply_changes(
-    changes: Sequence[Change], client: Client, scene: Scene, journal: Journal, tell: Told
-) -> tuple[Outcome, ...]:
+def apply_changes(changes: Sequence[Change], client: Client, scene: Scene, journal: Journal, tell: Told) -> Applied:
     """Carry out ``changes``, which come in the order of a plan, and give the outcome of each in that order.
 
-    Changes of one kind and action run side by side; the next sort begins when the last has ended, because it may
-    depend on it. An interrupt lets what is under way end and skips the rest.
+    Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
+    when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
     """
     outcomes: dict[str, Outcome] = {}
     run = _Run(client, scene, journal, tell, outcomes)
     for _, batch in groupby(changes, key=lambda change: (change.kind, type(change))):
         run.batch(tuple(batch))
-    return tuple(outcomes[_name(change)] for change in changes)
+    return Applied(tuple(outcomes[_name(change)] for change in changes), journal.path, run.interrupted)
+
+
+def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
+    """Give the outcomes of changes that are not tried at all."""
+    return tuple(_outcome(change, "skipped", why) for change in changes)
 
 
 class _Run:
@@ -83,11 +93,17 @@ class _Run:
         self._circuit = Circuit()
         self._interrupted = threading.Event()
         self._withheld: set[str] = set()  # organizations whose creation was
+        self._open: set[str] = set()  # what may have happened and may not
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether somebody wants it to end."""
+        return self._interrupted.is_set()
 
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
         queue = iter(changes)
-        workers = min(WORKERS, len(changes))
+        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
         with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
             futures = [pool.submit(self._work, queue) for _ in range(workers)]
             try:
@@ -107,34 +123,53 @@ class _Run:
     def _outcome(self, change: Change) -> Outcome:
         if change.withheld_by:
             return _outcome(change, "withheld", change.withheld_by)
-        if self._interrupted.is_set():
-            return _outcome(change, "skipped", "interrupted")
+        if self.interrupted:
+            return _outcome(change, "skipped", INTERRUPTED)
         if self._circuit.open:
             return _outcome(change, "skipped", "too many writes failed, so the run was stopped")
-        if change.kind == "Member" and change.key[0] not in self._scene.organization_ids:
-            withheld = change.key[0] in self._withheld
-            return _outcome(
-                change, "withheld" if withheld else "skipped", f"its organization {change.key[0]} was not created"
-            )
+        slug = change.namespace if change.namespace is not None else completes(change)
+        if slug is not None and slug not in self._scene.organization_ids:
+            result: Result = "withheld" if slug in self._withheld else "skipped"
+            return _outcome(change, result, f"its organization {slug} was not created")
         try:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
         except OSError as error:
             return _outcome(change, "skipped", f"the journal cannot be written: {error.strerror}")
+        return self._carry_out(change)
+
+    def _carry_out(self, change: Change) -> Outcome:
+        """Write, and say what became of it."""
         try:
             written = _verb(KINDS[change.kind], change)(self._client, change, self._scene)
         except Moved as moved:
-            return _outcome(change, "withheld", f"moved: {moved}")
+            return _outcome(change, "withheld", f"{MOVED} {moved}")
+        except NotKept as refused:
+            return _outcome(change, "failed", str(refused), id=refused.id)
+        except StoreFailed as failed:
+            self._open.add(_name(change))
+            return _outcome(change, "failed", str(failed))
         except Fault as fault:
+            if isinstance(fault, Ambiguous):
+                self._open.add(_name(change))
             detail = f"{fault.error_type or type(fault).__name__}: {fault}"
             return _outcome(change, "failed", detail, request_id=fault.request_id)
+        except (KeyError, TypeError, AttributeError) as error:
+            self._open.add(_name(change))
+            missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
+            detail = f"Stytch's answer is not what it describes{missing}: it may have happened"
+            return _outcome(change, "failed", detail)
+        if not isinstance(change, Delete):
+            self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
         return _outcome(change, "applied", id=written.id, request_id=written.request_id)
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._lock:
-            if outcome.result in ("applied", "failed"):
+            if outcome.result in ("applied", "failed") or outcome.detail.startswith(MOVED):
                 with suppress(OSError):  # what has happened has happened; the next plan shows it
-                    self._journal.write("outcome", structs.asdict(outcome))
+                    ended = _name(change) not in self._open  # if not, the next run looks at what became of it
+                    self._journal.write("outcome" if ended else "open", structs.asdict(outcome))
+            if outcome.result in ("applied", "failed"):
                 self._circuit.note(failed=outcome.result == "failed")
             if outcome.result == "withheld" and change.kind == "Organization":
                 self._withheld.add(change.key[0])

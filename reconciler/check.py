@@ -8,18 +8,32 @@ from reconciler.clients.data import Client
 from reconciler.config import Config
 from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
-from reconciler.errors import InvalidInput, Refused
+from reconciler.diff.things import ThingDiff
+from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.load import Declared, roles_named
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Live, Problem
+from reconciler.load import Declared
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem
+from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rules import Rules
 
 LIVE_PROJECT = "project-live-"
 
+Things = Mapping[str, ThingDiff]
+
 
 def check_target(config: Config, project_id: str, *, to_write: bool = False) -> None:
-    """Refuse credentials of another project than the file names, and writes to a live one it does not call live."""
+    """Refuse credentials of another project than the file names, and writes to a live one it does not call live.
+
+    ``project_id`` is "" as long as the environment is still to be made.
+    """
     target = config.target
+    if not project_id:
+        if target.project_id:
+            raise Refused(
+                f"environment {config.environment} is {target.project_id}, which {target.project} does not have",
+                hint="mend target: it names an environment that is not there, and the id of one that was",
+            )
+        return
     if target.project_id and target.project_id != project_id:
         raise Refused(
             f"the credentials are those of {project_id}, but environment {config.environment} is {target.project_id}",
@@ -38,17 +52,76 @@ def check_target(config: Config, project_id: str, *, to_write: bool = False) -> 
         )
 
 
+def check_environment(config: Config, declared: Declared, place: Place) -> None:
+    """Refuse to make an environment that the file calls live as a test one, or the other way round."""
+    if place.is_there or not place.project:
+        return
+    lies_in_it = any(KINDS[kind].scope in ("environment", "organization") for kind in config.kinds_of(declared))
+    for kind, name, is_missing in (
+        ("Project", place.project, not place.project_is_there),
+        ("Environment", place.environment, lies_in_it),
+    ):
+        if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
+            raise Refused(
+                f"environment {config.environment} is {place.project}/{place.environment}, which is not there, and no "
+                f"manifest makes {kind}/{name}",
+                hint=f"mend environments.{config.environment}.target, or declare the {kind}",
+            )
+    for resource in declared.things.get("Environment", ()):
+        sort = resource.spec.get("type")
+        if resource.name == place.environment and sort and sort.lower() != config.target.type:
+            raise Refused(
+                f"environment {config.environment} is of type {config.target.type}, but {resource.address} is {sort}",
+                hint=f"mend environments.{config.environment}.target.type, or the manifest at {resource.position}",
+            )
+
+
+def check_readable(config: Config, declared: Declared, place: Place, things: Things, *, has_data: bool) -> bool:
+    """Tell whether the environment's data are still to be read; raise where they are there and nobody can.
+
+    They may be taken for empty only where the environment, or a secret that opens it, is still to be made by this run.
+    """
+    if not place.is_there:
+        return bool(place.project)
+    if has_data or all(KINDS[kind].managed_by == "management" for kind in config.kinds_of(declared)):
+        return False
+    is_written = "Secret" in config.kinds_of(declared) and config.authority_of("Secret") != "observe"
+    if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):
+        return True
+    raise Unreadable(
+        f"no secret of {place.project_id} is known, so its data cannot be read",
+        hint="set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes",
+    )
+
+
+def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:
+    """Say that the data of an environment that is there could not be read, for want of a secret of it."""
+    if not place.is_there:
+        return ()
+    return (
+        Problem(
+            code="unread",
+            severity="warning",
+            message=f"no secret of {place.project_id} is known, so its data could not be read: this takes it for empty",
+            hint="apply makes the declared Secret, reads, and writes only what is planned here",
+            at=(config.at("target"),),
+        ),
+    )
+
+
 def check_roles(
-    declared: Declared, rules: Rules, live: Sequence[Live], client: Client
+    config: Config, declared: Declared, rules: Rules, live: Sequence[Live], client: Client
 ) -> Mapping[str, frozenset[str]] | None:
     """Give the roles that exist, by organization ("" for all of them), and raise where a file names one that does not.
 
-    The policy is read only if anything names a role at all.
+    The policy is the declared one if this run is to write it; else it is read, if anything names a role at all.
     """
-    named = roles_named(declared)
+    named = roles_named(declared.resources, declared.rules)
     if not named and not rules.gives_roles:
         return None
-    everywhere = read.policy_roles(client)
+    if not client.has_data:
+        return None  # there is a plan to come, once it can be read
+    everywhere = _roles_to_be(config, declared) or read.policy_roles(client)
     custom = {
         item.name: frozenset(role["role_id"] for role in item.spec.get("custom_roles") or () if role.get("role_id"))
         for item in live
@@ -73,6 +146,13 @@ def check_roles(
     return {"": everywhere, **custom}
 
 
+def _roles_to_be(config: Config, declared: Declared) -> frozenset[str] | None:
+    """Give the roles that there will be, where this run writes the RBAC policy."""
+    if POLICY not in config.kinds_of(declared) or config.authority_of(POLICY) == "observe":
+        return None
+    return next((declared_roles(policy) for policy in declared.things.get(POLICY, ())), None)
+
+
 def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) -> tuple[str, ...]:
     """Give ``--only`` as addresses are compared; raises where it names a kind or an organization that is not there."""
     slugs = {resource.name for resource in declared.organizations} | {item.name for item in live}
@@ -80,6 +160,7 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
         *KINDS,
         *(f"organization={slug}" for slug in sorted(slugs)),
         *(f"Organization/{slug}" for slug in sorted(slugs)),
+        *(resource.address for every in declared.things.values() for resource in every),
     ]
     wanted = [one.lower() if one.lower().startswith("member/") else one for one in only]
     wanted = [f"Member/{one.partition('/')[2]}" if one.startswith("member/") else one for one in wanted]

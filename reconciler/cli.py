@@ -6,25 +6,27 @@ withheld · 4 not everything could be read, so nothing was decided.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.options import Asked, command, main
+from reconciler.options import EXPORT_OPTIONS, Asked, command, main
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
     from reconciler.config import Config
+    from reconciler.export.gather import Exported, Wanted
     from reconciler.model import Change
     from reconciler.plan import Planned
+    from reconciler.writing import Store
+
+    Make = Callable[[Config, Client, Store, Wanted], Exported]
 
 __all__ = ["main"]
-
-OWNER_ONLY = 0o600
 
 
 def _config(asked: Asked) -> "Config":
@@ -103,8 +105,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
         _confirm(config, planned, yes=yes)
         with applying(planned.plan, asked.format) as tell:
             applied = pipeline.apply(planned, config, client, tell)
-    journal = str(applied.journal) if applied.journal else None
-    show_outcomes(planned.plan, applied.outcomes, new, asked.format, journal=journal)
+    show_outcomes(planned.plan, applied, new, asked.format)
     results = {outcome.result for outcome in applied.outcomes}
     if results & {"failed", "skipped"}:
         return 1
@@ -157,14 +158,76 @@ def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the sa
     return 0
 
 
-@command(click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)))
-def init(asked: Asked, directory: Path | None) -> int:
-    """Write a small repository to start from, into DIRECTORY or this folder; overwrites nothing."""
-    from reconciler.scaffold import scaffold
-
+@command(
+    click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)),
+    click.option("--from-live", is_flag=True, help="Write it for the project that the credentials reach, as it is."),
+    click.option("--from-consumer", is_flag=True, help="Write it for the B2B project that a Consumer project becomes."),
+    click.option("--project", default="", metavar="SLUG", help="With either: the B2B project's slug."),
+    click.option("--environments", multiple=True, metavar="SLUG", help="With either: read only this environment."),
+    *EXPORT_OPTIONS,
+)
+def init(
+    asked: Asked,
+    directory: Path | None,
+    *,
+    from_live: bool,
+    from_consumer: bool,
+    project: str,
+    environments: tuple[str, ...],
+    **form: Any,
+) -> int:
+    """Write a repository to start from, into DIRECTORY or this folder; overwrites nothing."""
     root = directory or asked.root
-    for path in scaffold(root):
+    if from_live and from_consumer:
+        raise InvalidInput("--from-live and --from-consumer are two different things", hint="give one of the two")
+    if not from_live and any(value != "manifests" for value in form.values() if value):
+        raise InvalidInput("--organizations, --members and --adopt say nothing without --from-live", hint="add it")
+    if from_live:
+        from reconciler.config import Config, Target
+        from reconciler.from_live import repository
+
+        target = Target(project=project or None, environment=next(iter(environments), None))
+        config = Config(root=root, environment=asked.environment or "", environments=(), target=target)
+        return _export(asked, config, root, repository, **form)
+    if from_consumer:
+        from reconciler.migration import init_from_consumer
+
+        written = init_from_consumer(root, os.environ, project, environments)
+    else:
+        from reconciler.scaffold import scaffold
+
+        written = scaffold(root)
+    for path in written:
         click.echo(f"wrote {path}")
+    return 0
+
+
+@command(
+    click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)),
+    click.option("--unmanaged", is_flag=True, help="Also what no manifest of this repository declares."),
+    *EXPORT_OPTIONS,
+)
+def export(asked: Asked, directory: Path | None, *, unmanaged: bool, **form: Any) -> int:
+    """Write manifests of what is live into DIRECTORY (export): planning with them changes nothing."""
+    from reconciler.export.gather import export as made
+
+    config = _config(asked)
+    return _export(asked, config, directory or config.root / "export", made, unmanaged=unmanaged, **form)
+
+
+def _export(asked: Asked, config: "Config", root: Path, made: "Make", *, organizations: str, **wanted: bool) -> int:
+    """Read, then write into a folder that holds nothing else."""
+    from reconciler.export.folder import check_nothing_else, write_files
+    from reconciler.export.gather import Wanted
+    from reconciler.pipeline import store_of
+    from reconciler.report import show_exported
+    from reconciler.report.progress import reading
+
+    with _client(config) as client, reading(asked.format):
+        asked_for = Wanted(only=asked.only, table=organizations == "table", **wanted)
+        exported = made(config, client, store_of(config), asked_for)
+    check_nothing_else(root, exported.files)
+    show_exported(exported, write_files(root, exported.files), str(root), asked.format)
     return 0
 
 
@@ -227,13 +290,11 @@ def _confirm(config: "Config", planned: "Planned", *, yes: bool) -> None:
 
 def _write_privately(path: Path, text: bytes) -> None:
     """Write a file that names people: readable by its owner alone."""
+    from reconciler.private_files import write_whole
+
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a plain file", hint="name another file with -o")
-    path = path.resolve()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb") as file:
-            file.write(text)
-        beside.replace(path)
+        write_whole(path.resolve(), text)
     except OSError as error:
         raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="name another file with -o") from error

@@ -10,9 +10,11 @@ from msgspec import UNSET, Struct
 
 from reconciler import settings
 from reconciler.conform import conforms, did_you_mean, nonconformities
+from reconciler.credential_store import CredentialSettings, contradiction
 from reconciler.documents import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.guards import Limits
+from reconciler.kinds import KINDS
 from reconciler.model import Json, Position, Problem
 from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
 
@@ -60,14 +62,21 @@ class Config(Struct, frozen=True, kw_only=True):
     tables: Mapping[str, RowsSource] = {}
     kinds: frozenset[str] | None = None
     authority: Mapping[str, Authority] = {}
+    owns_project: bool = True
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
+    credentials: CredentialSettings | None = None
     vars: Mapping[str, Json] = {}
     document: Document | None = None
 
     def authority_of(self, kind: str) -> Authority:
-        """Give what may be done to things of a kind: observe, additive (the default) or authoritative."""
+        """Give what may be done to things of a kind: observe, additive (the default) or authoritative.
+
+        What belongs to the whole project is written by the one environment that owns it, and observed by the others.
+        """
+        if KINDS[kind].scope in ("workspace", "project") and not self.owns_project:
+            return "observe"
         return self.authority.get(kind, "additive")
 
     def kinds_of(self, declared: "Declared") -> frozenset[str]:
@@ -97,7 +106,7 @@ def load_config(
     body = msgspec.convert(document.body, Configuration)
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
-    problems = list(_contradictions(chosen, name, document))
+    problems = [*_contradictions(chosen, name, document), *_owners(body, document)]
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
     for given in tables:
         table, equals, file = given.partition("=")
@@ -118,6 +127,8 @@ def load_config(
         tables=sources,
         kinds=None if chosen.kinds is None else frozenset(chosen.kinds),
         authority=msgspec.structs.asdict(chosen.authority),
+        credentials=chosen.credentials,
+        owns_project=len(body.environments) == 1 if chosen.owns_project is None else chosen.owns_project,
         members=chosen.members,
         guards=chosen.guards,
         rates=chosen.rates,
@@ -184,10 +195,31 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     elif users and users.file is UNSET and users.rows is not UNSET:
         message = "rows says how many users a file holds; there is no file"
         yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
+    if chosen.credentials and (message := contradiction(chosen.credentials)):
+        hint = "write {dotenv: FILE}, or {command: [...], read: [...], ids: FILE}"
+        yield _problem("credentials", message, hint, document.at(*here, "credentials"))
     project_id = chosen.target.project_id
     if project_id and chosen.target.type == "live" and project_id.startswith("project-test-"):
         message = f"type is live, but {project_id} is a test project"
         yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
+
+
+def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem where two environments would write what belongs to one project, or may."""
+    owners = [name for name, environment in body.environments.items() if environment and environment.owns_project]
+    projects = {name: environment.target.project for name, environment in body.environments.items() if environment}
+    for number, name in enumerate(owners):
+        for first in owners[:number]:
+            places = tuple(document.at("environments", each, "owns_project") for each in (name, first))
+            if None in (projects[name], projects[first]):
+                message = f"{first} and {name} both say owns_project, and of which project is not said"
+                hint = "say target.project for both"
+            elif projects[name] == projects[first]:
+                message = f"{first} and {name} both say owns_project: what belongs to the project would be fought over"
+                hint = "keep one of the two"
+            else:
+                continue
+            yield Problem(code="owner", severity="error", message=message, hint=hint, at=places)
 
 
 def _users(root: Path, users: settings.Users | None) -> UsersSource | None:

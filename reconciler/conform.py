@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 OPEN: Final = "${{"  # what begins an expression; the value it gives is checked once it is there
 _COMPARED: Final = 2000  # names that are looked through for a near miss
+_LISTED: Final = 10  # values that are all named where one of them is expected
 _SHOWN: Final = 60  # characters of a value in a message
+_HIDDEN: Final = "***"
 
 Place = Callable[[Path], Position]
 Notes = Mapping[str, tuple[str, str]]  # key → message, hint
@@ -156,7 +158,7 @@ def _explained(error: "ValidationError", notes: Notes) -> Iterator[_Found]:
     """Say in people's words what one violation of the schema is."""
     path = tuple(map(str, error.absolute_path))
     schema: Any = error.schema
-    value, rule = error.instance, cast("Any", error.validator_value)
+    value, rule = _harmless(error.instance, schema), cast("Any", error.validator_value)
     where = _named(path)
     match error.validator:
         case "additionalProperties" if rule is False:
@@ -173,6 +175,11 @@ def _explained(error: "ValidationError", notes: Notes) -> Iterator[_Found]:
             close = nearest(value, map(str, allowed)) if isinstance(value, str) else ""
             hint = f"did you mean {close}?" if close else _type_hint(schema, value)
             yield path, "wrong-value", f"{where} is {show(value)}; expected {expected}", hint
+        case "type" if schema.get("properties", {}).keys() == {"secret"}:
+            hint = "write {secret: NAME}, and keep the secret in the environment or in the credential store"
+            yield path, "not-a-secret-name", f"{where} is not the name of a secret", hint  # it may be the secret itself
+        case "pattern" if path[-1:] == ("secret",):
+            yield path, "wrong-value", f"{where} is not {_described(schema)}", ""  # as above
         case "type":
             message = f"{where} is {_found(value)}; expected {_described(schema)}"
             yield path, "wrong-type", message, _type_hint(schema, value)
@@ -206,9 +213,21 @@ def _alternatives(error: "ValidationError", notes: Notes, path: Path) -> Iterato
         for inner in fitting[0]:
             yield from _explained(inner, notes)
         return
-    message = f"{_named(path)} is {_found(error.instance)}; expected {_described(cast('Any', error.schema))}"
+    found = _found(_harmless(error.instance, *options))
+    message = f"{_named(path)} is {found}; expected {_described(cast('Any', error.schema))}"
     only = {"type": "string"} if any(option.get("type") == "string" for option in options) else {}
     yield path, "wrong-type", message, _type_hint(only, error.instance)
+
+
+def _harmless(value: Json, *schemas: Mapping[str, Any]) -> Json:
+    """Give a value to be shown; a text that stands where secrets belong may be one."""
+    return _HIDDEN if isinstance(value, str) and any(map(_holds_secret, schemas)) else value
+
+
+def _holds_secret(schema: Mapping[str, Any]) -> bool:
+    """Tell whether the name of a secret belongs in what a schema describes."""
+    known = schema.get("properties", {})
+    return known.keys() == {"secret"} or any(map(_holds_secret, known.values()))
 
 
 def _named(path: Path) -> str:
@@ -230,6 +249,8 @@ def _described(schema: Mapping[str, Any]) -> str:
         return " or ".join(_described(option) for option in schema["anyOf"])
     if "const" in schema or "enum" in schema:
         values = [schema["const"]] if "const" in schema else schema["enum"]
+        if len(values) > _LISTED:
+            return f"one of {', '.join(map(str, values[:3]))} and more"
         return f"{'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
     name = _TYPES.get(str(schema.get("type")), "something else")
     if "pattern" in schema and "description" in schema:

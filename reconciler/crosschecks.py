@@ -12,6 +12,7 @@ from reconciler.expressions.text import a_label, fold
 from reconciler.fields import problem
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Path, Problem, Resource, Severity
+from reconciler.named_secrets import credential_name
 
 Environments = frozenset[str]
 EXTERNAL_IDS: Final = {"Organization": "organization_external_id", "Member": "external_id"}
@@ -33,6 +34,7 @@ class Found(Struct):
 
     scoped: list[Scoped] = field(default_factory=list)
     rules: list[tuple[Document, Environments]] = field(default_factory=list)
+    manual_steps: list[tuple[Document, Environments]] = field(default_factory=list)
     spoilt: set[tuple[str, str]] = field(default_factory=set)
     incomplete: bool = False
 
@@ -40,9 +42,12 @@ class Found(Struct):
 def contradictions(found: Found) -> Iterator[Problem]:
     """Yield every contradiction between documents."""
     yield from _duplicates(found.scoped)
-    yield from _same_rules(found.rules)
+    yield from _more_than_one(found.scoped)
+    yield from _same_documents(found.rules)
+    yield from _same_documents(found.manual_steps)
     yield from _renames(found.scoped)
     yield from _same_external_ids(found.scoped)
+    yield from _same_credentials(found.scoped)
     yield from _references(found)
 
 
@@ -50,7 +55,12 @@ def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
     """Yield each resource that is declared twice for one environment, or whose name differs from another's by case."""
     seen: dict[tuple[str, str | None, str], list[Scoped]] = {}
     for one in scoped:
-        key = one.resource.kind, one.resource.namespace, fold(one.resource.name)
+        name = one.resource.name
+        key = (
+            one.resource.kind,
+            one.resource.namespace,
+            name if KINDS[one.resource.kind].case_sensitive else fold(name),
+        )
         for other in seen.setdefault(key, []):
             if not one.environments & other.environments:
                 continue
@@ -63,25 +73,41 @@ def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
         seen[key].append(one)
 
 
-def _same_rules(rules: Sequence[tuple[Document, Environments]]) -> Iterator[Problem]:
+def _more_than_one(scoped: Sequence[Scoped]) -> Iterator[Problem]:
+    """Yield each resource beside another of its kind, where Stytch has room for one."""
+    seen: dict[tuple[str, str | None], list[Scoped]] = {}
+    for one in scoped:
+        if not KINDS[one.resource.kind].alone or one.resource.ensure != "present":
+            continue
+        others = seen.setdefault((one.resource.kind, one.resource.namespace), [])
+        for other in others:
+            if one.environments & other.environments and one.resource.name != other.resource.name:
+                what, hint = f"there can be one {one.resource.kind} only", "say `ensure: absent` of the other"
+                yield _problem("only-one", what, hint, one.resource, other.resource, "metadata", "name")
+        others.append(one)
+
+
+def _same_documents(rules: Sequence[tuple[Document, Environments]]) -> Iterator[Problem]:
     seen: dict[str, list[tuple[Document, Environments]]] = {}
     for document, environments in rules:
         for other, others in seen.setdefault(document.name, []):
             if environments & others:
                 at = document.at("metadata", "name"), other.at("metadata", "name")
-                message = f"MappingRules {document.name} are declared twice"
+                message = f"two {document.kind} are called {document.name}"
                 yield Problem(code="duplicate", severity="error", message=message, hint="rename one of the two", at=at)
         seen[document.name].append((document, environments))
 
 
 def _renames(scoped: Sequence[Scoped]) -> Iterator[Problem]:
-    named = _by_name(scoped)
-    claimed: dict[tuple[str, str], Scoped] = {}
+    named: dict[tuple[str, str | None, str], list[Scoped]] = {}
+    for one in scoped:
+        named.setdefault((one.resource.kind, one.resource.namespace, one.resource.name), []).append(one)
+    claimed: dict[tuple[str, str | None, str], Scoped] = {}
     for one in scoped:
         before = one.resource.renamed_from
         if before is None or before == one.resource.name:
             continue
-        key = one.resource.kind, before
+        key = one.resource.kind, one.resource.namespace, before
         for other in named.get(key, ()):
             if not one.environments & other.environments or other.resource.ensure == "absent":
                 continue
@@ -100,7 +126,7 @@ def _renames(scoped: Sequence[Scoped]) -> Iterator[Problem]:
 def _same_external_ids(scoped: Sequence[Scoped]) -> Iterator[Problem]:
     seen: dict[tuple[str, str | None, str], list[Scoped]] = {}
     for one in scoped:
-        name = EXTERNAL_IDS[one.resource.kind]
+        name = EXTERNAL_IDS.get(one.resource.kind, "")
         value = one.resource.spec.get(name) or one.resource.initial.get(name)
         if not isinstance(value, str):
             continue
@@ -110,6 +136,22 @@ def _same_external_ids(scoped: Sequence[Scoped]) -> Iterator[Problem]:
                 part = "spec" if name in one.resource.spec else "initial"
                 yield _problem("duplicate", message, "correct one of the two", one.resource, other.resource, part, name)
         seen[one.resource.kind, one.resource.namespace, value].append(one)
+
+
+def _same_credentials(scoped: Sequence[Scoped]) -> Iterator[Problem]:
+    """Yield each thing whose credential would take the place of another one's in the credential store."""
+    seen: dict[str, list[Scoped]] = {}
+    for one in scoped:
+        kind = KINDS[one.resource.kind]
+        if not kind.credential or one.resource.ensure != "present" or not kind.credential.has_one(one.resource.spec):
+            continue
+        name = credential_name(kind, one.resource)
+        for other in seen.setdefault(name, []):
+            if one.environments & other.environments and one.resource.address != other.resource.address:
+                message = f"the credentials of two things are kept under one name: {name}"
+                hint = f"name another secret for one of the two: {kind.credential.field}: {{secret: NAME}}"
+                yield _problem("duplicate", message, hint, one.resource, other.resource, "metadata", "name")
+        seen[name].append(one)
 
 
 def _references(found: Found) -> Iterator[Problem]:
@@ -129,9 +171,9 @@ def _references(found: Found) -> Iterator[Problem]:
         for organization in organizations.get(namespace, ()):
             gone = organization.resource.ensure == "absent" and one.resource.ensure == "present"
             if gone and one.environments & organization.environments:
-                message = f"the organization {namespace} is to be absent"
+                message, hint = f"the organization {namespace} is to be absent", f"remove the {one.resource.kind}"
                 places = one.resource.at(*at), organization.resource.at("ensure")
-                yield structs.replace(problem(one.resource, "contradiction", message, "remove the Member"), at=places)
+                yield structs.replace(problem(one.resource, "contradiction", message, hint), at=places)
 
 
 def _by_name(scoped: Iterable[Scoped]) -> Mapping[tuple[str, str], list[Scoped]]:

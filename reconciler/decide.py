@@ -4,151 +4,68 @@ The diffs say what differs, thing by thing; here they are put together, counted,
 the authority that the configuration gives.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import filterfalse
+from itertools import chain, filterfalse
 
 from msgspec import Struct, field, structs
 
 from reconciler.config import Config
 from reconciler.desired import Desired
-from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members
+from reconciler.diff.members import MemberDiff
 from reconciler.diff.organizations import OrganizationDiff
-from reconciler.diff.seats import read_present
+from reconciler.diff.things import ThingDiff
 from reconciler.guards import Census, hold_dependants, withhold
+from reconciler.kinds import KINDS, rank
 from reconciler.load import Declared
 from reconciler.losses import loss_warnings
-from reconciler.marks import Whose
-from reconciler.model import Cause, Change, Cost, Delete, Listed, Membership, Plan, Problem, Resource, Summary
+from reconciler.member_diffs import Cascade
+from reconciler.model import (
+    Change,
+    Cost,
+    Delete,
+    Listed,
+    ManualStep,
+    Place,
+    Plan,
+    Problem,
+    Summary,
+)
 from reconciler.plan import finish, in_order
-from reconciler.read import OrganizationMembers
-from reconciler.rules import SHARED_DOMAIN, Rules
-
-Members = Iterable[Mapping[str, OrganizationMembers]]
+from reconciler.rules import SHARED_DOMAIN
 
 
-class Cascade(Struct, frozen=True, kw_only=True):
-    """Who would go with the organizations that are to be deleted: all live members, and those that are not ours.
+class Compared(Struct, kw_only=True):
+    """What the comparing of both sides gave, all of it.
 
-    ``users`` are those whose marks the members carry.
+    ``members`` yields a diff an organization, once; ``doomed`` counts who would go with organizations; ``warnings`` are
+    about the run as a whole; ``reads`` gives the requests made, once all of them are.
     """
 
-    members: Mapping[str, int]
-    strangers: Mapping[str, int]
-    users: Mapping[str, frozenset[str]]
+    organizations: OrganizationDiff
+    members: Iterable[MemberDiff]
+    doomed: Cascade
+    things: Mapping[str, ThingDiff]
+    manual_steps: tuple[ManualStep, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    place: Place
+    reads: Callable[[], int]
 
 
-def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
-    """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
-    total: Counter[str] = Counter()
-    strangers: Counter[str] = Counter()
-    users: dict[str, frozenset[str]] = {}
-    for batch in members:
-        for identifier, read in batch.items():
-            present = [read_present(row, owner) for row in read.members if row.status != "deleted"]
-            total[doomed[identifier]] = len(present) + len(read.problems)
-            strangers[doomed[identifier]] = sum(item.whose is not Whose.OURS for item in present) + len(read.problems)
-            marks = (item.mark for item in present)
-            users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
-    return Cascade(members=total, strangers=strangers, users=users)
-
-
-def member_diffs(
-    config: Config,
-    declared: Declared,
-    rules: Rules,
-    desired: Desired,
-    organizations: OrganizationDiff,
-    members: Members,
-) -> Iterator[MemberDiff]:
-    """Diff the members of every settled organization as they are read, and of those that are still to be made."""
-    if "Member" not in config.kinds_of(declared):
-        return  # of a kind that is not managed nothing is said, and nothing is read for it
-    slugs = {live.id: slug for slug, live in organizations.live.items()}
-    policy = MemberPolicy(
-        owner=config.owner,
-        authoritative=config.authority_of("Member") == "authoritative",
-        roles=config.members.roles,
-        adopt=config.members.adopt,
-        restore=config.members.removed == "restore",
-        manage_address=config.members.email_address == "managed",
-    )
-    absent: dict[str, dict[str, Resource]] = {}
-    for member in declared.members:
-        if member.ensure == "absent":
-            absent.setdefault(str(member.namespace), {})[member.name.lower()] = member
-
-    def causes(membership: Membership) -> tuple[Cause, ...]:
-        given = tuple(
-            Cause(file=rule.file, line=rule.line, rule=rule.rule, user=membership.user)
-            for rule in map(rules.causes.__getitem__, membership.rules)
-        )
-        if membership.declared < 0:
-            return given
-        position = declared.members[membership.declared].position
-        return (Cause(file=position.file, line=position.line, user=membership.user), *given)
-
-    def diff(slug: str, found: OrganizationMembers) -> MemberDiff:
-        wanted = Wanted(
-            organization=slug,
-            organization_id=found.organization_id,
-            memberships=list(desired.memberships.of(slug)),
-            undecided=desired.undecided.get(slug, frozenset()),
-            by_hand=declared.members,
-            absent=absent.get(slug, {}),
-            complete=found.complete,
-        )
-        result = diff_members(wanted, found.members, policy, desired.users, causes)
-        result.problems.extend(found.problems)
-        return result
-
-    for batch in members:
-        for identifier, found in batch.items():
-            yield diff(slugs[identifier], found)
-    made = _is_written("Organization", config, declared) or not _is_written("Member", config, declared)
-    for slug in sorted(organizations.new):
-        if made:
-            yield diff(slug, OrganizationMembers(organization_id="", members=[]))
-        elif desired.memberships.count(slug):
-            yield _held_until_it_is_made(next(one for one in declared.organizations if one.name == slug))
-
-
-def _is_written(kind: str, config: Config, declared: Declared) -> bool:
-    return kind in config.kinds_of(declared) and config.authority_of(kind) != "observe"
-
-
-def _held_until_it_is_made(organization: Resource) -> MemberDiff:
-    """Hold the members of an organization that is not live and that nobody makes, because its kind is not written."""
-    problem = Problem(
-        code="missing-organization",
-        severity="problem",
-        message=f"{organization.address} is not live, and organizations are not written here: nobody can be in it yet",
-        hint="create it, or let this repository write organizations",
-        at=(organization.position,),
-        addresses=(organization.address,),
-    )
-    held = Listed(address=organization.address, reason="not live, and nobody makes it", at=problem.at)
-    return MemberDiff(organization=organization.name, held=[held], problems=[problem])
-
-
-def decide(
-    config: Config,
-    declared: Declared,
-    desired: Desired,
-    organizations: OrganizationDiff,
-    diffs: Iterable[MemberDiff],
-    doomed: Cascade,
-    *,
-    project_id: str,
-    reads: Callable[[], int],
-) -> Plan:
+def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> Plan:
     """Put the diffs together into one guarded plan."""
-    members = _total(diffs)
+    organizations, doomed, place = compared.organizations, compared.doomed, compared.place
+    members = _total(compared.members)
+    others = tuple(compared.things.values())
     found = [*declared.problems, *organizations.problems, *desired.problems, *members.problems]
+    found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
     kept = tuple(_kept(organizations, desired, doomed))
     held_here = {item.address for item in kept}
     census = Census(
-        managed={"Organization": organizations.managed, "Member": members.managed},
+        managed={
+            "Organization": organizations.managed,
+            "Member": members.managed,
+            **{kind: each.managed for kind, each in compared.things.items()},
+        },
         managed_members=members.managed_by_organization,
         marked=members.marked,
         missing=members.missing,
@@ -163,35 +80,54 @@ def decide(
     kinds = config.kinds_of(declared)
     in_scope = [
         change
-        for change in (*organizations.changes, *members.changes)
+        for change in (
+            *organizations.changes,
+            *members.changes,
+            *(change for each in others for change in each.changes),
+        )
         if change.kind in kinds and not (isinstance(change, Delete) and change.address in held_here)
     ]
     observed = [change for change in in_scope if config.authority_of(change.kind) == "observe"]
     written = [change for change in in_scope if config.authority_of(change.kind) != "observe"]
-    changes, guards = withhold(in_order(written), census, config.guards)
+    changes, guards = withhold(_standing(in_order(written, rank), place), census, config.guards)
     found.extend(loss_warnings(changes, census.admins, census.breakglass))
     plan = Plan(
         environment=config.environment,
-        project_id=project_id,
+        project_id=place.project_id,
+        target=f"{place.project}/{place.environment}" if place.project else "",
         summary=Summary(
-            unchanged=organizations.unchanged + members.unchanged,
+            unchanged=organizations.unchanged + members.unchanged + sum(len(each.settled) for each in others),
             users=desired.count,
             on_unverified=members.unverified,
             on_untrusted=members.untrusted,
         ),
         changes=changes,
-        observed=in_order(observed),
+        observed=in_order(observed, rank),
         unmatched=desired.unmatched if config.unmatched != "ignore" else (),
-        held=tuple(sorted((*organizations.held, *kept, *members.held), key=_by_address)),
-        removed=tuple(sorted(members.removed, key=_by_address)),
-        unmanaged=tuple(sorted((*organizations.unmanaged, *members.unmanaged), key=_by_address)),
+        held=_listed(organizations.held, kept, members.held, *(each.held for each in others)),
+        removed=_listed(members.removed),
+        unmanaged=_listed(organizations.unmanaged, members.unmanaged, *(each.unmanaged for each in others)),
         problems=tuple(
             sorted(found, key=lambda problem: (problem.severity, problem.at, problem.code, problem.message))
         ),
+        manual_steps=compared.manual_steps,
         guards=guards,
-        cost=Cost(reads=reads()),
+        cost=Cost(reads=compared.reads()),
     )
     return finish(plan, requests_per_second=config.rates.writes_per_second)
+
+
+def _standing(changes: tuple[Change, ...], place: Place) -> tuple[Change, ...]:
+    """Withhold what lies in an environment that is not there and that this run does not make."""
+    made = any(change.kind == "Environment" and change.name == place.environment for change in changes)
+    if place.is_there or made or not place.project:
+        return changes
+    return tuple(
+        structs.replace(change, withheld_by="dependency")
+        if KINDS[change.kind].scope in ("environment", "organization")
+        else change
+        for change in changes
+    )
 
 
 def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:
@@ -222,7 +158,8 @@ def narrow(plan: Plan, only: Sequence[str], requests_per_second: float) -> Plan:
 
     def named(item: Change | Listed) -> bool:
         kind, _, rest = item.address.partition("/")
-        slug = rest.split("/", 1)[0]
+        lies_in_one = kind == "Organization" or KINDS[kind].namespace
+        slug = rest.split("/", 1)[0] if lies_in_one else None
         return any(one in (item.address, kind, f"organization={slug}") for one in only)
 
     return finish(
@@ -276,5 +213,5 @@ def _total(diffs: Iterable[MemberDiff]) -> _Total:
     return total
 
 
-def _by_address(item: Listed) -> str:
-    return item.address
+def _listed(*parts: Iterable[Listed]) -> tuple[Listed, ...]:
+    return tuple(sorted(chain.from_iterable(parts), key=lambda item: item.address))

@@ -1,21 +1,31 @@
 """Who am I, which project, test or live, what can I reach: read only, and every finding with what to do about it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
-from reconciler.check import LIVE_PROJECT, check_target
+from reconciler.check import LIVE_PROJECT, check_environment, check_target
 from reconciler.clients import open_client
 from reconciler.clients.data import Client
 from reconciler.config import Config, Credentials
-from reconciler.errors import Fault, ReconcilerError, Unreadable
+from reconciler.errors import Fault, ReconcilerError
+from reconciler.load import Declared, load
+from reconciler.locate import PROJECTS, find, needs_management
+from reconciler.model import Place
 
 ADVICE = {
-    "unauthorized_credentials": "the project id and the secret do not belong together, or the secret was deleted",
+    "unauthorized_credentials": "the id and the secret do not belong together, or the secret was deleted",
     "invalid_b2b_endpoint": "these are the credentials of a Consumer project; use those of the B2B project",
     "invalid_consumer_endpoint": "these are the credentials of a B2B project; use those of the Consumer project",
     "route_not_found": "STYTCH_API_URL leads somewhere else",
 }
+ODD = (KeyError, TypeError, AttributeError)  # what an answer of another shape ends in
+NOT_ENABLED = "enterprise_endpoint"
+DENIED = (401, 403)
+FAILED = 500
+NOT_AS_DESCRIBED = "Stytch's answer is not what it describes"
+Row = Mapping[str, Any]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -30,43 +40,137 @@ class Finding(Struct, frozen=True, kw_only=True):
 def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
     """Look at the configuration, the credentials and what they reach; a finding at a time, so that a stall shows."""
     yield Finding(ok=True, subject="configuration", text=f"environment {config.environment}, owner {config.owner}")
-    for name in ("project_id", "secret"):
-        if not getattr(credentials, name):
-            variable = f"STYTCH_{name.upper()}"
-            yield Finding(
-                ok=False, subject="credentials", text=f"{variable} is not set", hint="set it in the environment"
-            )
-    if not (credentials.project_id and credentials.secret):
+    yield from _given(credentials)
+    if not (credentials.secret or credentials.workspace_key_secret):
         return
-    yield _target(config, credentials.project_id)
-    workspace = bool(credentials.workspace_key_id and credentials.workspace_key_secret)
-    yield Finding(
-        ok=True,
-        subject="workspace key",
-        text="set" if workspace else "not set; nothing that is managed today needs one",
-    )
     try:
         with open_client(credentials, config.rates) as client:
-            yield from _reach(config, client)
+            workspace = tuple(_workspace(client)) if client.has_management else ()
+            yield from workspace
+            readable = all(finding.ok for finding in workspace)
+            if readable or client.has_data:
+                yield _target(config, client, readable=readable)
+            if client.has_data:
+                yield from _data(client)
+            yield from _users(config, credentials, client)
     except ReconcilerError as error:
-        yield Finding(ok=False, subject="credentials", text=error.problems[0].message, hint=error.problems[0].hint)
+        yield _refused("credentials", error)
 
 
-def _target(config: Config, project_id: str) -> Finding:
-    sort = "LIVE" if project_id.startswith(LIVE_PROJECT) else "test"
+def _given(credentials: Credentials) -> Iterator[Finding]:
+    """Say which credentials there are, and what each is for."""
+    workspace = bool(credentials.workspace_key_id and credentials.workspace_key_secret)
+    text = f"{'set' if workspace else 'not set'}; it is for projects, environments, secrets, settings, e-mail templates"
+    yield Finding(ok=True, subject="workspace key", text=text)
+    for name in ("project_id", "secret") if not workspace or credentials.project_id or credentials.secret else ():
+        if not getattr(credentials, name):
+            text = f"STYTCH_{name.upper()} is not set"
+            yield Finding(ok=False, subject="credentials", text=text, hint="set it in the environment")
+
+
+def _workspace(client: Client) -> Iterator[Finding]:
+    """List what the workspace key reaches."""
     try:
-        check_target(config, project_id, to_write=True)
+        projects: list[Row] = client.management.get(PROJECTS)["projects"]
+        environments = {row["project_slug"]: _environments(client, row["project_slug"]) for row in projects}
+    except Fault as fault:
+        yield Finding(ok=False, subject="workspace", text=str(fault), hint=ADVICE.get(fault.error_type, ""))
+        return
+    except ODD:
+        yield Finding(
+            ok=False, subject="workspace", text=NOT_AS_DESCRIBED, hint="STYTCH_MANAGEMENT_BASE_URI leads somewhere else"
+        )
+        return
+    text = "readable; the same key writes projects, environments, their secrets and settings, all over the workspace"
+    yield Finding(ok=True, subject="workspace", text=text)
+    for project in projects:
+        slug, vertical = project["project_slug"], project["vertical"]
+        rows = environments[slug]
+        listed = ", ".join(f"{row['environment_slug']} ({row['type'].lower()}, {row['project_id']})" for row in rows)
+        yield Finding(ok=True, subject="project", text=f"{slug}, {vertical}: {listed or 'no environments'}")
+
+
+def _environments(client: Client, project: str) -> list[Row]:
+    found: list[Row] = client.management.get(f"{Place(project=project).project_path}/environments")["environments"]
+    return found
+
+
+def _target(config: Config, client: Client, *, readable: bool) -> Finding:
+    """Say which environment a plan is about, or why there would be none: the checks are those of a plan.
+
+    The workspace is asked as far as it is ``readable``.
+    """
+    declared = _declared(config)
+    known = declared or Declared()
+    target = config.target
+    named = bool(client.has_management and target.project and target.environment)
+    try:
+        place = Place(project_id=client.project_id)
+        if readable and (named or needs_management(config, known, client)):
+            place = find(config, client)
+        check_target(config, place.project_id, to_write=True)
+        if declared is not None:
+            check_environment(config, declared, place)
     except ReconcilerError as error:
-        return Finding(ok=False, subject="target", text=error.problems[0].message, hint=error.problems[0].hint)
-    named = "as reconciler.yaml says" if config.target.project_id else "reconciler.yaml pins no target.project_id"
-    return Finding(ok=True, subject="target", text=f"{project_id}, a {sort} project; {named}")
+        return _refused("target", error)
+    if not place.is_there:
+        return _to_be_made(config, place, declared)
+    sort = "LIVE" if place.project_id.startswith(LIVE_PROJECT) else "test"
+    called = f"{place.project}/{place.environment} is {place.project_id}" if place.project else place.project_id
+    pinned = "as reconciler.yaml says" if target.project_id else "reconciler.yaml pins no target.project_id"
+    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}")
 
 
-def _reach(config: Config, client: Client) -> Iterator[Finding]:
+def _declared(config: Config) -> Declared | None:
+    """Read the manifests; None where something is wrong with them, which `validate` tells."""
+    try:
+        return load(config)
+    except ReconcilerError:
+        return None
+
+
+def _to_be_made(config: Config, place: Place, declared: Declared | None) -> Finding:
+    """Say who makes the environment that is not there yet; without manifests that are right nobody can tell."""
+    slugs = f"{place.project}/{place.environment}"
+    if declared is None:
+        return Finding(ok=True, subject="target", text=f"{slugs} is not there yet; an apply that declares it makes it")
+    needed = ("Environment",) if place.project_is_there else ("Project", "Environment")
+    ours = all(config.authority_of(kind) != "observe" for kind in needed)
+    who = "an apply makes it" if ours else f"another environment makes it, as {config.environment} only observes it"
+    return Finding(ok=True, subject="target", text=f"{slugs} is not there yet; {who}")
+
+
+def _data(client: Client) -> Iterator[Finding]:
+    """Say what the environment's secret opens."""
     yield _tried("RBAC policy", lambda: f"readable, {len(client.rbac_policy().get('roles') or ())} roles")
     yield _tried("organizations", lambda: f"readable, {len(client.search_organizations().rows):,} live")
+    yield _tried("M2M clients", lambda: f"readable, {_clients(client, 'm2m/clients', 'm2m_clients'):,} live")
+    yield _tried(
+        "Connected Apps", lambda: f"readable, {_clients(client, 'connected_apps/clients', 'connected_apps'):,} live"
+    )
+    yield _tried("fraud rules", lambda: _fraud_rules(client))
+
+
+def _fraud_rules(client: Client) -> str:
+    try:
+        client.telemetry.ask("/v1/rules/list", {"limit": 1})
+    except Fault as fault:
+        if fault.error_type != NOT_ENABLED or fault.status in DENIED or fault.status >= FAILED:
+            raise
+        return f"not readable ({fault.error_type}): fraud protection is not enabled for this project"
+    return "readable"
+
+
+def _clients(client: Client, path: str, key: str) -> int:
+    return len(client.search(f"{key}.search", f"/v1/{path}/search", key, "client_id"))
+
+
+def _users(config: Config, credentials: Credentials, client: Client) -> Iterator[Finding]:
     if config.users is None:
-        yield Finding(ok=True, subject="users", text="none configured: rules have nobody to place")
+        text = "none configured: rules have nobody to place"
+        if credentials.consumer_project_id:
+            text += f"; the Consumer project {credentials.consumer_project_id} is at hand"
+        yield Finding(ok=True, subject="users", text=text)
     elif config.users.file is None:
         yield _tried(
             "users",
@@ -75,12 +179,8 @@ def _reach(config: Config, client: Client) -> Iterator[Finding]:
     else:
         there = config.users.file.is_file()
         text = f"{config.users.shown} is there" if there else f"{config.users.shown} is not there"
-        yield Finding(
-            ok=there,
-            subject="users",
-            text=text,
-            hint="" if there else "export the users, or name the file with --users",
-        )
+        hint = "" if there else "export the users, or name the file with --users"
+        yield Finding(ok=there, subject="users", text=text, hint=hint)
 
 
 def _tried(subject: str, read: Callable[[], str]) -> Finding:
@@ -88,5 +188,11 @@ def _tried(subject: str, read: Callable[[], str]) -> Finding:
         return Finding(ok=True, subject=subject, text=read())
     except Fault as fault:
         return Finding(ok=False, subject=subject, text=str(fault), hint=ADVICE.get(fault.error_type, ""))
-    except Unreadable as error:
-        return Finding(ok=False, subject=subject, text=error.problems[0].message, hint=error.problems[0].hint)
+    except ODD:
+        return Finding(ok=False, subject=subject, text=NOT_AS_DESCRIBED, hint=ADVICE["route_not_found"])
+    except ReconcilerError as error:
+        return _refused(subject, error)
+
+
+def _refused(subject: str, error: ReconcilerError) -> Finding:
+    return Finding(ok=False, subject=subject, text=error.problems[0].message, hint=error.problems[0].hint)

@@ -17,7 +17,7 @@ from reconciler.conform import show
 from reconciler.model import Json, Position, Problem
 from reconciler.model import Path as Keys
 from reconciler.positions import Positions
-from reconciler.schema import API_VERSION
+from reconciler.traits import API_VERSION
 
 FOLDERS: Final = ("manifests", "rules")
 SUFFIXES: Final = (".yaml", ".yml")

@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from reconciler.conform import OPEN, json_schema_of
 from reconciler.model import Json
-from reconciler.schema import API_VERSION
 from reconciler.settings import Configuration
 from reconciler.shapes import TEMPLATED, shapes
+from reconciler.traits import API_VERSION
 
 SCHEMA_ID: Final = "https://json-schema.org/draft/2020-12/schema"
 

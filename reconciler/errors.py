@@ -5,7 +5,8 @@
     ReconcilerError                 exit 1  something the person who ran the command can mend
     ├── InvalidInput                exit 1  manifests, rules, configuration or a command line say something impossible
     ├── Refused                     exit 1  a safety check says no before anything is written (wrong project, live, ...)
-    └── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
+    ├── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
+    └── StoreFailed                 exit 1  what a credential store must do could not be done, nor made up for
 
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
     ├── Rejected                            the API answered no, and would again: 4xx but 429
@@ -51,6 +52,12 @@ class Unreadable(ReconcilerError):
 
     exit_code = 4
     code = "unreadable"
+
+
+class StoreFailed(ReconcilerError):
+    """A credential could be kept nowhere, or not be forgotten; the message never holds it."""
+
+    code = "credential-store"
 
 
 class Fault(Exception):

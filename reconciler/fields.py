@@ -1,5 +1,6 @@
 """Field types and checks that several kinds share: external ids, metadata, domains, roles."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
@@ -18,6 +19,16 @@ Slug = Annotated[
         description="an organization_slug: letters, digits and - . _ ~",
     ),
 ]
+# Of a project or an environment. Stytch does not say what these may hold: any character that needs no escape in a URL.
+WorkspaceSlug = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9._~-]+$(?!\n)",
+        description="a slug: letters, digits and - . _ ~",
+    ),
+]
 ExternalId = Annotated[
     str,
     Meta(
@@ -28,10 +39,16 @@ ExternalId = Annotated[
     ),
 ]
 Text = Annotated[str, Meta(min_length=1)]
+STYTCH_ID: Final = re.compile(r"[a-z0-9-]+-(test|live)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 METADATA_KEYS: Final = 20  # top-level keys of one metadata object (docs/stytch.md, "Sizes")
 METADATA_BYTES: Final = 4096
 MARK_BYTES: Final = 512  # kept free for our mark
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text is an id as Stytch gives them, and no name."""
+    return STYTCH_ID.fullmatch(text) is not None
 
 
 def problem(resource: Resource, code: str, message: str, hint: str, *paths: Path) -> Problem:

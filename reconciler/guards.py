@@ -19,6 +19,7 @@ from reconciler.model import (
     GuardResult,
     Update,
     added_roles,
+    completes,
     withdrawn_roles,
 )
 
@@ -93,16 +94,21 @@ def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
 
 
 def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
-    """Withhold what lies in an organization whose creation is among the changes that are not to be done."""
+    """Withhold what lies in an organization, or completes one, whose creation is among what is not to be done."""
     missing = {change.key[0] for change in undone if change.kind == "Organization" and isinstance(change, Create)}
     if not missing:
         return tuple(changes)
     return tuple(
         structs.replace(change, withheld_by="dependency")
-        if change.kind == "Member" and change.key[0] in missing and not change.withheld_by
+        if (change.namespace or completes(change)) in missing and not change.withheld_by
         else change
         for change in changes
     )
+
+
+def _alters(change: Change) -> bool:
+    """Tell whether a change alters what is live already."""
+    return isinstance(change, Update) and bool(change.fields) and not completes(change)
 
 
 def _takes_access(change: Change) -> bool:
@@ -190,9 +196,24 @@ def _organization_deletes(changes: Sequence[Change], census: Census, limits: Lim
     )
 
 
+def _thing_deletes(changes: Sequence[Change], _: Census, limits: Limits) -> Iterator[_Verdict]:
+    doomed = (change for change in changes if isinstance(change, Delete))
+    counts = Counter(change.kind for change in doomed if change.kind not in ("Member", "Organization"))
+    for kind, number in sorted(counts.items()):
+        yield _Verdict(
+            GuardResult(
+                name="max_deletes",
+                kind=kind,
+                ok=number <= limits.max_deletes,
+                detail=f"{number} of {limits.max_deletes}",
+            ),
+            lambda change, kind=kind: change.kind == kind and isinstance(change, Delete),  # type: ignore[misc] # a lambda's default has no annotation
+        )
+
+
 def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     limit = limits.max_update_percent
-    counts = Counter(change.kind for change in changes if isinstance(change, Update) and change.fields)
+    counts = Counter(change.kind for change in changes if _alters(change))
     for kind in sorted({*counts, "Member", "Organization"}):
         number, managed = counts[kind], census.managed.get(kind, 0)
         yield _Verdict(
@@ -202,7 +223,7 @@ def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
                 ok=not _over(number, managed, limit),
                 detail=_share(number, managed, limit),
             ),
-            lambda change, kind=kind: change.kind == kind and isinstance(change, Update) and bool(change.fields),  # type: ignore[misc] # a lambda's default has no annotation
+            lambda change, kind=kind: change.kind == kind and _alters(change),  # type: ignore[misc] # a lambda's default has no annotation
         )
 
 
@@ -256,4 +277,4 @@ def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Ve
 
 
 # Deletes last: whether an admin is the last one hangs on whether his heir is withheld.
-GUARDS: tuple[Guard, ...] = (_source, _organization_deletes, _updates, _new_admins, _deletes)
+GUARDS: tuple[Guard, ...] = (_source, _organization_deletes, _thing_deletes, _updates, _new_admins, _deletes)

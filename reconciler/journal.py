@@ -1,27 +1,33 @@
 """What an apply was about to do and what became of it, line by line, flushed before and after each write.
 
-The journal is evidence, not state: nothing ever reads it back to decide, so losing it is harmless. It lies outside git
-by default (``.reconciler/journal-….jsonl``), readable by its owner alone, because it names people.
+The journal is evidence, not state: losing it is harmless. It is read back for one thing only, which no Stytch can tell:
+that a run was cut short between a credential's being given and its being kept (``unfinished``). It lies outside git by
+default (``.reconciler/journal-….jsonl``), readable by its owner alone, because it names people.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
+from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from reconciler.model import Json
+from reconciler.named_secrets import is_name
+from reconciler.private_files import FOLDER, own_folder
 
-FOLDER = ".reconciler"
+STAMP: Final = r"\d{8}T\d{6}\.\d{6}Z-\d+\.jsonl"
 
 
 class Journal:
     """An append-only file of JSON lines, made when the first is written; ``path`` is None until then."""
 
     def __init__(self, root: Path, environment: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._folder = root / FOLDER
+        self._root = root
         self._environment = environment
         self._now = now
         self._file: BinaryIO | None = None
@@ -36,10 +42,9 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def _open(self) -> BinaryIO:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        folder = own_folder(self._root)
         stamp = self._now().strftime("%Y%m%dT%H%M%S.%fZ")
-        self.path = self._folder / f"journal-{self._environment}-{stamp}-{os.getpid()}.jsonl"
+        self.path = folder / f"{_begins(self._environment)}{stamp}-{os.getpid()}.jsonl"
         return os.fdopen(
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb", buffering=0
         )
@@ -50,3 +55,41 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _begins(environment: str) -> str:
+    return f"journal-{quote(environment, safe='')}-"
+
+
+class _Line(Struct):
+    event: str
+    address: str = ""
+    action: str = ""
+    fields: list[dict[str, Json]] = []
+    there: list[str] = []
+
+    @property
+    def gives(self) -> bool:
+        """Tell whether Stytch may give a credential in the course of this: a create, or the renewal of one."""
+        return self.action == "create" or any(is_name(field.get("after")) for field in self.fields)
+
+
+def unfinished(root: Path, environment: str) -> Mapping[str, frozenset[str]]:
+    """Give what may have given a credential and never ended, by address, with the ids that were noted before it began.
+
+    A line that cannot be read was cut short itself, and says nothing.
+    """
+    begun: dict[str, frozenset[str]] = {}
+    ours = re.compile(re.escape(_begins(environment)) + STAMP)
+    for path in sorted(path for path in (root / FOLDER).glob("journal-*") if ours.fullmatch(path.name)):
+        with path.open("rb") as lines:
+            for text in lines:
+                try:
+                    line = msgspec.json.decode(text, type=_Line)
+                except msgspec.DecodeError:
+                    continue
+                if (line.event == "intent" and line.gives) or line.event == "note":
+                    begun[line.address] = frozenset(line.there) | begun.get(line.address, frozenset())
+                elif line.event == "outcome":
+                    begun.pop(line.address, None)
+    return begun

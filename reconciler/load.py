@@ -11,8 +11,9 @@ from reconciler.documents import Document, read_documents
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
-from reconciler.model import Json, Path, Position, Problem, Resource
-from reconciler.organization_set import render_set
+from reconciler.model import Path, Position, Problem, Resource
+from reconciler.organization_set import render_set, strings_in
+from reconciler.references import dangling
 from reconciler.rendering import rendered
 from reconciler.shapes import TEMPLATED, shapes
 from reconciler.tables import read_table
@@ -22,14 +23,16 @@ class Declared(Struct, frozen=True, kw_only=True):
     """What the documents declare for one environment.
 
     ``organizations`` include those of sets and those that are ``absent`` or ``external``; ``members`` are written by
-    hand; ``elsewhere`` holds the slugs of organizations that are declared for other environments only, and
-    ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error ends in
-    ``InvalidInput``.
+    hand; ``things`` are all others, by kind; ``elsewhere`` holds the slugs of organizations that are declared for other
+    environments only, and ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error
+    ends in ``InvalidInput``.
     """
 
     organizations: tuple[Resource, ...] = ()
     members: tuple[Resource, ...] = ()
+    things: Mapping[str, tuple[Resource, ...]] = {}
     rules: tuple[Document, ...] = ()
+    manual_steps: tuple[Document, ...] = ()
     elsewhere: frozenset[str] = frozenset()
     organizations_elsewhere: tuple[Resource, ...] = ()
     resources: tuple[Resource, ...] = ()
@@ -72,6 +75,9 @@ def examine(config: Config) -> Examined:
     found = Found()
     constants = {"vars": dict(config.vars), "environment": config.environment}
     for written in read_documents(config.root, unread):
+        if _is_for_others(written, config):
+            found.spoilt.add((written.kind, written.name))
+            continue
         document = written if written.kind in TEMPLATED else rendered(written, constants, problems)
         if document is None or not _is_right(document, problems):
             document = document or written
@@ -80,6 +86,8 @@ def examine(config: Config) -> Examined:
         environments = _environments(document, config, problems)
         if document.kind == "MappingRules":
             found.rules.append((document, environments))
+        elif document.kind == "ManualStep":
+            found.manual_steps.append((document, environments))
         elif document.kind == "OrganizationSet":
             before = len(problems)
             found.scoped.extend(_of_set(document, environments, config, problems))
@@ -89,7 +97,7 @@ def examine(config: Config) -> Examined:
             resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
             found.scoped.append(Scoped(resource, environments))
     found.incomplete |= bool(unread) or any(kind not in KINDS or not name for kind, name in found.spoilt)
-    problems.extend([*unread, *contradictions(found)])
+    problems.extend([*unread, *contradictions(found), *dangling(found)])
     return Examined(
         declared=_in(config.environment, found),
         errors=tuple(problems),
@@ -125,6 +133,15 @@ def _is_right(document: Document, problems: list[Problem]) -> bool:
         )
     )
     return len(problems) == before
+
+
+def _is_for_others(document: Document, config: Config) -> bool:
+    """Tell whether expressions of a document can say something only in environments that this is none of."""
+    metadata = document.body.get("metadata")
+    names = metadata.get("environments") if isinstance(metadata, dict) else None
+    if not isinstance(names, list) or config.environment in names or document.kind in TEMPLATED:
+        return False
+    return any(OPEN in text for _, text in strings_in(document.body))
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
@@ -177,48 +194,26 @@ def _in(environment: str, found: Found) -> Declared:
     organizations = [resource for resource in here if resource.kind == "Organization"]
     slugs = {organization.name for organization in organizations}
     members = [one for one in here if one.kind == "Member" and one.namespace in slugs]
+    things: dict[str, list[Resource]] = {}
+    for one in here:
+        if KINDS[one.kind].list and (one.namespace is None or one.namespace in slugs):
+            things.setdefault(one.kind, []).append(one)
     others = [one.resource for one in found.scoped if one.resource.kind == "Organization"]
     others = [resource for resource in others if resource.name not in slugs]
     elsewhere = {resource.name for resource in others} | {name for kind, name in found.spoilt if kind == "Organization"}
     rules = tuple(document for document, environments in found.rules if environment in environments)
+    steps = tuple(document for document, environments in found.manual_steps if environment in environments)
     return Declared(
         organizations=tuple(organizations),
         members=tuple(members),
+        things={kind: tuple(every) for kind, every in things.items()},
         rules=rules,
+        manual_steps=steps,
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
         resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
         problems=(*create_warnings(here), *lookup_warnings(rules, organizations)),
     )
-
-
-def roles_named(declared: Declared) -> Mapping[str, tuple[Position, ...]]:
-    """Give every role that a manifest or a rule names literally, with the places where."""
-    named: dict[str, list[Position]] = {}
-    for resource in declared.resources:
-        for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
-            for index, role in enumerate(spec.get("roles") or ()):
-                named.setdefault(role, []).append(resource.at(part, "roles", str(index)))
-            for index, item in enumerate(spec.get("rbac_email_implicit_role_assignments") or ()):
-                place = resource.at(part, "rbac_email_implicit_role_assignments", str(index), "role_id")
-                named.setdefault(item["role_id"], []).append(place)
-    for document in declared.rules:
-        for path, role in _given_roles(document.body):
-            if OPEN not in role:
-                named.setdefault(role, []).append(document.at(*path))
-    return {role: tuple(positions) for role, positions in named.items()}
-
-
-def _given_roles(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
-    for number, rule in enumerate(body["spec"]["rules"]):
-        for which, assignment in enumerate(rule["assign"]):
-            path = ("spec", "rules", str(number), "assign", str(which))
-            for part, roles in (
-                (path, assignment.get("roles")),
-                ((*path, "initial"), (assignment.get("initial") or {}).get("roles")),
-            ):
-                if isinstance(roles, list):
-                    yield from (((*part, "roles", str(index)), role) for index, role in enumerate(roles))
 
 
 def _error(code: str, message: str, hint: str, at: Position) -> Problem:

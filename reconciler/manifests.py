@@ -8,8 +8,9 @@ from reconciler.expressions.text import fold
 from reconciler.fields import problem
 from reconciler.model import Json, Lifecycle, Position, Problem, Resource
 from reconciler.model import Path as Keys
-from reconciler.schema import Kind, fields_of, ignorable
+from reconciler.schema import Kind, ignorable
 from reconciler.text_files import with_texts
+from reconciler.traits import fields_of
 
 NOT_WHEN_ABSENT = ("spec", "initial", "restore")
 NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore")
@@ -32,7 +33,7 @@ def resource_of(  # a document is its kind, its body and its places
     lifecycle = body.get("lifecycle") or {}
     written = Resource(
         kind=kind.name,
-        name=metadata["name"] if kind.namespace is None else fold(metadata["name"]),
+        name=fold(metadata["name"]) if kind.key == "email_address" else metadata["name"],
         namespace=metadata.get("namespace"),
         spec=with_texts(kind, "spec", body.get("spec") or {}, root, place, problems),
         initial=with_texts(kind, "initial", body.get("initial") or {}, root, place, problems),
@@ -40,7 +41,9 @@ def resource_of(  # a document is its kind, its body and its places
         renamed_from=metadata.get("renamed_from"),
         restore=body.get("restore", False),
         lifecycle=Lifecycle(
-            ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())), protect=lifecycle.get("protect", False)
+            ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())),
+            protect=lifecycle.get("protect", False),
+            allow_delete=lifecycle.get("allow_delete"),
         ),
         position=position,
         positions=positions,

@@ -61,6 +61,19 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+# In what form live state becomes manifests, and how much of it.
+EXPORT_OPTIONS = (
+    click.option(
+        "--organizations",
+        type=click.Choice(("manifests", "table")),
+        default="manifests",
+        help="A manifest for each organization, or one OrganizationSet and its table.",
+    ),
+    click.option("--members", is_flag=True, help="Also members that no rule gives."),
+    click.option("--adopt", is_flag=True, help="Declare organizations that are nobody's as this repository's."),
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reconciler")
 @_shared_options

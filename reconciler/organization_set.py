@@ -9,8 +9,8 @@ from reconciler.conform import did_you_mean
 from reconciler.documents import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
 from reconciler.model import Json, Path, Position, Problem
-from reconciler.schema import API_VERSION
 from reconciler.tables import Table
+from reconciler.traits import API_VERSION
 
 ROOTS: Final = frozenset({"row", "vars", "environment"})
 TEMPLATE: Final = ("spec", "template")

@@ -11,25 +11,47 @@
 way to a write, and no flag that turns one into another.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from msgspec import structs
 
 from reconciler import read
-from reconciler.apply import Applied, Told, apply_changes
-from reconciler.check import check_creates, check_only, check_roles, check_target, check_unmatched
+from reconciler.apply import INTERRUPTED, Applied, Told, apply_changes, skipped
+from reconciler.check import (
+    check_creates,
+    check_environment,
+    check_only,
+    check_readable,
+    check_roles,
+    check_target,
+    check_unmatched,
+    unread_warning,
+)
 from reconciler.clients.data import Client
 from reconciler.config import Config
-from reconciler.decide import cascade, decide, member_diffs, narrow
+from reconciler.credential_store import open_store
+from reconciler.decide import Compared, decide, narrow
 from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
-from reconciler.errors import InvalidInput, Unreadable
+from reconciler.emergencies import settled, waiting_warnings
+from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
+from reconciler.foundation import built_on_it, foundation, held_back, held_to_what_was_planned, pins
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, examine, refusal
+from reconciler.locate import locate
+from reconciler.manual_steps import open_steps
+from reconciler.member_diffs import cascade, is_written, member_diffs
+from reconciler.model import Change
+from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned
 from reconciler.rules import Rules, compile_rules
 from reconciler.tables import read_tables
+from reconciler.thing_diffs import kinds_read, only_settled, thing_diffs, with_organizations, with_references
 from reconciler.users import UserStream, read_users
-from reconciler.writing import Scene
+from reconciler.writing import Scene, Store
 
 
 def validate(config: Config) -> tuple[Declared, Rules]:
@@ -45,49 +67,111 @@ def validate(config: Config) -> tuple[Declared, Rules]:
     return examined.declared, rules
 
 
-def plan(config: Config, client: Client, only: Sequence[str] = ()) -> Planned:
+def plan(config: Config, client: Client, only: Sequence[str] = (), store: Store | None = None) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
     declared, rules = validate(config)
-    check_target(config, client.project_id)
-    live = read.organizations(client)
+    store = store or store_of(config)
+    place = locate(config, declared, client, store)
+    check_target(config, place.project_id)
+    check_environment(config, declared, place)
+    live = read.organizations(client) if client.has_data else ()
+    place = with_organizations(place, declared, live)
     only = check_only(only, declared, live)
-    roles = check_roles(declared, rules, live, client)
+    there = read.things(client, kinds_read(config, declared), place)
+    things = thing_diffs(config, declared, there, place, store)
+    unread = check_readable(config, declared, place, things, has_data=client.has_data)
+    roles = check_roles(config, declared, rules, live, client)
     desired = desired_members(rules, users(config, rules, client), declared.members, roles)
     check_unmatched(config, desired)
     organizations = diff_organizations(
-        declared.organizations,
-        live,
+        with_references(declared.organizations, things),
+        with_references(live, things),
         owner=config.owner,
         authoritative=config.authority_of("Organization") == "authoritative",
         elsewhere=declared.elsewhere,
         create_values=KINDS["Organization"].create_values,
+        late=KINDS["Organization"].late,
     )
-    check_creates(organizations.changes, declared)
+    things = only_settled(things, organizations, made=is_written("Organization", config, declared))
+    check_creates((*organizations.changes, *chain.from_iterable(each.changes for each in things.values())), declared)
     expected = {live.id: desired.memberships.count(slug) for slug, live in organizations.live.items()}
     doomed = {live.id: slug for slug, live in organizations.doomed.items()}
-    decided = decide(
-        config,
-        declared,
-        desired,
-        organizations,
-        member_diffs(config, declared, rules, desired, organizations, read.members(client, expected)),
-        cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
-        project_id=client.project_id,
+    compared = Compared(
+        organizations=organizations,
+        members=member_diffs(config, declared, rules, desired, organizations, read.members(client, expected)),
+        doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
+        things=things,
+        manual_steps=open_steps(declared.manual_steps, client, place, there),
+        warnings=(
+            *(unread_warning(place, config) if unread else ()),
+            *(waiting_warnings(store) if keeps_credentials(things) else ()),
+        ),
+        place=place,
         reads=lambda: client.statistics.requests,
     )
+    decided = decide(config, declared, desired, compared)
     return Planned(
-        narrow(decided, only, config.rates.writes_per_second),
-        {slug: live.id for slug, live in organizations.live.items()},
+        plan=narrow(decided, only, config.rates.writes_per_second),
+        organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},
+        ids={kind: each.ids for kind, each in things.items()},
+        place=place,
+        unread=unread,
     )
 
 
-def apply(planned: Planned, config: Config, client: Client, tell: Told) -> Applied:
-    """Write what the plan says and is not withheld, journalling each write before and after."""
-    check_target(config, client.project_id, to_write=True)
-    scene = Scene(owner=config.owner, organization_ids=dict(planned.organization_ids))
+def apply(planned: Planned, config: Config, client: Client, tell: Told, store: Store | None = None) -> Applied:
+    """Write what the plan says and is not withheld, journalling each write before and after.
+
+    Where no secret of the environment exists yet, what that takes is made first; then everything is read and planned
+    again, now that it can be, and only what the first plan held is written.
+    """
+    store = store or store_of(config)
+    if any(gives_credential(change) for change in planned.plan.changes):
+        store.check()
+    first = foundation(planned) if planned.unread else planned.plan.changes
+    waiting = settled(store) if keeps_credentials(planned.ids) else ()
+    applied = _carry_out(planned, first, config, client, tell, store)
+    applied = structs.replace(
+        applied,
+        outcomes=(*waiting, *applied.outcomes),
+        pins=pins(client, planned.place, applied.outcomes),
+    )
+    if not planned.unread:
+        return applied
+    if applied.interrupted:
+        return structs.replace(applied, outcomes=(*applied.outcomes, *skipped(built_on_it(planned), INTERRUPTED)))
+    try:
+        again = plan(config, client, store=store)
+    except ReconcilerError as error:
+        undone = skipped(built_on_it(planned), f"planning again failed: {error}")
+        return structs.replace(applied, outcomes=(*applied.outcomes, *undone))
+    left = held_to_what_was_planned(planned, again, config)
+    left = held_back(left, again.place) if again.unread else left
+    rest = _carry_out(again, left, config, client, tell, store)
+    return structs.replace(
+        applied, outcomes=(*applied.outcomes, *rest.outcomes), journal=rest.journal or applied.journal
+    )
+
+
+def keeps_credentials(kinds: Iterable[str]) -> bool:
+    """Tell whether things of these kinds have credentials, which the store keeps."""
+    return any(KINDS[name].credential for name in kinds)
+
+
+def _carry_out(
+    planned: Planned, changes: Sequence[Change], config: Config, client: Client, tell: Told, store: Store
+) -> Applied:
+    check_target(config, planned.place.project_id, to_write=True)
     with Journal(config.root, config.environment) as journal:
-        outcomes = apply_changes(planned.plan.changes, client, scene, journal, tell)
-        return Applied(outcomes, journal.path)
+        scene = Scene(
+            owner=config.owner,
+            organization_ids=dict(planned.organization_ids),
+            place=planned.place,
+            ids={kind: dict(ids) for kind, ids in planned.ids.items()},
+            store=store,
+            note=lambda change, body: journal.write("note", {"address": change.address, **body}),
+        )
+        return apply_changes(changes, client, scene, journal, tell)
 
 
 def users(
@@ -99,3 +183,8 @@ def users(
     if config.users.file is None and client is not None:
         return read.consumer_users(client, rules.user_fields | fields)
     return read_users(config.users, rules.user_fields | fields)
+
+
+def store_of(config: Config) -> Store:
+    """Open the environment's credential store."""
+    return open_store(config.credentials, config.root, config.environment, os.environ)

@@ -1,39 +1,39 @@
 """Changes → a plan: in the order in which they can be done, with a digest of exactly what would be done.
 
-Organizations come before their members, creates before updates; what takes away comes last, members before their
-organization, so that a run that is cut short has given access rather than taken it.
+What is needed comes before what needs it, creates before updates; what takes away comes last, so that a run that is cut
+short has given access rather than taken it.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.model import FORMAT_VERSION, Change, Cost, Create, Delete, Plan, Update
+from reconciler.model import FORMAT_VERSION, Change, Cost, Create, Delete, Place, Plan
 
-ORDER = ("Organization", "Member")  # what is referred to comes before what refers to it
-_ACTIONS = {Create: 0, Update: 1, Delete: 2}
+Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
 
 
-class Planned(Struct, frozen=True):
-    """A plan, and what applying it needs besides: the ids of the live organizations by their declared slugs."""
+class Planned(Struct, frozen=True, kw_only=True):
+    """A plan, and what applying it needs besides.
+
+    That is the place in Stytch, the ids of the live organizations by their declared slugs, and those of other live
+    things. ``unread`` says that the environment's data could not be read yet, because no secret of it exists: the plan
+    takes it for empty, and planning again before anything is written there holds it to that.
+    """
 
     plan: Plan
     organization_ids: Mapping[str, str]
+    ids: Ids = {}
+    place: Place = Place()
+    unread: bool = False
 
 
-def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+def in_order(changes: Iterable[Change], rank: Callable[[Change], tuple[int, int]]) -> tuple[Change, ...]:
     """Sort changes into the order in which they are applied; the same changes always come out the same."""
-    return tuple(sorted(changes, key=_rank))
-
-
-def _rank(change: Change) -> tuple[int, int, int, str]:
-    rank = ORDER.index(change.kind)
-    if isinstance(change, Delete):
-        return (1, -rank, 0, change.address)
-    return (0, rank, _ACTIONS[type(change)], change.address)
+    return tuple(sorted(changes, key=lambda change: (*rank(change), change.address)))
 
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:
@@ -71,6 +71,7 @@ def finish(plan: Plan, *, requests_per_second: float) -> Plan:
         removed=len(plan.removed),
         unmatched_users=len(plan.unmatched),
         problems=len(plan.problems),
+        manual_steps=len(plan.manual_steps),
     )
     cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
     return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
@@ -89,7 +90,7 @@ def writes_of(change: Change) -> int:
 
 
 def exit_code(plan: Plan) -> int:
-    """Give 3 where anything was withheld, 2 where anything would change, else 0."""
-    if any(change.withheld_by for change in plan.changes):
+    """Give 3 where anything was withheld or a required manual step is open, 2 where anything would change, else 0."""
+    if any(change.withheld_by for change in plan.changes) or any(step.required for step in plan.manual_steps):
         return 3
     return 2 if plan.changes else 0

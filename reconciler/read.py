@@ -6,15 +6,17 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
+from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.clients.data import Client
 from reconciler.clients.whole import TooMany
 from reconciler.errors import Fault, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.model import Live, LiveMember, Position, Problem
+from reconciler.model import Live, LiveMember, Place, Position, Problem, Resource
+from reconciler.schema import Kind
 from reconciler.user_records import OddUser, User, decoder_of
 from reconciler.users import UserStream
 
@@ -40,6 +42,7 @@ USER_FIELDS = frozenset(
 )
 
 
+Named = TypeVar("Named", Live, Resource)
 Batch = list[str]  # ids of organizations
 
 
@@ -67,7 +70,7 @@ class OrganizationMembers(Struct, frozen=True, kw_only=True):
 
 def organizations(client: Client) -> tuple[Live, ...]:
     """Read every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
-    with _unreadable("organizations"):
+    with unreadable("organizations"):
         found = client.search_organizations()
     read, odd = [], [f"{item.ids or 'one without an id'}: {item.reason}" for item in found.odd]
     for row in found.rows:
@@ -92,6 +95,48 @@ def organizations(client: Client) -> tuple[Live, ...]:
     return tuple(sorted(read, key=lambda item: (item.name, item.id)))
 
 
+def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, tuple[Live, ...]]:
+    """Read every live thing of these kinds; where nothing can be asked yet, there is only what is always there.
+
+    Raises ``Unreadable`` where a kind cannot be read whole.
+    """
+    found = {}
+    for name in kinds:
+        kind = KINDS[name]
+        if kind.list and _can_be_asked(kind, client, place):
+            with unreadable(f"every {name}"):
+                rows = tuple(kind.list(client, place))
+            found[name] = tuple(
+                structs.replace(row, spec=kind.normalize(row.spec))
+                for row in sorted(rows, key=lambda row: (row.address, row.id))
+            )
+        else:
+            found[name] = tuple(
+                Live(kind=name, name=one, id=one, spec=kind.normalize(kind.defaults)) for one in kind.singletons
+            )
+    return found
+
+
+def _can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
+    if kind.scope == "workspace":
+        return True
+    if kind.scope == "project":
+        return place.project_is_there
+    return place.is_there and (kind.managed_by == "management" or client.has_data)
+
+
+def with_names(kind: Kind, thing: Named, names: Mapping[str, Mapping[str, str]]) -> Named:
+    """Put the names of other things in the place of their ids; ``names`` gives them by kind and id."""
+    spec = dict(thing.spec)
+    for name, reference in kind.references.items():
+        if reference.by_id and spec.get(name):
+            known = names.get(reference.kind, {})
+            value = spec[name]
+            several = isinstance(value, list)
+            spec[name] = sorted(known.get(each, each) for each in value) if several else known.get(value, value)
+    return structs.replace(thing, spec=spec)
+
+
 def members(client: Client, expected: Mapping[str, int]) -> Generator[Mapping[str, OrganizationMembers]]:
     """Read the members of organizations, batch by batch, in the order of ``expected``.
 
@@ -107,7 +152,7 @@ def members(client: Client, expected: Mapping[str, int]) -> Generator[Mapping[st
 
 def policy_roles(client: Client) -> frozenset[str]:
     """Read the ids of the roles in the project's RBAC policy."""
-    with _unreadable("the RBAC policy"):
+    with unreadable("the RBAC policy"):
         roles = client.rbac_policy().get("roles")
     if not isinstance(roles, list) or not all(isinstance(role, dict) and "role_id" in role for role in roles):
         raise Unreadable("the RBAC policy has no list of roles")
@@ -152,7 +197,7 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
     """Read the members of a batch; where it has far more than was expected, give the smaller batches to read."""
     most = 2 * BATCH_MEMBERS if len(organization_ids) > 1 else sys.maxsize
     try:
-        with _unreadable("members"):
+        with unreadable("members"):
             found = client.search_members(organization_ids, most)
     except TooMany as many:
         size = max(1, len(organization_ids) * BATCH_MEMBERS // many.rows)
@@ -191,7 +236,7 @@ def _problem(member: str, reason: str) -> Problem:
 def _users(client: Client, fields: frozenset[str]) -> Iterator[list[User | OddUser]]:
     decoder = decoder_of(fields | {"user_id", "emails"})
     count = 0
-    with _unreadable("Consumer users"):
+    with unreadable("Consumer users"):
         for page in client.search_users():
             try:
                 users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
@@ -207,10 +252,12 @@ def _users(client: Client, fields: frozenset[str]) -> Iterator[list[User | OddUs
 
 
 @contextmanager
-def _unreadable(what: str) -> Iterator[None]:
+def unreadable(what: str) -> Iterator[None]:
     """Turn a fault into what a person is told: this was not read, so nothing was decided."""
     try:
         yield
     except Fault as fault:
         hint = HINTS.get(fault.error_type, HINTS["unauthorized_credentials"] if fault.status == UNAUTHORIZED else AGAIN)
         raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"{what} could not be read: Stytch's answer is not what it describes", hint=AGAIN) from error

@@ -1,5 +1,6 @@
 """A reviewed plan, held against a fresh one: a file is believed only as far as it goes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,25 +34,29 @@ def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tup
     part of what was reviewed, so they are listed and not written.
     """
     fresh = planned.plan
-    if (reviewed.project_id, reviewed.environment) != (fresh.project_id, fresh.environment):
+    # What was planned before its environment was made names no project yet.
+    if reviewed.project_id not in ("", fresh.project_id) or reviewed.environment != fresh.environment:
         raise Refused(
             f"the plan is for environment {reviewed.environment} ({reviewed.project_id}), "
             f"this is {fresh.environment} ({fresh.project_id})",
             hint="apply it where it was made, or plan again",
         )
-    known = {change.address: change for change in reviewed.changes}
+    known: dict[str, list[Change]] = {}
+    for change in reviewed.changes:
+        known.setdefault(change.address, []).append(change)
     kept = tuple(_held(change, known[change.address]) for change in fresh.changes if change.address in known)
     new = tuple(change for change in fresh.changes if change.address not in known)
     plan = finish(structs.replace(fresh, changes=kept), requests_per_second=requests_per_second)
     return structs.replace(planned, plan=plan), new
 
 
-def _held(change: Change, reviewed: Change) -> Change:
-    same = type(change) is type(reviewed) and (change.id, change.fields, change.adopts) == (
-        reviewed.id,
-        reviewed.fields,
-        reviewed.adopts,
-    )
-    if change.withheld_by:
+def _held(change: Change, reviewed: Sequence[Change]) -> Change:
+    """Withhold a change that is none of those that were reviewed of its thing; a new organization has two."""
+    if change.withheld_by or any(_is_same(change, one) for one in reviewed if not one.withheld_by):
         return change
-    return change if same and not reviewed.withheld_by else structs.replace(change, withheld_by="moved")
+    return structs.replace(change, withheld_by="moved")
+
+
+def _is_same(change: Change, reviewed: Change) -> bool:
+    seen = (reviewed.id, reviewed.fields, reviewed.adopts)
+    return type(change) is type(reviewed) and (change.id, change.fields, change.adopts) == seen

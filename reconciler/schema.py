@@ -1,105 +1,33 @@
-"""What a kind is: its spec as a type whose fields carry traits, from which validation, diff and help are derived.
+"""What a kind is: its spec as a type with traits, and all that must be known of it; most else is derived from that."""
 
-A field is declared once::
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
-    email_invites: Annotated[Invites | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
-
-``UNSET`` is "not managed". What the type says is checked by ``reconciler.conform``; the traits say what a type cannot.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
-
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.expressions.text import a_label
-from reconciler.model import Json, Path, Problem, Resource, Spec
+from reconciler.model import Change, FieldChange, Json, Live, Path, Place, Problem, Resource, Spec
+from reconciler.traits import (
+    Clearable,
+    CreateOnly,
+    CreateValue,
+    Domains,
+    Field,
+    FillsIn,
+    FromFile,
+    HoldsSecret,
+    Keyed,
+    Merged,
+    RefersTo,
+    Unordered,
+    UpdateOnly,
+    fields_of,
+)
 
-API_VERSION: Final = "reconciler/v1"
-ApiVersion = Literal["reconciler/v1"]
-Name = Annotated[str, Meta(min_length=1)]
-
-
-class Unordered(Struct, frozen=True):
-    """A list that is a set: order and repetition mean nothing to Stytch."""
-
-
-class Domains(Struct, frozen=True):
-    """A list of domain names, compared as A-labels in lower case."""
-
-
-class Merged(Struct, frozen=True):
-    """A map whose keys are managed one by one; a null removes its key."""
-
-
-class CreateOnly(Struct, frozen=True):
-    """Sent when the thing is made; Stytch has no way to change it afterwards."""
-
-
-class UpdateOnly(Struct, frozen=True):
-    """Refused by Stytch's create: sent in an update after it."""
-
-
-class CreateValue(Struct, frozen=True):
-    """What we send at create where nothing else is said, because Stytch would choose badly."""
-
-    value: Json
-
-
-class Clearable(Struct, frozen=True):
-    """``null`` clears the field: by a call of its own (``how`` names it), or by sending ``sends``."""
-
-    how: str
-    sends: Json | UnsetType = UNSET
-
-
-class FromFile(Struct, frozen=True):
-    """Long text, which may be written as ``{file: path}``, relative to the repository's root."""
-
-
-class TextFile(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The file that a long text is kept in."""
-
-    file: Name
-
-
-class RefersTo(Struct, frozen=True):
-    """The value (or, in a list of maps, the value at ``key`` of each) names a thing of another kind."""
-
-    kind: str
-    key: str = ""
-
-
-Trait = Unordered | Domains | Merged | CreateOnly | UpdateOnly | CreateValue | Clearable | FromFile | RefersTo
-TRAITS: Final = get_args(Trait)
-
-
-class Field(Struct, frozen=True):
-    """One field of a spec: its name in Stytch, its type (with ``UNSET``) and its traits."""
-
-    name: str
-    hint: Any
-    traits: tuple[Trait, ...] = ()
-
-    def trait(self, sort: type[Any]) -> Any:
-        """Give the trait of that sort, or None."""
-        return next((trait for trait in self.traits if isinstance(trait, sort)), None)
-
-
-@cache
-def fields_of(spec: type[Struct]) -> Mapping[str, Field]:
-    """Give the fields of a spec type in the order in which they are declared."""
-    hints = get_type_hints(spec, include_extras=True)
-    return {name: Field(name, *_split(hints[name])) for name in spec.__struct_fields__}
-
-
-def _split(hint: Any) -> tuple[Any, tuple[Trait, ...]]:
-    if get_origin(hint) is not Annotated:
-        return hint, ()
-    inner, *extras = get_args(hint)
-    return inner, tuple(extra for extra in extras if isinstance(extra, TRAITS))
+T = TypeVar("T")
 
 
 def _no_problem(_resource: Resource) -> Iterator[Problem]:
@@ -110,33 +38,108 @@ def _unchanged(spec: Spec) -> Spec:
     return spec
 
 
+def _as_declared(desired: Spec, _live: Spec) -> Spec:
+    return desired
+
+
+def _nothing_at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
+    return ""
+
+
+def _by_somebody(_live: Live) -> bool:
+    return False
+
+
+def _never(_fields: Sequence[FieldChange]) -> bool:
+    return False
+
+
+def _stays(_spec: Spec, _now: datetime) -> bool:
+    return False
+
+
+def _alike(_change: Change) -> int:
+    return 0
+
+
+Scope = Literal["workspace", "project", "environment", "organization"]
 Verb = Callable[..., Any]
+
+
+class Credential(Struct, frozen=True):
+    """A value that Stytch gives when the thing is made, and that the credential store keeps from then on.
+
+    ``field`` is its name in Stytch; ``suffix`` ends the name under which it is kept where the manifest gives none.
+    ``has_one`` tells whether a thing of this spec has one at all, ``shown_once`` that it cannot be asked for later.
+    One that is ``chosen`` by us is kept before it is sent, so that it is never lost.
+    """
+
+    field: str
+    suffix: str = ""
+    has_one: Callable[[Spec], bool] = lambda _spec: True
+    shown_once: bool = True
+    chosen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """A sort of thing in Stytch. The one value of a file in ``kinds/``; ``KINDS`` registers it.
 
-    ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``namespace`` the kind of the
-    thing that it lies in, ``key`` Stytch's name of the field that ``metadata.name`` is and ``key_type`` its type,
-    ``required`` the fields that a create needs, ``computed`` those that Stytch fills in and nobody can declare.
-    ``check`` says what is wrong with a resource beyond its types; ``normalize`` brings declared
-    and live specs to one form, where Stytch answers differently from what was written. A verb that is None does not
-    exist in Stytch.
+    *What it is.* ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``scope`` what a
+    thing lies in, ``namespace`` the kind of the thing that its manifest must name as that, ``key`` Stytch's name of the
+    field that ``metadata.name`` is and ``key_type`` its type, ``names`` in a few words what ``metadata.name`` means,
+    ``managed_by`` the API that it is kept by, ``required`` the fields that a create needs, ``computed`` those that
+    Stytch fills in and nobody can declare.
+
+    *How it behaves.* Names that differ only by case are no two names where ``case_sensitive`` is False. A
+    ``foundation`` must be there before the data API of an environment can be asked anything. ``defaults`` are what
+    Stytch sets where nobody says anything. ``singletons`` names the things that are always there: they can be set, and
+    reset to ``defaults``, and neither made nor removed. ``nameless`` things have no key but the id that Stytch gives:
+    the credential store knows which is which. ``replaceable`` says that a thing may be made anew where a change needs
+    that, because it touches what can only be said at create, or because ``replaces`` says so; ``alone`` that there can
+    be only one, so that another goes before it comes, ``after`` which kinds must be there first although no field names
+    them. ``self_made`` tells of live things that no person made: they are never ours, whatever they are called.
+    ``at_stake`` says what is lost for good with a thing, if so much that no plan may delete it without
+    ``lifecycle.allow_delete``. ``rank`` orders changes within the kind.
+
+    *What is done.* ``check`` says what is wrong with a resource beyond its types; ``normalize`` brings declared and
+    live specs to one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec
+    what of the live one must not be lost by omission, or is equal but for its form; ``has_lapsed`` tells
+    whether a declared thing has ended by itself and must not come back. ``list`` reads all things of the kind that are
+    live; kinds without it (organizations and members, of which there are millions) are read by
+    ``reconciler.read``. A verb that is None does not exist in Stytch.
     """
 
     name: str
     spec: type[Struct]
     initial: type[Struct] | None = None
+    scope: Scope = "environment"
     namespace: str | None = None
     key: str
     key_type: Any = str
+    names: str = ""
+    case_sensitive: bool = True
+    foundation: bool = False
     renamable: bool = False
     restorable: bool = False
+    singletons: tuple[str, ...] = ()
+    nameless: bool = False
+    replaceable: bool = False
+    replaces: Callable[[Sequence[FieldChange]], bool] = _never
+    alone: bool = False
+    after: frozenset[str] = frozenset()
+    managed_by: Literal["management", "data", "telemetry"] = "data"
     required: frozenset[str] = frozenset()
     computed: frozenset[str] = frozenset()
+    defaults: Spec = field(default_factory=dict)
+    credential: Credential | None = None
+    self_made: Callable[[Live], bool] = _by_somebody
+    at_stake: Callable[[Live, Sequence[Live], Place], str] = _nothing_at_stake
+    rank: Callable[[Change], int] = _alike
     check: Callable[[Resource], Iterator[Problem]] = _no_problem
     normalize: Callable[[Spec], Spec] = _unchanged
+    fill: Callable[[Spec, Spec], Spec] = _as_declared
+    has_lapsed: Callable[[Spec, datetime], bool] = _stays
     list: Verb | None = None
     create: Verb | None = None
     update: Verb | None = None
@@ -156,7 +159,7 @@ class Kind:
         at_create = {
             name: (f"{name} is sent at create only", "write it under initial")
             for name, field in fields_of(self.initial_spec).items()
-            if field.trait(CreateOnly)
+            if field.trait(CreateOnly) and name not in fields_of(self.spec)
         }
         key = {self.key: (f"{self.key} is the name of a {self.name}", "write it under metadata, as name")}
         return {**computed, **at_create, **key}
@@ -164,31 +167,66 @@ class Kind:
     @cached_property
     def merged(self) -> frozenset[str]:
         """Name the fields whose keys are managed one by one."""
-        return frozenset(name for name, _field in self._with(Merged))
+        return frozenset(self._with(Merged))
+
+    @cached_property
+    def keyed(self) -> Mapping[str, str]:
+        """Give the fields that are compared item by item, and the key that tells their items apart."""
+        return {name: trait.key for name, trait in self._with(Keyed).items()}
 
     @cached_property
     def texts(self) -> frozenset[str]:
         """Name the fields whose text may stand in a file."""
-        return frozenset(name for name, _field in self._with(FromFile))
+        return frozenset(self._with(FromFile))
 
     @cached_property
     def update_only(self) -> frozenset[str]:
         """Name the fields that a create cannot send."""
-        return frozenset(name for name, _field in self._with(UpdateOnly))
+        return frozenset(self._with(UpdateOnly))
+
+    @cached_property
+    def create_only(self) -> frozenset[str]:
+        """Name the fields that cannot be changed afterwards."""
+        return frozenset(self._with(CreateOnly))
+
+    @cached_property
+    def secret_fields(self) -> Mapping[str, HoldsSecret]:
+        """Give the fields that are secrets which we send, or hold some."""
+        return self._with(HoldsSecret)
+
+    @cached_property
+    def references(self) -> Mapping[str, RefersTo]:
+        """Give the fields that name things of other kinds."""
+        return self._with(RefersTo)
+
+    @cached_property
+    def fills_in(self) -> Mapping[str, tuple[str, ...]]:
+        """Give the fields whose change makes Stytch fill in others, and these."""
+        return {name: trait.fields for name, trait in self._with(FillsIn).items()}
+
+    @cached_property
+    def by_id(self) -> frozenset[str]:
+        """Name the fields that hold ids of other things in Stytch, and their names in manifests."""
+        return frozenset(name for name, reference in self.references.items() if reference.by_id)
+
+    @cached_property
+    def late(self) -> frozenset[str]:
+        """Name the fields that name what lies in the thing itself."""
+        return frozenset(name for name, reference in self.references.items() if reference.late)
 
     @cached_property
     def create_values(self) -> Spec:
         """Give what every create sends unless something else is declared."""
-        return {name: field.trait(CreateValue).value for name, field in self._with(CreateValue)}
+        return {name: trait.value for name, trait in self._with(CreateValue).items()}
 
     @cached_property
     def cleared(self) -> Mapping[str, Json]:
         """Give what clears each field that is cleared by a value in an update (others need a call of their own)."""
-        found = {name: field.trait(Clearable).sends for name, field in self._with(Clearable)}
-        return {name: value for name, value in found.items() if value is not UNSET}
+        return {name: trait.sends for name, trait in self._with(Clearable).items() if trait.sends is not UNSET}
 
-    def _with(self, sort: type[Any]) -> Iterator[tuple[str, Field]]:
-        return ((name, field) for name, field in fields_of(self.spec).items() if field.trait(sort))
+    def _with(self, sort: type[T]) -> Mapping[str, T]:
+        traits = {name: field.trait(sort) for name, field in fields_of(self.spec).items()}
+        return {name: trait for name, trait in traits.items() if trait is not None}
 
 
 def normalize_by_traits(spec_type: type[Struct], spec: Spec) -> Spec:
@@ -198,6 +236,8 @@ def normalize_by_traits(spec_type: type[Struct], spec: Spec) -> Spec:
 
 
 def _normal(value: Json, field: Field) -> Json:
+    if (keyed := field.trait(Keyed)) and isinstance(value, list):
+        return sorted(value, key=lambda item: str(item.get(keyed.key)) if isinstance(item, dict) else "")
     if not field.trait(Unordered):
         return value
     if isinstance(value, dict):
@@ -223,10 +263,11 @@ def _order(item: Json) -> str:
 
 
 class Lifecycle(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The ``lifecycle:`` of a manifest: paths that are never compared, and whether deletes are refused."""
+    """The ``lifecycle:`` of a manifest: paths never compared, and which deletes are refused, or allowed by name."""
 
     ignore: tuple[str, ...] = ()
     protect: bool = False
+    allow_delete: str | UnsetType = UNSET
 
 
 Ensure = Literal["present", "absent", "external"]

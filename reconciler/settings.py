@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
+from reconciler.credential_store import CredentialSettings
 from reconciler.guards import Limits
-from reconciler.schema import ApiVersion, Name
+from reconciler.kinds import KINDS
+from reconciler.traits import ApiVersion, Name
 
 
 class Rows(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -56,14 +58,15 @@ class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 Authority = Literal["observe", "additive", "authoritative"]
-KindName = Literal["Organization", "Member"]
-
-
-class AuthorityByKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What may be done to things of each kind."""
-
-    Organization: Authority = "additive"
-    Member: Authority = "additive"
+KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
+# What may be done to things of each kind.
+AuthorityByKind: type[Struct] = defstruct(
+    "AuthorityByKind",
+    [(kind, Authority, "additive") for kind in KINDS],
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
 
 
 class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -73,8 +76,10 @@ class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
     users: Users | None = None
     unmatched: Literal["report", "error", "ignore"] = "report"
     tables: dict[str, Name | Rows] = field(default_factory=dict)
-    kinds: list[KindName] | None = None
-    authority: AuthorityByKind = AuthorityByKind()
+    kinds: list[KindName] | None = None  # type: ignore[valid-type] # as above
+    authority: AuthorityByKind = AuthorityByKind()  # type: ignore[valid-type] # made by defstruct
+    owns_project: bool | None = None
+    credentials: CredentialSettings | None = None
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
 from reconciler.kinds import KINDS, member, organization
-from reconciler.schema import ApiVersion, Ensure, Kind, Lifecycle, Name, fields_of
+from reconciler.schema import Ensure, Kind, Lifecycle
+from reconciler.traits import ApiVersion, Name, fields_of
 
 Environments = Annotated[list[Name], Meta(min_length=1)]
 Strings = str | list[str]
+KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
 
 
 class EmailDomain(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -111,6 +113,34 @@ class MappingRules(Struct, forbid_unknown_fields=True, kw_only=True):
     spec: RulesSpec
 
 
+class Check(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What betrays that a step was done: that a kind can be read, or a value (``equals``, or any) in a live thing."""
+
+    kind: KindName  # type: ignore[valid-type] # made of what is registered
+    name: Name | UnsetType = UNSET
+    path: Name | UnsetType = UNSET
+    equals: Any | UnsetType = UNSET
+
+
+class ManualStepSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a person must do and where; ``required`` keeps a run from ending well while it is open."""
+
+    what: Name
+    where: Name
+    required: bool = False
+    done: bool = False
+    check: Check | UnsetType = UNSET
+
+
+class ManualStep(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What no API does: a person must, in Stytch's dashboard."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["ManualStep"]
+    metadata: NamedMetadata
+    spec: ManualStepSpec
+
+
 class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
     """The metadata of each organization of a set; ``name`` is a template."""
 
@@ -182,5 +212,9 @@ TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # their strin
 @cache
 def shapes() -> Mapping[str, type[Struct]]:
     """Give the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
-    ours: dict[str, type[Struct]] = {"OrganizationSet": OrganizationSet, "MappingRules": MappingRules}
+    ours: dict[str, type[Struct]] = {
+        "OrganizationSet": OrganizationSet,
+        "MappingRules": MappingRules,
+        "ManualStep": ManualStep,
+    }
     return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **ours}

@@ -2,25 +2,40 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from reconciler.documents import read_text
+from reconciler.model import Json, Position, Problem, Spec
 from reconciler.model import Path as Keys
-from reconciler.model import Position, Problem, Spec
 from reconciler.schema import Kind
+
+UNREAD: Final = object()
 
 
 def with_texts(
     kind: Kind, part: str, spec: Spec, root: Path, at: Callable[[Keys], Position], problems: list[Problem]
 ) -> Spec:
     """Put the texts of files in the place of their names; what cannot be read is left out, and is a problem."""
-    texts = {}
-    for name, value in spec.items():
-        if isinstance(value, dict) and name in kind.texts:
-            value = _text(root, value["file"], at((part, name, "file")), problems)  # noqa: PLW2901 # or its text
-            if value is None:
-                continue
-        texts[name] = value
-    return texts
+
+    def read(file: str, path: Keys) -> str | None:
+        return _text(root, file, at((*path, "file")), problems)
+
+    found = {name: _read_in(value, (part, name), read) if name in kind.texts else value for name, value in spec.items()}
+    return {name: value for name, value in found.items() if value is not UNREAD}
+
+
+def _read_in(value: Json, path: Keys, read: Callable[[str, Keys], str | None]) -> Json:
+    """Give a value with every ``{file: path}`` in it read."""
+    if isinstance(value, list):
+        items = (_read_in(item, (*path, str(index)), read) for index, item in enumerate(value))
+        return [item for item in items if item is not UNREAD]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"file"}:
+        text = read(value["file"], path)
+        return UNREAD if text is None else text
+    inside = {key: _read_in(inner, (*path, key), read) for key, inner in value.items()}
+    return {key: inner for key, inner in inside.items() if inner is not UNREAD}
 
 
 def _text(root: Path, file: str, at: Position, problems: list[Problem]) -> str | None:

@@ -1,12 +1,18 @@
 """What every kind's writing verbs share: the payload of a change, and how to repeat what is safe to repeat."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Protocol, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, field
 
+from reconciler.credential_store import Revealed, Sealed, generate
+from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.errors import Ambiguous, Fault
-from reconciler.model import FieldChange, Json
+from reconciler.fields import is_id
+from reconciler.model import Change, FieldChange, Json, Place, Spec
+from reconciler.named_secrets import NAME, is_name, made_name, replaced
+from reconciler.schema import Kind
 
 TRIES = 4  # of a write whose answer was lost, each after the client's own retries
 
@@ -24,14 +30,141 @@ class Written(Struct, frozen=True):
     request_id: str
 
 
-class Scene(Struct, frozen=True, kw_only=True):
-    """Where changes are written: whose marks they carry, and each organization's id by its declared slug.
+class NotKept(Exception):
+    """The store refused a credential, which is in an emergency file now; ``id`` is the thing's, if that was made."""
 
-    ``organization_ids`` grows while an apply creates organizations.
+    def __init__(self, path: Path, id: str, why: str) -> None:
+        what, reason = "made, but" if id else "not made:", f" ({why})" if why else ""
+        super().__init__(f"{what} the credential store refused its credential{reason}, which is now in {path}")
+        self.id = id or None
+
+
+class Store(Protocol):
+    """The environment's credential store, as ``reconciler.credential_store`` describes it."""
+
+    def check(self) -> None: ...  # noqa: D102  # the name says it
+    def value(self, name: str) -> Sealed | None: ...  # noqa: D102  # as above
+    def id_of(self, name: str) -> str | None: ...  # noqa: D102  # as above
+    def keep(self, name: str, value: Sealed, id: str) -> Path | None: ...  # noqa: D102  # as above
+    def refusal(self, name: str) -> str: ...  # noqa: D102  # as above
+    def forget(self, name: str) -> None: ...  # noqa: D102  # as above
+    def settle(self) -> Collection[str]: ...  # noqa: D102  # as above
+    def waiting(self) -> Mapping[str, Path]: ...  # noqa: D102  # as above
+
+
+def _note_nothing(_change: Change, _body: Mapping[str, Json]) -> None:
+    return
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
+
+    ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
+    things. ``note`` puts a line into the journal before what it is about happens.
     """
 
     owner: str
     organization_ids: MutableMapping[str, str]
+    place: Place = Place()
+    ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
+    store: Store | None = None
+    note: Callable[[Change, Mapping[str, Json]], None] = _note_nothing
+
+    def secret(self, name: str) -> Revealed:
+        """Give the secret that a manifest names; raises ``Moved`` where it is not known any more."""
+        found = self.store.value(name) if self.store else None
+        if found is None:
+            raise Moved(f"the secret {name} is neither in the environment nor in the credential store")
+        return found.reveal()
+
+    def keep(self, change: Change, field: str, text: str, id: str) -> None:
+        """Hand a credential that Stytch has just given to the store; raises ``NotKept`` where it refuses."""
+        if self.store is None:
+            raise Moved("there is no credential store")
+        if path := self.store.keep(kept_as(change, field), Sealed(text), id):
+            raise NotKept(path, id, self.store.refusal(kept_as(change, field)))
+
+    def chosen(self, change: Change, field: str, id: str) -> Sealed:
+        """Give the credential of a thing that is to be made, the store's or a new one, once it is kept."""
+        if self.store is None:
+            raise Moved("there is no credential store")
+        name = kept_as(change, field)
+        value = self.store.value(name) or generate()
+        if path := self.store.keep(name, value, id):
+            raise NotKept(path, "", self.store.refusal(name))
+        return value
+
+    def forget(self, kind: Kind, change: Change) -> None:
+        """Forget the credential of a thing that is no more, where it is kept under the name that was made for it."""
+        if self.store is None or kind.credential is None:
+            return
+        name = made_name(kind, kind.credential, change.namespace, change.name)
+        if self.store.id_of(name) == change.id:
+            self.store.forget(name)
+
+    def revealed(self, body: Json) -> Json:
+        """Put secrets in the place of their names: only in what is sent."""
+        return replaced(body, self.secret)
+
+    def with_ids(self, kind: Kind, body: Mapping[str, Json], namespace: str | None = None) -> dict[str, Json]:
+        """Put ids in the place of the names of other things, where Stytch wants those.
+
+        Raises ``Moved`` where a thing is not there, because it could not be made.
+        """
+        told = dict(body)
+        for name, reference in kind.references.items():
+            if reference.by_id and (value := told.get(name)):
+                inside = namespace if reference.late else None
+                several = isinstance(value, list)
+                ids = [self._id_of(reference.kind, inside, each) for each in (value if several else [value])]
+                told[name] = ids if several else ids[0]
+        return told
+
+    def _id_of(self, kind: str, inside: str | None, name: str) -> str:
+        found = self.ids.get(kind, {}).get((inside, name), name if is_id(name) else None)
+        if found is None:
+            raise Moved(f"the {kind} {name}, which it names, is not there")
+        return found
+
+
+def kept_as(change: Change, field: str) -> str:
+    """Give the name under which the credential of a thing is to be kept; it stands in the plan."""
+    found = change.get(field)
+    after: Json = found.after if found else None
+    return str(after[NAME]) if is_name(after) else ""
+
+
+def overlaid(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
+    """Give a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
+
+    Raises ``Moved`` where a field is neither what the plan saw nor what it wants.
+    """
+    spec = {
+        name: dict(value) if name in kind.merged and isinstance(value, dict) else value for name, value in live.items()
+    }
+    items = {name: dict(by_key(spec.get(name) or (), key)) for name, key in kind.keyed.items()}
+    for planned in change.fields:
+        name, *inner = planned.path
+        if inner and name not in items:
+            spec[name] = spec.get(name) or {}
+        there = items[name] if inner and name in items else spec[name] if inner else spec
+        key = inner[0] if inner else name
+        now = there.get(key, UNSET)
+        if not (_alike(now, planned.before) or _alike(now, planned.after)):
+            raise Moved(f"{'.'.join(planned.path)} has changed since")
+        if planned.after is not UNSET:
+            there[key] = planned.after
+        elif name in kind.cleared and not inner:
+            there[key] = kind.cleared[name]
+        else:
+            there.pop(key, None)
+    return {**spec, **{name: list(found.values()) for name, found in items.items() if found or name in spec}}
+
+
+def _alike(now: Json, then: Json) -> bool:
+    if now is UNSET or then is UNSET:
+        return (now is UNSET or now in NOTHING) and (then is UNSET or then in NOTHING)
+    return is_name(then) or same(now, then)
 
 
 def payload(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) -> dict[str, Json]:
@@ -81,8 +214,11 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
     raise Ambiguous("the answers to several creates in a row were lost and nothing is there")
 
 
-def gone(delete: Callable[[], str]) -> str:
-    """Take something away and give the request's id; where it is gone already after a lost answer, that is done too."""
+def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
+    """Take something away and give the request's id; where it is gone already after a lost answer, that is done too.
+
+    ``absent`` holds Stytch's error types for that, where their names do not say so.
+    """
     lost = False
     for _ in range(TRIES):
         try:
@@ -90,7 +226,7 @@ def gone(delete: Callable[[], str]) -> str:
         except Ambiguous:
             lost = True
         except Fault as fault:
-            if lost and fault.error_type.endswith("not_found"):
+            if lost and (fault.error_type.endswith("not_found") or fault.error_type in absent):
                 return fault.request_id
             raise
     raise Ambiguous("the answers to several deletes in a row were lost")

@@ -13,6 +13,8 @@ from hypothesis import settings
 
 from tests.emulator import conformity
 
+pytest_plugins = ("tests.canaries",)
+
 NODE_MODULES = Path(__file__).parent / "emulator" / "node" / "node_modules"
 AMBIENT = ("STYTCH_", "RECONCILER_", "GITHUB_")
 AMBIENT_EXACTLY = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}

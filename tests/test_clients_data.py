@@ -19,8 +19,8 @@ from reconciler.emulator.bulk import organizations as stored_organizations
 from reconciler.emulator.bulk import place_member, place_organization, place_user
 from reconciler.errors import Ambiguous, Fault, Refused, Rejected, Unavailable, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.schema import fields_of
 from reconciler.settings import Rates
+from reconciler.traits import fields_of
 from tests.connected import VirtualClock, connected, credentials
 
 SECRET = "secret-test-of-nobody"

@@ -102,6 +102,7 @@ def test_addresses_compare_without_case() -> None:
         Update(
             address="Member/acme/ann@acme.example",
             kind="Member",
+            namespace="acme",
             id="m1",
             mark=Mark(owner=OWNER, organization=ORGANIZATION, user="u1"),
             causes=(Cause(file="rules/a.yaml", line=3, rule="r", user="u1"),),

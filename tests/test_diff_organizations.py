@@ -45,6 +45,40 @@ def test_a_new_organization_sends_its_spec_its_initial_values_and_what_stytch_wo
     ]
 
 
+LATE = ("sso_default_connection_id", "sso_jit_provisioning_allowed_connections")
+JIT = ("sso_jit_provisioning",)
+
+
+def test_what_names_connections_waits_until_a_new_organization_has_some() -> None:
+    spec = {"organization_name": "Acme", "sso_default_connection_id": "Okta"}
+    made, completed = diff([declared(spec=spec)], [], late=LATE).changes
+    assert isinstance(made, Create)
+    assert made.get("sso_default_connection_id") is None
+    assert isinstance(completed, Update)
+    assert completed.id is None
+    assert completed.fields == (FieldChange(path=("sso_default_connection_id",), after="Okta"),)
+
+
+def test_a_new_organization_stays_shut_until_it_is_restricted_to_its_connections() -> None:
+    allowed = {"sso_jit_provisioning_allowed_connections": ["Okta"]}
+    restricted = {"sso_jit_provisioning": "RESTRICTED"}
+    for spec, initial in (({**allowed, **restricted}, {}), (allowed, restricted)):
+        made, completed = diff([declared(spec=spec, initial=initial)], [], late=LATE).changes
+        assert made.get(*JIT) == FieldChange(path=JIT, after="NOT_ALLOWED")
+        assert completed.get(*JIT) == FieldChange(path=JIT, before="NOT_ALLOWED", after="RESTRICTED")
+
+
+def test_where_there_is_no_other_way_in_stytch_is_left_to_choose_until_then() -> None:
+    spec = {
+        "email_invites": "NOT_ALLOWED",
+        "sso_jit_provisioning": "RESTRICTED",
+        "sso_jit_provisioning_allowed_connections": ["Okta"],
+    }
+    made, completed = diff([declared(spec=spec)], [], late=LATE).changes
+    assert made.get(*JIT) is None
+    assert completed.get(*JIT) == FieldChange(path=JIT, after="RESTRICTED")
+
+
 def test_a_declared_value_wins_over_the_one_for_creates() -> None:
     (change,) = diff([declared(initial={"email_invites": "NOT_ALLOWED"})], []).changes
     assert [field.after for field in change.fields] == ["NOT_ALLOWED"]

@@ -34,6 +34,7 @@ PLAN = finish(
             Create(
                 address="Member/acme/ann@acme.example",
                 kind="Member",
+                namespace="acme",
                 fields=(FieldChange(path=("roles",), after=["editor"]),),
                 causes=(Cause(file="rules/employees.yaml", line=7, rule="by-email-domain", user="user-test-1"),),
             ),

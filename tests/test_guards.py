@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.guards import Census, Limits, withhold
+from reconciler.guards import Census, Limits, hold_dependants, withhold
 from reconciler.model import Change, Create, Delete, FieldChange, Update
 
 
@@ -13,12 +13,15 @@ def member(number: int, slug: str = "acme") -> str:
 
 
 def deletes(count: int, slug: str = "acme") -> list[Change]:
-    return [Delete(address=member(number, slug), kind="Member", id=f"{slug}-{number}") for number in range(count)]
+    return [
+        Delete(address=member(number, slug), kind="Member", namespace=slug, id=f"{slug}-{number}")
+        for number in range(count)
+    ]
 
 
 def withdrawal(number: int, before: list[str], after: list[str], id_: str = "member-x") -> Update:
     roles = FieldChange(path=("roles",), before=before, after=after)
-    return Update(address=member(number), kind="Member", id=id_, fields=(roles,))
+    return Update(address=member(number), kind="Member", namespace="acme", id=id_, fields=(roles,))
 
 
 def census(**counts: Any) -> Census:
@@ -47,7 +50,7 @@ def test_nothing_is_withheld_below_every_limit() -> None:
 
 
 def test_too_many_deletes_are_withheld_and_creates_go_through() -> None:
-    create = Create(address="Member/acme/new@acme.example", kind="Member")
+    create = Create(address="Member/acme/new@acme.example", kind="Member", namespace="acme")
     result = withheld([*deletes(501), create], census())
     assert result.pop(create.address) is None
     assert set(result.values()) == {"max_deletes"}
@@ -125,16 +128,27 @@ def test_a_source_that_cannot_prove_absence_permits_no_deletes() -> None:
 
 def test_members_of_an_organization_that_is_not_made_wait_for_it() -> None:
     made = Create(address="Organization/acme", kind="Organization", withheld_by="moved")
-    guest = Create(address=member(1), kind="Member")
+    guest = Create(address=member(1), kind="Member", namespace="acme")
     assert withheld([made, guest], census())[guest.address] == "dependency"
 
 
 def test_too_many_updates_of_a_kind_are_withheld_and_adoptions_alone_are_not_updates() -> None:
     name = FieldChange(path=("name",), before="a", after="b")
     updates: list[Change] = [
-        Update(address=member(number), kind="Member", id=str(number), fields=(name,)) for number in range(31)
+        Update(address=member(number), kind="Member", namespace="acme", id=str(number), fields=(name,))
+        for number in range(31)
     ]
-    adoption = Update(address=member(99), kind="Member", id="x", adopts=True)
+    adoption = Update(address=member(99), kind="Member", namespace="acme", id="x", adopts=True)
     result = withheld([*updates, adoption], census(managed={"Member": 100}))
     assert result.pop(adoption.address) is None
     assert set(result.values()) == {"max_update_percent"}
+
+
+def test_what_completes_an_organization_waits_for_it_and_alters_nothing_that_is_live() -> None:
+    made = [Create(address=f"Organization/o{number}", kind="Organization") for number in range(20)]
+    fields = (FieldChange(path=("sso_default_connection_id",), after="Okta"),)
+    completed = [Update(address=one.address, kind=one.kind, fields=fields) for one in made]
+    judged, _ = withhold([*made, *completed], census(managed={}), Limits())
+    assert {change.withheld_by for change in judged} == {None}
+    held = hold_dependants(completed, made[:1])
+    assert [change.withheld_by for change in held] == ["dependency", *[None] * 19]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InvalidInput
-from reconciler.load import Declared, load, roles_named
+from reconciler.load import Declared, load
 from reconciler.model import Lifecycle, Position
+from reconciler.references import roles_named
 from tests.repositories import ORGANIZATION, config_of, declared, write
 
 HEAD = "apiVersion: reconciler/v1\n"
@@ -235,7 +236,7 @@ spec: {{roles: [stytch_admin]}}
             "rules/a.yaml": RULES,
         },
     )
-    assert {role: [str(at) for at in places] for role, places in roles_named(found).items()} == {
+    assert {role: [str(at) for at in places] for role, places in roles_named(found.resources, found.rules).items()} == {
         "editor": ["manifests/a.yaml:6:74", "rules/a.yaml:8:67"],
         "stytch_admin": ["manifests/a.yaml:11:16"],
         "new": ["rules/a.yaml:8:113"],

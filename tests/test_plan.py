@@ -8,18 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.kinds import rank
 from reconciler.model import Change, Cost, Create, Delete, FieldChange, Plan, Summary, Update
 from reconciler.plan import digest, exit_code, finish, in_order, writes_of
 
 ORGANIZATION = Create(address="Organization/acme", kind="Organization")
-MEMBER = Create(address="Member/acme/ann@acme.example", kind="Member")
+MEMBER = Create(address="Member/acme/ann@acme.example", kind="Member", namespace="acme")
 RENAMED = Update(
     address="Member/acme/bob@acme.example",
     kind="Member",
+    namespace="acme",
     id="member-1",
     fields=(FieldChange(path=("name",), before="Bob", after="Robert"),),
 )
-LEAVER = Delete(address="Member/acme/eve@acme.example", kind="Member", id="member-2")
+LEAVER = Delete(address="Member/acme/eve@acme.example", kind="Member", namespace="acme", id="member-2")
 CLOSED = Delete(address="Organization/old", kind="Organization", id="organization-2")
 CHANGES: tuple[Change, ...] = (ORGANIZATION, MEMBER, RENAMED, LEAVER, CLOSED)
 
@@ -32,7 +34,13 @@ fields = st.builds(
 )
 changes = st.one_of(
     *(
-        st.builds(sort, address=texts.map("Member/acme/{}".format), kind=st.just("Member"), fields=st.tuples(fields))
+        st.builds(
+            sort,
+            address=texts.map("Member/acme/{}".format),
+            kind=st.just("Member"),
+            namespace=st.just("acme"),
+            fields=st.tuples(fields),
+        )
         for sort in (Create, Update, Delete)
     )
 )
@@ -47,7 +55,7 @@ def plan(*changes_: Change, **more: Any) -> Plan:
 def test_what_is_referred_to_comes_first_and_what_takes_away_comes_last() -> None:
     shuffled = list(CHANGES)
     random.Random(7).shuffle(shuffled)  # noqa: S311 # a shuffle, not a secret
-    assert in_order(shuffled) == CHANGES
+    assert in_order(shuffled, rank) == CHANGES
 
 
 @given(st.lists(changes, max_size=6))

@@ -79,7 +79,11 @@ def test_the_order_of_metadata_keys_leaves_no_trace() -> None:
 
 def test_before_and_after_are_left_out_where_there_is_none() -> None:
     fields = (FieldChange(path=("name",), after="Ann"),)
-    plan = Plan(environment="t", project_id="p", changes=(Create(address="Member/a/b", kind="Member", fields=fields),))
+    plan = Plan(
+        environment="t",
+        project_id="p",
+        changes=(Create(address="Member/a/b", kind="Member", namespace="a", fields=fields),),
+    )
     written = json.loads(plan_report(plan, "json"))
     assert written["changes"][0]["fields"] == [{"path": ["name"], "after": "Ann"}]
     assert written["changes"][0]["action"] == "create"

@@ -20,7 +20,7 @@ def member(slug: str, number: int, user: str = "") -> Create:
     causes = tuple(
         Cause(file=cause.file, line=cause.line, rule=cause.rule, user=user or f"u{number}") for cause in RULE
     )
-    return Create(address=f"Member/{slug}/m{number}@acme.example", kind="Member", causes=causes)
+    return Create(address=f"Member/{slug}/m{number}@acme.example", kind="Member", namespace=slug, causes=causes)
 
 
 def plan(*changes: Change) -> Plan:
@@ -51,7 +51,10 @@ def test_alike_organizations_are_folded_and_counted() -> None:
 def test_an_organization_that_differs_is_never_folded() -> None:
     changes: list[Change] = [member(f"o{number:03}", number) for number in range(FIRST + 7)]
     odd = Create(
-        address="Member/zz/x@acme.example", kind="Member", causes=(Cause(file="rules/x.yaml", line=1, rule="admins"),)
+        address="Member/zz/x@acme.example",
+        kind="Member",
+        namespace="zz",
+        causes=(Cause(file="rules/x.yaml", line=1, rule="admins"),),
     )
     shown, folded = groups([*changes, odd])
     assert shown[-1].name == "Organization/zz"

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.model import Change, Outcome, Plan, Problem
 from reconciler.report import apply_report, drift_report, plan_report, problems_report
+from reconciler.report.outcomes import outcomes_view
 
 CASES = sorted(path for path in (Path(__file__).parent / "reports").iterdir() if path.is_dir())
 FORMS = {"text": "expected.txt", "markdown": "expected.md"}
@@ -58,3 +59,10 @@ def test_markdown_shows_no_address(case: Path) -> None:
 def test_every_line_is_printable(case: Path) -> None:
     for form in FORMS:
         assert all(line.isprintable() for line in report(case, form).splitlines())
+
+
+def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
+    plan = Plan(environment="test", project_id="", target="acme/null")
+    made = Outcome(address="Environment/null", action="create", result="applied")
+    footer = outcomes_view(plan, [made], [], None, {"null": "project-test-1"}).footer
+    assert 'target: {environment: "null", project_id: project-test-1}' in footer[0]

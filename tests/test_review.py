@@ -11,13 +11,13 @@ from reconciler.model import Change, Create, FieldChange, Plan, Update
 from reconciler.plan import Planned, finish
 from reconciler.review import hold_to, read_plan
 
-SAME = Create(address="Member/acme/ann@acme.example", kind="Member")
-OTHER = Create(address="Member/acme/bob@acme.example", kind="Member")
+SAME = Create(address="Member/acme/ann@acme.example", kind="Member", namespace="acme")
+OTHER = Create(address="Member/acme/bob@acme.example", kind="Member", namespace="acme")
 
 
 def update(after: str) -> Update:
     name = FieldChange(path=("name",), before="A", after=after)
-    return Update(address="Member/acme/eve@acme.example", kind="Member", id="m1", fields=(name,))
+    return Update(address="Member/acme/eve@acme.example", kind="Member", namespace="acme", id="m1", fields=(name,))
 
 
 def plan(*changes: Change, environment: str = "test", project_id: str = "project-test-1") -> Plan:
@@ -25,7 +25,7 @@ def plan(*changes: Change, environment: str = "test", project_id: str = "project
 
 
 def held(reviewed: Plan, *fresh: Change) -> tuple[dict[str, str | None], list[str]]:
-    planned, new = hold_to(reviewed, Planned(plan(*fresh), {}), 1)
+    planned, new = hold_to(reviewed, Planned(plan=plan(*fresh), organization_ids={}), 1)
     return {change.address: change.withheld_by for change in planned.plan.changes}, [change.address for change in new]
 
 
@@ -39,6 +39,15 @@ def test_what_is_new_is_listed_and_not_written() -> None:
 
 def test_what_moved_is_withheld() -> None:
     assert held(plan(update("B")), update("C")) == ({update("C").address: "moved"}, [])
+
+
+def test_of_the_two_changes_of_a_new_organization_each_is_held_to_its_own() -> None:
+    made = Create(address="Organization/acme", kind="Organization")
+    completed = Update(address=made.address, kind=made.kind, fields=(FieldChange(path=("auth_methods",), after="A"),))
+    moved = structs.replace(completed, fields=(FieldChange(path=("auth_methods",), after="B"),))
+    for fresh, withheld_by in ((completed, None), (moved, "moved")):
+        again, _ = hold_to(plan(made, completed), Planned(plan=plan(made, fresh), organization_ids={}), 1)
+        assert [change.withheld_by for change in again.plan.changes] == [None, withheld_by]
 
 
 def test_what_was_withheld_at_review_stays_withheld() -> None:

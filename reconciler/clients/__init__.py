@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from reconciler.clients.access import Credentials, base_url, check
-from reconciler.clients.data import Client, Project
+from reconciler.clients.access import Credentials, base_url, check, management_url, telemetry_url
+from reconciler.clients.api import Api
+from reconciler.clients.data import Client
 from reconciler.clients.pacing import Clock, Limits, Pace, SystemClock
+from reconciler.clients.project import Data, Project
 from reconciler.clients.retry import Line, Statistics
+from reconciler.credential_store.sealed import Sealed
 
 if TYPE_CHECKING:
     from reconciler.clients.sdk import Writer
 
 USER_SEARCHES = 1.5  # Stytch allows 150 searches of users a minute where it allows 100 of members
+SHOWN = 4  # characters of a secret that Stytch shows
+EVERY = 60 * 65.0  # searches a minute where nothing is one
 LOGGERS = ("httpx", "httpcore", "urllib3")
 
 
@@ -56,29 +61,39 @@ def open_client(credentials: Credentials, rates: Rates, wires: Wires = ON_THE_NE
     rng = wires.rng or random.Random()  # noqa: S311  # for jitter
     statistics = Statistics()
 
-    def project(project_id: str, secret: str, searches_per_minute: float) -> Project:
+    def line(password: str, searches_per_minute: float) -> Line:
         limits = Limits(
-            requests_per_second=rates.requests_per_second * rates.share,
-            searches_per_minute=searches_per_minute * rates.share,
+            requests_per_second=rates.requests_per_second * rates.share, searches_per_minute=searches_per_minute
         )
-        line = Line(Pace(limits, clock, rng), clock, rng, statistics)
-        return Project(
-            project_id, line, Transport(base_url(credentials, project_id), project_id, secret, wires.transport)
-        )
+        return Line(Pace(limits, clock, rng), clock, rng, statistics, Sealed(password))
 
-    b2b = project(credentials.project_id, credentials.secret, rates.searches_per_minute)
-    consumer = None
+    def project(project_id: str, secret: str, searches_per_minute: float) -> Project:
+        transport = Transport(base_url(credentials, project_id), project_id, secret, wires.transport)
+        return Project(project_id, line(secret, searches_per_minute * rates.share), transport)
+
+    def api(url: str, user: str, password: str) -> Api:
+        return Api(line(password, EVERY), Transport(url, user, password, wires.transport))
+
+    def open_data(project_id: str, secret: str) -> Data:
+        url = base_url(credentials, project_id)
+        opened = project(project_id, secret, rates.searches_per_minute)
+
+        def make_writer() -> "Writer":
+            from reconciler.clients.sdk import Writer
+
+            return Writer(url, project_id, secret, opened.line, wires.adapter)
+
+        return Data(opened, api(telemetry_url(credentials), project_id, secret), make_writer, secret[-SHOWN:])
+
+    management = consumer = None
+    if credentials.workspace_key_secret:
+        management = api(management_url(credentials), credentials.workspace_key_id, credentials.workspace_key_secret)
     if credentials.consumer_project_id:
         searches = rates.searches_per_minute * USER_SEARCHES
         consumer = project(credentials.consumer_project_id, credentials.consumer_secret, searches)
-
-    def make_writer() -> "Writer":
-        from reconciler.clients.sdk import Writer
-
-        url = base_url(credentials, b2b.project_id)
-        return Writer(url, b2b.project_id, credentials.secret, b2b.line, wires.adapter)
-
-    client = Client(b2b, consumer, statistics, make_writer)
+    client = Client(management, consumer, statistics, clock, open_data)
+    if credentials.secret:
+        client.sign_in(credentials.project_id, credentials.secret)
     try:
         yield client
     finally:

@@ -9,6 +9,8 @@ from reconciler.model import Problem
 
 LIVE_URL = "https://api.stytch.com"
 TEST_URL = "https://test.stytch.com"
+MANAGEMENT_URL = "https://management.stytch.com"
+TELEMETRY_URL = "https://telemetry.stytch.com"
 LIVE_PROJECT = "project-live-"
 
 
@@ -24,6 +26,12 @@ class Credentials(Protocol):
     @property
     def telemetry_url(self) -> str: ...  # noqa: D102  # as above
     @property
+    def management_base_uri(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def workspace_key_id(self) -> str: ...  # noqa: D102  # as above
+    @property
+    def workspace_key_secret(self) -> str: ...  # noqa: D102  # as above
+    @property
     def consumer_project_id(self) -> str: ...  # noqa: D102  # as above
     @property
     def consumer_secret(self) -> str: ...  # noqa: D102  # as above
@@ -36,22 +44,49 @@ def base_url(credentials: Credentials, project_id: str) -> str:
     return LIVE_URL if project_id.startswith(LIVE_PROJECT) else TEST_URL
 
 
+def management_url(credentials: Credentials) -> str:
+    """Give the management API's address without a slash at its end."""
+    return (credentials.management_base_uri or MANAGEMENT_URL).rstrip("/")
+
+
+def telemetry_url(credentials: Credentials) -> str:
+    """Give the address of the host that fraud rules are kept on, which is one for test and live."""
+    return (credentials.telemetry_url or TELEMETRY_URL).rstrip("/")
+
+
 def check(credentials: Credentials) -> None:
-    """Raise ``Refused`` with everything that keeps these credentials from being used."""
+    """Raise ``Refused`` with everything that keeps these credentials from being used.
+
+    A workspace key alone is enough: then the environment's secret is known from elsewhere, or made.
+    """
     problems = []
+    workspace = {
+        "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
+        "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
+    }
     needed = {"STYTCH_PROJECT_ID": credentials.project_id, "STYTCH_SECRET": credentials.secret}
+    if not any(needed.values()) and any(workspace.values()):
+        needed = workspace
+    elif any(workspace.values()):
+        needed |= workspace
     if credentials.consumer_project_id:
         needed["STYTCH_CONSUMER_SECRET"] = credentials.consumer_secret
     for name, value in needed.items():
         if not value:
             hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` writes one too"
             problems.append(_problem("no-credentials", f"the environment variable {name} is not set", hint))
-    if credentials.api_url:
-        url = urlsplit(credentials.api_url)
+    for name, address, usual in (
+        ("STYTCH_API_URL", credentials.api_url, TEST_URL),
+        ("STYTCH_MANAGEMENT_BASE_URI", credentials.management_base_uri, MANAGEMENT_URL),
+        ("STYTCH_TELEMETRY_URL", credentials.telemetry_url, TELEMETRY_URL),
+    ):
+        if not address:
+            continue
+        url = urlsplit(address)
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
-            problems.append(_problem("bad-url", "STYTCH_API_URL is not the address of a server", f"such as {TEST_URL}"))
+            problems.append(_problem("bad-url", f"{name} is not the address of a server", f"such as {usual}"))
         elif url.scheme == "http" and not _is_here(url.hostname):
-            message = "STYTCH_API_URL begins with http: the secret would be readable on its way"
+            message = f"{name} begins with http: the secret would be readable on its way"
             problems.append(_problem("bad-url", message, "use https; http is for an emulator on this machine"))
     if problems:
         raise Refused(problems)

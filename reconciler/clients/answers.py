@@ -4,13 +4,14 @@ Every exchange ends as a decoded value or as one ``Fault``; the tree in ``reconc
 Stytch's error envelope and types are described in docs/stytch.md, "Errors".
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from reconciler.clients.masking import mask
+from reconciler.clients.hearsay import fit
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 
 TOO_MANY = 429
@@ -18,7 +19,7 @@ TIMED_OUT = 408
 NOT_NOW = 503
 SERVER_ERRORS = 500
 REDIRECTS = 300
-LONGEST_SENTENCE = 300  # characters of Stytch's own explanation that are passed on
+ERROR_TYPE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
 T = TypeVar("T")
 
@@ -62,10 +63,15 @@ class Envelope(Struct):
     request_id: str | None = None
 
 
-def understand(name: str, answer: Answer, decode: Callable[[bytes], T], *, write: bool) -> T:
-    """Decode an answer, or raise the fault that it is; ``name`` is the operation, for people."""
+def understand(
+    name: str, answer: Answer, decode: Callable[[bytes], T], *, write: bool, secrets: Collection[str] = ()
+) -> T:
+    """Decode an answer, or raise the fault that it is; ``name`` is the operation, for people.
+
+    ``secrets`` are those of the request, which Stytch may repeat in what it says.
+    """
     if SERVER_ERRORS > answer.status >= REDIRECTS or answer.status >= SERVER_ERRORS:
-        raise refusal(name, answer, write=write)
+        raise refusal(name, answer, write=write, secrets=secrets)
     try:
         return decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -73,7 +79,7 @@ def understand(name: str, answer: Answer, decode: Callable[[bytes], T], *, write
         raise (Ambiguous if write else Unavailable)(message, status=answer.status) from None
 
 
-def refusal(name: str, answer: Answer, *, write: bool) -> Fault:
+def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] = ()) -> Fault:
     """Tell what an answer other than success means.
 
     Sure not to have happened, and worth another try: 429 and 503. After any other 5xx (and 408) a write may have
@@ -81,10 +87,11 @@ def refusal(name: str, answer: Answer, *, write: bool) -> Fault:
     """
     envelope = _envelope(answer.body)
     error_type = envelope.error_type or envelope.error or ""
-    sentence = envelope.error_message or envelope.error_description or ""
+    error_type = error_type if ERROR_TYPE.fullmatch(error_type) else ""
+    sentence = fit(envelope.error_message or envelope.error_description or "", secrets)
     said = f"{name} was answered {answer.status} {error_type}".rstrip()
     if sentence:
-        said += f" ({mask(sentence)[:LONGEST_SENTENCE]})"
+        said += f" ({sentence})"
     elif REDIRECTS <= answer.status < REDIRECTS + 100:
         said += ": something between here and Stytch redirects; is STYTCH_API_URL right?"
     kind: type[Fault] = Rejected

@@ -6,22 +6,24 @@ endpoints, and what is known of their behaviour, are described in docs/stytch.md
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
 
-from reconciler.clients.pages import LIMIT, Page, page_decoder
-from reconciler.clients.retry import Line, Operation, Statistics
+from reconciler.clients.api import Api
+from reconciler.clients.pacing import Clock
+from reconciler.clients.pages import page_decoder
+from reconciler.clients.project import Data, Project
+from reconciler.clients.retry import Statistics
 from reconciler.clients.whole import Found, read_whole, stream_whole
-from reconciler.errors import Refused, Rejected
+from reconciler.errors import Refused, Rejected, Unreadable
 from reconciler.model import Json, LiveMember
 
 if TYPE_CHECKING:
-    from reconciler.clients.sdk import Writer
-    from reconciler.clients.transport import Transport
+    from reconciler.clients.sdk import Answered, Writer
 
 T = TypeVar("T")
 Body = dict[str, Json]
@@ -49,50 +51,111 @@ class _UserId(Struct):
     user_id: str
 
 
-class Project(Struct, frozen=True):
-    """One project and the way to it, shared by all threads."""
-
-    project_id: str
-    line: Line
-    transport: "Transport"
-
-    def read(self, name: str, path: str, body_type: type[T], **parameters: str) -> T:
-        """Read one thing."""
-        decode = msgspec.json.Decoder(body_type).decode
-        return self.line.ask(Operation(name), lambda: self.transport.send("GET", path, parameters=parameters), decode)
-
-    def search(
-        self, name: str, path: str, decode: Callable[[bytes], Page[T]], **query: Json
-    ) -> Callable[[str | None], Page[T]]:
-        """Make the function that reads the page at a cursor."""
-        operation = Operation(name, search=True)
-
-        def fetch(cursor: str | None) -> Page[T]:
-            body = {"limit": LIMIT, **({"cursor": cursor} if cursor else {}), **query}
-            return self.line.ask(operation, lambda: self.transport.send("POST", path, body=body), decode)
-
-        return fetch
-
-
 class Client:
     """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads."""
 
     def __init__(
-        self, b2b: Project, consumer: Project | None, statistics: Statistics, make_writer: Callable[[], "Writer"]
+        self,
+        management: Api | None,
+        consumer: Project | None,
+        statistics: Statistics,
+        clock: Clock,
+        open_data: Callable[[str, str], Data],
     ) -> None:
-        self.project_id = b2b.project_id
         self.statistics = statistics
-        self._b2b = b2b
+        self.clock = clock
+        self._management = management
         self._consumer = consumer
-        self._make_writer = make_writer
+        self._open_data = open_data
+        self._data: Data | None = None
         self._writer: Writer | None = None
         self._lock = threading.Lock()
 
+    def sign_in(self, project_id: str, secret: str) -> None:
+        """Open the data of an environment, whose secret may be known only once a run is under way."""
+        self._data = self._open_data(project_id, secret)
+
     def close(self) -> None:
         """Close every connection."""
-        for transport in (self._b2b.transport, self._consumer and self._consumer.transport, self._writer):
-            if transport:
-                transport.close()
+        data = (self._data.project.transport, self._data.telemetry) if self._data else ()
+        for opened in (*data, self._consumer and self._consumer.transport, self._management, self._writer):
+            if opened:
+                opened.close()
+
+    @property
+    def project_id(self) -> str:
+        """Give the id of the environment whose data can be asked for, "" where there is none yet."""
+        return self._data.project.project_id if self._data else ""
+
+    @property
+    def secret_last_four(self) -> str:
+        """Give what Stytch shows of the secret that is in use."""
+        return self._data.last_four if self._data else ""
+
+    @property
+    def has_data(self) -> bool:
+        """Tell whether a secret of the environment is known."""
+        return self._data is not None
+
+    @property
+    def has_management(self) -> bool:
+        """Tell whether there is a workspace key."""
+        return self._management is not None
+
+    @property
+    def management(self) -> Api:
+        """Give the management API; raises ``Refused`` where there is no workspace key."""
+        if self._management is None:
+            raise Refused(
+                "this needs Stytch's management API, and there is no workspace key",
+                hint="set STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
+            )
+        return self._management
+
+    @property
+    def telemetry(self) -> Api:
+        """Give the API of fraud rules; raises ``Refused`` where the environment's secret is not known."""
+        return self._opened.telemetry
+
+    @property
+    def _opened(self) -> Data:
+        if self._data is None:
+            raise Refused(
+                "this needs a secret of the environment, and none is known",
+                hint="set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes",
+            )
+        return self._data
+
+    @property
+    def _b2b(self) -> Project:
+        return self._opened.project
+
+    # Whatever has no method of its own
+
+    def read(self, name: str, path: str) -> Body:
+        """Give what is at a path of the data API; ``name`` is the operation, for people."""
+        return self._b2b.read(name, path, Body)
+
+    def find(self, name: str, path: str, absent: Collection[str]) -> Body | None:
+        """Give what is at a path, or None where Stytch answers with one of the error types ``absent``, and no other."""
+        try:
+            return self.read(name, path)
+        except Rejected as fault:
+            if fault.error_type in absent:
+                return None
+            raise
+
+    def search(self, name: str, path: str, key: str, id_key: str) -> list[Body]:
+        """Give every row of a search of the data API, which are under ``key``; raises ``Unreadable``."""
+        fetch = self._b2b.search(name, path, page_decoder(key, dict[str, Any], (id_key,)))
+        found = read_whole(fetch, lambda row: str(row.get(id_key)), key.replace("_", " "))
+        if found.odd:
+            raise Unreadable(f"{len(found.odd)} {key} are not what Stytch describes: {found.odd[0].reason}")
+        return list(found.rows)
+
+    def write(self, name: str, **arguments: Json) -> "Answered":
+        """Call the SDK's method ``name``, such as ``m2m.clients.create``."""
+        return self.writer().write(name, arguments)
 
     # Reads in bulk
 
@@ -233,5 +296,5 @@ class Client:
         """Make the writer when the first write comes: it takes half a second to import."""
         with self._lock:
             if self._writer is None:
-                self._writer = self._make_writer()
+                self._writer = self._opened.make_writer()
             return self._writer

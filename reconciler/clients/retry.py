@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, retry_after, silence, understand
 from reconciler.clients.budget import Budget
 from reconciler.clients.pacing import Clock, Pace
+from reconciler.credential_store.sealed import Revealed, Sealed
 from reconciler.errors import Rejected, Unavailable
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -39,21 +40,25 @@ class Statistics(Struct):
 
 
 class Operation(Struct, frozen=True):
-    """One thing that can be asked: its name for people, and the sort of request it is."""
+    """One thing that can be asked: its name for people, the sort of request it is, and the secrets that it sends."""
 
     name: str
     write: bool = False
     search: bool = False
+    secrets: tuple[Revealed, ...] = ()
 
 
 class Line:
-    """The way to one project: paced, retried and counted; safe to use from many threads."""
+    """The way to one project: paced, retried and counted; safe to use from many threads. ``password`` opens it."""
 
-    def __init__(self, pace: Pace, clock: Clock, rng: random.Random, statistics: Statistics) -> None:
+    def __init__(
+        self, pace: Pace, clock: Clock, rng: random.Random, statistics: Statistics, password: Sealed | None = None
+    ) -> None:
         self._pace = pace
         self._clock = clock
         self._rng = rng
         self._statistics = statistics
+        self._passwords = (password.reveal(),) if password else ()
         self._budget = Budget()
         self._lock = threading.Lock()
 
@@ -96,7 +101,8 @@ class Line:
             if seconds is not None and seconds > LONGEST_PAUSE:
                 raise Rejected(f"{operation.name} may be asked again in {seconds:.0f} s only", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
-        return understand(operation.name, answer, decode, write=operation.write)
+        secrets = (*self._passwords, *operation.secrets)
+        return understand(operation.name, answer, decode, write=operation.write, secrets=secrets)
 
     def _count(self, operation: Operation, waited: float, *, retry: bool) -> None:
         with self._lock:

@@ -22,6 +22,7 @@ from stytch import B2BClient
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 
 from reconciler.clients.answers import Answer, unanswered
+from reconciler.clients.hearsay import revealed_in
 from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT, Line, Operation
 from reconciler.errors import Ambiguous
 from reconciler.model import Json
@@ -84,7 +85,7 @@ class Writer:
 
     def write(self, name: str, arguments: Mapping[str, Json]) -> "Answered":
         """Call the SDK's method ``name``, such as ``organizations.members.create``; raises ``Fault``."""
-        self._session.thread.operation = Operation(name, write=True)
+        self._session.thread.operation = Operation(name, write=True, secrets=tuple(revealed_in(dict(arguments))))
         with suppress(ValidationError):  # the SDK's model does not know this answer; the write has happened
             attrgetter(name)(self._sdk)(**arguments)
         return Answered(self._session.thread.body)

@@ -1,6 +1,9 @@
 """Bulk and single reads over httpx: one pool of connections a project, our timeouts, no redirects."""
 
+import os
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import httpx
@@ -26,6 +29,7 @@ class Transport:
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
             follow_redirects=False,
             transport=transport,
+            verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         )
 
     def send(
@@ -46,3 +50,9 @@ class Transport:
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
+
+
+@cache
+def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """Read whom to trust, once for the APIs of a run: it takes longer than most requests."""
+    return httpx.create_ssl_context()

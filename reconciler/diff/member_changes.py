@@ -64,6 +64,7 @@ def create_member(
     return Create(
         address=address(KIND, slug, membership.addresses[0]),
         kind=KIND,
+        namespace=slug,
         fields=created_fields({**membership.fields, **roles}, initial, merged=MERGED),
         mark=Mark(owner=owner, organization=organization_id, user=membership.user, roles=membership.roles),
         causes=causes,
@@ -105,6 +106,7 @@ def update_member(
     change = Update(
         address=address(KIND, slug, live.email_address.lower()),
         kind=KIND,
+        namespace=slug,
         id=live.member_id,
         fields=tuple(fields),
         adopts=standing.adopts,
@@ -123,6 +125,7 @@ def delete_member(live: LiveMember, slug: str, owner: str, mark: Mark | None, ca
     return Delete(
         address=address(KIND, slug, live.email_address.lower()),
         kind=KIND,
+        namespace=slug,
         id=live.member_id,
         fields=tuple(before),
         mark=structs.replace(mark, deleted=True),

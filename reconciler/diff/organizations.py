@@ -5,7 +5,7 @@ these lead to two live ones, nobody can say which is meant: a conflict, and ever
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from reconciler.model import (
     Create,
     Delete,
     FieldChange,
+    Json,
     Listed,
     Live,
     Mark,
@@ -27,6 +28,9 @@ from reconciler.model import (
 )
 
 MERGED = ("trusted_metadata",)
+SSO_JIT = "sso_jit_provisioning"
+ALLOWED = "sso_jit_provisioning_allowed_connections"
+INVITES = "email_invites"
 
 
 class OrganizationDiff(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,13 @@ class _Index:
         return list({item.id: item for item in found if item}.values())
 
 
+def led_to(desired: Iterable[Resource], live: Iterable[Live]) -> Mapping[str, Live]:
+    """Give the live organization that each declared slug leads to, where it leads to one."""
+    index = _Index(live)
+    found = {resource.name: index.candidates(resource) for resource in desired}
+    return {slug: candidates[0] for slug, candidates in found.items() if len(candidates) == 1}
+
+
 def diff_organizations(
     desired: Sequence[Resource],
     live: Sequence[Live],
@@ -79,12 +90,14 @@ def diff_organizations(
     authoritative: bool,
     elsewhere: Collection[str],
     create_values: Spec,
+    late: Collection[str] = (),
 ) -> OrganizationDiff:
     """Match ``desired`` with ``live`` and give the changes.
 
     ``authoritative`` lets an organization that carries our mark and is declared nowhere be deleted; one that is
     declared for another environment only (``elsewhere``) is simply not managed here. ``create_values`` are sent with
-    every create that does not say otherwise.
+    every create that does not say otherwise; ``late`` are the fields that name what lies in an organization, which a
+    new one can have only once that is there: in a second change.
     """
     index = _Index(live)
     found = {resource.name: index.candidates(resource) for resource in desired}
@@ -102,7 +115,7 @@ def diff_organizations(
         elif not candidates:
             if resource.ensure == "present":
                 new.add(resource.name)
-                changes.append(_create(resource, create_values))
+                changes.extend(_create(resource, create_values, late))
         elif resource.ensure == "absent":
             doomed[candidates[0].name] = candidates[0]
             changes.append(_delete(candidates[0], resource))
@@ -152,7 +165,7 @@ def _trouble(
     elif candidates and claims[candidates[0].id] > 1:
         found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
         hint = "one of the two must go, or name another external id or renamed_from"
-    elif candidates and _whose(candidates[0], owner) is Whose.ANOTHER:
+    elif candidates and resource.ensure != "external" and _whose(candidates[0], owner) is Whose.ANOTHER:
         found = f"{resource.address} carries the mark of another owner"
         hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
     elif not candidates and (lookalike := index.by_folded_slug.get(resource.name.lower())):
@@ -173,14 +186,32 @@ def _trouble(
     )
 
 
-def _create(resource: Resource, create_values: Spec) -> Create:
-    return Create(
+def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> Iterator[Change]:
+    """Yield the create, and an update without an id for what must wait: apply knows the id by then."""
+    waits = {name: value for name, value in resource.spec.items() if name in late}
+    spec = {name: value for name, value in resource.spec.items() if name not in late}
+    said = {**create_values, **resource.initial, **spec}
+    before: dict[str, Json] = {}
+    if ALLOWED in waits and said.get(SSO_JIT) == "RESTRICTED":
+        waits[SSO_JIT] = "RESTRICTED"
+        spec.pop(SSO_JIT, None)
+        if said.get(INVITES) != "NOT_ALLOWED":
+            before[SSO_JIT] = spec[SSO_JIT] = "NOT_ALLOWED"  # shut until it is restricted, as another way in is open
+    initial = {name: value for name, value in resource.initial.items() if name not in waits}
+    yield Create(
         address=resource.address,
         kind=resource.kind,
-        fields=created_fields(resource.spec, resource.initial, create_values, merged=MERGED),
+        fields=created_fields(spec, initial, create_values, merged=MERGED),
         mark=None,  # completed by apply, once Stytch has given the id
         causes=(_cause(resource),),
     )
+    if waits:
+        yield Update(
+            address=resource.address,
+            kind=resource.kind,
+            fields=tuple(diff_fields(waits, before, merged=MERGED)),
+            causes=(_cause(resource),),
+        )
 
 
 def _update(resource: Resource, live: Live, owner: str) -> Update | None:

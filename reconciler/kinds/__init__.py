@@ -1,10 +1,96 @@
 """The kinds of things in Stytch that are kept as declared: one file each, all of them in ``KINDS``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.kinds import member, organization
+from reconciler.model import Change
 from reconciler.schema import Kind
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (organization.KIND, member.KIND)})
+# Where nothing else says what comes first, this does.
+REGISTERED: Final = (
+    "project",
+    "environment",
+    "secret",
+    "redirect_url",
+    "jwt_template",
+    "country_code_allowlist",
+    "password_strength_config",
+    "public_token",
+    "sdk_config",
+    "rbac_policy",
+    "trusted_token_profile",
+    "event_log_streaming",
+    "email_template",
+    "default_email_template",
+    "m2m_client",
+    "connected_app",
+    "dfp_rule",
+    "organization",
+    "sso_connection",
+    "scim_connection",
+    "member",
+)
+
+
+def _kind_in(file: str) -> Kind:
+    kind: Kind = import_module(f"{__name__}.{file}").KIND
+    return kind
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in map(_kind_in, REGISTERED)})
+
+Step = tuple[str, str]  # an action and a kind
+
+
+def rank(change: Change) -> tuple[int, int]:
+    """Give the place of a change in an apply: what is needed comes before what needs it, what takes away comes last."""
+    action = str(change.__struct_config__.tag)
+    return _ORDER[action, change.kind], KINDS[change.kind].rank(change)
+
+
+def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
+    """Yield what must be done before what, for the sake of one kind."""
+    create, update, delete = (("create", kind.name), ("update", kind.name), ("delete", kind.name))
+    yield update, create
+    if kind.alone:
+        yield create, delete
+    else:
+        for other in KINDS:
+            yield delete, ("create", other)
+            yield delete, ("update", other)
+    stands_on = set() if kind.foundation else {name for name, other in KINDS.items() if other.foundation}
+    for name in sorted(stands_on | kind.after):
+        yield from ((create, ("create", name)), (create, ("update", name)), (("delete", name), delete))
+    if kind.namespace:
+        yield from ((create, ("create", kind.namespace)), (("delete", kind.namespace), delete))
+    for reference in kind.references.values():
+        first = update if reference.late else create
+        if reference.kind in KINDS:
+            yield from ((first, ("create", reference.kind)), (first, ("update", reference.kind)))
+            if not reference.late:
+                yield ("delete", reference.kind), delete
+
+
+def _order() -> Iterator[Step]:
+    """Yield every step after all that it needs, and otherwise in the order in which kinds are registered."""
+    steps: TopologicalSorter[Step] = TopologicalSorter()
+    for kind in KINDS.values():
+        for later, earlier in _needs(kind):
+            if earlier[1] in KINDS:
+                steps.add(later, earlier)
+    steps.prepare()
+    registered = {name: number for number, name in enumerate(KINDS)}
+    ready: list[tuple[int, Step]] = []
+    while steps.is_active():
+        for step in steps.get_ready():
+            heappush(ready, (registered[step[1]], step))
+        _, step = heappop(ready)
+        yield step
+        steps.done(step)
+
+
+_ORDER: Final = {step: number for number, step in enumerate(_order())}

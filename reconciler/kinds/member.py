@@ -26,7 +26,8 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema import Clearable, CreateOnly, Kind, Merged, RefersTo, Unordered, UpdateOnly, normalize_by_traits
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class MemberSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """Every field of a member that can be written, under Stytch's names; the address is ``metadata.name``."""
 
     name: str | UnsetType = UNSET
-    roles: Annotated[list[Text] | UnsetType, Unordered(), RefersTo("Role")] = UNSET
+    roles: Annotated[list[Text] | UnsetType, Unordered(), RefersTo("RBACPolicy")] = UNSET
     trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
     untrusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
     external_id: Annotated[
@@ -175,10 +176,14 @@ def _found(
 
 KIND: Final = Kind(
     name="Member",
+    scope="organization",
+    case_sensitive=False,
+    after=frozenset({"Organization"}),
     spec=MemberSpec,
     initial=MemberInitial,
     namespace="Organization",
     key="email_address",
+    names="the address, in lower case",
     restorable=True,
     computed=frozenset(
         {

@@ -1,10 +1,12 @@
 """Organizations: a tenant, its name, who may join it and how they sign in (docs/stytch.md, "Organizations")."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from reconciler.companions import check_companions
 from reconciler.diff.fields import NOTHING, same
 from reconciler.domains import COMMON_MAIL_DOMAINS
 from reconciler.expressions.text import a_label
@@ -21,18 +23,17 @@ from reconciler.fields import (
 )
 from reconciler.marks import Whose, read_mark
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
-from reconciler.schema import (
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import (
     Clearable,
     CreateValue,
     Domains,
     FromFile,
-    Kind,
     Merged,
     RefersTo,
     TextFile,
     Unordered,
     UpdateOnly,
-    normalize_by_traits,
 )
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
 
@@ -57,6 +58,10 @@ AuthMethod = Literal[
     "hubspot_oauth",
 ]
 MfaMethod = Literal["sms_otp", "totp"]
+OF_ITS_OWN: Final = RefersTo("SSOConnection", by_id=True, late=True)
+
+
+Apps = Annotated[list[Text] | UnsetType, Unordered(), RefersTo("ConnectedApp", by_id=True)]
 
 
 class OAuthTenants(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -85,9 +90,11 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
         str | TextFile | UnsetType | None, Clearable("an empty string", sends=""), FromFile()
     ] = UNSET
     trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
-    sso_default_connection_id: Annotated[Text | UnsetType, UpdateOnly()] = UNSET
+    sso_default_connection_id: Annotated[Text | UnsetType, UpdateOnly(), OF_ITS_OWN] = UNSET
     sso_jit_provisioning: Open | UnsetType = UNSET
-    sso_jit_provisioning_allowed_connections: Annotated[list[Text] | UnsetType, UpdateOnly(), Unordered()] = UNSET
+    sso_jit_provisioning_allowed_connections: Annotated[
+        list[Text] | UnsetType, UpdateOnly(), Unordered(), OF_ITS_OWN
+    ] = UNSET
     email_allowed_domains: Annotated[list[str] | UnsetType, Unordered(), Domains()] = UNSET
     email_jit_provisioning: Narrow | UnsetType = UNSET
     email_invites: Annotated[Open | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
@@ -99,24 +106,15 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     mfa_methods: Choice | UnsetType = UNSET
     allowed_mfa_methods: Annotated[list[MfaMethod] | UnsetType, Unordered()] = UNSET
     rbac_email_implicit_role_assignments: Annotated[
-        list[ImplicitRole] | UnsetType, Unordered(), RefersTo("Role", "role_id")
+        list[ImplicitRole] | UnsetType, Unordered(), RefersTo("RBACPolicy", "role_id")
     ] = UNSET
     claimed_email_domains: Annotated[list[str] | UnsetType, Unordered(), Domains()] = UNSET
     first_party_connected_apps_allowed_type: Open | UnsetType = UNSET
-    allowed_first_party_connected_apps: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+    allowed_first_party_connected_apps: Apps = UNSET
     third_party_connected_apps_allowed_type: Open | UnsetType = UNSET
-    allowed_third_party_connected_apps: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+    allowed_third_party_connected_apps: Apps = UNSET
 
 
-# What a setting that is RESTRICTED is restricted to; without it Stytch refuses the setting (docs/stytch.md).
-COMPANIONS: Final = {
-    "auth_methods": "allowed_auth_methods",
-    "mfa_methods": "allowed_mfa_methods",
-    "email_jit_provisioning": "email_allowed_domains",
-    "email_invites": "email_allowed_domains",
-    "sso_jit_provisioning": "sso_jit_provisioning_allowed_connections",
-    "oauth_tenant_jit_provisioning": "allowed_oauth_tenants",
-}
 ROUTES: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites", "oauth_tenant_jit_provisioning")
 CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", "oauth_tenant_jit_provisioning"})
 LISTS: Final = (
@@ -132,7 +130,7 @@ DOMAIN_LISTS: Final = ("email_allowed_domains", "claimed_email_domains")
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     said = {**resource.initial, **resource.spec}
-    yield from _check_restricted(resource, said)
+    yield from check_companions(resource, said)
     if all(said.get(route, "NOT_ALLOWED" if route in CLOSED_BY_DEFAULT else "") == "NOT_ALLOWED" for route in ROUTES):
         yield problem(
             resource,
@@ -151,36 +149,6 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield problem(resource, "not-initial", message, "declare it under spec", (part, name))
         yield from _check_implicit_roles(resource, part, spec.get("rbac_email_implicit_role_assignments") or ())
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
-
-
-def _check_restricted(resource: Resource, said: Spec) -> Iterator[Problem]:
-    for setting, companion in COMPANIONS.items():
-        value = said.get(setting)
-        at = ("spec" if setting in resource.spec else "initial", setting)
-        if value == "RESTRICTED" and not _anything(said.get(companion)):
-            yield problem(
-                resource,
-                "missing-companion",
-                f"{setting} is RESTRICTED, but to what is not said: {companion} is {_state(said, companion)}",
-                f"list at least one under {companion}",
-                at,
-            )
-        elif value == "ALL_ALLOWED" and companion.startswith("allowed_") and _anything(said.get(companion)):
-            yield problem(
-                resource,
-                "idle-companion",
-                f"{setting} is ALL_ALLOWED, but {companion} lists some",
-                f"{setting}: RESTRICTED, or remove {companion}",
-                at,
-            )
-
-
-def _anything(value: Json) -> bool:
-    return any(value.values()) if isinstance(value, dict) else bool(value)
-
-
-def _state(said: Spec, name: str) -> str:
-    return "empty" if name in said else "not declared"
 
 
 def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> Iterator[Problem]:
@@ -207,28 +175,31 @@ def normalize(spec: Spec) -> Spec:
 def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Create the organization, then write the mark, which needs the id that Stytch gives."""
     (slug,) = change.key
-    body = {"organization_slug": slug, **payload(change.fields, cleared=KIND.cleared)}
-    later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
+    told = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
+    body = {"organization_slug": slug, **told}
     live, _ = created(
         lambda: client.create_organization(body), lambda: _found(client, slug, body, scene.owner), ALREADY_THERE
     )
     identifier = str(live["organization_id"])
-    later["trusted_metadata"] = {MARK_KEY: Mark(owner=scene.owner, organization=identifier).as_json()}
-    _, request_id = repeated(lambda: client.update_organization(identifier, later))
+    mark = Mark(owner=scene.owner, organization=identifier).as_json()
+    _, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
     scene.organization_ids[slug] = identifier
     return Written(identifier, request_id)
 
 
-def update(client: "Client", change: Update, _scene: Scene) -> Written:
-    """Change the declared fields, after a look at the lists that are replaced whole; an adoption adds the mark."""
-    identifier = str(change.id)
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the declared fields, after a look at the lists that are replaced whole; an adoption adds the mark.
+
+    Without an id it is the second half of a create: what names things in the organization, which are there by now.
+    """
+    identifier = change.id or scene.organization_ids[change.name]
     if any(isinstance(field.before, list | dict) for field in change.fields):
-        _still(change, client.get_organization(identifier))
+        _still(change, client.get_organization(identifier), scene)
     request_id = ""
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
         request_id = repeated(lambda: client.delete_organization_external_id(identifier))
-    body = payload(change.fields, cleared=KIND.cleared)
+    body = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), change.name)
     if change.mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
     if body:
@@ -244,7 +215,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
         raise Moved("it has another slug now")
     if not change.causes and read_mark(live.get("trusted_metadata"), identifier, scene.owner)[0] is not Whose.OURS:
         raise Moved("it no longer carries our mark")
-    _still(change, live)
+    _still(change, live, scene)
     return Written(identifier, gone(lambda: client.delete_organization(identifier)))
 
 
@@ -260,34 +231,51 @@ def _found(client: "Client", slug: str, body: Mapping[str, Json], owner: str) ->
     return live, ""
 
 
-def _still(change: Change, live: Mapping[str, Json]) -> None:
+def _still(change: Change, live: Mapping[str, Json], scene: Scene) -> None:
     """Refuse to go on where a value is no longer what the plan saw."""
     there = normalize(live)
     for field in change.fields:
         name, *inner = field.path
         now = there.get(name) if not inner else (there.get(name) or {}).get(inner[0])
         before = None if field.before is UNSET else field.before
+        if name in KIND.by_id:
+            before = normalize(scene.with_ids(KIND, {name: before}, change.name))[name]
         if not same(before, now) and not (before in NOTHING and now in NOTHING):
             raise Moved(f"{'.'.join(field.path)} has changed since")
 
 
+DEFAULTS: Final = MappingProxyType(
+    {
+        "email_jit_provisioning": "NOT_ALLOWED",
+        "oauth_tenant_jit_provisioning": "NOT_ALLOWED",
+        "auth_methods": "ALL_ALLOWED",
+        "mfa_policy": "OPTIONAL",
+        "mfa_methods": "ALL_ALLOWED",
+        "first_party_connected_apps_allowed_type": "ALL_ALLOWED",
+        "third_party_connected_apps_allowed_type": "ALL_ALLOWED",
+    }
+)
+
 KIND: Final = Kind(
     name="Organization",
+    case_sensitive=False,
     spec=OrganizationSpec,
     key="organization_slug",
+    names="its slug",
     key_type=Slug,
     renamable=True,
     required=frozenset({"organization_name"}),
     computed=frozenset(
-        {
+        (
             "organization_id",
             "created_at",
             "updated_at",
             "sso_active_connections",
             "scim_active_connection",
             "custom_roles",
-        }
+        )
     ),
+    defaults=DEFAULTS,
     check=check,
     normalize=normalize,
     create=create,

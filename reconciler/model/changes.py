@@ -30,10 +30,12 @@ class FieldChange(Struct, frozen=True, kw_only=True):
 class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
     address: str  # Kind/key, e.g. Member/acme/ann@acme.com
     kind: str
+    namespace: str | None = None  # what the thing lies in: an organization's slug
     id: str | None = None
     origin: str | None = None
     fields: tuple[FieldChange, ...] = ()
     adopts: bool = False
+    replaces: bool = False  # an update that Stytch has no other way to than to delete the thing and make it anew
     mark: Mark | None = None  # the mark this change writes; None leaves the one that is there
     withheld_by: str | None = None
     causes: tuple[Cause, ...] = ()
@@ -41,8 +43,13 @@ class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
     @property
     def key(self) -> Path:
         """Give the parts of the key: ("acme",) for an organization, ("acme", "ann@acme.com") for a member."""
-        kind, _, rest = self.address.partition("/")
-        return tuple(rest.split("/", 1)) if kind == "Member" else (rest,)
+        return (self.name,) if self.namespace is None else (self.namespace, self.name)
+
+    @property
+    def name(self) -> str:
+        """Give ``metadata.name``: the last part of the key, which may itself hold slashes."""
+        before = self.kind if self.namespace is None else f"{self.kind}/{self.namespace}"
+        return self.address.removeprefix(f"{before}/")
 
     def get(self, *path: str) -> FieldChange | None:
         """Give the change of the field at ``path``, if there is one."""
@@ -62,6 +69,11 @@ class Delete(_Change, frozen=True, kw_only=True, tag="delete"):
 
 
 Change = Create | Update | Delete
+
+
+def completes(change: Change) -> str | None:
+    """Give the slug of the organization that is made in the same plan, and that this update completes."""
+    return change.name if isinstance(change, Update) and change.id is None else None
 
 
 def withdrawn_roles(change: Change) -> tuple[str, ...]:
@@ -90,6 +102,17 @@ class Listed(Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
 
 
+class ManualStep(Struct, frozen=True, kw_only=True):
+    """What a person must do in Stytch's dashboard, because no API does, and is not known to have done."""
+
+    name: str
+    what: str
+    where: str
+    required: bool = False
+    state: Literal["open", "unknown"] = "open"
+    at: Position
+
+
 class GuardResult(Struct, frozen=True, kw_only=True):
     """What one guard saw: ``detail`` such as "0 of 500", and the scope (an organization's slug, or "" for all)."""
 
@@ -115,6 +138,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     users: int = 0
     unmatched_users: int = 0
     problems: int = 0
+    manual_steps: int = 0
     on_unverified: int = 0  # memberships that rest on an unverified address
     on_untrusted: int = 0  # memberships that rest on a value users write themselves
 
@@ -132,7 +156,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     format_version: str = FORMAT_VERSION
     environment: str
-    project_id: str
+    project_id: str  # "" as long as the environment is still to be made
+    target: str = ""  # project and environment by their slugs, where the run knows them
     digest: str = ""
     summary: Summary = Summary()
     changes: tuple[Create | Update | Delete, ...] = ()
@@ -142,6 +167,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     removed: tuple[Listed, ...] = ()
     unmanaged: tuple[Listed, ...] = ()
     problems: tuple[Problem, ...] = ()
+    manual_steps: tuple[ManualStep, ...] = ()
     guards: tuple[GuardResult, ...] = ()
     cost: Cost = Cost()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -40,10 +41,15 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Lifecycle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a declared thing is treated: ``ignore`` paths are never compared, ``protect`` refuses every delete."""
+    """How a declared thing is treated.
+
+    ``ignore`` paths are never compared, ``protect`` refuses every delete, and what can never be got back is deleted
+    only where ``allow_delete`` says its name again.
+    """
 
     ignore: tuple[Path, ...] = ()
     protect: bool = False
+    allow_delete: str | None = None
 
 
 Ensure = Literal["present", "absent", "external"]
@@ -100,6 +106,37 @@ class Live(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """Give Kind/key."""
         return address(self.kind, self.namespace, self.name)
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where in Stytch a run reads and writes: the slugs of a project and an environment, and the data API's id of it.
+
+    ``project`` and ``environment`` are "" where nothing needs the management API; ``project_id`` is "" as long as the
+    environment is not there. ``organizations`` maps slugs to ids; ``secret_last_four`` tells which secret is in use.
+    """
+
+    project: str = ""
+    environment: str = ""
+    project_id: str = ""
+    vertical: Literal["B2B", "CONSUMER"] = "B2B"
+    project_is_there: bool = True
+    organizations: Mapping[str, str] = field(default_factory=dict)
+    secret_last_four: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether the environment exists."""
+        return bool(self.project_id)
+
+    @property
+    def project_path(self) -> str:
+        """Give the management API's path of the project."""
+        return f"/pwa/v3/projects/{quote(self.project, safe='')}"
+
+    @property
+    def path(self) -> str:
+        """Give the management API's path of the environment."""
+        return f"{self.project_path}/environments/{quote(self.environment, safe='')}"
 
 
 class RoleSource(Struct, frozen=True, gc=False):

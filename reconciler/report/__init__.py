@@ -5,8 +5,9 @@ error as text, but to standard output where a machine or a page reads them.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import ReconcilerError
 from reconciler.model import FORMAT_VERSION, Change, Outcome, Plan, Problem
@@ -19,11 +20,15 @@ from reconciler.report.terminal import write
 from reconciler.report.view import drift_view, plan_view
 
 if TYPE_CHECKING:
+    from reconciler.apply import Applied
     from reconciler.doctor import Finding
+    from reconciler.export.gather import Exported
     from reconciler.load import Declared
     from reconciler.rules import Explanation, Rules
 
 __all__ = ["plan_json", "to_json"]
+
+NO_PINS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def plan_report(plan: Plan, form: str = "text", *, apply_with: Sequence[str] | None = ()) -> str:
@@ -47,14 +52,16 @@ def apply_report(
     form: str = "text",
     *,
     journal: str | None = None,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> str:
     """Write what became of a plan's changes: those that were not applied line by line, the others counted.
 
-    ``new`` are changes that planning again gave and the reviewed plan does not hold.
+    ``new`` are changes that planning again gave and the reviewed plan does not hold; ``pins`` the project ids of
+    environments that were made, by slug.
     """
     if form == "json":
-        return outcomes_json(plan, outcomes, new)
-    return _laid_out(outcomes_view(plan, outcomes, new, journal), form)
+        return outcomes_json(plan, outcomes, new, pins)
+    return _laid_out(outcomes_view(plan, outcomes, new, journal, pins), form)
 
 
 def problems_report(problems: Sequence[Problem], form: str = "text", *, title: str = "") -> str:
@@ -78,11 +85,10 @@ def show_drift(plan: Plan, form: str) -> None:
     write(drift_report(plan, form), sys.stdout)
 
 
-def show_outcomes(
-    plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], form: str, *, journal: str | None = None
-) -> None:
+def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: str) -> None:
     """Print what an apply did."""
-    write(apply_report(plan, outcomes, new, form, journal=journal), sys.stdout)
+    journal = str(applied.journal) if applied.journal else None
+    write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout)
 
 
 def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
@@ -124,6 +130,23 @@ def show_findings(findings: Iterable["Finding"], form: str) -> bool:
         lines = [line for finding in found for line in finding_lines(finding)]
         write(_filled("problems", form, lines=lines, summary=summary), sys.stdout)
     return all_right
+
+
+def export_report(exported: "Exported", written: Sequence[str], folder: str, form: str = "text") -> str:
+    """Write what an export wrote, and what it did not; ``written`` are the files that were not there before."""
+    from reconciler.report.exported import export_summary, exported_lines
+
+    if form == "json":
+        secrets = [{"name": each.name, "address": each.address} for each in exported.secrets]
+        told = {"files": sorted(exported.files), "written": written, "left_out": exported.left_out, "secrets": secrets}
+        return to_json({"format_version": FORMAT_VERSION, **told})
+    summary = export_summary(exported, written, folder)
+    return _filled("problems", form, lines=exported_lines(exported, written), summary=summary)
+
+
+def show_exported(exported: "Exported", written: Sequence[str], folder: str, form: str) -> None:
+    """Print what an export did."""
+    write(export_report(exported, written, folder, form), sys.stdout)
 
 
 def show_error(error: ReconcilerError, form: str) -> None:

@@ -71,7 +71,9 @@ def action(change: Change) -> str:
 
 
 def _group(change: Change) -> str:
-    return f"Organization/{change.key[0]}" if change.kind == "Member" else change.address
+    if change.namespace is not None:
+        return f"Organization/{change.namespace}"
+    return change.address if change.kind == "Organization" else change.kind
 
 
 def _by_likeness(changes: Iterable[Change]) -> dict[Likeness, list[Change]]:

@@ -1,7 +1,7 @@
 """The public JSON: the same value always gives the same bytes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import get_args
 
@@ -26,7 +26,7 @@ def problems_json(problems: Sequence[Problem]) -> str:
     return to_json({"format_version": FORMAT_VERSION, "problems": in_order(problems)})
 
 
-def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]) -> str:
+def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], pins: Mapping[str, str]) -> str:
     """Write the outcome of every change of ``plan``, in its order, their counts, and what the plan file lacked."""
     counts = Counter(outcome.result for outcome in outcomes)
     return to_json(
@@ -38,6 +38,7 @@ def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]
             "summary": {result: counts[result] for result in get_args(Result)},
             "outcomes": outcomes,
             "new": new,
+            "pins": dict(pins),
             "problems": in_order(plan.problems),
         }
     )

@@ -7,7 +7,9 @@ from reconciler.model import GuardResult
 
 _NOT_SETTINGS = {
     "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
-    "dependency": "goes through as soon as the organization it belongs to does",
+    "dependency": "goes through as soon as what it belongs to is there",
+    "protect": "remove lifecycle.protect first, if it may go",
+    "allow_delete": "it cannot be got back: if that is meant, say its name once more, as lifecycle.allow_delete",
     "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
     "users": "plan again with users that are known whole: a JSON or JSON lines export, or {consumer: live}",
 }

@@ -4,19 +4,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from msgspec import structs
+
 from reconciler.model import Change, Outcome, Plan
 from reconciler.report import parts
 from reconciler.report.alike import FIRST, runs
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.values import counted, printable
+from reconciler.yaml_text import scalar
 
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
-def outcomes_view(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], journal: str | None) -> View:
-    """Lay out the outcomes of an apply; ``new`` are changes that the reviewed plan does not hold."""
-    name = f"{plan.environment} ({plan.project_id})"
+def outcomes_view(
+    plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], journal: str | None, pins: Mapping[str, str]
+) -> View:
+    """Lay out the outcomes of an apply; ``new`` are changes that the reviewed plan does not hold.
+
+    ``pins`` are the project ids of environments that were made, by slug.
+    """
+    made = pins.get(plan.target.rpartition("/")[2])
+    name = parts.name(structs.replace(plan, project_id=plan.project_id or made or ""))
     if not outcomes and not new:
         found = chain(parts.stays(plan), parts.observed(plan), parts.problems(plan))
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
@@ -27,7 +36,7 @@ def outcomes_view(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
         parts=(*_not_applied(plan, outcomes), *_not_reviewed(new)),
-        footer=tuple(_footer(plan, results, journal)),
+        footer=(*_pinned(pins), *_footer(plan, results, journal)),
     )
 
 
@@ -55,6 +64,12 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
 def _line(outcome: Outcome) -> str:
     request = f" ({outcome.request_id})" if outcome.request_id else ""
     return printable(f"  {outcome.action} {outcome.address}{request}")
+
+
+def _pinned(pins: Mapping[str, str]) -> Iterator[str]:
+    for slug, project_id in sorted(pins.items()):
+        target = f"{{environment: {scalar(slug, flow=True)}, project_id: {project_id}}}"
+        yield f"Made {slug}: pin it in reconciler.yaml, target: {target}"
 
 
 def _footer(plan: Plan, results: Mapping[str, int], journal: str | None) -> Iterator[str]:

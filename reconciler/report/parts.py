@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from reconciler.model import Change, GuardResult, Listed, Plan
+from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.alike import FIRST, runs
 from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
 from reconciler.report.next_steps import next_step
@@ -40,7 +40,8 @@ def withheld(plan: Plan) -> Iterator[Part]:
 
 def name(plan: Plan) -> str:
     """Name the place a plan is for."""
-    return f"{plan.environment} ({plan.project_id})"
+    where = [plan.target] if plan.target else []
+    return f"{plan.environment} ({', '.join([*where, plan.project_id or 'not made yet'])})"
 
 
 def as_declared(plan: Plan) -> str:
@@ -90,6 +91,21 @@ def observed(plan: Plan) -> Iterator[Part]:
     if plan.observed:
         title = f"Only observed: {counted(len(plan.observed), 'difference')} that nothing will write"
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
+
+
+def manual_steps(plan: Plan) -> Iterator[Part]:
+    """Write what a person must do in the dashboard, and where."""
+    if plan.manual_steps:
+        lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in plan.manual_steps]
+        title = f"By hand: {counted(len(plan.manual_steps), 'step')} that no API does"
+        yield Part(
+            title, lines=tuple(map(printable, lines)), hints=("when it is done, say `done: true` in the manifest",)
+        )
+
+
+def _standing(step: ManualStep) -> str:
+    required = " (required)" if step.required else ""
+    return f"{required}, which cannot be told to be done" if step.state == "unknown" else required
 
 
 def problems(plan: Plan) -> Iterator[Part]:

@@ -19,6 +19,13 @@ def private_key(form: serialization.PrivateFormat = serialization.PrivateFormat.
     return _key().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
+def public_key(pem: str) -> str:
+    """The key that a certificate is of."""
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.PEM, form).decode()
+
+
 @cache
 def certificate(name: str) -> str:
     """A certificate of this name, in PEM."""

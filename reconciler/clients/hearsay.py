@@ -1,0 +1,53 @@
+"""What somebody else says of what we asked for, made fit to be shown: no secret, no address, no control characters.
+
+A server, or a command, may repeat what it was sent or has just made. Of a secret that we know not even a piece is
+shown, however it is spelled; of what we do not know, nothing that looks like one.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import quote
+
+from reconciler.clients.masking import HIDDEN, mask
+from reconciler.credential_store.sealed import Revealed
+from reconciler.model import Json
+
+CONSIDERED: Final = 2000  # characters; what comes after them is not looked at, and not shown
+LONGEST: Final = 200
+PIECE: Final = 8  # as many characters of a secret in a row are no accident
+RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
+
+
+def fit(said: str, secrets: Iterable[str]) -> str:
+    """Give what is shown of a sentence: "" where it holds a piece of one of the secrets."""
+    known = [secret for secret in secrets if secret]
+    for secret in known:
+        said = said.replace(secret, HIDDEN)
+    said = said[:CONSIDERED]
+    if any(_shares_a_piece(said, form) for secret in known for form in _spelled(secret)):
+        return ""
+    shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, said)))
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def revealed_in(body: Json) -> Iterator[Revealed]:
+    """Yield every secret in what is about to be sent."""
+    if isinstance(body, Revealed):
+        yield body
+    elif isinstance(body, dict | list):
+        for inner in body.values() if isinstance(body, dict) else body:
+            yield from revealed_in(inner)
+
+
+def _spelled(secret: str) -> Iterator[str]:
+    """Yield a secret as it stands, and as JSON, URLs, hexadecimal digits and base64 (of longer texts, too) spell it."""
+    encoded = secret.encode("utf-8", "surrogatepass")
+    yield from (secret, json.dumps(secret), quote(encoded, safe=""), encoded.hex())
+    yield from (b64encode(bytes(before) + encoded).decode().rstrip("=") for before in range(3))
+
+
+def _shares_a_piece(text: str, form: str) -> bool:
+    return any(text[at : at + PIECE] in form for at in range(len(text) - PIECE + 1))

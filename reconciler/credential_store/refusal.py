@@ -1,0 +1,16 @@
+"""Why a store does not do what it is asked; the text of these may be shown, so no secret is ever in it."""
+
+
+class Refusal(Exception):
+    """The store did not take a value."""
+
+
+class NotUnderstood(Exception):
+    """What a store wrote down is there and cannot be read, so that nobody may say that it holds nothing."""
+
+
+def reason(error: Exception) -> str:
+    """Say what went wrong: an ``OSError`` by the file and the system's words for it."""
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part)
+    return str(error)

@@ -1,0 +1,10 @@
+"""What a command said, made fit to be shown: its first line, without the secret it was given and without addresses."""
+
+from reconciler.clients.hearsay import fit
+from reconciler.credential_store.sealed import Sealed
+
+
+def first_line(said: bytes, secret: Sealed) -> str:
+    """Give the first line that says anything; "" if it holds a piece of the secret, or the secret in another form."""
+    lines = said.decode("utf-8", "replace").splitlines()
+    return fit(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))

@@ -1,0 +1,31 @@
+"""Credentials that only an emergency file holds, as the credential store refused them: said until it takes them."""
+
+from reconciler.model import Outcome, Problem
+from reconciler.writing import Store
+
+
+def settled(store: Store) -> tuple[Outcome, ...]:
+    """Hand what waits in emergency files to the store, and give a failed outcome for each that it refuses again."""
+    store.settle()
+    return tuple(
+        Outcome(
+            address=f"credential/{name}",
+            action="update",
+            result="failed",
+            detail=f"the credential store refused it again ({store.refusal(name)}): it is only in {path}",
+        )
+        for name, path in sorted(store.waiting().items())
+    )
+
+
+def waiting_warnings(store: Store) -> tuple[Problem, ...]:
+    """Yield a warning for each."""
+    return tuple(
+        Problem(
+            code="emergency-file",
+            severity="warning",
+            message=f"the credential {name} is only in {path}, because the credential store refused it",
+            hint="mend the store and apply again, which hands it over; until then keep the file",
+        )
+        for name, path in sorted(store.waiting().items())
+    )

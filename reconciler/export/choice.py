@@ -1,0 +1,59 @@
+"""Which of the live things are exported, and which are only named by those that are."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from reconciler.config import Config
+from reconciler.errors import InvalidInput
+from reconciler.export.manifests import Manifest
+from reconciler.kinds import KINDS
+from reconciler.load import Declared
+from reconciler.model import Live, Resource, address
+from reconciler.references import names_in
+
+Chosen = Sequence[Live]
+
+
+def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
+    """Keep what the repository manages: what it declares, or all of its kinds where it declares nothing yet."""
+    if not declared.resources:
+        return [each for each in live if config.kinds is None or each.kind in config.kinds]
+    kinds, names = config.kinds_of(declared), dict(_names(declared))
+    return [each for each in live if each.kind in kinds and each.address in names]
+
+
+def _names(declared: Declared) -> Iterator[tuple[str, Resource]]:
+    for resource in declared.resources:
+        yield resource.address, resource
+        if resource.renamed_from:
+            yield address(resource.kind, resource.namespace, resource.renamed_from), resource
+
+
+def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
+    """Keep what ``--only`` names: an address, a kind, or ``organization=SLUG``; raises where it names nothing."""
+    found = {one: [each for each in live if one in _called(each)] for one in only}
+    if nothing := [one for one, every in found.items() if not every]:
+        raise InvalidInput(
+            f"--only {nothing[0]} names nothing that is live", hint=f"a kind is one of {', '.join(KINDS)}"
+        )
+    wanted = {each.address for every in found.values() for each in every}
+    return [each for each in live if each.address in wanted] if only else live
+
+
+def _called(live: Live) -> tuple[str, ...]:
+    slug = live.name if live.kind == "Organization" else live.namespace
+    return (live.address, live.kind, f"organization={slug}")
+
+
+def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Iterator[Manifest]:
+    """Yield, for each thing that these name and that is none of them, that it must be there and is never written."""
+    seen = {manifest.address for manifest in manifests}
+    for manifest in manifests:
+        kind = KINDS[manifest.kind]
+        others = [address(str(kind.namespace), manifest.namespace)] if manifest.namespace else []
+        for _, reference, name in names_in(manifest.kind, manifest.spec):
+            others.append(address(reference.kind, manifest.name if reference.late else None, name))
+        for other in others:
+            if other in live and other not in seen:
+                seen.add(other)
+                found = live[other]
+                yield Manifest(kind=found.kind, name=found.name, namespace=found.namespace, spec={}, ensure="external")

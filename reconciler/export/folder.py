@@ -1,0 +1,54 @@
+"""Files → a folder, all or nothing: what somebody has changed is never overwritten."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from reconciler.errors import InvalidInput
+from reconciler.model import Position, Problem
+
+FOLDERS: Final = ("manifests", "files", "tables")  # which hold nothing but an export
+
+
+def write_files(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write the files that are not there yet below ``root``, and give their names.
+
+    Raises ``InvalidInput`` with every file that is there and says something else; then nothing is written.
+    """
+    try:
+        there = {name: (root / name).read_bytes() for name in files if (root / name).exists()}
+        if changed := [name for name, content in there.items() if content != files[name].encode()]:
+            raise InvalidInput(_odd(name, "is there and says something else") for name in changed)
+        written = [name for name in files if name not in there]
+        for name in written:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(files[name].encode())
+    except OSError as error:
+        message = f"cannot write {error.filename}: {error.strerror}"
+        raise InvalidInput(message, hint="choose another folder") from error
+    return tuple(written)
+
+
+def check_nothing_else(root: Path, files: Mapping[str, str]) -> None:
+    """Raise ``InvalidInput`` where other files stand in the folders of an export, whoever wrote them."""
+    try:
+        others = sorted(set(_there(root)) - files.keys())
+    except OSError as error:
+        raise InvalidInput(f"cannot read {error.filename}: {error.strerror}", hint="choose another folder") from error
+    if others:
+        raise InvalidInput(_odd(name, "is there, and this would not write it") for name in others)
+
+
+def _there(root: Path) -> Iterator[str]:
+    """Name every file in the folders of an export, but for hidden ones."""
+    for folder in FOLDERS:
+        for path in (root / folder).rglob("*"):
+            name = path.relative_to(root)
+            if not path.is_dir() and not any(part.startswith(".") for part in name.parts):
+                yield name.as_posix()
+
+
+def _odd(name: str, what: str) -> Problem:
+    hint = "nothing was written: move these files away to have them written anew, or use another folder"
+    return Problem(code="changed", severity="error", message=f"{name} {what}", hint=hint, at=(Position(name, 1),))

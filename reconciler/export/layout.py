@@ -1,0 +1,77 @@
+"""Which file each document, and each long text, stands in.
+
+A kind whose things are always there has a file, every other one a folder, with a file for each thing, or for each
+organization in which things lie.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec import structs
+
+from reconciler.as_written import as_written, is_long
+from reconciler.export.manifests import SEPARATOR, Manifest, text
+from reconciler.export.names import file_names
+from reconciler.kinds import KINDS
+from reconciler.model import Json, Path
+
+Files = Mapping[str, str]  # path → text
+
+BY_BEGINNING: Final = {"{": "json", "[": "json", "<": "html", "-----BEGIN ": "pem"}
+
+
+def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
+    """Give manifests as a person writes them, with long texts as names of files; and these files."""
+    names: dict[str, str] = {}
+    for kind in KINDS:
+        labels = {each.address: f"{each.namespace or ''} {each.name}" for each in manifests if each.kind == kind}
+        names |= file_names(labels)
+    files: dict[str, str] = {}
+
+    def written(manifest: Manifest) -> Manifest:
+        kind = KINDS[manifest.kind]
+
+        def put(path: Path, content: str) -> Json:
+            if not is_long(content):
+                return content
+            words = (names[manifest.address], *path[len(kind.texts) == 1 :])
+            file = f"files/{manifest.kind}/{'.'.join(words)}.{_suffix(content)}"
+            files[file] = f"{content}\n"  # the newline at the end of a file is none of the text
+            return {"file": file}
+
+        return structs.replace(manifest, spec=as_written(kind, manifest.spec, put))
+
+    return [written(manifest) for manifest in manifests], files
+
+
+def documents(manifests: Iterable[Manifest]) -> Files:
+    """Give the files in which the documents stand."""
+    found: dict[str, dict[str, list[Manifest]]] = {}
+    for manifest in sorted(manifests, key=_place):
+        found.setdefault(manifest.kind, {}).setdefault(_group(manifest), []).append(manifest)
+    files = {}
+    for kind, groups in found.items():
+        names = file_names({group: group for group in groups})
+        for group, every in groups.items():
+            path = f"manifests/{kind}/{names[group]}.yaml" if group else f"manifests/{kind}.yaml"
+            files[path] = SEPARATOR.join(map(text, every))
+    return files
+
+
+def _group(manifest: Manifest) -> str:
+    """Give what shares a file: everything of a kind that is always there, and what lies in one organization."""
+    if KINDS[manifest.kind].singletons:
+        return ""
+    return manifest.name if manifest.namespace is None else manifest.namespace
+
+
+def _place(manifest: Manifest) -> tuple[object, ...]:
+    """Order things by their kinds as registered, and by their names; what is always there as its kind tells it."""
+    singletons = KINDS[manifest.kind].singletons
+    at = singletons.index(manifest.name) if manifest.name in singletons else len(singletons)
+    return list(KINDS).index(manifest.kind), manifest.namespace or "", at, manifest.name
+
+
+def _suffix(content: str) -> str:
+    begins = content.lstrip()
+    return next((suffix for beginning, suffix in BY_BEGINNING.items() if begins.startswith(beginning)), "txt")

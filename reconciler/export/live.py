@@ -1,0 +1,94 @@
+"""Stytch → everything that an export can be about, under the names that manifests use."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct, structs
+
+from reconciler import read
+from reconciler.check import check_target
+from reconciler.clients.data import Client
+from reconciler.config import Config
+from reconciler.errors import Refused, Rejected, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.load import Declared
+from reconciler.locate import locate
+from reconciler.model import Listed, Live, Place
+from reconciler.named_secrets import credential_name
+from reconciler.schema import Kind
+from reconciler.writing import Store
+
+UNAUTHORIZED: Final = 401
+NEEDED: Final = {
+    "management": "needs a workspace key: STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
+    "data": "needs a secret of the environment: STYTCH_PROJECT_ID and STYTCH_SECRET",
+}
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Where it was read, every live thing but members, and what could not be read, or not be told apart."""
+
+    place: Place
+    live: Sequence[Live]
+    left_out: Sequence[Listed]
+
+
+def read_live(config: Config, declared: Declared, client: Client, store: Store) -> Found:
+    """Read all that the credentials reach; raises as a plan does where they lead elsewhere, or something fails."""
+    reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
+    place = locate(structs.replace(config, kinds=reached), declared, client, store)
+    check_target(config, place.project_id)
+    if not place.project_is_there:
+        raise Refused(f"there is no project {place.project}, so there is nothing to export")
+    organizations = read.organizations(client) if client.has_data else ()
+    place = structs.replace(place, organizations={each.name: each.id for each in organizations})
+    things: dict[str, Sequence[Live]] = {}
+    left_out: list[Listed] = []
+    for name, kind in KINDS.items():
+        if not _reaches(client, kind):
+            reason = NEEDED["management" if kind.managed_by == "management" else "data"]
+            left_out.append(Listed(address=name, reason=reason))
+        elif kind.list:
+            try:
+                things[name] = _called(kind, read.things(client, [name], place)[name], declared, store)
+            except Unreadable as error:
+                left_out.append(_refused(name, error))
+    things["Organization"] = organizations
+    every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in things.items()}
+    names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
+    live = [read.with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
+    return Found(place=place, live=live, left_out=left_out)
+
+
+def _reaches(client: Client, kind: Kind) -> bool:
+    return client.has_management if kind.managed_by == "management" else client.has_data
+
+
+def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) -> Sequence[Live]:
+    """Call things that have no name as the manifests do whose credentials the store holds."""
+    if not kind.nameless:
+        return rows
+    names = {store.id_of(credential_name(kind, each)): each.name for each in declared.things.get(kind.name, ())}
+    return [structs.replace(row, name=names.get(row.id, row.name)) for row in rows]
+
+
+def _apart(kind: Kind, rows: Sequence[Live], left_out: list[Listed]) -> Iterator[Live]:
+    """Yield what is somebody's, and the only one of its name: nobody could say which of several a manifest means."""
+    counts = Counter(row.address for row in rows if not kind.self_made(row))
+    for row in rows:
+        if kind.self_made(row):
+            left_out.append(Listed(address=row.address, id=row.id, reason="registered itself"))
+        elif counts[row.address] > 1:
+            reason = f"{counts[row.address]} things bear this name"
+            left_out.append(Listed(address=row.address, id=row.id, reason=reason))
+        else:
+            yield row
+
+
+def _refused(kind: str, error: Unreadable) -> Listed:
+    """Say that Stytch does not show things of a kind, as where a product is not enabled; anything else is raised."""
+    fault = error.__cause__
+    if not isinstance(fault, Rejected) or fault.status == UNAUTHORIZED:
+        raise error
+    return Listed(address=kind, reason=f"Stytch does not show it: {fault}")

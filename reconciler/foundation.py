@@ -1,0 +1,61 @@
+"""An environment that is still to be made, or opened: what comes first, and what of the plan holds once it is there.
+
+A project, an environment and a secret are the *foundation*: before they are there, nothing of the environment's data
+can be read, and a plan takes it for empty. Once they are, all of it is planned again.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs
+
+from reconciler.clients.data import Client
+from reconciler.config import Config
+from reconciler.kinds import KINDS
+from reconciler.locate import project_ids
+from reconciler.model import Change, Delete, Outcome, Place
+from reconciler.plan import Planned
+from reconciler.review import hold_to
+
+Changes = tuple[Change, ...]
+
+
+def foundation(planned: Planned) -> Changes:
+    """Give what must be there before anything can be read."""
+    return tuple(change for change in planned.plan.changes if KINDS[change.kind].foundation)
+
+
+def built_on_it(planned: Planned) -> Changes:
+    """Give everything else."""
+    return tuple(change for change in planned.plan.changes if not KINDS[change.kind].foundation)
+
+
+def held_back(changes: Changes, place: Place) -> Changes:
+    """Withhold what lies in the environment's data, as there is still no secret; or all, if there is no environment."""
+    return tuple(
+        change
+        if place.is_there and KINDS[change.kind].managed_by == "management"
+        else structs.replace(change, withheld_by=change.withheld_by or "dependency")
+        for change in changes
+    )
+
+
+def held_to_what_was_planned(planned: Planned, again: Planned, config: Config) -> Changes:
+    """Keep of what was planned again, once everything could be read, what was planned before.
+
+    In an environment that this run has made nothing is anybody else's: there a change may differ in what Stytch itself
+    put into it, and what it put there may go, where a manifest says so.
+    """
+    if planned.place.is_there:
+        again, _new = hold_to(planned.plan, again, config.rates.writes_per_second)
+    known = {change.address for change in built_on_it(planned)}
+    return tuple(
+        change
+        for change in again.plan.changes
+        if change.address in known or (isinstance(change, Delete) and not planned.place.is_there)
+    )
+
+
+def pins(client: Client, place: Place, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+    """Give the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
+    made = {one.id for one in outcomes if one.address.startswith("Environment/") and one.action == "create"}
+    return {slug: id for slug, id in project_ids(client, place).items() if slug in made} if made else {}

@@ -1,0 +1,228 @@
+"""Connected Apps: applications that people sign in to with this project (docs/stytch.md, "Connected Apps").
+
+Stytch makes their ids, and the secrets of those that are not public. They are known by their names; those that
+registered themselves are nobody's here, whatever they are called.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote, urlsplit
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.diff.fields import same
+from reconciler.fields import Text, check_listed_once, problem
+from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.rotation import Steps, rotate
+from reconciler.schema import Credential, Kind, normalize_by_traits
+from reconciler.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
+from reconciler.writing import Moved, Scene, Written, created, gone, kept_as, overlaid, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+APPS: Final = "/v1/connected_apps/clients"
+ABSENT: Final = ("connected_app_not_found",)
+SECRET: Final = "client_secret"  # noqa: S105 # a field's name
+PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds: searches are said to lag behind writes by up to 9
+SELF_MADE: Final = re.compile(r"dynamic|dcr|metadata", re.IGNORECASE)  # the values are not documented
+MARKS: Final = ("creation_method", "client_id_metadata_url", f"next_{SECRET}_last_four")
+LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1")
+FIRST_PARTY_ONLY: Final = ("full_access_allowed", "bypass_consent_for_offline_access")
+EMPTY: Final = Clearable("an empty string", sends="")
+
+ClearedText = Annotated[str | UnsetType | None, EMPTY]
+Template = Annotated[str | TextFile | UnsetType | None, EMPTY, FromFile()]
+URLs = Annotated[list[Text] | UnsetType, Unordered()]
+
+
+class ConnectedAppSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a Connected App that can be written, under Stytch's names; its name is ``metadata.name``."""
+
+    client_type: Annotated[
+        Literal["first_party", "first_party_public", "third_party", "third_party_public"] | UnsetType, CreateOnly()
+    ] = UNSET
+    client_description: str | UnsetType = UNSET
+    redirect_urls: URLs = UNSET
+    post_logout_redirect_urls: URLs = UNSET
+    full_access_allowed: bool | UnsetType = UNSET
+    bypass_consent_for_offline_access: bool | UnsetType = UNSET
+    access_token_expiry_minutes: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    access_token_custom_audience: ClearedText = UNSET
+    access_token_template_content: Template = UNSET
+    id_token_template_content: Template = UNSET
+    logo_url: ClearedText = UNSET
+    client_secret: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
+
+
+SHOWN: Final = (*(name for name in ConnectedAppSpec.__struct_fields__ if name != SECRET), *MARKS)
+
+
+def read(client: "Client", _place: Place) -> Iterator[Live]:
+    """Read every Connected App of the environment."""
+    for row in client.search("connected_app.clients.search", f"{APPS}/search", "connected_apps", "client_id"):
+        spec = {name: row[name] for name in SHOWN if name in row}
+        yield Live(kind="ConnectedApp", name=str(row["client_name"]), id=str(row["client_id"]), spec=spec)
+
+
+def registered_itself(live: Live) -> bool:
+    """Tell whether an app came by dynamic client registration, or by a document that describes it."""
+    method = str(live.spec.get("creation_method") or "")
+    return bool(SELF_MADE.search(method) or live.spec.get("client_id_metadata_url"))
+
+
+def has_secret(spec: Spec) -> bool:
+    """Tell whether an app of this type has a secret."""
+    return not str(spec.get("client_type", "")).endswith("_public")
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    said = {**resource.initial, **resource.spec}
+    sort = str(said.get("client_type", ""))
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for name in ("redirect_urls", "post_logout_redirect_urls"):
+            yield from check_listed_once(resource, (part, name), spec.get(name) or ())
+        for index, url in enumerate(spec.get("redirect_urls") or ()):
+            yield from _check_url(resource, (part, "redirect_urls", str(index)), url)
+        for name in FIRST_PARTY_ONLY:
+            if spec.get(name) and sort.startswith("third_party"):
+                message = f"{name} is for first party apps, and this one is {sort}"
+                yield problem(resource, "contradiction", message, "remove it", (part, name), ("spec", "client_type"))
+        if SECRET in spec and not has_secret(said):
+            message = f"an app of type {sort} has no secret"
+            yield problem(resource, "contradiction", message, "remove it", (part, SECRET), ("spec", "client_type"))
+
+
+def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[Problem]:
+    try:
+        found = urlsplit(url)
+        host = found.hostname or ""
+    except ValueError:
+        found, host = urlsplit(""), ""
+    if not host or not (found.scheme == "https" or (found.scheme == "http" and LOOPBACK.fullmatch(host))):
+        message = f"{url} is neither https nor http to this machine"
+        yield problem(resource, "not-https", message, "write it as https://acme.example/callback", path)
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort URLs, whose order means nothing."""
+    return normalize_by_traits(ConnectedAppSpec, spec)
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the app and keep its secret; of one that was made while the answer was lost, the secret is rotated."""
+    _check_new(client, change, scene)
+    before = frozenset(scene.ids.get(change.kind, {}).values())
+    scene.note(change, {"there": sorted(before)})
+    body = {"client_name": change.name, **payload(change.fields, cleared=KIND.cleared)}
+    kept = body.pop(SECRET, None)
+    made, request_id = created(
+        lambda: client.write("connected_app.clients.create", **body).thing("connected_app", "client_id"),
+        lambda: _found(client, body, before),
+        (),
+    )
+    identifier = str(made["client_id"])
+    if kept and made.get(SECRET):
+        scene.keep(change, SECRET, str(made[SECRET]), identifier)
+    elif kept:
+        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
+    return Written(identifier, request_id)
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
+    identifier, request_id = str(change.id), ""
+    body = payload(change.fields, cleared=KIND.cleared)
+    lost = body.pop(SECRET, None)
+    if body:
+        overlaid(KIND, normalize(_get(client, identifier)), change)
+        request_id = repeated(
+            lambda: client.write("connected_app.clients.update", client_id=identifier, **body).request_id
+        )
+    if lost:
+        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
+    return Written(identifier, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the app for good, and forget its secret."""
+    identifier = str(change.id)
+    request_id = gone(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
+    scene.forget(KIND, change)
+    return Written(identifier, request_id)
+
+
+def _check_new(client: "Client", change: Create, scene: Scene) -> None:
+    """Refuse to make again what an earlier run made and a search does not show yet."""
+    known = scene.store.id_of(kept_as(change, SECRET)) if scene.store else None
+    if known and client.find("connected_app.clients.get", _path(known), ABSENT):
+        raise Moved("it is there already, and Stytch's search did not show it yet")
+
+
+def _found(client: "Client", body: Mapping[str, Any], before: frozenset[str]) -> tuple[dict[str, Any], str] | None:
+    """Find the app that a lost create made: new, and as it was sent."""
+    for pause in PAUSES:
+        client.clock.sleep(pause)
+        new = [
+            live
+            for live in read(client, Place())
+            if live.name == body["client_name"] and live.id not in before and not registered_itself(live)
+        ]
+        if new:
+            break
+    else:
+        return None
+    sent, there = normalize(body), normalize({**new[0].spec, "client_name": new[0].name})
+    if len(new) > 1 or not all(same(value, there.get(name)) for name, value in sent.items()):
+        raise Moved("somebody else made a Connected App with this name in the meantime")
+    return {"client_id": new[0].id}, ""
+
+
+def _get(client: "Client", identifier: str) -> dict[str, Any]:
+    found = client.find("connected_app.clients.get", _path(identifier), ABSENT)
+    if found is None:
+        raise Moved("it is no longer there")
+    return dict(found["connected_app"])
+
+
+def _path(identifier: str) -> str:
+    return f"{APPS}/{quote(identifier, safe='')}"
+
+
+def _steps(client: "Client", identifier: str) -> Steps:
+    def call(step: str) -> tuple[dict[str, Any], str]:
+        answer = client.write(f"connected_app.clients.secrets.{step}", client_id=identifier)
+        return answer.thing("connected_app", "client_id")
+
+    def start() -> tuple[str, str]:
+        app, request_id = call("rotate_start")
+        return str(app[f"next_{SECRET}"]), request_id
+
+    return Steps(
+        start=start,
+        complete=lambda: call("rotate")[1],
+        cancel=lambda: call("rotate_cancel")[1],
+        under_way=lambda: str(_get(client, identifier).get(f"next_{SECRET}_last_four") or ""),
+    )
+
+
+KIND: Final = Kind(
+    name="ConnectedApp",
+    spec=ConnectedAppSpec,
+    key="client_name",
+    key_type=Text,
+    names="the `client_name`; the `client_id` is Stytch's, and the credential store keeps it beside the secret",
+    renamable=True,
+    required=frozenset({"client_type"}),
+    computed=frozenset({"client_id", "status", *MARKS, f"{SECRET}_last_four"}),
+    credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),
+    self_made=registered_itself,
+    check=check,
+    normalize=normalize,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,83 @@
+"""Country allowlists: where messages may be sent to (docs/stytch.md, "Country allowlists")."""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.countries import COUNTRIES
+from reconciler.fields import check_listed_once, problem
+from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import Unordered
+from reconciler.writing import Scene, Written, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+DEFAULTS: Final = MappingProxyType({"country_codes": ["CA", "US"]})
+
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$(?!\n)", description="a country's two letters")]
+
+
+class CountryCodeAllowlistSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The countries that messages may be sent to; there is always one."""
+
+    country_codes: Annotated[Annotated[list[CountryCode], Meta(min_length=1)] | UnsetType, Unordered()] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the allowlists that there are: asking a B2B project for WhatsApp's is an error."""
+    for channel in ("sms",) if place.vertical == "B2B" else ("sms", "whatsapp"):
+        spec = {"country_codes": client.management.get(_path(place, channel))["country_codes"]}
+        yield Live(kind="CountryCodeAllowlist", name=channel, id=channel, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    if resource.name == "whatsapp":
+        message = "WhatsApp is not there in B2B projects, so it has no countries either"
+        yield problem(resource, "not-in-b2b", message, "remove this manifest", ("metadata", "name"))
+    codes = [code.upper() for code in resource.spec.get("country_codes") or ()]
+    yield from check_listed_once(resource, ("spec", "country_codes"), codes)
+    for index, code in enumerate(codes):
+        if code not in COUNTRIES:
+            hint = "the two letters of ISO 3166-1: GB, not UK"
+            yield problem(resource, "no-country", f"{code} is no country", hint, ("spec", "country_codes", str(index)))
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort the codes and spell them in upper case, as Stytch does."""
+    codes = [code.upper() for code in spec.get("country_codes") or ()]
+    return normalize_by_traits(CountryCodeAllowlistSpec, {**spec, **({"country_codes": codes} if codes else {})})
+
+
+def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+    """Set the list, which Stytch takes whole; a delete sets what it was before anybody did."""
+    path = _path(scene.place, change.name)
+    live: dict[str, Any] = {"country_codes": client.management.get(path)["country_codes"]}
+    body = overlaid(KIND, normalize(live), change)
+    answer = repeated(lambda: client.management.write("POST", path, body))
+    return Written(change.name, str(answer["request_id"]))
+
+
+def _path(place: Place, channel: str) -> str:
+    return f"{place.path}/allowed_country_codes/{channel}"
+
+
+KIND: Final = Kind(
+    name="CountryCodeAllowlist",
+    spec=CountryCodeAllowlistSpec,
+    managed_by="management",
+    key="delivery_method",
+    key_type=Literal["sms", "whatsapp"],
+    names="how messages are sent: `sms` (B2B projects have no `whatsapp`)",
+    singletons=("sms",),
+    defaults=DEFAULTS,
+    check=check,
+    normalize=normalize,
+    list=read,
+    update=write,
+    delete=write,
+)

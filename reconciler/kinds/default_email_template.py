@@ -1,0 +1,93 @@
+"""Default e-mail templates: which template of the project is used for what (docs/stytch.md, 2.15)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.fields import Text, problem
+from reconciler.model import Change, Create, Delete, Live, Place, Problem, Resource, Update
+from reconciler.schema import Kind
+from reconciler.traits import RefersTo
+from reconciler.writing import Moved, Scene, Written, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+TYPES: Final = (
+    "LOGIN",
+    "SIGNUP",
+    "INVITE",
+    "RESET_PASSWORD",
+    "ONE_TIME_PASSCODE",
+    "ONE_TIME_PASSCODE_SIGNUP",
+    "VERIFY_EMAIL_PASSWORD_RESET",
+    "UNLOCK",
+    "PREBUILT",
+)
+FIELD: Final = "template_id"
+NONE_SET: Final = frozenset({"email_template_not_found", "default_email_template_not_found"})
+
+
+class DefaultEmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which template is used."""
+
+    template_id: Annotated[Text | UnsetType, RefersTo("EmailTemplate")] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the default of every type; that there is none Stytch answers with an error."""
+    for sort in TYPES:
+        found = client.management.find(_path(place, sort), NONE_SET)
+        if found is not None:
+            spec = {FIELD: found[FIELD]}
+            yield Live(kind="DefaultEmailTemplate", name=sort, id=sort, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    if resource.ensure == "absent" and resource.name == "PREBUILT":
+        message = "the default prebuilt template can be replaced, and not unset"
+        yield problem(resource, "not-possible", message, "declare another template for it", ("ensure",))
+
+
+def write(client: "Client", change: Create | Update, scene: Scene) -> Written:
+    """Set the default, in the place of another if there is one."""
+    path, body = _path(scene.place, change.name), payload(change.fields, cleared={})
+    there = client.management.find(path, NONE_SET) or {}
+    if there.get(FIELD, UNSET) not in [each for field in change.fields for each in (field.before, field.after)]:
+        raise Moved(f"{FIELD} has changed since")
+    answer = repeated(lambda: client.management.write("POST", path, body))
+    return Written(change.name, str(answer["request_id"]))
+
+
+def unset(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Leave the type without a default, so that Stytch's own is used; done already where there is none."""
+    answer = repeated(lambda: client.management.write("DELETE", _path(scene.place, change.name)))
+    return Written(change.name, str(answer["request_id"]))
+
+
+def _path(place: Place, sort: str) -> str:
+    return f"{place.project_path}/default_email_templates/{sort}"
+
+
+def _as_registered(change: Change) -> int:
+    return TYPES.index(change.name)
+
+
+KIND: Final = Kind(
+    name="DefaultEmailTemplate",
+    spec=DefaultEmailTemplateSpec,
+    scope="project",
+    managed_by="management",
+    key="email_template_type",
+    key_type=Literal[TYPES],
+    names="what the template is for: `LOGIN`, `SIGNUP`, `INVITE`, …, or `PREBUILT`",
+    required=frozenset({FIELD}),
+    rank=_as_registered,
+    check=check,
+    list=read,
+    create=write,
+    update=write,
+    delete=unset,
+)

@@ -1,0 +1,248 @@
+"""E-mail templates: how what Stytch sends looks, for a project and all its environments (docs/stytch.md, 2.14)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.diff.fields import same
+from reconciler.errors import Rejected
+from reconciler.fields import Text, problem
+from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind
+from reconciler.traits import FromFile, Merged, TextFile
+from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ALREADY_THERE: Final = ("duplicate_email_template_vanity_id",)
+ABSENT: Final = frozenset({"email_template_not_found"})
+PREBUILT: Final = "prebuilt_customization"
+CUSTOM: Final = "custom_html_customization"
+SENDER: Final = "sender_information"
+SECTIONS: Final = (PREBUILT, CUSTOM)
+COLOURS: Final = ("button_color", "button_text_color")
+RADIUS: Final = "button_border_radius"
+DIGITS: Final = 3  # that survive in the short number that Stytch keeps
+# What the HTML of a template must hold for the mail to be of any use; Stytch refuses it otherwise.
+PLACEHOLDERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("LOGIN", "SIGNUP", "INVITE"), "{{magic_link_url}}"),
+    **dict.fromkeys(("ONE_TIME_PASSCODE", "ONE_TIME_PASSCODE_SIGNUP"), "{{otp_code}}"),
+    **dict.fromkeys(("RESET_PASSWORD", "VERIFY_EMAIL_PASSWORD_RESET"), "{{reset_password_url}}"),
+}
+
+Colour = Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$(?!\n)", description="a colour such as #106EE9")]
+Font = Literal[
+    "ARIAL",
+    "BRUSH_SCRIPT_MT",
+    "COURIER_NEW",
+    "GEORGIA",
+    "HELVETICA",
+    "TAHOMA",
+    "TIMES_NEW_ROMAN",
+    "TREBUCHET_MS",
+    "VERDANA",
+]
+Type = Literal[
+    "LOGIN",
+    "SIGNUP",
+    "INVITE",
+    "RESET_PASSWORD",
+    "ONE_TIME_PASSCODE",
+    "ONE_TIME_PASSCODE_SIGNUP",
+    "VERIFY_EMAIL_PASSWORD_RESET",
+    "UNLOCK",
+]
+
+
+class Sender(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom the mail is from, and whom an answer goes to."""
+
+    from_local_part: Text | UnsetType = UNSET
+    from_domain: Text | UnsetType = UNSET
+    from_name: str | UnsetType = UNSET
+    reply_to_local_part: Text | UnsetType = UNSET
+    reply_to_name: str | UnsetType = UNSET
+
+
+class Prebuilt(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What may be changed of Stytch's own template."""
+
+    button_border_radius: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+    button_color: Colour | UnsetType = UNSET
+    button_text_color: Colour | UnsetType = UNSET
+    font_family: Font | UnsetType = UNSET
+    text_alignment: Literal["LEFT", "CENTER"] | UnsetType = UNSET
+
+
+class CustomHTML(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A mail of one's own; Stytch's ``{{ }}`` in it are left as they are."""
+
+    template_type: Type | UnsetType = UNSET
+    subject: Text | UnsetType = UNSET
+    html_content: str | TextFile | UnsetType = UNSET
+    plaintext_content: str | TextFile | UnsetType = UNSET
+
+
+class EmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What can be written of a template, under Stytch's names; the id is ``metadata.name``."""
+
+    name: Text | UnsetType = UNSET
+    sender_information: Annotated[Sender | UnsetType, Merged()] = UNSET
+    prebuilt_customization: Annotated[Prebuilt | UnsetType, Merged()] = UNSET
+    custom_html_customization: Annotated[CustomHTML | UnsetType, Merged(), FromFile()] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every template of the project."""
+    for row in client.management.get(_path(place))["email_templates"]:
+        yield Live(kind="EmailTemplate", name=row["template_id"], id=row["template_id"], spec=_spec(row))
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    given = [name for name in SECTIONS if name in resource.spec]
+    if resource.ensure == "present" and len(given) != 1:
+        message = f"a template has exactly one of {' and '.join(SECTIONS)}; this one has {len(given)}"
+        hint = "keep one of the two" if given else f"add {PREBUILT}, or {CUSTOM}"
+        yield problem(resource, "one-of", message, hint, *(("spec", name) for name in given))
+    custom = resource.spec.get(CUSTOM) or {}
+    html, placeholder = custom.get("html_content"), PLACEHOLDERS.get(str(custom.get("template_type")), "")
+    if isinstance(html, str) and placeholder not in html:
+        message = f"the HTML of a template for {custom['template_type']} must hold {placeholder}"
+        hint = "without it the mail leads nowhere, and Stytch refuses it"
+        yield problem(resource, "placeholder", message, hint, ("spec", CUSTOM, "html_content"))
+    if custom and SENDER not in resource.spec:
+        message = f"{CUSTOM} needs {SENDER}: it is sent from a domain of your own"
+        yield problem(resource, "missing-key", message, f"add {SENDER} with from_domain", ("spec", CUSTOM))
+
+
+def normalize(spec: Spec) -> Spec:
+    """Spell colours in one case, as Stytch may answer in another, and take of a number the digits that survive."""
+    looks = spec.get(PREBUILT)
+    if not isinstance(looks, dict):
+        return spec
+    spelled = {name: looks[name].lower() for name in COLOURS if isinstance(looks.get(name), str)}
+    rounded = {RADIUS: round(float(looks[RADIUS]), DIGITS)} if RADIUS in looks else {}
+    return {**spec, PREBUILT: {**looks, **spelled, **rounded}}
+
+
+def fill(desired: Spec, live: Spec) -> Spec:
+    """Take away the section of the other sort, of which a template can have only one."""
+    for name, other in (SECTIONS, reversed(SECTIONS)):
+        if desired.get(name) and live.get(other) and not live.get(name):
+            return {**desired, other: None}
+    return desired
+
+
+def changes_sort(fields: Sequence[FieldChange]) -> bool:
+    """Tell whether a template becomes one of the other sort."""
+    return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the template under its own id."""
+    return _create(client, change, scene, overlaid(KIND, {}, change))
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Replace the template whole, starting from what is live; or make it anew, where it becomes one of another sort."""
+    path, live = _path(scene.place, change), _get(client, scene.place, change)
+    if live is None:
+        raise Moved("it is no longer there")
+    body = _as_live(overlaid(KIND, normalize(live), change), live, change)
+    if change.replaces:
+        gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+        return _create(client, change, scene, body)
+    request_id = repeated(lambda: str(client.management.write("PUT", path, body)["request_id"]))
+    return _written(client, change, scene, request_id)
+
+
+def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Json]:
+    """Spell looks that are not planned as they are live: what is not declared stays as it is, to the letter."""
+    if not body.get(PREBUILT) or not live.get(PREBUILT):
+        return body
+    stay = {
+        name: live[PREBUILT][name]
+        for name in (*COLOURS, RADIUS)
+        if name in live[PREBUILT] and not change.get(PREBUILT, name)
+    }
+    return {**body, PREBUILT: {**body[PREBUILT], **stay}}
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the template, which Stytch refuses while it is a default."""
+    path = _path(scene.place, change)
+    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+
+
+def _path(place: Place, change: Change | None = None) -> str:
+    return f"{place.project_path}/email_templates" + (f"/{change.name}" if change else "")
+
+
+def _spec(row: Mapping[str, Any]) -> Spec:
+    """Give what is set of a template: Stytch may answer with nulls for what is not."""
+    found = {name: row.get(name) for name in EmailTemplateSpec.__struct_fields__}
+    return {name: _set(value) for name, value in found.items() if value not in (None, {})}
+
+
+def _set(value: Json) -> Json:
+    return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
+
+
+def _get(client: "Client", place: Place, change: Change) -> Spec | None:
+    found = client.management.find(_path(place, change), ABSENT)
+    return None if found is None else _spec(found["email_template"])
+
+
+def _create(client: "Client", change: Change, scene: Scene, body: Spec) -> Written:
+    request_id = created(
+        lambda: str(
+            client.management.write("POST", _path(scene.place), {"template_id": change.name, **body})["request_id"]
+        ),
+        lambda: _found(client, scene.place, change, body),
+        ALREADY_THERE,
+    )
+    return _written(client, change, scene, request_id)
+
+
+def _found(client: "Client", place: Place, change: Change, body: Spec) -> str | None:
+    """Look for a template whose making had no answer; whom it is from Stytch may have dropped."""
+    live = _get(client, place, change)
+    if live is None:
+        return None
+    if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
+        raise Moved("somebody else made a template with this id in the meantime")
+    return ""
+
+
+def _written(client: "Client", change: Change, scene: Scene, request_id: str) -> Written:
+    """Say so where Stytch silently dropped whom the mail is from, as it does with a domain that is not verified."""
+    wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
+    taken = ((_get(client, scene.place, change) if wanted else None) or {}).get(SENDER) or {}
+    if dropped := [f"{SENDER}.{name}" for name, value in wanted.items() if taken.get(name) != value]:
+        sentence = f"Stytch said yes and did not take {', '.join(dropped)}; is the domain verified in the dashboard?"
+        raise Rejected(sentence, request_id=request_id)
+    return Written(change.name, request_id)
+
+
+KIND: Final = Kind(
+    name="EmailTemplate",
+    spec=EmailTemplateSpec,
+    scope="project",
+    managed_by="management",
+    key="template_id",
+    key_type=Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
+    names="the `template_id`",
+    required=frozenset({"name"}),
+    replaceable=True,
+    replaces=changes_sort,
+    check=check,
+    normalize=normalize,
+    fill=fill,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

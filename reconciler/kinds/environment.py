@@ -1,0 +1,143 @@
+"""Environments: one live and any number of test ones to a project, each with its own data (docs/stytch.md)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.fields import Text, WorkspaceSlug
+from reconciler.model import Change, Create, Delete, Live, Place, Update
+from reconciler.schema import Kind
+from reconciler.traits import Clearable, CreateOnly, FromFile, TextFile, UpdateOnly
+from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ALREADY_THERE: Final = ("duplicate_environment_slug", "environment_slug_already_used")
+EMPTY: Final = Clearable("an empty string", sends="")
+
+URL = Annotated[str | UnsetType | None, EMPTY]
+
+
+class EnvironmentSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of an environment that can be written, under Stytch's names; the slug is ``metadata.name``."""
+
+    name: Text | UnsetType = UNSET
+    type: Annotated[Literal["LIVE", "TEST"] | UnsetType, CreateOnly()] = UNSET
+    cross_org_passwords_enabled: bool | UnsetType = UNSET
+    user_impersonation_enabled: bool | UnsetType = UNSET
+    zero_downtime_session_migration_url: URL = UNSET
+    use_custom_domain_in_magic_link_emails: Annotated[bool | UnsetType, UpdateOnly()] = UNSET
+    user_lock_self_serve_enabled: bool | UnsetType = UNSET
+    user_lock_threshold: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    user_lock_ttl: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    idp_authorization_url: URL = UNSET
+    idp_dynamic_client_registration_enabled: bool | UnsetType = UNSET
+    idp_dynamic_client_registration_access_token_template_content: Annotated[
+        str | TextFile | UnsetType | None, EMPTY, FromFile()
+    ] = UNSET
+
+
+FIELDS: Final = EnvironmentSpec.__struct_fields__
+FLAGS: Final = (
+    "cross_org_passwords_enabled",
+    "user_impersonation_enabled",
+    "use_custom_domain_in_magic_link_emails",
+    "user_lock_self_serve_enabled",
+    "idp_dynamic_client_registration_enabled",
+)
+DEFAULTS: Final = MappingProxyType({**dict.fromkeys(FLAGS, False), "user_lock_threshold": 10, "user_lock_ttl": 3600})
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every environment of the project."""
+    for row in _rows(client, place):
+        slug = str(row["environment_slug"])
+        yield Live(kind="Environment", name=slug, id=slug, spec={name: row[name] for name in FIELDS if name in row})
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the environment, and say what Stytch takes only afterwards."""
+    body = {"environment_slug": change.name, **payload(change.fields, cleared=KIND.cleared)}
+    later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
+    path = f"{scene.place.project_path}/environments"
+    written = created(
+        lambda: _written(client.management.write("POST", path, body)),
+        lambda: _found(client, scene.place, body),
+        ALREADY_THERE,
+    )
+    return _patch(client, scene, change, later) if later else written
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the fields that differ; Stytch leaves all others as they are."""
+    return _patch(client, scene, change, payload(change.fields, cleared=KIND.cleared))
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the environment with everything in it; a live one goes only with its project."""
+    path = _path(scene, change)
+    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+
+
+def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:
+    """Say what goes with a live environment, and with the one that the run is about."""
+    if live.spec.get("type") == "LIVE":
+        return "everybody who signs in"
+    return "the environment that is being kept as declared" if live.name == place.environment else ""
+
+
+def live_first(change: Change) -> int:
+    """Make the live environment before the test ones: Stytch wants it so."""
+    sort = change.get("type")
+    return 0 if sort and sort.after == "LIVE" else 1
+
+
+def _rows(client: "Client", place: Place) -> Sequence[Mapping[str, Any]]:
+    rows: Sequence[Mapping[str, Any]] = client.management.get(f"{place.project_path}/environments")["environments"]
+    return rows
+
+
+def _path(scene: Scene, change: Change) -> str:
+    return f"{scene.place.project_path}/environments/{change.name}"
+
+
+def _patch(client: "Client", scene: Scene, change: Change, body: dict[str, Any]) -> Written:
+    return repeated(lambda: _written(client.management.write("PATCH", _path(scene, change), body)))
+
+
+def _written(answer: Mapping[str, Any]) -> Written:
+    return Written(str(answer["environment"]["environment_slug"]), str(answer["request_id"]))
+
+
+def _found(client: "Client", place: Place, body: Mapping[str, Any]) -> Written | None:
+    found = next((row for row in _rows(client, place) if row["environment_slug"] == body["environment_slug"]), None)
+    if found is None:
+        return None
+    if (found["name"], found["type"]) != (body["name"], body["type"]):
+        raise Moved("somebody else made an environment with this slug in the meantime")
+    return Written(str(found["environment_slug"]), "")
+
+
+KIND: Final = Kind(
+    name="Environment",
+    spec=EnvironmentSpec,
+    scope="project",
+    managed_by="management",
+    foundation=True,
+    after=frozenset({"Project"}),
+    key="environment_slug",
+    key_type=WorkspaceSlug,
+    names="the environment's slug, which `target.environment` names",
+    required=frozenset({"name", "type"}),
+    computed=frozenset({"project_id", "project_slug", "oauth_callback_id", "created_at"}),
+    defaults=DEFAULTS,
+    at_stake=at_stake,
+    rank=live_first,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,171 @@
+"""Event log streaming: where an environment's event logs go to (docs/stytch.md, "Event log streaming").
+
+There is one destination at most. It is made in two steps: nothing is streamed until it is enabled.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.diff.fields import same
+from reconciler.fields import Text, problem
+from reconciler.model import Change, Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.named_secrets import LAST_FOUR, as_shown
+from reconciler.schema import Kind
+from reconciler.traits import HoldsSecret, SecretName
+from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ABSENT: Final = frozenset({"event_log_streaming_not_found"})
+CONFIGS: Final = {"DATADOG": "datadog", "GRAFANA_LOKI": "grafana_loki"}
+SECRETS: Final = {"datadog": "api_key", "grafana_loki": "password"}
+CONFIG: Final = "destination_config"
+STATUS: Final = "streaming_status"
+
+
+class Datadog(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A Datadog account; its key is 32 hexadecimal digits."""
+
+    api_key: SecretName
+    site: Literal["US", "US3", "US5", "EU", "AP1"]
+
+
+class GrafanaLoki(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A Loki of Grafana's."""
+
+    hostname: Text
+    username: Text
+    password: SecretName
+
+
+class DestinationConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+    """How the destination is reached: the one that is meant."""
+
+    datadog: Datadog | UnsetType = UNSET
+    grafana_loki: GrafanaLoki | UnsetType = UNSET
+
+
+class EventLogStreamingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a destination that can be written, under Stytch's names; its type is ``metadata.name``."""
+
+    destination_config: Annotated[DestinationConfig | UnsetType, HoldsSecret()] = UNSET
+    streaming_status: Literal["ACTIVE", "DISABLED"] | UnsetType = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the destination, of whatever type it is; Stytch answers with an error where there is none."""
+    for sort in CONFIGS:
+        if (spec := _get(client, place, sort)) is not None:
+            yield Live(kind="EventLogStreaming", name=sort, id=sort, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    config, wanted = resource.spec.get(CONFIG), CONFIGS[resource.name]
+    if config is not None and config.keys() != {wanted}:
+        found = ", ".join(sorted(config)) or "nothing"
+        message = f"a destination of type {resource.name} has {wanted} in its {CONFIG}, not {found}"
+        yield problem(resource, "other-destination", message, f"write {wanted}: {{…}} alone", ("spec", CONFIG))
+
+
+def normalize(spec: Spec) -> Spec:
+    """Take what is on its way to ACTIVE for that, and show of a secret what Stytch shows: how it ends."""
+    found = dict(spec)
+    if found.get(STATUS) == "PENDING":
+        found[STATUS] = "ACTIVE"
+    if isinstance(config := found.get(CONFIG), dict):
+        found[CONFIG] = {name: _sealed(SECRETS[name], each) for name, each in config.items()}
+    return found
+
+
+def _sealed(secret: str, config: Spec) -> Json:
+    shown = f"{secret}_{LAST_FOUR}"
+    if shown not in config:
+        return config
+    return {**{name: value for name, value in config.items() if name != shown}, secret: {LAST_FOUR: config[shown]}}
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the destination, and enable it if that is declared."""
+    body = payload(change.fields, cleared={})
+    sent = scene.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
+    path = f"{scene.place.path}/event_log_streaming"
+    request_id = created(
+        lambda: str(client.management.write("POST", path, sent)["request_id"]),
+        lambda: _found(client, scene, change),
+        (),
+    )
+    status = _set_status(client, change, scene) if body.get(STATUS) == "ACTIVE" else ""
+    return Written(change.name, status or request_id)
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Set what differs: the configuration whole, and whether anything is streamed."""
+    live = _get(client, scene.place, change.name)
+    if live is None:
+        raise Moved("it is no longer there")
+    config = scene.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
+    request_id = ""
+    if change.get(CONFIG):
+        path = _path(scene.place, change.name)
+        request_id = repeated(lambda: str(client.management.write("PUT", path, config)["request_id"]))
+    if change.get(STATUS):
+        request_id = _set_status(client, change, scene)
+    return Written(change.name, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the destination; what happens from now on is streamed nowhere."""
+    path = _path(scene.place, change.name)
+    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+
+
+def _set_status(client: "Client", change: Change, scene: Scene) -> str:
+    planned = change.get(STATUS)
+    verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
+    path = f"{_path(scene.place, change.name)}/{verb}"
+    return repeated(lambda: str(client.management.write("POST", path)["request_id"]))
+
+
+def _found(client: "Client", scene: Scene, change: Create) -> str | None:
+    """Look for the destination after a lost answer; one that is not as it was sent is somebody else's."""
+    live = _get(client, scene.place, change.name)
+    if live is None:
+        return None
+    sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: scene.secret(name)[-4:])
+    if not same(normalize(live)[CONFIG], sent[CONFIG]):
+        raise Moved("somebody else made a destination in the meantime")
+    return ""
+
+
+def _get(client: "Client", place: Place, sort: str) -> dict[str, Any] | None:
+    answer = client.management.find(_path(place, sort), ABSENT)
+    if answer is None:
+        return None
+    found = answer["event_log_streaming_config"]
+    return {CONFIG: found[CONFIG], STATUS: found[STATUS]}
+
+
+def _path(place: Place, sort: str) -> str:
+    return f"{place.path}/event_log_streaming/{sort}"
+
+
+KIND: Final = Kind(
+    name="EventLogStreaming",
+    spec=EventLogStreamingSpec,
+    managed_by="management",
+    key="destination_type",
+    key_type=Literal["DATADOG", "GRAFANA_LOKI"],
+    names="where to: `DATADOG` or `GRAFANA_LOKI`; there can be one at a time",
+    alone=True,
+    required=frozenset({CONFIG}),
+    check=check,
+    normalize=normalize,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,134 @@
+"""M2M clients: programs that sign in with a secret of their own (docs/stytch.md, "M2M clients").
+
+The secret can be chosen: the credential store keeps it first, and only then is it sent, so that none is ever lost.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.fields import Text, check_listed_once, check_metadata
+from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Credential, Kind, normalize_by_traits
+from reconciler.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
+from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+    from reconciler.clients.sdk import Answered
+    from reconciler.credential_store import Sealed
+
+CLIENTS: Final = "/v1/m2m/clients"
+SECRET: Final = "client_secret"  # noqa: S105 # a field's name
+METADATA: Final = "trusted_metadata"
+ALREADY_THERE: Final = ("duplicate_m2m_client_id",)
+ABSENT: Final = ("m2m_client_not_found",)
+
+
+class M2MClientSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of an M2M client that can be written, under Stytch's names; the id is ``metadata.name``."""
+
+    client_name: str | UnsetType = UNSET
+    client_description: str | UnsetType = UNSET
+    scopes: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+    trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
+    status: Annotated[Literal["active", "inactive"] | UnsetType, UpdateOnly()] = UNSET
+    client_secret: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
+
+
+FIELDS: Final = frozenset(M2MClientSpec.__struct_fields__) - {SECRET}
+
+
+def read(client: "Client", _place: Place) -> Iterator[Live]:
+    """Read every M2M client of the environment."""
+    for row in client.search("m2m.clients.search", f"{CLIENTS}/search", "m2m_clients", "client_id"):
+        identifier = str(row["client_id"])
+        yield Live(
+            kind="M2MClient", name=identifier, id=identifier, spec={name: row[name] for name in FIELDS & row.keys()}
+        )
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        yield from check_listed_once(resource, (part, "scopes"), spec.get("scopes") or ())
+        yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=False)
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort scopes, whose order means nothing."""
+    return normalize_by_traits(M2MClientSpec, spec)
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
+    body = payload(change.fields, cleared={})
+    status = body.pop("status", None)
+    secret = scene.chosen(change, SECRET, change.name)
+    body |= {"client_id": change.name, SECRET: secret.reveal()}
+    live, request_id = created(
+        lambda: _written(client.write("m2m.clients.create", **body)),
+        lambda: _found(client, change.name, secret),
+        ALREADY_THERE,
+    )
+    if status and live.get("status") != status:
+        _, request_id = repeated(
+            lambda: _written(client.write("m2m.clients.update", client_id=change.name, status=status))
+        )
+    return Written(change.name, request_id)
+
+
+def update(client: "Client", change: Update, _scene: Scene) -> Written:
+    """Change the fields that differ; metadata is sent whole, in case Stytch does not merge it here."""
+    body = payload(change.fields, cleared=KIND.cleared)
+    if METADATA in body:
+        whole = overlaid(KIND, normalize(_get(client, change.name) or {}), change)
+        body[METADATA] = {**whole[METADATA], **body[METADATA]}
+    _, request_id = repeated(lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body)))
+    return Written(change.name, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the client for good, and forget its secret."""
+    request_id = gone(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
+    scene.forget(KIND, change)
+    return Written(change.name, request_id)
+
+
+def _get(client: "Client", name: str) -> Mapping[str, Any] | None:
+    found = client.find("m2m.clients.get", f"{CLIENTS}/{quote(name, safe='')}", ABSENT)
+    return found["m2m_client"] if found else None
+
+
+def _found(client: "Client", name: str, secret: "Sealed") -> tuple[Mapping[str, Any], str] | None:
+    """Find the client that a lost create made: it has the secret that was sent."""
+    live = _get(client, name)
+    if live is None:
+        return None
+    if live["client_secret_last_four"] != secret.last_four:
+        raise Moved("somebody else made an M2M client with this id in the meantime")
+    return live, ""
+
+
+def _written(answer: "Answered") -> tuple[Mapping[str, Any], str]:
+    return answer.thing("m2m_client", "client_id")
+
+
+KIND: Final = Kind(
+    name="M2MClient",
+    spec=M2MClientSpec,
+    key="client_id",
+    key_type=Text,
+    names="the `client_id`, which can be chosen",
+    required=frozenset({"scopes"}),
+    computed=frozenset({"client_secret_last_four", "next_client_secret_last_four"}),
+    credential=Credential(SECRET, suffix="SECRET", chosen=True),
+    check=check,
+    normalize=normalize,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,94 @@
+"""Projects: what a workspace holds, each with environments of its own (docs/stytch.md, "Projects")."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.fields import Text, WorkspaceSlug
+from reconciler.model import Create, Delete, Live, Place, Update
+from reconciler.schema import Kind
+from reconciler.traits import CreateOnly, CreateValue
+from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+PROJECTS: Final = "/pwa/v3/projects"
+ALREADY_THERE: Final = ("duplicate_project_slug", "project_slug_already_used")
+
+
+class ProjectSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a project that can be written, under Stytch's names; the slug is ``metadata.name``."""
+
+    name: Text | UnsetType = UNSET
+    vertical: Annotated[Literal["B2B"] | UnsetType, CreateOnly(), CreateValue("B2B")] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the project that the run is about, if it is there; others of the workspace are nobody's here."""
+    for row in client.management.get(PROJECTS)["projects"]:
+        if row["project_slug"] == place.project:
+            spec = {"name": row["name"], "vertical": row["vertical"]}
+            yield Live(kind="Project", name=row["project_slug"], id=row["project_slug"], spec=spec)
+
+
+def create(client: "Client", change: Create, _scene: Scene) -> Written:
+    """Make the project, which holds no environment yet."""
+    body = {"project_slug": change.name, **payload(change.fields, cleared={})}
+    return created(
+        lambda: _written(client.management.write("POST", PROJECTS, body)), lambda: _found(client, body), ALREADY_THERE
+    )
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the name, which is all that can be changed."""
+    body = payload(change.fields, cleared={})
+    return repeated(lambda: _written(client.management.write("PATCH", scene.place.project_path, body)))
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the project with every environment and everybody in it."""
+    path = scene.place.project_path
+    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+
+
+def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
+    """Say what goes with a project."""
+    return "every environment of it, with everybody in them"
+
+
+def _written(answer: dict[str, object]) -> Written:
+    project = answer["project"]
+    if not isinstance(project, dict):
+        raise Moved("Stytch answered without the project")
+    return Written(str(project["project_slug"]), str(answer["request_id"]))
+
+
+def _found(client: "Client", body: dict[str, object]) -> Written | None:
+    rows = client.management.get(PROJECTS)["projects"]
+    found = next((row for row in rows if row["project_slug"] == body["project_slug"]), None)
+    if found is None:
+        return None
+    if (found["name"], found["vertical"]) != (body["name"], body["vertical"]):
+        raise Moved("somebody else made a project with this slug in the meantime")
+    return Written(str(found["project_slug"]), "")
+
+
+KIND: Final = Kind(
+    name="Project",
+    spec=ProjectSpec,
+    scope="workspace",
+    managed_by="management",
+    foundation=True,
+    key="project_slug",
+    key_type=WorkspaceSlug,
+    names="the project's slug, which `target.project` names",
+    required=frozenset({"name"}),
+    computed=frozenset({"created_at"}),
+    at_stake=at_stake,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

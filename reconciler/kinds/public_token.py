@@ -1,0 +1,93 @@
+"""Public tokens: what frontends name an environment by (docs/stytch.md, "Public tokens").
+
+They have no name and are their own id. Which is which the credential store knows, though nothing in them is secret.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from reconciler.fields import Text
+from reconciler.model import Create, Delete, Live, Place, Update
+from reconciler.schema import Credential, Kind
+from reconciler.writing import Moved, Scene, Written, created, gone
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+FIELD: Final = "public_token"
+Made = tuple[str, str]  # a token, and the id of the request
+
+
+class PublicTokenSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A public token has nothing that could be declared."""
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every public token of the environment."""
+    for row in client.management.get(_path(place))["public_tokens"]:
+        yield Live(kind="PublicToken", name=row["public_token"], id=row["public_token"], spec={})
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make a token and keep it; one whose answer was lost is found by what was there before."""
+    before = {live.id for live in read(client, scene.place)}
+    scene.note(change, {"there": sorted(before)})
+    token, request_id = created(lambda: _make(client, scene.place), lambda: _new(client, scene.place, before), ())
+    scene.keep(change, FIELD, token, token)
+    return Written(token, request_id)
+
+
+def keep(_client: "Client", change: Update, scene: Scene) -> Written:
+    """Keep a token that an earlier run made and was cut short before it kept."""
+    scene.keep(change, FIELD, str(change.id), str(change.id))
+    return Written(str(change.id), "")
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the token: no frontend that names it works any more."""
+    path = f"{_path(scene.place)}/{change.id}"
+    request_id = gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+    if scene.store:
+        scene.store.forget(change.name)
+    return Written(str(change.id), request_id)
+
+
+def at_stake(_live: Live, among: Sequence[Live], _place: Place) -> str:
+    """Say whether a token is the last, which Stytch would not delete either."""
+    return "the last public token of the environment" if len(among) == 1 else ""
+
+
+def _make(client: "Client", place: Place) -> Made:
+    answer = client.management.write("POST", _path(place))
+    return str(answer["public_token"]["public_token"]), str(answer["request_id"])
+
+
+def _new(client: "Client", place: Place, before: set[str]) -> Made | None:
+    new = [live.id for live in read(client, place) if live.id not in before]
+    if len(new) > 1:
+        raise Moved("somebody else made a public token in the meantime, and nobody can say which is whose")
+    return (new[0], "") if new else None
+
+
+def _path(place: Place) -> str:
+    return f"{place.path}/public_tokens"
+
+
+KIND: Final = Kind(
+    name="PublicToken",
+    spec=PublicTokenSpec,
+    managed_by="management",
+    nameless=True,
+    key="public_token",
+    key_type=Text,
+    names="the name that the credential store keeps it under, or, of one that was made elsewhere, the token itself",
+    computed=frozenset({"created_at"}),
+    credential=Credential(FIELD, shown_once=False),
+    at_stake=at_stake,
+    list=read,
+    create=create,
+    update=keep,
+    delete=delete,
+)

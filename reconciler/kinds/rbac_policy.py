@@ -1,0 +1,210 @@
+"""The RBAC policy: which roles there are and what each may do (docs/stytch.md, "RBAC policy")."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.fields import Text, check_listed_once, problem
+from reconciler.model import Delete, Json, Live, Path, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import Keyed, Merged
+from reconciler.writing import Scene, Written, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+ALL: Final = "*"
+STYTCHS: Final = "stytch."  # how the names of Stytch's own resources begin
+RESERVED: Final = "stytch"  # how the names of nobody else's roles and resources may begin
+LISTS: Final = ("custom_roles", "custom_resources", "custom_scopes")
+ROLES: Final = ("stytch_member", "stytch_admin")
+
+
+class Permission(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What may be done with one resource; ``*`` alone is everything."""
+
+    resource_id: Text
+    actions: Annotated[list[Text], Meta(min_length=1)]
+
+
+Permissions = Annotated[list[Permission], Meta(min_length=1)]
+
+
+class DefaultRole(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What one of Stytch's own roles may do besides what Stytch lets it do."""
+
+    permissions: list[Permission] | UnsetType = UNSET
+
+
+class Role(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A role, and what it may do."""
+
+    role_id: Text
+    description: str = ""
+    permissions: Permissions
+
+
+class CustomResource(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Something of the application's own that permissions are about, and what can be done with it."""
+
+    resource_id: Text
+    description: str = ""
+    available_actions: Annotated[list[Text], Meta(min_length=1)]
+
+
+class Scope(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A scope that clients may ask for, and what it lets them do."""
+
+    scope: Text
+    description: str = ""
+    permissions: Permissions
+
+
+class RBACPolicySpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The policy of a B2B project; each of its lists is managed whole, item by item."""
+
+    stytch_member: Annotated[DefaultRole | UnsetType, Merged()] = UNSET
+    stytch_admin: Annotated[DefaultRole | UnsetType, Merged()] = UNSET
+    custom_roles: Annotated[list[Role] | UnsetType, Keyed("role_id")] = UNSET
+    custom_resources: Annotated[list[CustomResource] | UnsetType, Keyed("resource_id")] = UNSET
+    custom_scopes: Annotated[list[Scope] | UnsetType, Keyed("scope")] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the policy, which is always there."""
+    yield Live(kind="RBACPolicy", name="default", id="default", spec=_get(client, place))
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    for name, key in KIND.keyed.items():
+        items = resource.spec.get(name) or ()
+        yield from check_listed_once(resource, ("spec", name), [item[key] for item in items])
+        for index, item in enumerate(items):
+            yield from _check_name(resource, ("spec", name, str(index), key), item[key])
+            yield from _check_actions(
+                resource, ("spec", name, str(index), "available_actions"), item.get("available_actions", ())
+            )
+    for path, permissions in _permissions(resource.spec):
+        yield from _check_permissions(resource, path, permissions)
+
+
+def _check_name(resource: Resource, path: Path, name: str) -> Iterator[Problem]:
+    if path[-1] != "scope" and name.startswith(RESERVED):
+        message = f"{name} begins with {RESERVED}, as only Stytch's own roles and resources do"
+        yield problem(resource, "reserved-name", message, "give it another name", path)
+
+
+def _check_actions(resource: Resource, path: Path, actions: Sequence[str]) -> Iterator[Problem]:
+    yield from check_listed_once(resource, path, actions)
+    if ALL in actions and path[-1] == "available_actions":
+        message = f"{ALL} is no action of a resource: it stands for all of them in a permission"
+        yield problem(resource, "wildcard", message, "name the actions", path)
+    elif ALL in actions and len(actions) > 1:
+        yield problem(resource, "wildcard", f"{ALL} stands alone: it is every action", "remove the others", path)
+
+
+def _permissions(spec: Spec) -> Iterator[tuple[Path, Sequence[Mapping[str, Any]]]]:
+    """Yield every list of permissions, and where it stands."""
+    for name in ROLES:
+        yield ("spec", name, "permissions"), (spec.get(name) or {}).get("permissions") or ()
+    for name in ("custom_roles", "custom_scopes"):
+        for index, item in enumerate(spec.get(name) or ()):
+            yield ("spec", name, str(index), "permissions"), item["permissions"]
+
+
+def _check_permissions(resource: Resource, path: Path, permissions: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Yield what is wrong with permissions; whether a resource exists can be told where the resources are declared."""
+    declared = resource.spec.get("custom_resources")
+    known = {each["resource_id"]: each["available_actions"] for each in declared or ()}
+    yield from check_listed_once(resource, path, [each["resource_id"] for each in permissions])
+    for index, permission in enumerate(permissions):
+        name, here = permission["resource_id"], (*path, str(index))
+        yield from _check_actions(resource, (*here, "actions"), permission["actions"])
+        if declared is None or name.startswith(STYTCHS):
+            continue
+        if name not in known:
+            hint = f"custom_resources has {', '.join(sorted(known)) or 'none'}"
+            yield problem(resource, "unknown-resource", f"there is no resource {name}", hint, (*here, "resource_id"))
+        for number, action in enumerate(permission["actions"] if name in known else ()):
+            if action not in (ALL, *known[name]):
+                message, hint = f"the resource {name} has no action {action}", f"it has {', '.join(known[name])}"
+                yield problem(resource, "unknown-action", message, hint, (*here, "actions", str(number)))
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort permissions and actions, whose order means nothing, and say what descriptions are."""
+    roles = {name: _sorted(spec[name]) for name in ROLES if name in spec}
+    lists = {name: [{"description": "", **_sorted(item)} for item in spec[name]] for name in LISTS if spec.get(name)}
+    return normalize_by_traits(RBACPolicySpec, {**spec, **roles, **lists})
+
+
+def _sorted(item: Spec) -> dict[str, Json]:
+    found = dict(item)
+    if "permissions" in item:
+        permissions = ({**each, "actions": sorted({*each["actions"]})} for each in item["permissions"])
+        found["permissions"] = sorted(permissions, key=lambda each: str(each["resource_id"]))
+    if "available_actions" in item:
+        found["available_actions"] = sorted({*item["available_actions"]})
+    return found
+
+
+def fill(desired: Spec, live: Spec) -> Spec:
+    """Keep what Stytch's own roles may do with its own resources, unless the manifest says otherwise of a resource."""
+    return {**desired, **{name: _kept(desired[name], live.get(name) or {}) for name in ROLES if name in desired}}
+
+
+def _kept(desired: Spec, live: Spec) -> Spec:
+    if "permissions" not in desired:
+        return desired
+    said = {each["resource_id"] for each in desired["permissions"]}
+    own = [
+        each
+        for each in live.get("permissions") or ()
+        if each["resource_id"].startswith(STYTCHS) and each["resource_id"] not in said
+    ]
+    return _sorted({**desired, "permissions": [*desired["permissions"], *own]})
+
+
+def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+    """Set the policy: all its lists, as Stytch may empty one that is left out, and those of its own roles that change.
+
+    A delete empties the lists, and takes from Stytch's own roles what is about resources that are gone.
+    """
+    whole = overlaid(KIND, normalize(_get(client, scene.place)), change)
+    changed = {field.path[0] for field in change.fields}
+    body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
+    answer = repeated(lambda: client.management.write("PUT", _path(scene.place), body))
+    return Written("default", str(answer["request_id"]))
+
+
+def _get(client: "Client", place: Place) -> dict[str, Any]:
+    """Read what can be set; what Stytch's own resources are cannot."""
+    found = client.management.get(_path(place))["policy"]
+    roles = {name: {"permissions": found[name].get("permissions") or []} for name in ROLES if found.get(name)}
+    return {**roles, **{name: found.get(name) or [] for name in LISTS}}
+
+
+def _path(place: Place) -> str:
+    return f"{place.path}/rbac_policy"
+
+
+KIND: Final = Kind(
+    name="RBACPolicy",
+    spec=RBACPolicySpec,
+    managed_by="management",
+    key="rbac_policy",
+    key_type=Literal["default"],
+    names="`default`: there is one to an environment",
+    singletons=("default",),
+    computed=frozenset({"stytch_resources"}),
+    defaults=MappingProxyType({**{name: {"permissions": []} for name in ROLES}, **{name: [] for name in LISTS}}),
+    check=check,
+    normalize=normalize,
+    fill=fill,
+    list=read,
+    update=write,
+    delete=write,
+)

@@ -1,0 +1,112 @@
+"""Redirect URLs: where people may be sent back to when they have signed in (docs/stytch.md, "Redirect URLs")."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.fields import Text, check_listed_once
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import Keyed
+from reconciler.writing import Moved, Scene, Written, gone, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+# Without it Stytch makes some other URL the default of a type that has none (docs/stytch.md, "Redirect URLs").
+AS_TOLD: Final = "true"
+
+
+class ValidType(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a URL is good for, and whether it is the one where none is asked for."""
+
+    type: Literal["LOGIN", "INVITE", "SIGNUP", "RESET_PASSWORD", "DISCOVERY"]
+    is_default: bool = False
+
+
+class RedirectURLSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What can be written of a redirect URL, under Stytch's names; the URL itself is ``metadata.name``."""
+
+    valid_types: Annotated[Annotated[list[ValidType], Meta(min_length=1)] | UnsetType, Keyed("type")] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every redirect URL of the environment."""
+    for row in client.management.get(f"{place.path}/redirect_urls/all")["redirect_urls"]:
+        yield Live(kind="RedirectURL", name=row["url"], id=row["url"], spec={"valid_types": row["valid_types"]})
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    types = [each["type"] for each in resource.spec.get("valid_types") or ()]
+    yield from check_listed_once(resource, ("spec", "valid_types"), types)
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort types, whose order means nothing, and say of each whether it is the default."""
+    types = [{"is_default": False, **each} for each in spec.get("valid_types") or ()]
+    return normalize_by_traits(RedirectURLSpec, {**spec, **({"valid_types": types} if types else {})})
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
+    return _write(client, "POST", scene, change.name, overlaid(KIND, {}, change))
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Replace the types whole, starting from those that are live now."""
+    found = next((live for live in read(client, scene.place) if live.name == change.name), None)
+    if found is None:
+        raise Moved("it is no longer there")
+    return _write(client, "PUT", scene, change.name, overlaid(KIND, _as_seen(normalize(found.spec), change), change))
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Remove the URL."""
+    path = f"{scene.place.path}/redirect_urls"
+    asked = {"url": change.name, "do_not_promote_defaults": AS_TOLD}
+    return Written(
+        change.name, gone(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"]))
+    )
+
+
+def _as_seen(live: Spec, change: Update) -> Spec:
+    """Give what is live as the plan saw it, where it is the same type: making one URL a default unmakes another."""
+    seen = {field.path[-1]: field.before for field in change.fields if field.before is not UNSET}
+    return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
+
+
+def _write(client: "Client", method: str, scene: Scene, url: str, spec: Spec) -> Written:
+    body = {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
+    path = f"{scene.place.path}/redirect_urls"
+    parameters = {"url": url} if method == "PUT" else {}
+    answer = repeated(lambda: client.management.write(method, path, body, parameters))
+    return Written(url, str(answer["request_id"]))
+
+
+def promotes_first(change: Change) -> int:
+    """Make a URL a default before another one ceases to be: there is always one."""
+    return 0 if any(_is_default(field) for field in change.fields) else 1
+
+
+def _is_default(field: FieldChange) -> bool:
+    return isinstance(field.after, dict) and bool(field.after.get("is_default"))
+
+
+KIND: Final = Kind(
+    name="RedirectURL",
+    spec=RedirectURLSpec,
+    managed_by="management",
+    key="url",
+    key_type=Text,
+    names="the URL, to the letter",
+    required=frozenset({"valid_types"}),
+    rank=promotes_first,
+    check=check,
+    normalize=normalize,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,225 @@
+"""SCIM connections: an identity provider keeps an organization's members (docs/stytch.md, "SCIM connections").
+
+An organization has one at most. Its token is shown once, so it is kept at once, and rotated where it was lost.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.diff.fields import same
+from reconciler.errors import Rejected
+from reconciler.fields import Text, check_role
+from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.rotation import Steps, rotate
+from reconciler.schema import Credential, Kind, normalize_by_traits
+from reconciler.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
+from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+NAME: Final = "display_name"
+TOKEN: Final = "bearer_token"  # noqa: S105 # a field's name
+ROLES: Final = "scim_group_implicit_role_assignments"
+ABSENT: Final = ("no_active_scim_connection",)
+THERE: Final = "active_scim_connection_exists"
+NO_GROUP: Final = "scim_group_role_assignment_group_does_not_exist"
+SHOWN: Final = ("identity_provider", ROLES, f"next_{TOKEN}_last_four")
+
+
+class RoleOfGroup(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A role that a group has which the identity provider pushed; ``group_name`` is for people."""
+
+    role_id: Text
+    group_id: Text
+    group_name: Text
+
+
+class SCIMConnectionSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a SCIM connection that can be written, under Stytch's names; its name is ``metadata.name``."""
+
+    identity_provider: (
+        Literal["generic", "okta", "microsoft-entra", "cyberark", "jumpcloud", "onelogin", "pingfederate", "rippling"]
+        | UnsetType
+    ) = UNSET
+    scim_group_implicit_role_assignments: Annotated[
+        list[RoleOfGroup] | UnsetType, UpdateOnly(), Unordered(), RefersTo("RBACPolicy", "role_id")
+    ] = UNSET
+    bearer_token: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the connection of each organization that anything is declared in."""
+    for slug, organization_id in place.organizations.items():
+        if row := _get(client, organization_id):
+            spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
+            identifier = str(row["connection_id"])
+            yield Live(kind="SCIMConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for index, assignment in enumerate(spec.get(ROLES) or ()):
+            yield from check_role(resource, (part, ROLES, str(index), "role_id"), assignment["role_id"])
+
+
+def normalize(spec: Spec) -> Spec:
+    """Sort assignments, whose order means nothing."""
+    return normalize_by_traits(SCIMConnectionSpec, spec)
+
+
+def fill(desired: Spec, live: Spec) -> Spec:
+    """Take an assignment for the live one whatever the group is called: its id says which it is."""
+    if ROLES not in desired:
+        return desired
+    there = {_which(each): each for each in live.get(ROLES) or ()}
+    return normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the connection and keep its token; of one that was made while the answer was lost, the token is rotated."""
+    organization_id = scene.organization_ids[str(change.namespace)]
+    scene.note(change, {"there": [row["connection_id"] for row in [_get(client, organization_id)] if row]})
+    body = {NAME: change.name, **payload(change.fields, cleared={})}
+    kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
+    made, request_id = created(
+        lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body), ()
+    )
+    identifier = str(made["connection_id"])
+    if kept and made.get(TOKEN):
+        scene.keep(change, TOKEN, str(made[TOKEN]), identifier)
+    elif kept:
+        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
+    if roles:
+        request_id = _changed(client, organization_id, identifier, {ROLES: roles})
+    return Written(identifier, request_id)
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
+    organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
+    live, request_id = _still(client, organization_id, identifier), ""
+    body = payload(change.fields, cleared={})
+    lost = body.pop(TOKEN, None)
+    if lost:
+        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
+    if body:
+        overlaid(KIND, normalize(live), change)
+        request_id = _changed(client, organization_id, identifier, body)
+    return Written(identifier, request_id)
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the connection with its groups, and forget its token; the members that it made stay."""
+    organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
+    if _still(client, organization_id, identifier)[NAME] != change.name:
+        raise Moved("it has another name now")
+    told = {"organization_id": organization_id, "connection_id": identifier}
+    request_id = gone(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
+    scene.forget(KIND, change)
+    return Written(identifier, request_id)
+
+
+def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str]:
+    try:
+        answer = client.write("scim.connection.create", organization_id=organization_id, **body)
+    except Rejected as fault:
+        raise _explained(fault, THERE, "an organization has one at most: declare that one, or delete it") from fault
+    return answer.thing("connection", "connection_id")
+
+
+def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> str:
+    told = {"organization_id": organization_id, "connection_id": identifier, **body}
+    try:
+        return repeated(lambda: client.write("scim.connection.update", **told).request_id)
+    except Rejected as fault:
+        raise _explained(
+            fault, NO_GROUP, "the identity provider must push the group first; apply again then"
+        ) from fault
+
+
+def _explained(fault: Rejected, error_type: str, hint: str) -> Rejected:
+    """Give a refusal with what is to be done about it, if it is of this type."""
+    if fault.error_type != error_type:
+        return fault
+    return Rejected(f"{fault}: {hint}", status=fault.status, error_type=error_type, request_id=fault.request_id)
+
+
+def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
+    found = client.find("scim.connection.get", f"/v1/b2b/scim/{quote(organization_id, safe='')}/connection", ABSENT)
+    return (found or {}).get("connection") or None
+
+
+def _still(client: "Client", organization_id: str, identifier: str) -> Mapping[str, Any]:
+    live = _get(client, organization_id)
+    if live is None or live["connection_id"] != identifier:
+        raise Moved("it is no longer there")
+    return live
+
+
+def _found(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str] | None:
+    """Find the connection that a lost create made: as it was sent."""
+    live = _get(client, organization_id)
+    if live is None:
+        return None
+    if not all(same(value, live.get(name)) for name, value in body.items()):
+        raise Moved("somebody else made a SCIM connection in the meantime")
+    return {"connection_id": live["connection_id"]}, ""
+
+
+def _which(assignment: Mapping[str, Any]) -> tuple[Any, Any]:
+    return assignment.get("role_id"), assignment.get("group_id")
+
+
+def _steps(client: "Client", organization_id: str, identifier: str) -> Steps:
+    def call(step: str) -> tuple[dict[str, Json], str]:
+        told = {"organization_id": organization_id, "connection_id": identifier}
+        return client.write(f"scim.connection.rotate_{step}", **told).thing("connection", "connection_id")
+
+    def start() -> tuple[str, str]:
+        connection, request_id = call("start")
+        return str(connection[f"next_{TOKEN}"]), request_id
+
+    return Steps(
+        start=start,
+        complete=lambda: call("complete")[1],
+        cancel=lambda: call("cancel")[1],
+        under_way=lambda: str(_still(client, organization_id, identifier).get(f"next_{TOKEN}_last_four") or ""),
+    )
+
+
+KIND: Final = Kind(
+    name="SCIMConnection",
+    spec=SCIMConnectionSpec,
+    scope="organization",
+    namespace="Organization",
+    key=NAME,
+    key_type=Text,
+    names="the `display_name`",
+    renamable=True,
+    alone=True,
+    computed=frozenset(
+        {
+            "organization_id",
+            "connection_id",
+            "status",
+            "base_url",
+            f"{TOKEN}_last_four",
+            f"{TOKEN}_expires_at",
+            f"next_{TOKEN}_last_four",
+            f"next_{TOKEN}_expires_at",
+        }
+    ),
+    credential=Credential(TOKEN, suffix="BEARER_TOKEN"),
+    check=check,
+    normalize=normalize,
+    fill=fill,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

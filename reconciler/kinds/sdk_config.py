@@ -1,0 +1,191 @@
+"""The SDK config: what frontends may do in an environment of a B2B project (docs/stytch.md, "SDK configuration")."""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.fields import Text, check_listed_once, problem
+from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import Merged, Unordered, fields_of
+from reconciler.writing import Scene, Written, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+SLUG: Final = "{{slug}}"
+LEFT_OUT: Final = {"domains": {"slug_pattern": ""}, "sms_autofill_metadata": {"bundle_id": ""}}
+
+Flag = bool | UnsetType
+Minutes = Annotated[int, Meta(ge=5, le=527040)]
+
+
+class Domain(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A domain that frontends run on, and the pattern by which an organization's slug is told from a subdomain."""
+
+    domain: Text
+    slug_pattern: str = ""
+
+
+class Autofill(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What lets a device fill in the code of a text message by itself."""
+
+    metadata_type: Literal["domain", "hash"]
+    metadata_value: Text
+    bundle_id: str = ""
+
+
+class Basic(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether frontends may do anything at all, and which."""
+
+    enabled: Flag = UNSET
+    allow_self_onboarding: Flag = UNSET
+    enable_member_permissions: Flag = UNSET
+    domains: Annotated[list[Domain] | UnsetType, Unordered()] = UNSET
+    bundle_ids: Annotated[list[Text] | UnsetType, Unordered()] = UNSET
+
+
+class Sessions(Struct, forbid_unknown_fields=True, kw_only=True):
+    """How long a session may be."""
+
+    max_session_duration_minutes: Minutes | UnsetType = UNSET
+
+
+class Method(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A way to sign in."""
+
+    enabled: Flag = UNSET
+    pkce_required: Flag = UNSET
+
+
+class TOTPs(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Codes of authenticator apps."""
+
+    enabled: Flag = UNSET
+    create_totps: Flag = UNSET
+
+
+class OTPs(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Codes by message."""
+
+    sms_enabled: Flag = UNSET
+    email_enabled: Flag = UNSET
+    sms_autofill_metadata: Annotated[list[Autofill] | UnsetType, Unordered()] = UNSET
+
+
+class DFPPA(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Protected authentication by device fingerprints."""
+
+    enabled: Literal["ENABLED", "PASSIVE", "DISABLED"] | UnsetType = UNSET
+    on_challenge: Literal["ALLOW", "BLOCK", "TRIGGER_CAPTCHA"] | UnsetType = UNSET
+
+
+class Passwords(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Passwords."""
+
+    enabled: Flag = UNSET
+    pkce_required_for_password_resets: Flag = UNSET
+
+
+class Cookies(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether scripts can read session cookies; anything but DISABLED needs a custom domain."""
+
+    http_only: Literal["DISABLED", "ENABLED", "ENFORCED"] | UnsetType = UNSET
+
+
+class Impersonation(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Signing in as somebody else."""
+
+    enabled: Flag = UNSET
+
+
+class SDKConfigSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every section of the config; each field of a section is managed alone."""
+
+    basic: Annotated[Basic | UnsetType, Merged()] = UNSET
+    sessions: Annotated[Sessions | UnsetType, Merged()] = UNSET
+    magic_links: Annotated[Method | UnsetType, Merged()] = UNSET
+    oauth: Annotated[Method | UnsetType, Merged()] = UNSET
+    sso: Annotated[Method | UnsetType, Merged()] = UNSET
+    totps: Annotated[TOTPs | UnsetType, Merged()] = UNSET
+    otps: Annotated[OTPs | UnsetType, Merged()] = UNSET
+    dfppa: Annotated[DFPPA | UnsetType, Merged()] = UNSET
+    passwords: Annotated[Passwords | UnsetType, Merged()] = UNSET
+    cookies: Annotated[Cookies | UnsetType, Merged()] = UNSET
+    user_impersonation: Annotated[Impersonation | UnsetType, Merged()] = UNSET
+
+
+SECTIONS: Final = {name: field.hint.__args__[0] for name, field in fields_of(SDKConfigSpec).items()}
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read the config, which is always there; what this does not know of it is left where it is."""
+    found = _get(client, place)
+    spec = {
+        name: {key: value for key, value in found[name].items() if key in fields_of(section)}
+        for name, section in SECTIONS.items()
+        if name in found
+    }
+    yield Live(kind="SDKConfig", name="default", id="default", spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    domains = (resource.spec.get("basic") or {}).get("domains") or ()
+    yield from check_listed_once(resource, ("spec", "basic", "domains"), [each["domain"] for each in domains])
+    for index, each in enumerate(domains):
+        pattern = each.get("slug_pattern", "")
+        if pattern and SLUG not in pattern:
+            at = ("spec", "basic", "domains", str(index), "slug_pattern")
+            message = f"slug_pattern says nowhere where the slug stands: it has no {SLUG}"
+            yield problem(resource, "no-placeholder", message, f"such as {SLUG}.acme.example", at)
+
+
+def normalize(spec: Spec) -> Spec:
+    """Say what is left out of the items of lists, and sort them: their order means nothing."""
+    return {name: _normal(SECTIONS[name], section) for name, section in spec.items()}
+
+
+def _normal(section: type[Struct], fields: Spec) -> Spec:
+    whole = {
+        name: [{**LEFT_OUT[name], **each} for each in value] if name in LEFT_OUT else value
+        for name, value in fields.items()
+    }
+    return normalize_by_traits(section, whole)
+
+
+def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+    """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
+    found = _get(client, scene.place)
+    ours = normalize({name: section for name, section in found.items() if name in SECTIONS})
+    config = overlaid(KIND, {**found, **ours}, change)
+    answer = repeated(lambda: client.management.write("PUT", _path(scene.place), {"config": config}))
+    return Written("default", str(answer["request_id"]))
+
+
+def _get(client: "Client", place: Place) -> dict[str, Any]:
+    config: dict[str, Any] = client.management.get(_path(place))["config"]
+    return {name: section for name, section in config.items() if section is not None}
+
+
+def _path(place: Place) -> str:
+    return f"{place.path}/sdk/b2b"
+
+
+KIND: Final = Kind(
+    name="SDKConfig",
+    spec=SDKConfigSpec,
+    managed_by="management",
+    key="sdk_config",
+    key_type=Literal["default"],
+    names="`default`: there is one to an environment",
+    singletons=("default",),
+    defaults=MappingProxyType({"basic": {"enabled": False}}),
+    check=check,
+    normalize=normalize,
+    list=read,
+    update=write,
+    delete=write,
+)

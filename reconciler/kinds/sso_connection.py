@@ -1,0 +1,159 @@
+"""SSO connections: whose word counts for who somebody is (docs/stytch.md, "SSO connections").
+
+A create takes little more than a name, so a connection is made and then completed; what was cut short in between is
+completed by the next run. Connections are known by their names, and each has a sort that it keeps.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from reconciler.diff.fields import same
+from reconciler.errors import Ambiguous, Fault, Rejected
+from reconciler.fields import Text
+from reconciler.model import Create, Delete, Json, Live, Place, Spec, Update
+from reconciler.schema import Kind
+from reconciler.sso.checks import check
+from reconciler.sso.connection import Connection, rows
+from reconciler.sso.spec import (
+    AT_CREATE,
+    CERTIFICATE,
+    ENCRYPTION_KEY,
+    NAME,
+    TYPE,
+    SSOConnectionSpec,
+    fill,
+    normalize,
+    spec_of,
+)
+from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+IS_DEFAULT: Final = "cannot_delete_default_sso_connection"
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every connection of the organizations that anything is declared in."""
+    for slug, organization_id in place.organizations.items():
+        for sort, row in rows(client, organization_id):
+            identifier = str(row["connection_id"])
+            yield Live(
+                kind="SSOConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec_of(sort, row)
+            )
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the connection, by its name alone, and complete it; after a lost answer it is looked for."""
+    organization_id = scene.organization_ids[str(change.namespace)]
+    body = payload(change.fields, cleared={})
+    sort = str(body.pop(TYPE))
+    first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
+    identifier, request_id = created(
+        lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
+        lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
+        (),
+    )
+    connection = Connection(client, organization_id, sort, identifier)
+    return Written(identifier, _completed(connection, body, scene) or request_id)
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the fields that differ, after a look at them."""
+    connection = _at(client, change, scene)
+    overlaid(KIND, normalize(spec_of(connection.sort, connection.row())), change)
+    return Written(connection.id, _completed(connection, payload(change.fields, cleared={}), scene))
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
+    connection = _at(client, change, scene)
+    if connection.row()[NAME] != change.name:
+        raise Moved("it has another name now")
+    try:
+        return Written(connection.id, gone(lambda: connection.write("delete_connection")))
+    except Rejected as fault:
+        if fault.error_type != IS_DEFAULT:
+            raise
+        said = "it is its organization's default: name another one under sso_default_connection_id first"
+        raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
+
+
+def _made(client: "Client", organization_id: str, sort: str, body: dict[str, Json]) -> tuple[str, str]:
+    answer = client.write(f"sso.{sort}.create_connection", organization_id=organization_id, **body)
+    made, request_id = answer.thing("connection", "connection_id")
+    return str(made["connection_id"]), request_id
+
+
+def _found(client: "Client", organization_id: str, sort: str, sent: Spec) -> tuple[str, str] | None:
+    """Find the connection that a lost create made: of this name, and no more than was sent."""
+    named = [(one, row) for one, row in rows(client, organization_id) if row[NAME] == sent[NAME]]
+    if not named:
+        return None
+    ((found, row), *others) = named
+    as_sent = found == sort and all(same(value, row.get(name)) for name, value in sent.items())
+    if others or not as_sent or (sort != "external" and row["status"] != "pending"):
+        raise Moved("somebody else made a connection with this name in the meantime")
+    return str(row["connection_id"]), ""
+
+
+def _at(client: "Client", change: Update | Delete, scene: Scene) -> Connection:
+    organization_id = scene.organization_ids[str(change.namespace)]
+    for sort, row in rows(client, organization_id):
+        if row["connection_id"] == change.id:
+            return Connection(client, organization_id, sort, str(change.id))
+    raise Moved("it is no longer there")
+
+
+def _completed(connection: Connection, body: dict[str, Json], scene: Scene) -> str:
+    """Send what a create cannot, and give the id of the last request, if any was made.
+
+    A certificate and a key for decryption come to those that are there, so each is sent by itself, and once.
+    """
+    told = scene.revealed(body)
+    certificate, key = told.pop(CERTIFICATE, None), told.pop(ENCRYPTION_KEY, None)
+    request_id = ""
+    try:
+        if told:
+            request_id = connection.change(**told)
+        if certificate:
+            request_id = connection.change_certificates(certificate) or request_id
+        if key:
+            request_id = connection.put_encryption_key(key)
+    except Fault as fault:
+        # The connection is there; what Stytch never shows of it must be sent by the next run, whatever went wrong.
+        said = f"it is there, but not as it is declared: {fault}"
+        raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
+    return request_id
+
+
+KIND: Final = Kind(
+    name="SSOConnection",
+    spec=SSOConnectionSpec,
+    scope="organization",
+    namespace="Organization",
+    key=NAME,
+    key_type=Text,
+    names="the `display_name`, which Stytch does not keep from being given twice: then nobody can say which is meant",
+    renamable=True,
+    computed=frozenset(
+        {
+            "organization_id",
+            "connection_id",
+            "status",
+            "acs_url",
+            "audience_uri",
+            "redirect_url",
+            "signing_certificates",
+            "verification_certificates",
+            "encryption_private_keys",
+        }
+    ),
+    check=check,
+    normalize=normalize,
+    fill=fill,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

@@ -1,0 +1,173 @@
+"""Trusted token profiles: whose tokens are as good as a sign-in (docs/stytch.md, "Trusted token profiles")."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.diff.fields import same
+from reconciler.fields import Text, problem
+from reconciler.model import Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema import Kind, normalize_by_traits
+from reconciler.traits import CreateOnly, FromFile, TextFile, Unordered
+from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+KEYS: Final = "pem_files"
+BEGIN: Final = "-----BEGIN "
+Profile = Mapping[str, Any]
+
+
+class TrustedTokenProfileSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every field of a profile that can be written, under Stytch's names; the name is ``metadata.name``."""
+
+    issuer: Text | UnsetType = UNSET
+    audience: Text | UnsetType = UNSET
+    public_key_type: Annotated[Literal["JWK", "PEM"] | UnsetType, CreateOnly()] = UNSET
+    jwks_url: Text | UnsetType = UNSET
+    pem_files: Annotated[list[Text | TextFile] | UnsetType, Unordered(), FromFile()] = UNSET
+    attribute_mapping: dict[str, Any] | UnsetType = UNSET
+    can_jit_provision: bool | UnsetType = UNSET
+
+
+def read(client: "Client", place: Place) -> Iterator[Live]:
+    """Read every profile of the environment."""
+    for profile in client.management.get(_path(place))["profiles"]:
+        yield Live(kind="TrustedTokenProfile", name=profile["name"], id=profile["profile_id"], spec=_spec(profile))
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    spec = {**resource.initial, **resource.spec}
+    sort, keys = spec.get("public_key_type"), [_key(text) for text in resource.spec.get(KEYS) or ()]
+    needed, idle = {"JWK": ("jwks_url", KEYS), "PEM": (KEYS, "jwks_url")}.get(str(sort), ("", ""))
+    if needed and not spec.get(needed):
+        message = f"public_key_type is {sort}, and there is no {needed}"
+        yield problem(resource, "missing-companion", message, f"add {needed}", ("spec", "public_key_type"))
+    if idle and spec.get(idle):
+        message = f"{idle} says nothing while public_key_type is {sort}"
+        yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", idle))
+    for index, key in enumerate(keys):
+        here = ("spec", KEYS, str(index))
+        if "PRIVATE KEY" in key:
+            hint = "take it out of the repository, and put the public key in its place"
+            yield problem(resource, "private-key", "this is a private key, which is nobody else's", hint, here)
+        elif not key.startswith(BEGIN):
+            yield problem(resource, "not-a-key", "this is no key in PEM", f"it begins with {BEGIN}…", here)
+        elif keys.index(key) < index:
+            first = ("spec", KEYS, str(keys.index(key)))
+            yield problem(resource, "listed-twice", "this key is listed twice", "remove one of the two", here, first)
+
+
+def normalize(spec: Spec) -> Spec:
+    """Take keys by their text alone, in any order, and an empty URL for none."""
+    found = {name: value for name, value in spec.items() if (name, value) != ("jwks_url", "")}
+    keys = {KEYS: [_key(text) for text in spec[KEYS]]} if KEYS in spec else {}
+    return normalize_by_traits(TrustedTokenProfileSpec, {**found, **keys})
+
+
+def create(client: "Client", change: Create, scene: Scene) -> Written:
+    """Make the profile; after a lost answer it is looked for by its name."""
+    body = {"name": change.name, KEYS: [], "can_jit_provision": False, **payload(change.fields, cleared={})}
+    path = _path(scene.place)
+    return created(
+        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, scene.place, body), ()
+    )
+
+
+def update(client: "Client", change: Update, scene: Scene) -> Written:
+    """Change the fields that differ, and the keys one by one: new ones come before old ones go."""
+    path = f"{_path(scene.place)}/{quote(str(change.id), safe='')}"
+    body = payload((field for field in change.fields if field.path != (KEYS,)), cleared={})
+    written = Written(str(change.id), "")
+    if keys := change.get(KEYS):
+        written = Written(written.id, _change_keys(client, path, keys))
+    if body:
+        written = repeated(lambda: _written(client.management.write("PATCH", path, body)))
+    return written
+
+
+def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+    """Delete the profile with its keys."""
+    path = f"{_path(scene.place)}/{quote(str(change.id), safe='')}"
+    return Written(str(change.id), gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+
+
+def _change_keys(client: "Client", path: str, change: FieldChange) -> str:
+    """Make the keys those that are planned, and give the id of the last request."""
+    live, wanted = _keys(client, path), list(change.after or ())
+    if sorted({*live.values()}) not in (change.before, wanted):
+        raise Moved(f"{KEYS} has changed since")
+    requests = [_add_key(client, path, key) for key in wanted if key not in live.values()]
+    requests += [_remove_key(client, f"{path}/keys/{id_}") for id_, key in live.items() if key not in wanted]
+    return requests[-1] if requests else ""
+
+
+def _keys(client: "Client", path: str) -> dict[str, str]:
+    """Read the keys of a profile by their ids."""
+    profile = client.management.get(path)["profile"]
+    return {file["pem_file_id"]: _key(file["public_key"]) for file in profile[KEYS]}
+
+
+def _add_key(client: "Client", path: str, key: str) -> str:
+    return created(
+        lambda: str(client.management.write("POST", f"{path}/keys", {"public_key": key})["request_id"]),
+        lambda: "" if key in _keys(client, path).values() else None,
+        (),
+    )
+
+
+def _remove_key(client: "Client", path: str) -> str:
+    return gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+
+
+def _key(text: str) -> str:
+    """Give the text of a key without what white space around its lines could make different."""
+    return "\n".join(line.strip() for line in text.split("\n") if line.strip())
+
+
+def _spec(profile: Profile) -> dict[str, Any]:
+    found = {name: profile[name] for name in TrustedTokenProfileSpec.__struct_fields__ if profile.get(name) is not None}
+    return {**found, KEYS: [file["public_key"] for file in profile.get(KEYS) or ()]}
+
+
+def _written(answer: Mapping[str, Any]) -> Written:
+    return Written(str(answer["profile"]["profile_id"]), str(answer["request_id"]))
+
+
+def _found(client: "Client", place: Place, body: Spec) -> Written | None:
+    """Find a profile by its name; one that is not as it was sent is somebody else's."""
+    named = [live for live in read(client, place) if live.name == body["name"]]
+    if not named:
+        return None
+    sent = normalize({name: value for name, value in body.items() if name != "name"})
+    is_as_sent = all(same(value, normalize(named[0].spec).get(name)) for name, value in sent.items())
+    if len(named) > 1 or not is_as_sent:
+        raise Moved("somebody else made a profile of this name in the meantime")
+    return Written(named[0].id, "")
+
+
+def _path(place: Place) -> str:
+    return f"{place.path}/trusted_token_profiles"
+
+
+KIND: Final = Kind(
+    name="TrustedTokenProfile",
+    spec=TrustedTokenProfileSpec,
+    managed_by="management",
+    key="name",
+    key_type=Text,
+    names="the profile's name, which Stytch does not keep from being given twice: then nobody can say which is meant",
+    renamable=True,
+    required=frozenset({"issuer", "audience", "public_key_type"}),
+    computed=frozenset({"profile_id"}),
+    check=check,
+    normalize=normalize,
+    list=read,
+    create=create,
+    update=update,
+    delete=delete,
+)

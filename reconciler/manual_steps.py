@@ -1,0 +1,72 @@
+"""What no API does: a person must, in Stytch's dashboard. Plans list what is still open."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import structs
+
+from reconciler.clients.data import Client
+from reconciler.diff.fields import NOTHING, same
+from reconciler.documents import Document
+from reconciler.errors import ReconcilerError
+from reconciler.kinds import KINDS
+from reconciler.model import Json, Live, ManualStep, Place
+from reconciler.read import unreadable
+
+State = Literal["done", "open", "unknown"]
+Seen = Mapping[str, Sequence[Live]]
+
+
+def open_steps(documents: Iterable[Document], client: Client, place: Place, seen: Seen) -> tuple[ManualStep, ...]:
+    """Give the steps that nobody has done yet, or of which nobody can tell; ``seen`` is what was read already."""
+    return tuple(sorted(_open(documents, client, place, dict(seen)), key=lambda step: step.name))
+
+
+def _open(
+    documents: Iterable[Document], client: Client, place: Place, seen: dict[str, Sequence[Live]]
+) -> Iterator[ManualStep]:
+    for document in documents:
+        spec: Mapping[str, Any] = document.body["spec"]
+        check = spec.get("check")
+        state = _checked(check, client, place, seen) if check else "done" if spec.get("done") else "open"
+        if state != "done":
+            yield ManualStep(
+                name=document.name,
+                what=spec["what"],
+                where=spec["where"],
+                required=spec.get("required", False),
+                state=state,
+                at=document.position,
+            )
+
+
+def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[str, Sequence[Live]]) -> State:
+    """Look for what betrays that a step was done: that a kind can be read, or what stands in a live thing."""
+    name = check["kind"]
+    if name not in seen:
+        try:
+            seen[name] = _read(name, client, place)
+        except ReconcilerError:
+            return "unknown" if "path" in check else "open"
+    if "path" not in check:
+        return "done"
+    found = next((live for live in seen[name] if live.name == check.get("name", live.name)), None)
+    if found is None:
+        return "unknown"
+    value = _at(found.spec, check["path"].split("."))
+    done = same(value, check["equals"]) if "equals" in check else value not in NOTHING
+    return "done" if done else "open"
+
+
+def _read(name: str, client: Client, place: Place) -> Sequence[Live]:
+    kind = KINDS[name]
+    if kind.list is None or not place.is_there:
+        return ()
+    with unreadable(f"every {name}"):
+        return [structs.replace(live, spec=kind.normalize(live.spec)) for live in kind.list(client, place)]
+
+
+def _at(value: Json, path: Sequence[str]) -> Json:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

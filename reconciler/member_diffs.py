@@ -1,0 +1,124 @@
+"""The members of every organization, which are too many to be kept: whom each live one stands for, and what differs."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from reconciler.config import Config
+from reconciler.desired import Desired
+from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members
+from reconciler.diff.organizations import OrganizationDiff
+from reconciler.diff.seats import read_present
+from reconciler.load import Declared
+from reconciler.marks import Whose
+from reconciler.model import Cause, Listed, Membership, Problem, Resource
+from reconciler.read import OrganizationMembers
+from reconciler.rules import Rules
+
+Members = Iterable[Mapping[str, OrganizationMembers]]
+
+
+class Cascade(Struct, frozen=True, kw_only=True):
+    """Who would go with the organizations that are to be deleted: all live members, and those that are not ours.
+
+    ``users`` are those whose marks the members carry.
+    """
+
+    members: Mapping[str, int]
+    strangers: Mapping[str, int]
+    users: Mapping[str, frozenset[str]]
+
+
+def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
+    """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
+    total: Counter[str] = Counter()
+    strangers: Counter[str] = Counter()
+    users: dict[str, frozenset[str]] = {}
+    for batch in members:
+        for identifier, read in batch.items():
+            present = [read_present(row, owner) for row in read.members if row.status != "deleted"]
+            total[doomed[identifier]] = len(present) + len(read.problems)
+            strangers[doomed[identifier]] = sum(item.whose is not Whose.OURS for item in present) + len(read.problems)
+            marks = (item.mark for item in present)
+            users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
+    return Cascade(members=total, strangers=strangers, users=users)
+
+
+def member_diffs(
+    config: Config,
+    declared: Declared,
+    rules: Rules,
+    desired: Desired,
+    organizations: OrganizationDiff,
+    members: Members,
+) -> Iterator[MemberDiff]:
+    """Diff the members of every settled organization as they are read, and of those that are still to be made."""
+    if "Member" not in config.kinds_of(declared):
+        return  # of a kind that is not managed nothing is said, and nothing is read for it
+    slugs = {live.id: slug for slug, live in organizations.live.items()}
+    policy = MemberPolicy(
+        owner=config.owner,
+        authoritative=config.authority_of("Member") == "authoritative",
+        roles=config.members.roles,
+        adopt=config.members.adopt,
+        restore=config.members.removed == "restore",
+        manage_address=config.members.email_address == "managed",
+    )
+    absent: dict[str, dict[str, Resource]] = {}
+    for member in declared.members:
+        if member.ensure == "absent":
+            absent.setdefault(str(member.namespace), {})[member.name.lower()] = member
+
+    def causes(membership: Membership) -> tuple[Cause, ...]:
+        given = tuple(
+            Cause(file=rule.file, line=rule.line, rule=rule.rule, user=membership.user)
+            for rule in map(rules.causes.__getitem__, membership.rules)
+        )
+        if membership.declared < 0:
+            return given
+        position = declared.members[membership.declared].position
+        return (Cause(file=position.file, line=position.line, user=membership.user), *given)
+
+    def diff(slug: str, found: OrganizationMembers) -> MemberDiff:
+        wanted = Wanted(
+            organization=slug,
+            organization_id=found.organization_id,
+            memberships=list(desired.memberships.of(slug)),
+            undecided=desired.undecided.get(slug, frozenset()),
+            by_hand=declared.members,
+            absent=absent.get(slug, {}),
+            complete=found.complete,
+        )
+        result = diff_members(wanted, found.members, policy, desired.users, causes)
+        result.problems.extend(found.problems)
+        return result
+
+    for batch in members:
+        for identifier, found in batch.items():
+            yield diff(slugs[identifier], found)
+    made = is_written("Organization", config, declared) or not is_written("Member", config, declared)
+    for slug in sorted(organizations.new):
+        if made:
+            yield diff(slug, OrganizationMembers(organization_id="", members=[]))
+        elif desired.memberships.count(slug):
+            yield _held_until_it_is_made(next(one for one in declared.organizations if one.name == slug))
+
+
+def is_written(kind: str, config: Config, declared: Declared) -> bool:
+    """Tell whether this run may write things of a kind."""
+    return kind in config.kinds_of(declared) and config.authority_of(kind) != "observe"
+
+
+def _held_until_it_is_made(organization: Resource) -> MemberDiff:
+    """Hold the members of an organization that is not live and that nobody makes, because its kind is not written."""
+    problem = Problem(
+        code="missing-organization",
+        severity="problem",
+        message=f"{organization.address} is not live, and organizations are not written here: nobody can be in it yet",
+        hint="create it, or let this repository write organizations",
+        at=(organization.position,),
+        addresses=(organization.address,),
+    )
+    held = Listed(address=organization.address, reason="not live, and nobody makes it", at=problem.at)
+    return MemberDiff(organization=organization.name, held=[held], problems=[problem])

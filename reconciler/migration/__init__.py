@@ -1,0 +1,45 @@
+"""From a Consumer project to the repository of a B2B one.
+
+::
+
+    Stytch ── read_consumer ─→ Consumer ── repository ─→ files ── write_files ─→ a folder
+                                              │
+                 translate, without_defaults, with_names, in_files, unite: values to values
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from reconciler.clients import ON_THE_NETWORK, Wires
+from reconciler.config import Credentials
+from reconciler.errors import InvalidInput
+from reconciler.export.folder import write_files
+from reconciler.fields import WorkspaceSlug
+from reconciler.migration.read_consumer import read_consumer
+from reconciler.migration.repository import repository
+
+
+def init_from_consumer(
+    root: Path,
+    environ: Mapping[str, str],
+    project: str = "",
+    environments: Sequence[str] = (),
+    wires: Wires = ON_THE_NETWORK,
+) -> tuple[str, ...]:
+    """Write the repository of a B2B project that takes over from a Consumer project, and give the files written.
+
+    ``project`` is the slug that the B2B project is to have, ``environments`` are the slugs of those that are read.
+    """
+    _check_slug(project)
+    consumer = read_consumer(Credentials.from_environment(environ), environ, environments, wires)
+    return write_files(root, repository(consumer, project or f"{consumer.slug}-b2b"))
+
+
+def _check_slug(project: str) -> None:
+    try:
+        msgspec.convert(project or "b2b", WorkspaceSlug)
+    except msgspec.ValidationError as error:
+        hint = "small letters, digits and - make one"
+        raise InvalidInput(f"{project} is no slug that a project can have", hint=hint) from error

@@ -1,0 +1,51 @@
+"""What need not be declared, because a new B2B project is like that by itself, in every environment."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import UNSET
+
+from reconciler.kinds import KINDS
+from reconciler.migration.values import Everywhere
+from reconciler.model import Json, Spec
+
+# What Stytch's own role may do in a new project (docs/stytch.md, "RBAC policy"), where nothing resets it to that.
+BEGINS_WITH: Final = {
+    "RBACPolicy": {"stytch_member": {"permissions": [{"resource_id": "stytch.self", "actions": ["*"]}]}}
+}
+NOTHING: Final[Sequence[Json]] = (UNSET, None, "", [], {})
+
+
+def without_defaults(things: Everywhere) -> Everywhere:
+    """Leave out fields that are as Stytch sets them wherever the thing is, and singletons of which nothing is left."""
+    found: dict[tuple[str, str], dict[str, Spec]] = {}
+    for (name, key), specs in things.items():
+        kind = KINDS[name]
+        defaults = {**kind.defaults, **BEGINS_WITH.get(name, {})}
+        told = {environment: _told(spec, list(specs.values()), defaults) for environment, spec in specs.items()}
+        if key in kind.singletons and not any(told.values()):
+            continue
+        found[name, key] = {
+            environment: {**{field: spec[field] for field in kind.required & spec.keys()}, **told[environment]}
+            for environment, spec in specs.items()
+        }
+    return found
+
+
+def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec) -> Spec:
+    """Keep of a map what is another than the default in some environment."""
+    told: dict[str, Json] = {}
+    for name, value in spec.items():
+        default = defaults.get(name, UNSET)
+        values = [each.get(name, UNSET) for each in everywhere]
+        if all(isinstance(each, dict) for each in values):
+            inside = default if isinstance(default, dict) else {}
+            if inner := _told(value, values, inside):
+                told[name] = inner
+        elif not all(_is_default(each, default) for each in values):
+            told[name] = value
+    return told
+
+
+def _is_default(value: Json, default: Json) -> bool:
+    return value == default or (value in NOTHING and default in NOTHING)

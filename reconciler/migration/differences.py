@@ -1,0 +1,127 @@
+"""One manifest for all environments: what is alike is written once, what differs becomes a variable of each.
+
+A thing that some environments do not have names those that do. Where more differs than is alike, or what differs is a
+list of objects, variables would hide the thing in ``reconciler.yaml``: then every environment has its own manifest.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from keyword import iskeyword
+from typing import Any, Final
+
+from msgspec import UNSET, Struct
+
+from reconciler.export.literal import OPEN, literal
+from reconciler.kinds import KINDS
+from reconciler.migration.values import Everywhere
+from reconciler.model import Ensure, Json, Spec
+
+MANY: Final = 4  # variables of one thing
+FIELD: Final = 2  # where the field stands in a path: after kind and name
+PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Vars = dict[str, Any]
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """A thing as one manifest declares it; ``environments`` is empty where it is for all."""
+
+    kind: str
+    name: str
+    spec: Spec
+    environments: tuple[str, ...] = ()
+    ensure: Ensure = "present"
+
+
+class United(Struct, frozen=True, kw_only=True):
+    """The manifests of all environments, and the variables of each by its name."""
+
+    things: tuple[Shared, ...]
+    vars: Mapping[str, Vars]
+
+
+def unite(things: Everywhere, environments: Sequence[str]) -> United:
+    """Put what each environment holds together; ``environments`` are all there are."""
+    variables: dict[str, Vars] = {environment: {} for environment in environments}
+    united: list[Shared] = []
+    for (kind, name), specs in things.items():
+        if len(specs) > 1 and _has_little_in_common(list(specs.values())):
+            united.extend(_each(kind, name, specs, variables))
+            continue
+        where = tuple(specs) if len(specs) < len(environments) else ()
+        spec = _united(specs, (kind, name), variables)
+        united.append(Shared(kind=kind, name=name, spec=spec, environments=where))
+    return United(things=tuple(united), vars=variables)
+
+
+def _each(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Shared]:
+    for environment, spec in specs.items():
+        told = {field: value for field, value in spec.items() if value not in (None, "")}
+        alone = _united({environment: told}, (kind, name), variables)
+        yield Shared(kind=kind, name=name, spec=alone, environments=(environment,))
+
+
+def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mapping[str, Vars]) -> Spec:
+    """Give one map for many: a key whose values differ holds an expression, and each environment's value is kept."""
+    united: dict[str, Json] = {}
+    for key in dict.fromkeys(key for value in values.values() for key in value):
+        here = {environment: value.get(key, UNSET) for environment, value in values.items()}
+        first = next(iter(here.values()))
+        if all(each == first for each in here.values()):
+            united[key] = _as_text(first, (*path, key))
+        elif all(isinstance(each, dict) and each and OPEN not in "".join(each) for each in here.values()):
+            united[key] = _united(here, (*path, key), variables)
+        else:
+            united[key] = expression((*path, key))
+            for environment, value in here.items():
+                _keep(variables[environment], (*path, key), None if value is UNSET else value)
+    return united
+
+
+def expression(path: Sequence[str]) -> str:
+    """Give the expression of the variable at a path."""
+    words = "".join(f".{key}" if _is_plain(key) else f"[{json.dumps(key, ensure_ascii=False)}]" for key in path)
+    return f"${{{{ vars{words} }}}}"
+
+
+def _is_plain(key: str) -> bool:
+    return PLAIN.fullmatch(key) is not None and not iskeyword(key)
+
+
+def _keep(variables: Vars, path: Sequence[str], value: Json) -> None:
+    for key in path[:-1]:
+        variables = variables.setdefault(key, {})
+    variables[path[-1]] = value
+
+
+def _has_little_in_common(specs: Sequence[Spec]) -> bool:
+    fields = dict.fromkeys(field for spec in specs for field in spec)
+    different = [field for field in fields if any(spec.get(field) != specs[0].get(field) for spec in specs)]
+    return (len(different) >= MANY and 2 * len(different) > len(fields)) or _differs_in_objects(specs)
+
+
+def _differs_in_objects(specs: Sequence[Spec]) -> bool:
+    """Tell whether a list of objects, at any depth, is not the same everywhere."""
+    for key in dict.fromkeys(key for spec in specs for key in spec):
+        values = [spec.get(key, UNSET) for spec in specs]
+        if all(isinstance(value, dict) for value in values):
+            if _differs_in_objects(values):
+                return True
+        elif any(value != values[0] for value in values) and any(_has_objects(value) for value in values):
+            return True
+    return False
+
+
+def _as_text(value: Json, field: Sequence[str]) -> Json:
+    """Give a value that reads as itself, whatever stands in it, but for the names of files, which are ours."""
+    if field[FIELD] in KINDS[field[0]].texts:
+        if isinstance(value, list):
+            return [_as_text(item, field) for item in value]
+        if isinstance(value, dict):
+            return value if value.keys() == {"file"} else {key: _as_text(each, field) for key, each in value.items()}
+    return literal(value)
+
+
+def _has_objects(value: Json) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)

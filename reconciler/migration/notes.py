@@ -1,0 +1,72 @@
+"""``MIGRATION.md``: what a repository cannot say. Laid out by ``templates/migration.md.j2``."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from reconciler.migration.secrets import Needed
+from reconciler.migration.steps import Step
+from reconciler.migration.values import Consumer, Remark, Translated, Unread
+from reconciler.report.templates import fill
+
+TICKS: Final = re.compile("`+")
+
+
+def notes(
+    consumer: Consumer,
+    b2b: str,
+    translated: Mapping[str, Translated],
+    steps: Sequence[Step],
+    secrets: Sequence[Needed],
+) -> str:
+    """Write down what is lost, what works differently, what a person must do, and how to go on."""
+    names = [source.name for source in consumer.environments]
+    return fill(
+        "migration.md.j2",
+        project=code(consumer.slug),
+        b2b=code(b2b),
+        environments=listed(f"{source.name}: {code(source.slug)}" for source in consumer.environments),
+        unread=[_unread(each) for each in consumer.unread],
+        losses=list(_remarks({name: each.losses for name, each in translated.items()})),
+        changes=list(_remarks({name: each.changes for name, each in translated.items()})),
+        steps=[
+            {"name": step.name, "what": step.what, "where": step.where, "environments": _only(step.environments, names)}
+            for step in steps
+        ],
+        secrets=[f"`{each.name}`{_only(each.environments, names)}: {code(each.of)}. {each.what}." for each in secrets],
+        first=names[0],
+        others=listed(names[1:]),
+    )
+
+
+def code(text: str) -> str:
+    """Put a text of Stytch's into a code span, whatever is in it."""
+    plain = " ".join(text.split())
+    fence = "`" * (1 + max((len(row) for row in TICKS.findall(plain)), default=0))
+    blank = " " if len(fence) > 1 else ""
+    return f"{fence}{blank}{plain}{blank}{fence}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does."""
+    every = list(words)
+    return " and ".join([", ".join(every[:-1]), every[-1]]) if len(every) > 1 else "".join(every)
+
+
+def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
+    """Yield every remark once, with the environments that it is about where these are not all."""
+    found: dict[Remark, list[str]] = {}
+    for environment, remarks in by_environment.items():
+        for remark in remarks:
+            found.setdefault(remark, []).append(environment)
+    for remark, environments in found.items():
+        where = _only(environments, list(by_environment))
+        yield f"{code(remark.at)}{where}: {remark.reason.why}. Instead: {remark.reason.instead}."
+
+
+def _only(environments: Sequence[str], every: Sequence[str]) -> str:
+    return f" ({listed(environments)})" if environments and len(environments) < len(every) else ""
+
+
+def _unread(unread: Unread) -> str:
+    return f"{code(unread.environment)}: {listed(unread.kinds)}. {unread.why}. To read them: {unread.how}."

@@ -1,0 +1,111 @@
+"""A Consumer project → ``Consumer``: everything that is set in it, and what of it nobody could read.
+
+Nothing is written. Users are not read: they are what the rules are about, no setting. The workspace key reads most of a
+project; clients and fraud rules take a secret of their environment.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import structs
+
+from reconciler.clients import ON_THE_NETWORK, Wires, open_client
+from reconciler.clients.data import Client
+from reconciler.config import Credentials
+from reconciler.errors import Rejected, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.kinds.environment import FIELDS
+from reconciler.migration.find_consumer import Row, check_credentials, chosen, find_consumer, names, secret_of
+from reconciler.migration.user_settings import user_settings
+from reconciler.migration.values import Consumer, Setting, Source, Things, Unread
+from reconciler.model import Place
+from reconciler.read import things
+from reconciler.schema import Kind
+from reconciler.settings import Rates
+
+MADE_ANEW: Final = frozenset({"Environment", "Secret", "PublicToken"})  # they open the former project, and no other
+OTHERWISE: Final = frozenset({"SDKConfig", "RBACPolicy"})  # not the same for users: see user_settings
+UNAUTHORIZED: Final = (401, 403)
+
+
+def read_consumer(
+    credentials: Credentials, environ: Mapping[str, str], slugs: Sequence[str] = (), wires: Wires = ON_THE_NETWORK
+) -> Consumer:
+    """Read the Consumer project of the credentials: the environments with these slugs, or all.
+
+    Raises ``Refused`` where the credentials lead to no Consumer project, ``InvalidInput`` where an environment is not
+    there, ``Unreadable`` where what should be readable is not.
+    """
+    check_credentials(credentials)
+    keys = structs.replace(credentials, project_id="", secret="", consumer_project_id="", consumer_secret="")
+    with open_client(keys, Rates(), wires) as client:
+        project, rows = find_consumer(client.management, credentials.consumer_project_id)
+        needed = _needed(rows, rows := chosen(rows, slugs))
+        place = Place(project=project["project_slug"], vertical="CONSUMER")
+        of_project = things(client, [kind.name for kind in _kinds() if kind.scope == "project"], place)
+    sources: list[Source] = []
+    unread: list[Unread] = []
+    for row, name in zip(rows, names(rows), strict=True):
+        variable, secret = secret_of(row, credentials, environ)
+        opened = structs.replace(keys, project_id=row["project_id"], secret=secret) if secret else keys
+        here = structs.replace(place, environment=row["environment_slug"], project_id=row["project_id"])
+        with open_client(opened, Rates(), wires) as client:
+            found, missing = _read(client, here, variable)
+        sources.append(_source(row, name, found))
+        unread += missing
+    return Consumer(
+        slug=place.project,
+        name=project["name"],
+        environments=tuple(sources),
+        things=of_project,
+        needed=needed,
+        unread=tuple(unread),
+    )
+
+
+def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unread]]:
+    """Read an environment; what takes a secret that nobody knows, or that Stytch refuses to show, is unread."""
+    kinds = [kind for kind in _kinds() if kind.scope == "environment"]
+    reached = [kind.name for kind in kinds if kind.managed_by == "management"]
+    rest = [kind.name for kind in kinds if kind.managed_by != "management"]
+    found = {**things(client, reached, place), **user_settings(client, place)}
+    if not client.has_data:
+        why = "They take a secret of the environment, and none is known"
+        how = f"set {variable} to a secret of {place.environment} and run this again, in another folder"
+        return found, [Unread(environment=place.environment, kinds=tuple(rest), why=why, how=how)]
+    unread = []
+    for name in rest:
+        try:
+            found |= things(client, [name], place)
+        except Unreadable as error:
+            unread.append(_refused(error, name, place))
+    return found, unread
+
+
+def _refused(error: Unreadable, kind: str, place: Place) -> Unread:
+    """Say what Stytch refuses to show of an environment; raise everything else again."""
+    fault = error.__cause__
+    if not isinstance(fault, Rejected) or fault.status in UNAUTHORIZED:
+        raise error
+    how = "where the product is not enabled there is nothing to read; else ask Stytch's support, and run this again"
+    return Unread(environment=place.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
+
+
+def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:
+    """Give the live environment where only others are asked for: Stytch makes none before it."""
+    return tuple(
+        Setting(kind="Environment", name=row["environment_slug"], spec={"name": row["name"], "type": row["type"]})
+        for row in rows
+        if row["type"] == "LIVE" and row not in asked
+    )
+
+
+def _kinds() -> Sequence[Kind]:
+    """Give the kinds that are settings of a Consumer project too."""
+    every = (kind for kind in KINDS.values() if kind.list and kind.scope != "workspace" and kind.namespace is None)
+    return [kind for kind in every if kind.name not in MADE_ANEW | OTHERWISE]
+
+
+def _source(row: Row, name: str, found: Things) -> Source:
+    fields = {field: row[field] for field in FIELDS if field in row}
+    return Source(slug=row["environment_slug"], name=name, type=row["type"], fields=fields, things=found)

@@ -1,0 +1,88 @@
+"""A Consumer project → the files of the repository of a B2B one. Pure: nothing is read and nothing written here."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from reconciler.from_live import ATTRIBUTES, RULES
+from reconciler.kinds import KINDS
+from reconciler.migration.absences import absences
+from reconciler.migration.configuration import configuration
+from reconciler.migration.defaults import without_defaults
+from reconciler.migration.differences import Shared, unite
+from reconciler.migration.notes import notes
+from reconciler.migration.secrets import secrets, with_names
+from reconciler.migration.steps import Step, manual_steps
+from reconciler.migration.texts import in_files
+from reconciler.migration.translate import translate, translated
+from reconciler.migration.values import Consumer, Setting, Translated, everywhere, together
+from reconciler.model import Json
+from reconciler.scaffold import FILES
+from reconciler.traits import API_VERSION
+from reconciler.yaml_text import documents_text
+
+SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
+MANIFESTS: Final = "manifests"
+WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
+
+
+def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
+    """Give every file by its name."""
+    of_project = translated(consumer.things)
+    parts = {source.name: together([of_project, translate(source)]) for source in consumer.environments}
+    names = list(parts)
+    settings = _settings(consumer, project, parts)
+    steps = manual_steps(settings, project)
+    things = with_names(without_defaults(everywhere(settings)))
+    written, texts = in_files(things)
+    united = unite(written, names)
+    return {
+        "reconciler.yaml": configuration(consumer, project, united.vars),
+        **_manifests([*united.things, *absences(consumer)]),
+        f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
+        **texts,
+        "MIGRATION.md": notes(consumer, project, parts, steps, list(secrets(things))),
+        "rules/members.yaml": RULES,
+        ".gitignore": FILES[".gitignore"],
+        ".gitattributes": ATTRIBUTES,
+    }
+
+
+def _settings(consumer: Consumer, project: str, parts: Mapping[str, Translated]) -> Mapping[str, Sequence[Setting]]:
+    """Give what each environment declares: what is its own, and what belongs to the whole project."""
+    environments = [each for part in parts.values() for each in part.settings if each.kind == "Environment"]
+    of_all = [
+        Setting(kind="Project", name=project, spec={"name": f"{consumer.name} (B2B)", "vertical": "B2B"}),
+        *consumer.needed,
+        *environments,
+        Setting(kind="Secret", name=SECRET, spec={}),
+    ]
+    own = {name: [each for each in part.settings if each.kind != "Environment"] for name, part in parts.items()}
+    return {name: [*of_all, *every] for name, every in own.items()}
+
+
+def _manifests(things: Sequence[Shared]) -> Mapping[str, str]:
+    files: dict[str, list[Mapping[str, Json]]] = {}
+    for thing in sorted(things, key=lambda thing: list(KINDS).index(thing.kind)):
+        files.setdefault(_file(thing.kind), []).append(_document(thing))
+    return {name: documents_text(documents) for name, documents in files.items()}
+
+
+def _document(thing: Shared) -> Mapping[str, Json]:
+    where = {"environments": list(thing.environments)} if thing.environments else {}
+    spec = {"spec": thing.spec} if thing.spec else {}
+    ensure = {"ensure": thing.ensure} if thing.ensure != "present" else {}
+    return {"apiVersion": API_VERSION, "kind": thing.kind, "metadata": {"name": thing.name, **where}, **spec, **ensure}
+
+
+def _step(step: Step) -> Mapping[str, Json]:
+    where = {"environments": list(step.environments)} if step.environments else {}
+    check = {"check": step.check} if step.check else {}
+    spec = {"what": step.what, "where": step.where, **check}
+    return {"apiVersion": API_VERSION, "kind": "ManualStep", "metadata": {"name": step.name, **where}, "spec": spec}
+
+
+def _file(kind: str) -> str:
+    """Name the file of a kind: what makes a project stands in one."""
+    name = "project" if KINDS[kind].foundation else "-".join(WORD.findall(kind)).lower()
+    return f"{MANIFESTS}/{name}.yaml"

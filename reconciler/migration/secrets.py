@@ -1,0 +1,72 @@
+"""Secrets that Stytch does not show: in manifests stand their names, and people are told what each is for."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.export.names import secret_names
+from reconciler.kinds import KINDS
+from reconciler.migration.values import Everywhere
+from reconciler.model import Json, Path, Position, Resource, Spec, address
+from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, names_in
+
+NOWHERE: Final = Position("", 1)
+GIVEN: Final = "Set it, or keep it in the credential store: until then this is held"
+CHOSEN: Final = (
+    "Set it to the client's secret before the first apply, and the client keeps it; else it gets a new one, which the "
+    "credential store keeps and you hand on"
+)
+MADE: Final = "Stytch makes it, and the credential store keeps it"
+
+
+def with_names(things: Everywhere) -> Everywhere:
+    """Put names in the place of what Stytch shows of secrets, and say those of credentials that would bear one name."""
+    credentials = {key: name for key, specs in things.items() if (name := _credential(key, specs))}
+    counts = Counter(credentials.values())
+    apart = secret_names({address(*key): name for key, name in credentials.items()})
+    named: dict[tuple[str, str], Mapping[str, Spec]] = {}
+    for key, specs in things.items():
+        kind, shared = KINDS[key[0]].credential, counts[credentials.get(key, "")] > 1
+        said = {kind.field: {NAME: apart[address(*key)]}} if kind and shared else {}
+        named[key] = {environment: {**_named(spec, ()), **said} for environment, spec in specs.items()}
+    return named
+
+
+def _credential(key: tuple[str, str], specs: Mapping[str, Spec]) -> str:
+    """Give the name under which the credential of a thing is kept, "" if it has none anywhere."""
+    kind = KINDS[key[0]]
+    if not kind.credential or not any(map(kind.credential.has_one, specs.values())):
+        return ""
+    spec = next(iter(specs.values()))
+    return credential_name(kind, Resource(kind=key[0], name=key[1], spec=spec, position=NOWHERE))
+
+
+def _named(value: Json, path: Path) -> Json:
+    if isinstance(value, Mapping):
+        if value.keys() == {LAST_FOUR}:
+            return {NAME: "_".join(path[-2:]).upper()}
+        return {key: _named(inner, (*path, key)) for key, inner in value.items()}
+    return [_named(inner, path) for inner in value] if isinstance(value, list) else value
+
+
+class Needed(Struct, frozen=True, kw_only=True):
+    """A secret: its name, what it belongs to, where, and who gives it."""
+
+    name: str
+    of: str
+    environments: tuple[str, ...]
+    what: str
+
+
+def secrets(things: Everywhere) -> Iterator[Needed]:
+    """Yield every secret that the manifests name, and every credential that will be kept."""
+    for (name, key), specs in things.items():
+        kind, of = KINDS[name], address(name, key)
+        sent = {secret: path for spec in specs.values() for path, secret in names_in(spec)}
+        for secret, path in sent.items() if kind.secret_fields else ():
+            yield Needed(name=secret, of=f"{of}: {'.'.join(path)}", environments=tuple(specs), what=GIVEN)
+        if kind.credential and (having := tuple(each for each, spec in specs.items() if kind.credential.has_one(spec))):
+            kept = _credential((name, key), specs)
+            yield Needed(name=kept, of=of, environments=having, what=CHOSEN if name == "M2MClient" else MADE)

@@ -1,0 +1,65 @@
+"""Long texts stand in files of their own: one for all environments where it is the same, else one for each."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from reconciler.as_written import as_written, is_long
+from reconciler.export.names import file_names
+from reconciler.kinds import KINDS
+from reconciler.migration.values import Everywhere
+from reconciler.model import Json, Path, Spec
+from reconciler.schema import Kind
+
+FOLDER: Final = "files"
+SUFFIXES: Final = {"html_content": "html", "plaintext_content": "txt", "pem_files": "pem"}
+CLAIMS: Final = "json"
+ODD: Final = re.compile("^\ufeff|\r")  # what would not come back from a file as it was
+HERE: Final = "${{ environment }}"
+
+Texts = dict[Path, dict[str, str]]  # by path in the spec, then by environment
+
+
+def in_files(things: Everywhere) -> tuple[Everywhere, Mapping[str, str]]:
+    """Give things as a person writes them, long texts as the names of files; and the files by their names."""
+    files: dict[str, str] = {}
+    names = {kind: file_names({name: name for each, name in things if each == kind}) for kind, _ in things}
+    written = {
+        (kind, name): _written(KINDS[kind], names[kind][name], specs, files) for (kind, name), specs in things.items()
+    }
+    return written, files
+
+
+def _written(kind: Kind, safe: str, specs: Mapping[str, Spec], files: dict[str, str]) -> Mapping[str, Spec]:
+    texts: Texts = {}
+    for environment, spec in specs.items():
+        as_written(kind, spec, lambda path, text: texts.setdefault(path, {}).setdefault(environment, text))  # noqa: B023 # used before the loop goes on
+    moved = {path: by for path, by in texts.items() if _belong_in_files(by, len(specs))}
+    for path, by in moved.items():
+        for environment, text in by.items():
+            files[_file(kind, safe, path, environment if _differ(by) else "")] = f"{text}\n"
+
+    def put(path: Path, text: str) -> Json:
+        if path not in moved:
+            return text
+        return {"file": _file(kind, safe, path, HERE if _differ(moved[path]) else "")}
+
+    return {environment: as_written(kind, spec, put) for environment, spec in specs.items()}
+
+
+def _belong_in_files(texts: Mapping[str, str], environments: int) -> bool:
+    """Tell whether texts are long, come back from a file as they are, and one expression names the file in each."""
+    if any(map(ODD.search, texts.values())) or not any(map(is_long, texts.values())):
+        return False
+    return len(texts) == environments or not _differ(texts)
+
+
+def _differ(texts: Mapping[str, str]) -> bool:
+    return len(set(texts.values())) > 1
+
+
+def _file(kind: Kind, safe: str, path: Path, environment: str) -> str:
+    """Name the file of a text: the kind, the name, the field where a thing has several, and the environment."""
+    words = [safe, *path[1:], *([environment] if environment else [])]
+    suffix = next((SUFFIXES[name] for name in path if name in SUFFIXES), CLAIMS)
+    return f"{FOLDER}/{kind.name}/{'.'.join(words)}.{suffix}"

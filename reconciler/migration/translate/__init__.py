@@ -1,0 +1,43 @@
+"""What a Consumer environment holds → what a B2B one is to hold: a module for each kind that differs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from reconciler.migration.translate import (
+    connected_apps,
+    countries,
+    environments,
+    jwt_templates,
+    rbac,
+    sdk_config,
+)
+from reconciler.migration.translate.names import distinct, renamed
+from reconciler.migration.values import Setting, Source, Things, Translated, together
+from reconciler.model import Live
+
+KINDS_OF_THEIR_OWN: Final[Mapping[str, Callable[[Sequence[Live]], Translated]]] = {
+    "ConnectedApp": connected_apps.translate,
+    "CountryCodeAllowlist": countries.translate,
+    "JWTTemplate": jwt_templates.translate,
+    "RBACPolicy": rbac.translate,
+    "SDKConfig": sdk_config.translate,
+}
+
+
+def translate(source: Source) -> Translated:
+    """Translate an environment and everything in it."""
+    return together([environments.translate(source), translated(source.things)])
+
+
+def translated(things: Things) -> Translated:
+    """Translate things; a kind that is the same in both is copied."""
+    return together([KINDS_OF_THEIR_OWN.get(kind, copied)(lives) for kind, lives in things.items()])
+
+
+def copied(lives: Sequence[Live]) -> Translated:
+    """Take things over as they are, each under a name of its own."""
+    named = list(distinct(lives))
+    return Translated(
+        settings=tuple(Setting(kind=live.kind, name=name, spec=live.spec) for name, live in named),
+        changes=tuple(remark for name, live in named for remark in renamed(name, live, "name")),
+    )

@@ -1,0 +1,45 @@
+"""Connected Apps: made anew, with claims of members in their tokens, and under ids that Stytch chooses."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from reconciler.kinds import KINDS
+from reconciler.migration.translate.claims import for_members, remarks
+from reconciler.migration.translate.names import distinct, renamed
+from reconciler.migration.values import Reason, Remark, Setting, Translated, together
+from reconciler.model import Live
+
+TEMPLATES: Final = ("access_token_template_content", "id_token_template_content")
+NEW_ID: Final = Reason(
+    "Stytch chooses the client_id of an app, and the new project gives another; consents are given anew",
+    "give the new client_id, and the new secret if there is one, to whoever runs the app",
+)
+
+SELF_MADE: Final = Reason(
+    "it registered itself, which it has to do again with the new project", "let whoever runs it register it again"
+)
+
+
+def translate(lives: Sequence[Live]) -> Translated:
+    """Declare every app that somebody has made; one that registered itself is nobody's to declare, and does so anew."""
+    self_made = [live for live in lives if KINDS[live.kind].self_made(live)]
+    made = [_app(name, live) for name, live in distinct([live for live in lives if live not in self_made])]
+    losses = tuple(Remark(live.kind, live.name or live.id, "client_id", SELF_MADE) for live in self_made)
+    return together([*made, Translated(losses=losses)])
+
+
+def _app(name: str, live: Live) -> Translated:
+    spec = dict(live.spec)
+    losses = [Remark(live.kind, name, "client_id", NEW_ID)]
+    changes = [*renamed(name, live, "client_name")]
+    for field in TEMPLATES:
+        if not spec.get(field):
+            continue
+        claims = for_members(spec[field])
+        spec[field] = claims.text
+        lost, different = remarks(live.kind, name, field, claims)
+        losses += lost
+        changes += different
+    return Translated(
+        settings=(Setting(kind=live.kind, name=name, spec=spec),), losses=tuple(losses), changes=tuple(changes)
+    )

@@ -1,0 +1,97 @@
+"""Secrets in manifests: only ever their names, and how a name is held against what Stytch shows of a secret."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import structs
+
+from reconciler.model import Change, Delete, FieldChange, Json, Path, Resource, Spec
+from reconciler.schema import Credential, Kind
+from reconciler.traits import CREDENTIAL_NAME
+
+NAME = "secret"
+LAST_FOUR = "last_four"
+
+LastFour = Callable[[str], str | None]
+
+
+def is_name(value: Json) -> bool:
+    """Tell whether a value is the name of a secret: ``{secret: NAME}``."""
+    return isinstance(value, dict) and value.keys() == {NAME} and isinstance(value[NAME], str)
+
+
+def is_secret_name(text: str) -> bool:
+    """Tell whether a secret can be kept under this name."""
+    return re.fullmatch(CREDENTIAL_NAME, text) is not None
+
+
+def names_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield every name of a secret within a value, and where it stands."""
+    if is_name(value):
+        yield path, value[NAME]
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from names_in(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from names_in(inner, (*path, str(index)))
+
+
+def secrets_needed(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]:
+    """Yield the names of the secrets that a resource sends, and where in the document each stands."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for name in kind.secret_fields.keys() & spec.keys():
+            yield from names_in(spec[name], (part, name))
+
+
+def replaced(value: Json, put: Callable[[str], Json]) -> Json:
+    """Give a value with something else in the place of every name of a secret."""
+    if is_name(value):
+        return put(value[NAME])
+    if isinstance(value, dict):
+        return {key: replaced(inner, put) for key, inner in value.items()}
+    return [replaced(inner, put) for inner in value] if isinstance(value, list) else value
+
+
+def as_shown(kind: Kind, spec: Spec, last_four: LastFour) -> Spec:
+    """Give a declared spec with what Stytch would show of each secret, so that both can be compared."""
+    return {
+        name: replaced(value, lambda secret: {LAST_FOUR: last_four(secret)}) if name in kind.secret_fields else value
+        for name, value in spec.items()
+    }
+
+
+def as_declared(kind: Kind, change: FieldChange, spec: Spec) -> FieldChange:
+    """Give the change of a field with its secrets as the manifest has them: by name."""
+    name, *inner = change.path
+    if name not in kind.secret_fields or name not in spec:
+        return change
+    value: Json = spec[name]
+    for key in inner:
+        value = value[key] if isinstance(value, Mapping) else value
+    return structs.replace(change, after=value)
+
+
+def credential_name(kind: Kind, resource: Resource) -> str:
+    """Give the name under which the credential of a thing is kept: the manifest's, or one made of kind and name."""
+    if kind.credential is None:
+        raise ValueError(f"a {kind.name} has no credential")
+    if kind.nameless:
+        return resource.name
+    declared: Json = resource.spec.get(kind.credential.field) or resource.initial.get(kind.credential.field)
+    if is_name(declared):
+        return str(declared[NAME])
+    return made_name(kind, kind.credential, resource.namespace, resource.name)
+
+
+def made_name(kind: Kind, credential: Credential, *key: str | None) -> str:
+    """Make the name for the credential of a thing: ``M2M_CLIENT_BILLING_SECRET``."""
+    words = (*re.findall(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+", kind.name), *key, credential.suffix)
+    return re.sub(r"[^A-Z0-9]+", "_", "_".join(filter(None, words)).upper()).strip("_")
+
+
+def gives_credential(change: Change) -> bool:
+    """Tell whether Stytch may give a credential in the course of a change: it names where that will be kept."""
+    if isinstance(change, Delete) or change.withheld_by:
+        return False
+    return any(is_name(each.after) for each in change.fields)

@@ -1,0 +1,84 @@
+"""Files of ours that nobody else may read: in a folder outside git, written whole or not at all, by one at a time."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = ".reconciler"
+OWNER_ONLY: Final = 0o600
+IGNORED: Final = b"*\n"
+
+
+def own_folder(root: Path) -> Path:
+    """Give the folder below ``root`` for what must not be in git, made if it is not there: for its owner alone."""
+    folder = root / FOLDER
+    if folder.is_symlink():  # whoever can write to the repository would choose where secrets go
+        raise OSError(errno.ELOOP, "is a symbolic link", str(folder))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.is_file() or ignore.read_bytes() != IGNORED:
+        ignore.write_bytes(IGNORED)
+    return folder
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until nobody else, thread or process, holds the lock at ``path``; the file stays, for the next one."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(path: Path, *, private: bool = True) -> bytes | None:
+    """Read a file, None if it is not there; one that others may read as well is first taken from them."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "is a symbolic link", str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for its writer
+    except FileNotFoundError:
+        return None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "is not a file", str(path))
+        if private and stat.S_IMODE(mode) & ~OWNER_ONLY:
+            os.fchmod(descriptor, OWNER_ONLY)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
+    """Write a file such that a kill at any instant leaves the old one or the new one; who may be not alone, locks."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)  # a writer that was killed left it
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        _sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Put the names in a folder on the disk, so that a power cut does not bring an old file back."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

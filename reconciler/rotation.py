@@ -1,0 +1,73 @@
+"""A credential that nobody has is rotated: the new one is kept, and only then does the old one cease to count."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from msgspec import Struct
+
+from reconciler.errors import Ambiguous, Fault
+from reconciler.model import Change
+from reconciler.writing import TRIES, NotKept, Scene, kept_as
+
+
+class Steps(Struct, frozen=True):
+    """How the credential of one thing is rotated: what each step gives is the id of its request.
+
+    ``start`` gives the new credential before that, ``under_way`` the last characters of one that an earlier start
+    gave, "" where there is none.
+    """
+
+    start: Callable[[], tuple[str, str]]
+    complete: Callable[[], str]
+    cancel: Callable[[], str]
+    under_way: Callable[[], str]
+
+
+def rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:
+    """Give a thing a new credential, once it is kept; a rotation that was cut short is completed if its one is."""
+    try:
+        return _rotate(steps, change, field, id, scene)
+    except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
+        said = f"nobody has its {field} yet: {fault}"
+        raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
+
+
+def _rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:
+    if following := steps.under_way():
+        if _is_kept(following, kept_as(change, field), id, scene):
+            return _end(steps.complete, steps)
+        _end(steps.cancel, steps)
+    text = _start(steps)
+    try:
+        scene.keep(change, field, text, id)
+    except NotKept:
+        _end(steps.complete, steps)  # the one in the emergency file is the one that counts
+        raise
+    return _end(steps.complete, steps)
+
+
+def _is_kept(last_four: str, name: str, id: str, scene: Scene) -> bool:
+    if scene.store is None or scene.store.id_of(name) != id:
+        return False
+    kept = scene.store.value(name)
+    return kept is not None and kept.last_four == last_four
+
+
+def _start(steps: Steps) -> str:
+    """Start, again where the new credential was lost with the answer."""
+    for _ in range(TRIES):
+        with suppress(Ambiguous):
+            return steps.start()[0]
+        if steps.under_way():
+            _end(steps.cancel, steps)
+    raise Ambiguous("the answers to several starts of a rotation in a row were lost")
+
+
+def _end(call: Callable[[], str], steps: Steps) -> str:
+    """Complete or cancel; after a lost answer it is looked whether that has happened."""
+    for _ in range(TRIES):
+        with suppress(Ambiguous):
+            return call()
+        if not steps.under_way():
+            return ""
+    raise Ambiguous("the answers to several ends of a rotation in a row were lost")

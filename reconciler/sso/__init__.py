@@ -1,0 +1,1 @@
+"""What the three sorts of SSO connection are made of: their fields, what is wrong with them, certificates and keys."""

@@ -1,0 +1,94 @@
+"""Every kind but organizations and members, which have their own ways: which are read, and what differs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from reconciler.config import Config
+from reconciler.diff.credentials import Held
+from reconciler.diff.organizations import OrganizationDiff, led_to
+from reconciler.diff.things import ThingDiff, diff_things
+from reconciler.journal import unfinished
+from reconciler.kinds import KINDS
+from reconciler.load import Declared
+from reconciler.model import Listed, Live, Place
+from reconciler.read import Named, with_names
+from reconciler.writing import Store
+
+Things = Mapping[str, ThingDiff]
+
+
+def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
+    """Give the kinds that are managed, and those that a managed thing names: they are read, and never written."""
+    managed = config.kinds_of(declared)
+    named = {
+        reference.kind
+        for resource in declared.resources
+        if resource.kind in managed
+        for name, reference in KINDS[resource.kind].references.items()
+        if reference.by_id and name in resource.spec.keys() | resource.initial.keys()
+    }
+    return [name for name, kind in KINDS.items() if kind.list and name in managed | named]
+
+
+def with_organizations(place: Place, declared: Declared, live: Sequence[Live]) -> Place:
+    """Give the place with the organizations that things are looked for in: those in which something is declared."""
+    wanted = {resource.namespace for every in declared.things.values() for resource in every}
+    wanted |= {
+        resource.name
+        for resource in declared.organizations
+        for name, reference in KINDS["Organization"].references.items()
+        if reference.late and name in resource.spec
+    }
+    found = led_to((each for each in declared.organizations if each.name in wanted), live)
+    return structs.replace(place, organizations={slug: each.id for slug, each in found.items()})
+
+
+def thing_diffs(
+    config: Config, declared: Declared, live: Mapping[str, Sequence[Live]], place: Place, store: Store
+) -> Things:
+    """Compare what is declared with what is live, kind by kind."""
+    managed = config.kinds_of(declared)
+    held = Held(
+        id_of=store.id_of,
+        last_four=lambda name: found.last_four if (found := store.value(name)) else None,
+        begun=unfinished(config.root, config.environment),
+        now=datetime.now(UTC),
+    )
+    found: dict[str, ThingDiff] = {}
+    for name, rows in live.items():
+        desired = declared.things.get(name, ()) if name in managed else ()
+        compared = diff_things(KINDS[name], desired, _named(name, rows, found), place, held)
+        found[name] = compared if name in managed else ThingDiff(ids=compared.ids)
+    return found
+
+
+def only_settled(things: Things, organizations: OrganizationDiff, *, made: bool) -> Things:
+    """Hold whatever lies in an organization of which nobody knows which it is, or that nobody makes.
+
+    ``made`` says whether this run may make organizations.
+    """
+    settled = organizations.live.keys() | organizations.doomed.keys() | (organizations.new if made else frozenset())
+    for diff in things.values():
+        adrift = [each for each in diff.changes if each.namespace is not None and each.namespace not in settled]
+        diff.changes = [each for each in diff.changes if each not in adrift]
+        reason = "nobody knows yet which organization it lies in"
+        diff.held.extend(Listed(address=each.address, id=each.id, reason=reason) for each in adrift)
+    return things
+
+
+def with_references(organizations: Sequence[Named], things: Things) -> tuple[Named, ...]:
+    """Give organizations, declared or live, with the names of the things that they name by id."""
+    names, kind = _names(things), KINDS["Organization"]
+    return tuple(with_names(kind, each, names) for each in organizations) if names else tuple(organizations)
+
+
+def _named(kind: str, rows: Sequence[Live], things: Things) -> Sequence[Live]:
+    references = KINDS[kind].references.values()
+    names = _names(things) if any(each.by_id for each in references) else {}
+    return [with_names(KINDS[kind], row, names) for row in rows] if names else rows
+
+
+def _names(things: Things) -> Mapping[str, Mapping[str, str]]:
+    return {kind: {id: name for (_, name), id in each.ids.items()} for kind, each in things.items() if each.ids}

@@ -1,0 +1,75 @@
+"""The law of an export: planning with what it writes changes nothing, and exporting again changes no byte."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from reconciler.config import load_config
+from reconciler.emulator.app import App
+from reconciler.emulator.behaviour import Behaviour
+from reconciler.export.folder import check_nothing_else, write_files
+from reconciler.export.gather import Exported, Wanted
+from reconciler.export.gather import export as gather
+from reconciler.export.organizations import TABLE
+from reconciler.model import Plan
+from reconciler.plan import exit_code
+from tests.memory_store import MemoryStore
+from tests.stages import OWNER, Fields, Stage
+
+CONFIGURATION: Final = {"apiVersion": "reconciler/v1", "kind": "Configuration", "name": OWNER}
+PLAIN, WHOLE = Wanted(), Wanted(members=True)
+
+UNKNOWN = "unknown-secret"  # whose value a case does not give
+
+
+def begin(app: App, root: Path, settings: Fields) -> Stage:
+    """A repository that declares nothing; where it says a ``target``, that is all that leads there."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "reconciler.yaml").write_text(json.dumps({**CONFIGURATION, "environments": {"test": settings}}))
+    return Stage(app, root, {"credentials": ["workspace"] if "target" in settings else ["data", "workspace"]})
+
+
+def export(stage: Stage, wanted: Wanted = PLAIN) -> Exported:
+    config = load_config(stage.root)
+    with stage.client(config) as client:
+        return gather(config, client, stage.store, wanted)
+
+
+def upheld(
+    app: App,
+    folder: Path,
+    wanted: Wanted = WHOLE,
+    *,
+    settings: Fields | None = None,
+    secrets: Mapping[str, str] | None = None,
+    otherwise: Behaviour | None = None,
+) -> Exported:
+    """Export, plan with that, and export again, though Stytch then answers ``otherwise``; give what was exported."""
+    root, settings = folder / "repository", settings or {}
+    stage = begin(app, root, settings)
+    first = export(stage, wanted)
+    write_files(root, first.files)
+    begin(app, root, {**settings, **({"tables": dict(first.tables)} if first.tables else {})})
+    stage.store = MemoryStore(known(first, secrets or {}))
+    plan = stage.plan().plan
+    assert (exit_code(plan), plan.changes, plan.observed) == (0, (), ()), shown(plan)
+    wrong = [each.message for each in plan.problems if each.severity != "warning" and each.code != UNKNOWN]
+    assert wrong == []
+    app.behaviour = otherwise or app.behaviour
+    again = export(begin(app, folder / "again", settings), wanted).files
+    assert again == first.files
+    assert (TABLE in again) == bool(first.tables)
+    check_nothing_else(root, again)
+    assert write_files(root, again) == ()
+    return first
+
+
+def known(exported: Exported, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that the manifests name: of those that are known, the ones that end as Stytch shows."""
+    by_end = {text[-4:]: text for text in secrets.values()}
+    return {each.name: by_end[each.last_four] for each in exported.secrets if each.last_four in by_end}
+
+
+def shown(plan: Plan) -> list[Any]:
+    return [(change.address, change.fields) for change in (*plan.changes, *plan.observed)]

@@ -1,0 +1,68 @@
+"""What a person must do: steps for what is in use, and for what nobody can tell from outside."""
+
+from typing import Any
+
+from reconciler.migration.steps import Step, manual_steps
+from reconciler.migration.values import Setting
+
+ALWAYS = ["custom-domain", "oauth-providers", "webhooks", "applications"]
+
+
+def setting(kind: str, name: str = "default", **spec: Any) -> Setting:
+    return Setting(kind=kind, name=name, spec=spec)
+
+
+def steps(**settings: list[Setting]) -> dict[str, Step]:
+    return {step.name: step for step in manual_steps(settings, "acme-b2b")}
+
+
+def test_what_cannot_be_seen_is_always_a_step() -> None:
+    assert list(steps(live=[], test=[])) == ALWAYS
+
+
+def test_a_domain_that_is_in_use_is_one_for_those_who_use_it() -> None:
+    found = steps(live=[setting("SDKConfig", cookies={"http_only": "ENABLED"})], test=[setting("SDKConfig")])
+    step = found["custom-domain"]
+    assert "which HttpOnly cookies need" in step.what
+    assert step.environments == ("live",)
+    check = {"kind": "SDKConfig", "name": "default", "path": "cookies.http_only", "equals": "ENABLED"}
+    assert step.check == check
+
+
+def test_links_with_a_domain_betray_it_too_and_do_not_show_whether_it_is_there() -> None:
+    step = steps(live=[setting("Environment", use_custom_domain_in_magic_link_emails=True)])["custom-domain"]
+    assert "which links in mail need" in step.what
+    assert step.check is None
+
+
+def test_no_domain_may_be_in_use() -> None:
+    step = steps(live=[setting("SDKConfig", cookies={"http_only": "DISABLED"})])["custom-domain"]
+    assert "if there is one" in step.what
+    assert (step.environments, step.check) == ((), None)
+
+
+def test_fraud_prevention_is_asked_for_where_it_is_used() -> None:
+    for used in (
+        setting("DFPRule"),
+        setting("VerdictReasonOverride"),
+        setting("SDKConfig", dfppa={"enabled": "PASSIVE"}),
+    ):
+        step = steps(live=[], test=[used])["fraud-prevention"]
+        assert (step.environments, step.check) == (("test",), {"kind": "DFPRule"})
+    assert "fraud-prevention" not in steps(live=[setting("SDKConfig", dfppa={"enabled": "DISABLED"})])
+
+
+def test_a_senders_domain_must_be_verified() -> None:
+    template = setting("EmailTemplate", "sign-in", sender_information={"from_domain": "mail.acme.example"})
+    step = steps(live=[template])["email-domain"]
+    assert step.check == {
+        "kind": "EmailTemplate",
+        "name": "sign-in",
+        "path": "sender_information.from_domain",
+        "equals": "mail.acme.example",
+    }
+    assert "email-domain" not in steps(live=[setting("EmailTemplate", sender_information={"from_name": "Acme"})])
+
+
+def test_people_who_run_connected_apps_are_told() -> None:
+    assert steps(live=[setting("ConnectedApp", "Calendar")])["connected-apps"].environments == ()

@@ -1,0 +1,79 @@
+"""Defaults that go without saying, long texts in files, secrets by their names: what is written of what there is."""
+
+from typing import Any
+
+from reconciler.migration.defaults import without_defaults
+from reconciler.migration.secrets import secrets, with_names
+from reconciler.migration.texts import in_files
+from reconciler.migration.values import Everywhere
+
+LONG = '{\n  "a": 1\n}'
+
+
+def things(kind: str, name: str, **specs: dict[str, Any]) -> Everywhere:
+    return {(kind, name): specs}
+
+
+def files_of(**contents: str) -> tuple[Any, Any]:
+    specs = {environment: {"template_content": text} for environment, text in contents.items()}
+    written, files = in_files({("JWTTemplate", "SESSION"): specs})
+    return [spec["template_content"] for spec in written["JWTTemplate", "SESSION"].values()], files
+
+
+def test_a_long_text_that_is_the_same_everywhere_has_one_file() -> None:
+    file = "files/JWTTemplate/SESSION.json"
+    assert files_of(live=LONG, test=LONG) == ([{"file": file}] * 2, {file: f"{LONG}\n"})
+
+
+def test_long_texts_that_differ_have_one_each() -> None:
+    names, files = files_of(live=LONG, test="{}")
+    assert names == [{"file": "files/JWTTemplate/SESSION.${{ environment }}.json"}] * 2
+    assert files == {
+        "files/JWTTemplate/SESSION.live.json": f"{LONG}\n",
+        "files/JWTTemplate/SESSION.test.json": "{}\n",
+    }
+
+
+def test_a_short_text_stays_where_it_is_and_so_does_one_that_no_file_gives_back() -> None:
+    assert files_of(live="{}", test="{} ") == (["{}", "{} "], {})
+    assert files_of(live="{\r\n}", test=LONG) == (["{\r\n}", LONG], {})
+
+
+def test_a_default_goes_without_saying_where_it_is_one_everywhere() -> None:
+    changed, default = {"country_codes": ["DE"]}, {"country_codes": ["CA", "US"]}
+    assert without_defaults(things("CountryCodeAllowlist", "sms", live=default, test=default)) == {}
+    both = things("CountryCodeAllowlist", "sms", live=changed, test=default)
+    assert without_defaults(both) == both
+
+
+def test_what_a_thing_cannot_be_made_without_is_always_said() -> None:
+    found = without_defaults(things("M2MClient", "a", live={"client_name": "", "scopes": []}))
+    assert found == things("M2MClient", "a", live={"scopes": []})
+
+
+def test_a_secret_is_called_after_what_it_opens() -> None:
+    datadog = {"api_key": {"last_four": "cdef"}, "site": "EU"}
+    stream = things("EventLogStreaming", "DATADOG", live={"destination_config": {"datadog": datadog}})
+    named = with_names(stream)
+    key = {"secret": "DATADOG_API_KEY"}
+    assert named["EventLogStreaming", "DATADOG"]["live"] == {
+        "destination_config": {"datadog": {"api_key": key, "site": "EU"}}
+    }
+    (needed,) = secrets(named)
+    assert (needed.name, needed.environments) == ("DATADOG_API_KEY", ("live",))
+    assert needed.of == "EventLogStreaming/DATADOG: destination_config.datadog.api_key"
+
+
+def test_an_app_has_a_secret_if_it_is_not_public() -> None:
+    private, public = {"client_type": "third_party"}, {"client_type": "third_party_public"}
+    (needed,) = secrets(things("ConnectedApp", "Calendar", live=private, test=public))
+    assert (needed.name, needed.environments) == ("CONNECTED_APP_CALENDAR_SECRET", ("live",))
+
+
+def test_credentials_that_would_bear_one_name_are_told_apart() -> None:
+    client: dict[str, Any] = {"scopes": []}
+    named = with_names({("M2MClient", "a-b"): {"live": client}, ("M2MClient", "a_b"): {"live": client}})
+    names = [needed.name for needed in secrets(named)]
+    assert len(set(names)) == 2
+    assert [specs["live"]["client_secret"] for specs in named.values()] == [{"secret": name} for name in names]
+    assert with_names(things("M2MClient", "a-b", live=client)) == things("M2MClient", "a-b", live=client)

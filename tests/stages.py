@@ -1,0 +1,295 @@
+"""A case set up: an emulated Stytch with what is in it, and the repository to plan from."""
+
+import base64
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+
+from reconciler import pipeline
+from reconciler.clients import Wires, open_client
+from reconciler.clients.data import Client
+from reconciler.config import Config, Credentials, load_config
+from reconciler.emulator import bulk, placing
+from reconciler.emulator.app import App
+from reconciler.emulator.faults import Faults
+from reconciler.emulator.limits import Limits
+from reconciler.emulator.running import Options, make, variables
+from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport, request_of
+from reconciler.emulator.workspace import Environment
+from reconciler.kinds import KINDS
+from reconciler.model import Json
+from reconciler.plan import Planned
+from tests.emulator.certificates import private_key
+from tests.everything import Everything, everything
+from tests.memory_store import MemoryStore
+
+FOLDER = Path(__file__).parent / "scenarios"
+OWNER = "acme-identity"
+NEVER_READ = ("expected.yaml", "live.yaml")  # by the reconciler: they are not part of the repository
+USERS = "    users: {file: users.jsonl}\n"
+NOWHERE = "http://127.0.0.1:9"
+READS_BY_POST = re.compile(r"/(search|list)$")
+JOURNAL = ".reconciler/journal-{environment}-20260101T000000.000000Z-1.jsonl"
+KIND = re.compile(r"^kind: (\w+)", re.MULTILINE)
+WORKSPACE: Final = ("STYTCH_WORKSPACE_KEY_ID", "STYTCH_WORKSPACE_KEY_SECRET")
+DATA: Final = ("STYTCH_PROJECT_ID", "STYTCH_SECRET")
+Fields = dict[str, Any]
+
+
+@cache
+def texts() -> Mapping[str, str]:
+    """Long texts by the names that cases call them by: certificates, and a private key."""
+    files = (Path(__file__).parent / "certificates").glob("*.pem")
+    return {**{path.stem: path.read_text() for path in files}, "private-key": private_key()}
+
+
+class Clock:
+    """Time that passes at once."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def wall(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class CountingAdapter(EmulatorAdapter):
+    """Counts the writes of the SDK."""
+
+    writes = 0
+
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        self.writes += 1
+        return super().send(*args, **kwargs)
+
+
+class CountingTransport(EmulatorTransport):
+    """Counts the writes of the other APIs."""
+
+    writes = 0
+
+    def handle_request(self, request: Any) -> Any:
+        reads = request.method == "GET" or (request.method == "POST" and READS_BY_POST.search(request.url.path))
+        self.writes += not reads
+        return super().handle_request(request)
+
+
+class Stage:
+    """One case set up; ``names`` are the ids, and texts, that it calls by a name, as ``$NAME``."""
+
+    def __init__(self, app: App, root: Path, expected: Fields) -> None:
+        self.app, self.root, self.told = app, root, expected
+        kind: Literal["test", "live"] = expected.get("project", "test")
+        self.environment: Environment = app.workspace.environment("B2B", kind)
+        self.adapter, self.transport = CountingAdapter(app), CountingTransport(app)
+        self.names = dict(texts())
+        self.store = MemoryStore({})
+
+    @property
+    def expected(self) -> Fields:
+        """What the case expects, with ids for their names."""
+        found: Fields = resolved(self.told, self.names)
+        return found
+
+    @property
+    def writes(self) -> int:
+        """The writing requests so far."""
+        return self.adapter.writes + self.transport.writes
+
+    @property
+    def management(self) -> set[str]:
+        """The kinds of the case that live in the management API."""
+        text = "\n".join(path.read_text() for path in (self.root / "manifests").rglob("*.y*ml"))
+        return {name for name in KIND.findall(text) if name in KINDS and KINDS[name].managed_by == "management"}
+
+    @contextmanager
+    def client(self, config: Config) -> Iterator[Client]:
+        known = variables(self.app, NOWHERE)
+        known |= {"STYTCH_PROJECT_ID": self.environment.project_id, "STYTCH_SECRET": self.environment.secret}
+        default = ["data", *(["workspace"] if self.management else [])]
+        given = self.told.get("credentials", default)
+        for sort, names in (("data", DATA), ("workspace", WORKSPACE)):
+            known |= dict.fromkeys(names, "") if sort not in given else {}
+        wires = Wires(clock=Clock(), transport=self.transport, adapter=self.adapter)
+        with open_client(Credentials.from_environment(known), config.rates, wires) as client:
+            yield client
+
+    def plan(self) -> Planned:
+        config = load_config(self.root, self.told.get("environment"))
+        with self.client(config) as client:
+            return pipeline.plan(config, client, self.told.get("only", ()), self.store)
+
+    def apply(self, planned: Planned) -> tuple[Any, ...]:
+        config = load_config(self.root, self.told.get("environment"))
+        with self.client(config) as client:
+            return pipeline.apply(planned, config, client, lambda _: None, self.store).outcomes
+
+    def state(self) -> Everything:
+        """Everything in Stytch."""
+        return everything(self.app)
+
+    def find(self, address: str) -> Fields | None:
+        """The live organization or member with this address, or else a deleted member."""
+        kind, slug, *rest = address.split("/", 2)
+        organizations = bulk.organizations(self.app, self.environment)
+        found = next((one for one in organizations if one["organization_slug"] == slug), None)
+        if kind == "Organization" or found is None:
+            return found
+        seats = [
+            one
+            for one in bulk.members(self.app, self.environment)
+            if one["organization_id"] == found["organization_id"] and one["email_address"].lower() == rest[0]
+        ]
+        return min(seats, key=lambda one: one["status"] == "deleted", default=None)
+
+    def ask(self, request: str, body: Json = None) -> tuple[int, Fields]:
+        """Make one call, ``METHOD path``, as somebody else would: past every fault."""
+        method, path = resolved(request, self.names).split(" ", 1)
+        project = f"/pwa/v3/projects/{self.environment.project_slug}"
+        path = path.replace("{environment}", f"{project}/environments/{self.environment.slug}")
+        path = path.replace("{project}", project)
+        user, password = self.environment.project_id, self.environment.secret
+        if path.startswith("/pwa"):
+            user, password = self.app.workspace.key_id, self.app.workspace.key_secret
+        headers = {"authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        sent = b"" if body is None else json.dumps(resolved(body, self.names)).encode()
+        disturbed, self.app.faults = self.app.faults, Faults()
+        limited, self.app.limits = self.app.limits, Limits()
+        try:
+            answer = self.app.respond(request_of(method, f"{NOWHERE}{path}", headers, sent))
+        finally:
+            self.app.faults, self.app.limits = disturbed, limited
+        return answer.status, json.loads(answer.body)
+
+    def place(self, what: str, fields: Fields) -> Fields:
+        """Put something in that no call can make."""
+        told = resolved(fields, self.names)
+        if what == "scim_group":
+            return placing.place_scim_group(self.app, told["organization_id"], told["group_name"], self.environment)
+        return placing.place_connected_app(self.app, told, self.environment)
+
+    def call(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """Make calls that must succeed; ``keep`` gives names to what they answer."""
+        for told in calls:
+            ((request, body),) = ((key, value) for key, value in told.items() if key != "keep")
+            status, answer = self.ask(request, body) if " " in request else (200, self.place(request, body))
+            assert status < 300, (request, answer)
+            for name, path in told.get("keep", {}).items():
+                value: Any = answer
+                for key in path.split("."):
+                    value = value[int(key)] if isinstance(value, list) else value[key]
+                self.names[name] = value
+
+
+@contextmanager
+def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = ()) -> Iterator[Stage]:
+    """Copy the repository to ``root`` and put what ``live.yaml`` says into an emulator."""
+    shutil.copytree(case, root, ignore=shutil.ignore_patterns(*NEVER_READ))
+    if not (root / "reconciler.yaml").exists():
+        plain = (FOLDER / "reconciler.yaml").read_text()
+        has_users = (case / "rules").exists() or (case / "users.jsonl").exists()
+        (root / "reconciler.yaml").write_text(plain if has_users else plain.replace(USERS, ""))
+    policy = next(path for path in (case / "policy.json", FOLDER / "policy.json") if path.exists())
+    switched = (*behaviour, *expected.get("behaviour", ()))
+    app = make(Options(rbac_policy=policy, behaviour=switched, faults=expected.get("faults", ())))
+    try:
+        stage = Stage(app, root, expected)
+        if (case / "live.yaml").exists():
+            live = read(case / "live.yaml")
+            calls = live.pop("calls", ())
+            place(stage, live)
+            stage.call(calls)
+        if (case / "consumer.jsonl").exists():
+            for user in (case / "consumer.jsonl").read_text().splitlines():
+                bulk.place_user(app, json.loads(user))
+        stage.store = MemoryStore(stage.expected.get("secrets", {}), expected.get("refused", ()))
+        begun(stage)
+        yield stage
+    finally:
+        app.close()
+
+
+def begun(stage: Stage) -> None:
+    """Leave the journal of a run that was cut short: what it began, with the ids that were there before."""
+    lines = [
+        json.dumps({"event": "intent", "action": "create", "address": address, "there": there}) + "\n"
+        for address, there in stage.expected.get("begun", {}).items()
+    ]
+    if lines:
+        path = stage.root / JOURNAL.format(environment=stage.told.get("environment", "test"))
+        path.parent.mkdir()
+        path.write_text("".join(lines))
+
+
+def place(stage: Stage, live: Mapping[str, Fields]) -> None:
+    ids = {slug: made_id("organization", stage, slug) for slug in live}
+    stage.names |= ids
+    for slug, told in resolved(live, ids).items():
+        here = {"organization_id": ids[slug]}
+        fields = {key: value for key, value in told.items() if key not in ("members", "deleted", "mark")}
+        fields = {**here, "organization_slug": slug, **fields, **marked(told, ids[slug], ids)}
+        bulk.place_organization(stage.app, fields, stage.environment)
+        for status, part in (("active", "members"), ("deleted", "deleted")):
+            for address, member in told.get(part, {}).items():
+                id_ = made_id("member", stage, slug, address, status)
+                seat = {**here, "member_id": id_, "email_address": address, "email_address_verified": True}
+                seat |= {"status": status, **member, **marked(member, ids[slug], ids)}
+                seat["roles"] = [role_of(role) for role in ("stytch_member", *seat.get("roles", ()))]
+                seat.pop("mark", None)
+                bulk.place_member(stage.app, seat, stage.environment)
+
+
+def made_id(kind: str, stage: Stage, *key: str) -> str:
+    return f"{kind}-{stage.environment.type}-{uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(key))}"
+
+
+def resolved(value: Any, names: Mapping[str, str]) -> Any:
+    """``$NAME`` is the id that is called so, such as an organization's by its slug."""
+    if isinstance(value, dict):
+        return {resolved(key, names): resolved(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner, names) for inner in value]
+    if isinstance(value, str):
+        return re.sub(r"\$([\w-]+)", lambda found: names.get(found[1], found[0]), value)
+    return value
+
+
+def marked(told: Fields, organization_id: str, ids: Mapping[str, str]) -> Fields:
+    if told.get("mark") is None:
+        return {}
+    mark = {"v": 1, "owner": OWNER, "organization": organization_id, **told["mark"]}
+    mark["organization"] = ids.get(mark["organization"], mark["organization"])
+    return {"trusted_metadata": {**told.get("trusted_metadata", {}), "reconciler": mark}}
+
+
+def role_of(role: str | Mapping[str, str]) -> Fields:
+    """``editor`` is a direct assignment, ``{viewer: email_assignment}`` comes from elsewhere."""
+    ((role_id, source),) = role.items() if isinstance(role, Mapping) else ((role, "direct_assignment"),)
+    return {"role_id": role_id, "sources": [{"type": source, "details": {}}]}
+
+
+def outside_change(stage: Stage, address: str, fields: Fields) -> None:
+    """Somebody else changes an organization or a member, or makes one."""
+    there = stage.find(address) or {}
+    if "roles" in fields:
+        fields = {**fields, "roles": [role_of(role) for role in ("stytch_member", *fields["roles"])]}
+    place_one = bulk.place_organization if address.startswith("Organization/") else bulk.place_member
+    place_one(stage.app, {**there, **fields}, stage.environment)
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

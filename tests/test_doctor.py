@@ -1,0 +1,112 @@
+"""What doctor finds wrong: whatever a plan would refuse, and what cannot be read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from reconciler.config import Credentials, load_config
+from reconciler.doctor import Finding, examine
+from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.running import Running, running
+from tests.repositories import write
+
+CONFIGURATION = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme\nenvironments:\n  test:\n    "
+MADE = """\
+apiVersion: reconciler/v1
+kind: Project
+metadata: {name: new}
+spec: {name: New}
+---
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: here}
+spec: {name: Here, type: TEST}
+"""
+NEW = "{project: new, environment: here}"
+NOTHING = dict.fromkeys(("project_id", "secret", "consumer_project_id", "consumer_secret"), "")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def found(server: Running, tmp_path: Path) -> Any:
+    def found(target: str = "{}", manifest: str = "", settings: str = "", **given: str) -> dict[str, Finding]:
+        text = f"{CONFIGURATION}target: {target}\n{settings}"
+        write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": manifest})
+        credentials = structs.replace(Credentials.from_environment(server.environment), **given)
+        return {each.subject: each for each in examine(load_config(tmp_path), credentials)}
+
+    return found
+
+
+def slugs(server: Running, vertical: str, type_: str) -> str:
+    every = server.app.workspace.environments
+    one = next(each for each in every if (each.vertical, each.type) == (vertical, type_))
+    return f"project: {one.project_slug}, environment: {one.slug}"
+
+
+def test_all_is_well_with_the_environment_that_the_credentials_are_for(server: Running, found: Any) -> None:
+    every = found(f"{{{slugs(server, 'B2B', 'test')}}}")
+    assert [each for each in every.values() if not each.ok] == []
+    assert every["target"].text.endswith("a test project; reconciler.yaml pins no target.project_id")
+    assert every["workspace"].text.startswith("readable; the same key writes")
+
+
+@pytest.mark.parametrize(
+    ("vertical", "type_", "given", "text"),
+    [
+        ("CONSUMER", "test", {}, "is a Consumer project"),
+        ("B2B", "live", NOTHING, "is a live project, but environment test does not say so"),
+        ("B2B", "live", {}, "STYTCH_PROJECT_ID is"),
+    ],
+    ids=["consumer", "live", "another"],
+)
+def test_a_target_that_a_plan_refuses_is_wrong(
+    server: Running, found: Any, vertical: str, type_: str, given: dict[str, str], text: str
+) -> None:
+    target = found(f"{{{slugs(server, vertical, type_)}}}", **given)["target"]
+    assert (target.ok, bool(target.hint)) == (False, True)
+    assert text in target.text
+
+
+@pytest.mark.parametrize(
+    ("manifest", "settings", "ok", "text"),
+    [
+        ("", "", False, "no manifest makes Project/new"),
+        (MADE.replace("here", "there"), "", False, "no manifest makes Environment/here"),
+        (MADE, "", True, "an apply makes it"),
+        (MADE, "    owns_project: false\n", True, "another environment makes it"),
+        (MADE.replace("TEST", "LIVE"), "", False, "is of type test, but Environment/here is LIVE"),
+        ("kind: Nothing", "", True, "an apply that declares it makes it"),
+    ],
+    ids=["nothing", "another", "made", "observed", "of another type", "broken"],
+)
+def test_a_target_that_is_not_there_must_be_made(
+    found: Any, manifest: str, settings: str, *, ok: bool, text: str
+) -> None:
+    target = found(NEW, manifest, settings, **NOTHING)["target"]
+    assert (target.ok, text in target.text) == (ok, True), target
+
+
+def test_a_workspace_key_is_good_for_nothing_before_it_was_tried(found: Any) -> None:
+    every = found(workspace_key_secret="wrong")  # so it is
+    assert every["workspace key"].text.startswith("set; it is for")
+    assert not every["workspace"].ok
+    assert every["target"].ok
+
+
+def test_fraud_rules_are_not_enabled_only_where_stytch_says_so(server: Running, found: Any) -> None:
+    behaviour = server.app.behaviour
+    server.app.behaviour = Behaviour(dfp_enabled=False)
+    assert (found()["fraud rules"].ok, "not enabled" in found()["fraud rules"].text) == (True, True)
+    server.app.behaviour = behaviour
+    assert found()["fraud rules"].text == "readable"
+    rules = found(secret="wrong")["fraud rules"]  # so it is
+    assert (rules.ok, "enabled" in rules.text) == (False, False)
