@@ -29,6 +29,7 @@ REGISTERED: Final = (
     "m2m_client",
     "connected_app",
     "dfp_rule",
+    "verdict_reason_override",
     "organization",
     "sso_connection",
     "scim_connection",

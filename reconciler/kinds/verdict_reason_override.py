@@ -1,0 +1,80 @@
+"""Verdict reasons: what a sign of fraud leads to instead of what Stytch would do (docs/stytch.md, 2.18)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.fields import Text, problem
+from reconciler.model import Change, Delete, Live, Place, Problem, Resource
+from reconciler.schema import Kind
+from reconciler.traits import Clearable
+from reconciler.writing import Scene, Written, overlaid, repeated
+
+if TYPE_CHECKING:
+    from reconciler.clients.data import Client
+
+LIST: Final = "/v1/verdict_reasons/list"
+OVERRIDE: Final = "/v1/verdict_reasons/override"
+FIELDS: Final = ("override_action", "override_description")
+NEVER: Final = "RULE_MATCH"
+
+
+class VerdictReasonOverrideSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What can be written of an override, under Stytch's names; the verdict reason is ``metadata.name``."""
+
+    override_action: Literal["ALLOW", "CHALLENGE", "BLOCK"] | UnsetType = UNSET
+    override_description: Annotated[
+        str | UnsetType | None, Clearable("leaving it out of the override, which is sent whole")
+    ] = UNSET
+
+
+def read(client: "Client", _place: Place) -> Iterator[Live]:
+    """Read every override there is."""
+    for row in client.telemetry.ask(LIST, {"overrides_only": True})["verdict_reason_actions"] or ():
+        if row.get("override_action"):
+            spec = {name: row[name] for name in FIELDS if row.get(name)}
+            reason = str(row["verdict_reason"])
+            yield Live(kind="VerdictReasonOverride", name=reason, id=reason, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    if resource.name == NEVER:
+        hint = "a rule matches because somebody set it: declare the DFPRule as it should be"
+        yield problem(resource, "wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
+
+
+def write(client: "Client", change: Change, scene: Scene) -> Written:
+    """Set the override whole, starting from what is live."""
+    found = next((live for live in read(client, scene.place) if live.name == change.name), None)
+    spec = overlaid(KIND, found.spec if found else {}, change)
+    return _send(client, change, {name: spec[name] for name in FIELDS if spec.get(name)})
+
+
+def clear(client: "Client", change: Delete, _scene: Scene) -> Written:
+    """Take the override away: what Stytch would do counts again."""
+    return _send(client, change, {"override_action": "NONE"})
+
+
+def _send(client: "Client", change: Change, body: dict[str, Any]) -> Written:
+    told = {"verdict_reason": change.name, **body}
+    answer = repeated(lambda: client.telemetry.write("POST", OVERRIDE, told))
+    return Written(change.name, str(answer["request_id"]))
+
+
+KIND: Final = Kind(
+    name="VerdictReasonOverride",
+    spec=VerdictReasonOverrideSpec,
+    managed_by="telemetry",
+    key="verdict_reason",
+    key_type=Text,
+    names="the verdict reason, such as `VIRTUAL_MACHINE`",
+    required=frozenset({"override_action"}),
+    computed=frozenset({"default_action", "override_created_at"}),
+    check=check,
+    list=read,
+    create=write,
+    update=write,
+    delete=clear,
+)
