@@ -56,10 +56,11 @@ def check_environment(config: Config, declared: Declared, place: Place) -> None:
     """Refuse to make an environment that the file calls live as a test one, or the other way round."""
     if place.is_there or not place.project:
         return
+    environments = declared.things.get("Environment", ())
     lies_in_it = any(KINDS[kind].scope in ("environment", "organization") for kind in config.kinds_of(declared))
     for kind, name, is_missing in (
         ("Project", place.project, not place.project_is_there),
-        ("Environment", place.environment, lies_in_it),
+        ("Environment", place.environment, lies_in_it or environments),
     ):
         if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
             raise Refused(
@@ -67,7 +68,7 @@ def check_environment(config: Config, declared: Declared, place: Place) -> None:
                 f"manifest makes {kind}/{name}",
                 hint=f"mend environments.{config.environment}.target, or declare the {kind}",
             )
-    for resource in declared.things.get("Environment", ()):
+    for resource in environments:
         sort = resource.spec.get("type")
         if resource.name == place.environment and sort and sort.lower() != config.target.type:
             raise Refused(
