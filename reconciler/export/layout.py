@@ -1,11 +1,11 @@
 """Which file each document, and each long text, stands in.
 
-A kind whose things are always there has a file, every other one a folder, with a file for each thing, or for each
-organization in which things lie.
+A kind whose things have names of Stytch's own has a file; every other has a folder, with a file for each thing, or for
+each organization in which things lie.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, get_args, get_origin
 
 from msgspec import structs
 
@@ -59,17 +59,23 @@ def documents(manifests: Iterable[Manifest]) -> Files:
 
 
 def _group(manifest: Manifest) -> str:
-    """Give what shares a file: everything of a kind that is always there, and what lies in one organization."""
-    if KINDS[manifest.kind].singletons:
+    """Give what shares a file: everything of a kind whose names are Stytch's, and what lies in one organization."""
+    if _own_names(manifest.kind):
         return ""
     return manifest.name if manifest.namespace is None else manifest.namespace
 
 
 def _place(manifest: Manifest) -> tuple[object, ...]:
-    """Order things by their kinds as registered, and by their names; what is always there as its kind tells it."""
-    singletons = KINDS[manifest.kind].singletons
-    at = singletons.index(manifest.name) if manifest.name in singletons else len(singletons)
+    """Order things by their kinds as registered, and by their names; names of Stytch's as it lists them."""
+    names = _own_names(manifest.kind)
+    at = names.index(manifest.name) if manifest.name in names else len(names)
     return list(KINDS).index(manifest.kind), manifest.namespace or "", at, manifest.name
+
+
+def _own_names(kind: str) -> tuple[str, ...]:
+    """Give the names that things of a kind can have, where Stytch has chosen them."""
+    names = KINDS[kind].key_type
+    return get_args(names) if get_origin(names) is Literal else ()
 
 
 def _suffix(content: str) -> str:

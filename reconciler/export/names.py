@@ -14,7 +14,7 @@ from typing import Final
 LONGEST: Final = 100  # characters of a file's name, before its suffix
 DIGITS: Final = 8  # of a digest
 # Names that mean a device to Windows, and what a digest at the end would look like.
-RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*[-_][0-9a-f]{8}")
+RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|(.*[-_])?[0-9a-f]{8}")
 
 
 def file_names(labels: Mapping[str, str]) -> Mapping[str, str]:
@@ -30,7 +30,7 @@ def secret_names(labels: Mapping[str, str]) -> Mapping[str, str]:
 def _apart(wanted: Mapping[str, str], mark: str) -> Mapping[str, str]:
     counts = Counter(short.casefold() for short in wanted.values())
     return {
-        name: f"{short}{mark}{_digest(name, mark)}"
+        name: f"{short}{mark}{_digest(name, mark)}".lstrip(mark)
         if counts[short.casefold()] > 1 or not short or RESERVED.fullmatch(short)
         else short
         for name, short in wanted.items()

@@ -1,6 +1,7 @@
 """Members: a person inside an organization (docs/stytch.md, "Members"). Rules give most; some are written by hand."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -174,6 +175,8 @@ def _found(
     return {"member_id": live.member_id}, ""
 
 
+DEFAULTS: Final = MappingProxyType({"is_breakglass": False, "mfa_enrolled": False})
+
 KIND: Final = Kind(
     name="Member",
     scope="organization",
@@ -185,6 +188,7 @@ KIND: Final = Kind(
     key="email_address",
     names="the address, in lower case",
     restorable=True,
+    defaults=DEFAULTS,
     computed=frozenset(
         {
             "member_id",
