@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import structs
-
 from reconciler.clients.data import Client
 from reconciler.diff.fields import NOTHING, same
 from reconciler.documents import Document
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Live, ManualStep, Place
-from reconciler.read import unreadable
+from reconciler.read import can_be_asked, things
 
 State = Literal["done", "open", "unknown"]
 Seen = Mapping[str, Sequence[Live]]
@@ -43,9 +41,11 @@ def _open(
 def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[str, Sequence[Live]]) -> State:
     """Look for what betrays that a step was done: that a kind can be read, or what stands in a live thing."""
     name = check["kind"]
+    if KINDS[name].list is None or not can_be_asked(KINDS[name], client, place):
+        return "unknown"
     if name not in seen:
         try:
-            seen[name] = _read(name, client, place)
+            seen |= things(client, [name], place)
         except ReconcilerError:
             return "unknown" if "path" in check else "open"
     if "path" not in check:
@@ -56,14 +56,6 @@ def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[
     value = _at(found.spec, check["path"].split("."))
     done = same(value, check["equals"]) if "equals" in check else value not in NOTHING
     return "done" if done else "open"
-
-
-def _read(name: str, client: Client, place: Place) -> Sequence[Live]:
-    kind = KINDS[name]
-    if kind.list is None or not place.is_there:
-        return ()
-    with unreadable(f"every {name}"):
-        return [structs.replace(live, spec=kind.normalize(live.spec)) for live in kind.list(client, place)]
 
 
 def _at(value: Json, path: Sequence[str]) -> Json:

@@ -103,7 +103,7 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
     found = {}
     for name in kinds:
         kind = KINDS[name]
-        if kind.list and _can_be_asked(kind, client, place):
+        if kind.list and can_be_asked(kind, client, place):
             with unreadable(f"every {name}"):
                 rows = tuple(kind.list(client, place))
             found[name] = tuple(
@@ -117,7 +117,8 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
     return found
 
 
-def _can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
+def can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
+    """Tell whether what a kind lies in is there, and there is a way to it."""
     if kind.scope == "workspace":
         return True
     if kind.scope == "project":
