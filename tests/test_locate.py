@@ -27,7 +27,11 @@ from tests.repositories import write
 
 VERSION = "apiVersion: reconciler/v1\n"
 ORGANIZATION = f"{VERSION}kind: Organization\nmetadata: {{name: acme}}\nspec: {{organization_name: Acme}}\n"
-URL = f"{VERSION}kind: RedirectURL\nmetadata: {{name: 'https://acme.example/'}}\nspec: {{valid_types: [{{type: LOGIN}}]}}\n"
+URL = (
+    f"{VERSION}kind: RedirectURL\n"
+    "metadata: {name: 'https://acme.example/'}\n"
+    "spec: {valid_types: [{type: LOGIN}]}\n"
+)
 SECRETS = "".join(
     f"---\n{VERSION}kind: Secret\nmetadata: {{name: {name}}}\n{more}"
     for name, more in (("GONE", "ensure: absent\n"), ("FIRST", ""), ("SECOND", ""))
