@@ -14,13 +14,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from reconciler.clients.data import Client
-from reconciler.errors import Ambiguous, Fault, StoreFailed
+from reconciler.diff.fields import same
+from reconciler.errors import Ambiguous, Fault, StoreFailed, Unreadable
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create, Delete, Outcome, Result, completes
+from reconciler.model import Change, Create, Delete, Live, Outcome, Result, completes
 from reconciler.schema import Kind
 from reconciler.writing import Moved, NotKept, Scene, Written
 
@@ -94,6 +95,7 @@ class _Run:
         self._interrupted = threading.Event()
         self._withheld: set[str] = set()  # organizations whose creation was
         self._open: set[str] = set()  # what may have happened and may not
+        self._seen: Mapping[str, Live] | None = None  # what is live of the kind that things are being deleted of, by id
 
     @property
     def interrupted(self) -> bool:
@@ -103,6 +105,7 @@ class _Run:
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
         queue = iter(changes)
+        self._seen = None
         workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
         with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
             futures = [pool.submit(self._work, queue) for _ in range(workers)]
@@ -140,8 +143,11 @@ class _Run:
 
     def _carry_out(self, change: Change) -> Outcome:
         """Write, and say what became of it."""
+        kind = KINDS[change.kind]
         try:
-            written = _verb(KINDS[change.kind], change)(self._client, change, self._scene)
+            if isinstance(change, Delete):
+                self._look_again(kind, change)
+            written = _verb(kind, change)(self._client, change, self._scene)
         except Moved as moved:
             return _outcome(change, "withheld", f"{MOVED} {moved}")
         except NotKept as refused:
@@ -162,6 +168,27 @@ class _Run:
         if not isinstance(change, Delete):
             self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
         return _outcome(change, "applied", id=written.id, request_id=written.request_id)
+
+    def _look_again(self, kind: Kind, change: Delete) -> None:
+        """Raise ``Moved`` where what is to be deleted is no longer what the plan saw.
+
+        Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
+        marks, and what can only be reset are looked at by their own verbs.
+        """
+        if kind.list is None or kind.singletons:
+            return
+        if self._seen is None:
+            try:
+                self._seen = {each.id: each for each in kind.list(self._client, self._scene.place)}
+            except Unreadable as error:
+                raise Moved(f"it cannot be looked at again: {error}") from error
+        found = self._seen.get(str(change.id))
+        if found is None:
+            raise Moved("it is no longer there")
+        live = kind.normalize(found.spec)
+        for field in change.fields:
+            if not same(live.get(field.path[0], UNSET), field.before):
+                raise Moved(f"{field.path[0]} has changed since")
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._lock:

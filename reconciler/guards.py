@@ -196,19 +196,19 @@ def _organization_deletes(changes: Sequence[Change], census: Census, limits: Lim
     )
 
 
-def _thing_deletes(changes: Sequence[Change], _: Census, limits: Limits) -> Iterator[_Verdict]:
+def _thing_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     doomed = (change for change in changes if isinstance(change, Delete))
     counts = Counter(change.kind for change in doomed if change.kind not in ("Member", "Organization"))
     for kind, number in sorted(counts.items()):
-        yield _Verdict(
-            GuardResult(
-                name="max_deletes",
-                kind=kind,
-                ok=number <= limits.max_deletes,
-                detail=f"{number} of {limits.max_deletes}",
-            ),
-            lambda change, kind=kind: change.kind == kind and isinstance(change, Delete),  # type: ignore[misc] # a lambda's default has no annotation
-        )
+        managed, percent = census.managed.get(kind, 0), limits.max_delete_percent
+        for name, ok, detail in (
+            ("max_deletes", number <= limits.max_deletes, f"{number} of {limits.max_deletes}"),
+            ("max_delete_percent", not _over(number, managed, percent), _share(number, managed, percent)),
+        ):
+            yield _Verdict(
+                GuardResult(name=name, kind=kind, ok=ok, detail=detail),
+                lambda change, kind=kind: change.kind == kind and isinstance(change, Delete),  # type: ignore[misc] # a lambda's default has no annotation
+            )
 
 
 def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:

@@ -7,31 +7,23 @@ handed to the store, the process dies there. At the end there is one of everythi
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
 
-from reconciler import pipeline
-from reconciler.clients import Wires, open_client
-from reconciler.config import Config, Credentials
+from reconciler.config import Config
 from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Lost, Request, Response
 from reconciler.emulator.placing import counts
-from reconciler.emulator.running import Options, make, variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
-from reconciler.model import Outcome
-from tests.connected import VirtualClock
-from tests.emulator.certificates import private_key, public_key
+from tests.emulator.certificates import public_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.whole_project import SECRETS, applied, copied, stytch
 
-REPOSITORY: Final = Path(__file__).parent / "whole"
 READS: Final = re.compile(r"/(search|list)$")
 ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-(?:test|live)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -40,12 +32,6 @@ RANDOM: Final = re.compile(
 )
 SHOWN_ONCE: Final = ("m2m_client", "connected_app", "scim_connection")
 KEPT_BESIDES: Final = ("STYTCH_SECRET", "FRONTEND_TOKEN")  # of which the first is in use all the time
-SECRETS: Final = {
-    "DATADOG_KEY": "0123456789abcdef0123456789abcdef",
-    "OKTA_SECRET": "a-canary-of-an-okta-secret",
-    "SAML_KEY": private_key(),
-}
-
 Moment = Literal["before it", "after it", "its answer is lost"]
 Killed = type("Killed", (BaseException,), {})
 
@@ -90,27 +76,7 @@ class DyingStore(MemoryStore):
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    files = {path.relative_to(REPOSITORY).as_posix(): path.read_text() for path in REPOSITORY.rglob("*.*")}
-    return config_of(write(tmp_path, files))
-
-
-@contextmanager
-def stytch() -> Iterator[App]:
-    app = make(Options())
-    try:
-        yield app
-    finally:
-        app.close()
-
-
-def run(config: Config, app: App, store: MemoryStore) -> tuple[Outcome, ...]:
-    """Plan and apply with a workspace key alone."""
-    known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
-    known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app), adapter=EmulatorAdapter(app))
-    with open_client(Credentials.from_environment(known), config.rates, wires) as client:
-        planned = pipeline.plan(config, client, store=store)
-        return pipeline.apply(planned, config, client, lambda _: None, store).outcomes
+    return copied(tmp_path)
 
 
 def state(app: App) -> Counter[str]:
@@ -138,8 +104,8 @@ def undisturbed(config: Config) -> tuple[Counter[str], int, int]:
     with stytch() as app:
         counting, store = Interrupted(app, 0, "before it"), DyingStore(0, after=False)
         app.respond = counting  # type: ignore[method-assign] # that is what is tested
-        assert [outcome for outcome in run(config, app, store) if outcome.result != "applied"] == []
-        assert run(config, app, store) == ()
+        assert [outcome for outcome in applied(config, app, store) if outcome.result != "applied"] == []
+        assert applied(config, app, store) == ()
         usable(app, store)
         return state(app), counting.writes, store.asked
 
@@ -165,10 +131,10 @@ def test_at_any_write(config: Config, monkeypatch: pytest.MonkeyPatch, moment: M
             with monkeypatch.context() as patched:
                 patched.setattr(app, "respond", Interrupted(app, number, moment))
                 if moment == "its answer is lost":
-                    assert {outcome.result for outcome in run(config, app, store)} == {"applied"}, number
+                    assert {outcome.result for outcome in applied(config, app, store)} == {"applied"}, number
                 else:
                     with pytest.raises(Killed):
-                        run(config, app, store)
+                        applied(config, app, store)
             settled(config, app, store, wanted, number)
 
 
@@ -181,16 +147,16 @@ def test_at_any_credential(config: Config, *, after: bool) -> None:
         with stytch() as app:
             dying = DyingStore(number, after=after)
             with pytest.raises(Killed):
-                run(config, app, dying)
+                applied(config, app, dying)
             store = MemoryStore(known(dying))
             settled(config, app, store, wanted, number)
 
 
 def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], number: int) -> None:
     """One more run, and all is as it should be; a further one finds nothing to do."""
-    run(config, app, store)
+    applied(config, app, store)
     assert state(app) == wanted, number
-    assert run(config, app, store) == (), number
+    assert applied(config, app, store) == (), number
     usable(app, store)
 
 

@@ -152,3 +152,15 @@ def test_what_completes_an_organization_waits_for_it_and_alters_nothing_that_is_
     assert {change.withheld_by for change in judged} == {None}
     held = hold_dependants(completed, made[:1])
     assert [change.withheld_by for change in held] == ["dependency", *[None] * 19]
+
+
+@pytest.mark.parametrize(("count", "name"), [(9, None), (10, "max_delete_percent"), (501, "max_deletes")])
+def test_deletes_of_any_other_kind_are_counted_likewise(count: int, name: str | None) -> None:
+    urls: list[Change] = [
+        Delete(address=f"RedirectURL/https://{number}.acme.example", kind="RedirectURL", id=str(number))
+        for number in range(count)
+    ]
+    other: list[Change] = [Delete(address="M2MClient/one", kind="M2MClient", id="one")]
+    result = withheld([*urls, *other], census(managed={"RedirectURL": 100, "M2MClient": 1}))
+    assert result.pop("M2MClient/one") is None
+    assert set(result.values()) == {name}

@@ -35,7 +35,8 @@ from reconciler.writing import Scene
 from tests.canaries import Net, spellings
 from tests.connected import VirtualClock
 from tests.repositories import config_of, write
-from tests.test_cut_short import READS, REPOSITORY, SECRETS
+from tests.test_cut_short import READS
+from tests.whole_project import REPOSITORY, SECRETS
 
 Run = Callable[..., int]
 Way = Callable[[Response, list[str]], Response]

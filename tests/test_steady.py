@@ -1,6 +1,7 @@
 """Plans that nobody needs to read: an untouched project shows nothing, and one change shows as that change."""
 
 import json
+import random
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from reconciler.emulator import bulk
 from reconciler.emulator.running import Options, make, running
 from reconciler.model import Change
 from tests.connected import connected
+from tests.everything import everything
+from tests.memory_store import MemoryStore
 from tests.repositories import config_of, write
 from tests.test_apply import CONFIGURATION, MANIFESTS, RULES
+from tests.test_kinds import otherwise
+from tests.whole_project import SECRETS, applied, copied, planned, stytch
 
 USERS = "".join(
     json.dumps({"user_id": f"user-test-{number}", "emails": [{"email": f"U{number}@Acme.example", "verified": True}]})
@@ -61,6 +66,21 @@ def test_a_thousand_plans_over_an_untouched_project_show_nothing(tmp_path: Path)
         assert len(digests) == 1
         assert bulk.members(app) == before
     app.close()
+
+
+@pytest.mark.slow
+def test_a_thousand_plans_over_a_whole_project_show_nothing_however_stytch_answers(tmp_path: Path) -> None:
+    config, store, draw = copied(tmp_path), MemoryStore(SECRETS), random.Random("whole")  # noqa: S311 # the same every time
+    with stytch() as app:
+        applied(config, app, store)
+        before, orders = everything(app), set()
+        for _ in range(1_000):
+            app.behaviour = otherwise(draw)
+            orders.add((app.behaviour.search_order, app.behaviour.set_order))
+            plan = planned(config, app, store)
+            assert (plan.changes, plan.held, plan.problems) == ((), (), ())
+        assert everything(app) == before
+        assert len(orders) > 1
 
 
 def change_name(sdk: B2BClient, organization: str, member: str) -> None:

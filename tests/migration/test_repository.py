@@ -23,7 +23,7 @@ from tests.connected import VirtualClock
 from tests.emulator.conftest import Api
 from tests.memory_store import MemoryStore
 from tests.migration.written import section, subjects
-from tests.test_cut_short import run
+from tests.whole_project import applied
 
 Make = Callable[..., App]
 
@@ -153,11 +153,11 @@ def test_a_pre_made_redirect_url_that_the_project_has_not_is_to_go(make: Make, t
     assert document["ensure"] == "absent"
     written(app, tmp_path / "test", "test")
     config, store = load_config(tmp_path / "test"), MemoryStore({})
-    outcomes = run(config, app, store)
+    outcomes = applied(config, app, store)
     assert ("RedirectURL/http://localhost:3000/authenticate", "applied") in {
         (one.address, one.result) for one in outcomes
     }
-    assert run(config, app, store) == ()
+    assert applied(config, app, store) == ()
 
 
 def test_no_value_of_a_project_ends_a_code_span_or_a_line(make: Make, tmp_path: Path) -> None:

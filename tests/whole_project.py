@@ -1,0 +1,62 @@
+"""A whole project: a repository that declares one or more things of every kind, and an empty Stytch to apply it to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from reconciler import pipeline
+from reconciler.clients import Wires, open_client
+from reconciler.clients.data import Client
+from reconciler.config import Config, Credentials
+from reconciler.emulator.app import App
+from reconciler.emulator.running import Options, make, variables
+from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.model import Outcome, Plan
+from tests.connected import VirtualClock
+from tests.emulator.certificates import private_key
+from tests.memory_store import MemoryStore
+from tests.repositories import config_of, write
+
+REPOSITORY: Final = Path(__file__).parent / "whole"
+SECRETS: Final = {
+    "DATADOG_KEY": "0123456789abcdef0123456789abcdef",
+    "OKTA_SECRET": "a-canary-of-an-okta-secret",
+    "SAML_KEY": private_key(),
+}
+
+
+def copied(root: Path) -> Config:
+    """The repository, copied below ``root``."""
+    files = {path.relative_to(REPOSITORY).as_posix(): path.read_text() for path in REPOSITORY.rglob("*.*")}
+    return config_of(write(root, files))
+
+
+@contextmanager
+def stytch() -> Iterator[App]:
+    app = make(Options())
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def planned(config: Config, app: App, store: MemoryStore) -> Plan:
+    with _asked(config, app) as client:
+        return pipeline.plan(config, client, store=store).plan
+
+
+def applied(config: Config, app: App, store: MemoryStore) -> tuple[Outcome, ...]:
+    with _asked(config, app) as client:
+        plan = pipeline.plan(config, client, store=store)
+        return pipeline.apply(plan, config, client, lambda _: None, store).outcomes
+
+
+@contextmanager
+def _asked(config: Config, app: App) -> Iterator[Client]:
+    """A client with a workspace key alone."""
+    known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
+    known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}
+    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app), adapter=EmulatorAdapter(app))
+    with open_client(Credentials.from_environment(known), config.rates, wires) as client:
+        yield client
