@@ -15,7 +15,7 @@ from reconciler.diff.members import MemberDiff
 from reconciler.diff.organizations import OrganizationDiff
 from reconciler.diff.things import ThingDiff
 from reconciler.guards import Census, hold_dependants, withhold
-from reconciler.kinds import KINDS, rank
+from reconciler.kinds import KINDS, rank, writes_of
 from reconciler.load import Declared
 from reconciler.losses import loss_warnings
 from reconciler.member_diffs import Cascade
@@ -114,7 +114,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         guards=guards,
         cost=Cost(reads=compared.reads()),
     )
-    return finish(plan, requests_per_second=config.rates.writes_per_second)
+    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second)
 
 
 def _standing(changes: tuple[Change, ...], place: Place) -> tuple[Change, ...]:
@@ -171,6 +171,7 @@ def narrow(plan: Plan, only: Sequence[str], requests_per_second: float) -> Plan:
             removed=tuple(filter(named, plan.removed)),
             unmanaged=tuple(filter(named, plan.unmanaged)),
         ),
+        writes_of,
         requests_per_second=requests_per_second,
     )
 

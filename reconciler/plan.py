@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.model import FORMAT_VERSION, Change, Cost, Create, Delete, Place, Plan
+from reconciler.model import FORMAT_VERSION, Change, Cost, Place, Plan
 
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
 
@@ -55,8 +55,11 @@ def digest(project_id: str, changes: Sequence[Change]) -> str:
     return "sha256:" + hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
 
-def finish(plan: Plan, *, requests_per_second: float) -> Plan:
-    """Fill in what follows from the changes: their counts, the writes they cost, and the digest."""
+def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_second: float) -> Plan:
+    """Fill in what follows from the changes: their counts, the writes they cost, and the digest.
+
+    ``writes_of`` gives the writing requests that a change takes.
+    """
     actions = Counter(str(change.__struct_config__.tag) for change in plan.changes)
     writes = sum(map(writes_of, plan.changes))
     summary = structs.replace(
@@ -75,18 +78,6 @@ def finish(plan: Plan, *, requests_per_second: float) -> Plan:
     )
     cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
     return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
-
-
-def writes_of(change: Change) -> int:
-    """Give the writing requests that applying a change takes; a withheld one takes none."""
-    if change.withheld_by:
-        return 0
-    if isinstance(change, Delete):
-        return 2 if change.kind == "Member" else 1  # the mark says `deleted` before the member is
-    if isinstance(change, Create):
-        return 2 if change.kind == "Organization" or change.get("default_mfa_method") else 1
-    phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
-    return 1 + bool(phone and phone.before) + bool(external_id and external_id.after is msgspec.UNSET)
 
 
 def exit_code(plan: Plan) -> int:

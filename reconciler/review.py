@@ -7,6 +7,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
+from reconciler.kinds import writes_of
 from reconciler.model import FORMAT_VERSION, Change, Plan
 from reconciler.plan import Planned, digest, finish
 
@@ -46,7 +47,7 @@ def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tup
         known.setdefault(change.address, []).append(change)
     kept = tuple(_held(change, known[change.address]) for change in fresh.changes if change.address in known)
     new = tuple(change for change in fresh.changes if change.address not in known)
-    plan = finish(structs.replace(fresh, changes=kept), requests_per_second=requests_per_second)
+    plan = finish(structs.replace(fresh, changes=kept), writes_of, requests_per_second=requests_per_second)
     return structs.replace(planned, plan=plan), new
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
-from reconciler.model import Change
+from reconciler.model import Change, Update
 from reconciler.writing import TRIES, NotKept, Scene, kept_as
 
 
@@ -30,6 +30,13 @@ def rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> s
     except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
         said = f"nobody has its {field} yet: {fault}"
         raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
+
+
+def writes(change: Change, field: str) -> int:
+    """Count the two steps of a rotation, and what else an update changes."""
+    if not isinstance(change, Update) or not change.get(field):
+        return 1
+    return 2 + any(each.path != (field,) for each in change.fields)
 
 
 def _rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:

@@ -62,6 +62,10 @@ def _alike(_change: Change) -> int:
     return 0
 
 
+def _one(_change: Change) -> int:
+    return 1
+
+
 Scope = Literal["workspace", "project", "environment", "organization"]
 Verb = Callable[..., Any]
 
@@ -100,7 +104,8 @@ class Kind:
     be only one, so that another goes before it comes, ``after`` which kinds must be there first although no field names
     them. ``self_made`` tells of live things that no person made: they are never ours, whatever they are called.
     ``at_stake`` says what is lost for good with a thing, if so much that no plan may delete it without
-    ``lifecycle.allow_delete``. ``rank`` orders changes within the kind.
+    ``lifecycle.allow_delete``. ``rank`` orders changes within the kind, ``writes`` gives the requests that one takes;
+    those for what only an update can say are counted besides.
 
     *What is done.* ``check`` says what is wrong with a resource beyond its types; ``normalize`` brings declared and
     live specs to one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec
@@ -136,6 +141,7 @@ class Kind:
     self_made: Callable[[Live], bool] = _by_somebody
     at_stake: Callable[[Live, Sequence[Live], Place], str] = _nothing_at_stake
     rank: Callable[[Change], int] = _alike
+    writes: Callable[[Change], int] = _one
     check: Callable[[Resource], Iterator[Problem]] = _no_problem
     normalize: Callable[[Spec], Spec] = _unchanged
     fill: Callable[[Spec, Spec], Spec] = _as_declared

@@ -51,6 +51,11 @@ def texts() -> Mapping[str, str]:
     return {**{path.stem: path.read_text() for path in files}, "private-key": private_key()}
 
 
+def is_read(method: str, path: str) -> bool:
+    """Whether a request changes nothing."""
+    return method == "GET" or (method == "POST" and READS_BY_POST.search(path) is not None)
+
+
 class Clock:
     """Time that passes at once."""
 
@@ -83,7 +88,7 @@ class CountingTransport(EmulatorTransport):
     writes = 0
 
     def handle_request(self, request: Any) -> Any:
-        reads = request.method == "GET" or (request.method == "POST" and READS_BY_POST.search(request.url.path))
+        reads = is_read(request.method, request.url.path)
         self.writes += not reads
         return super().handle_request(request)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.kinds import writes_of
 from reconciler.model import (
     Cause,
     Change,
@@ -41,6 +42,7 @@ PLAN = finish(
         ),
         cost=Cost(reads=4),
     ),
+    writes_of,
     requests_per_second=32.5,
 )
 PROBLEM = Problem(

@@ -30,13 +30,14 @@ from msgspec import Struct
 from reconciler import cli
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.exchange import Request, Response
 from reconciler.emulator.running import Options, make, running
 from reconciler.emulator.slugs import SLUG
 from reconciler.emulator.switches import parse
 from reconciler.kinds import KINDS
 from reconciler.schema import Kind
 from reconciler.traits import Merged, fields_of
-from tests.stages import WORKSPACE, Fields, Stage, read, resolved, texts
+from tests.stages import WORKSPACE, Fields, Stage, is_read, read, resolved, texts
 from tests.test_scenarios import OTHERWISE, answers
 
 FOLDER = Path(__file__).parent / "kinds"
@@ -46,6 +47,18 @@ LIVES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 REPLANS = 20  # a whole project is planned a thousand times in test_steady.py
 HERE = {"project": "b2b", "environment": "test"}
 RESERVED = ("shows", "secrets")
+
+
+class Counted:
+    """An app's ``respond`` that counts writes."""
+
+    def __init__(self, app: App) -> None:
+        self._respond, self.number = app.respond, 0
+        app.respond = self  # type: ignore[method-assign] # that is how to see them
+
+    def __call__(self, request: Request) -> Response:
+        self.number += not is_read(request.method, request.path)
+        return self._respond(request)
 
 
 class Repository:
@@ -110,9 +123,13 @@ class Repository:
         code, plan = self.run(command)
         assert (code, plan["changes"], problems(plan)) == (0, [], []), plan
 
-    def apply(self) -> None:
+    def apply(self, writes: Counted | None = None) -> None:
+        """Apply, with as many writes as the plan says that it takes."""
+        _, plan = self.run("plan")
+        before = writes.number if writes else 0
         code, told = self.run("apply")
         assert code == 0, told["outcomes"]
+        assert writes is None or writes.number - before == plan["cost"]["writes"], plan["changes"]
 
     def _write(self, name: str, documents: list[Fields]) -> None:
         versioned = [{"apiVersion": "reconciler/v1", **each} for each in documents]
@@ -141,37 +158,37 @@ def stage_of(app: App, repository: Repository) -> Stage:
 def test_a_life(repository: Repository) -> None:
     with running(Options(behaviour=repository.told.get("behaviour", ()))) as server:
         repository.environment(server.environment)
-        stage = stage_of(server.app, repository)
-        made(repository)
+        stage, writes = stage_of(server.app, repository), Counted(server.app)
+        made(repository, writes)
         stage.call(repository.told.get("known", ()))
         for piece in repository.told.get("fields", ()):
-            changed(repository, piece)
+            changed(repository, writes, piece)
         for piece in repository.told.get("fixed", ()):
             refused(repository, piece)
         for call in repository.told.get("behind", ()):
             stage.call([{key: value for key, value in call.items() if key != "shows"}])
             if "shows" in call:
-                repaired(repository, call["shows"])
-        ended(repository)
+                repaired(repository, writes, call["shows"])
+        ended(repository, writes)
         answers(stage, repository.told.get("gone", ()))
 
 
-def made(repository: Repository) -> None:
+def made(repository: Repository, writes: Counted) -> None:
     """It is created, or set, once."""
     repository.declare(repository.spec)
     repository.shows()
-    repository.apply()
+    repository.apply(writes)
     repository.settled()
 
 
-def changed(repository: Repository, piece: Fields) -> None:
+def changed(repository: Repository, writes: Counted, piece: Fields) -> None:
     """A change of one field shows as that, is made, and does not come back."""
     before = repository.spec
     repository.spec = together(KINDS[repository.kind], before, piece)
     repository.declare(repository.spec)
     repository.secrets(piece.get("secrets", {}))
     assert repository.shows() == sorted(piece.get("shows", paths(KINDS[repository.kind], piece)))
-    repository.apply()
+    repository.apply(writes)
     repository.settled()
 
 
@@ -183,20 +200,20 @@ def refused(repository: Repository, piece: Fields) -> None:
     repository.declare(repository.spec)
 
 
-def repaired(repository: Repository, shows: list[str]) -> None:
+def repaired(repository: Repository, writes: Counted, shows: list[str]) -> None:
     """A change behind git's back is drift, and what is declared is restored."""
     assert repository.shows(command="drift") == sorted(shows)
-    repository.apply()
+    repository.apply(writes)
     repository.settled(command="drift")
 
 
-def ended(repository: Repository) -> None:
+def ended(repository: Repository, writes: Counted) -> None:
     """It goes, or is reset, once."""
     repository.declare(None)
     code, plan = repository.run("plan")
     changes = [(each["action"], each["address"]) for each in plan["changes"]]
     assert (code, changes) == (2, [("delete", repository.address)]), plan
-    repository.apply()
+    repository.apply(writes)
     repository.settled()
 
 

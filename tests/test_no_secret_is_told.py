@@ -35,7 +35,7 @@ from reconciler.writing import Scene
 from tests.canaries import Net, spellings
 from tests.connected import VirtualClock
 from tests.repositories import config_of, write
-from tests.test_cut_short import READS
+from tests.stages import is_read
 from tests.whole_project import REPOSITORY, SECRETS
 
 Run = Callable[..., int]
@@ -91,13 +91,13 @@ class Talkative:
         return self._way(response, [form for each in exchange.secrets for form in sorted(spellings(each))])
 
 
-def is_read(request: Request, _exchange: Net) -> bool:
-    return request.method == "GET" or READS.search(request.path) is not None
+def reads(request: Request, _exchange: Net) -> bool:
+    return is_read(request.method, request.path)
 
 
 def moves_a_secret(request: Request, exchange: Net) -> bool:
     """Whether it writes, and there is one in a body."""
-    return not is_read(request, exchange) and len(exchange.secrets) > 1
+    return not reads(request, exchange) and len(exchange.secrets) > 1
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def test_everything_goes_well(run: Run, root: Path, tmp_path: Path, server: Runn
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stytch_that_cannot_be_read(run: Run, server: Running, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     assert run("apply") == 0
-    with failing(server, monkeypatch, way, is_read):
+    with failing(server, monkeypatch, way, reads):
         for command in ("plan", "apply", "drift"):
             assert run(command) == 4
         for form in FORMATS:
@@ -342,7 +342,7 @@ def test_a_project_that_is_there_already(
     assert run("init", str(tmp_path / "taken-over"), "--from-live") == 0
     for form in FORMATS:
         assert run("-C", str(tmp_path / "taken-over"), "plan", *form) == 0
-    with failing(server, monkeypatch, "a 401", is_read):
+    with failing(server, monkeypatch, "a 401", reads):
         assert run("init", str(tmp_path / "not-taken-over"), "--from-live") == 4
 
 
@@ -371,6 +371,6 @@ def test_a_consumer_project_that_moves(
     assert run("init", str(tmp_path / "moved"), "--from-consumer") == 0
     assert run("-C", str(tmp_path / "moved"), "-e", "test", "validate") == 0
     for way in ("a 401", "an answer of another shape"):
-        with failing(server, monkeypatch, way, is_read):
+        with failing(server, monkeypatch, way, reads):
             assert run("init", str(tmp_path / way), "--from-consumer") == 4
     assert {"a-canary-of-billing-1", consumer.secret} <= net.secrets.keys()

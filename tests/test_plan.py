@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.kinds import rank
+from reconciler.kinds import rank, writes_of
 from reconciler.model import Change, Cost, Create, Delete, FieldChange, Plan, Summary, Update
-from reconciler.plan import digest, exit_code, finish, in_order, writes_of
+from reconciler.plan import digest, exit_code, finish, in_order
 
 ORGANIZATION = Create(address="Organization/acme", kind="Organization")
 MEMBER = Create(address="Member/acme/ann@acme.example", kind="Member", namespace="acme")
@@ -48,7 +48,9 @@ changes = st.one_of(
 
 def plan(*changes_: Change, **more: Any) -> Plan:
     return finish(
-        Plan(environment="test", project_id="project-test-1", changes=changes_, **more), requests_per_second=32.5
+        Plan(environment="test", project_id="project-test-1", changes=changes_, **more),
+        writes_of,
+        requests_per_second=32.5,
     )
 
 

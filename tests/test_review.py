@@ -7,6 +7,7 @@ import pytest
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
+from reconciler.kinds import writes_of
 from reconciler.model import Change, Create, FieldChange, Plan, Update
 from reconciler.plan import Planned, finish
 from reconciler.review import hold_to, read_plan
@@ -21,7 +22,9 @@ def update(after: str) -> Update:
 
 
 def plan(*changes: Change, environment: str = "test", project_id: str = "project-test-1") -> Plan:
-    return finish(Plan(environment=environment, project_id=project_id, changes=changes), requests_per_second=1)
+    return finish(
+        Plan(environment=environment, project_id=project_id, changes=changes), writes_of, requests_per_second=1
+    )
 
 
 def held(reviewed: Plan, *fresh: Change) -> tuple[dict[str, str | None], list[str]]:

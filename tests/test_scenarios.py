@@ -97,7 +97,7 @@ def came_of_it(stage: Stage, planned: Planned) -> None:
     for address, fields in expected.get("meanwhile", {}).items():
         outside_change(stage, address, fields)
     stage.call(expected.get("calls_meanwhile", ()))
-    before = stage.state()
+    before, written = stage.state(), stage.writes
     if "apply" in expected:
         with pytest.raises(ReconcilerError) as caught:
             stage.apply(planned)
@@ -105,6 +105,8 @@ def came_of_it(stage: Stage, planned: Planned) -> None:
         outcomes: tuple[Any, ...] = ()
     else:
         outcomes = stage.apply(planned)
+        if {one.result for one in outcomes} == {"applied"} and not expected.keys() & {"faults", "begun"}:
+            assert stage.writes - written == plan.cost.writes, "the plan says how many writes it takes"
         withheld = [f"withheld {name(change)}" for change in plan.changes if change.withheld_by]
         not_applied = [f"{one.result} {one.action} {one.address}" for one in outcomes if one.result != "applied"]
         details = [f"{one.address}: {one.detail}" for one in outcomes if one.result == "failed"]

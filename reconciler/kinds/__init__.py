@@ -7,7 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.model import Change
+from reconciler.model import Change, Create
 from reconciler.schema import Kind
 
 # Where nothing else says what comes first, this does.
@@ -51,6 +51,15 @@ def rank(change: Change) -> tuple[int, int]:
     """Give the place of a change in an apply: what is needed comes before what needs it, what takes away comes last."""
     action = str(change.__struct_config__.tag)
     return _ORDER[action, change.kind], KINDS[change.kind].rank(change)
+
+
+def writes_of(change: Change) -> int:
+    """Give the writing requests that applying a change takes, if nothing goes wrong; a withheld one takes none."""
+    if change.withheld_by:
+        return 0
+    kind = KINDS[change.kind]
+    afterwards = isinstance(change, Create) and any(field.path[0] in kind.update_only for field in change.fields)
+    return kind.writes(change) + afterwards + change.replaces
 
 
 def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:

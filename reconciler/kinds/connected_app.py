@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.diff.fields import same
 from reconciler.fields import Text, check_listed_once, problem
 from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
-from reconciler.rotation import Steps, rotate
+from reconciler.rotation import Steps, rotate, writes
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.writing import Moved, Scene, Written, created, gone, kept_as, overlaid, payload, repeated
@@ -221,6 +221,7 @@ KIND: Final = Kind(
     self_made=registered_itself,
     check=check,
     normalize=normalize,
+    writes=lambda change: writes(change, SECRET),
     list=read,
     create=create,
     update=update,

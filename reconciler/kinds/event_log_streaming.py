@@ -123,6 +123,14 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
+def writes(change: Change) -> int:
+    """Count the enabling, which is a call of its own."""
+    status = change.get(STATUS)
+    if isinstance(change, Update):
+        return bool(change.get(CONFIG)) + bool(status)
+    return 1 + bool(isinstance(change, Create) and status and status.after == "ACTIVE")
+
+
 def _set_status(client: "Client", change: Change, scene: Scene) -> str:
     planned = change.get(STATUS)
     verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
@@ -164,6 +172,7 @@ KIND: Final = Kind(
     required=frozenset({CONFIG}),
     check=check,
     normalize=normalize,
+    writes=writes,
     list=read,
     create=create,
     update=update,

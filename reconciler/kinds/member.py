@@ -154,6 +154,17 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
 
 
+def writes(change: Change) -> int:
+    """Count an update's calls for what only a call of its own clears; before a delete the mark says that it is ours."""
+    if isinstance(change, Update):
+        phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
+        apart = (phone is not None and phone.before is not UNSET) + (
+            external_id is not None and external_id.after is UNSET
+        )
+        return apart + bool(payload(change.fields, cleared=KIND.cleared) or change.mark)
+    return 2 if isinstance(change, Delete) else 1
+
+
 def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:
     live: LiveMember | None = client.get_member(organization_id, identifier)
     if live is None or live.status == "deleted":
@@ -212,6 +223,7 @@ KIND: Final = Kind(
     ),
     check=check,
     normalize=normalize,
+    writes=writes,
     create=create,
     update=update,
     delete=delete,

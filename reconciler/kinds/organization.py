@@ -219,6 +219,15 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(identifier, gone(lambda: client.delete_organization(identifier)))
 
 
+def writes(change: Change) -> int:
+    """Count the mark, which follows a create, and the call that an external id alone is cleared by."""
+    if isinstance(change, Update):
+        external_id = change.get("organization_external_id")
+        apart = external_id is not None and external_id.after is UNSET
+        return apart + bool(payload(change.fields, cleared=KIND.cleared) or change.mark)
+    return 2 if isinstance(change, Create) else 1
+
+
 def _found(client: "Client", slug: str, body: Mapping[str, Json], owner: str) -> tuple[dict[str, Json], str] | None:
     """Find the organization that a lost create, or a run just before this one, made: it is ours, or as it was sent."""
     live = client.find_organization(slug)
@@ -278,6 +287,7 @@ KIND: Final = Kind(
     defaults=DEFAULTS,
     check=check,
     normalize=normalize,
+    writes=writes,
     create=create,
     update=update,
     delete=delete,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from reconciler.fields import Text
-from reconciler.model import Create, Delete, Live, Place, Update
+from reconciler.model import Change, Create, Delete, Live, Place, Update
 from reconciler.schema import Credential, Kind
 from reconciler.writing import Moved, Scene, Written, created, gone
 
@@ -59,6 +59,11 @@ def at_stake(_live: Live, among: Sequence[Live], _place: Place) -> str:
     return "the last public token of the environment" if len(among) == 1 else ""
 
 
+def writes(change: Change) -> int:
+    """Count no write for a token that is there already and only to be kept."""
+    return 0 if isinstance(change, Update) else 1
+
+
 def _make(client: "Client", place: Place) -> Made:
     answer = client.management.write("POST", _path(place))
     return str(answer["public_token"]["public_token"]), str(answer["request_id"])
@@ -86,6 +91,7 @@ KIND: Final = Kind(
     computed=frozenset({"created_at"}),
     credential=Credential(FIELD, shown_once=False),
     at_stake=at_stake,
+    writes=writes,
     list=read,
     create=create,
     update=keep,

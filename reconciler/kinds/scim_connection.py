@@ -13,7 +13,7 @@ from reconciler.diff.fields import same
 from reconciler.errors import Rejected
 from reconciler.fields import Text, check_role
 from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
-from reconciler.rotation import Steps, rotate
+from reconciler.rotation import Steps, rotate, writes
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
@@ -218,6 +218,7 @@ KIND: Final = Kind(
     check=check,
     normalize=normalize,
     fill=fill,
+    writes=lambda change: writes(change, TOKEN),
     list=read,
     create=create,
     update=update,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, Rejected
 from reconciler.fields import Text
-from reconciler.model import Create, Delete, Json, Live, Place, Spec, Update
+from reconciler.model import Change, Create, Delete, Json, Live, Place, Spec, Update
 from reconciler.schema import Kind
+from reconciler.sso.certificates import each_of
 from reconciler.sso.checks import check
 from reconciler.sso.connection import Connection, rows
 from reconciler.sso.spec import (
@@ -63,6 +64,19 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     connection = _at(client, change, scene)
     overlaid(KIND, normalize(spec_of(connection.sort, connection.row())), change)
     return Written(connection.id, _completed(connection, payload(change.fields, cleared={}), scene))
+
+
+def writes(change: Change) -> int:
+    """Count the create by itself, what completes it, and each certificate that comes or goes, and the key."""
+    if isinstance(change, Delete):
+        return 1
+    sort, certificate = change.get(TYPE), change.get(CERTIFICATE)
+    alone = {TYPE, CERTIFICATE, ENCRYPTION_KEY, *(AT_CREATE[str(sort.after)] if sort else ())}
+    others = any(field.path[0] not in alone for field in change.fields)
+    before, after = (
+        each_of(text or "") for text in ((certificate.before, certificate.after) if certificate else ("", ""))
+    )
+    return isinstance(change, Create) + others + len({*before} ^ {*after}) + bool(change.get(ENCRYPTION_KEY))
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
@@ -152,6 +166,7 @@ KIND: Final = Kind(
     check=check,
     normalize=normalize,
     fill=fill,
+    writes=writes,
     list=read,
     create=create,
     update=update,

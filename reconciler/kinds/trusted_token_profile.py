@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
 from reconciler.fields import Text, problem
-from reconciler.model import Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
@@ -96,6 +96,15 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(str(change.id), gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
+def writes(change: Change) -> int:
+    """Count the keys of an update, each of which is added, or goes, by a call of its own."""
+    keys = change.get(KEYS)
+    if not isinstance(change, Update) or keys is None:
+        return 1
+    others = any(field.path != (KEYS,) for field in change.fields)
+    return others + len({*(keys.before or ())} ^ {*(keys.after or ())})
+
+
 def _change_keys(client: "Client", path: str, change: FieldChange) -> str:
     """Make the keys those that are planned, and give the id of the last request."""
     live, wanted = _keys(client, path), list(change.after or ())
@@ -166,6 +175,7 @@ KIND: Final = Kind(
     computed=frozenset({"profile_id"}),
     check=check,
     normalize=normalize,
+    writes=writes,
     list=read,
     create=create,
     update=update,
