@@ -1,8 +1,8 @@
 """The only module that writes to Stytch: carries out a plan, change by change, and says what became of each.
 
 Nothing is guessed. What a plan saw is looked at once more before a list is replaced or a thing deleted, and a create
-whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it, many
-of them stop the run.
+whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it; where
+Stytch refuses many things of a kind the rest of that kind is not tried, and many other failures stop the run.
 """
 
 import threading
@@ -18,10 +18,11 @@ from msgspec import UNSET, Struct, structs
 
 from reconciler.clients.data import Client
 from reconciler.diff.fields import same
-from reconciler.errors import Ambiguous, Fault, StoreFailed, Unreadable
+from reconciler.errors import Ambiguous, Fault, Rejected, StoreFailed, Unreadable
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create, Delete, Live, Outcome, Result, completes
+from reconciler.model import Change, Create, Delete, Live, ManualStep, Outcome, Result, address, completes
+from reconciler.references import names_in
 from reconciler.schema import Kind
 from reconciler.writing import Moved, NotKept, Scene, Written
 
@@ -39,16 +40,18 @@ class Applied(Struct, frozen=True):
     """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
 
     ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
+    ``manual_steps`` are those that are open.
     """
 
     outcomes: tuple[Outcome, ...]
     journal: Path | None
     interrupted: bool = False
     pins: Mapping[str, str] = {}
+    manual_steps: tuple[ManualStep, ...] = ()
 
 
 class Circuit:
-    """Stops a run in which too much of what is written fails."""
+    """Stops writes of which too many fail."""
 
     def __init__(self) -> None:
         self._recent: deque[bool] = deque(maxlen=CIRCUIT_WINDOW)
@@ -76,7 +79,7 @@ def apply_changes(changes: Sequence[Change], client: Client, scene: Scene, journ
 
 def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
     """Give the outcomes of changes that are not tried at all."""
-    return tuple(_outcome(change, "skipped", why) for change in changes)
+    return tuple(outcome_of(change, "skipped", why) for change in changes)
 
 
 class _Run:
@@ -91,9 +94,11 @@ class _Run:
         self._tell = tell
         self._outcomes = outcomes
         self._lock = threading.Lock()
-        self._circuit = Circuit()
+        self._circuit = Circuit()  # for what goes wrong, whatever is written
+        self._refusals: dict[str, Circuit] = {}  # by kind: for what Stytch refuses
+        self._refused: set[str] = set()
         self._interrupted = threading.Event()
-        self._withheld: set[str] = set()  # organizations whose creation was
+        self._not_made: dict[str, Result] = {}  # addresses of what was to be created, and was not
         self._open: set[str] = set()  # what may have happened and may not
         self._seen: Mapping[str, Live] | None = None  # what is live of the kind that things are being deleted of, by id
 
@@ -106,6 +111,7 @@ class _Run:
         """Carry out changes that do not depend on one another, with several workers."""
         queue = iter(changes)
         self._seen = None
+        self._refusals.setdefault(changes[0].kind, Circuit())
         workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
         with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
             futures = [pool.submit(self._work, queue) for _ in range(workers)]
@@ -125,21 +131,31 @@ class _Run:
 
     def _outcome(self, change: Change) -> Outcome:
         if change.withheld_by:
-            return _outcome(change, "withheld", change.withheld_by)
+            return outcome_of(change, "withheld", change.withheld_by)
         if self.interrupted:
-            return _outcome(change, "skipped", INTERRUPTED)
+            return outcome_of(change, "skipped", INTERRUPTED)
         if self._circuit.open:
-            return _outcome(change, "skipped", "too many writes failed, so the run was stopped")
-        slug = change.namespace if change.namespace is not None else completes(change)
-        if slug is not None and slug not in self._scene.organization_ids:
-            result: Result = "withheld" if slug in self._withheld else "skipped"
-            return _outcome(change, result, f"its organization {slug} was not created")
+            return outcome_of(change, "skipped", "too many writes failed, so the run was stopped")
+        if self._refusals[change.kind].open:
+            return outcome_of(change, "skipped", f"Stytch refused too much of kind {change.kind}, so no more was tried")
+        if missing := self._missing(change):
+            result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
+            return outcome_of(change, result, f"dependency: {missing} was not created")
         try:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
         except OSError as error:
-            return _outcome(change, "skipped", f"the journal cannot be written: {error.strerror}")
+            return outcome_of(change, "skipped", f"the journal cannot be written: {error.strerror}")
         return self._carry_out(change)
+
+    def _missing(self, change: Change) -> str:
+        """Give the address of what a change needs, and what could not be made before it, or ""."""
+        slug = change.namespace if change.namespace is not None else completes(change)
+        if slug is not None and slug not in self._scene.organization_ids:
+            return address("Organization", slug)
+        spec = {field.path[0]: field.after for field in change.fields if len(field.path) == 1}
+        named = (address(reference.kind, name) for _, reference, name in names_in(change.kind, spec))
+        return next((each for each in named if each in self._not_made), "")
 
     def _carry_out(self, change: Change) -> Outcome:
         """Write, and say what became of it."""
@@ -149,25 +165,27 @@ class _Run:
                 self._look_again(kind, change)
             written = _verb(kind, change)(self._client, change, self._scene)
         except Moved as moved:
-            return _outcome(change, "withheld", f"{MOVED} {moved}")
+            return outcome_of(change, "withheld", f"{MOVED} {moved}")
         except NotKept as refused:
-            return _outcome(change, "failed", str(refused), id=refused.id)
+            return outcome_of(change, "failed", str(refused), id=refused.id)
         except StoreFailed as failed:
             self._open.add(_name(change))
-            return _outcome(change, "failed", str(failed))
+            return outcome_of(change, "failed", str(failed))
         except Fault as fault:
             if isinstance(fault, Ambiguous):
                 self._open.add(_name(change))
+            if isinstance(fault, Rejected):
+                self._refused.add(_name(change))
             detail = f"{fault.error_type or type(fault).__name__}: {fault}"
-            return _outcome(change, "failed", detail, request_id=fault.request_id)
+            return outcome_of(change, "failed", detail, request_id=fault.request_id)
         except (KeyError, TypeError, AttributeError) as error:
             self._open.add(_name(change))
             missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
             detail = f"Stytch's answer is not what it describes{missing}: it may have happened"
-            return _outcome(change, "failed", detail)
+            return outcome_of(change, "failed", detail)
         if not isinstance(change, Delete):
             self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
-        return _outcome(change, "applied", id=written.id, request_id=written.request_id)
+        return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
 
     def _look_again(self, kind: Kind, change: Delete) -> None:
         """Raise ``Moved`` where what is to be deleted is no longer what the plan saw.
@@ -197,9 +215,11 @@ class _Run:
                     ended = _name(change) not in self._open  # if not, the next run looks at what became of it
                     self._journal.write("outcome" if ended else "open", structs.asdict(outcome))
             if outcome.result in ("applied", "failed"):
-                self._circuit.note(failed=outcome.result == "failed")
-            if outcome.result == "withheld" and change.kind == "Organization":
-                self._withheld.add(change.key[0])
+                failed, refused = outcome.result == "failed", _name(change) in self._refused
+                self._refusals[change.kind].note(failed=failed and refused)
+                self._circuit.note(failed=failed and not refused)
+            if isinstance(change, Create) and outcome.result != "applied":
+                self._not_made[change.address] = outcome.result
             self._outcomes[_name(change)] = outcome
             self._tell(outcome)
 
@@ -221,9 +241,10 @@ def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Writt
     return verb
 
 
-def _outcome(
+def outcome_of(
     change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
 ) -> Outcome:
+    """Say what became of a change."""
     return Outcome(
         address=change.address,
         action=_action(change),

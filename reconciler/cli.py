@@ -109,7 +109,8 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
     results = {outcome.result for outcome in applied.outcomes}
     if results & {"failed", "skipped"}:
         return 1
-    return 3 if "withheld" in results else 0
+    is_open = any(step.required for step in applied.manual_steps)
+    return 3 if "withheld" in results or is_open else 0
 
 
 @command()

@@ -6,6 +6,7 @@
     ├── InvalidInput                exit 1  manifests, rules, configuration or a command line say something impossible
     ├── Refused                     exit 1  a safety check says no before anything is written (wrong project, live, ...)
     ├── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
+    │   └── NotOffered              exit 4  Stytch does not offer a project what was to be read
     └── StoreFailed                 exit 1  what a credential store must do could not be done, nor made up for
 
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
@@ -52,6 +53,10 @@ class Unreadable(ReconcilerError):
 
     exit_code = 4
     code = "unreadable"
+
+
+class NotOffered(Unreadable):
+    """Stytch says that a project may not use what was to be read: a product that is not enabled for it."""
 
 
 class StoreFailed(ReconcilerError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
+from reconciler.apply import outcome_of
 from reconciler.clients.data import Client
 from reconciler.config import Config
 from reconciler.kinds import KINDS
@@ -52,6 +53,22 @@ def held_to_what_was_planned(planned: Planned, again: Planned, config: Config) -
         change
         for change in again.plan.changes
         if change.address in known or (isinstance(change, Delete) and not planned.place.is_there)
+    )
+
+
+def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[Outcome, ...]:
+    """Say what became of what was planned, and not planned again once everything could be read.
+
+    It is held now; or it is as declared, because Stytch made it along with the environment.
+    """
+    held = {item.address: item.reason for item in again.plan.held}
+    there = {change.address for change in left}
+    return tuple(
+        outcome_of(change, "withheld", f"held: {held[change.address]}")
+        if change.address in held
+        else outcome_of(change, "applied", "it was as declared already")
+        for change in built_on_it(planned)
+        if change.address not in there and not change.withheld_by
     )
 
 

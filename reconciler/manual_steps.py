@@ -39,7 +39,7 @@ def _open(
 
 
 def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[str, Sequence[Live]]) -> State:
-    """Look for what betrays that a step was done: that a kind can be read, or what stands in a live thing."""
+    """Look for what betrays that a step was done: that a kind can be read, a thing is there, or what stands in it."""
     name = check["kind"]
     if KINDS[name].list is None or not can_be_asked(KINDS[name], client, place):
         return "unknown"
@@ -48,9 +48,11 @@ def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[
             seen |= things(client, [name], place)
         except ReconcilerError:
             return "unknown" if "path" in check else "open"
-    if "path" not in check:
+    if not check.keys() & {"name", "path"}:
         return "done"
     found = next((live for live in seen[name] if live.name == check.get("name", live.name)), None)
+    if "path" not in check:
+        return "done" if found else "open"
     if found is None:
         return "unknown"
     value = _at(found.spec, check["path"].split("."))

@@ -37,7 +37,14 @@ from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
 from reconciler.emergencies import settled, waiting_warnings
 from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
-from reconciler.foundation import built_on_it, foundation, held_back, held_to_what_was_planned, pins
+from reconciler.foundation import (
+    built_on_it,
+    foundation,
+    held_back,
+    held_to_what_was_planned,
+    not_planned_again,
+    pins,
+)
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, examine, refusal
@@ -77,8 +84,8 @@ def plan(config: Config, client: Client, only: Sequence[str] = (), store: Store 
     live = read.organizations(client) if client.has_data else ()
     place = with_organizations(place, declared, live)
     only = check_only(only, declared, live)
-    there = read.things(client, kinds_read(config, declared), place)
-    things = thing_diffs(config, declared, there, place, store)
+    there, missing = read.offered(client, kinds_read(config, declared), place)
+    things = thing_diffs(config, declared, there, missing, place, store)
     unread = check_readable(config, declared, place, things, has_data=client.has_data)
     roles = check_roles(config, declared, rules, live, client)
     desired = desired_members(rules, users(config, rules, client), declared.members, roles)
@@ -135,6 +142,7 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         applied,
         outcomes=(*waiting, *applied.outcomes),
         pins=pins(client, planned.place, applied.outcomes),
+        manual_steps=planned.plan.manual_steps,
     )
     if not planned.unread:
         return applied
@@ -149,7 +157,10 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
     left = held_back(left, again.place) if again.unread else left
     rest = _carry_out(again, left, config, client, tell, store)
     return structs.replace(
-        applied, outcomes=(*applied.outcomes, *rest.outcomes), journal=rest.journal or applied.journal
+        applied,
+        outcomes=(*applied.outcomes, *rest.outcomes, *not_planned_again(planned, again, left)),
+        journal=rest.journal or applied.journal,
+        manual_steps=again.plan.manual_steps,
     )
 
 

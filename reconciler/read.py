@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from reconciler.clients.data import Client
 from reconciler.clients.whole import TooMany
-from reconciler.errors import Fault, Unreadable
+from reconciler.errors import Fault, NotOffered, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.model import Live, LiveMember, Place, Position, Problem, Resource
 from reconciler.schema import Kind
@@ -26,6 +26,7 @@ IN_FLIGHT = 4  # chains of cursors; more than 1.7 for every second of latency br
 UNKNOWN = 10  # members of an organization nobody knows anything about
 
 AGAIN = "nothing was decided; run again"
+NOT_OFFERED_HINT = "what is declared of it is held until the product is enabled for this project"
 HINTS = {
     "unauthorized_credentials": "are the project id and the secret those of one project and one environment of it?",
     "invalid_b2b_endpoint": "STYTCH_PROJECT_ID is a Consumer project's; that belongs in STYTCH_CONSUMER_PROJECT_ID",
@@ -33,6 +34,7 @@ HINTS = {
     "organization_not_found": "an organization was deleted while it was being read; run again",
 }
 UNAUTHORIZED = 401
+NOT_OFFERED = frozenset({"enterprise_endpoint", "unavailable_endpoint"})
 USER_FIELDS = frozenset(
     {
         *("user_id", "emails", "phone_numbers", "providers", "webauthn_registrations", "biometric_registrations"),
@@ -44,6 +46,7 @@ USER_FIELDS = frozenset(
 
 Named = TypeVar("Named", Live, Resource)
 Batch = list[str]  # ids of organizations
+Missing = Mapping[str, Problem]  # kinds that Stytch does not offer, and what it said
 
 
 class _Organization(Struct):
@@ -115,6 +118,18 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
                 Live(kind=name, name=one, id=one, spec=kind.normalize(kind.defaults)) for one in kind.singletons
             )
     return found
+
+
+def offered(client: Client, kinds: Sequence[str], place: Place) -> tuple[Mapping[str, tuple[Live, ...]], Missing]:
+    """Read as ``things`` does, but for kinds that Stytch does not offer this project: of those, what it said."""
+    found: dict[str, tuple[Live, ...]] = {}
+    missing: dict[str, Problem] = {}
+    for name in kinds:
+        try:
+            found |= things(client, [name], place)
+        except NotOffered as error:
+            (missing[name],) = error.problems
+    return found, missing
 
 
 def can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
@@ -258,6 +273,8 @@ def unreadable(what: str) -> Iterator[None]:
     try:
         yield
     except Fault as fault:
+        if fault.error_type in NOT_OFFERED:
+            raise NotOffered(f"{what} could not be read: {fault}", hint=NOT_OFFERED_HINT) from fault
         hint = HINTS.get(fault.error_type, HINTS["unauthorized_credentials"] if fault.status == UNAUTHORIZED else AGAIN)
         raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault
     except (KeyError, TypeError, AttributeError) as error:

@@ -12,8 +12,8 @@ from reconciler.diff.things import ThingDiff, diff_things
 from reconciler.journal import unfinished
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import Listed, Live, Place
-from reconciler.read import Named, with_names
+from reconciler.model import Listed, Live, Place, Problem, Resource
+from reconciler.read import Missing, Named, with_names
 from reconciler.writing import Store
 
 Things = Mapping[str, ThingDiff]
@@ -46,9 +46,14 @@ def with_organizations(place: Place, declared: Declared, live: Sequence[Live]) -
 
 
 def thing_diffs(
-    config: Config, declared: Declared, live: Mapping[str, Sequence[Live]], place: Place, store: Store
+    config: Config,
+    declared: Declared,
+    live: Mapping[str, Sequence[Live]],
+    missing: Missing,
+    place: Place,
+    store: Store,
 ) -> Things:
-    """Compare what is declared with what is live, kind by kind."""
+    """Compare what is declared with what is live, kind by kind; hold what is of a kind that Stytch does not offer."""
     managed = config.kinds_of(declared)
     held = Held(
         id_of=store.id_of,
@@ -56,12 +61,18 @@ def thing_diffs(
         begun=unfinished(config.root, config.environment),
         now=datetime.now(UTC),
     )
-    found: dict[str, ThingDiff] = {}
+    found = {name: _held(declared.things.get(name, ()), missing[name]) for name in missing if name in managed}
     for name, rows in live.items():
         desired = declared.things.get(name, ()) if name in managed else ()
         compared = diff_things(KINDS[name], desired, _named(name, rows, found), place, held)
         found[name] = compared if name in managed else ThingDiff(ids=compared.ids)
     return found
+
+
+def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:
+    held = [Listed(address=each.address, reason=problem.message, at=(each.position,)) for each in desired]
+    told = structs.replace(problem, code="not-offered", severity="problem", at=tuple(one.at[0] for one in held))
+    return ThingDiff(held=held, problems=[told])
 
 
 def only_settled(things: Things, organizations: OrganizationDiff, *, made: bool) -> Things:

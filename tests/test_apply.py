@@ -14,6 +14,7 @@ from reconciler.config import Config
 from reconciler.emulator import bulk
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make
+from reconciler.emulator.switches import parse
 from reconciler.errors import Ambiguous, Rejected
 from reconciler.model import Outcome
 from tests.connected import connected
@@ -251,6 +252,22 @@ def test_the_circuit_opens_when_too_much_fails() -> None:
     assert opened([True] * 9) is False
     assert opened([True] * 10) is True
     assert opened([number % 25 == 0 for number in range(400)]) is False
+
+
+def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App) -> None:
+    templates = "".join(
+        f"---\napiVersion: reconciler/v1\nkind: EmailTemplate\nmetadata: {{name: login-{number:02}}}\nspec:\n"
+        "  name: Login\n  sender_information: {from_local_part: hello, from_domain: acme.example}\n"
+        "  custom_html_customization: {template_type: LOGIN, html_content: '{{magic_link_url}}', subject: Sign in}\n"
+        for number in range(12)
+    )
+    settings = "apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {test: }\n"
+    config = config_of(write(tmp_path, {"reconciler.yaml": settings, "manifests/a.yaml": f"{MANIFESTS}{templates}"}))
+    app.behaviour = parse(["email_domain_verified=false"])
+    outcomes = {outcome.address: outcome.result for outcome in run(config, app)}
+    refused = [result for address, result in outcomes.items() if address.startswith("EmailTemplate/")]
+    assert refused == ["failed"] * 10 + ["skipped"] * 2
+    assert outcomes["Member/globex/boss@globex.example"] == "applied"
 
 
 def opened(failures: list[bool]) -> bool:

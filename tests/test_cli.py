@@ -172,6 +172,22 @@ def test_a_live_project_is_written_to_only_where_the_file_says_so(
 
 
 @pytest.mark.usefixtures("server")
+def test_no_run_ends_well_while_a_required_step_is_open(
+    run: Run, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = "apiVersion: reconciler/v1\nkind: ManualStep\nmetadata: {name: webhooks}\n"
+    said = "spec: {what: Make the webhooks, where: Dashboard, required: true}\n"
+    (root / "manifests" / "step.yaml").write_text(step + said, encoding="utf-8")
+    for command in ("apply", "apply", "plan", "drift"):
+        assert run(command) == 3
+        assert "By hand: 1 step" in capsys.readouterr().out
+    assert run("apply", "--format", "json") == 3
+    assert [each["name"] for each in printed(capsys)["manual_steps"]] == ["webhooks"]
+    (root / "manifests" / "step.yaml").write_text(step + said.replace("}", ", done: true}"), encoding="utf-8")
+    assert run("apply") == 0
+
+
+@pytest.mark.usefixtures("server")
 def test_an_environment_is_chosen_before_or_after_the_command_or_in_the_environment(
     run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

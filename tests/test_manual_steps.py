@@ -95,6 +95,8 @@ def test_what_was_read_already_is_not_read_again(client: Client, place: Place) -
         ({"path": "section.inner", "equals": [1, 2]}, "done"),
         ({"path": "text", "name": "other"}, "unknown"),
         ({"path": "text", "name": "it"}, "done"),
+        ({"name": "it"}, "done"),
+        ({"name": "other"}, "open"),
     ],
     ids=str,
 )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from reconciler.errors import ReconcilerError
 from reconciler.model import FORMAT_VERSION, Change, Outcome, Plan, Problem
 from reconciler.report.encoded import outcomes_json, plan_json, problems_json, to_json
@@ -86,7 +88,8 @@ def show_drift(plan: Plan, form: str) -> None:
 
 
 def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: str) -> None:
-    """Print what an apply did."""
+    """Print what an apply did, and what is left for a person to do."""
+    plan = structs.replace(plan, manual_steps=applied.manual_steps)
     journal = str(applied.journal) if applied.journal else None
     write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout)
 

@@ -39,6 +39,7 @@ def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]
             "outcomes": outcomes,
             "new": new,
             "pins": dict(pins),
+            "manual_steps": plan.manual_steps,
             "problems": in_order(plan.problems),
         }
     )

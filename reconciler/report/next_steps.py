@@ -8,6 +8,7 @@ from reconciler.model import GuardResult
 _NOT_SETTINGS = {
     "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
     "dependency": "goes through as soon as what it belongs to is there",
+    "held": "mend what holds it: the next plan lists it under its problems",
     "protect": "remove lifecycle.protect first, if it may go",
     "allow_delete": "it cannot be got back: if that is meant, say its name once more, as lifecycle.allow_delete",
     "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",

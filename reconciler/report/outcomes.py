@@ -27,7 +27,7 @@ def outcomes_view(
     made = pins.get(plan.target.rpartition("/")[2])
     name = parts.name(structs.replace(plan, project_id=plan.project_id or made or ""))
     if not outcomes and not new:
-        found = chain(parts.stays(plan), parts.observed(plan), parts.problems(plan))
+        found = chain(parts.stays(plan), parts.observed(plan), parts.required_steps(plan), parts.problems(plan))
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
     results = Counter(str(outcome.result) for outcome in outcomes)
     actions = Counter(outcome.action for outcome in outcomes if outcome.result == "applied")
@@ -35,7 +35,7 @@ def outcomes_view(
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
-        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new)),
+        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.required_steps(plan)),
         footer=(*_pinned(pins), *_footer(plan, results, journal)),
     )
 

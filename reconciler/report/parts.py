@@ -93,11 +93,20 @@ def observed(plan: Plan) -> Iterator[Part]:
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
 
 
+def required_steps(plan: Plan) -> Iterator[Part]:
+    """Write what a person must do before a run can end well."""
+    yield from _by_hand([step for step in plan.manual_steps if step.required])
+
+
 def manual_steps(plan: Plan) -> Iterator[Part]:
     """Write what a person must do in the dashboard, and where."""
-    if plan.manual_steps:
-        lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in plan.manual_steps]
-        title = f"By hand: {counted(len(plan.manual_steps), 'step')} that no API does"
+    yield from _by_hand(plan.manual_steps)
+
+
+def _by_hand(steps: Sequence[ManualStep]) -> Iterator[Part]:
+    if steps:
+        lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
+        title = f"By hand: {counted(len(steps), 'step')} that no API does"
         yield Part(
             title, lines=tuple(map(printable, lines)), hints=("when it is done, say `done: true` in the manifest",)
         )

@@ -46,7 +46,15 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
 
 def drift_view(plan: Plan) -> View:
     """Lay out what is live and not as declared: changed behind git's back, or not applied yet."""
-    below = tuple(chain(parts.stays(plan), parts.unmanaged(plan), parts.observed(plan), parts.problems(plan)))
+    below = tuple(
+        chain(
+            parts.stays(plan),
+            parts.unmanaged(plan),
+            parts.observed(plan),
+            parts.required_steps(plan),
+            parts.problems(plan),
+        )
+    )
     if not plan.changes and not plan.observed:
         return View(f"No drift: {parts.as_declared(plan)}", parts=below)
     shown, folded = groups(plan.changes)
