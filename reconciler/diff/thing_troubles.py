@@ -1,11 +1,11 @@
 """What keeps a declared thing from being settled: which live one it is, what cannot be changed, what nobody knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.diff.credentials import Held
 from reconciler.diff.fields import same
 from reconciler.model import Live, Problem, Resource
-from reconciler.named_secrets import is_secret_name, secrets_needed
+from reconciler.named_secrets import credential_name, is_secret_name, secrets_needed
 from reconciler.schema import Kind
 
 
@@ -61,6 +61,25 @@ def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None
                 addresses=(resource.address,),
             )
     return None
+
+
+def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:
+    """Say that the credential of a thing that is to be made would take the place of another one's in the store."""
+    if kind.nameless or not kind.credential or resource.ensure != "present":
+        return None
+    name = credential_name(kind, resource)
+    known = held.id_of(name)
+    other = next((each for each in live if each.id == known), None)
+    if other is None:
+        return None
+    return Problem(
+        code="conflict",
+        severity="problem",
+        message=f"{resource.address}: the credential store holds the credential of {other.address} as {name}",
+        hint=f"name another secret, {kind.credential.field}: {{secret: NAME}}, or take {other.name} away first",
+        at=(resource.position,),
+        addresses=(resource.address,),
+    )
 
 
 def _fixed(kind: Kind, resource: Resource, live: Live) -> list[str]:

@@ -1,6 +1,7 @@
 """The things of one kind: which live one each declared one is, and what differs.
 
-A thing is found by the id that the credential store holds for it, by its name, or by the name it was renamed from.
+A thing is found by the id that the credential store holds for it, unless its name is its id and cannot change, by its
+name, or by the name it was renamed from.
 Where several live things bear one name nobody can say which is meant: a conflict, and what is declared is held. So is
 what is to be sent with a secret that nobody knows.
 """
@@ -13,8 +14,8 @@ from msgspec import Struct, field
 
 from reconciler.diff.credentials import Held, kept, orphans, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
+from reconciler.diff.thing_troubles import taken_name, unknown_secret
 from reconciler.diff.thing_troubles import trouble as trouble_of
-from reconciler.diff.thing_troubles import unknown_secret
 from reconciler.model import (
     Cause,
     Change,
@@ -59,7 +60,11 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
     for resource in desired:
         candidates = index.candidates(resource, held)
         namesake = strangers.get((resource.namespace, resource.name))
-        trouble = trouble_of(kind, resource, candidates, claimed, namesake) or unknown_secret(kind, resource, held)
+        trouble = (
+            trouble_of(kind, resource, candidates, claimed, namesake)
+            or unknown_secret(kind, resource, held)
+            or (None if candidates else taken_name(kind, resource, live, held))
+        )
         if trouble:
             result.problems.append(trouble)
             result.held.append(Listed(address=resource.address, reason=trouble.message, at=trouble.at[:1]))
@@ -130,7 +135,8 @@ class _Index:
 
     def candidates(self, resource: Resource, held: Held) -> list[Live]:
         """Give every live thing that a declared one could be, each once."""
-        known = held.id_of(credential_name(self._kind, resource)) if self._kind.credential else None
+        has_own_id = self._kind.credential and (self._kind.nameless or self._kind.renamable)
+        known = held.id_of(credential_name(self._kind, resource)) if has_own_id else None
         if known in self._by_id:
             return [self._by_id[known]]
         if self._kind.nameless and (shown := held.last_four(credential_name(self._kind, resource))):
