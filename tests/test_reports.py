@@ -65,4 +65,4 @@ def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
     plan = Plan(environment="test", project_id="", target="acme/null")
     made = Outcome(address="Environment/null", action="create", result="applied")
     footer = outcomes_view(plan, [made], [], None, {"null": "project-test-1"}).footer
-    assert 'target: {environment: "null", project_id: project-test-1}' in footer[0]
+    assert 'target: {type: test, project: acme, environment: "null", project_id: project-test-1}' in footer[0]

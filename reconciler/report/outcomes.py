@@ -36,7 +36,7 @@ def outcomes_view(
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
         parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.required_steps(plan)),
-        footer=(*_pinned(pins), *_footer(plan, results, journal)),
+        footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )
 
 
@@ -66,9 +66,12 @@ def _line(outcome: Outcome) -> str:
     return printable(f"  {outcome.action} {outcome.address}{request}")
 
 
-def _pinned(pins: Mapping[str, str]) -> Iterator[str]:
+def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:
+    project = scalar(plan.target.rpartition("/")[0], flow=True)
     for slug, project_id in sorted(pins.items()):
-        target = f"{{environment: {scalar(slug, flow=True)}, project_id: {project_id}}}"
+        sort = "live" if project_id.startswith("project-live-") else "test"
+        place = f"project: {project}, environment: {scalar(slug, flow=True)}"
+        target = f"{{type: {sort}, {place}, project_id: {project_id}}}"
         yield f"Made {slug}: pin it in reconciler.yaml, target: {target}"
 
 
