@@ -87,7 +87,8 @@ def test_the_steps_of_the_loop(tmp_path: Path) -> None:
         if not failure or step.get("if") == "always()":
             done = ran("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"], cwd=checkout, env=env)
             if done.returncode and not failure:
-                failure = f"{step['name']}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+                shown = summary.read_text() if summary.exists() else ""
+                failure = f"{step['name']}: exit code {done.returncode}\n{done.stdout}{done.stderr}\n{shown}"
     assert not failure, failure
 
     shown = summary.read_text()
