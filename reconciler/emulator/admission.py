@@ -10,6 +10,9 @@ from reconciler.emulator.exchange import Refusal, Request
 from reconciler.emulator.routes import Route, is_management
 from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project, Workspace
 
+DEEPEST = 100
+"""How deep a body may be nested: what Stytch allows is unknown."""
+
 
 def admitted(request: Request, workspace: Workspace, now: str) -> Environment:
     """The environment that asks; the whole workspace asks from nowhere.
@@ -67,6 +70,8 @@ def body(request: Request) -> dict[str, Any]:
         raise Refusal("bad_request", "The body is not valid JSON.") from None
     if not isinstance(read, dict):
         raise Refusal("bad_request", "The body is not a JSON object.")
+    if _is_deep(read):
+        raise Refusal("bad_request", "The body is nested too deep.")
     return read
 
 
@@ -92,6 +97,17 @@ def _credentials(request: Request) -> tuple[str, str]:
 
 def _unauthorized() -> Refusal:
     return Refusal("unauthorized_credentials", "Unauthorized credentials.")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [each for one in level if isinstance(one, dict) for each in one.values()] + [
+            each for one in level if isinstance(one, list) for each in one
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _no_number(name: str) -> None:

@@ -68,15 +68,16 @@ def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[s
     query = body.get("query")
     if query is None:
         return "1", {}
-    if not isinstance(query, dict) or not isinstance(query.get("operands", []), list):
+    operands = query.get("operands") if isinstance(query, dict) else ""
+    if not isinstance(operands, list | None):
         raise Refusal("bad_request", "query must have an operator and operands.")
-    operator = query.get("operator") or "AND"
-    if operator not in {"AND", "OR"}:
+    operator = "AND" if query.get("operator") in (None, "") else query["operator"]
+    if operator not in ("AND", "OR"):  # A tuple, as what is asked for may not be hashable.
         raise Refusal(
             "user_search_invalid_operator" if kind == "user" else "bad_request", "operator must be AND or OR."
         )
     parts, values = [], {}
-    for place, operand in enumerate(query.get("operands") or ()):
+    for place, operand in enumerate(operands or ()):
         found = _filter(operand, kind, filters)
         values[f"value{place}"] = _SHAPES[found.shape](operand, kind)
         parts.append("(" + found.sql.replace("{value}", f":value{place}") + ")")
@@ -84,7 +85,7 @@ def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[s
 
 
 def operand_values(body: Fields, name: str) -> list[Any]:
-    """The values of every operand with this filter name."""
+    """The values of every operand with this filter name, in a request that ``condition`` has passed."""
     operands = (body.get("query") or {}).get("operands") or ()
     lists = [operand.get("filter_value") for operand in operands if operand.get("filter_name") == name]
     return [value for values in lists if isinstance(values, list) for value in values]
@@ -134,7 +135,7 @@ def _flag(operand: Fields, kind: str) -> bool:  # noqa: ARG001 # every shape is 
 def _status(operand: Fields, kind: str) -> str:
     value = operand["filter_value"]
     values = value if isinstance(value, list) else [value]
-    if not all(each in {"active", "pending"} for each in values):
+    if not all(each in ("active", "pending") for each in values):  # A tuple: an item may not be hashable.
         raise Refusal(f"{kind}_search_invalid_status_filter", "status must be active or pending.")
     return json.dumps(values)
 

@@ -188,7 +188,7 @@ def _assignments(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> 
             raise Refusal("rbac_invalid_domain", "An implicit role assignment has an invalid domain.")
         if domains.is_common(domain):
             raise Refusal("rbac_domain_too_common", "An implicit role assignment has a common domain.")
-        if role not in roles:
+        if not isinstance(role, str) or role not in roles:
             raise Refusal("invalid_role", "An implicit role assignment names a role that is not in the RBAC policy.")
         kept.append({"domain": domain.lower() if behaviour.lower_domains else domain, "role_id": role})
     return ordered(kept, behaviour)

@@ -105,8 +105,8 @@ def organizations(call: Call) -> Answer:
 def members(call: Call) -> Answer:
     """``POST /v1/b2b/organizations/members/search``: deleted members only where ``statuses`` lists them."""
     parents = _parents(call)
-    _one_sort_of_id(call, "member_ids", "member", "member")
     where, values = condition(call.body, "member", MEMBER_FILTERS)
+    _one_sort_of_id(call, "member_ids", "member", "member")
     statuses = operand_values(call.body, "statuses")
     if not set(statuses) <= STATUSES:
         raise Refusal("search_invalid_status_filter", f"statuses may hold {', '.join(sorted(STATUSES))}.")
@@ -118,8 +118,8 @@ def members(call: Call) -> Answer:
 
 def users(call: Call) -> Answer:
     """``POST /v1/users/search``."""
-    _one_sort_of_id(call, "user_id", "user", "user")
     where, values = condition(call.body, "user", USER_FILTERS)
+    _one_sort_of_id(call, "user_id", "user", "user")
     selection = Selection(call.collection("user"), (0,), f"({where})", tuple(values.items()))
     return rendered("results", page(call, selection, "user"))
 

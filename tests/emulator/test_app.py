@@ -73,7 +73,19 @@ def test_routes(api: Api) -> None:
     assert api.refused("GET", f"{ORGANIZATIONS}//member") == (404, "route_not_found")
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"a":' * 600 + b"1" + b"}" * 600,
+    ],
+)
 def test_a_body_that_is_no_json_object_is_refused(api: Api, body: bytes) -> None:
     assert api.refused("POST", ORGANIZATIONS, body) == (400, "bad_request")
 

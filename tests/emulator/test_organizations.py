@@ -98,6 +98,7 @@ def test_metadata_merges_and_null_deletes(api: Api) -> None:
         ),
         ({"rbac_email_implicit_role_assignments": [{"domain": "x", "role_id": "stytch_admin"}]}, "rbac_invalid_domain"),
         ({"rbac_email_implicit_role_assignments": [{"domain": "acme.com", "role_id": "king"}]}, "invalid_role"),
+        ({"rbac_email_implicit_role_assignments": [{"domain": "acme.com", "role_id": ["x"]}]}, "invalid_role"),
         (
             {
                 "email_jit_provisioning": "RESTRICTED",

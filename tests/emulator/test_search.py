@@ -17,6 +17,8 @@ PATHS = {
     "users": "/v1/users/search",
 }
 
+NO_STATUS: tuple[Any, ...] = ("asleep", 7, {}, [{}], [["active"]])
+
 
 def pages(api: Api, path: str, limit: int, **body: Any) -> Iterator[Any]:
     cursor = None
@@ -258,7 +260,10 @@ def test_operands_are_joined_by_and_or_or(api: Api) -> None:
         ),
         ("users", {"filter_name": "full_name_fuzzy", "filter_value": "ab"}, "user_search_full_name_fuzzy_too_short"),
         ("members", {"filter_name": "statuses", "filter_value": ["asleep"]}, "search_invalid_status_filter"),
-        ("users", {"filter_name": "status", "filter_value": "asleep"}, "user_search_invalid_status_filter"),
+        *(
+            ("users", {"filter_name": "status", "filter_value": value}, "user_search_invalid_status_filter")
+            for value in NO_STATUS
+        ),
         ("users", {"filter_name": "email_verified", "filter_value": "yes"}, "bad_request"),
         ("users", {"filter_name": "created_at_between", "filter_value": {}}, "bad_request"),
         (
@@ -280,10 +285,22 @@ def test_what_is_no_filter_is_refused(api: Api, what: str, operand: Any, error_t
 
 
 def test_what_is_no_query_is_refused(api: Api) -> None:
-    for query in ("x", {"operator": "AND", "operands": {}}, {"operator": "AND", "operands": [7]}):
-        assert api.refused("POST", PATHS["organizations"], {"query": query})[0] == 400
-    xor = {"query": {"operator": "XOR", "operands": []}}
-    assert api.refused("POST", PATHS["users"], xor) == (400, "user_search_invalid_operator")
+    acme = api.organization()["organization_id"]
+    wrong: list[Any] = ["x", 7, True, [], {"operator": 0}, {"operator": ["AND"]}]
+    no_operands: tuple[Any, ...] = ({}, "x", 7, [7], ["x"], [[]])
+    wrong += [{"operands": each} for each in no_operands]
+    for path in PATHS.values():
+        for query in wrong:
+            assert api.refused("POST", path, {"organization_ids": [acme], "query": query})[0] == 400
+    for operator in ("XOR", ["AND"], False):
+        query = {"query": {"operator": operator, "operands": []}}
+        assert api.refused("POST", PATHS["users"], query) == (400, "user_search_invalid_operator")
+
+
+def test_an_operator_or_operands_that_are_unset_are_none(api: Api) -> None:
+    api.organization()
+    for query in ({}, {"operator": "", "operands": None}):
+        assert len(api.ok("POST", PATHS["organizations"], {"query": query})["organizations"]) == 1
 
 
 def test_a_member_search_names_its_organizations(api: Api) -> None:
