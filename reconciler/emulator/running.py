@@ -63,7 +63,7 @@ def make(options: Options) -> App:
 
 @contextmanager
 def running(options: Options | None = None, app: App | None = None) -> Iterator[Running]:
-    """Serve ``app``, or the one that ``options`` describe, until the block ends."""
+    """Serve ``app``, or the one that ``options`` describe, until the block ends; then raise what it has raised."""
     options = options or Options()
     served = app or make(options)
     folder = Path(tempfile.mkdtemp(prefix="stytch-emulator-")) if options.https else None
@@ -84,6 +84,8 @@ def running(options: Options | None = None, app: App | None = None) -> Iterator[
         finally:
             server.close()
             thread.join()
+        if server.failures:  # Its client may have taken the 500 for a fault that passes.
+            raise server.failures[0]
     finally:
         if app is None:
             served.close()

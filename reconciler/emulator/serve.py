@@ -1,23 +1,24 @@
 """HTTP/1.1 on a socket: a small server with whole control of the connection, which the faults need."""
 
+import re
 import socket
 import socketserver
 import ssl
 import threading
+import traceback
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Lost, Request, Response
+from reconciler.emulator.exchange import Lost, Refusal, Request, Response, error_body, new_id
 
 LARGEST_HEAD = 65536
 LARGEST_BODY = 64 * 1024 * 1024
 REASONS = {status.value: status.phrase for status in HTTPStatus}
-
-
-class Malformed(Exception):
-    """What came is not a request; the connection is closed."""
+EMPTY = (b"\r\n", b"\n")
+ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+"""What a target begins with where the client takes the emulator for a proxy."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -30,6 +31,8 @@ class Server(socketserver.ThreadingTCPServer):
         self.app = app
         self.tls = tls
         self.closing = threading.Event()
+        self.failures: list[Exception] = []
+        """What the app has raised, and the clients have seen as a 500."""
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Connection)
@@ -76,6 +79,8 @@ class Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     rbufsize = 65536
     server: Server
+    persistent = True
+    """Whether the client's version of HTTP keeps connections."""
 
     def setup(self) -> None:
         """Speak TLS first, in this connection's own thread, so that nobody else waits for it."""
@@ -91,18 +96,19 @@ class Connection(socketserver.StreamRequestHandler):
         while not self.server.closing.is_set():
             try:
                 request = self._read()
-            except Malformed as problem:
-                self._write(Response(400, str(problem).encode(), (("Content-Type", "text/plain"),)), keep=False)
+            except Refusal as refusal:
+                self._write(_refused(refusal), keep=False)
+                self._drain()
                 return
             if request is None:
                 return
-            response = self.server.app.respond(request)
+            response = self._respond(request)
             if response.lost is Lost.STALLED:
                 self._stall()
             if response.lost is not None:
                 return
-            keep = request.headers.get("connection", "").lower() != "close"
-            self._write(response, keep=keep)
+            keep = self.persistent and request.headers.get("connection", "").lower() != "close"
+            self._write(response, keep=keep, bodiless=request.method == "HEAD")
             if not keep:
                 return
 
@@ -112,65 +118,94 @@ class Connection(socketserver.StreamRequestHandler):
         super().finish()
         self.request.close()
 
+    def _respond(self, request: Request) -> Response:
+        """The app's answer; a fault of the emulator is shown here, and is a 500 to the client."""
+        try:
+            return self.server.app.respond(request)
+        except Exception as error:  # noqa: BLE001 # whatever it is, the client has to hear of it
+            traceback.print_exc()
+            self.server.failures.append(error)
+            return _refused(Refusal("internal_server_error", "Oops, something seems to have gone wrong."))
+
     def _read(self) -> Request | None:
-        line = self.rfile.readline(LARGEST_HEAD)
+        while (line := self.rfile.readline(LARGEST_HEAD)) in EMPTY:
+            continue  # Some clients end a body with a line too many.
         if not line:
             return None
         try:
             method, target, version = line.decode("latin-1").split()
         except ValueError:
-            raise Malformed("This is not HTTP.") from None
-        if version != "HTTP/1.1":
-            raise Malformed("Only HTTP/1.1 is spoken here.")
+            raise Refusal("bad_request", "This is not HTTP.") from None
+        if version not in {"HTTP/1.0", "HTTP/1.1"}:
+            raise Refusal("bad_request", "Only HTTP/1.1 is spoken here.")
+        self.persistent = version == "HTTP/1.1"
         headers = self._headers()
-        path, _, query = target.partition("?")
+        path, _, query = ORIGIN.sub("", target, count=1).partition("?")
         return Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, self._body(headers))
 
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
         size = 0
-        while (line := self.rfile.readline(LARGEST_HEAD)) not in (b"\r\n", b"\n"):
+        while (line := self.rfile.readline(LARGEST_HEAD)) not in EMPTY:
             size += len(line)
             if not line:
                 raise ConnectionResetError
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon or size > LARGEST_HEAD:
-                raise Malformed("The headers are not HTTP's.")
+                raise Refusal("bad_request", "The headers are not HTTP's.")
             headers[name.strip().lower()] = value.strip()
         return headers
 
     def _body(self, headers: dict[str, str]) -> bytes:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal():
+            raise Refusal("bad_request", "The length of the body is not one.")
+        _check_size(int(length))
         if headers.get("expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if headers.get("transfer-encoding", "").lower() == "chunked":
-            return b"".join(iter(self._chunk, b""))
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LARGEST_BODY:
-            raise Malformed("The length of the body is not one.")
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+            return self._chunks()
+        return self._exactly(int(length))
+
+    def _chunks(self) -> bytes:
+        body = bytearray()
+        while size := self._chunk_size():
+            _check_size(len(body) + size)
+            body += self._exactly(size)
+            self.rfile.readline(LARGEST_HEAD)
+        self._headers()  # Of a trailer nothing is used.
+        return bytes(body)
+
+    def _chunk_size(self) -> int:
+        found = re.match(rb"[0-9A-Fa-f]+", self.rfile.readline(LARGEST_HEAD))
+        if found is None:
+            raise Refusal("bad_request", "The body's chunks are not HTTP's.")
+        return int(found[0], 16)
+
+    def _exactly(self, size: int) -> bytes:
+        found = self.rfile.read(size)
+        if len(found) < size:
             raise ConnectionResetError
-        return body
+        return found
 
-    def _chunk(self) -> bytes:
-        try:
-            size = int(self.rfile.readline(LARGEST_HEAD).split(b";")[0], 16)
-        except ValueError:
-            raise Malformed("The body's chunks are not HTTP's.") from None
-        if not 0 <= size <= LARGEST_BODY:
-            raise Malformed("A chunk of the body is too large.")
-        chunk = self.rfile.read(size)
-        self.rfile.readline(LARGEST_HEAD)
-        return chunk
-
-    def _write(self, response: Response, *, keep: bool) -> None:
+    def _write(self, response: Response, *, keep: bool, bodiless: bool = False) -> None:
         reason = REASONS.get(response.status, "Unknown")
         lines = [f"HTTP/1.1 {response.status} {reason}", f"Content-Length: {len(response.body)}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         if not keep:
             lines.append("Connection: close")
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-        self.request.sendall(head + response.body)
+        self.request.sendall(head if bodiless else head + response.body)
+
+    def _drain(self) -> None:
+        """Take what the client still sends: otherwise it would see a reset, and not the answer."""
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(1)
+        try:
+            while self.request.recv(65536):
+                continue
+        except OSError:
+            return
 
     def _stall(self) -> None:
         """Answer nothing until the client gives up or the server closes."""
@@ -181,3 +216,12 @@ class Connection(socketserver.StreamRequestHandler):
                     return
             except TimeoutError:
                 continue
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_BODY:
+        raise Refusal("bad_request", "The body is too large.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _refused(refusal: Refusal) -> Response:
+    return Response(refusal.status, error_body(refusal, new_id("request-id", "test"), b2b=False))

@@ -85,7 +85,7 @@ def test_bodies_may_be_chunked_and_announced(server: Running) -> None:
     "sent",
     [
         b"hello\r\n\r\n",
-        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/2.0\r\n\r\n",
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -93,7 +93,61 @@ def test_bodies_may_be_chunked_and_announced(server: Running) -> None:
     ],
 )
 def test_what_is_no_request_is_answered_and_the_connection_closed(server: Running, sent: bytes) -> None:
-    assert exchange(server, sent).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    told, _, body = exchange(server, sent).partition(b"\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert (b"Connection: close" in told, json.loads(body)["error_type"]) == (True, "bad_request")
+
+
+@pytest.mark.parametrize("length", [("Content-Length: 67108865",), ("Transfer-Encoding: chunked",)])
+def test_a_body_that_is_too_large_is_told_so_though_the_client_still_sends(
+    server: Running, length: tuple[str, ...]
+) -> None:
+    body = b"4000001\r\n" + b"x" * 3_000_000
+    answer = exchange(server, head(server.app, f"POST {ROOT} HTTP/1.1", *length) + body)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_answer_to_head_has_no_body(server: Running) -> None:
+    two = head(server.app, f"HEAD {ROOT}/acme HTTP/1.1") + head(server.app, f"GET {ROOT}/acme HTTP/1.1")
+    first, _, second = exchange(server, two).partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 405 ")
+    assert second.startswith(b"HTTP/1.1 404 ")
+
+
+def test_the_former_version_of_http_is_served_once(server: Running) -> None:
+    answer = exchange(server, head(server.app, "GET /v1/b2b/rbac/policy HTTP/1.0") * 2)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_target_may_name_the_server(server: Running) -> None:
+    answer = exchange(server, head(server.app, "GET HTTP://x:1/v1/b2b/rbac/policy?a=b HTTP/1.1"))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_trailer_and_lines_too_many_do_not_disturb_what_follows(server: Running) -> None:
+    body = json.dumps(BODY).encode()
+    chunks = b"%x;a=b\r\n%s\r\n0\r\nX-Sum: 7\r\n\r\n" % (len(body), body)
+    sent = head(server.app, f"POST {ROOT} HTTP/1.1", "Transfer-Encoding: chunked") + chunks
+    sent += b"\r\n\r\n" + head(server.app, f"GET {ROOT}/acme HTTP/1.1")
+    assert exchange(server, sent).count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
+def test_a_fault_of_the_emulator_is_a_500_to_its_client_and_loud_to_its_tests(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise KeyError("unforeseen")
+
+    def served() -> None:
+        with running() as server:
+            monkeypatch.setattr(server.app, "respond", broken)
+            answer = httpx.get(f"{server.url}{ROOT}/acme")
+            assert (answer.status_code, answer.json()["error_type"]) == (500, "internal_server_error")
+
+    with pytest.raises(KeyError, match="unforeseen"):
+        served()
+    assert "KeyError: 'unforeseen'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
