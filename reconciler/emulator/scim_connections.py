@@ -1,5 +1,6 @@
 """``/v1/b2b/scim``: an identity provider keeps an organization's members [2.22]."""
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from reconciler.emulator.store import Fields, Row
 IDENTITY_PROVIDERS: Final = (
     *("generic", "okta", "microsoft-entra", "cyberark", "jumpcloud", "onelogin", "pingfederate", "rippling"),
 )
+NUMBER: Final = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 ROLES: Final = "scim_group_implicit_role_assignments"
 
 
@@ -73,14 +75,18 @@ def delete(call: Call) -> Answer:
 def groups(call: Call) -> Answer:
     """``GET …/connection/{connection_id}``: the groups that the identity provider has pushed."""
     organization, _ = find(call)
-    asked: Fields = dict(call.query)
-    if asked.get("limit", "").isdecimal():
-        asked["limit"] = int(asked["limit"])
+    asked = {**call.query, "limit": _limit(call.query.get("limit", ""))}
     selection = Selection(call.collection(GROUP), (organization.number,), "1")
     found = page(replace(call, body=asked, index=call.store), selection, GROUP)
     end = ',"next_cursor":null' if call.behaviour.last_cursor == "null" else ""
     cursor = f',"next_cursor":"{found.cursor}"' if found.cursor else end
     return Rendered(f'"scim_groups":[{",".join(found.texts)}]{cursor}')
+
+
+def _limit(text: str) -> int | str | None:
+    """SDKs send 0 or nothing where none is set, and that for Java a number with a point; other text is no limit."""
+    found = NUMBER.fullmatch(text)
+    return (int(found[1]) or None) if found else text or None
 
 
 def _stated(call: Call) -> Fields:

@@ -107,7 +107,10 @@ def test_groups_come_in_pages(api: Api) -> None:
     rest = api.ok("GET", one, query={"cursor": page["next_cursor"]})
     assert [group["group_name"] for group in rest["scim_groups"]] == ["c"]
     assert rest["next_cursor"] is None
-    assert api.refused("GET", one, query={"limit": "many"}) == (400, "bad_request")
+    for unset in ({"limit": "0", "cursor": ""}, {"limit": ""}, {"limit": "0.0"}, {"limit": "3.0"}):
+        assert len(api.ok("GET", one, query=unset)["scim_groups"]) == 3
+    for limit in ("many", "1001", "-1", "1.5", "9" * 5000):
+        assert api.refused("GET", one, query={"limit": limit}) == (400, "bad_request")
     api.ok("DELETE", one)
     api.ok("POST", PATH, {})
     again = api.ok("GET", PATH)["connection"]["connection_id"]
