@@ -43,7 +43,9 @@ def sent(call: Call, organization: Row) -> Fields:
     found["idp_sso_url"] = given(body, "idp_sso_url", str, behaviour, f"{WRONG}_idp_sso_url_invalid_format")
     if found["idp_sso_url"] is not None:
         _check_url(found["idp_sso_url"])
-    found["attribute_mapping"] = given(body, "attribute_mapping", dict, behaviour)
+    found["attribute_mapping"] = (
+        given(body, "attribute_mapping", dict, behaviour) or None
+    )  # Some SDKs send what is unset.
     if found["attribute_mapping"] is not None:
         _check_mapping(found["attribute_mapping"])
     everybody, groups = "saml_connection_implicit_role_assignments", "saml_group_implicit_role_assignments"
@@ -75,8 +77,6 @@ def _check_url(url: str) -> None:
 
 
 def _check_mapping(mapping: Fields) -> None:
-    if not mapping:
-        raise Refusal(f"{WRONG}_attribute_mapping_required", "attribute_mapping is required.")
     if any(isinstance(value, (dict, list)) for value in mapping.values()):
         raise Refusal(f"{WRONG}_no_nested_keys_in_attribute_mapping", "attribute_mapping must not be nested.")
     if not mapping.get("email"):
