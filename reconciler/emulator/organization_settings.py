@@ -61,8 +61,11 @@ DEFAULTS: Fields = {
 
 
 def defaults(body: Fields, behaviour: Behaviour) -> Fields:
-    """What a create that sends ``body`` starts from: any auth setting closes ``email_invites`` [7.12]."""
-    invites = CLOSED if any(body.get(name) is not None for name in SETTINGS - {"email_invites"}) else OPEN
+    """What a create that sends ``body`` starts from: any auth setting closes ``email_invites`` [7.12].
+
+    A list without anything is none: the official SDK for Java sends every one that nobody has set.
+    """
+    invites = CLOSED if any(body.get(name) not in (None, [], {}) for name in SETTINGS - {"email_invites"}) else OPEN
     return {**DEFAULTS, "sso_jit_provisioning": behaviour.sso_jit_default, "email_invites": invites}
 
 

@@ -31,6 +31,7 @@ def test_a_new_organization_has_the_vendors_defaults(api: Api) -> None:
         ({"email_allowed_domains": ["acme.com"]}, "NOT_ALLOWED"),
         ({"trusted_metadata": {"a": 1}, "organization_logo_url": "https://x"}, "ALL_ALLOWED"),
         ({"mfa_policy": "OPTIONAL", "email_invites": "ALL_ALLOWED"}, "ALL_ALLOWED"),
+        ({"email_allowed_domains": [], "allowed_auth_methods": [], "allowed_oauth_tenants": {}}, "ALL_ALLOWED"),
     ],
 )
 def test_any_auth_setting_at_create_closes_invites(api: Api, setting: dict[str, Any], invites: str) -> None:
