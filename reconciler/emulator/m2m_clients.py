@@ -28,10 +28,8 @@ SECRET_BITS: Final = 32
 
 
 def create(call: Call) -> Answer:
-    """``POST /v1/m2m/clients``: the only answer that holds the secret."""
+    """``POST /v1/m2m/clients``: the only answer that holds the secret; an SDK may leave out scopes that are none."""
     stated = _stated(call, {})
-    if "scopes" not in stated:
-        raise Refusal("bad_request", "scopes is required.")
     _room(call)
     value = _secret(call) or shown_once.new_value()
     fields = {"client_id": _id(call), **DEFAULTS, **stated, "client_secret_last_four": value[-4:]}

@@ -21,10 +21,10 @@ def get(call: Call) -> Answer:
 def replace(call: Call) -> Answer:
     """``PUT /v1/b2b/rbac/organizations/{organization_id}``: all of its roles anew."""
     organization = organizations.find(call)
-    stated = given(call.body, "org_policy", dict, call.behaviour) or {}
-    roles = given(stated, "roles", list, call.behaviour)
-    if roles is None:
-        raise Refusal("bad_request", "org_policy must have a list of roles.")
+    stated = given(call.body, "org_policy", dict, call.behaviour)
+    if stated is None:
+        raise Refusal("bad_request", "org_policy is required.")
+    roles = given(stated, "roles", list, call.behaviour) or []  # Some SDKs leave out a list without anything.
     taken = role_ids(call)
     for role in roles:
         id_ = role.get("role_id") if isinstance(role, dict) else None

@@ -54,7 +54,6 @@ def test_an_id_of_another_environment_may_be_brought_along_but_not_asked_for(api
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ({}, "bad_request"),
         ({"scopes": "read"}, "invalid_m2m_client_scope"),
         ({"scopes": [""]}, "invalid_m2m_client_scope"),
         ({"scopes": ["read users"]}, "invalid_m2m_client_scope"),
@@ -71,6 +70,10 @@ def test_an_id_of_another_environment_may_be_brought_along_but_not_asked_for(api
 )
 def test_what_a_create_refuses(api: Api, body: Any, error: str) -> None:
     assert api.refused("POST", ROOT, body) == (400, error)
+
+
+def test_scopes_that_are_left_out_are_none(api: Api) -> None:
+    assert api.ok("POST", ROOT, {})["m2m_client"]["scopes"] == []
 
 
 def test_an_update_leaves_the_rest_alone(api: Api) -> None:
