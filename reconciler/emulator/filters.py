@@ -115,6 +115,12 @@ def _strings(operand: Fields, kind: str) -> str:
     return json.dumps(values)
 
 
+def _string(operand: Fields, kind: str) -> str:
+    """One string; a list of them is taken too."""
+    value = operand["filter_value"]
+    return _strings({**operand, "filter_value": [value] if isinstance(value, str) else value}, kind)
+
+
 def _fuzzy(operand: Fields, kind: str) -> str:
     value, name = operand["filter_value"], operand["filter_name"]
     if not isinstance(value, str):
@@ -156,6 +162,7 @@ def _between(operand: Fields, kind: str) -> str:  # noqa: ARG001 # every shape i
 
 _SHAPES: dict[str, Callable[[Fields, str], Any]] = {
     "strings": _strings,
+    "string": _string,
     "fuzzy": _fuzzy,
     "flag": _flag,
     "status": _status,

@@ -44,7 +44,9 @@ ORGANIZATION_FILTERS = {
     "allowed_domain_fuzzy": each("$.email_allowed_domains", "instr(lower(item.value), lower({value})) > 0", "fuzzy"),
     "claimed_email_domains": each("$.claimed_email_domains", f"lower(item.value) {_OF_MEMBER}"),
     "has_active_sso_connection": Filter("flag", "(json_array_length(text, '$.sso_active_connections') > 0) = {value}"),
-    "sso_connection_id": item_in("$.sso_active_connections", "connection_id"),
+    "sso_connection_id": each(
+        "$.sso_active_connections", f"json_extract(item.value, '$.connection_id') IN {LISTED}", "string"
+    ),
 }
 _PHONES = any_of(_text("mfa_phone_number"))
 _PHONE_FUZZY = holds(_text("mfa_phone_number"))

@@ -115,6 +115,7 @@ def names(found: list[dict[str, Any]]) -> list[str]:
         ("claimed_email_domains", ["claimed.com"], ["acme"]),
         ("has_active_sso_connection", True, ["acme"]),
         ("has_active_sso_connection", False, ["other"]),
+        ("sso_connection_id", "saml-1", ["acme"]),
         ("sso_connection_id", ["saml-1"], ["acme"]),
     ],
 )
