@@ -85,7 +85,7 @@ def _config(call: Call, type_: str) -> Fields:
 
 
 def _datadog(config: Fields) -> Fields:
-    key, site = config.get("api_key"), config.get("site") or SITES[0]
+    key, site = config.get("api_key"), config.get("site", SITES[0])
     if not isinstance(key, str) or not API_KEY.fullmatch(key) or site not in SITES:
         message = f"datadog needs an api_key of 32 hexadecimal digits and a site of {', '.join(SITES)}."
         raise Refusal("event_log_streaming_bad_datadog_config", message)

@@ -98,6 +98,7 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
     Raises:
         Refusal: with the vendor's error type, where the address is not to be had.
     """
+    unlink = given(call.body, "unlink_email", bool, call.behaviour)
     wanted: str | None = given(call.body, "email_address", str, call.behaviour, "invalid_email")
     if wanted is None or wanted.lower() == row.fields["email_address"].lower():
         return member
@@ -109,7 +110,7 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
     retired = [
         each for each in row.fields["retired_email_addresses"] if each["email_address"].lower() != address.lower()
     ]
-    if not given(call.body, "unlink_email", bool, call.behaviour):
+    if not unlink:
         retired.append({"email_id": call.new_id("email"), "email_address": row.fields["email_address"]})
     change = {"email_address": address, "email_address_verified": False, "member_password_id": ""}
     return {**member, **change, "retired_email_addresses": retired}

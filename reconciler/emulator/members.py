@@ -60,6 +60,7 @@ def update(call: Call) -> Answer:
     organization, row = find(call)
     if row.status == "deleted":
         raise Refusal("action_available_only_for_active_members", "A deleted member cannot be updated.")
+    given(call.body, "preserve_existing_sessions", bool, call.behaviour)  # There are none.
     fields, roles = stated(call, organization, row)
     member = change_email(call, organization, row, {**row.fields, **fields, "updated_at": call.now()})
     return _answer(keep(call, _with_roles(member, roles, organization), row), organization)

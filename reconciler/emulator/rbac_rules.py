@@ -93,7 +93,7 @@ def _substance(entry: Fields, kind: str) -> Fields:
 
 
 def _permissions(entry: Fields) -> list[Fields]:
-    stated = entry.get("permissions") or []
+    stated = [] if entry.get("permissions") is None else entry["permissions"]
     if not isinstance(stated, list) or not all(isinstance(each, dict) for each in stated):
         raise Refusal("invalid_argument", "permissions must be an array of objects.")
     return [_permission(each) for each in stated]
@@ -110,7 +110,7 @@ def _permission(permission: Fields) -> Fields:
 
 
 def _actions(entry: Fields, name: str, missing: str) -> list[str]:
-    actions: Any = entry.get(name) or []
+    actions: Any = [] if entry.get(name) is None else entry[name]
     if not isinstance(actions, list) or not all(isinstance(each, str) for each in actions):
         raise Refusal("invalid_argument", f"{name} must be an array of strings.")
     if not actions or not all(actions):

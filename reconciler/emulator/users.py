@@ -89,7 +89,9 @@ def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
     """The fields that the request states, each valid."""
     body, behaviour = call.body, call.behaviour
     stated: Fields = {}
-    given(body, "attributes", dict, behaviour)  # Devices and addresses go to fraud checks; users do not show them.
+    attributes = given(body, "attributes", dict, behaviour) or {}  # They go to fraud checks; users do not show them.
+    for part in ("ip_address", "user_agent"):
+        given(attributes, part, str, behaviour)
     name = given(body, "name", dict, behaviour)
     if name is not None:
         for part in NAMES:

@@ -10,6 +10,7 @@ from tests.emulator.settings_tour import below
 
 KEY = "0123456789abcdef0123456789abcdef"
 DATADOG: Any = {"datadog": {"api_key": KEY, "site": "EU"}}
+NO_SITES: tuple[Any, ...] = ("", 0, [], {})
 LOKI: Any = {"grafana_loki": {"hostname": "logs.example", "username": "us", "password": "password"}}
 NAME = "event_log_streaming_config"
 
@@ -88,6 +89,10 @@ def test_where_nothing_is_streamed_there_is_nothing(api: Api, method: str, verb:
         ("DATADOG", {"datadog": {"api_key": KEY[1:], "site": "US"}}, "event_log_streaming_bad_datadog_config"),
         ("DATADOG", {"datadog": {"api_key": "z" * 32, "site": "US"}}, "event_log_streaming_bad_datadog_config"),
         ("DATADOG", {"datadog": {"api_key": KEY, "site": "MARS"}}, "event_log_streaming_bad_datadog_config"),
+        *(
+            ("DATADOG", {"datadog": {"api_key": KEY, "site": site}}, "event_log_streaming_bad_datadog_config")
+            for site in NO_SITES
+        ),
         ("GRAFANA_LOKI", DATADOG, "event_log_streaming_bad_grafana_loki_config"),
         ("GRAFANA_LOKI", {"grafana_loki": {"hostname": "h"}}, "event_log_streaming_bad_grafana_loki_config"),
         ("SPLUNK", DATADOG, "event_log_streaming_invalid_destination_type"),

@@ -85,6 +85,14 @@ def test_what_is_not_allowed_is_refused(api: Api, fields: dict[str, Any], error_
 
 
 @pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize("name", ["unlink_email", "preserve_existing_sessions"])
+def test_what_only_an_update_knows_is_true_or_false(api: Api, name: str) -> None:
+    one = path(api.member())
+    assert api.refused("PUT", one, {name: "yes"}) == (400, "bad_request")
+    api.ok("PUT", one, {name: True})
+
+
+@pytest.mark.usefixtures("acme")
 def test_roles_are_sent_as_ids_and_answered_with_their_sources(api: Api, app: App) -> None:
     policy = {"roles": [{"role_id": "editor", "description": "", "permissions": []}]}
     set_policy(app.store, app.workspace.environment("B2B"), policy)

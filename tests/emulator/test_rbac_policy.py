@@ -158,6 +158,9 @@ def permission(**change: Any) -> Any:
         ({"custom_scopes": POLICY["custom_scopes"] * 2}, "rbac_scope_duplicate"),
         ({"stytch_admin": whole("nowhere")}, "invalid_permission_resource"),
         ({"stytch_admin": "everything"}, "invalid_argument"),
+        ({"stytch_admin": {"permissions": ""}}, "invalid_argument"),
+        ({"stytch_member": {"permissions": {}}}, "invalid_argument"),
+        (resource(available_actions=0), "invalid_argument"),
     ],
 )
 def test_what_is_no_policy_is_refused(api: Api, change: Any, error_type: str) -> None:

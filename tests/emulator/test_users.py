@@ -34,6 +34,8 @@ def test_a_new_user(api: Api) -> None:
         ({"email": "a@b.de", "external_id": "a b"}, "bad_request"),
         ({"email": "a@b.de", "roles": ["king"]}, "invalid_role"),
         ({"email": "a@b.de", "name": "Ann"}, "bad_request"),
+        ({"email": "a@b.de", "attributes": {"ip_address": 7}}, "bad_request"),
+        ({"email": "a@b.de", "attributes": {"user_agent": []}}, "bad_request"),
         ({"email": "a@b.de", "trusted_metadata": []}, "metadata_invalid_format"),
     ],
 )
