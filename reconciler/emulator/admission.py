@@ -4,22 +4,26 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from reconciler.emulator import keys
 from reconciler.emulator.exchange import Refusal, Request
-from reconciler.emulator.routes import Route, is_management
+from reconciler.emulator.routes import Route, is_management, is_public, match
 from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project, Workspace
 
+FORM = "application/x-www-form-urlencoded"
 DEEPEST = 100
 """How deep a body may be nested: what Stytch allows is unknown."""
 
 
 def admitted(request: Request, workspace: Workspace, now: str) -> Environment:
-    """The environment that asks; the whole workspace asks from nowhere.
+    """The environment that asks; the whole workspace asks from nowhere, and everybody may ask of a public path's.
 
     Raises:
         Refusal: where the credentials are not an environment's, or those of the workspace where they must be.
     """
+    if is_public(request.path):
+        return _named(request, workspace)
     name, secret = _credentials(request)
     if is_management(request.path):
         if (name, secret) != (workspace.key_id, workspace.key_secret):
@@ -75,6 +79,18 @@ def body(request: Request) -> dict[str, Any]:
     return read
 
 
+def form(request: Request) -> dict[str, Any]:
+    """An OAuth request's parameters, in JSON or as a form; who the client is may also be said in a header."""
+    if request.headers.get("content-type", "").lower().startswith(FORM):
+        sent: dict[str, Any] = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
+    else:
+        sent = body(request)
+    if "authorization" not in request.headers:
+        return sent
+    id_, secret = _credentials(request)
+    return {"client_id": id_, "client_secret": secret, **sent}
+
+
 def without_nulls(value: Any) -> Any:
     """The value without the fields that are null: the official SDK sends those that nobody has set [6]."""
     if isinstance(value, dict):
@@ -82,6 +98,14 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nulls(each) for each in value]
     return value
+
+
+def _named(request: Request, workspace: Workspace) -> Environment:
+    _, path = match(request.method, request.path)
+    environment = workspace.found(path["project_id"])
+    if environment is None:
+        raise Refusal("project_not_found", "The project could not be found.")
+    return environment
 
 
 def _credentials(request: Request) -> tuple[str, str]:

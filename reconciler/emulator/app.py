@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reconciler.emulator.admission import admitted, body, check_vertical, concerned, without_nulls
+from reconciler.emulator.admission import admitted, body, check_vertical, concerned, form, without_nulls
 from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.call import Call, Rendered, timestamp
 from reconciler.emulator.exchange import JSON, Refusal, Request, Response, error_body, new_id
@@ -54,7 +54,6 @@ class App:
         if request.path == STATISTICS and request.method == "GET":
             return Response(200, json.dumps(self.statistics.summary()).encode())
         request_id = new_id("request-id", "test")
-        b2b = request.path.startswith("/v1/b2b/")
         try:
             with self.lock:
                 environment = admitted(request, self.workspace, timestamp(self.clock()))
@@ -62,8 +61,8 @@ class App:
             route, parameters = match(request.method, request.path)
         except Refusal as refusal:
             self.statistics.count("refused", refusal.status, self.clock())
-            return Response(refusal.status, error_body(refusal, request_id, b2b=b2b))
-        response = self._limited(route, environment, request_id, b2b=b2b)
+            return Response(refusal.status, error_body(refusal, request_id, request.path))
+        response = self._limited(route, environment, request_id)
         if response is None:
             call = partial(self._call, route, environment, parameters, request)
             response = self._met(route, request, call, request_id)
@@ -89,7 +88,7 @@ class App:
         happening = self.faults.happening(route, request.path)
         if happening.latency:
             self.sleep(happening.latency)
-        instead = happening.instead(request_id, self.behaviour)
+        instead = happening.instead(request_id, request.path, self.behaviour)
         if instead is not None and not happening.after:
             return instead
         served = self._serve(route, partial(call, happening.disturbance), request_id)
@@ -98,7 +97,7 @@ class App:
     def _call(
         self, route: Route, environment: Environment, path: dict[str, str], request: Request, disturbance: str
     ) -> Call:
-        project, sent = NO_PROJECT, body(request)
+        project, sent = NO_PROJECT, form(request) if route.speaks_oauth else body(request)
         if route.manages:
             project, environment = concerned(self.workspace, path)
             sent = without_nulls(sent)
@@ -115,7 +114,7 @@ class App:
                 self.store.commit()
             except Refusal as refusal:
                 self.store.rollback()
-                return Response(refusal.status, error_body(refusal, request_id, b2b=route.vertical == "B2B"))
+                return Response(refusal.status, error_body(refusal, request_id, route.path))
             except BaseException:
                 self.store.rollback()
                 raise
@@ -124,11 +123,11 @@ class App:
         more = f",{shown}" if shown else ""
         return Response(status, f'{{"status_code":{status},"request_id":"{request_id}"{more}}}'.encode())
 
-    def _limited(self, route: Route, environment: Environment, request_id: str, *, b2b: bool) -> Response | None:
+    def _limited(self, route: Route, environment: Environment, request_id: str) -> Response | None:
         """A 429, where the project has used up a limit's window."""
         wait = self.limits.wait(environment.project_id or self.workspace.key_id, route, self.clock())
         if wait is None:
             return None
         refusal = Refusal("too_many_requests", "Too many requests have been made.")
         headers = (*JSON, ("Retry-After", str(wait))) if self.behaviour.retry_after else JSON
-        return Response(refusal.status, error_body(refusal, request_id, b2b=b2b), headers)
+        return Response(refusal.status, error_body(refusal, request_id, route.path), headers)

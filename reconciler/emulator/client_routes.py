@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from reconciler.emulator import client_searches, connected_apps, fraud_rules, m2m_clients, verdict_reasons
+from reconciler.emulator import client_searches, connected_apps, fraud_rules, m2m_clients, m2m_tokens, verdict_reasons
 from reconciler.emulator.call import Endpoint
 
 M2M: Final = "/v1/m2m/clients"
@@ -17,6 +17,7 @@ CLIENTS: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
     ("POST", f"{M2M}/{{client_id}}/secrets/rotate/start", "m2m_clients_rotate_start", m2m_clients.rotate_start),
     ("POST", f"{M2M}/{{client_id}}/secrets/rotate", "m2m_clients_rotate", m2m_clients.rotate),
     ("POST", f"{M2M}/{{client_id}}/secrets/rotate/cancel", "m2m_clients_rotate_cancel", m2m_clients.rotate_cancel),
+    ("POST", "/v1/public/{project_id}/oauth2/token", "m2m_token", m2m_tokens.issue),
     ("POST", APPS, "connected_apps_create", connected_apps.create),
     ("POST", f"{APPS}/search", "connected_apps_search", client_searches.connected_apps),
     ("GET", f"{APPS}/{{client_id}}", "connected_apps_get", connected_apps.get),

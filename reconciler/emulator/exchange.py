@@ -10,6 +10,7 @@ from typing import Any
 JSON = (("Content-Type", "application/json"),)
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
 TOO_MANY = 429
+OAUTH = ("error", "error_description", "error_uri")
 DOCS = "https://stytch.com/docs"
 
 
@@ -58,6 +59,7 @@ def status_of(error_type: str) -> int:
     return {
         "unauthorized_credentials": 401,
         "invalid_authorization_header": 401,
+        "invalid_client": 401,
         "method_not_allowed": 405,
         "too_many_requests": TOO_MANY,
         "internal_server_error": 500,
@@ -69,14 +71,16 @@ def new_id(kind: str, environment_type: str) -> str:
     return f"{kind}-{environment_type}-{uuid.uuid4()}"
 
 
-def error_body(refusal: Refusal, request_id: str, *, b2b: bool) -> bytes:
-    """The vendor's error envelope."""
-    section = "b2b/api" if b2b else "api"
+def error_body(refusal: Refusal, request_id: str, path: str = "") -> bytes:
+    """The vendor's error envelope, as a request to this path is answered with it."""
+    section = "b2b/api" if path.startswith("/v1/b2b/") else "api"
+    oauth = path.startswith("/v1/public/")
+    type_, message, url = OAUTH if oauth else ("error_type", "error_message", "error_url")
     body: dict[str, Any] = {
         "status_code": refusal.status,
         "request_id": request_id,
-        "error_type": refusal.error_type,
-        "error_message": refusal.message,
-        "error_url": f"{DOCS}/{section}/errors/{refusal.status}#{refusal.error_type}",
+        type_: refusal.error_type,
+        message: refusal.message,
+        url: f"{DOCS}/{section}/errors/{refusal.status}#{refusal.error_type}",
     }
     return json.dumps(body).encode()

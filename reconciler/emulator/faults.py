@@ -72,8 +72,8 @@ class Happening:
         """Whether the request takes effect nevertheless."""
         return self.fault is not None and (self.fault.name == "drop_after" or "after" in self.fault.arguments)
 
-    def instead(self, request_id: str, behaviour: Behaviour) -> Response | None:
-        """What is answered in place of the truth; None for the truth."""
+    def instead(self, request_id: str, path: str, behaviour: Behaviour) -> Response | None:
+        """What is answered to a request to this path in place of the truth; None for the truth."""
         if self.fault is None:
             return None
         name, _, number = self.fault.name.rpartition("_")
@@ -90,10 +90,10 @@ class Happening:
                 behaviour.retry_after and "plain" not in self.fault.arguments
             )
             return Response(
-                status, error_body(refusal, request_id, b2b=True), (*JSON, ("Retry-After", "1")) if told else JSON
+                status, error_body(refusal, request_id, path), (*JSON, ("Retry-After", "1")) if told else JSON
             )
         refusal = Refusal("internal_server_error", "Oops, something seems to have gone wrong.", status)
-        return Response(status, error_body(refusal, request_id, b2b=True))
+        return Response(status, error_body(refusal, request_id, path))
 
 
 CALM = Happening()

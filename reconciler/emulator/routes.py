@@ -4,7 +4,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from reconciler.emulator import member_factors, members, organizations, rbac, searches, user_factors, users
+from reconciler.emulator import (
+    member_factors,
+    members,
+    organizations,
+    rbac,
+    searches,
+    signing_key,
+    user_factors,
+    users,
+)
 from reconciler.emulator.call import Endpoint
 from reconciler.emulator.client_routes import CLIENTS
 from reconciler.emulator.connection_routes import CONNECTIONS
@@ -18,7 +27,8 @@ class Route:
     """One operation.
 
     ``name`` is what limits, faults and statistics call it; ``vertical`` whose projects may use it, None for both. An
-    operation of the management API wants the workspace's key, any other the secret of an environment.
+    operation of the management API wants the workspace's key, a public one nothing, any other the secret of an
+    environment.
     """
 
     method: str
@@ -31,6 +41,11 @@ class Route:
     def manages(self) -> bool:
         """Whether it is one of the management API."""
         return is_management(self.path)
+
+    @property
+    def speaks_oauth(self) -> bool:
+        """Whether it is called as RFC 6749 says."""
+        return self.path.endswith("/oauth2/token")
 
     @property
     def creates(self) -> bool:
@@ -84,6 +99,7 @@ B2B: tuple[tuple[str, str, str, Endpoint], ...] = (
         member_factors.delete_password,
     ),
     ("GET", "/v1/b2b/rbac/policy", "rbac_policy", rbac.policy),
+    ("GET", "/v1/b2b/sessions/jwks/{project_id}", "jwks", signing_key.published),
 )
 CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
     ("POST", "/v1/users", "users_create", users.create),
@@ -112,6 +128,7 @@ CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
         )
     ),
     ("GET", "/v1/rbac/policy", "consumer_rbac_policy", rbac.policy),
+    ("GET", "/v1/sessions/jwks/{project_id}", "consumer_jwks", signing_key.published),
 )
 FAMILIES: tuple[tuple[Vertical | None, tuple[tuple[str, str, str, Endpoint], ...]], ...] = (
     ("B2B", B2B),
@@ -140,6 +157,11 @@ for _segments, _route in ((each.path.split("/"), each) for each in ROUTES):
 def is_management(path: str) -> bool:
     """Whether a path is one of the management API."""
     return path.startswith(("/pwa/", "/web/"))
+
+
+def is_public(path: str) -> bool:
+    """Whether whoever asks need not be a client of the project: its id is in the path."""
+    return path.startswith(("/v1/public/", "/v1/sessions/jwks/", "/v1/b2b/sessions/jwks/"))
 
 
 def match(method: str, path: str) -> tuple[Route, dict[str, str]]:

@@ -224,4 +224,4 @@ def _check_size(size: int) -> None:
 
 
 def _refused(refusal: Refusal) -> Response:
-    return Response(refusal.status, error_body(refusal, new_id("request-id", "test"), b2b=False))
+    return Response(refusal.status, error_body(refusal, new_id("request-id", "test")))

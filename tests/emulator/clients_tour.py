@@ -13,6 +13,10 @@ def tour(api: Api) -> None:
         ("/v1/m2m/clients", "m2m_client", client),
         ("/v1/connected_apps/clients", "connected_app", app),
     )
+    ours = api.ok("POST", "/v1/m2m/clients", client)["m2m_client"]
+    asked = {name: ours[name] for name in ("client_id", "client_secret")} | {"grant_type": "client_credentials"}
+    project_id = api.app.workspace.environment("B2B").project_id
+    api.ok("POST", f"/v1/public/{project_id}/oauth2/token", asked)
     for path, name, body in bodies:
         one = f"{path}/{api.ok('POST', path, body)[name]['client_id']}"
         api.ok("POST", f"{path}/search", {})

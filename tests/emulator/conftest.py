@@ -46,7 +46,7 @@ class Api:
         query: dict[str, str] | None = None,
         environment: Environment | None = None,
     ) -> Response:
-        consumer = path.startswith(("/v1/users", "/v1/rbac"))
+        consumer = path.startswith(("/v1/users", "/v1/rbac", "/v1/sessions"))
         asking = environment or self.app.workspace.environment("CONSUMER" if consumer else "B2B")
         workspace = self.app.workspace
         manages = is_management(path)

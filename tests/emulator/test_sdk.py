@@ -136,8 +136,10 @@ def test_the_sdk_drives_every_operation(server: Running) -> None:
     policy = client.rbac.policy().policy
     assert policy is not None
     assert [role.role_id for role in policy.roles] == ["stytch_member", "stytch_admin"]
+    assert client.sessions.get_jwks(server.environment["STYTCH_PROJECT_ID"]).keys[0].alg == "RS256"
     users(consumer(server), server)
     assert consumer(server).rbac.policy().policy is not None
+    assert consumer(server).sessions.get_jwks(server.environment["STYTCH_CONSUMER_PROJECT_ID"]).keys[0].kty == "RSA"
     assert set(server.app.statistics.requests) == {name for _, _, name, _ in (*B2B, *CONSUMER)}
     assert server.app.statistics.statuses.keys() == {200}
 

@@ -55,6 +55,10 @@ def m2m_clients(client: B2BClient | Client) -> None:
         operator=M2MSearchQueryOperator.AND, operands=[{"filter_name": "scopes", "filter_value": ["read"]}]
     )
     assert [each.client_id for each in calls.search(query=query).m2m_clients] == ["payroll"]
+    told = client.m2m.token("payroll", created.m2m_client.client_secret).access_token
+    claims = client.m2m.authenticate_token(told, required_scopes=["read"])
+    assert claims is not None
+    assert (claims.client_id, claims.scopes) == ("payroll", ["read"])
     updated = calls.update("payroll", status="inactive", trusted_metadata={"a": None, "b": 2})
     assert (updated.m2m_client.status, updated.m2m_client.trusted_metadata) == ("inactive", {"b": 2})
     calls.secrets.rotate_start("payroll")
@@ -188,5 +192,5 @@ def test_the_consumer_sdk_drives_what_consumer_projects_have(server: Running) ->
     m2m_clients(client)
     connected_apps(client)
     fraud(client)
-    assert {name for _, _, name, _ in CLIENTS} == set(server.app.statistics.requests)
+    assert {"consumer_jwks", *(name for _, _, name, _ in CLIENTS)} == set(server.app.statistics.requests)
     assert server.app.statistics.statuses.keys() == {200}

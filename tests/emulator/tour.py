@@ -15,6 +15,8 @@ def tour(api: Api) -> None:
     _users(api)
     api.ok("GET", "/v1/b2b/rbac/policy")
     api.ok("GET", "/v1/rbac/policy")
+    api.ok("GET", f"/v1/b2b/sessions/jwks/{api.app.workspace.environment('B2B').project_id}")
+    api.ok("GET", f"/v1/sessions/jwks/{api.app.workspace.environment('CONSUMER').project_id}")
     clients_tour.tour(api)
     connections_tour.tour(api)
     management_tour.tour(api)

@@ -1,0 +1,53 @@
+"""``/v1/public/{project_id}/oauth2/token``: what an M2M client shows to whom it calls [1.1, 2.16]."""
+
+from typing import Final
+
+from reconciler.emulator import shown_once, signing_key
+from reconciler.emulator.call import Answer, Call
+from reconciler.emulator.exchange import Refusal
+from reconciler.emulator.m2m_clients import KIND
+from reconciler.emulator.store import Row
+
+GRANT: Final = "client_credentials"
+VALID: Final = 3600
+"""Seconds for which a token is valid."""
+
+
+def issue(call: Call) -> Answer:
+    """``POST …/oauth2/token``: the errors are those of RFC 6749; which of them Stytch gives is unknown."""
+    grant = call.body.get("grant_type")
+    if grant != GRANT:
+        message = f"grant_type must be {GRANT}."
+        raise Refusal("unsupported_grant_type" if grant else "invalid_request", message)
+    client = _client(call)
+    project_id, now = call.environment.project_id, int(call.clock())
+    claims = {
+        "sub": client.id,
+        "iss": f"stytch.com/{project_id}",
+        "aud": [project_id],
+        "scope": " ".join(_scopes(call, client)),
+        "iat": now,
+        "nbf": now,
+        "exp": now + VALID,
+    }
+    return {"access_token": signing_key.signed(call, claims), "token_type": "bearer", "expires_in": VALID}
+
+
+def _client(call: Call) -> Row:
+    id_, secret = call.body.get("client_id"), call.body.get("client_secret")
+    if isinstance(id_, str) and isinstance(secret, str):
+        row = call.store.get(call.collection(KIND), id_)
+        if row and row.fields["status"] == "active" and shown_once.counts(call, KIND, id_, secret):
+            return row
+    raise Refusal("invalid_client", "There is no active M2M client with this client_id and client_secret.")
+
+
+def _scopes(call: Call, client: Row) -> list[str]:
+    """Those that are asked for, or all that the client has."""
+    asked = call.body.get("scope")
+    had: list[str] = client.fields["scopes"]
+    if asked in (None, ""):
+        return had
+    if not isinstance(asked, str) or not set(asked.split()) <= set(had):
+        raise Refusal("invalid_scope", "The M2M client does not have every scope that is asked for.")
+    return list(dict.fromkeys(asked.split()))
