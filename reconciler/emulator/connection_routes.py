@@ -4,6 +4,7 @@ from typing import Final
 
 from reconciler.emulator import (
     external_connections,
+    granted_apps,
     oidc_connections,
     organization_apps,
     organization_policy,
@@ -20,6 +21,7 @@ SAML: Final = f"{SSO}/saml/{ONE}"
 SCIM: Final = "/v1/b2b/scim/{organization_id}/connection"
 ROTATE: Final = f"{SCIM}/{{connection_id}}/rotate"
 APPS: Final = "/v1/b2b/organizations/{organization_id}/connected_apps"
+MEMBER: Final = "/v1/b2b/organizations/{organization_id}/members/{member_id}"
 ROLES: Final = "/v1/b2b/rbac/organizations/{organization_id}"
 
 CONNECTIONS: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
@@ -54,6 +56,13 @@ CONNECTIONS: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
     ("POST", f"{ROTATE}/cancel", "scim_connections_rotate_cancel", scim_tokens.cancel),
     ("GET", APPS, "organizations_connected_apps", organization_apps.list_all),
     ("GET", f"{APPS}/{{connected_app_id}}", "organizations_get_connected_app", organization_apps.get),
+    ("GET", f"{MEMBER}/connected_apps", "members_connected_apps", granted_apps.of_member),
+    (
+        "POST",
+        f"{MEMBER}/connected_apps/{{connected_app_id}}/revoke",
+        "members_revoke_connected_app",
+        granted_apps.revoke_members,
+    ),
     ("GET", ROLES, "organization_policy_get", organization_policy.get),
     ("PUT", ROLES, "organization_policy_set", organization_policy.replace),
 )

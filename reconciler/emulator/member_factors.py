@@ -1,6 +1,6 @@
-"""What can be taken from a member one by one: MFA phone, password, TOTP, external id, a retired address [2.20]."""
+"""What a member has beside the record: MFA phone, password, TOTP, external id, a retired address, a next one [2.20]."""
 
-from reconciler.emulator import members, organizations
+from reconciler.emulator import member_fields, members, organizations
 from reconciler.emulator.call import Answer, Call
 from reconciler.emulator.exchange import Refusal
 from reconciler.emulator.fields import given
@@ -41,6 +41,19 @@ def delete_external_id(call: Call) -> Answer:
     """``DELETE …/members/{member_id}/external_id``."""
     organization, row = members.find(call)
     return members.answer_with(call, organization, row, {"external_id": None})
+
+
+def start_email_update(call: Call) -> Answer:
+    """``POST …/members/{member_id}/start_email_update``: no mail is sent, so that nothing ever comes of it."""
+    organization, row = members.find(call)
+    member_fields.check_new_email(call, organization, row)
+    return members.answer(row, organization)
+
+
+def oidc_providers(call: Call) -> Answer:
+    """``GET …/members/{member_id}/oidc_providers``: the tokens of log-ins, which there are none of."""
+    members.find(call)
+    return {"registrations": []}
 
 
 def unlink_retired_email(call: Call) -> Answer:

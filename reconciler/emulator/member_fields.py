@@ -102,11 +102,7 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
     wanted: str | None = given(call.body, "email_address", str, call.behaviour, "invalid_email")
     if wanted is None or wanted.lower() == row.fields["email_address"].lower():
         return member
-    address = email(wanted, call.behaviour)
-    if row.status != "active":
-        message = "The email address can only be changed for active members."
-        raise Refusal("email_updates_available_only_for_active_members", message)
-    _free_email(call, organization, address, row)
+    address = check_new_email(call, organization, row)
     retired = [
         each for each in row.fields["retired_email_addresses"] if each["email_address"].lower() != address.lower()
     ]
@@ -114,6 +110,21 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
         retired.append({"email_id": call.new_id("email"), "email_address": row.fields["email_address"]})
     change = {"email_address": address, "email_address_verified": False, "member_password_id": ""}
     return {**member, **change, "retired_email_addresses": retired}
+
+
+def check_new_email(call: Call, organization: Row, row: Row) -> str:
+    """The address that the request states, if the member can have it.
+
+    Raises:
+        Refusal: with the vendor's error type.
+    """
+    wanted = given(call.body, "email_address", str, call.behaviour, "invalid_email") or ""
+    address = email(wanted, call.behaviour)
+    if row.status != "active":
+        message = "The email address can only be changed for active members."
+        raise Refusal("email_updates_available_only_for_active_members", message)
+    _free_email(call, organization, address, row)
+    return address
 
 
 def _free_email(call: Call, organization: Row, address: str, row: Row | None) -> None:

@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
         "updated_at": now,
     }
     kept = keep(call, with_roles(member, roles or (), organization.fields), None, organization)
-    return _answer(kept, organization)
+    return answer(kept, organization)
 
 
 def get(call: Call) -> Answer:
@@ -41,9 +41,9 @@ def get(call: Call) -> Answer:
         raise Refusal("invalid_member_get_fields", "Exactly one of member_id and email_address must be given.")
     if email:
         found = call.store.named(call.collection("member"), f"email:{email.lower()}", organization.number)
-        return _answer(_live(found), organization)
+        return answer(_live(found), organization)
     row = _by_id(call, organization, call.own(id_ or ""))
-    return _answer(row if call.behaviour.get_shows_deleted else _live([row]), organization)
+    return answer(row if call.behaviour.get_shows_deleted else _live([row]), organization)
 
 
 def dangerously_get(call: Call) -> Answer:
@@ -52,7 +52,7 @@ def dangerously_get(call: Call) -> Answer:
     hidden = call.query.get("include_deleted", "").lower() != "true"
     if row is None or (hidden and row.status == "deleted"):
         raise _not_found()
-    return _answer(row, call.store.numbered(row.parent))
+    return answer(row, call.store.numbered(row.parent))
 
 
 def update(call: Call) -> Answer:
@@ -63,7 +63,7 @@ def update(call: Call) -> Answer:
     given(call.body, "preserve_existing_sessions", bool, call.behaviour)  # There are none.
     fields, roles = stated(call, organization, row)
     member = change_email(call, organization, row, {**row.fields, **fields, "updated_at": call.now()})
-    return _answer(keep(call, _with_roles(member, roles, organization), row), organization)
+    return answer(keep(call, _with_roles(member, roles, organization), row), organization)
 
 
 def delete(call: Call) -> Answer:
@@ -89,7 +89,7 @@ def reactivate(call: Call) -> Answer:
     if any(other.status != "deleted" for other in call.store.named(call.collection("member"), name, row.parent)):
         message = "Another member has the email address now."
         raise Refusal("reactivation_email_belongs_to_another_member", message)
-    return _answer(keep(call, {**row.fields, "status": "active", "updated_at": call.now()}, row), organization)
+    return answer(keep(call, {**row.fields, "status": "active", "updated_at": call.now()}, row), organization)
 
 
 def find(call: Call) -> tuple[Row, Row]:
@@ -102,9 +102,14 @@ def find(call: Call) -> tuple[Row, Row]:
     return organization, _by_id(call, organization, call.id("member_id"))
 
 
+def answer(row: Row, organization: Row) -> Answer:
+    """What is answered with a member."""
+    return {"member_id": row.id, "member": row.fields, "organization": organization.fields}
+
+
 def answer_with(call: Call, organization: Row, row: Row, change: dict[str, Any]) -> Answer:
     """Store the member with ``change`` and answer with it."""
-    return _answer(keep(call, {**row.fields, **change, "updated_at": call.now()}, row), organization)
+    return answer(keep(call, {**row.fields, **change, "updated_at": call.now()}, row), organization)
 
 
 def _with_roles(member: Fields, roles: list[str] | None, organization: Row) -> Fields:
@@ -131,7 +136,3 @@ def _live(found: list[Row]) -> Row:
 
 def _not_found() -> Refusal:
     return Refusal("member_not_found", "Member could not be found.")
-
-
-def _answer(row: Row, organization: Row) -> Answer:
-    return {"member_id": row.id, "member": row.fields, "organization": organization.fields}

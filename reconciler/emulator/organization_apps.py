@@ -14,9 +14,9 @@ GRANT: Final = "app_grant"
 def list_all(call: Call) -> Answer:
     """``GET …/connected_apps``: the apps that a member has let in."""
     organization = organizations.find(call)
-    ids = dict.fromkeys(row.fields["connected_app_id"] for row in _grants(call, organization))
+    ids = dict.fromkeys(row.fields["connected_app_id"] for row in grants(call, organization))
     found = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(ids, call.behaviour))
-    return {"connected_apps": [_shown(call, app) for app in found if app is not None]}
+    return {"connected_apps": [shown(call, app) for app in found if app is not None]}
 
 
 def get(call: Call) -> Answer:
@@ -25,23 +25,25 @@ def get(call: Call) -> Answer:
     app = connected_apps.find(call, call.path["connected_app_id"])
     members = [
         {"member_id": row.fields["member_id"], "granted_scopes": row.fields["granted_scopes"]}
-        for row in _grants(call, organization)
+        for row in grants(call, organization)
         if row.fields["connected_app_id"] == app.id
     ]
-    return {**_shown(call, app), "active_members": members}
+    return {**shown(call, app), "active_members": members}
 
 
-def _grants(call: Call, organization: Row) -> list[Row]:
+def grants(call: Call, organization: Row) -> list[Row]:
+    """The consents of the organization's members."""
     return list(call.store.children(call.collection(GRANT), organization.number))
 
 
-def _shown(call: Call, app: Row) -> Fields:
+def shown(call: Call, app: Row) -> Fields:
+    """An app as lists of what has been let in have it."""
     fields = app.fields
-    shown = {
+    answer = {
         "connected_app_id": app.id,
         "name": fields["client_name"],
         "description": fields["client_description"],
         "client_type": fields["client_type"],
         "logo_url": fields.get("logo_url"),
     }
-    return call.store.clean(shown)
+    return call.store.clean(answer)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from reconciler.emulator import (
+    granted_apps,
     member_factors,
     members,
     organizations,
@@ -61,6 +62,8 @@ class Route:
 ORGANIZATIONS = "/v1/b2b/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 MEMBER = f"{ORGANIZATION}/members/{{member_id}}"
+ELSEWHERE = frozenset({"/v1/b2b/sso/authenticate"})
+"""Paths of the vendor's that are not served, though they look like one that is."""
 USER = "/v1/users/{user_id}"
 
 B2B: tuple[tuple[str, str, str, Endpoint], ...] = (
@@ -86,6 +89,8 @@ B2B: tuple[tuple[str, str, str, Endpoint], ...] = (
     ("DELETE", f"{MEMBER}/totp", "members_delete_totp", member_factors.delete_totp),
     ("DELETE", f"{MEMBER}/external_id", "members_delete_external_id", member_factors.delete_external_id),
     ("POST", f"{MEMBER}/unlink_retired_email", "members_unlink_retired_email", member_factors.unlink_retired_email),
+    ("POST", f"{MEMBER}/start_email_update", "members_start_email_update", member_factors.start_email_update),
+    ("GET", f"{MEMBER}/oidc_providers", "members_oidc_providers", member_factors.oidc_providers),
     (
         "DELETE",
         f"{ORGANIZATION}/members/mfa_phone_numbers/{{member_id}}",
@@ -107,6 +112,9 @@ CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
     ("GET", USER, "users_get", users.get),
     ("PUT", USER, "users_update", users.update),
     ("DELETE", USER, "users_delete", users.delete),
+    ("PUT", f"{USER}/exchange_primary_factor", "users_exchange_primary_factor", users.exchange_primary_factor),
+    ("GET", f"{USER}/connected_apps", "users_connected_apps", granted_apps.of_user),
+    ("POST", f"{USER}/connected_apps/{{connected_app_id}}/revoke", "users_revoke", granted_apps.revoke_users),
     ("DELETE", f"{USER}/external_id", "users_delete_external_id", users.delete_external_id),
     ("DELETE", "/v1/users/passwords/{password_id}", "users_delete_password", user_factors.delete_password),
     *(
@@ -181,7 +189,7 @@ def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
     for _, route, parameters in sorted(found, key=lambda each: each[0]):
         if route.method == method:
             return route, parameters
-    if found:
+    if found and path not in ELSEWHERE:
         raise Refusal("method_not_allowed", "The method is not allowed for this route.")
     raise Refusal("route_not_found", "There is no such route.")
 

@@ -17,15 +17,8 @@ def create(call: Call) -> Answer:
     address, number = given(body, "email", str, behaviour), given(body, "phone_number", str, behaviour)
     if not address and not number:
         raise Refusal("bad_request", "At least one of email and phone_number is required.")
-    emails, phones = [], []
-    if address:
-        address = email(address, behaviour)
-        _free(call, f"email:{address.lower()}", None, "duplicate_email")
-        emails.append({"email_id": call.new_id("email"), "email": address, "verified": False})
-    if number:
-        number = phone(number)
-        _free(call, f"phone:{number}", None, "duplicate_phone_number")
-        phones.append({"phone_id": call.new_id("phone-number"), "phone_number": number, "verified": False})
+    emails = [_new_email(call, address)] if address else []
+    phones = [_new_phone(call, number)] if number else []
     pending = given(body, "create_user_as_pending", bool, behaviour)
     started = {
         "user_id": call.new_id("user"),
@@ -71,6 +64,21 @@ def delete_external_id(call: Call) -> Answer:
     return {"user_id": row.id, "user": keep(call, {**row.fields, "external_id": None}, row).fields}
 
 
+def exchange_primary_factor(call: Call) -> Answer:
+    """``PUT …/exchange_primary_factor``: the user's only address or number for another one, which is unverified."""
+    row, body, behaviour = find(call), call.body, call.behaviour
+    address, number = given(body, "email_address", str, behaviour), given(body, "phone_number", str, behaviour)
+    if bool(address) == bool(number):
+        raise Refusal("bad_request", "Exactly one of email_address and phone_number must be given.")
+    if len(row.fields["emails"]) + len(row.fields["phone_numbers"]) != 1:
+        raise Refusal("bad_request", "The user must have exactly one email address or phone number.")
+    change = {
+        "emails": [_new_email(call, address)] if address else [],
+        "phone_numbers": [_new_phone(call, number)] if number else [],
+    }
+    return {"user_id": row.id, "user": keep(call, {**row.fields, **change}, row).fields}
+
+
 def find(call: Call) -> Row:
     """The user that the path names, by id or external id.
 
@@ -112,6 +120,18 @@ def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
     for each in ("trusted_metadata", "untrusted_metadata"):
         stated[each] = metadata(before.get(each), body, each, behaviour)
     return stated
+
+
+def _new_email(call: Call, sent: str) -> Fields:
+    address = email(sent, call.behaviour)
+    _free(call, f"email:{address.lower()}", None, "duplicate_email")
+    return {"email_id": call.new_id("email"), "email": address, "verified": False}
+
+
+def _new_phone(call: Call, sent: str) -> Fields:
+    number = phone(sent)
+    _free(call, f"phone:{number}", None, "duplicate_phone_number")
+    return {"phone_id": call.new_id("phone-number"), "phone_number": number, "verified": False}
 
 
 def _free(call: Call, name: str, row: Row | None, error: str) -> None:

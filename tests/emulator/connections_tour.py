@@ -75,6 +75,10 @@ def _roles(api: Api) -> None:
 
 def _apps(api: Api) -> None:
     reader = place_connected_app(api.app, {"client_name": "Reader"})
-    place_grant(api.app, api.member("ann@north.example", "north"), reader["client_id"], ["openid"])
+    ann = api.member("ann@north.example", "north")
+    place_grant(api.app, ann, reader["client_id"], ["openid"])
     api.ok("GET", "/v1/b2b/organizations/north/connected_apps")
     api.ok("GET", f"/v1/b2b/organizations/north/connected_apps/{reader['client_id']}")
+    apps = f"/v1/b2b/organizations/north/members/{ann['member_id']}/connected_apps"
+    api.ok("GET", apps)
+    api.ok("POST", f"{apps}/{reader['client_id']}/revoke", {})

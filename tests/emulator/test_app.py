@@ -70,6 +70,7 @@ def test_an_environment_has_its_own_data(api: Api) -> None:
 def test_routes(api: Api) -> None:
     assert api.refused("GET", "/v1/b2b/nowhere") == (404, "route_not_found")
     assert api.refused("PATCH", f"{ORGANIZATIONS}/acme") == (405, "method_not_allowed")
+    assert api.refused("POST", "/v1/b2b/sso/authenticate", {}) == (404, "route_not_found")
     assert api.refused("GET", f"{ORGANIZATIONS}//member") == (404, "route_not_found")
 
 

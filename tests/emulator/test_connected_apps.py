@@ -189,3 +189,34 @@ def test_apps_that_members_have_let_in(api: Api) -> None:
     one = api.ok("GET", f"{apps}/{app['client_id']}")
     assert one["active_members"] == [{"member_id": ann["member_id"], "granted_scopes": ["openid"]}]
     assert api.refused("GET", f"{apps}/none") == (404, "connected_app_not_found")
+
+
+def test_a_member_lets_an_app_out_again(api: Api) -> None:
+    api.organization()
+    ann, bea, app = (
+        api.member(),
+        api.member("bea@acme.com"),
+        made(api, client_name="Reader", client_description="Reads"),
+    )
+    for member in (ann, bea):
+        place_grant(api.app, member, app["client_id"], ["openid", "email"])
+    hers, other = (f"{ORGANIZATION}/members/{each['member_id']}/connected_apps" for each in (ann, bea))
+    shown = {
+        "connected_app_id": app["client_id"],
+        "name": "Reader",
+        "description": "Reads",
+        "client_type": "first_party",
+        "scopes_granted": "openid email",
+    }
+    assert api.ok("GET", hers)["connected_apps"] == api.ok("GET", other)["connected_apps"] == [shown]
+    api.ok("POST", f"{hers}/{app['client_id']}/revoke", {})
+    assert api.ok("GET", hers)["connected_apps"] == []
+    assert api.ok("GET", other)["connected_apps"] == [shown]
+    assert api.refused("POST", f"{hers}/none/revoke", {}) == (404, "connected_app_not_found")
+
+
+def test_a_user_has_let_nothing_in(api: Api) -> None:
+    apps = f"/v1/users/{api.user()['user_id']}/connected_apps"
+    assert api.ok("GET", apps)["connected_apps"] == []
+    assert api.refused("POST", f"{apps}/none/revoke", {}) == (404, "connected_app_not_found")
+    assert api.refused("GET", "/v1/users/nobody/connected_apps") == (404, "user_not_found")

@@ -316,3 +316,21 @@ def test_unset_fields_and_empty_metadata() -> None:
     assert "trusted_metadata" not in member
     assert api.ok("PUT", path(member), {"trusted_metadata": {"a": 1}})["member"]["trusted_metadata"] == {"a": 1}
     api.app.close()
+
+
+@pytest.mark.usefixtures("acme")
+def test_an_email_update_that_starts_changes_nothing(api: Api) -> None:
+    ann = api.member()
+    api.member("bea@acme.com")
+    start = f"{path(ann)}/start_email_update"
+    assert api.ok("POST", start, {"email_address": "ann@new.com"})["member"] == ann
+    assert api.ok("GET", f"{MEMBERS[:-1]}", query={"member_id": ann["member_id"]})["member"] == ann
+    for address, error in (
+        ("ann", "invalid_email"),
+        (None, "invalid_email"),
+        ("bea@acme.com", "duplicate_member_email"),
+    ):
+        assert api.refused("POST", start, {"email_address": address}) == (400, error)
+    pending = api.member("cem@acme.com", create_member_as_pending=True)
+    refused = api.refused("POST", f"{path(pending)}/start_email_update", {"email_address": "cem@new.com"})
+    assert refused == (400, "email_updates_available_only_for_active_members")

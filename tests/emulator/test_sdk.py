@@ -76,6 +76,8 @@ def members(client: B2BClient, server: Running, id_: str) -> None:
     assert calls.dangerously_get(ann.member_id).organization.organization_id == id_
     changed = calls.update("acme", ann.member_id, email_address="ann@new.com", trusted_metadata={"a": 1}, roles=[])
     assert changed.member.retired_email_addresses[0].email_address == "ann@acme.com"
+    assert calls.start_email_update("acme", ann.member_id, "ann@next.com").member.email_address == "ann@new.com"
+    assert calls.oidc_providers("acme", ann.member_id).registrations == []
     assert calls.unlink_retired_email("acme", ann.member_id, email_address="ann@acme.com").member_id == ann.member_id
     assert calls.delete_external_id("acme", ann.member_id).member.external_id is None
     whole = {
@@ -108,6 +110,11 @@ def users(client: Client, server: Running) -> None:
     assert updated.user.name is not None
     assert (updated.user.name.first_name, updated.user.name.last_name) == ("Ann", "Abel")
     assert client.users.delete_external_id(created.user_id).user.external_id is None
+    assert client.users.connected_apps(created.user_id).connected_apps == []
+    app = client.connected_app.clients.create(client_type="first_party").connected_app
+    assert client.users.revoke(created.user_id, app.client_id).status_code == 200
+    exchanged = client.users.exchange_primary_factor(created.user_id, email_address="ann@new.com")
+    assert [each.email for each in exchanged.user.emails] == ["ann@new.com"]
     rich = place_user(server.app, RICH)
     calls: dict[str, Callable[[str], Any]] = {
         "emails": client.users.delete_email,
@@ -140,7 +147,8 @@ def test_the_sdk_drives_every_operation(server: Running) -> None:
     users(consumer(server), server)
     assert consumer(server).rbac.policy().policy is not None
     assert consumer(server).sessions.get_jwks(server.environment["STYTCH_CONSUMER_PROJECT_ID"]).keys[0].kty == "RSA"
-    assert set(server.app.statistics.requests) == {name for _, _, name, _ in (*B2B, *CONSUMER)}
+    ours = {name for _, _, name, _ in (*B2B, *CONSUMER)}
+    assert set(server.app.statistics.requests) == {*ours, "connected_apps_create"}
     assert server.app.statistics.statuses.keys() == {200}
 
 

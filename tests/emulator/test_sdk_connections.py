@@ -183,6 +183,11 @@ def test_the_sdk_drives_every_operation(server: Running) -> None:
     assert [each.name for each in client.organizations.connected_apps("acme").connected_apps] == ["Reader"]
     one = client.organizations.get_connected_app("acme", app)
     assert [each.member_id for each in one.active_members] == [ann.member_id]
+    members = client.organizations.members
+    granted = members.get_connected_apps("acme", ann.member_id).connected_apps
+    assert [(each.name, each.scopes_granted) for each in granted] == [("Reader", "openid")]
+    members.connected_apps.revoke("acme", ann.member_id, app)
+    assert members.get_connected_apps("acme", ann.member_id).connected_apps == []
     assert {name for _, _, name, _ in (*CLIENTS, *CONNECTIONS)} <= set(server.app.statistics.requests)
     assert server.app.statistics.statuses.keys() == {200}
 

@@ -91,3 +91,25 @@ def test_a_password_is_deleted_by_its_id(api: Api) -> None:
     one = f"{USERS}/passwords/{user['password']['password_id']}"
     assert "password" not in api.ok("DELETE", one)["user"]
     assert api.refused("DELETE", one) == (404, "password_not_found")
+
+
+def test_the_only_factor_is_exchanged_for_another_one(api: Api) -> None:
+    ann = api.user()
+    exchange = f"{USERS}/{ann['user_id']}/exchange_primary_factor"
+    api.user("bea@acme.com", phone_number="+14155550101")
+    for wanted, error in (
+        ({}, "bad_request"),
+        ({"email_address": "ann@new.com", "phone_number": "+14155550100"}, "bad_request"),
+        ({"email_address": "ann"}, "invalid_email"),
+        ({"email_address": "BEA@acme.com"}, "duplicate_email"),
+        ({"phone_number": "+14155550101"}, "duplicate_phone_number"),
+    ):
+        assert api.refused("PUT", exchange, wanted) == (400, error)
+    moved = api.ok("PUT", exchange, {"phone_number": "+14155550100"})["user"]
+    assert (moved["emails"], [each["phone_number"] for each in moved["phone_numbers"]]) == ([], ["+14155550100"])
+    back = api.ok("PUT", exchange, {"email_address": "ann@new.com"})["user"]
+    assert [(each["email"], each["verified"]) for each in back["emails"]] == [("ann@new.com", False)]
+    api.user("ann@acme.com")
+    both = api.user("cem@acme.com", phone_number="+14155550102")["user_id"]
+    wanted = {"email_address": "cem@new.com"}
+    assert api.refused("PUT", f"{USERS}/{both}/exchange_primary_factor", wanted) == (400, "bad_request")

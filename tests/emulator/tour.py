@@ -3,6 +3,7 @@
 from typing import Any
 
 from reconciler.emulator.bulk import place_member, place_user
+from reconciler.emulator.placing import place_connected_app
 from tests.emulator import clients_tour, connections_tour, management_tour
 from tests.emulator.conftest import Api
 
@@ -57,6 +58,8 @@ def _members(api: Api, organization: Any, members: str) -> None:
     api.ok("POST", f"{ORGANIZATIONS}/members/search", {"organization_ids": [organization["organization_id"]]})
     api.ok("PUT", bea, {"name": "Bea", "email_address": "bea@acme.example"})
     api.ok("POST", f"{bea}/unlink_retired_email", {"email_address": "bea@acme.com"})
+    api.ok("POST", f"{bea}/start_email_update", {"email_address": "bea@acme.net"})
+    api.ok("GET", f"{bea}/oidc_providers")
     api.ok("DELETE", f"{bea}/totp")
     api.ok("DELETE", f"{bea}/external_id")
     api.ok("DELETE", f"{members}/mfa_phone_numbers/{id_}")
@@ -73,7 +76,12 @@ def _users(api: Api) -> None:
     api.ok("PUT", one, {"name": {"last_name": "Abel"}})
     api.ok("POST", "/v1/users/search", {})
     api.ok("DELETE", f"{one}/external_id")
+    api.ok("GET", f"{one}/connected_apps")
+    app = place_connected_app(api.app, {}, api.app.workspace.environment("CONSUMER"))
+    api.ok("POST", f"{one}/connected_apps/{app['client_id']}/revoke", {})
     api.ok("DELETE", one)
+    moving = api.user("cem@acme.com")["user_id"]
+    api.ok("PUT", f"/v1/users/{moving}/exchange_primary_factor", {"phone_number": "+14155550109"})
     rich = place_user(api.app, RICH)
     for path, name, id_ in FACTORS:
         api.ok("DELETE", f"/v1/users/{path}/{rich[name][0][id_]}")
