@@ -29,10 +29,19 @@ RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "stytch.sso": ("create", "update", "delete", "get"),
     "stytch.scim": ("create", "update", "delete", "get"),
+    "stytch.user": ("read", "update"),
 }
-"""The vendor's own resources and their actions; sources do not agree on how those are spelled."""
+"""The vendor's own resources and their actions; sources do not agree on how those are spelled.
+
+Of a user's only what an example for the vendor's Terraform provider uses is known.
+"""
+OWN: Final[Mapping[Vertical, tuple[str, ...]]] = {
+    "B2B": ("stytch.self", "stytch.organization", "stytch.member", "stytch.sso", "stytch.scim"),
+    "CONSUMER": ("stytch.self", "stytch.user"),
+}
+"""Which of them a vertical has."""
 DEFAULTS: Final[Mapping[Vertical, Mapping[str, tuple[str, ...]]]] = {
-    "B2B": {"stytch_member": ("stytch.self",), "stytch_admin": tuple(RESOURCES)},
+    "B2B": {"stytch_member": ("stytch.self",), "stytch_admin": OWN["B2B"]},
     "CONSUMER": {"stytch_user": ("stytch.self",)},
 }
 """The vendor's own roles, and the resources of which each has every action."""
@@ -52,10 +61,9 @@ def stored_policy(store: Store, environment: Environment) -> Fields:
     """The environment's whole policy, in the form of the management API."""
     kept: Fields = store.setting(f"{NAME} {environment.project_id}") or {}
     own = DEFAULTS[environment.vertical]
-    named = dict.fromkeys(resource for granted in own.values() for resource in granted)
     return {
         **{role_id: _granted(granted) for role_id, granted in own.items()},
-        "stytch_resources": [_resource(each, "", RESOURCES[each]) for each in named],
+        "stytch_resources": [_resource(each, "", RESOURCES[each]) for each in OWN[environment.vertical]],
         **{name: [] for name in ("custom_roles", "custom_resources", "custom_scopes")},
         **kept,
     }

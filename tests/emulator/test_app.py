@@ -156,3 +156,4 @@ def test_policies_have_the_vendors_roles(api: Api) -> None:
     assert all("actions" in resource for resource in b2b["resources"])
     consumer = api.ok("GET", "/v1/rbac/policy")["policy"]
     assert [role["role_id"] for role in consumer["roles"]] == ["stytch_user"]
+    assert [resource["resource_id"] for resource in consumer["resources"]] == ["stytch.self", "stytch.user"]

@@ -106,6 +106,12 @@ def test_the_other_verticals_roles_are_refused(api: Api, vertical: str, foreign:
     put(api, {foreign: None}, vertical)
 
 
+def test_what_a_user_may_do_to_a_user_is_known(api: Api) -> None:
+    role_ = {"permissions": [{"resource_id": "stytch.user", "actions": ["read", "update"]}]}
+    assert put(api, {"stytch_user": role_}, "CONSUMER")["stytch_user"] == role_
+    assert api.refused("PUT", path(api, "B2B"), {"stytch_member": role_}) == (400, "invalid_permission_resource")
+
+
 def resource(**change: Any) -> Any:
     return {"custom_resources": [{**POLICY["custom_resources"][0], **change}]}
 
