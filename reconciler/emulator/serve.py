@@ -107,7 +107,8 @@ class Connection(socketserver.StreamRequestHandler):
                 self._stall()
             if response.lost is not None:
                 return
-            keep = self.persistent and request.headers.get("connection", "").lower() != "close"
+            options = request.headers.get("connection", "").lower().split(",")
+            keep = self.persistent and "close" not in map(str.strip, options)
             self._write(response, keep=keep, bodiless=request.method == "HEAD")
             if not keep:
                 return

@@ -74,7 +74,7 @@ def test_a_connection_serves_many_requests(server: Running) -> None:
 def test_bodies_may_be_chunked_and_announced(server: Running) -> None:
     body = json.dumps(BODY).encode()
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:9], body[9:])) + b"0\r\n\r\n"
-    chunked = ("Transfer-Encoding: chunked", "Expect: 100-continue", "Connection: close")
+    chunked = ("Transfer-Encoding: chunked", "Expect: 100-continue", "Connection: TE, Close")
     answer = exchange(server, head(server.app, f"POST {ROOT} HTTP/1.1", *chunked) + chunks)
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert b"Connection: close" in answer
