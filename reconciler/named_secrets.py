@@ -1,7 +1,10 @@
 """Secrets in manifests: only ever their names, and how a name is held against what Stytch shows of a secret."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Final
 
 from msgspec import structs
 
@@ -11,6 +14,7 @@ from reconciler.traits import CREDENTIAL_NAME
 
 NAME = "secret"
 LAST_FOUR = "last_four"
+DIGITS: Final = 8  # of a digest
 
 LastFour = Callable[[str], str | None]
 
@@ -53,6 +57,12 @@ def replaced(value: Json, put: Callable[[str], Json]) -> Json:
     return [replaced(inner, put) for inner in value] if isinstance(value, list) else value
 
 
+def never_shown(kind: Kind) -> frozenset[str]:
+    """Name the fields of which Stytch shows nothing once the thing is there."""
+    sealed = {name for name, seal in kind.secret_fields.items() if not seal.readable}
+    return frozenset(sealed | ({kind.credential.field} if kind.credential else set()))
+
+
 def as_shown(kind: Kind, spec: Spec, last_four: LastFour) -> Spec:
     """Give a declared spec with what Stytch would show of each secret, so that both can be compared."""
     return {
@@ -88,6 +98,19 @@ def made_name(kind: Kind, credential: Credential, *key: str | None) -> str:
     """Make the name for the credential of a thing: ``M2M_CLIENT_BILLING_SECRET``."""
     words = (*re.findall(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+", kind.name), *key, credential.suffix)
     return re.sub(r"[^A-Z0-9]+", "_", "_".join(filter(None, words)).upper()).strip("_")
+
+
+def told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
+    """Give names of their own to those of the things, by address, whose credentials would be kept under one name.
+
+    Each gets a piece of the digest of its address, so that nothing hangs on the order in which they come.
+    """
+    counts = Counter(names.values())
+    return {
+        address: f"{name}_{sha256(address.encode(errors='surrogatepass')).hexdigest()[:DIGITS].upper()}"
+        for address, name in names.items()
+        if counts[name] > 1
+    }
 
 
 def gives_credential(change: Change) -> bool:

@@ -17,11 +17,16 @@ def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
     """Keep what the repository manages: what it declares, or all of its kinds where it declares nothing yet."""
     if not declared.resources:
         return [each for each in live if config.kinds is None or each.kind in config.kinds]
-    kinds, names = config.kinds_of(declared), dict(_names(declared))
+    kinds, names = config.kinds_of(declared), by_address(declared)
     return [each for each in live if each.kind in kinds and each.address in names]
 
 
-def _names(declared: Declared) -> Iterator[tuple[str, Resource]]:
+def by_address(declared: Declared) -> Mapping[str, Resource]:
+    """Give what is declared by every address at which it can be live."""
+    return dict(_addresses(declared))
+
+
+def _addresses(declared: Declared) -> Iterator[tuple[str, Resource]]:
     for resource in declared.resources:
         yield resource.address, resource
         if resource.renamed_from:

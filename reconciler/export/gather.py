@@ -8,7 +8,7 @@ from reconciler.as_written import as_written
 from reconciler.clients.data import Client
 from reconciler.config import Config
 from reconciler.documents import FOLDERS
-from reconciler.export.choice import managed, named_only, narrowed
+from reconciler.export.choice import by_address, managed, named_only, narrowed
 from reconciler.export.defaults import without_defaults
 from reconciler.export.layout import Files, documents, in_files
 from reconciler.export.live import Found, read_live
@@ -60,7 +60,7 @@ def gather(config: Config, declared: Declared, found: Found, client: Client, wan
     ours = {each.name for each in declared.organizations if each.ensure == "present"}
     manifests = [_manifest(each, config.owner, adopt=wanted.adopt or each.name in ours) for each in chosen]
     manifests = [each for each in manifests if each.spec or each.name not in KINDS[each.kind].singletons]
-    manifests, needed = with_secrets(manifests)
+    manifests, needed = with_secrets(manifests, by_address(declared))
     manifests = [structs.replace(each, spec=as_written(KINDS[each.kind], each.spec)) for each in manifests]
     manifests += named_only(manifests, {each.address: each for each in live})
     last_four = {each.name: each.last_four for each in needed}

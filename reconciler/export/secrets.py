@@ -1,7 +1,10 @@
-"""Secrets: what Stytch holds of them cannot be read, so a manifest names each, and somebody must provide it."""
+"""Secrets: what Stytch holds of them cannot be read, so a manifest names each, and somebody must provide it.
+
+What the repository has named already keeps its name: under it the secret is kept.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, structs
@@ -9,8 +12,8 @@ from msgspec import Struct, structs
 from reconciler.export.manifests import Manifest
 from reconciler.export.names import secret_names
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Path
-from reconciler.named_secrets import LAST_FOUR, NAME
+from reconciler.model import Json, Path, Resource, Spec
+from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, made_name, names_in, never_shown, told_apart
 
 WORDS: Final = re.compile(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
@@ -23,10 +26,15 @@ class Needed(Struct, frozen=True, order=True, kw_only=True):
     last_four: str
 
 
-def with_secrets(manifests: Sequence[Manifest]) -> tuple[list[Manifest], list[Needed]]:
-    """Put names in the place of secrets, and give these names."""
+def with_secrets(
+    manifests: Sequence[Manifest], declared: Mapping[str, Resource]
+) -> tuple[list[Manifest], list[Needed]]:
+    """Put names in the place of secrets, and give these names; ``declared`` is by address."""
     found = {_key(each, path): (each, path, last_four) for each in manifests for path, last_four in _secrets(each)}
-    names = secret_names({key: _label(manifest, path) for key, (manifest, path, _) in found.items()})
+    names = {
+        **secret_names({key: _label(manifest, path) for key, (manifest, path, _) in found.items()}),
+        **_named_already(found, declared),
+    }
     needed = [
         Needed(name=names[key], address=manifest.address, last_four=last) for key, (manifest, _, last) in found.items()
     ]
@@ -40,7 +48,54 @@ def with_secrets(manifests: Sequence[Manifest]) -> tuple[list[Manifest], list[Ne
             return [named(inner, manifest, (*path, str(index))) for index, inner in enumerate(value)]
         return value
 
-    return [structs.replace(each, spec=named(each.spec, each, ())) for each in manifests], sorted(needed)
+    said = _credentials(manifests, declared)
+    told = (
+        {**_unshown(each, declared), **named(each.spec, each, ()), **said.get(each.address, {})} for each in manifests
+    )
+    return [structs.replace(each, spec=spec) for each, spec in zip(manifests, told, strict=True)], sorted(needed)
+
+
+def _named_already(
+    found: Mapping[str, tuple[Manifest, Path, str]], declared: Mapping[str, Resource]
+) -> Mapping[str, str]:
+    """Give the names that the repository has for what Stytch shows, but none for what ends differently."""
+    names: dict[str, str] = {}
+    ends: dict[str, set[str]] = {}
+    for key, (manifest, path, last_four) in found.items():
+        if name := dict(names_in(_declared(manifest, declared))).get(path):
+            names[key] = name
+            ends.setdefault(name, set()).add(last_four)
+    return {key: name for key, name in names.items() if len(ends[name]) == 1}
+
+
+def _unshown(manifest: Manifest, declared: Mapping[str, Resource]) -> Spec:
+    """Give the secrets that the repository sends and Stytch never shows."""
+    kind, told = KINDS[manifest.kind], _declared(manifest, declared)
+    return {name: told[name] for name in kind.secret_fields if name in told and name in never_shown(kind)}
+
+
+def _credentials(manifests: Sequence[Manifest], declared: Mapping[str, Resource]) -> Mapping[str, Spec]:
+    """Say, by address, where a credential is kept under another name than the one that is made of the thing's."""
+    made: dict[str, str] = {}
+    for each in manifests:
+        kind = KINDS[each.kind]
+        if kind.credential and not kind.nameless and kind.credential.has_one(each.spec):
+            made[each.address] = made_name(kind, kind.credential, each.namespace, each.name)
+    kept: dict[str, str] = {}
+    for address, resource in declared.items():
+        kind = KINDS[resource.kind]
+        if kind.credential and kind.credential.has_one(resource.spec):
+            kept[address] = credential_name(kind, resource)
+    names = {**told_apart({**made, **kept}), **kept}
+    fields = {each.address: credential.field for each in manifests if (credential := KINDS[each.kind].credential)}
+    return {
+        address: {fields[address]: {NAME: name}} for address, name in names.items() if name != made.get(address, name)
+    }
+
+
+def _declared(manifest: Manifest, declared: Mapping[str, Resource]) -> Spec:
+    resource = declared.get(manifest.address)
+    return {**resource.initial, **resource.spec} if resource else {}
 
 
 def _key(manifest: Manifest, path: Path) -> str:

@@ -20,7 +20,7 @@ from reconciler.export.writable import is_writable
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
 from reconciler.model import Listed, Path, Position, Problem, Resource, Spec
-from reconciler.named_secrets import as_shown
+from reconciler.named_secrets import as_shown, never_shown
 from reconciler.references import dangling
 from reconciler.shapes import shapes
 
@@ -110,7 +110,8 @@ def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, st
     if live is None:
         return set()
     kind = KINDS[resource.kind]
-    desired = kind.fill(as_shown(kind, resource.spec, last_four.get), live)
+    comparable = {name: value for name, value in resource.spec.items() if name not in never_shown(kind)}
+    desired = kind.fill(as_shown(kind, comparable, last_four.get), live)
     return {change.path[0] for change in diff_fields(desired, live, merged=kind.merged, keyed=kind.keyed)}
 
 

@@ -1,16 +1,14 @@
 """Secrets that Stytch does not show: in manifests stand their names, and people are told what each is for."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from reconciler.export.names import secret_names
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Path, Position, Resource, Spec, address
-from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, names_in
+from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, names_in, told_apart
 
 NOWHERE: Final = Position("", 1)
 GIVEN: Final = "Set it, or keep it in the credential store: until then this is held"
@@ -24,12 +22,11 @@ MADE: Final = "Stytch makes it, and the credential store keeps it"
 def with_names(things: Everywhere) -> Everywhere:
     """Put names in the place of what Stytch shows of secrets, and say those of credentials that would bear one name."""
     credentials = {key: name for key, specs in things.items() if (name := _credential(key, specs))}
-    counts = Counter(credentials.values())
-    apart = secret_names({address(*key): name for key, name in credentials.items()})
+    apart = told_apart({address(*key): name for key, name in credentials.items()})
     named: dict[tuple[str, str], Mapping[str, Spec]] = {}
     for key, specs in things.items():
-        kind, shared = KINDS[key[0]].credential, counts[credentials.get(key, "")] > 1
-        said = {kind.field: {NAME: apart[address(*key)]}} if kind and shared else {}
+        kind, own = KINDS[key[0]].credential, apart.get(address(*key))
+        said = {kind.field: {NAME: own}} if kind and own else {}
         named[key] = {environment: {**_named(spec, ()), **said} for environment, spec in specs.items()}
     return named
 
