@@ -17,7 +17,8 @@ from reconciler.model import Json, Path
 
 Files = Mapping[str, str]  # path → text
 
-BY_BEGINNING: Final = {"{": "json", "[": "json", "<": "html", "-----BEGIN ": "pem"}
+# By how the name of its field ends: a text itself may begin with whatever people wrote.
+SUFFIXES: Final = {"template_content": "json", "html_content": "html", "pem_files": "pem", "x509_certificate": "pem"}
 
 
 def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
@@ -35,7 +36,7 @@ def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
             if not is_long(content):
                 return content
             words = (names[manifest.address], *path[len(kind.texts) == 1 :])
-            file = f"files/{manifest.kind}/{'.'.join(words)}.{_suffix(content)}"
+            file = f"files/{manifest.kind}/{'.'.join(words)}.{_suffix(path)}"
             files[file] = f"{content}\n"  # the newline at the end of a file is none of the text
             return {"file": file}
 
@@ -78,6 +79,5 @@ def _own_names(kind: str) -> tuple[str, ...]:
     return get_args(names) if get_origin(names) is Literal else ()
 
 
-def _suffix(content: str) -> str:
-    begins = content.lstrip()
-    return next((suffix for beginning, suffix in BY_BEGINNING.items() if begins.startswith(beginning)), "txt")
+def _suffix(path: Path) -> str:
+    return next((suffix for ending, suffix in SUFFIXES.items() for name in path if name.endswith(ending)), "txt")

@@ -42,11 +42,22 @@ def test_long_texts_stand_in_files_of_their_own() -> None:
     assert files == {"files/EmailTemplate/a-b.html_content.html": HTML + "\n"}
 
 
-def test_a_text_s_file_is_named_by_what_it_holds() -> None:
-    texts = ['{"a": 1}\n', "-----BEGIN PUBLIC KEY-----\n", "plain\n"]
-    specs = [
-        Manifest(kind="JWTTemplate", name=name, spec={"template_content": text})
-        for name, text in zip("abc", texts, strict=True)
+def test_a_text_s_file_is_named_by_its_field_however_the_text_begins() -> None:
+    custom = {"template_type": "LOGIN", "html_content": "{{magic_link_url}}\n", "plaintext_content": " {{url}}\n<b"}
+    _, files = in_files(
+        [
+            Manifest(kind="JWTTemplate", name="SESSION", spec={"template_content": "<a>\n"}),
+            Manifest(kind="ConnectedApp", name="a", spec={"id_token_template_content": "\n"}),
+            Manifest(kind="EmailTemplate", name="b", spec={"custom_html_customization": custom}),
+            Manifest(kind="TrustedTokenProfile", name="c", spec={"pem_files": ["{\n"]}),
+            Manifest(kind="Organization", name="d", spec={"organization_logo_url": "<\n"}),
+        ]
+    )
+    assert list(files) == [
+        "files/JWTTemplate/SESSION.json",
+        "files/ConnectedApp/a.id_token_template_content.json",
+        "files/EmailTemplate/b.html_content.html",
+        "files/EmailTemplate/b.plaintext_content.txt",
+        "files/TrustedTokenProfile/c.0.pem",
+        "files/Organization/d.txt",
     ]
-    _, files = in_files(specs)
-    assert list(files) == ["files/JWTTemplate/a.json", "files/JWTTemplate/b.pem", "files/JWTTemplate/c.txt"]
