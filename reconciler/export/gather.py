@@ -12,14 +12,14 @@ from reconciler.export.choice import by_address, managed, named_only, narrowed
 from reconciler.export.defaults import without_defaults
 from reconciler.export.layout import Files, documents, in_files
 from reconciler.export.live import Found, read_live
-from reconciler.export.manifests import Manifest
+from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.members import live_members
 from reconciler.export.organizations import NAME, TABLE, as_set, with_owner
 from reconciler.export.secrets import Needed, with_secrets
 from reconciler.export.sound import sound
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, load
-from reconciler.model import Listed, Live
+from reconciler.model import Live
 from reconciler.writing import Store
 
 
@@ -38,7 +38,7 @@ class Exported(Struct, frozen=True, kw_only=True):
 
     files: Files
     tables: Mapping[str, str]
-    left_out: Sequence[Listed]
+    left_out: Sequence[LeftOut]
     secrets: Sequence[Needed]
 
 

@@ -11,10 +11,11 @@ from reconciler.check import check_target
 from reconciler.clients.data import Client
 from reconciler.config import Config
 from reconciler.errors import Refused, Rejected, Unreadable
+from reconciler.export.manifests import LeftOut
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
 from reconciler.locate import locate
-from reconciler.model import Listed, Live, Place
+from reconciler.model import Live, Place
 from reconciler.named_secrets import credential_name
 from reconciler.schema import Kind
 from reconciler.writing import Store
@@ -31,7 +32,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
     place: Place
     live: Sequence[Live]
-    left_out: Sequence[Listed]
+    left_out: Sequence[LeftOut]
 
 
 def read_live(config: Config, declared: Declared, client: Client, store: Store) -> Found:
@@ -44,11 +45,11 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
     organizations = read.organizations(client) if client.has_data else ()
     place = structs.replace(place, organizations={each.name: each.id for each in organizations})
     things: dict[str, Sequence[Live]] = {}
-    left_out: list[Listed] = []
+    left_out: list[LeftOut] = []
     for name, kind in KINDS.items():
         if not _reaches(client, kind):
             reason = NEEDED["management" if kind.managed_by == "management" else "data"]
-            left_out.append(Listed(address=name, reason=reason))
+            left_out.append(LeftOut(address=name, reason=reason))
         elif kind.list:
             try:
                 things[name] = _called(kind, read.things(client, [name], place)[name], declared, store)
@@ -73,22 +74,22 @@ def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) 
     return [structs.replace(row, name=names.get(row.id, row.name)) for row in rows]
 
 
-def _apart(kind: Kind, rows: Sequence[Live], left_out: list[Listed]) -> Iterator[Live]:
+def _apart(kind: Kind, rows: Sequence[Live], left_out: list[LeftOut]) -> Iterator[Live]:
     """Yield what is somebody's, and the only one of its name: nobody could say which of several a manifest means."""
     counts = Counter(row.address for row in rows if not kind.self_made(row))
     for row in rows:
         if kind.self_made(row):
-            left_out.append(Listed(address=row.address, id=row.id, reason="registered itself"))
+            left_out.append(LeftOut(address=row.address, id=row.id, reason="registered itself"))
         elif counts[row.address] > 1:
             reason = f"{counts[row.address]} things bear this name"
-            left_out.append(Listed(address=row.address, id=row.id, reason=reason))
+            left_out.append(LeftOut(address=row.address, id=row.id, reason=reason))
         else:
             yield row
 
 
-def _refused(kind: str, error: Unreadable) -> Listed:
+def _refused(kind: str, error: Unreadable) -> LeftOut:
     """Say that Stytch does not show things of a kind, as where a product is not enabled; anything else is raised."""
     fault = error.__cause__
     if not isinstance(fault, Rejected) or fault.status == UNAUTHORIZED:
         raise error
-    return Listed(address=kind, reason=f"Stytch does not show it: {fault}")
+    return LeftOut(address=kind, reason=f"Stytch does not show it: {fault}")

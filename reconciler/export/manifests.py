@@ -33,6 +33,15 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return self.kind, self.namespace, self.name
 
 
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """What is live and not exported, and why: a thing, a whole kind, or only a ``field`` of a thing."""
+
+    address: str
+    reason: str
+    field: str = ""
+    id: str | None = None
+
+
 def body(manifest: Manifest) -> dict[str, Json]:
     """Give the document, its keys in the order in which people write them."""
     inside = {} if manifest.namespace is None else {"namespace": manifest.namespace}

@@ -7,15 +7,16 @@ from typing import Final
 from reconciler import read
 from reconciler.clients.data import Client
 from reconciler.diff.roles import direct_roles
+from reconciler.export.manifests import LeftOut
 from reconciler.kinds import KINDS
 from reconciler.marks import Whose, read_mark
-from reconciler.model import Listed, Live, LiveMember
+from reconciler.model import Live, LiveMember
 from reconciler.traits import fields_of
 
 MEMBER: Final = KINDS["Member"]
 
 
-def live_members(client: Client, organizations: Sequence[Live], owner: str) -> tuple[list[Live], list[Listed]]:
+def live_members(client: Client, organizations: Sequence[Live], owner: str) -> tuple[list[Live], list[LeftOut]]:
     """Read the members of these organizations; of those that are left out only how many there are is said."""
     slugs = {each.id: each.name for each in organizations}
     found: list[Live] = []
@@ -28,7 +29,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: str) -> t
                     left_out[reason] += 1
                 elif member.status != "deleted":
                     found.append(_as_live(member, slugs[organization_id], owner))
-    listed = [Listed(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
+    listed = [LeftOut(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
     return found, listed
 
 

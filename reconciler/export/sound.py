@@ -9,17 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as Folder
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from reconciler.conform import conforms, nonconformities
 from reconciler.crosschecks import Found, Scoped, contradictions
 from reconciler.diff.fields import diff_fields
-from reconciler.export.manifests import Manifest, body, without
+from reconciler.export.manifests import LeftOut, Manifest, body, without
 from reconciler.export.writable import is_writable
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
-from reconciler.model import Listed, Path, Position, Problem, Resource, Spec
+from reconciler.model import Path, Position, Problem, Resource, Spec
 from reconciler.named_secrets import as_shown, never_shown
 from reconciler.references import dangling
 from reconciler.shapes import shapes
@@ -29,6 +28,7 @@ NOWHERE: Final = Folder("/")  # no text is in a file yet
 UNWRITABLE: Final = "holds what no manifest can say"
 CHANGES: Final = "Stytch would be changed by declaring what it answers"
 
+Reasons = dict[str, dict[str, str]]  # by address and field, "" for all of it
 Wrong = tuple[str, str, str]  # the address of a document, a field of it ("" for all of it), and what is wrong with it
 
 
@@ -36,13 +36,13 @@ class Sound(Struct, frozen=True, kw_only=True):
     """The manifests that can be written, and what was left out of them, or altogether."""
 
     manifests: list[Manifest]
-    left_out: list[Listed] = msgspec.field(default_factory=list)
+    left_out: list[LeftOut]
 
 
 def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Mapping[str, str]) -> Sound:
     """Leave out what cannot be declared; ``live`` is by address, ``last_four`` by the name of the secret."""
     kept = {manifest.address: manifest for manifest in manifests}
-    found = Sound(manifests=[])
+    left_out: Reasons = {}
     resources: dict[str, Resource] = {}
     pending = set(kept)
     while True:
@@ -55,9 +55,13 @@ def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Ma
                 wrong += ((address, name, CHANGES) for name in _differing(resource, live.get(address), last_four))
         wrong = wrong or list(_named(_together(resources), kept))
         if not wrong:
-            found.manifests.extend(kept.values())
-            return found
-        found.left_out.extend(_leave_out(wrong, kept))
+            listed = [
+                LeftOut(address=address, field=field, reason=reason)
+                for address, reasons in left_out.items()
+                for field, reason in reasons.items()
+            ]
+            return Sound(manifests=list(kept.values()), left_out=listed)
+        _leave_out(wrong, kept, left_out)
         pending = {address for address, _, _ in wrong} & kept.keys()
         for address, _, _ in wrong:
             resources.pop(address, None)
@@ -115,15 +119,21 @@ def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, st
     return {change.path[0] for change in diff_fields(desired, live, merged=kind.merged, keyed=kind.keyed)}
 
 
-def _leave_out(wrong: Iterable[Wrong], kept: dict[str, Manifest]) -> Iterator[Listed]:
-    """Take fields out of their manifests, and manifests away that are nothing without; list what is left out."""
+def _leave_out(wrong: Iterable[Wrong], kept: dict[str, Manifest], left_out: Reasons) -> None:
+    """Take fields out of their manifests, and manifests away that are nothing without; say of each why.
+
+    What is nothing without a field that was left out before is left out for the reason that this was.
+    """
+    before = {address: dict(reasons) for address, reasons in left_out.items()}
     for address, field, message in dict.fromkeys(wrong):
         manifest = kept.get(address)
         if manifest is None or (field and field not in manifest.spec):
             continue
+        reasons = left_out.setdefault(address, {})
+        reasons[field] = message
         if not field or field in KINDS[manifest.kind].required:
             del kept[address]
-            yield Listed(address=address, reason=f"{field}: {message}" if field else message)
+            causes = before.get(address) or reasons
+            left_out[address] = {"": "; ".join(f"{name}: {why}" if name else why for name, why in causes.items())}
         else:
             kept[address] = without(manifest, field)
-            yield Listed(address=address, reason=f"{field}: {message}")

@@ -22,7 +22,12 @@ def export_summary(exported: "Exported", written: Sequence[str], folder: str) ->
 
 def _lines(exported: "Exported", written: Sequence[str]) -> Iterator[str]:
     yield from (f"wrote {name}" for name in written)
-    yield from (f"left out: {each.address}: {each.reason}" for each in exported.left_out)
+    yield from (
+        f"left out of {each.address}: {each.field}: {each.reason}"
+        if each.field
+        else f"left out: {each.address}: {each.reason}"
+        for each in exported.left_out
+    )
     yield from (
         f"secret: {each.name}, of {each.address}, whose value Stytch does not show" for each in exported.secrets
     )

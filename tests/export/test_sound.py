@@ -1,0 +1,29 @@
+"""What is left out of an export, or altogether, is said once and for its own reason."""
+
+from reconciler.export.gather import Exported
+from reconciler.export.manifests import LeftOut, Manifest
+from reconciler.export.sound import sound
+from reconciler.report.exported import exported_lines
+
+LOOKS = {"button_color": "#abc"}  # which Stytch takes, and no manifest says
+MAIL = Manifest(kind="EmailTemplate", name="A", spec={"name": "Mail", "prebuilt_customization": LOOKS})
+ACME = Manifest(kind="Organization", name="acme", spec={"organization_name": "A", "email_allowed_domains": [""]})
+
+
+def left_out(*manifests: Manifest) -> list[LeftOut]:
+    return sound(manifests, {}, {}).left_out
+
+
+def test_what_is_nothing_without_a_field_is_left_out_for_the_reason_that_the_field_is() -> None:
+    (listed,) = left_out(MAIL)
+    assert (listed.address, listed.field) == ("EmailTemplate/A", "")
+    assert listed.reason.startswith("prebuilt_customization: ")
+    assert "#abc" in listed.reason
+
+
+def test_a_field_and_a_whole_thing_read_differently() -> None:
+    assert [(each.address, each.field) for each in left_out(ACME)] == [("Organization/acme", "email_allowed_domains")]
+    exported = Exported(files={}, tables={}, left_out=left_out(ACME, MAIL), secrets=[])
+    of_acme, mail = sorted(exported_lines(exported, ()))
+    assert of_acme.startswith("left out of Organization/acme: email_allowed_domains: ")
+    assert mail.startswith("left out: EmailTemplate/A: prebuilt_customization: ")
