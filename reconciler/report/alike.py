@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from reconciler.model import Cause, Change, Path, Update
+from reconciler.kinds import KINDS
+from reconciler.model import Cause, Change, Delete, Path, Update
 
 FIRST = 20  # so many of a long run are shown, then a count of the rest
 
@@ -66,8 +67,10 @@ def groups(changes: Iterable[Change]) -> tuple[tuple[Group, ...], Folded]:
 
 
 def action(change: Change) -> str:
-    """Give ``create``, ``update`` or ``delete``."""
-    return str(change.__struct_config__.tag)
+    """Give what a change is to people: ``create``, ``update``, ``replace``, ``reset`` or ``delete``."""
+    if isinstance(change, Delete) and KINDS[change.kind].singletons:
+        return "reset"
+    return "replace" if change.replaces else str(change.__struct_config__.tag)
 
 
 def _group(change: Change) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from reconciler.model import Change, Create, Delete, FieldChange, Update
-from reconciler.report.alike import Folded, Run
+from reconciler.model import Change, FieldChange, Update
+from reconciler.report.alike import Folded, Run, action
 from reconciler.report.values import cause_line, change_line, counted, drift_line, printable
 
 _ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit
@@ -48,25 +48,34 @@ class View(Struct, frozen=True):
 
 
 class Words(Struct, frozen=True):
-    """How changes read: as what a plan would do, or as what drift has found."""
+    """How changes read, by their action: as what a plan would do, or as what drift has found."""
 
-    symbols: Mapping[type[Change], str]
-    verbs: Mapping[type[Change], str]
+    symbols: Mapping[str, str]
+    verbs: Mapping[str, str]
     field: Callable[[FieldChange], str]
-    with_fields: Collection[type[Change]]
+    with_fields: Collection[str]
+    notes: Mapping[str, str]
 
 
 PLANNED = Words(
-    symbols={Create: "+", Update: "~", Delete: "-"},
-    verbs={Create: "create", Update: "update", Delete: "delete"},
+    symbols={"create": "+", "update": "~", "replace": "±", "reset": "-", "delete": "-"},
+    verbs={each: each for each in ("create", "update", "replace", "reset", "delete")},
     field=change_line,
-    with_fields=(Create, Update),
+    with_fields=("create", "update", "replace", "reset"),
+    notes={"replace": " (deleted and made anew)"},
 )
 DRIFTED = Words(
-    symbols={Create: "-", Update: "~", Delete: "+"},
-    verbs={Create: "missing", Update: "differs", Delete: "extra"},
+    symbols={"create": "-", "update": "~", "replace": "±", "reset": "~", "delete": "+"},
+    verbs={
+        "create": "missing",
+        "update": "differs",
+        "replace": "differs",
+        "reset": "differs",
+        "delete": "extra",
+    },
     field=drift_line,
-    with_fields=(Update,),
+    with_fields=("update", "replace", "reset"),
+    notes={"replace": " (apply deletes it and makes it anew)", "reset": " (declared absent: apply resets it)"},
 )
 
 
@@ -86,8 +95,7 @@ def folded_line(folded: Folded, words: Words) -> str:
     """Count what is like what is shown; "" where nothing is."""
     if not folded.groups:
         return ""
-    verbs = {str(sort.__struct_config__.tag): verb for sort, verb in words.verbs.items()}
-    counts = (f"{verbs[action]} {counted(number, kind)}" for (action, kind), number in folded.counts.items())
+    counts = (f"{words.verbs[done]} {counted(number, kind)}" for (done, kind), number in folded.counts.items())
     return f"… and {counted(folded.groups, 'more organization')} like these: {', '.join(counts)}"
 
 
@@ -98,13 +106,13 @@ def few(lines: Sequence[str], number: int, limit: int) -> tuple[str, ...]:
 
 
 def _item(change: Change, words: Words) -> Item:
-    sort = type(change)
-    verb = "adopt" if change.adopts else words.verbs[sort]
-    line = printable(f"{verb} {change.address}")
-    fields = tuple(map(words.field, change.fields)) if sort in words.with_fields else ()
-    if sort is Update and not (fields or change.adopts):
+    done = action(change)
+    verb = "adopt" if change.adopts else words.verbs[done]
+    line = printable(f"{verb} {change.address}{words.notes.get(done, '')}")
+    fields = tuple(map(words.field, change.fields)) if done in words.with_fields else ()
+    if isinstance(change, Update) and not (fields or change.adopts):
         fields = ("(only our mark)",)
     together = f"{line}  {', '.join(fields)}".rstrip()
-    if sort is Create and len(together) <= _ON_ONE_LINE:
-        return Item(words.symbols[sort], together)
-    return Item(words.symbols[sort], line, fields)
+    if done == "create" and len(together) <= _ON_ONE_LINE:
+        return Item(words.symbols[done], together)
+    return Item(words.symbols[done], line, fields)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _STYLES = (
     (r"^ *(\+ .*)", "green"),
     (r"^ *(- .*)", "red"),
-    (r"^ *(~ \w+ \S+)", "yellow"),
+    (r"^ *([~±] \w+ \S+)", "yellow"),
     (r"^ *(! .*)", "bold yellow"),
     (r"^ *(… and .*)", "dim"),
     (r"^  (\S+:\d+(?: .*)?)$", "dim"),

@@ -73,7 +73,7 @@ def drift_view(plan: Plan) -> View:
 
 def _counts(plan: Plan) -> Iterator[str]:
     going = Counter(action(change) for change in plan.changes if change.withheld_by is None)
-    counts = [f"{going[verb]:,} to {verb}" for verb in ("create", "update", "delete") if going[verb]]
+    counts = [f"{going[verb]:,} to {verb}" for verb in PLANNED.verbs if going[verb]]
     if plan.summary.withheld:
         counts.append(f"{plan.summary.withheld:,} withheld")
     if plan.summary.adopt:
