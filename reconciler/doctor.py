@@ -1,17 +1,22 @@
 """Who am I, which project, test or live, what can I reach: read only, and every finding with what to do about it."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from reconciler.check import LIVE_PROJECT, check_environment, check_target
 from reconciler.clients import open_client
+from reconciler.clients.access import base_url, management_url, telemetry_url
 from reconciler.clients.data import Client
 from reconciler.config import Config, Credentials
-from reconciler.errors import Fault, ReconcilerError
+from reconciler.credential_store import open_store
+from reconciler.errors import Fault, ReconcilerError, Unavailable
+from reconciler.kinds import KINDS
 from reconciler.load import Declared, load
-from reconciler.locate import PROJECTS, find, needs_management
+from reconciler.locate import PROJECTS, find, needs_management, sign_in
 from reconciler.model import Place
 
 ADVICE = {
@@ -25,7 +30,9 @@ NOT_ENABLED = "enterprise_endpoint"
 DENIED = (401, 403)
 FAILED = 500
 NOT_AS_DESCRIBED = "Stytch's answer is not what it describes"
+DATA_URL, MANAGEMENT_URL, TELEMETRY_URL = "STYTCH_API_URL", "STYTCH_MANAGEMENT_BASE_URI", "STYTCH_TELEMETRY_URL"
 Row = Mapping[str, Any]
+Looks = tuple[tuple[str, Callable[[], str]], ...]  # each a subject, and what reads it and says what was found
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -45,14 +52,18 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
         return
     try:
         with open_client(credentials, config.rates) as client:
-            workspace = tuple(_workspace(client)) if client.has_management else ()
+            workspace = tuple(_workspace(client, credentials)) if client.has_management else ()
             yield from workspace
             readable = all(finding.ok for finding in workspace)
             if readable or client.has_data:
-                yield _target(config, client, readable=readable)
+                target, place = _target(config, client, readable=readable)
+                yield target
+                if target.ok and place.is_there and not client.has_data:
+                    yield _signed_in(config, client, place)
+            silent: set[str] = set()  # addresses at which nobody answers
             if client.has_data:
-                yield from _data(client)
-            yield from _users(config, credentials, client)
+                yield from _data(client, credentials, silent)
+            yield from _users(config, credentials, client, silent)
     except ReconcilerError as error:
         yield _refused("credentials", error)
 
@@ -68,18 +79,22 @@ def _given(credentials: Credentials) -> Iterator[Finding]:
             yield Finding(ok=False, subject="credentials", text=text, hint="set it in the environment")
 
 
-def _workspace(client: Client) -> Iterator[Finding]:
+def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
     """List what the workspace key reaches."""
     try:
         projects: list[Row] = client.management.get(PROJECTS)["projects"]
         environments = {row["project_slug"]: _environments(client, row["project_slug"]) for row in projects}
     except Fault as fault:
+        if _is_silence(fault):
+            yield _silence(
+                fault, management_url(credentials), MANAGEMENT_URL if credentials.management_base_uri else ""
+            )
+            return
         yield Finding(ok=False, subject="workspace", text=str(fault), hint=ADVICE.get(fault.error_type, ""))
         return
     except ODD:
-        yield Finding(
-            ok=False, subject="workspace", text=NOT_AS_DESCRIBED, hint="STYTCH_MANAGEMENT_BASE_URI leads somewhere else"
-        )
+        hint = f"{MANAGEMENT_URL} leads somewhere else"
+        yield Finding(ok=False, subject="workspace", text=NOT_AS_DESCRIBED, hint=hint)
         return
     text = "readable; the same key writes projects, environments, their secrets and settings, all over the workspace"
     yield Finding(ok=True, subject="workspace", text=text)
@@ -95,8 +110,8 @@ def _environments(client: Client, project: str) -> list[Row]:
     return found
 
 
-def _target(config: Config, client: Client, *, readable: bool) -> Finding:
-    """Say which environment a plan is about, or why there would be none: the checks are those of a plan.
+def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding, Place]:
+    """Say which environment a plan is about, or why there would be none, and give it: the checks are those of a plan.
 
     The workspace is asked as far as it is ``readable``.
     """
@@ -104,21 +119,21 @@ def _target(config: Config, client: Client, *, readable: bool) -> Finding:
     known = declared or Declared()
     target = config.target
     named = bool(client.has_management and target.project and target.environment)
+    place = Place(project_id=client.project_id)
     try:
-        place = Place(project_id=client.project_id)
         if readable and (named or needs_management(config, known, client)):
             place = find(config, client)
         check_target(config, place.project_id, to_write=True)
         if declared is not None:
             check_environment(config, declared, place)
     except ReconcilerError as error:
-        return _refused("target", error)
+        return _refused("target", error), place
     if not place.is_there:
-        return _to_be_made(config, place, declared)
+        return _to_be_made(config, place, declared), place
     sort = "LIVE" if place.project_id.startswith(LIVE_PROJECT) else "test"
     called = f"{place.project}/{place.environment} is {place.project_id}" if place.project else place.project_id
     pinned = "as reconciler.yaml says" if target.project_id else "reconciler.yaml pins no target.project_id"
-    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}")
+    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}"), place
 
 
 def _declared(config: Config) -> Declared | None:
@@ -140,15 +155,36 @@ def _to_be_made(config: Config, place: Place, declared: Declared | None) -> Find
     return Finding(ok=True, subject="target", text=f"{slugs} is not there yet; {who}")
 
 
-def _data(client: Client) -> Iterator[Finding]:
+def _signed_in(config: Config, client: Client, place: Place) -> Finding:
+    """Sign in with the secret that the credential store holds, as a plan does, and say whether there is one."""
+    declared = _declared(config) or Declared()
+    secrets = declared.things.get("Secret", ())
+    try:
+        sign_in(secrets, client, place, open_store(config.credentials, config.root, config.environment, os.environ))
+    except ReconcilerError as error:
+        return _refused("secret", error)
+    if client.has_data:
+        return Finding(ok=True, subject="secret", text="the credential store holds one; what it opens follows")
+    kinds = config.kinds_of(declared)
+    needed = any(KINDS[kind].managed_by != "management" for kind in kinds)
+    made = any(each.ensure == "present" for each in secrets) and config.authority_of("Secret") != "observe"
+    if made and "Secret" in kinds:
+        return Finding(ok=True, subject="secret", text="none is known; an apply makes the declared one")
+    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes" if needed else ""
+    return Finding(ok=not needed, subject="secret", text="none is known, so only settings can be read", hint=hint)
+
+
+def _data(client: Client, credentials: Credentials, silent: set[str]) -> Iterator[Finding]:
     """Say what the environment's secret opens."""
-    yield _tried("RBAC policy", lambda: f"readable, {len(client.rbac_policy().get('roles') or ())} roles")
-    yield _tried("organizations", lambda: f"readable, {len(client.search_organizations().rows):,} live")
-    yield _tried("M2M clients", lambda: f"readable, {_clients(client, 'm2m/clients', 'm2m_clients'):,} live")
-    yield _tried(
-        "Connected Apps", lambda: f"readable, {_clients(client, 'connected_apps/clients', 'connected_apps'):,} live"
+    looks: Looks = (
+        ("RBAC policy", lambda: f"readable, {len(client.rbac_policy().get('roles') or ())} roles"),
+        ("organizations", lambda: f"readable, {len(client.search_organizations().rows):,} live"),
+        ("M2M clients", lambda: f"readable, {_clients(client, 'm2m/clients', 'm2m_clients'):,} live"),
+        ("Connected Apps", lambda: f"readable, {_clients(client, 'connected_apps/clients', 'connected_apps'):,} live"),
     )
-    yield _tried("fraud rules", lambda: _fraud_rules(client))
+    yield from _looked(looks, base_url(credentials, client.project_id), DATA_URL if credentials.api_url else "", silent)
+    rules: Looks = (("fraud rules", lambda: _fraud_rules(client)),)
+    yield from _looked(rules, telemetry_url(credentials), TELEMETRY_URL if credentials.telemetry_url else "", silent)
 
 
 def _fraud_rules(client: Client) -> str:
@@ -165,28 +201,56 @@ def _clients(client: Client, path: str, key: str) -> int:
     return len(client.search(f"{key}.search", f"/v1/{path}/search", key, "client_id"))
 
 
-def _users(config: Config, credentials: Credentials, client: Client) -> Iterator[Finding]:
-    if config.users is None:
-        text = "none configured: rules have nobody to place"
-        if credentials.consumer_project_id:
-            text += f"; the Consumer project {credentials.consumer_project_id} is at hand"
-        yield Finding(ok=True, subject="users", text=text)
-    elif config.users.file is None:
-        yield _tried(
-            "users",
-            lambda: f"the live Consumer project is readable, {len(next(client.search_users())):,} on the first page",
+def _users(config: Config, credentials: Credentials, client: Client, silent: set[str]) -> Iterator[Finding]:
+    """Say where users come from; a Consumer project that is at hand is read whether or not it is that."""
+    consumer, live = credentials.consumer_project_id, config.users is not None and config.users.file is None
+    if consumer or live:
+        looks: Looks = (
+            (
+                "users" if live else "Consumer project",
+                lambda: f"{consumer} is readable, {len(next(client.search_users(), [])):,} users on the first page",
+            ),
         )
-    else:
+        yield from _looked(looks, base_url(credentials, consumer), DATA_URL if credentials.api_url else "", silent)
+    if config.users is None:
+        yield Finding(ok=True, subject="users", text="none configured: rules have nobody to place")
+    elif config.users.file is not None:
         there = config.users.file.is_file()
         text = f"{config.users.shown} is there" if there else f"{config.users.shown} is not there"
         hint = "" if there else "export the users, or name the file with --users"
         yield Finding(ok=there, subject="users", text=text, hint=hint)
 
 
+def _looked(looks: Looks, url: str, variable: str, silent: set[str]) -> Iterator[Finding]:
+    """Look at one thing after the other; where nobody answers, that is said once."""
+    for subject, read in looks if url not in silent else ():
+        try:
+            yield _tried(subject, read)
+        except Unavailable as fault:
+            silent.add(url)
+            yield _silence(fault, url, variable)
+            return
+
+
+def _is_silence(fault: Fault) -> bool:
+    return isinstance(fault, Unavailable) and not fault.status
+
+
+def _silence(fault: Fault, url: str, variable: str) -> Finding:
+    """Say where nobody answers, and nothing of a URL that might be secret; ``variable`` is where it was read, if so."""
+    found = urlsplit(url)
+    where = f"{found.hostname}:{found.port}" if found.port else str(found.hostname)
+    hint = f"{variable} names it: mend or unset that" if variable else "is there a way to it from here?"
+    return Finding(ok=False, subject="address", text=f"nobody answers at {where}; {fault}", hint=hint)
+
+
 def _tried(subject: str, read: Callable[[], str]) -> Finding:
+    """Read something; raises ``Unavailable`` where nobody answers."""
     try:
         return Finding(ok=True, subject=subject, text=read())
     except Fault as fault:
+        if _is_silence(fault):
+            raise
         return Finding(ok=False, subject=subject, text=str(fault), hint=ADVICE.get(fault.error_type, ""))
     except ODD:
         return Finding(ok=False, subject=subject, text=NOT_AS_DESCRIBED, hint=ADVICE["route_not_found"])

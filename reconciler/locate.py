@@ -29,7 +29,7 @@ def locate(config: Config, declared: Declared, client: Client, store: Store) -> 
         return Place(project_id=client.project_id, secret_last_four=client.secret_last_four)
     place = find(config, client)
     if not client.has_data and place.is_there:
-        _sign_in(declared.things.get("Secret", ()), client, place, store)
+        sign_in(declared.things.get("Secret", ()), client, place, store)
     return structs.replace(place, secret_last_four=client.secret_last_four)
 
 
@@ -98,7 +98,7 @@ def _environments(client: Client, place: Place) -> Sequence[Row]:
     return rows
 
 
-def _sign_in(secrets: Sequence[Resource], client: Client, place: Place, store: Store) -> None:
+def sign_in(secrets: Sequence[Resource], client: Client, place: Place, store: Store) -> None:
     """Use a secret that an earlier run made and the store can give back."""
     for secret in secrets:
         if secret.ensure == "present" and (found := store.value(secret.name)):

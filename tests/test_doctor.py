@@ -36,14 +36,19 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture
-def found(server: Running, tmp_path: Path) -> Any:
-    def found(target: str = "{}", manifest: str = "", settings: str = "", **given: str) -> dict[str, Finding]:
+def findings(server: Running, tmp_path: Path) -> Any:
+    def findings(target: str = "{}", manifest: str = "", settings: str = "", **given: str) -> list[Finding]:
         text = f"{CONFIGURATION}target: {target}\n{settings}"
         write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": manifest})
         credentials = structs.replace(Credentials.from_environment(server.environment), **given)
-        return {each.subject: each for each in examine(load_config(tmp_path), credentials)}
+        return list(examine(load_config(tmp_path), credentials))
 
-    return found
+    return findings
+
+
+@pytest.fixture
+def found(findings: Any) -> Any:
+    return lambda *told, **given: {each.subject: each for each in findings(*told, **given)}
 
 
 def slugs(server: Running, vertical: str, type_: str) -> str:
@@ -100,6 +105,65 @@ def test_a_workspace_key_is_good_for_nothing_before_it_was_tried(found: Any) -> 
     assert every["workspace key"].text.startswith("set; it is for")
     assert not every["workspace"].ok
     assert every["target"].ok
+
+
+IN_USE = "apiVersion: reconciler/v1\nkind: Secret\nmetadata: {name: IN_USE}\n"
+
+
+@pytest.mark.parametrize(("known", "ok"), [("", True), ("wrong", False)], ids=["right", "wrong"])
+def test_a_secret_of_the_credential_store_is_tried(
+    server: Running, found: Any, monkeypatch: pytest.MonkeyPatch, known: str, *, ok: bool
+) -> None:
+    monkeypatch.setenv("IN_USE", known or server.environment["STYTCH_SECRET"])
+    every = found(f"{{{slugs(server, 'B2B', 'test')}}}", IN_USE, **NOTHING)
+    assert every["secret"].ok
+    assert (every["organizations"].ok, every["RBAC policy"].ok) == (ok, ok)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "settings", "ok", "text"),
+    [
+        (IN_USE, "", True, "an apply makes the declared one"),
+        (IN_USE, "    kinds: [Organization]\n", False, "none is known"),
+        (IN_USE, "    kinds: [Secret, Member]\n    authority: {Secret: observe}\n", False, "none is known"),
+        ("", "    kinds: [RedirectURL]\n", True, "only settings can be read"),
+    ],
+    ids=["made", "another kind", "observed", "not needed"],
+)
+def test_an_environment_without_a_secret_that_is_known(
+    server: Running, found: Any, manifest: str, settings: str, *, ok: bool, text: str
+) -> None:
+    every = found(f"{{{slugs(server, 'B2B', 'test')}}}", manifest, settings, **NOTHING)
+    assert (every["secret"].ok, text in every["secret"].text) == (ok, True), every["secret"]
+    assert "organizations" not in every
+
+
+@pytest.mark.parametrize("settings", ["", "    users: {consumer: live}\n"], ids=["at hand", "the source"])
+def test_a_consumer_project_that_is_at_hand_is_read(found: Any, settings: str) -> None:
+    subject = "users" if settings else "Consumer project"
+    assert found(settings=settings)[subject].ok
+    wrong = found(settings=settings, consumer_secret="wrong")[subject]  # so it is
+    assert (wrong.ok, bool(wrong.hint)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("field", "variable"),
+    [
+        ("api_url", "STYTCH_API_URL"),
+        ("management_base_uri", "STYTCH_MANAGEMENT_BASE_URI"),
+        ("telemetry_url", "STYTCH_TELEMETRY_URL"),
+    ],
+)
+def test_where_nobody_answers_is_said_once(
+    findings: Any, monkeypatch: pytest.MonkeyPatch, field: str, variable: str
+) -> None:
+    monkeypatch.setattr("reconciler.clients.retry.TRIES", 1)
+    every = findings(**{field: "http://ann:hush@127.0.0.1:9"})
+    wrong = [each for each in every if not each.ok]
+    assert [each.subject for each in wrong] == ["address"]
+    assert wrong[0].text.startswith("nobody answers at 127.0.0.1:9; ")
+    assert wrong[0].hint.startswith(variable)
+    assert not [each for each in every if "hush" in f"{each.text}{each.hint}"]
 
 
 def test_fraud_rules_are_not_enabled_only_where_stytch_says_so(server: Running, found: Any) -> None:
