@@ -63,6 +63,7 @@ class Config(Struct, frozen=True, kw_only=True):
     kinds: frozenset[str] | None = None
     authority: Mapping[str, Authority] = {}
     owns_project: bool = True
+    owner_of_project: str = ""  # the environment that says so of this one's project, if one does
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
@@ -129,6 +130,7 @@ def load_config(
         authority=msgspec.structs.asdict(chosen.authority),
         credentials=chosen.credentials,
         owns_project=len(body.environments) == 1 if chosen.owns_project is None else chosen.owns_project,
+        owner_of_project=next(_owning(body, chosen.target.project), ""),
         members=chosen.members,
         guards=chosen.guards,
         rates=chosen.rates,
@@ -220,6 +222,13 @@ def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
             else:
                 continue
             yield Problem(code="owner", severity="error", message=message, hint=hint, at=places)
+
+
+def _owning(body: Configuration, project: str | None) -> Iterator[str]:
+    """Yield the environments that own a project; one that does not say of which owns whichever there is."""
+    for name, environment in body.environments.items():
+        if environment and environment.owns_project and environment.target.project in (None, project):
+            yield name
 
 
 def _users(root: Path, users: settings.Users | None) -> UsersSource | None:

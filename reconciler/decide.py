@@ -6,6 +6,7 @@ the authority that the configuration gives.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, filterfalse
+from shlex import quote
 
 from msgspec import Struct, field, structs
 
@@ -23,6 +24,7 @@ from reconciler.model import (
     Change,
     Cost,
     Delete,
+    GuardResult,
     Listed,
     ManualStep,
     Place,
@@ -89,7 +91,9 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     ]
     observed = [change for change in in_scope if config.authority_of(change.kind) == "observe"]
     written = [change for change in in_scope if config.authority_of(change.kind) != "observe"]
-    changes, guards = withhold(_standing(in_order(written, rank), place), census, config.guards)
+    missing = tuple(_missing(config, written, place))
+    standing = _standing(in_order(written, rank)) if missing else in_order(written, rank)
+    changes, guards = withhold(standing, census, config.guards)
     found.extend(loss_warnings(changes, census.admins, census.breakglass))
     plan = Plan(
         environment=config.environment,
@@ -111,17 +115,29 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
             sorted(found, key=lambda problem: (problem.severity, problem.at, problem.code, problem.message))
         ),
         manual_steps=compared.manual_steps,
-        guards=guards,
+        guards=(*missing, *guards),
         cost=Cost(reads=compared.reads()),
     )
     return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second)
 
 
-def _standing(changes: tuple[Change, ...], place: Place) -> tuple[Change, ...]:
-    """Withhold what lies in an environment that is not there and that this run does not make."""
+def _missing(config: Config, changes: Iterable[Change], place: Place) -> Iterator[GuardResult]:
+    """Say of an environment that is not there and that this run does not make who makes it."""
     made = any(change.kind == "Environment" and change.name == place.environment for change in changes)
     if place.is_there or made or not place.project:
-        return changes
+        return
+    what = (
+        f"the environment {place.project}/{place.environment}"
+        if place.project_is_there
+        else f"the project {place.project}"
+    )
+    owner = config.owner_of_project
+    who = f": `reconciler -e {quote(owner)} apply` makes it" if owner not in ("", config.environment) else ""
+    yield GuardResult(name="dependency", ok=False, detail=f"{what} is not there yet{who}")
+
+
+def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Withhold what lies in an environment that is not there."""
     return tuple(
         structs.replace(change, withheld_by="dependency")
         if KINDS[change.kind].scope in ("environment", "organization")
