@@ -1,7 +1,7 @@
 """Credentials that only an emergency file holds, as the credential store refused them: said until it takes them."""
 
 from reconciler.model import Outcome, Problem
-from reconciler.writing import Store
+from reconciler.writing import NOW_IN, Store
 
 
 def settled(store: Store) -> tuple[Outcome, ...]:
@@ -12,7 +12,7 @@ def settled(store: Store) -> tuple[Outcome, ...]:
             address=f"credential/{name}",
             action="update",
             result="failed",
-            detail=f"the credential store refused it again ({store.refusal(name)}): it is only in {path}",
+            detail=f"the credential store refused it again ({store.refusal(name)}){NOW_IN}{path}",
         )
         for name, path in sorted(store.waiting().items())
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from msgspec import UNSET, Struct, field
 
@@ -30,12 +30,15 @@ class Written(Struct, frozen=True):
     request_id: str
 
 
+NOW_IN: Final = ", which is now in "  # stands before the path of an emergency file, in what is said of it
+
+
 class NotKept(Exception):
     """The store refused a credential, which is in an emergency file now; ``id`` is the thing's, if that was made."""
 
     def __init__(self, path: Path, id: str, why: str) -> None:
         what, reason = "made, but" if id else "not made:", f" ({why})" if why else ""
-        super().__init__(f"{what} the credential store refused its credential{reason}, which is now in {path}")
+        super().__init__(f"{what} the credential store refused its credential{reason}{NOW_IN}{path}")
         self.id = id or None
 
 

@@ -12,6 +12,7 @@ from reconciler.report.alike import FIRST, runs
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.values import counted, printable
+from reconciler.writing import NOW_IN
 from reconciler.yaml_text import scalar
 
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
@@ -44,7 +45,7 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
     alike: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.result in _HEADINGS:
-            alike.setdefault((outcome.result, outcome.detail), []).append(outcome)
+            alike.setdefault((outcome.result, outcome.detail.partition(NOW_IN)[0]), []).append(outcome)
     for (result, detail), found in alike.items():
         guard = next((seen for seen in plan.guards if seen.name == detail and not seen.ok), None)
         reason = printable(f"{detail}, {guard.detail}" if guard else detail)
@@ -63,7 +64,10 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
 
 def _line(outcome: Outcome) -> str:
     request = f" ({outcome.request_id})" if outcome.request_id else ""
-    return printable(f"  {outcome.action} {outcome.address}{request}")
+    file = outcome.detail.partition(NOW_IN)[2]
+    return printable(
+        f"  {outcome.action} {outcome.address}{request}{f': the credential is now in {file}' if file else ''}"
+    )
 
 
 def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:
