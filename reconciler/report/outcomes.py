@@ -8,13 +8,14 @@ from msgspec import structs
 
 from reconciler.model import Change, Outcome, Plan
 from reconciler.report import parts
-from reconciler.report.alike import FIRST, runs
+from reconciler.report.alike import FIRST, action, runs
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.values import counted, printable
 from reconciler.writing import NOW_IN
 from reconciler.yaml_text import scalar
 
+_DONE = {"create": "created", "update": "updated", "replace": "replaced", "reset": "reset", "delete": "deleted"}
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
@@ -31,12 +32,20 @@ def outcomes_view(
         found = chain(parts.stays(plan), parts.observed(plan), parts.required_steps(plan), parts.problems(plan))
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
     results = Counter(str(outcome.result) for outcome in outcomes)
-    actions = Counter(outcome.action for outcome in outcomes if outcome.result == "applied")
-    done = [f"{actions[action]:,} {action}d" for action in ("create", "update", "delete") if actions[action]]
+    verbs = _verbs(plan)
+    became = Counter(verbs.get(_change(one), one.action) for one in outcomes if one.result == "applied")
+    gone = _gone(plan, outcomes)
+    done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
+    rest += [f"{len(gone):,} no longer planned"] if gone else []
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
-        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.required_steps(plan)),
+        parts=(
+            *_not_applied(plan, outcomes),
+            *_no_longer_planned(plan, gone),
+            *_not_reviewed(new),
+            *parts.required_steps(plan),
+        ),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )
 
@@ -53,6 +62,36 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
             f"{_HEADINGS[result]}: {counted(len(found), 'change')}",
             lines=(*filter(None, [reason]), *few([*map(_line, found[:FIRST])], len(found), FIRST)),
             hints=(next_step(detail, guard, plan.environment),) if result == "withheld" else (),
+        )
+
+
+def _verbs(plan: Plan) -> Mapping[tuple[str, str], str]:
+    """Give what people call the changes for which that is not their action, by action and address."""
+    called = ((change, action(change)) for change in plan.changes)
+    return {
+        (str(change.__struct_config__.tag), change.address): verb
+        for change, verb in called
+        if verb in ("replace", "reset")
+    }
+
+
+def _change(outcome: Outcome) -> tuple[str, str]:
+    return outcome.action, outcome.address
+
+
+def _gone(plan: Plan, outcomes: Sequence[Outcome]) -> Sequence[Change]:
+    """Give what was planned before the environment could be read, and then no longer."""
+    tried = {outcome.address for outcome in outcomes}
+    return [change for change in plan.changes if change.address not in tried] if tried else []
+
+
+def _no_longer_planned(plan: Plan, gone: Sequence[Change]) -> Iterator[Part]:
+    if gone:
+        yield Part(
+            f"No longer planned, once everything could be read: {counted(len(gone), 'change')}",
+            blocks(runs(gone), PLANNED),
+            ("each is there already, or is held",),
+            (f"reconciler -e {plan.environment} plan says which",),
         )
 
 
