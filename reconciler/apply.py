@@ -49,6 +49,14 @@ class Applied(Struct, frozen=True):
     pins: Mapping[str, str] = {}
     manual_steps: tuple[ManualStep, ...] = ()
 
+    @property
+    def exit_code(self) -> int:
+        """Give 1 where anything failed or was not tried, 3 where anything was withheld or a required step is open."""
+        results = {outcome.result for outcome in self.outcomes}
+        if results & {"failed", "skipped"}:
+            return 1
+        return 3 if "withheld" in results or any(step.required for step in self.manual_steps) else 0
+
 
 class Circuit:
     """Stops writes of which too many fail."""

@@ -106,11 +106,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
         with applying(planned.plan, asked.format) as tell:
             applied = pipeline.apply(planned, config, client, tell)
     show_outcomes(planned.plan, applied, new, asked.format)
-    results = {outcome.result for outcome in applied.outcomes}
-    if results & {"failed", "skipped"}:
-        return 1
-    is_open = any(step.required for step in applied.manual_steps)
-    return 3 if "withheld" in results or is_open else 0
+    return applied.exit_code
 
 
 @command()

@@ -63,13 +63,15 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
     """
     held = {item.address: item.reason for item in again.plan.held}
     there = {change.address for change in left}
-    return tuple(
-        outcome_of(change, "withheld", f"held: {held[change.address]}")
-        if change.address in held
-        else outcome_of(change, "applied", "it was as declared already")
-        for change in built_on_it(planned)
-        if change.address not in there and not change.withheld_by
-    )
+    return tuple(_became(change, held) for change in built_on_it(planned) if change.address not in there)
+
+
+def _became(change: Change, held: Mapping[str, str]) -> Outcome:
+    if change.withheld_by:
+        return outcome_of(change, "withheld", change.withheld_by)
+    if change.address in held:
+        return outcome_of(change, "withheld", f"held: {held[change.address]}")
+    return outcome_of(change, "applied", "it was as declared already")
 
 
 def pins(client: Client, place: Place, outcomes: Sequence[Outcome]) -> Mapping[str, str]:

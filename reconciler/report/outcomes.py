@@ -34,18 +34,11 @@ def outcomes_view(
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
     became = Counter(verbs.get(_change(one), one.action) for one in outcomes if one.result == "applied")
-    gone = _gone(plan, outcomes)
     done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
-    rest += [f"{len(gone):,} no longer planned"] if gone else []
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
-        parts=(
-            *_not_applied(plan, outcomes),
-            *_no_longer_planned(plan, gone),
-            *_not_reviewed(new),
-            *parts.required_steps(plan),
-        ),
+        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.required_steps(plan)),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )
 
@@ -77,22 +70,6 @@ def _verbs(plan: Plan) -> Mapping[tuple[str, str], str]:
 
 def _change(outcome: Outcome) -> tuple[str, str]:
     return outcome.action, outcome.address
-
-
-def _gone(plan: Plan, outcomes: Sequence[Outcome]) -> Sequence[Change]:
-    """Give what was planned before the environment could be read, and then no longer."""
-    tried = {outcome.address for outcome in outcomes}
-    return [change for change in plan.changes if change.address not in tried] if tried else []
-
-
-def _no_longer_planned(plan: Plan, gone: Sequence[Change]) -> Iterator[Part]:
-    if gone:
-        yield Part(
-            f"No longer planned, once everything could be read: {counted(len(gone), 'change')}",
-            blocks(runs(gone), PLANNED),
-            ("each is there already, or is held",),
-            (f"reconciler -e {plan.environment} plan says which",),
-        )
 
 
 def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
