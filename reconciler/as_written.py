@@ -34,6 +34,13 @@ def types_of(spec: type[Struct]) -> Mapping[str, Any]:
     return {name: field.type for name, field in _fields(inspect.type_info(spec)).items()}
 
 
+def sections_of(type_: Any) -> Mapping[str, Any]:
+    """Give the types of the fields of a map whose keys its type names; {} of any other type."""
+    options = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    struct = next((each for each in options if isinstance(each, inspect.StructType)), None)
+    return {name: field.type for name, field in _fields(struct).items()} if struct else {}
+
+
 def is_long(text: str) -> bool:
     """Tell whether a text reads better in a file of its own."""
     return len(text) > LONG or "\n" in text

@@ -1,10 +1,11 @@
 """What need not be declared, because a new B2B project is like that by itself, in every environment."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import UNSET
 
+from reconciler.as_written import sections_of, types_of
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Spec
@@ -22,7 +23,8 @@ def without_defaults(things: Everywhere) -> Everywhere:
     for (name, key), specs in things.items():
         kind = KINDS[name]
         defaults = {**kind.defaults, **BEGINS_WITH.get(name, {})}
-        told = {environment: _told(spec, list(specs.values()), defaults) for environment, spec in specs.items()}
+        types = types_of(kind.spec)
+        told = {each: _told(spec, list(specs.values()), defaults, types) for each, spec in specs.items()}
         if key in kind.singletons and not any(told.values()):
             continue
         found[name, key] = {
@@ -32,15 +34,15 @@ def without_defaults(things: Everywhere) -> Everywhere:
     return found
 
 
-def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec) -> Spec:
-    """Keep of a map what is another than the default in some environment."""
+def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec, types: Mapping[str, Any]) -> Spec:
+    """Keep of a map what is another than the default in some environment; one of free content is kept whole."""
     told: dict[str, Json] = {}
     for name, value in spec.items():
         default = defaults.get(name, UNSET)
         values = [each.get(name, UNSET) for each in everywhere]
-        if all(isinstance(each, dict) for each in values):
-            inside = default if isinstance(default, dict) else {}
-            if inner := _told(value, values, inside):
+        inside = sections_of(types.get(name))
+        if inside and all(isinstance(each, dict) for each in values):
+            if inner := _told(value, values, default if isinstance(default, dict) else {}, inside):
                 told[name] = inner
         elif not all(_is_default(each, default) for each in values):
             told[name] = value

@@ -6,7 +6,7 @@ list of objects, variables would hide the thing in ``reconciler.yaml``: then eve
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, Final
 
@@ -70,13 +70,21 @@ def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mappin
         first = next(iter(here.values()))
         if all(each == first for each in here.values()):
             united[key] = _as_text(first, (*path, key))
-        elif all(isinstance(each, dict) and each and OPEN not in "".join(each) for each in here.values()):
+        elif _have_keys_in_common(here.values()):
             united[key] = _united(here, (*path, key), variables)
         else:
             united[key] = expression((*path, key))
             for environment, value in here.items():
                 _keep(variables[environment], (*path, key), None if value is UNSET else value)
     return united
+
+
+def _have_keys_in_common(values: Iterable[Json]) -> bool:
+    """Tell whether values are maps of the same keys: a key that one lacks could only be null there."""
+    first, *others = values
+    if not isinstance(first, dict) or not first or OPEN in "".join(first):
+        return False
+    return all(isinstance(each, dict) and each.keys() == first.keys() for each in others)
 
 
 def expression(path: Sequence[str]) -> str:

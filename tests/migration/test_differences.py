@@ -76,6 +76,12 @@ def test_a_key_that_looks_like_an_expression_makes_the_whole_a_variable() -> Non
     assert found.things[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
 
 
+def test_maps_of_other_keys_are_a_variable_as_a_whole() -> None:
+    found = united(live={"a": {"x": 1, "y": 2}}, test={"a": {"x": 1}})
+    assert found.things[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
+    assert found.vars["test"] == {"SDKConfig": {"default": {"a": {"x": 1}}}}
+
+
 def test_the_name_of_a_file_may_hold_an_expression() -> None:
     file = {"file": "files/${{ environment }}.json"}
     found = united(kind="JWTTemplate", name="SESSION", live={"template_content": file}, test={"template_content": file})
