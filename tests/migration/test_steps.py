@@ -53,8 +53,10 @@ def test_fraud_prevention_is_asked_for_where_it_is_used() -> None:
 
 
 def test_a_senders_domain_must_be_verified() -> None:
-    template = setting("EmailTemplate", "sign-in", sender_information={"from_domain": "mail.acme.example"})
-    step = steps(live=[template])["email-domain"]
+    sender = {"from_domain": "mail.acme.example"}
+    prebuilt = setting("EmailTemplate", "a", sender_information=sender, prebuilt_customization={"font_family": "ARIAL"})
+    custom = setting("EmailTemplate", "sign-in", sender_information=sender, custom_html_customization={"subject": "s"})
+    step = steps(live=[prebuilt, custom])["email-domain"]
     assert step.check == {
         "kind": "EmailTemplate",
         "name": "sign-in",
@@ -62,6 +64,16 @@ def test_a_senders_domain_must_be_verified() -> None:
         "equals": "mail.acme.example",
     }
     assert "email-domain" not in steps(live=[setting("EmailTemplate", sender_information={"from_name": "Acme"})])
+
+
+def test_what_is_there_without_a_domain_does_not_show_that_it_is_verified() -> None:
+    sender, html = {"from_domain": "mail.acme.example"}, {"subject": "s"}
+    prebuilt = setting("EmailTemplate", "a", sender_information=sender, prebuilt_customization={"font_family": "ARIAL"})
+    assert steps(live=[prebuilt])["email-domain"].check is None
+    one = setting("EmailTemplate", "b", sender_information=sender, custom_html_customization=html)
+    another = {"from_domain": "x.example"}
+    other = setting("EmailTemplate", "c", sender_information=another, custom_html_customization=html)
+    assert steps(live=[one, other])["email-domain"].check is None
 
 
 def test_people_who_run_connected_apps_are_told() -> None:
