@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
+from reconciler.conform import conforms
 from reconciler.export.literal import OPEN, literal
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
@@ -46,7 +47,8 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
     variables: dict[str, Vars] = {environment: {} for environment in environments}
     united: list[Shared] = []
     for (kind, name), specs in things.items():
-        if len(specs) > 1 and _has_little_in_common(list(specs.values())):
+        every = list(specs.values())
+        if len(specs) > 1 and (_has_little_in_common(every) or _lack_what_is_never_null(kind, every)):
             united.extend(_each(kind, name, specs, variables))
             continue
         where = tuple(specs) if len(specs) < len(environments) else ()
@@ -107,6 +109,13 @@ def _has_little_in_common(specs: Sequence[Spec]) -> bool:
     fields = dict.fromkeys(field for spec in specs for field in spec)
     different = [field for field in fields if any(spec.get(field) != specs[0].get(field) for spec in specs)]
     return (len(different) >= MANY and 2 * len(different) > len(fields)) or _differs_in_objects(specs)
+
+
+def _lack_what_is_never_null(kind: str, specs: Sequence[Spec]) -> bool:
+    """Tell whether a field that not all have cannot be null, as the variable would be where it is not."""
+    lacking = {field for spec in specs for field in spec if any(field not in each for each in specs)}
+    shape = KINDS[kind].spec
+    return any(not conforms({field: None}, shape) for field in lacking & {*shape.__struct_fields__})
 
 
 def _differs_in_objects(specs: Sequence[Spec]) -> bool:

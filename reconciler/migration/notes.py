@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from reconciler.migration.declarable import LeftOut
 from reconciler.migration.secrets import Needed
 from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Remark, Translated, Unread
@@ -16,6 +17,7 @@ def notes(
     consumer: Consumer,
     b2b: str,
     translated: Mapping[str, Translated],
+    left_out: LeftOut,
     steps: Sequence[Step],
     secrets: Sequence[Needed],
 ) -> str:
@@ -28,6 +30,7 @@ def notes(
         environments=listed(f"{source.name}: {code(source.slug)}" for source in consumer.environments),
         unread=[_unread(each) for each in consumer.unread],
         losses=list(_remarks({name: each.losses for name, each in translated.items()})),
+        left_out=list(_left_out(left_out)),
         changes=list(_remarks({name: each.changes for name, each in translated.items()})),
         steps=[
             {"name": step.name, "what": step.what, "where": step.where, "environments": _only(step.environments, names)}
@@ -62,6 +65,16 @@ def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
     for remark, environments in found.items():
         where = _only(environments, list(by_environment))
         yield f"{code(remark.at)}{where}: {remark.reason.why}. Instead: {remark.reason.instead}."
+
+
+def _left_out(by_environment: LeftOut) -> Iterator[str]:
+    """Yield what no manifest says, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for environment, every in by_environment.items():
+        for each in every:
+            found.setdefault((each.address, each.reason), []).append(environment)
+    for (address, reason), environments in found.items():
+        yield f"{code(address)}{_only(environments, list(by_environment))}: {' '.join(reason.split())}."
 
 
 def _only(environments: Sequence[str], every: Sequence[str]) -> str:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reconciler.export.literal import literal
 from reconciler.from_live import ATTRIBUTES, RULES
 from reconciler.kinds import KINDS
 from reconciler.migration.absences import absences
 from reconciler.migration.configuration import configuration
+from reconciler.migration.declarable import declarable
 from reconciler.migration.defaults import without_defaults
 from reconciler.migration.differences import Shared, unite
 from reconciler.migration.notes import notes
@@ -15,7 +17,7 @@ from reconciler.migration.secrets import secrets, with_names
 from reconciler.migration.steps import Step, manual_steps
 from reconciler.migration.texts import in_files
 from reconciler.migration.translate import translate, translated
-from reconciler.migration.values import Consumer, Setting, Translated, everywhere, together
+from reconciler.migration.values import Consumer, Setting, Translated, by_environment, everywhere, together
 from reconciler.model import Json
 from reconciler.scaffold import FILES
 from reconciler.traits import API_VERSION
@@ -32,8 +34,8 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     parts = {source.name: together([of_project, translate(source)]) for source in consumer.environments}
     names = list(parts)
     settings = _settings(consumer, project, parts)
-    steps = manual_steps(settings, project)
-    things = with_names(without_defaults(everywhere(settings)))
+    things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)
+    steps = manual_steps(by_environment(things, names), project)
     written, texts = in_files(things)
     united = unite(written, names)
     return {
@@ -41,7 +43,7 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
         **_manifests([*united.things, *absences(consumer)]),
         f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
         **texts,
-        "MIGRATION.md": notes(consumer, project, parts, steps, list(secrets(things))),
+        "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(things))),
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
@@ -72,13 +74,14 @@ def _document(thing: Shared) -> Mapping[str, Json]:
     where = {"environments": list(thing.environments)} if thing.environments else {}
     spec = {"spec": thing.spec} if thing.spec else {}
     ensure = {"ensure": thing.ensure} if thing.ensure != "present" else {}
-    return {"apiVersion": API_VERSION, "kind": thing.kind, "metadata": {"name": thing.name, **where}, **spec, **ensure}
+    metadata = {"name": literal(thing.name), **where}
+    return {"apiVersion": API_VERSION, "kind": thing.kind, "metadata": metadata, **spec, **ensure}
 
 
 def _step(step: Step) -> Mapping[str, Json]:
     where = {"environments": list(step.environments)} if step.environments else {}
     check = {"check": step.check} if step.check else {}
-    spec = {"what": step.what, "where": step.where, **check}
+    spec: Json = literal({"what": step.what, "where": step.where, **check})
     return {"apiVersion": API_VERSION, "kind": "ManualStep", "metadata": {"name": step.name, **where}, "spec": spec}
 
 

@@ -95,6 +95,18 @@ def everywhere(settings: Mapping[str, Sequence[Setting]]) -> Everywhere:
     return found
 
 
+def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[str, Sequence[Setting]]:
+    """Turn where each thing is, and how, into what each of the environments holds."""
+    return {
+        environment: [
+            Setting(kind=kind, name=name, spec=specs[environment])
+            for (kind, name), specs in things.items()
+            if environment in specs
+        ]
+        for environment in environments
+    }
+
+
 def together(parts: Sequence[Translated]) -> Translated:
     """Put translations together, in their order."""
     return Translated(

@@ -38,6 +38,14 @@ def test_a_field_that_one_environment_lacks_is_not_managed_there() -> None:
     assert found.vars["test"] == {"SDKConfig": {"default": {"a": None}}}
 
 
+def test_a_field_that_cannot_be_null_is_none_of_a_manifest_for_all() -> None:
+    found = united(kind="ConnectedApp", name="a", live={"client_description": "x"}, test={})
+    assert [(thing.environments, thing.spec) for thing in found.things] == [
+        (("live",), {"client_description": "x"}),
+        (("test",), {}),
+    ]
+
+
 def test_a_thing_that_one_environment_lacks_names_the_others() -> None:
     found = united(live={"a": 1}, test=None, stage={"a": 2})
     (thing,) = found.things

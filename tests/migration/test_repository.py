@@ -184,6 +184,39 @@ def test_a_text_that_looks_like_an_expression_of_ours_stays_as_it_is(make: Make,
     }
 
 
+def test_names_that_look_like_expressions_of_ours_stay_as_they_are(make: Make, tmp_path: Path) -> None:
+    app = make()
+    api, consumer = Api(app), app.workspace.environment("CONSUMER")
+    body = {"client_type": "third_party", "client_name": "${{ vars.x }}"}
+    api.ok("POST", "/v1/connected_apps/clients", body, environment=consumer)
+    written(app, tmp_path)
+    (app_declared,) = load(load_config(tmp_path, "test")).things["ConnectedApp"]
+    assert app_declared.name == "${{ vars.x }}"
+
+
+def test_what_would_be_refused_is_left_out_and_listed(make: Make, tmp_path: Path) -> None:
+    app = make()
+    colours = {"button_color": "#106EE9", "button_text_color": "#000000"}
+    for id_, colour, name in (
+        ("fine", "#106EE9", "Fine"),
+        ("t pl", "#106EE9", "Blank"),
+        ("short", "#FFF", "Short"),
+        ("nameless", "#106EE9", ""),
+    ):
+        section_ = {**colours, "button_color": colour}
+        body = {"template_id": id_, "name": name, "prebuilt_customization": section_}
+        Api(app).ok("POST", "/pwa/v3/projects/consumer/email_templates", body)
+    manifests = written(app, tmp_path)
+    assert [each["metadata"]["name"] for each in manifests["email-template.yaml"]] == ["fine"]
+    assert subjects(section(tmp_path, "What is left out")) == [
+        "EmailTemplate/nameless",
+        "EmailTemplate/short",
+        "EmailTemplate/t pl",
+        "EmailTemplate/short",
+    ]
+    assert "EmailTemplate/nameless`: it has no name, and none is made without." in section(tmp_path, "What is left out")
+
+
 def test_a_project_of_which_something_cannot_be_read_is_not_written(make: Make, tmp_path: Path) -> None:
     app = make()
     app.faults = Faults(parse(["status_500:1@GET/pwa/*/sdk/consumer"])[0])
