@@ -194,7 +194,7 @@ def init(
         from reconciler.scaffold import scaffold
 
         written = scaffold(root)
-    for path in written:
+    for path in written or ("nothing: every file is there, and as it would be written",):
         click.echo(f"wrote {path}")
     return 0
 

@@ -35,7 +35,7 @@ def locate(config: Config, declared: Declared, client: Client, store: Store) -> 
 
 def find(config: Config, client: Client) -> Place:
     """Find the environment that ``target`` or the credentials name; raises as ``locate`` does."""
-    with unreadable("the projects of the workspace"):
+    with unreadable("the projects of the workspace", "management"):
         place = _find(config, client)
     if client.has_data and place.project_id != client.project_id:
         there = place.project_id or "not there yet"

@@ -35,6 +35,7 @@ HINTS = {
 }
 UNAUTHORIZED = 401
 NOT_OFFERED = frozenset({"enterprise_endpoint", "unavailable_endpoint"})
+WORKSPACE_KEY = "are STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET those of a key of this workspace?"
 USER_FIELDS = frozenset(
     {
         *("user_id", "emails", "phone_numbers", "providers", "webauthn_registrations", "biometric_registrations"),
@@ -107,7 +108,7 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
     for name in kinds:
         kind = KINDS[name]
         if kind.list and can_be_asked(kind, client, place):
-            with unreadable(f"every {name}"):
+            with unreadable(f"every {name}", kind.managed_by):
                 rows = tuple(kind.list(client, place))
             found[name] = tuple(
                 structs.replace(row, spec=kind.normalize(row.spec))
@@ -268,14 +269,15 @@ def _users(client: Client, fields: frozenset[str]) -> Iterator[list[User | OddUs
 
 
 @contextmanager
-def unreadable(what: str) -> Iterator[None]:
+def unreadable(what: str, managed_by: str = "data") -> Iterator[None]:
     """Turn a fault into what a person is told: this was not read, so nothing was decided."""
+    keys = WORKSPACE_KEY if managed_by == "management" else HINTS["unauthorized_credentials"]
     try:
         yield
     except Fault as fault:
         if fault.error_type in NOT_OFFERED:
             raise NotOffered(f"{what} could not be read: {fault}", hint=NOT_OFFERED_HINT) from fault
-        hint = HINTS.get(fault.error_type, HINTS["unauthorized_credentials"] if fault.status == UNAUTHORIZED else AGAIN)
+        hint = keys if fault.status == UNAUTHORIZED else HINTS.get(fault.error_type, AGAIN)
         raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault
     except (KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"{what} could not be read: Stytch's answer is not what it describes", hint=AGAIN) from error

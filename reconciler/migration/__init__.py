@@ -34,6 +34,9 @@ def init_from_consumer(
     """
     _check_slug(project)
     consumer = read_consumer(Credentials.from_environment(environ), environ, environments, wires)
+    if project == consumer.slug:
+        hint = "a Consumer project stays one: name the B2B project that is to be made"
+        raise InvalidInput(f"{project} is the Consumer project itself", hint=hint)
     return write_files(root, repository(consumer, project or f"{consumer.slug}-b2b"))
 
 

@@ -41,7 +41,7 @@ def find_consumer(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]
 
     Raises ``Refused`` where there is none, or it is no Consumer project.
     """
-    with unreadable("the projects of the workspace"):
+    with unreadable("the projects of the workspace", "management"):
         project, rows = _find(management, project_id)
     if project["vertical"] != "CONSUMER":
         raise Refused(

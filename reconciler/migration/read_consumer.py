@@ -78,15 +78,18 @@ def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unr
         try:
             found |= things(client, [name], place)
         except Unreadable as error:
-            unread.append(_refused(error, name, place))
+            unread.append(_refused(error, name, place, variable))
     return found, unread
 
 
-def _refused(error: Unreadable, kind: str, place: Place) -> Unread:
-    """Say what Stytch refuses to show of an environment; raise everything else again."""
+def _refused(error: Unreadable, kind: str, place: Place, variable: str) -> Unread:
+    """Say what Stytch refuses to show of an environment; raise everything else again, a wrong secret by its name."""
     fault = error.__cause__
-    if not isinstance(fault, Rejected) or fault.status in UNAUTHORIZED:
+    if not isinstance(fault, Rejected):
         raise error
+    if fault.status in UNAUTHORIZED:
+        hint = f"{variable} must be a secret of {place.environment}, whose project id is {place.project_id}"
+        raise Unreadable(f"every {kind} of {place.environment} could not be read: {fault}", hint=hint) from fault
     how = "where the product is not enabled there is nothing to read; else ask Stytch's support, and run this again"
     return Unread(environment=place.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
 

@@ -12,7 +12,7 @@ ROLES = ("stytch_user", "custom_resources", "custom_roles", "custom_scopes")
 
 def user_settings(client: Client, place: Place) -> Things:
     """Read them; raises ``Unreadable``."""
-    with unreadable(f"the settings of {place.environment}"):
+    with unreadable(f"the settings of {place.environment}", "management"):
         return {live.kind: (live,) for live in _read(client, place)}
 
 

@@ -67,10 +67,13 @@ def test_secrets_are_named_and_stand_nowhere(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("codes")
-def test_again_nothing_changes(run: Run, root: Path, source: Mapping[str, str]) -> None:
+def test_again_nothing_changes(
+    run: Run, root: Path, source: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     before = contents(root)
     assert run("init", "--from-consumer", str(root), **source) == 0
     assert contents(root) == before
+    assert capsys.readouterr().out == "wrote nothing: every file is there, and as it would be written\n"
 
 
 def test_the_order_of_stytchs_answers_changes_nothing(
@@ -121,7 +124,17 @@ def test_a_wrong_secret_is_no_secret_that_is_not_known(
     wrong = {**source, "STYTCH_CONSUMER_SECRET_PRODUCTION": "secret-live-guessed"}
     assert run("init", "--from-consumer", str(tmp_path / "b2b"), **wrong) == 4
     assert not (tmp_path / "b2b").exists()
-    assert "guessed" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "guessed" not in said
+    assert "every M2MClient of production could not be read" in said
+    assert "STYTCH_CONSUMER_SECRET_PRODUCTION must be a secret of production" in said
+
+
+def test_a_wrong_workspace_key_is_said_to_be_one(
+    run: Run, source: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("init", "--from-consumer", str(tmp_path), **source, STYTCH_WORKSPACE_KEY_SECRET="wrong") == 4  # none
+    assert "are STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET" in capsys.readouterr().err
 
 
 def test_environments_may_be_chosen_and_the_live_one_is_there_before_any_other(
@@ -136,6 +149,11 @@ def test_environments_may_be_chosen_and_the_live_one_is_there_before_any_other(
     assert environment["owns_project"] is True
     assert run("-C", str(tmp_path), "apply", **GIVEN) == 0
     assert run("-C", str(tmp_path), "plan", **GIVEN) == 0
+
+
+def test_the_consumer_project_itself_is_not_written_to(run: Run, source: Mapping[str, str], tmp_path: Path) -> None:
+    assert run("init", "--from-consumer", str(tmp_path), "--project", "consumer", **source) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_slug_that_no_project_can_have_is_refused(run: Run, source: Mapping[str, str], tmp_path: Path) -> None:
