@@ -56,12 +56,13 @@ def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> 
     config = structs.replace(config, environment=name, owner=_owner(found.live, found.place))
     exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
     files = {
-        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),
+        **exported.files,
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
+        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),  # last, when all else is there
     }
-    return structs.replace(exported, files={**files, **exported.files}, tables={})  # which the file names already
+    return structs.replace(exported, files=files, tables={})  # which the configuration names already
 
 
 def _owner(live: Sequence[Live], place: Place) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from reconciler.errors import InvalidInput
 from reconciler.model import Position, Problem
 
+LISTS: Final = (".gitignore", ".gitattributes")  # lines, among which others may stand
 FOLDERS: Final = ("manifests", "files", "tables")  # which hold nothing but an export
 
 
@@ -17,17 +18,43 @@ def write_files(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     """
     try:
         there = {name: (root / name).read_bytes() for name in files if (root / name).exists()}
-        if changed := [name for name, content in there.items() if content != files[name].encode()]:
-            raise InvalidInput(_odd(name, "is there and says something else") for name in changed)
+        if changed := [name for name, content in there.items() if not _says(name, content, files[name])]:
+            raise InvalidInput(_changed(name, there[name], files[name]) for name in changed)
         written = [name for name in files if name not in there]
         for name in written:
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(files[name].encode())
+            _write(path, files[name].encode())
     except OSError as error:
         message = f"cannot write {error.filename}: {error.strerror}"
         raise InvalidInput(message, hint="choose another folder") from error
     return tuple(written)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file such that a kill at any instant leaves none or all of it."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def _says(name: str, content: bytes, text: str) -> bool:
+    """Tell whether a file that is there says what it should: in a list, among other things."""
+    return not _missing(content, text) if name in LISTS else content == text.encode()
+
+
+def _missing(content: bytes, text: str) -> list[str]:
+    there = content.decode(errors="replace").splitlines()
+    return [line for line in text.splitlines() if not line.startswith("#") and line not in there]
+
+
+def _changed(name: str, content: bytes, text: str) -> Problem:
+    if name not in LISTS:
+        return _odd(name, "is there and says something else")
+    lines = _missing(content, text)
+    message = f"{name} is there and lacks {' and '.join(lines)}"
+    hint = f"nothing was written: add {'this line' if len(lines) == 1 else 'these lines'} to it"
+    return Problem(code="changed", severity="error", message=message, hint=hint, at=(Position(name, 1),))
 
 
 def check_nothing_else(root: Path, files: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reconciler.config import FILE
 from reconciler.export.literal import literal
 from reconciler.from_live import ATTRIBUTES, RULES
 from reconciler.kinds import KINDS
@@ -39,7 +40,6 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     written, texts = in_files(things)
     united = unite(written, names)
     return {
-        "reconciler.yaml": configuration(consumer, project, united.vars),
         **_manifests([*united.things, *absences(consumer)]),
         f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
         **texts,
@@ -47,6 +47,7 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
+        FILE: configuration(consumer, project, united.vars),  # last, when all that it is about is there
     }
 
 

@@ -1,39 +1,38 @@
-"""An export overwrites nothing, and stands in no folder that holds anything else."""
+"""Files into a folder: each whole or not at all, and never over what somebody has written."""
 
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import InvalidInput
-from reconciler.export.folder import check_nothing_else, write_files
+from reconciler.export.folder import write_files
 
-FILES = {"manifests/A/a.yaml": "a: 1\n", "files/A/a.txt": "a\r\n", "reconciler.yaml": "b: 2\n"}
-
-
-def test_what_is_not_there_is_written_to_the_byte(tmp_path: Path) -> None:
-    assert write_files(tmp_path / "new", FILES) == tuple(FILES)
-    assert (tmp_path / "new/files/A/a.txt").read_bytes() == b"a\r\n"
-    assert write_files(tmp_path / "new", FILES) == ()
+FILES = {"manifests/a.yaml": "a\n", ".gitignore": "# Why.\n/.reconciler/\n.env\n", "reconciler.yaml": "b\n"}
 
 
-def test_what_a_person_changed_is_not_overwritten(tmp_path: Path) -> None:
-    write_files(tmp_path, FILES)
-    (tmp_path / "manifests/A/a.yaml").write_text("a: 2\n")
-    (tmp_path / "files/A/a.txt").unlink()
-    with pytest.raises(InvalidInput, match=r"manifests/A/a\.yaml is there and says something else"):
+def test_a_kill_leaves_no_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, content: bytes) -> None:
+        path.touch()
+        raise KeyboardInterrupt(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_files(tmp_path, FILES)
+    assert write_files(tmp_path, FILES) == tuple(FILES)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == FILES.keys()
+
+
+def test_a_list_may_hold_other_lines_too(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.pyc\n.env\n/.reconciler/\n")
+    assert write_files(tmp_path, FILES) == ("manifests/a.yaml", "reconciler.yaml")
+    assert (tmp_path / ".gitignore").read_text() == "*.pyc\n.env\n/.reconciler/\n"
+
+
+def test_lines_that_a_list_lacks_are_named(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.pyc\n.env\n")
+    with pytest.raises(InvalidInput) as refused:
         write_files(tmp_path, FILES)
-    assert not (tmp_path / "files/A/a.txt").exists()
-
-
-def test_what_an_export_would_not_write_stops_it(tmp_path: Path) -> None:
-    write_files(tmp_path, {**FILES, "manifests/A/gone.yaml": "", "manifests/.gitkeep": "", "rules/a.yaml": ""})
-    with pytest.raises(InvalidInput, match=r"manifests/A/gone\.yaml is there, and this would not write it"):
-        check_nothing_else(tmp_path, FILES)
-    (tmp_path / "manifests/A/gone.yaml").unlink()
-    check_nothing_else(tmp_path, FILES)
-
-
-def test_where_nothing_can_be_written_that_is_said(tmp_path: Path) -> None:
-    (tmp_path / "manifests").write_text("")
-    with pytest.raises(InvalidInput, match="cannot write"):
-        write_files(tmp_path, FILES)
+    (problem,) = refused.value.problems
+    assert problem.message == ".gitignore is there and lacks /.reconciler/"
+    assert problem.hint == "nothing was written: add this line to it"

@@ -47,7 +47,8 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
     live = next(each for each in app.workspace.environments if (each.vertical, each.type) == ("CONSUMER", "live"))
     environ["STYTCH_CONSUMER_SECRET_PRODUCTION"] = live.secret
     wires = Wires(VirtualClock(), random.Random(0), EmulatorTransport(app), EmulatorAdapter(app))  # noqa: S311 # for jitter
-    init_from_consumer(root, environ, environments=environments, wires=wires)
+    files = init_from_consumer(root, environ, environments=environments, wires=wires)
+    assert files[-1] == "reconciler.yaml"  # so that whoever is killed before can run it again
     for name in yaml.safe_load((root / "reconciler.yaml").read_text())["environments"]:
         assert load(load_config(root, name)).problems == ()
     return {path.name: list(yaml.safe_load_all(path.read_text())) for path in (root / "manifests").iterdir()}
