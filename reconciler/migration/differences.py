@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 
 from reconciler.conform import conforms
+from reconciler.diff.fields import same
 from reconciler.export.literal import OPEN, literal
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
@@ -49,7 +50,7 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
     for (kind, name), specs in things.items():
         every = list(specs.values())
         if len(specs) > 1 and (_has_little_in_common(every) or _lack_what_is_never_null(kind, every)):
-            united.extend(_each(kind, name, specs, variables))
+            united.extend(_apart(kind, name, specs, variables))
             continue
         where = tuple(specs) if len(specs) < len(environments) else ()
         spec = _united(specs, (kind, name), variables)
@@ -57,11 +58,17 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
     return United(things=tuple(united), vars=variables)
 
 
-def _each(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Shared]:
-    for environment, spec in specs.items():
-        told = {field: value for field, value in spec.items() if value not in (None, "")}
-        alone = _united({environment: told}, (kind, name), variables)
-        yield Shared(kind=kind, name=name, spec=alone, environments=(environment,))
+def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Shared]:
+    """Yield a manifest for each environment, or for several in which the thing is the same."""
+    told = {
+        environment: {field: value for field, value in spec.items() if value not in (None, "")}
+        for environment, spec in specs.items()
+    }
+    for environment, spec in told.items():
+        where = tuple(each for each, other in told.items() if same(other, spec))
+        if where[0] == environment:
+            alone = _united({environment: spec}, (kind, name), variables)
+            yield Shared(kind=kind, name=name, spec=alone, environments=where)
 
 
 def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mapping[str, Vars]) -> Spec:

@@ -66,6 +66,14 @@ def test_where_lists_of_objects_differ_every_environment_has_its_own() -> None:
     assert found.vars == {"live": {}, "test": {}}
 
 
+def test_environments_in_which_it_is_the_same_share_a_manifest() -> None:
+    found = united(live={"roles": [{"x": 1}]}, stage={"roles": []}, test={"roles": []})
+    assert [(thing.environments, thing.spec) for thing in found.things] == [
+        (("live",), {"roles": [{"x": 1}]}),
+        (("stage", "test"), {"roles": []}),
+    ]
+
+
 def test_where_more_differs_than_is_alike_every_environment_has_its_own() -> None:
     one, other = {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}, {"a": 2, "b": 2, "c": 2, "d": "", "e": 1}
     found = united(live=one, test=other)
