@@ -7,7 +7,7 @@ from typing import Final
 from reconciler.migration.declarable import LeftOut
 from reconciler.migration.secrets import Needed
 from reconciler.migration.steps import Step
-from reconciler.migration.values import Consumer, Remark, Translated, Unread
+from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
 from reconciler.report.templates import fill
 
 TICKS: Final = re.compile("`+")
@@ -39,6 +39,7 @@ def notes(
         secrets=[f"`{each.name}`{_only(each.environments, names)}: {code(each.of)}. {each.what}." for each in secrets],
         first=names[0],
         others=listed(names[1:]),
+        validate=listed(f"`reconciler -e {name} validate`" for name in names),
     )
 
 
@@ -57,14 +58,18 @@ def listed(words: Iterable[str]) -> str:
 
 
 def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
-    """Yield every remark once, with the environments that it is about where these are not all."""
-    found: dict[Remark, list[str]] = {}
+    """Yield every reason once, with what it is about, and the environments where these are not all."""
+    found: dict[Reason, dict[str, list[str]]] = {}
     for environment, remarks in by_environment.items():
         for remark in remarks:
-            found.setdefault(remark, []).append(environment)
-    for remark, environments in found.items():
-        where = _only(environments, list(by_environment))
-        yield f"{code(remark.at)}{where}: {remark.reason.why}. Instead: {remark.reason.instead}."
+            found.setdefault(remark.reason, {}).setdefault(remark.at, []).append(environment)
+    for reason, about in found.items():
+        lines = [f"{code(at)}{_only(where, list(by_environment))}" for at, where in about.items()]
+        said = f"{reason.why}. Instead: {reason.instead}."
+        if len(lines) == 1:
+            yield f"{lines[0]}: {said}"
+        else:
+            yield "\n  - ".join([f"{said[0].upper()}{said[1:]}", *lines])
 
 
 def _left_out(by_environment: LeftOut) -> Iterator[str]:

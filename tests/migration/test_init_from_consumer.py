@@ -53,6 +53,16 @@ def test_whatever_works_differently_is_named_and_nothing_else(root: Path) -> Non
     assert sorted(subjects(section(root, "What works differently"))) == sorted(DIFFERENT)
 
 
+def test_a_reason_is_said_once_for_all_that_it_is_about(root: Path) -> None:
+    assert section(root, "What is lost").count("- Stytch chooses the client_id of an app") == 1
+
+
+def test_the_commands_that_are_to_be_typed_do_what_is_said(run: Run, root: Path) -> None:
+    commands = re.findall(r"`reconciler (-e [^`]*)`", section(root, "What comes next"))
+    assert commands == ["-e live validate", "-e test validate", "-e live plan", "-e live apply"]
+    assert [run("-C", str(root), *command.split()) for command in commands[:2]] == [0, 0]
+
+
 def test_secrets_are_named_and_stand_nowhere(root: Path) -> None:
     named = set(re.findall(r"^- `(\w+)`", section(root, "Secrets"), re.MULTILINE))
     assert named == {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-SUBJECT = re.compile(r"^- (`+)(?P<at>.*?)\1(?: \((?P<where>[^)]*)\))?: ", re.MULTILINE)
+SUBJECT = re.compile(r"^ *- (`+)(?P<at>.*?)\1(?: \((?P<where>[^)]*)\))?(?:: |$)", re.MULTILINE)
 
 
 def section(root: Path, heading: str) -> str:
