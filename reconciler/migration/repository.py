@@ -18,6 +18,7 @@ from reconciler.migration.secrets import secrets, with_names
 from reconciler.migration.steps import Step, manual_steps
 from reconciler.migration.texts import in_files
 from reconciler.migration.translate import translate, translated
+from reconciler.migration.translate.names import with_own_names
 from reconciler.migration.values import Consumer, Setting, Translated, by_environment, everywhere, together
 from reconciler.model import Json
 from reconciler.scaffold import FILES
@@ -31,8 +32,12 @@ WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     """Give every file by its name."""
+    consumer, renamed = with_own_names(consumer)
     of_project = translated(consumer.things)
-    parts = {source.name: together([of_project, translate(source)]) for source in consumer.environments}
+    parts = {
+        source.name: together([of_project, translate(source), Translated(changes=tuple(renamed[source.name]))])
+        for source in consumer.environments
+    }
     names = list(parts)
     settings = _settings(consumer, project, parts)
     things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)

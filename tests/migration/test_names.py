@@ -1,15 +1,24 @@
 """Things that share a name in Stytch: each gets one of its own, always the same, and that is said."""
 
-from reconciler.migration.translate.names import distinct, renamed
+import random
+
+from reconciler.migration.translate.names import distinct, with_own_names
+from reconciler.migration.values import Consumer, Source
 from reconciler.model import Live
 
 
-def live(name: str, id_: str = "") -> Live:
-    return Live(kind="ConnectedApp", name=name, id=id_)
+def live(name: str, id_: str = "", content: str = "") -> Live:
+    return Live(kind="ConnectedApp", name=name, id=id_, spec={"client_description": content})
 
 
 def named(*names: str) -> list[str]:
-    return [name for name, _ in distinct([live(name) for name in names])]
+    return [name for name, _ in distinct({"live": [live(name) for name in names]})["live"]]
+
+
+def ids(*environments: list[Live]) -> list[dict[str, str]]:
+    """Which thing has which name, in each environment."""
+    found = distinct({str(index): every for index, every in enumerate(environments)})
+    return [{name: one.id for name, one in every} for every in found.values()]
 
 
 def test_the_second_of_one_name_is_numbered() -> None:
@@ -21,16 +30,35 @@ def test_a_number_that_is_taken_is_not_given() -> None:
     assert named("a", "a (2)", "a") == ["a", "a (2)", "a (3)"]
 
 
-def test_a_thing_without_a_name_gets_one() -> None:
+def test_a_thing_without_a_name_gets_one_that_is_nobody_elses() -> None:
     assert named("", "") == ["unnamed", "unnamed (2)"]
+    assert ids([live("", "1"), live("unnamed", "2")]) == [{"unnamed": "2", "unnamed (2)": "1"}]
+    assert ids([live("", "1")], [live("unnamed", "2")]) == [{"unnamed (2)": "1"}, {"unnamed": "2"}]
 
 
-def test_another_name_is_said() -> None:
-    assert renamed("a", live("a"), "client_name") == ()
-    (remark,) = renamed("a (2)", live("a"), "client_name")
-    assert (remark.at, remark.reason.why) == (
-        "ConnectedApp/a (2): client_name",
-        "several things have the name 'a', and here names tell them apart",
-    )
-    (remark,) = renamed("unnamed", live(""), "client_name")
-    assert remark.reason.why == "it had no name"
+def test_what_is_alike_in_several_environments_has_one_name() -> None:
+    one = [live("a", "1", "x"), live("a", "2", "y")]
+    other = [live("a", "3", "z"), live("a", "4", "y")]
+    assert ids(one, other) == [{"a": "1", "a (2)": "2"}, {"a": "3", "a (2)": "4"}]
+    assert ids(one, [live("a", "3", "y")]) == [{"a": "1", "a (2)": "2"}, {"a (2)": "3"}]
+
+
+def test_no_name_hangs_on_an_id() -> None:
+    contents = ["x", "y", "z", "w"]
+    found = set()
+    for seed in range(5):
+        numbers = random.Random(seed).sample(range(10, 99), 4)  # noqa: S311 # for order
+        every = [live("a", str(number), content) for number, content in zip(numbers, contents, strict=True)]
+        found.add(tuple((name, one.spec["client_description"]) for name, one in distinct({"live": every})["live"]))
+    assert len(found) == 1
+
+
+def test_which_is_which_is_said() -> None:
+    things = {"ConnectedApp": (live("a", "1"), live("a", "2"), live("b", "3"), live("", "4"))}
+    source = Source(slug="production", name="live", type="LIVE", fields={}, things=things)
+    _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), things={}))
+    assert [(remark.at, remark.reason.why) for remark in remarks["live"]] == [
+        ("ConnectedApp/a: client_name of 1", "several things have the name 'a', and here names tell them apart"),
+        ("ConnectedApp/a (2): client_name of 2", "several things have the name 'a', and here names tell them apart"),
+        ("ConnectedApp/unnamed: client_name of 4", "it had no name"),
+    ]

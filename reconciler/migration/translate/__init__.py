@@ -11,7 +11,6 @@ from reconciler.migration.translate import (
     rbac,
     sdk_config,
 )
-from reconciler.migration.translate.names import distinct, renamed
 from reconciler.migration.values import Setting, Source, Things, Translated, together
 from reconciler.model import Live
 
@@ -35,9 +34,5 @@ def translated(things: Things) -> Translated:
 
 
 def copied(lives: Sequence[Live]) -> Translated:
-    """Take things over as they are, each under a name of its own."""
-    named = list(distinct(lives))
-    return Translated(
-        settings=tuple(Setting(kind=live.kind, name=name, spec=live.spec) for name, live in named),
-        changes=tuple(remark for name, live in named for remark in renamed(name, live, "name")),
-    )
+    """Take things over as they are."""
+    return Translated(settings=tuple(Setting(kind=live.kind, name=live.name, spec=live.spec) for live in lives))

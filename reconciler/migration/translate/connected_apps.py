@@ -5,7 +5,6 @@ from typing import Final
 
 from reconciler.kinds import KINDS
 from reconciler.migration.translate.claims import for_members, remarks
-from reconciler.migration.translate.names import distinct, renamed
 from reconciler.migration.values import Reason, Remark, Setting, Translated, together
 from reconciler.model import Live
 
@@ -23,23 +22,23 @@ SELF_MADE: Final = Reason(
 def translate(lives: Sequence[Live]) -> Translated:
     """Declare every app that somebody has made; one that registered itself is nobody's to declare, and does so anew."""
     self_made = [live for live in lives if KINDS[live.kind].self_made(live)]
-    made = [_app(name, live) for name, live in distinct([live for live in lives if live not in self_made])]
+    made = [_app(live) for live in lives if live not in self_made]
     losses = tuple(Remark(live.kind, live.name or live.id, "client_id", SELF_MADE) for live in self_made)
     return together([*made, Translated(losses=losses)])
 
 
-def _app(name: str, live: Live) -> Translated:
+def _app(live: Live) -> Translated:
     spec = dict(live.spec)
-    losses = [Remark(live.kind, name, "client_id", NEW_ID)]
-    changes = [*renamed(name, live, "client_name")]
+    losses = [Remark(live.kind, live.name, "client_id", NEW_ID)]
+    changes: list[Remark] = []
     for field in TEMPLATES:
         if not spec.get(field):
             continue
         claims = for_members(spec[field])
         spec[field] = claims.text
-        lost, different = remarks(live.kind, name, field, claims)
+        lost, different = remarks(live.kind, live.name, field, claims)
         losses += lost
         changes += different
     return Translated(
-        settings=(Setting(kind=live.kind, name=name, spec=spec),), losses=tuple(losses), changes=tuple(changes)
+        settings=(Setting(kind=live.kind, name=live.name, spec=spec),), losses=tuple(losses), changes=tuple(changes)
     )
