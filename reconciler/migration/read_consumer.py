@@ -23,7 +23,7 @@ from reconciler.read import things
 from reconciler.schema import Kind
 from reconciler.settings import Rates
 
-MADE_ANEW: Final = frozenset({"Environment", "Secret", "PublicToken"})  # they open the former project, and no other
+MADE_ANEW: Final = frozenset({"Environment", "Secret"})  # they open the former project, and no other
 OTHERWISE: Final = frozenset({"SDKConfig", "RBACPolicy"})  # not the same for users: see user_settings
 UNAUTHORIZED: Final = (401, 403)
 

@@ -13,8 +13,8 @@ from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, names_in,
 NOWHERE: Final = Position("", 1)
 GIVEN: Final = "Set it, or keep it in the credential store: until then this is held"
 CHOSEN: Final = (
-    "Set it to the client's secret before the first apply, and the client keeps it; else it gets a new one, which the "
-    "credential store keeps and you hand on"
+    "Set it to the client's secret before the first apply, and the client keeps it, but not the second one of a "
+    "rotation that is under way; else it gets a new one, which the credential store keeps and you hand on"
 )
 MADE: Final = "Stytch makes it, and the credential store keeps it"
 

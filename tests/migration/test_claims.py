@@ -54,3 +54,8 @@ def test_every_loss_is_named_once_in_its_order() -> None:
 def test_what_says_something_else_from_now_on_is_named() -> None:
     template = '{"a": {{ user.user_id }}, "b": {{ user.rbac.roles }}, "c": {{ user.trusted_metadata.user_id }}}'
     assert for_members(template).different == ("user_id", "rbac.roles")
+
+
+def test_the_one_address_and_the_one_number_of_a_member_are_not_those_of_a_user() -> None:
+    template = '{"a": {{ user.emails[0].email }}, "b": {{ user.phone_numbers.0.phone_number }}}'
+    assert for_members(template).different == ("emails.0.email", "phone_numbers.0.phone_number")

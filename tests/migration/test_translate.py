@@ -39,6 +39,13 @@ def test_countries_for_sms_are_kept_and_those_for_whatsapp_lost_if_anybody_chose
     assert of(sms, live("CountryCodeAllowlist", "whatsapp", country_codes=default)).losses == ()
 
 
+def test_public_tokens_are_named_where_there_are_several() -> None:
+    assert of(live("PublicToken", "a")) == Translated()
+    found = of(live("PublicToken", "a"), live("PublicToken", "b"))
+    assert found.settings == ()
+    assert [each.at for each in found.changes] == ["PublicToken/a: value", "PublicToken/b: value"]
+
+
 def test_claims_of_sessions_are_members_and_those_of_m2m_are_copied() -> None:
     content = '{"a": {{ user.status }}, "b": {{ client.status }}}'
     found = of(

@@ -8,6 +8,7 @@ from reconciler.migration.translate import (
     countries,
     environments,
     jwt_templates,
+    public_tokens,
     rbac,
     sdk_config,
 )
@@ -18,6 +19,7 @@ KINDS_OF_THEIR_OWN: Final[Mapping[str, Callable[[Sequence[Live]], Translated]]] 
     "ConnectedApp": connected_apps.translate,
     "CountryCodeAllowlist": countries.translate,
     "JWTTemplate": jwt_templates.translate,
+    "PublicToken": public_tokens.translate,
     "RBACPolicy": rbac.translate,
     "SDKConfig": sdk_config.translate,
 }

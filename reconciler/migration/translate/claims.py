@@ -33,6 +33,14 @@ DIFFERENT: Final[Mapping[str, Reason]] = {
         "every member has a new id, one in each organization",
         "re-key what stores it, or write `{{ member.external_id }}`, where the rules keep the user's id by default",
     ),
+    "emails.0.email": Reason(
+        "a user has several addresses, and a member one, which may be another in each organization",
+        "see which address the rules choose",
+    ),
+    "phone_numbers.0.phone_number": Reason(
+        "a member's number is that of the second factor, and of no sign-in",
+        "keep another number in the member's trusted metadata",
+    ),
     "name": Reason("a member's name is one text, not first, middle and last name", "take it as a text"),
     "roles": Reason("the list also names stytch_member, which every member has", "ignore that role"),
     "rbac.roles": Reason("the role that everybody has is called stytch_member", "look for that instead of stytch_user"),
