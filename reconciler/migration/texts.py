@@ -1,7 +1,7 @@
 """Long texts stand in files of their own: one for all environments where it is the same, else one for each."""
 
-import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from reconciler.as_written import as_written, is_long
@@ -14,7 +14,6 @@ from reconciler.schema import Kind
 FOLDER: Final = "files"
 SUFFIXES: Final = {"html_content": "html", "plaintext_content": "txt", "pem_files": "pem"}
 CLAIMS: Final = "json"
-ODD: Final = re.compile("^\ufeff|\r")  # what would not come back from a file as it was
 HERE: Final = "${{ environment }}"
 
 Texts = dict[Path, dict[str, str]]  # by path in the spec, then by environment
@@ -34,24 +33,18 @@ def _written(kind: Kind, safe: str, specs: Mapping[str, Spec], files: dict[str, 
     texts: Texts = {}
     for environment, spec in specs.items():
         as_written(kind, spec, lambda path, text: texts.setdefault(path, {}).setdefault(environment, text))  # noqa: B023 # used before the loop goes on
-    moved = {path: by for path, by in texts.items() if _belong_in_files(by, len(specs))}
+    moved = {path: by for path, by in texts.items() if any(map(is_long, by.values()))}
     for path, by in moved.items():
         for environment, text in by.items():
             files[_file(kind, safe, path, environment if _differ(by) else "")] = f"{text}\n"
 
-    def put(path: Path, text: str) -> Json:
+    def put(environment: str, path: Path, text: str) -> Json:
         if path not in moved:
             return text
-        return {"file": _file(kind, safe, path, HERE if _differ(moved[path]) else "")}
+        here = HERE if len(moved[path]) == len(specs) else environment
+        return {"file": _file(kind, safe, path, here if _differ(moved[path]) else "")}
 
-    return {environment: as_written(kind, spec, put) for environment, spec in specs.items()}
-
-
-def _belong_in_files(texts: Mapping[str, str], environments: int) -> bool:
-    """Tell whether texts are long, come back from a file as they are, and one expression names the file in each."""
-    if any(map(ODD.search, texts.values())) or not any(map(is_long, texts.values())):
-        return False
-    return len(texts) == environments or not _differ(texts)
+    return {environment: as_written(kind, spec, partial(put, environment)) for environment, spec in specs.items()}
 
 
 def _differ(texts: Mapping[str, str]) -> bool:

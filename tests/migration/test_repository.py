@@ -189,6 +189,18 @@ def test_a_text_that_looks_like_an_expression_of_ours_stays_as_it_is(make: Make,
     }
 
 
+def test_a_text_with_line_ends_of_windows_comes_back_from_its_file(make: Make, tmp_path: Path) -> None:
+    app = make()
+    contents = {name: f'{{\r\n  "is": "{name}"\r\n}}' for name in ("production", "test")}
+    for name, content in contents.items():
+        path = f"/pwa/v3/projects/consumer/environments/{name}/jwt_templates/SESSION"
+        Api(app).ok("PUT", path, {"template_content": content, "custom_audience": ""})
+    written(app, tmp_path)
+    (template,) = load(load_config(tmp_path, "live")).things["JWTTemplate"]
+    assert template.spec["template_content"] == contents["production"]
+    assert "vars" not in (tmp_path / "reconciler.yaml").read_text()
+
+
 def test_names_that_look_like_expressions_of_ours_stay_as_they_are(make: Make, tmp_path: Path) -> None:
     app = make()
     api, consumer = Api(app), app.workspace.environment("CONSUMER")

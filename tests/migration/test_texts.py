@@ -34,9 +34,19 @@ def test_long_texts_that_differ_have_one_each() -> None:
     }
 
 
-def test_a_short_text_stays_where_it_is_and_so_does_one_that_no_file_gives_back() -> None:
+def test_where_an_environment_has_no_text_the_others_name_their_own_files() -> None:
+    specs = {"live": {"template_content": LONG}, "stage": {"template_content": "{\r\n}"}, "test": {}}
+    written, files = in_files({("JWTTemplate", "SESSION"): specs})
+    assert written["JWTTemplate", "SESSION"] == {
+        "live": {"template_content": {"file": "files/JWTTemplate/SESSION.live.json"}},
+        "stage": {"template_content": {"file": "files/JWTTemplate/SESSION.stage.json"}},
+        "test": {},
+    }
+    assert files["files/JWTTemplate/SESSION.stage.json"] == "{\r\n}\n"
+
+
+def test_a_short_text_stays_where_it_is() -> None:
     assert files_of(live="{}", test="{} ") == (["{}", "{} "], {})
-    assert files_of(live="{\r\n}", test=LONG) == (["{\r\n}", LONG], {})
 
 
 def test_a_default_goes_without_saying_where_it_is_one_everywhere() -> None:
