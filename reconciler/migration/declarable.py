@@ -7,17 +7,17 @@ from msgspec import structs
 from reconciler.as_written import as_written
 from reconciler.conform import conforms
 from reconciler.diff.fields import NOTHING
-from reconciler.export.manifests import Manifest
+from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.sound import Sound, sound
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
-from reconciler.model import Listed, Spec
+from reconciler.model import Spec
 from reconciler.schema import Kind
 
-LeftOut = Mapping[str, Sequence[Listed]]  # by environment
+LeftOuts = Mapping[str, Sequence[LeftOut]]  # by environment
 
 
-def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOut]:
+def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOuts]:
     """Keep what passes the checks of ``validate`` in each environment, and give what does not."""
     passed = {environment: _passed(things, environment) for environment in environments}
     kept = {environment: {each.key: each.spec for each in found.manifests} for environment, found in passed.items()}
@@ -38,7 +38,7 @@ def _passed(things: Everywhere, environment: str) -> Sound:
     lacking = {each.address: sorted(KINDS[each.kind].required - each.spec.keys()) for each in every}
     found = sound([each for each in every if not lacking[each.address]], live={}, last_four={})
     unmade = [
-        Listed(address=address, reason=f"it has no {name}, and none is made without")
+        LeftOut(address=address, reason=f"it has no {name}, and none is made without")
         for address, names in lacking.items()
         for name in names[:1]
     ]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.migration.declarable import LeftOut
+from reconciler.migration.declarable import LeftOuts
 from reconciler.migration.secrets import Needed
 from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
@@ -17,7 +17,7 @@ def notes(
     consumer: Consumer,
     b2b: str,
     translated: Mapping[str, Translated],
-    left_out: LeftOut,
+    left_out: LeftOuts,
     steps: Sequence[Step],
     secrets: Sequence[Needed],
 ) -> str:
@@ -72,14 +72,15 @@ def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
             yield "\n  - ".join([f"{said[0].upper()}{said[1:]}", *lines])
 
 
-def _left_out(by_environment: LeftOut) -> Iterator[str]:
+def _left_out(by_environment: LeftOuts) -> Iterator[str]:
     """Yield what no manifest says, and why."""
     found: dict[tuple[str, str], list[str]] = {}
     for environment, every in by_environment.items():
         for each in every:
-            found.setdefault((each.address, each.reason), []).append(environment)
-    for (address, reason), environments in found.items():
-        yield f"{code(address)}{_only(environments, list(by_environment))}: {' '.join(reason.split())}."
+            at = f"{each.address}: {each.field}" if each.field else each.address
+            found.setdefault((at, each.reason), []).append(environment)
+    for (at, reason), environments in found.items():
+        yield f"{code(at)}{_only(environments, list(by_environment))}: {' '.join(reason.split())}."
 
 
 def _only(environments: Sequence[str], every: Sequence[str]) -> str:

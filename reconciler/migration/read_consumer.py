@@ -12,7 +12,7 @@ from msgspec import structs
 from reconciler.clients import ON_THE_NETWORK, Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
-from reconciler.errors import Rejected, Unreadable
+from reconciler.errors import NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
 from reconciler.migration.find_consumer import Row, check_credentials, chosen, find_consumer, names, secret_of
@@ -87,7 +87,7 @@ def _refused(error: Unreadable, kind: str, place: Place, variable: str) -> Unrea
     fault = error.__cause__
     if not isinstance(fault, Rejected):
         raise error
-    if fault.status in UNAUTHORIZED:
+    if fault.status in UNAUTHORIZED and not isinstance(error, NotOffered):
         hint = f"{variable} must be a secret of {place.environment}, whose project id is {place.project_id}"
         raise Unreadable(f"every {kind} of {place.environment} could not be read: {fault}", hint=hint) from fault
     how = "where the product is not enabled there is nothing to read; else ask Stytch's support, and run this again"

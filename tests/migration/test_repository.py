@@ -229,7 +229,6 @@ def test_what_would_be_refused_is_left_out_and_listed(make: Make, tmp_path: Path
         "EmailTemplate/nameless",
         "EmailTemplate/short",
         "EmailTemplate/t pl",
-        "EmailTemplate/short",
     ]
     assert "EmailTemplate/nameless`: it has no name, and none is made without." in section(tmp_path, "What is left out")
 
