@@ -14,6 +14,7 @@ from reconciler.kinds import KINDS
 from reconciler.load import Declared
 from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem
 from reconciler.references import POLICY, declared_roles, roles_named
+from reconciler.rivals import other_projects
 from reconciler.rules import Rules
 
 LIVE_PROJECT = "project-live-"
@@ -53,7 +54,9 @@ def check_target(config: Config, project_id: str, *, to_write: bool = False) -> 
 
 
 def check_environment(config: Config, declared: Declared, place: Place) -> None:
-    """Refuse to make an environment that the file calls live as a test one, or the other way round."""
+    """Refuse another project than the run is about, and a live environment that would be made as a test one, or v.v."""
+    if problems := list(other_projects(declared.resources, place.project)):
+        raise InvalidInput(problems)
     if place.is_there or not place.project:
         return
     environments = declared.things.get("Environment", ())

@@ -42,7 +42,6 @@ class Found(Struct):
 def contradictions(found: Found) -> Iterator[Problem]:
     """Yield every contradiction between documents."""
     yield from _duplicates(found.scoped)
-    yield from _more_than_one(found.scoped)
     yield from _same_documents(found.rules)
     yield from _same_documents(found.manual_steps)
     yield from _renames(found.scoped)
@@ -71,20 +70,6 @@ def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
                 hint = "give one of them another name"
             yield _problem("duplicate", what, hint, one.resource, other.resource, "metadata", "name")
         seen[key].append(one)
-
-
-def _more_than_one(scoped: Sequence[Scoped]) -> Iterator[Problem]:
-    """Yield each resource beside another of its kind, where Stytch has room for one."""
-    seen: dict[tuple[str, str | None], list[Scoped]] = {}
-    for one in scoped:
-        if not KINDS[one.resource.kind].alone or one.resource.ensure != "present":
-            continue
-        others = seen.setdefault((one.resource.kind, one.resource.namespace), [])
-        for other in others:
-            if one.environments & other.environments and one.resource.name != other.resource.name:
-                what, hint = f"there can be one {one.resource.kind} only", "say `ensure: absent` of the other"
-                yield _problem("only-one", what, hint, one.resource, other.resource, "metadata", "name")
-        others.append(one)
 
 
 def _same_documents(rules: Sequence[tuple[Document, Environments]]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from reconciler.model import Path, Position, Problem, Resource
 from reconciler.organization_set import render_set, strings_in
 from reconciler.references import dangling
 from reconciler.rendering import rendered
+from reconciler.rivals import other_projects, rivals
 from reconciler.shapes import TEMPLATED, shapes
 from reconciler.tables import read_table
 
@@ -97,9 +98,11 @@ def examine(config: Config) -> Examined:
             resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
             found.scoped.append(Scoped(resource, environments))
     found.incomplete |= bool(unread) or any(kind not in KINDS or not name for kind, name in found.spoilt)
-    problems.extend([*unread, *contradictions(found), *dangling(found)])
+    declared = _in(config.environment, found)
+    problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
+    problems.extend(other_projects(declared.resources, config.target.project))
     return Examined(
-        declared=_in(config.environment, found),
+        declared=declared,
         errors=tuple(problems),
         uncertain=frozenset(
             [*(["unknown-path"] if problems else ()), *(["unknown-organization"] if found.incomplete else ())]

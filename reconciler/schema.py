@@ -34,6 +34,10 @@ def _no_problem(_resource: Resource) -> Iterator[Problem]:
     return iter(())
 
 
+def _nothing_alone(_resource: Resource) -> Iterator[tuple[str, Path]]:
+    return iter(())
+
+
 def _unchanged(spec: Spec) -> Spec:
     return spec
 
@@ -107,7 +111,8 @@ class Kind:
     ``lifecycle.allow_delete``. ``rank`` orders changes within the kind, ``writes`` gives the requests that one takes;
     those for what only an update can say are counted besides.
 
-    *What is done.* ``check`` says what is wrong with a resource beyond its types; ``normalize`` brings declared and
+    *What is done.* ``check`` says what is wrong with a resource beyond its types, ``claims`` what it says of itself
+    that can be so of one thing of its kind only, in words, and where it says so; ``normalize`` brings declared and
     live specs to one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec
     what of the live one must not be lost by omission, or is equal but for its form; ``has_lapsed`` tells
     whether a declared thing has ended by itself and must not come back. ``list`` reads all things of the kind that are
@@ -143,6 +148,7 @@ class Kind:
     rank: Callable[[Change], int] = _alike
     writes: Callable[[Change], int] = _one
     check: Callable[[Resource], Iterator[Problem]] = _no_problem
+    claims: Callable[[Resource], Iterator[tuple[str, Path]]] = _nothing_alone
     normalize: Callable[[Spec], Spec] = _unchanged
     fill: Callable[[Spec, Spec], Spec] = _as_declared
     has_lapsed: Callable[[Spec, datetime], bool] = _stays

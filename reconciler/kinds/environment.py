@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.fields import Text, WorkspaceSlug
-from reconciler.model import Change, Create, Delete, Live, Place, Update
+from reconciler.model import Change, Create, Delete, Live, Path, Place, Resource, Update
 from reconciler.schema import Kind
 from reconciler.traits import Clearable, CreateOnly, FromFile, TextFile, UpdateOnly
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
@@ -89,6 +89,13 @@ def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:
     return "the environment that is being kept as declared" if live.name == place.environment else ""
 
 
+def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
+    """Tell whether an environment is the live one of the project."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        if spec.get("type") == "LIVE":
+            yield "the live environment of the project", (part, "type")
+
+
 def live_first(change: Change) -> int:
     """Make the live environment before the test ones: Stytch wants it so."""
     sort = change.get("type")
@@ -136,6 +143,7 @@ KIND: Final = Kind(
     defaults=DEFAULTS,
     at_stake=at_stake,
     rank=live_first,
+    claims=claims,
     list=read,
     create=create,
     update=update,

@@ -1,12 +1,13 @@
 """Redirect URLs: where people may be sent back to when they have signed in (docs/stytch.md, "Redirect URLs")."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import Text, check_listed_once
-from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
+from reconciler.fields import Text, check_listed_once, problem
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import Keyed
 from reconciler.writing import Moved, Scene, Written, gone, overlaid, repeated
@@ -14,6 +15,8 @@ from reconciler.writing import Moved, Scene, Written, gone, overlaid, repeated
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
 
+# A URL with a * in its host, or a {} in its query, stands for many.
+MANY: Final = re.compile(r"[^/?#]*//[^/?#]*\*|[^?#]*\?[^#]*\{\}")
 # Without it Stytch makes some other URL the default of a type that has none (docs/stytch.md, "Redirect URLs").
 AS_TOLD: Final = "true"
 
@@ -41,6 +44,17 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     types = [each["type"] for each in resource.spec.get("valid_types") or ()]
     yield from check_listed_once(resource, ("spec", "valid_types"), types)
+    for claim, path in claims(resource) if MANY.match(resource.name) else ():
+        message = f"a URL that stands for many cannot be {claim}: nobody could be sent there"
+        yield problem(resource, "not-possible", message, "make one without * and {} the default", path)
+
+
+def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
+    """Yield each type that a URL is the default of."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for each in spec.get("valid_types") or ():
+            if each.get("is_default"):
+                yield f"the default for {each['type']}", (part, "valid_types")
 
 
 def normalize(spec: Spec) -> Spec:
@@ -104,6 +118,7 @@ KIND: Final = Kind(
     required=frozenset({"valid_types"}),
     rank=promotes_first,
     check=check,
+    claims=claims,
     normalize=normalize,
     list=read,
     create=create,
