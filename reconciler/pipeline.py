@@ -13,6 +13,7 @@ way to a write, and no flag that turns one into another.
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 
 from msgspec import structs
@@ -45,6 +46,7 @@ from reconciler.foundation import (
     not_planned_again,
     pins,
 )
+from reconciler.in_use import held_while_used
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, examine, refusal
@@ -105,7 +107,12 @@ def plan(config: Config, client: Client, only: Sequence[str] = (), store: Store 
     doomed = {live.id: slug for slug, live in organizations.doomed.items()}
     compared = Compared(
         organizations=organizations,
-        members=member_diffs(config, declared, rules, desired, organizations, read.members(client, expected)),
+        members=held_while_used(
+            things,
+            (*live, *chain.from_iterable(there.values())),
+            read.members(client, expected),
+            partial(member_diffs, config, declared, rules, desired, organizations),
+        ),
         doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
         things=things,
         manual_steps=open_steps(declared.manual_steps, client, place, there),

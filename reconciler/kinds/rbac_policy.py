@@ -19,6 +19,7 @@ ALL: Final = "*"
 STYTCHS: Final = "stytch."  # how the names of Stytch's own resources begin
 RESERVED: Final = "stytch"  # how the names of nobody else's roles and resources may begin
 LISTS: Final = ("custom_roles", "custom_resources", "custom_scopes")
+PERMITTING: Final = ("custom_roles", "custom_scopes")
 ROLES: Final = ("stytch_member", "stytch_admin")
 
 
@@ -110,7 +111,7 @@ def _permissions(spec: Spec) -> Iterator[tuple[Path, Sequence[Mapping[str, Any]]
     """Yield every list of permissions, and where it stands."""
     for name in ROLES:
         yield ("spec", name, "permissions"), (spec.get(name) or {}).get("permissions") or ()
-    for name in ("custom_roles", "custom_scopes"):
+    for name in PERMITTING:
         for index, item in enumerate(spec.get(name) or ()):
             yield ("spec", name, str(index), "permissions"), item["permissions"]
 
@@ -132,6 +133,24 @@ def _check_permissions(resource: Resource, path: Path, permissions: Sequence[Map
             if action not in (ALL, *known[name]):
                 message, hint = f"the resource {name} has no action {action}", f"it has {', '.join(known[name])}"
                 yield problem(resource, "unknown-action", message, hint, (*here, "actions", str(number)))
+
+
+def missing(spec: Spec) -> Iterator[tuple[str, str, Path]]:
+    """Yield each resource of one's own that a policy has not, or not with an action, and what in it is about that.
+
+    Beside the resource stands what is missing, in words.
+    """
+    known = {each["resource_id"]: each["available_actions"] for each in spec.get("custom_resources") or ()}
+    holders = {(name, "permissions"): spec.get(name) or {} for name in ROLES}
+    holders |= {(name, str(item[KIND.keyed[name]])): item for name in PERMITTING for item in spec.get(name) or ()}
+    for path, holder in holders.items():
+        for permission in holder.get("permissions") or ():
+            name = permission["resource_id"]
+            if name not in known and not name.startswith(STYTCHS):
+                yield name, f"the resource {name}", path
+            for action in permission["actions"] if name in known else ():
+                if action not in (ALL, *known[name]):
+                    yield name, f"the action {action} of {name}", path
 
 
 def normalize(spec: Spec) -> Spec:

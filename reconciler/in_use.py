@@ -1,0 +1,116 @@
+"""What the RBAC policy keeps as long as it is used: roles that somebody has, resources that roles and scopes are about.
+
+What becomes of people whose role is taken out of the policy Stytch does not say, and what is about a resource that is
+not there it refuses. So such a part of a change is held: first nobody uses it, then it goes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import UNSET, Struct, field, structs
+
+from reconciler.diff.members import MemberDiff
+from reconciler.diff.things import ThingDiff
+from reconciler.kinds import KINDS
+from reconciler.kinds.rbac_policy import missing
+from reconciler.member_diffs import Members
+from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem
+from reconciler.references import POLICY, names_in
+from reconciler.writing import overlaid
+
+ROLES = "custom_roles"
+SHOWN = 5  # of those who have a role
+
+
+class _Users(Struct):
+    """Who uses a part of the policy: how many of each kind, and the first few."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, address: str) -> None:
+        self.counts[kind] += 1
+        self.first = sorted([*self.first, address])[:SHOWN]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{kind}: {count}" for kind, count in sorted(self.counts.items()))
+
+
+def held_while_used(
+    things: Mapping[str, ThingDiff],
+    live: Sequence[Live],
+    members: Members,
+    diffs: Callable[[Members], Iterator[MemberDiff]],
+) -> Iterator[MemberDiff]:
+    """Yield the diffs of members, and then hold in ``things`` what of the policy they, or ``live``, still need."""
+    policy = things.get(POLICY, ThingDiff())
+    users = {name: _Users() for change in policy.changes for name in _roles_that_go(change)}
+    for one in live if users else ():
+        for _, reference, name in names_in(one.kind, one.spec):
+            if reference.kind == POLICY and name in users:
+                users[name].add(one.kind, one.address)
+    slugs = {one.id: one.name for one in live if one.kind == "Organization"}
+    yield from diffs(_noted(members, slugs, users) if users else members)
+    for change in list(policy.changes):
+        was = next(one for one in live if one.kind == POLICY)
+        _hold(policy, change, was, {name: each for name, each in users.items() if each.first})
+
+
+def _roles_that_go(change: Change) -> Iterator[str]:
+    return (one.path[1] for one in change.fields if one.path[0] == ROLES and one.after is UNSET)
+
+
+def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _Users]) -> Members:
+    """Give the members as they are read, and note who has which role."""
+    for batch in members:
+        for identifier, found in batch.items():
+            for member in found.members:
+                for role in member.roles if member.status != "deleted" else ():
+                    if role.role_id in users:
+                        users[role.role_id].add("Member", f"Member/{slugs[identifier]}/{member.email_address}")
+        yield batch
+
+
+def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Users]) -> None:
+    """Take out of a change what is used, and say so."""
+    at = tuple(Position(cause.file, cause.line) for cause in change.causes)
+    left = {one.path: one for one in change.fields}
+    for name, each in users.items():
+        left.pop((ROLES, name))
+        message = f"the role {name} stays in the policy while anybody has it ({each})"
+        hint = "take it from them first; the next plan takes it out"
+        policy.problems.append(_problem(message, hint, at, (change.address, *each.first)))
+    while unmet := _unmet(change, was, left):
+        path, what, whose = unmet
+        left.pop(path)
+        message = f"{'.'.join(path)} stays as it is: {whose} would be about {what}, which would not be there"
+        hint = f"declare {what} in custom_resources, or {whose} without it"
+        policy.problems.append(_problem(message, hint, at, (change.address,)))
+    if len(left) == len(change.fields):
+        return
+    policy.changes.remove(change)
+    if left:
+        policy.changes.append(structs.replace(change, fields=tuple(left.values())))
+    else:
+        policy.held.append(
+            Listed(address=change.address, id=change.id, reason="what it would take away is used", at=at)
+        )
+
+
+def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:
+    """Give a field of a change that makes something be about what is then not there, that, and what is about it."""
+    spec = overlaid(KINDS[POLICY], was.spec, structs.replace(change, fields=tuple(left.values())))
+    unmet = [
+        (path, what, whose)
+        for resource, what, whose in missing(spec)
+        for path in (("custom_resources", resource), whose)
+        if path in left
+    ]
+    for path, what, _ in unmet[:1]:
+        names = [".".join(whose) for where, lacking, whose in unmet if (where, lacking) == (path, what)]
+        return path, what, ", ".join(names)
+    return None
+
+
+def _problem(message: str, hint: str, at: tuple[Position, ...], addresses: Iterable[str]) -> Problem:
+    return Problem(code="in-use", severity="problem", message=message, hint=hint, at=at, addresses=tuple(addresses))
