@@ -26,7 +26,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     ``organizations`` include those of sets and those that are ``absent`` or ``external``; ``members`` are written by
     hand; ``things`` are all others, by kind; ``elsewhere`` holds the slugs of organizations that are declared for other
     environments only, and ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error
-    ends in ``InvalidInput``.
+    ends in ``InvalidInput``; ``doubts`` are warnings that what is live settles.
     """
 
     organizations: tuple[Resource, ...] = ()
@@ -38,6 +38,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     organizations_elsewhere: tuple[Resource, ...] = ()
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[Problem, ...] = ()
 
 
 class Examined(Struct, frozen=True, kw_only=True):
@@ -215,7 +216,8 @@ def _in(environment: str, found: Found) -> Declared:
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
         resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
-        problems=(*create_warnings(here), *lookup_warnings(rules, organizations)),
+        problems=tuple(lookup_warnings(rules, organizations)),
+        doubts=tuple(create_warnings(here)),
     )
 
 

@@ -264,6 +264,18 @@ def test_without_rules_nobody_looks_a_domain_up(tmp_path: Path) -> None:
     assert declared(tmp_path, {"manifests/a.yaml": text}).problems == ()
 
 
+def test_whether_a_thing_must_be_made_is_known_only_once_what_is_live_is_read(tmp_path: Path) -> None:
+    text = """\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: test}
+spec: {user_lock_threshold: 5}
+"""
+    found = declared(tmp_path, {"manifests/a.yaml": text})
+    assert found.problems == ()
+    assert [(one.severity, one.message) for one in found.doubts] == [("warning", "name, type is needed to create it")]
+
+
 def test_all_problems_of_all_files_in_one_run_in_the_order_of_the_files(tmp_path: Path) -> None:
     files = {
         "manifests/c.yaml": ORGANIZATION.replace("organization_name", "nam"),

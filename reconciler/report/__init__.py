@@ -98,7 +98,8 @@ def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
     """Print what ``validate`` read, and its warnings."""
     from reconciler.report.validated import summary
 
-    write(problems_report((*declared.problems, *rules.warnings), form, title=summary(declared)), sys.stdout)
+    found = (*declared.problems, *declared.doubts, *rules.warnings)
+    write(problems_report(found, form, title=summary(declared)), sys.stdout)
 
 
 def why_report(explanations: Sequence["Explanation"], wanted: str, form: str = "text") -> str:
