@@ -5,9 +5,10 @@ from pathlib import Path
 
 from reconciler.conform import nearest
 from reconciler.expressions.text import fold
-from reconciler.fields import problem
+from reconciler.fields import is_id, problem
 from reconciler.model import Json, Lifecycle, Position, Problem, Resource
 from reconciler.model import Path as Keys
+from reconciler.named_secrets import is_secret_name
 from reconciler.schema import Kind, ignorable
 from reconciler.text_files import with_texts
 from reconciler.traits import fields_of
@@ -79,6 +80,14 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
     if resource.renamed_from == resource.name:
         message = "renamed_from is the name itself"
         yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
+    allowed = resource.lifecycle.allow_delete
+    if allowed not in (None, resource.name):
+        message, hint = f"allow_delete names another {kind.name} than this", "write this one's name, or remove it"
+        yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
+    if kind.nameless and resource.ensure == "present" and not (is_secret_name(resource.name) or is_id(resource.name)):
+        message = f"nothing can be kept in the credential store as {resource.name}"
+        hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
+        yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
     for index, path in enumerate(resource.lifecycle.ignore):
         if not ignorable(kind, path):
             fields = [f"spec.{name}" for name in fields_of(kind.spec)]
