@@ -1,12 +1,15 @@
 """JWT templates: custom claims of session and M2M tokens (docs/stytch.md, "JWT templates")."""
 
+import json
+import re
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.model import Delete, Live, Place, Update
+from reconciler.fields import problem
+from reconciler.model import Delete, Live, Place, Problem, Resource, Update
 from reconciler.schema import Kind
 from reconciler.traits import Clearable, FromFile, TextFile
 from reconciler.writing import Scene, Written, overlaid, repeated
@@ -15,7 +18,12 @@ if TYPE_CHECKING:
     from reconciler.clients.data import Client
 
 TYPES: Final = ("SESSION", "M2M")
-DEFAULTS: Final = MappingProxyType({"template_content": "{}", "custom_audience": ""})
+CONTENT: Final = "template_content"
+TAG: Final = re.compile(r"\{\{[^{}]*\}\}")
+BLOCK: Final = re.compile(r"\{\{\s*(?:[#/^!>&]|else\b)")  # what is more than a value: nobody can tell what it gives
+OF_CONSUMERS: Final = re.compile(r"\{\{\s*user\.")
+ANY_VALUE: Final = "0"  # takes a tag's place: a value by itself, text in a text
+DEFAULTS: Final = MappingProxyType({CONTENT: "{}", "custom_audience": ""})
 
 
 class JWTTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -31,6 +39,36 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
         template = _get(client, place, sort)
         spec = {name: template.get(name, default) for name, default in DEFAULTS.items()}
         yield Live(kind="JWTTemplate", name=sort, id=sort, spec=spec)
+
+
+def check(resource: Resource) -> Iterator[Problem]:
+    """Yield what Stytch would refuse although every type is right."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        content = spec.get(CONTENT)
+        if not isinstance(content, str):
+            continue
+        tags, bare = TAG.findall(content), TAG.sub(ANY_VALUE, content)
+        if any(OF_CONSUMERS.match(tag) for tag in tags):
+            message = "{{ user.… }} is of Consumer projects; in a B2B project nobody is a user"
+            hint = "write {{ member.… }} or {{ organization.… }}"
+            yield problem(resource, "template", message, hint, (part, CONTENT))
+        if "{{" in bare:
+            hint = "close it with }}"
+            yield problem(resource, "template", "a tag is opened with {{ and never closed", hint, (part, CONTENT))
+        elif not any(BLOCK.match(tag) for tag in tags) and (wrong := _no_object(bare)):
+            hint = 'a tag stands for a value, or in a text: {"tier": {{ organization.trusted_metadata.tier }}}'
+            yield problem(resource, "template", f"the template is no JSON object: {wrong}", hint, (part, CONTENT))
+
+
+def _no_object(text: str) -> str:
+    """Say in what a text is no JSON object; "" where it is one."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except RecursionError:
+        return "it is nested too deeply"
+    return "" if isinstance(found, dict) else "it is something else"
 
 
 def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
@@ -59,6 +97,7 @@ KIND: Final = Kind(
     names="whose tokens: `SESSION` or `M2M`",
     singletons=TYPES,
     defaults=DEFAULTS,
+    check=check,
     list=read,
     update=write,
     delete=write,
