@@ -4,6 +4,7 @@ A document that is right is proven so by msgspec in microseconds. One that is no
 the same type, which finds every mistake instead of the first.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -28,7 +29,7 @@ _NO_NOTES: Final[Notes] = {}
 _Found = tuple[Path, str, str, str]  # path, code, message, hint
 
 _ANY_TEXT: Final = frozenset({"name", "organization", "domain", "role_id"})  # required keys whose type is any text
-_PLURALS: Final = {"a string": "strings", "a map": "maps", "a number": "numbers", "a whole number": "whole numbers"}
+_SINGULAR: Final = re.compile(r"a ([\w -]*?(?:string|map|number))\b")
 _TYPES: Final = {
     "string": "a string",
     "integer": "a whole number",
@@ -257,12 +258,12 @@ def _described(schema: Mapping[str, Any]) -> str:
         name = schema["description"]
     if "items" in schema and isinstance(schema["items"], dict) and schema["items"]:
         name += f" of {_plural(_described(schema['items']))}"
-    return name + _bounds(schema)
+    return name.removesuffix(_bounds(schema)) + _bounds(schema)
 
 
 def _plural(text: str) -> str:
-    first, comma, rest = text.partition(", ")
-    return _PLURALS.get(first, first) + comma + rest
+    one = _SINGULAR.match(text)
+    return f"{one[1]}s{text[one.end() :]}" if one else text
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ ExternalId = Annotated[
         description="an external id: letters, digits and . _ - |",
     ),
 ]
-Text = Annotated[str, Meta(min_length=1)]
+Text = Annotated[str, Meta(pattern=r"\S", description="a non-blank string")]
 STYTCH_ID: Final = re.compile(r"[a-z0-9-]+-(test|live)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 METADATA_KEYS: Final = 20  # top-level keys of one metadata object (docs/stytch.md, "Sizes")

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 ALREADY_THERE: Final = ("organization_slug_already_used", "duplicate_organization")
 
-Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Name = Annotated[Text, Meta(max_length=128)]
 Open = Literal["ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"]
 Narrow = Literal["RESTRICTED", "NOT_ALLOWED"]
 Choice = Literal["ALL_ALLOWED", "RESTRICTED"]
