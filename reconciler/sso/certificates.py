@@ -2,10 +2,10 @@
 
 import re
 from base64 import b64decode
-from binascii import Error
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Final
+from warnings import catch_warnings
 
 BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 END: Final = "-----END CERTIFICATE-----"
@@ -31,15 +31,19 @@ def together(texts: Iterable[str]) -> str:
 def are_certificates(text: str) -> bool:
     """Tell whether a text is nothing but certificates."""
     bodies = ["".join(body.split()) for body in BLOCK.findall(text)]
-    return bool(bodies) and not BLOCK.sub("", text).strip() and all(map(_is_base64, bodies))
+    return bool(bodies) and not BLOCK.sub("", text).strip() and all(map(_is_certificate, bodies))
 
 
 def _written(body: str) -> str:
     return "\n".join((BEGIN, *wrap("".join(body.split()), WIDTH), END, ""))
 
 
-def _is_base64(body: str) -> bool:
+def _is_certificate(body: str) -> bool:
+    from cryptography.x509 import load_der_x509_certificate
+
     try:
-        return bool(b64decode(body, validate=True))
-    except Error:
+        with catch_warnings(action="ignore"):  # of what is odd about one that identity providers have all the same
+            load_der_x509_certificate(b64decode(body, validate=True))
+    except ValueError:
         return False
+    return True

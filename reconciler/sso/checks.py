@@ -63,7 +63,7 @@ def _check_certificates(resource: Resource, path: Path, text: str | None) -> Ite
         hint = "take it out of the repository, and put the certificate in its place"
         yield problem(resource, "private-key", "this holds a private key, which is nobody else's", hint, path)
     elif not are_certificates(text):
-        hint = "it begins with -----BEGIN CERTIFICATE-----"
+        hint = "write all of it, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
         yield problem(resource, "not-a-certificate", "this is no X.509 certificate in PEM", hint, path)
     elif len(each_of(text)) > MOST:
         message = f"these are {len(each_of(text))} certificates; Stytch keeps {MOST}"
