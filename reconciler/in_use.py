@@ -1,7 +1,8 @@
-"""What the RBAC policy keeps as long as it is used: roles that somebody has, resources that roles and scopes are about.
+"""What stays while it is used: roles that somebody has, resources that roles are about, templates that are defaults.
 
-What becomes of people whose role is taken out of the policy Stytch does not say, and what is about a resource that is
-not there it refuses. So such a part of a change is held: first nobody uses it, then it goes.
+What becomes of people whose role is taken out of the RBAC policy Stytch does not say, and what is about a resource that
+is not there it refuses, as it refuses to delete what is named elsewhere, and be it to make it anew. So a change, or the
+part of one that would do so, is held: first nobody uses it, then it goes.
 """
 
 from collections import Counter
@@ -42,7 +43,9 @@ def held_while_used(
     members: Members,
     diffs: Callable[[Members], Iterator[MemberDiff]],
 ) -> Iterator[MemberDiff]:
-    """Yield the diffs of members, and then hold in ``things`` what of the policy they, or ``live``, still need."""
+    """Yield the diffs of members, and then hold in ``things`` what they, or ``live``, still use."""
+    for diff in things.values():
+        _hold_replaced(diff, live)
     policy = things.get(POLICY, ThingDiff())
     users = {name: _Users() for change in policy.changes for name in _roles_that_go(change)}
     for one in live if users else ():
@@ -54,6 +57,32 @@ def held_while_used(
     for change in list(policy.changes):
         was = next(one for one in live if one.kind == POLICY)
         _hold(policy, change, was, {name: each for name, each in users.items() if each.first})
+
+
+def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:
+    """Hold what can only be changed by making it anew while something else names it."""
+    for change in [each for each in diff.changes if each.replaces]:
+        users = sorted(
+            one.address
+            for one in live
+            for _, reference, name in names_in(one.kind, one.spec)
+            if (reference.kind, name) == (change.kind, change.name)
+        )
+        if users:
+            message = f"{change.address} would have to be made anew, which Stytch refuses while {users[0]} names it"
+            hint = (
+                f"declare a new {change.kind} under another name, let that be named, and say `ensure: absent` of this"
+            )
+            at = _places(change)
+            diff.changes.remove(change)
+            diff.problems.append(_problem(message, hint, at, (change.address, *users[:SHOWN])))
+            diff.held.append(
+                Listed(address=change.address, id=change.id, reason="it would be made anew, and is used", at=at)
+            )
+
+
+def _places(change: Change) -> tuple[Position, ...]:
+    return tuple(Position(cause.file, cause.line) for cause in change.causes)
 
 
 def _roles_that_go(change: Change) -> Iterator[str]:
@@ -73,7 +102,7 @@ def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _User
 
 def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Users]) -> None:
     """Take out of a change what is used, and say so."""
-    at = tuple(Position(cause.file, cause.line) for cause in change.causes)
+    at = _places(change)
     left = {one.path: one for one in change.fields}
     for name, each in users.items():
         left.pop((ROLES, name))

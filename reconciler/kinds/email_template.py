@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.clients.data import Client
 
 ALREADY_THERE: Final = ("duplicate_email_template_vanity_id",)
+IS_DEFAULT: Final = "cannot_delete_default_email_template"
 ABSENT: Final = frozenset({"email_template_not_found"})
 PREBUILT: Final = "prebuilt_customization"
 CUSTOM: Final = "custom_html_customization"
@@ -153,7 +154,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
         raise Moved("it is no longer there")
     body = _as_live(overlaid(KIND, normalize(live), change), live, change)
     if change.replaces:
-        gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+        _deleted(client, path)
         return _create(client, change, scene, body)
     request_id = repeated(lambda: str(client.management.write("PUT", path, body)["request_id"]))
     return _written(client, change, scene, request_id)
@@ -173,8 +174,19 @@ def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Jso
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the template, which Stytch refuses while it is a default."""
-    path = _path(scene.place, change)
-    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return Written(change.name, _deleted(client, _path(scene.place, change)))
+
+
+def _deleted(client: "Client", path: str) -> str:
+    try:
+        return gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+    except Rejected as fault:
+        if fault.error_type != IS_DEFAULT:
+            raise
+        said = (
+            "it is a default: let a DefaultEmailTemplate name another template first, or say `ensure: absent` of that"
+        )
+        raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
 def _path(place: Place, change: Change | None = None) -> str:
