@@ -33,7 +33,9 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("RESET_PASSWORD", "VERIFY_EMAIL_PASSWORD_RESET"), "{{reset_password_url}}"),
 }
 
-Colour = Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$(?!\n)", description="a colour such as #106EE9")]
+Colour = Annotated[
+    str, Meta(pattern=r"^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$(?!\n)", description="a colour such as #106EE9")
+]
 Font = Literal[
     "ARIAL",
     "BRUSH_SCRIPT_MT",
@@ -247,7 +249,6 @@ KIND: Final = Kind(
     key="template_id",
     key_type=Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
     names="the `template_id`",
-    required=frozenset({"name"}),
     replaceable=True,
     replaces=changes_sort,
     check=check,
