@@ -5,7 +5,7 @@ from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.sound import sound
 from reconciler.report.exported import exported_lines
 
-LOOKS = {"button_color": "#abc"}  # which Stytch takes, and no manifest says
+LOOKS = {"button_color": "#abcd"}  # which Stytch takes, and no manifest says
 MAIL = Manifest(kind="EmailTemplate", name="A", spec={"name": "Mail", "prebuilt_customization": LOOKS})
 ACME = Manifest(kind="Organization", name="acme", spec={"organization_name": "A", "email_allowed_domains": [""]})
 
@@ -18,7 +18,7 @@ def test_what_is_nothing_without_a_field_is_left_out_for_the_reason_that_the_fie
     (listed,) = left_out(MAIL)
     assert (listed.address, listed.field) == ("EmailTemplate/A", "")
     assert listed.reason.startswith("prebuilt_customization: ")
-    assert "#abc" in listed.reason
+    assert "#abcd" in listed.reason
 
 
 def test_a_field_and_a_whole_thing_read_differently() -> None:
