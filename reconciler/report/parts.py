@@ -60,7 +60,7 @@ def stays(plan: Plan) -> Iterator[Part]:
     """Write what stays as it is although something asks for a change."""
     if plan.held:
         things = counted(len(plan.held), "thing")
-        yield Part(f"Held: {things} left as they are, because something is undecided", lines=_listed(plan.held, FIRST))
+        yield Part(f"Held, neither given nor changed nor deleted: {things}", lines=_listed(plan.held, FIRST))
     if plan.removed:
         yield Part(
             f"Removed in Stytch by somebody else, not made again: {counted(len(plan.removed), 'thing')}",
