@@ -5,8 +5,9 @@ is not there it refuses, as it refuses to delete what is named elsewhere, and be
 part of one that would do so, is held: first nobody uses it, then it goes.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec import UNSET, Struct, field, structs
 
@@ -41,9 +42,13 @@ def held_while_used(
     things: Mapping[str, ThingDiff],
     live: Sequence[Live],
     members: Members,
+    others: Members,
     diffs: Callable[[Members], Iterator[MemberDiff]],
 ) -> Iterator[MemberDiff]:
-    """Yield the diffs of members, and then hold in ``things`` what they, or ``live``, still use."""
+    """Yield the diffs of ``members``, and then hold in ``things`` what they, ``others`` or ``live`` still use.
+
+    Members that no diff is made of are read only where a role is to go.
+    """
     for diff in things.values():
         _hold_replaced(diff, live)
     policy = things.get(POLICY, ThingDiff())
@@ -53,7 +58,11 @@ def held_while_used(
             if reference.kind == POLICY and name in users:
                 users[name].add(one.kind, one.address)
     slugs = {one.id: one.name for one in live if one.kind == "Organization"}
-    yield from diffs(_noted(members, slugs, users) if users else members)
+    if users:
+        members, others = _noted(members, slugs, users), _noted(others, slugs, users)
+    yield from diffs(members)
+    if users:
+        deque(chain(members, others), maxlen=0)
     for change in list(policy.changes):
         was = next(one for one in live if one.kind == POLICY)
         _hold(policy, change, was, {name: each for name, each in users.items() if each.first})

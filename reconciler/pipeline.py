@@ -105,12 +105,14 @@ def plan(config: Config, client: Client, only: Sequence[str] = (), store: Store 
     check_creates((*organizations.changes, *chain.from_iterable(each.changes for each in things.values())), declared)
     expected = {live.id: desired.memberships.count(slug) for slug, live in organizations.live.items()}
     doomed = {live.id: slug for slug, live in organizations.doomed.items()}
+    elsewhere = [each.id for each in live if each.id not in expected]
     compared = Compared(
         organizations=organizations,
         members=held_while_used(
             things,
             (*live, *chain.from_iterable(there.values())),
             read.members(client, expected),
+            read.members(client, dict.fromkeys(elsewhere, 0)),
             partial(member_diffs, config, declared, rules, desired, organizations),
         ),
         doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),

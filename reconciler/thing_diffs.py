@@ -78,10 +78,11 @@ def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:
 def only_settled(things: Things, organizations: OrganizationDiff, *, made: bool) -> Things:
     """Hold whatever lies in an organization of which nobody knows which it is, or that nobody makes.
 
-    ``made`` says whether this run may make organizations.
+    ``made`` says whether this run may make organizations. What lies in one that is to be deleted goes with it.
     """
     settled = organizations.live.keys() | organizations.doomed.keys() | (organizations.new if made else frozenset())
     for diff in things.values():
+        diff.changes = [each for each in diff.changes if each.namespace not in organizations.doomed]
         adrift = [each for each in diff.changes if each.namespace is not None and each.namespace not in settled]
         diff.changes = [each for each in diff.changes if each not in adrift]
         reason = "nobody knows yet which organization it lies in"

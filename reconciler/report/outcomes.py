@@ -15,6 +15,8 @@ from reconciler.report.values import counted, printable
 from reconciler.writing import NOW_IN
 from reconciler.yaml_text import scalar
 
+Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
+
 _DONE = {"create": "created", "update": "updated", "replace": "replaced", "reset": "reset", "delete": "deleted"}
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
@@ -33,7 +35,7 @@ def outcomes_view(
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
-    became = Counter(verbs.get(_change(one), one.action) for one in outcomes if one.result == "applied")
+    became = Counter(_verb(one, verbs) for one in outcomes if one.result == "applied")
     done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
@@ -45,6 +47,7 @@ def outcomes_view(
 
 def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
     alike: dict[tuple[str, str], list[Outcome]] = {}
+    verbs = _verbs(plan)
     for outcome in outcomes:
         if outcome.result in _HEADINGS:
             alike.setdefault((outcome.result, outcome.detail.partition(NOW_IN)[0]), []).append(outcome)
@@ -53,12 +56,12 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
         reason = printable(f"{detail}, {guard.detail}" if guard else detail)
         yield Part(
             f"{_HEADINGS[result]}: {counted(len(found), 'change')}",
-            lines=(*filter(None, [reason]), *few([*map(_line, found[:FIRST])], len(found), FIRST)),
+            lines=(*filter(None, [reason]), *few([_line(one, verbs) for one in found[:FIRST]], len(found), FIRST)),
             hints=(next_step(detail, guard, plan.environment),) if result == "withheld" else (),
         )
 
 
-def _verbs(plan: Plan) -> Mapping[tuple[str, str], str]:
+def _verbs(plan: Plan) -> Verbs:
     """Give what people call the changes for which that is not their action, by action and address."""
     called = ((change, action(change)) for change in plan.changes)
     return {
@@ -68,8 +71,8 @@ def _verbs(plan: Plan) -> Mapping[tuple[str, str], str]:
     }
 
 
-def _change(outcome: Outcome) -> tuple[str, str]:
-    return outcome.action, outcome.address
+def _verb(outcome: Outcome, verbs: Verbs) -> str:
+    return verbs.get((outcome.action, outcome.address), outcome.action)
 
 
 def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
@@ -78,11 +81,11 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
         yield Part(title, blocks(runs(new), PLANNED), hints=("plan again and have the new plan reviewed",))
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: Outcome, verbs: Verbs) -> str:
     request = f" ({outcome.request_id})" if outcome.request_id else ""
     file = outcome.detail.partition(NOW_IN)[2]
     return printable(
-        f"  {outcome.action} {outcome.address}{request}{f': the credential is now in {file}' if file else ''}"
+        f"  {_verb(outcome, verbs)} {outcome.address}{request}{f': the credential is now in {file}' if file else ''}"
     )
 
 

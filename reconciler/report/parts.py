@@ -108,7 +108,7 @@ def _by_hand(steps: Sequence[ManualStep]) -> Iterator[Part]:
         lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
         title = f"By hand: {counted(len(steps), 'step')} that no API does"
         yield Part(
-            title, lines=tuple(map(printable, lines)), hints=("when it is done, say `done: true` in the manifest",)
+            title, lines=tuple(map(printable, lines)), hints=("when it is done, say done: true in the manifest",)
         )
 
 
@@ -144,7 +144,8 @@ def _listed(things: Sequence[Listed], limit: int) -> tuple[str, ...]:
 
 
 def _thing(thing: Listed) -> str:
-    reason = f": {thing.reason}" if thing.reason else ""
+    said = thing.reason.removeprefix(f"{thing.address}: ").removeprefix(f"{thing.address} ")
+    reason = f": {said}" if said else ""
     where = f" ({thing.at[0]})" if thing.at else ""
     return printable(f"{thing.address}{reason}{where}")
 
