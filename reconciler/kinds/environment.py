@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import Text, WorkspaceSlug
+from reconciler.fields import WorkspaceSlug
 from reconciler.model import Change, Create, Delete, Live, Path, Place, Resource, Update
 from reconciler.schema import Kind
-from reconciler.traits import Clearable, CreateOnly, FromFile, TextFile, UpdateOnly
+from reconciler.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ URL = Annotated[str | UnsetType | None, EMPTY]
 class EnvironmentSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """Every field of an environment that can be written, under Stytch's names; the slug is ``metadata.name``."""
 
-    name: Text | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
     type: Annotated[Literal["LIVE", "TEST"] | UnsetType, CreateOnly()] = UNSET
     cross_org_passwords_enabled: bool | UnsetType = UNSET
     user_impersonation_enabled: bool | UnsetType = UNSET

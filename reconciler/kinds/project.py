@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import Text, WorkspaceSlug
+from reconciler.fields import WorkspaceSlug
 from reconciler.model import Create, Delete, Live, Place, Update
 from reconciler.schema import Kind
-from reconciler.traits import CreateOnly, CreateValue
+from reconciler.traits import CreateOnly, CreateValue, Name
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ALREADY_THERE: Final = ("duplicate_project_slug", "project_slug_already_used")
 class ProjectSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """Every field of a project that can be written, under Stytch's names; the slug is ``metadata.name``."""
 
-    name: Text | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
     vertical: Annotated[Literal["B2B"] | UnsetType, CreateOnly(), CreateValue("B2B")] = UNSET
 
 

@@ -228,6 +228,14 @@ def test_what_would_be_refused_is_left_out_and_listed(make: Make, tmp_path: Path
     assert subjects(section(tmp_path, "What is left out")) == ["EmailTemplate/t pl"]
 
 
+def test_an_environment_whose_name_is_blank_is_one(make: Make, tmp_path: Path) -> None:
+    app = make()
+    Api(app).ok("PATCH", "/pwa/v3/projects/consumer/environments/test", {"name": " "})
+    manifests = written(app, tmp_path)
+    (test,) = [each for each in manifests["project.yaml"] if each["metadata"]["name"] == "test"]
+    assert test["spec"]["name"] == " "
+
+
 def test_a_project_of_which_something_cannot_be_read_is_not_written(make: Make, tmp_path: Path) -> None:
     app = make()
     app.faults = Faults(parse(["status_500:1@GET/pwa/*/sdk/consumer"])[0])
