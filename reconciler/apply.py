@@ -16,6 +16,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, structs
 
+from reconciler import read
 from reconciler.clients.data import Client
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, Rejected, StoreFailed, Unreadable
@@ -205,15 +206,15 @@ class _Run:
             return
         if self._seen is None:
             try:
-                self._seen = {each.id: each for each in kind.list(self._client, self._scene.place)}
+                found = read.things(self._client, [kind.name], self._scene.place)[kind.name]
             except Unreadable as error:
                 raise Moved(f"it cannot be looked at again: {error}") from error
-        found = self._seen.get(str(change.id))
-        if found is None:
+            self._seen = {each.id: each for each in found}
+        live = self._seen.get(str(change.id))
+        if live is None:
             raise Moved("it is no longer there")
-        live = kind.normalize(found.spec)
         for field in change.fields:
-            if not same(live.get(field.path[0], UNSET), field.before):
+            if not same(live.spec.get(field.path[0], UNSET), field.before):
                 raise Moved(f"{field.path[0]} has changed since")
 
     def _finish(self, change: Change, outcome: Outcome) -> None:

@@ -57,8 +57,8 @@ def held_while_used(
         for _, reference, name in names_in(one.kind, one.spec):
             if reference.kind == POLICY and name in users:
                 users[name].add(one.kind, one.address)
-    slugs = {one.id: one.name for one in live if one.kind == "Organization"}
     if users:
+        slugs = {one.id: one.name for one in live if one.kind == "Organization"}
         members, others = _noted(members, slugs, users), _noted(others, slugs, users)
     yield from diffs(members)
     if users:

@@ -11,7 +11,7 @@ from reconciler import pipeline
 from reconciler.apply import Circuit
 from reconciler.clients.sdk import Answered, Writer
 from reconciler.config import Config
-from reconciler.emulator import bulk
+from reconciler.emulator import bulk, faults
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make
 from reconciler.emulator.switches import parse
@@ -268,6 +268,22 @@ def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App
     refused = [result for address, result in outcomes.items() if address.startswith("EmailTemplate/")]
     assert refused == ["failed"] * 10 + ["skipped"] * 2
     assert outcomes["Member/globex/boss@globex.example"] == "applied"
+
+
+@pytest.mark.parametrize("fault", ["status_500:1", "html_200:1"])
+def test_what_cannot_be_looked_at_again_is_not_deleted(tmp_path: Path, app: App, fault: str) -> None:
+    settings = "apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {test: }\n"
+    url = "apiVersion: reconciler/v1\nkind: RedirectURL\nmetadata: {name: 'http://localhost:3000/authenticate'}\n"
+    files = {"reconciler.yaml": settings, "manifests/a.yaml": f"{url}ensure: absent\n"}
+    config = config_of(write(tmp_path, files))
+    with connected(app) as client:
+        planned = pipeline.plan(config, client)
+        app.faults = faults.Faults(faults.parse([fault])[0])
+        (outcome,) = pipeline.apply(planned, config, client, lambda _: None).outcomes
+    app.faults = faults.Faults()
+    assert (outcome.action, outcome.result) == ("delete", "withheld")
+    assert outcome.detail.startswith("moved: it cannot be looked at again: ")
+    assert left_to_do(config, app) == ["RedirectURL/http://localhost:3000/authenticate"]
 
 
 def opened(failures: list[bool]) -> bool:
