@@ -5,6 +5,7 @@ withheld · 4 not everything could be read, so nothing was decided.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.options import EXPORT_OPTIONS, Asked, command, main
+from reconciler.options import EXPORT_OPTIONS, Asked, command, invoked_as, main
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -196,6 +197,9 @@ def init(
         written = scaffold(root)
     for path in written or ("nothing: every file is there, and as it would be written",):
         click.echo(f"wrote {path}")
+    read_first = f"read {root / 'MIGRATION.md'}, then run " if from_consumer else ""
+    there = "" if root.resolve() == Path.cwd() else f" -C {shlex.quote(str(root))}"
+    click.echo(f"Next: {read_first}{invoked_as()}{there} validate")
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from reconciler.options import invoked_as
 from reconciler.report.terminal import write
 
 PACKAGED = Path(__file__).parent / "example"  # in an installed wheel
@@ -64,12 +65,18 @@ STEPS = (
 )
 
 LAST = """
-That was the whole loop. With a Stytch project of your own:
+That was the whole loop. Now with files of your own, still without an account:
 
-    reconciler init my-identity && cd my-identity
-    export STYTCH_PROJECT_ID=project-test-... STYTCH_SECRET=secret-test-...
-    reconciler doctor
-    reconciler plan
+    {reconciler} init my-identity
+    {reconciler} emulator --env-file my-identity/stytch.env
+
+The emulator runs until you stop it. In another terminal:
+
+    . ./my-identity/stytch.env
+    {reconciler} -C my-identity plan
+    {reconciler} -C my-identity apply
+
+With a Stytch test project, set STYTCH_PROJECT_ID and STYTCH_SECRET instead of reading stytch.env.
 """
 
 
@@ -87,7 +94,7 @@ def run(*, keep: bool = False) -> int:
                 if code != step.exits:
                     write(f"\nThis step ended with {code} instead of {step.exits}.\n", sys.stderr)
                     return 1
-        _say(LAST)
+        _say(LAST.format(reconciler=invoked_as()))
         return 0
     finally:
         if keep:

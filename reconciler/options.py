@@ -124,6 +124,20 @@ def _asked(before: dict[str, Any], options: dict[str, Any]) -> Asked:
     )
 
 
+def invoked_as() -> str:
+    """Return what starts this program from the current folder: its name where PATH finds it, otherwise its path."""
+    import shlex
+    import shutil
+
+    program = Path(sys.argv[0])
+    if program.stem == "__main__":
+        return shlex.join((sys.executable, "-m", "reconciler"))
+    found = shutil.which(program.name)
+    if found and program.exists() and Path(found).samefile(program):
+        return program.name
+    return shlex.quote(os.path.relpath(program))
+
+
 def _show_usage(error: click.ClickException) -> None:
     """Show what was typed wrong; where JSON was asked for, whoever reads it gets JSON."""
     arguments = sys.argv[1:]

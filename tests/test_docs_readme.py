@@ -48,12 +48,25 @@ def test_the_manifest_and_the_plan_fit_on_the_first_screen() -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_shows_the_whole_loop_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_demo_shows_the_whole_loop_leaves_nothing_behind_and_ends_with_commands_that_work(tmp_path: Path) -> None:
     done = reconciler("demo", environment={"TMPDIR": str(tmp_path)}, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for said in ("Plan for test", "Applied to test", "Nothing to do: test", "Drift in test", "Renamed by hand"):
         assert said in done.stdout
     assert "manifests/organizations.yaml:" in done.stdout[done.stdout.index("Drift in test") :]
     assert done.stdout.count("Nothing to do: test") == 2
-    assert done.stdout.rstrip().endswith("reconciler doctor\n    reconciler plan")
     assert list(tmp_path.iterdir()) == []
+    ending = done.stdout[done.stdout.index("That was the whole") :]
+    init, emulator, source, plan, apply = re.findall(r"^    (\S.*)$", ending, re.MULTILINE)
+    typed = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(["sh", "-c", init], cwd=tmp_path, env=typed, check=True, capture_output=True)
+    serving = subprocess.Popen(["sh", "-c", f"exec {emulator}"], cwd=tmp_path, env=typed, stdout=subprocess.PIPE)
+    try:
+        assert serving.stdout
+        assert serving.stdout.readline().startswith(b"A local Stytch serves")
+        codes = f"{source}\n{plan}\n[ $? -eq 2 ] && {apply} && {plan}"
+        again = subprocess.run(["sh", "-c", codes], cwd=tmp_path, env=typed, check=True, capture_output=True, text=True)
+        assert "Nothing to do" in again.stdout
+    finally:
+        serving.terminate()
+        serving.communicate()

@@ -1,5 +1,8 @@
 """``init`` writes a repository that validates as it stands; and so does the worked example at the root."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,15 @@ def test_what_init_writes_is_right(tmp_path: Path) -> None:
     assert found.problems == ()
     assert config.users is not None
     assert not any(isinstance(one, OddUser) for one in read_users(config.users, frozenset()))
+
+
+@pytest.mark.parametrize("folder", [".", "my identity"])
+def test_init_ends_with_a_next_step_that_works(tmp_path: Path, folder: str) -> None:
+    typed = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "reconciler", "init", folder]
+    done = subprocess.run(command, cwd=tmp_path, env=typed, check=True, capture_output=True, text=True)
+    following = done.stdout.splitlines()[-1].removeprefix("Next: ")
+    subprocess.run(["sh", "-c", following], cwd=tmp_path, env=typed, check=True, capture_output=True)
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:

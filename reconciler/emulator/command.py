@@ -56,11 +56,17 @@ def run(  # noqa: PLR0913 # each is one option of the command line
                 write_variables(env_file, server.environment)
             announce(f"A local Stytch serves {server.url}")
             if env_file is not None:
-                announce(f"Its credentials are in {env_file}: run `. {env_file}` to use it")
+                announce(f"Its credentials are in {env_file}. To use them: {sourcing(env_file)}")
             told.wait()
     finally:
         for each, former in before.items():
             signal.signal(each, former)
+
+
+def sourcing(path: Path) -> str:
+    """Return the line that makes any POSIX shell read the file: without a slash in it, ``.`` would search PATH."""
+    text = str(path)
+    return f". {shlex.quote(text if os.sep in text else f'./{text}')}"
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -21,7 +22,7 @@ import requests
 
 from reconciler.emulator.app import App
 from reconciler.emulator.bulk import organizations
-from reconciler.emulator.command import run, write_variables
+from reconciler.emulator.command import run, sourcing, write_variables
 from reconciler.emulator.faults import Faults, parse
 from reconciler.emulator.running import Options, Running, running
 from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
@@ -261,6 +262,19 @@ def test_the_environment_file_is_private_whole_and_exports(tmp_path: Path) -> No
     )
     assert {"A=1", "B=it's $HOME"} <= set(shown.stdout.splitlines())
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["stytch.env", "it's here.env", "-n.env", "folder/stytch.env"])
+@pytest.mark.parametrize("shell", [shell for shell in ("sh", "bash", "dash") if shutil.which(shell)])
+def test_the_line_to_source_the_file_works_in_any_shell(tmp_path: Path, name: str, shell: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    write_variables(tmp_path / name, {"A": "1"})
+    line = f"{sourcing(Path(name))} && env"
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [shell, "-c", line], cwd=tmp_path, text=True, capture_output=True, env=environment, check=True
+    )
+    assert "A=1" in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
