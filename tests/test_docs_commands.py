@@ -1,6 +1,9 @@
 """docs/commands.md names every command with exactly the options it has."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -55,3 +58,13 @@ def test_a_command_s_arguments_are_documented(name: str) -> None:
 
 def test_every_exit_code_is_documented() -> None:
     assert re.findall(r"^\| (\d) \|", section("Exit codes", 2), re.MULTILINE) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(("shell", "known"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "complete --no")])
+def test_every_documented_line_gives_the_shell_its_completion(shell: str, known: str) -> None:
+    (variable,) = re.findall(rf"(_RECONCILER_COMPLETE={shell}_source) reconciler", section("Shell completion", 2))
+    name, value = variable.split("=")
+    command = [sys.executable, "-m", "reconciler"]
+    done = subprocess.run(command, env={**os.environ, name: value}, capture_output=True, text=True, check=True)
+    assert known in done.stdout
+    assert "Traceback" not in done.stderr
