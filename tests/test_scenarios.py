@@ -48,7 +48,7 @@ FEW_MORE = 12  # for each kind of the management API
 OTHERWISE = (
     *("search_order=random", "set_order=reversed", "total=unknown", "last_cursor=absent", "unset_fields=null"),
     *("empty_metadata=absent", "lower_emails=false", "created_status=201", "get_shows_deleted=true"),
-    *("unset_jwks_url=empty", "streaming_enabled=PENDING", "sdk_absent_section=default", "rbac_absent_list=kept"),
+    *("unset_jwks_url=empty", "sdk_absent_section=default", "rbac_absent_list=kept"),
 )
 
 

@@ -39,7 +39,7 @@ def concerned(workspace: Workspace, path: Mapping[str, str]) -> tuple[Project, E
     """The project and the environment that a path of the management API names.
 
     Raises:
-        Refusal: ``project_not_found`` or ``environment_not_found``.
+        Refusal: ``project_not_found``; the vendor lists no type for an environment [2.2].
     """
     if "project_slug" not in path:
         return NO_PROJECT, NOWHERE
@@ -51,7 +51,7 @@ def concerned(workspace: Workspace, path: Mapping[str, str]) -> tuple[Project, E
     for environment in workspace.environments_of(project):
         if environment.slug == path["environment_slug"]:
             return project, environment
-    raise Refusal("environment_not_found", "The environment could not be found.")
+    raise Refusal("project_not_found", "The environment could not be found.")
 
 
 def check_vertical(route: Route, environment: Environment) -> None:
@@ -64,8 +64,11 @@ def check_vertical(route: Route, environment: Environment) -> None:
 
 
 def body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; nothing at all is an empty one."""
-    if not request.body:
+    """The request's JSON object; nothing at all is an empty one, and so is whatever comes with a GET.
+
+    The official SDK for Rust sends ``null`` with those [6].
+    """
+    if not request.body or request.method == "GET":
         return {}
     try:
         read = json.loads(request.body, parse_constant=_no_number)

@@ -35,8 +35,10 @@ class Behaviour:
     """A member search that names an organization that does not exist. [1.3]"""
     created_status: Literal[200, 201] = 200
     """The status of a create. [1.2, 7.30]"""
-    sso_jit_default: Literal["ALL_ALLOWED", "NOT_ALLOWED"] = "ALL_ALLOWED"
-    """``sso_jit_provisioning`` where a create does not say. [2.19]"""
+    sso_jit_default: Literal["ALL_ALLOWED", "NOT_ALLOWED", "closes"] = "ALL_ALLOWED"
+    """``sso_jit_provisioning`` where a create does not say; ``closes``: open until it gives any auth setting. [2.19]"""
+    ways_in: Literal["three", "four", "unchecked"] = "three"
+    """Of which ways to join one must stay open: SSO, e-mail, invites; OAuth tenants as the fourth; or none. [2.19]"""
     empty_string: Literal["clears", "ignored"] = "clears"
     """``""`` for a member's name; it always clears an organization's logo. [2]"""
     null_field: Literal["ignored", "clears"] = "ignored"
@@ -61,6 +63,10 @@ class Behaviour:
     """Deleting a member that is already deleted. [2.20]"""
     deleted_frees_external_id: bool = True
     """A deleted member's external id may be used by another. [2.20]"""
+    name_parts: Literal["kept", "reset"] = "kept"
+    """The parts of a user's name that an update of another part leaves out. [2.23]"""
+    last_factor: Literal["refused", "accepted"] = "refused"
+    """Deleting the last address, phone number or OAuth registration of a user. [2.23]"""
     retry_after: bool = True
     """A 429 carries ``Retry-After``. [1.4]"""
     jwt_template_tags: Literal["checked", "any"] = "checked"
@@ -71,16 +77,12 @@ class Behaviour:
     """The workspace may send messages to more countries than CA and US. [2.8]"""
     rbac_absent_list: Literal["emptied", "kept"] = "emptied"
     """A list of custom roles, resources or scopes that a PUT of the RBAC policy leaves out. [2.9, 7.5]"""
-    stytch_role_edit: Literal["accepted", "refused"] = "accepted"
-    """A PUT of the RBAC policy that takes its permissions for ``stytch.*`` from a role of Stytch's. [2.9, 7.5]"""
     luds_with_zxcvbn: Literal["ignored", "refused"] = "ignored"
     """LUDS numbers where the policy is ZXCVBN. [2.10]"""
     unset_jwks_url: Literal["absent", "empty"] = "absent"
     """How a trusted token profile without a ``jwks_url`` is answered. [2.11, 7.19]"""
     last_pem_file: Literal["refused", "accepted"] = "refused"
     """Deleting the last key of a trusted token profile. [2.11]"""
-    streaming_enabled: Literal["ACTIVE", "PENDING"] = "ACTIVE"
-    """The status of an event log stream that has been enabled. [2.12]"""
     sdk_absent_section: Literal["kept", "default"] = "kept"
     """A section that a PUT of the SDK configuration leaves out. [2.13]"""
     custom_domain: bool = False
@@ -93,10 +95,8 @@ class Behaviour:
     """A PUT of an e-mail template is the whole of it; if not, what it leaves out stays. [2.14]"""
     template_switch: Literal["refused", "accepted"] = "refused"
     """A PUT that makes a prebuilt e-mail template one of custom HTML, or the reverse. [2.14]"""
-    sender_information: Literal["kept", "dropped"] = "kept"
-    """What becomes of a prebuilt template's ``sender_information``: Stytch may drop it and say nothing. [2.14, 7.19]"""
     email_domain_verified: bool = True
-    """The workspace has a domain of its own to send e-mail from, which custom HTML needs. [2.14]"""
+    """The workspace has a domain of its own to send mail from; else no custom HTML, and senders are dropped. [2.14]"""
     default_template_type: Literal["matching", "any"] = "matching"
     """Which templates may be the default of a type: those made for it, or any. [2.15]"""
     most_of_each: int = 0

@@ -45,7 +45,7 @@ def place_organization(app: App, fields: Mapping[str, Any], environment: Environ
         "organization_name": fields.get("organization_slug", ""),
         **organization_record.COMPUTED,
         **SETTINGS,
-        "sso_jit_provisioning": app.behaviour.sso_jit_default,
+        "sso_jit_provisioning": "NOT_ALLOWED" if app.behaviour.sso_jit_default == "NOT_ALLOWED" else "ALL_ALLOWED",
         "email_invites": "ALL_ALLOWED",
         **dict.fromkeys(("created_at", "updated_at"), call.now()),
     }

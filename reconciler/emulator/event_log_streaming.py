@@ -46,7 +46,7 @@ def delete(call: Call) -> Answer:
 
 def enable(call: Call) -> Answer:
     """``POST …/{destination_type}/enable``."""
-    _keep(call, {**_kept(call), "streaming_status": call.behaviour.streaming_enabled})
+    _keep(call, {**_kept(call), "streaming_status": "ACTIVE"})
     return {}
 
 

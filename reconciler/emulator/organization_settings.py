@@ -36,7 +36,9 @@ LISTS = (
     "allowed_first_party_connected_apps",
     "allowed_third_party_connected_apps",
 )
-ROUTES = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites", "oauth_tenant_jit_provisioning")
+THREE = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites")
+ROUTES = {"three": THREE, "four": (*THREE, "oauth_tenant_jit_provisioning"), "unchecked": ()}
+"""The ways to join of which one must stay open."""
 SETTINGS = {*CHOICES, *LISTS, "email_allowed_domains", "allowed_auth_methods", "allowed_mfa_methods",
             "allowed_oauth_tenants", "claimed_email_domains", "rbac_email_implicit_role_assignments"}  # fmt: skip
 
@@ -65,8 +67,11 @@ def defaults(body: Fields, behaviour: Behaviour) -> Fields:
 
     A list without anything is none: the official SDK for Java sends every one that nobody has set.
     """
-    invites = CLOSED if any(body.get(name) not in (None, [], {}) for name in SETTINGS - {"email_invites"}) else OPEN
-    return {**DEFAULTS, "sso_jit_provisioning": behaviour.sso_jit_default, "email_invites": invites}
+    given_ = {name for name in SETTINGS if body.get(name) not in (None, [], {})}
+    sso: str = behaviour.sso_jit_default
+    if sso == "closes":
+        sso = CLOSED if given_ - {"sso_jit_provisioning"} else OPEN
+    return {**DEFAULTS, "sso_jit_provisioning": sso, "email_invites": CLOSED if given_ - {"email_invites"} else OPEN}
 
 
 def sent(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> Fields:
@@ -111,7 +116,8 @@ def checked(organization: Fields, stated: Fields, behaviour: Behaviour) -> Field
         else:
             after[name] = []
     _companions(after)
-    if all(after[route] == CLOSED for route in ROUTES):
+    routes = ROUTES[behaviour.ways_in]
+    if routes and all(after[route] == CLOSED for route in routes):
         raise Refusal(BAD_FACTOR, "At least one way to join the organization must be allowed.")
     if after["claimed_email_domains"] and not behaviour.claimed_domains:
         raise Refusal("claimed_email_domains_not_supported", "claimed_email_domains is not enabled for this project.")

@@ -31,7 +31,7 @@ def replace(call: Call) -> Answer:
         after[name] = absent if stated is None else rbac_rules.entries(name, stated)
     for role_id in DEFAULTS[vertical]:
         role = call.body.get(role_id)
-        after[role_id] = before[role_id] if role is None else rbac_rules.default_role(role_id, role, call.behaviour)
+        after[role_id] = before[role_id] if role is None else rbac_rules.default_role(role_id, role)
     rbac_rules.check(after)
     if vertical == "B2B" and after["custom_resources"] != before["custom_resources"]:
         organization_policy.check_kept(call, after)

@@ -1,19 +1,14 @@
 """The rules that an RBAC policy must keep, in the form of the management API [2.9]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.exchange import Refusal
 from reconciler.emulator.store import Fields
 
 KEYS: Final = {"custom_resources": "resource_id", "custom_roles": "role_id", "custom_scopes": "scope"}
-RETAINED: Final[Mapping[str, frozenset[str]]] = {
-    "stytch_member": frozenset({"stytch.self"}),
-    "stytch_admin": frozenset({"stytch.organization", "stytch.member", "stytch.sso", "stytch.scim"}),
-    "stytch_user": frozenset({"stytch.self"}),
-}
-"""What a role of the vendor's may have to keep every action of."""
+STYTCHS: Final = frozenset({"stytch_member", "stytch_admin", "stytch_user"})
+"""The vendor's own roles."""
 RESERVED_SCOPES: Final = frozenset({"openid", "profile", "email", "phone", "offline_access", "full_access"})
 LONGEST: Final = {"role_id": 128, "resource_id": 128, "scope": 128, "action": 128, "description": 1024}
 ALL: Final = "*"
@@ -44,7 +39,7 @@ def entries(name: str, stated: Sequence[Any]) -> list[Fields]:
     return read
 
 
-def default_role(role_id: str, role: Any, behaviour: Behaviour) -> Fields:
+def default_role(role_id: str, role: Any) -> Fields:
     """What a request makes of a role of the vendor's own, of which only the permissions can be set.
 
     Raises:
@@ -52,12 +47,7 @@ def default_role(role_id: str, role: Any, behaviour: Behaviour) -> Fields:
     """
     if not isinstance(role, dict):
         raise Refusal("invalid_argument", f"{role_id} must be of type object.")
-    permissions = _permissions(role)
-    whole = {each["resource_id"] for each in permissions if each["actions"] == [ALL]}
-    if behaviour.stytch_role_edit == "refused" and not RETAINED[role_id] <= whole:
-        message = f"{role_id} must keep every action of {', '.join(sorted(RETAINED[role_id]))}."
-        raise Refusal("invalid_rbac_stytch_role_edit", message)
-    return {"permissions": permissions}
+    return {"permissions": _permissions(role)}
 
 
 def check(policy: Fields) -> None:
@@ -68,7 +58,7 @@ def check(policy: Fields) -> None:
     """
     stytchs = {each["resource_id"] for each in policy["stytch_resources"]}
     custom = {each["resource_id"]: each["available_actions"] for each in policy["custom_resources"]}
-    roles = [role for name, role in policy.items() if name in RETAINED]
+    roles = [role for name, role in policy.items() if name in STYTCHS]
     for holder in (*policy["custom_roles"], *policy["custom_scopes"], *roles):
         for permission in holder["permissions"]:
             resource = permission["resource_id"]

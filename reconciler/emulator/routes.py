@@ -122,7 +122,7 @@ CONSUMER: tuple[tuple[str, str, str, Endpoint], ...] = (
         for path, name, id_, word, error in (
             ("emails", "emails", "email_id", "email", "email_not_found"),
             ("phone_numbers", "phone_numbers", "phone_id", "phone_number", "phone_number_not_found"),
-            ("oauth", "providers", "oauth_user_registration_id", "oauth", "oauth_registration_not_found"),
+            ("oauth", "providers", "oauth_user_registration_id", "oauth", "oauth_user_registration_not_found"),
             ("totps", "totps", "totp_id", "totp", "totp_not_found"),
             ("crypto_wallets", "crypto_wallets", "crypto_wallet_id", "crypto_wallet", "crypto_wallet_not_found"),
             (

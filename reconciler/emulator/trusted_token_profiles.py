@@ -124,7 +124,7 @@ def _key(call: Call, row: Row) -> Fields:
         if pem_file["pem_file_id"] == call.path["pem_file_id"]:
             found: Fields = pem_file
             return found
-    raise Refusal("pem_file_not_found", "The profile has no such key.")
+    raise Refusal("trusted_token_profile_not_found", "The profile has no such key.")
 
 
 PROFILE: Final = "trusted_token_profiles/{profile_id}"

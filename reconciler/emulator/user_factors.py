@@ -7,6 +7,9 @@ from reconciler.emulator.exchange import Refusal
 from reconciler.emulator.store import Row
 from reconciler.emulator.user_record import FACTORS, keep
 
+PRIMARY = ("emails", "phone_numbers", "providers")
+"""The factors of which a user has at least one, to sign in with."""
+
 
 def delete_password(call: Call) -> Answer:
     """``DELETE /v1/users/passwords/{password_id}``."""
@@ -24,6 +27,9 @@ def _delete_factor(name: str, not_found: str, call: Call) -> Answer:
     id_ = call.id(parameter)
     row = _owner(call, id_, not_found)
     left = [factor for factor in row.fields[name] if factor[parameter] != id_]
+    primary = sum(len(row.fields[each]) for each in PRIMARY)
+    if name in PRIMARY and primary == 1 and call.behaviour.last_factor == "refused":
+        raise Refusal("cannot_delete_last_primary_factor", "The user could not sign in without it.")
     return {"user_id": row.id, "user": keep(call, {**row.fields, name: left}, row).fields}
 
 

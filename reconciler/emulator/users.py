@@ -104,7 +104,8 @@ def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
     if name is not None:
         for part in NAMES:
             given(name, part, str, behaviour)
-        kept = before.get("name") or {}
+        resets = behaviour.name_parts == "reset" and any(name.get(part) is not None for part in NAMES)
+        kept = {} if resets else before.get("name") or {}
         stated["name"] = {part: kept.get(part, "") if name.get(part) is None else name[part] for part in NAMES}
     wanted = external_id(body, "external_id", behaviour, "bad_request")
     if wanted:

@@ -127,10 +127,12 @@ def test_a_put_may_leave_what_it_does_not_name() -> None:
     api.app.close()
 
 
-def test_the_sender_may_be_dropped_without_a_word() -> None:
-    api = with_behaviour(sender_information="dropped")
-    assert api.ok("POST", TEMPLATES, {**PREBUILT, "sender_information": SENDER})["email_template"] == PREBUILT
-    api.app.close()
+def test_a_sender_is_kept_and_one_whose_domain_is_not_verified_is_dropped_without_a_word(api: Api) -> None:
+    sent = {**PREBUILT, "sender_information": SENDER}
+    assert api.ok("POST", TEMPLATES, sent)["email_template"] == sent
+    other = with_behaviour(email_domain_verified=False)
+    assert other.ok("POST", TEMPLATES, sent)["email_template"] == PREBUILT
+    other.app.close()
 
 
 def test_what_is_unset_may_come_as_null() -> None:

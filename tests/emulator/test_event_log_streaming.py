@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.behaving import behaving
 from tests.emulator.conftest import Api
 from tests.emulator.settings_tour import below
 
@@ -51,13 +50,6 @@ def test_it_is_switched_on_and_off(api: Api) -> None:
     changed = api.ok("PUT", f"{root(api)}/DATADOG", {"destination_config": {"datadog": {"api_key": "f" * 32}}})[NAME]
     assert changed["streaming_status"] == "ACTIVE"
     assert changed["destination_config"] == {"datadog": {"api_key": "f" * 32, "site": "US"}}
-
-
-def test_what_is_switched_on_may_be_pending() -> None:
-    with behaving(streaming_enabled="PENDING") as api:
-        create(api)
-        api.ok("POST", f"{root(api)}/DATADOG/enable")
-        assert api.ok("GET", f"{root(api)}/DATADOG")[NAME]["streaming_status"] == "PENDING"
 
 
 def test_there_is_one_destination(api: Api) -> None:

@@ -49,7 +49,7 @@ def test_projects_and_environments(https: Running, acme: Client) -> None:
     environments.delete(*HERE)
     with pytest.raises(StytchError) as missing:
         environments.get(*HERE)
-    assert (missing.value.status_code, missing.value.error_type) == (404, "environment_not_found")
+    assert (missing.value.status_code, missing.value.error_type) == (404, "project_not_found")
     projects.delete("acme")
     assert [each.project_slug for each in projects.get_all().projects] == ["consumer", "b2b"]
     assert driven(https) == named(("projects_", "environments_"))

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
+from tests.emulator.behaving import behaving
 from tests.emulator.conftest import Api
 
 ROOT = "/v1/b2b/organizations"
@@ -87,6 +88,12 @@ def test_metadata_merges_and_null_deletes(api: Api) -> None:
         ({"sso_jit_provisioning": "NOT_ALLOWED"}, "invalid_organization_auth_factor_setting"),
         ({"email_allowed_domains": ["gmail.com"]}, "organization_settings_domain_too_common"),
         ({"email_allowed_domains": ["GMail.com"]}, "organization_settings_domain_too_common"),
+        ({"email_allowed_domains": ["outlook.co.uk"]}, "organization_settings_domain_too_common"),
+        ({"email_allowed_domains": ["orange.es"]}, "organization_settings_domain_too_common"),
+        ({"email_allowed_domains": ["mail.free.de"]}, "organization_settings_domain_too_common"),
+        ({"email_allowed_domains": ["att.com"]}, "organization_settings_domain_too_common"),
+        ({"email_allowed_domains": ["gmx.de"]}, "organization_settings_domain_too_common"),
+        ({"claimed_email_domains": ["live.com.au"]}, "organization_settings_claimed_domain_too_common"),
         ({"email_allowed_domains": ["mailinator.com"]}, "organization_settings_disposable_domain"),
         ({"email_allowed_domains": ["acme.com", "ACME.com"]}, "organization_settings_duplicate_domain"),
         ({"email_allowed_domains": ["acme"]}, "organization_settings_invalid_domain"),
@@ -253,11 +260,44 @@ def test_lists_that_are_sets_come_back_in_any_order(order: Any, domains: list[st
     app.close()
 
 
-def test_null_leaves_a_field_alone_or_clears_it(api: Api) -> None:
-    api.organization(organization_logo_url="https://logo")
-    assert api.ok("PUT", ACME, {"organization_logo_url": None})["organization"]["organization_logo_url"] != ""
-    app = App(behaviour=Behaviour(null_field="clears"))
-    other = Api(app)
-    other.organization(organization_logo_url="https://logo")
-    assert other.ok("PUT", ACME, {"organization_logo_url": None})["organization"]["organization_logo_url"] == ""
-    app.close()
+def test_a_domain_that_only_looks_like_a_providers_is_ones_own(api: Api) -> None:
+    own = ["gmail.acme.com", "myyahoo.co.uk", "free-lance.de", "acme.me"]
+    assert api.organization(email_allowed_domains=own)["email_allowed_domains"] == own
+
+
+@pytest.mark.parametrize(
+    ("default", "fields", "sso"),
+    [
+        ("ALL_ALLOWED", {"mfa_policy": "OPTIONAL"}, "ALL_ALLOWED"),
+        ("NOT_ALLOWED", {}, "NOT_ALLOWED"),
+        ("closes", {}, "ALL_ALLOWED"),
+        ("closes", {"mfa_policy": "OPTIONAL"}, "NOT_ALLOWED"),
+        ("closes", {"email_invites": "ALL_ALLOWED"}, "NOT_ALLOWED"),
+        ("closes", {"sso_jit_provisioning": "ALL_ALLOWED", "mfa_policy": "OPTIONAL"}, "ALL_ALLOWED"),
+    ],
+)
+def test_sso_is_open_closed_or_closes_where_a_create_does_not_say(default: Any, fields: Any, sso: str) -> None:
+    with behaving(sso_jit_default=default) as api:
+        shown = api.organization(**{"email_invites": "ALL_ALLOWED", **fields} if fields else {})
+        assert shown["sso_jit_provisioning"] == sso
+
+
+BY_TENANT = {
+    **dict.fromkeys(("sso_jit_provisioning", "email_jit_provisioning", "email_invites"), "NOT_ALLOWED"),
+    "oauth_tenant_jit_provisioning": "RESTRICTED",
+    "allowed_oauth_tenants": {"slack": ["T1"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("counted", "open_"), [("three", (False, False)), ("four", (True, False)), ("unchecked", (True, True))]
+)
+def test_the_ways_in_cannot_all_be_closed(counted: Any, open_: tuple[bool, bool]) -> None:
+    with behaving(ways_in=counted) as api:
+        api.organization()
+        closed = {**BY_TENANT, "oauth_tenant_jit_provisioning": "NOT_ALLOWED"}
+        for body, accepted in zip((BY_TENANT, closed), open_, strict=True):
+            status, answer = api("PUT", ACME, body)
+            assert (status, answer.get("error_type", "")) == (
+                (200, "") if accepted else (400, "invalid_organization_auth_factor_setting")
+            )

@@ -93,7 +93,7 @@ def test_what_is_not_there(api: Api) -> None:
         ("GET", "/secrets"),
         ("GET", "/redirect_urls/all"),
     ):
-        assert api.refused(method, f"{STAGING}{path}") == (404, "environment_not_found")
+        assert api.refused(method, f"{STAGING}{path}") == (404, "project_not_found")
     assert api.refused("DELETE", f"{PROJECTS}/nowhere") == (404, "project_not_found")
 
 

@@ -98,7 +98,10 @@ FACTORS = (
     ("biometric_registrations", "biometric_registrations", "biometric_registration_id"),
 )
 RICH: dict[str, Any] = {
-    "emails": [{"email_id": "email-1", "email": "bea@acme.com", "verified": True}],
+    "emails": [
+        {"email_id": "email-1", "email": "bea@acme.com", "verified": True},
+        {"email_id": "email-2", "email": "bea@home.example", "verified": True},
+    ],
     "phone_numbers": [{"phone_id": "phone-1", "phone_number": "+14155550101", "verified": True}],
     "providers": [
         {
