@@ -10,9 +10,9 @@
     └── StoreFailed                 exit 1  what a credential store must do could not be done, nor made up for
 
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
-    ├── Rejected                            the API answered no, and would again: 4xx but 429
-    ├── Unavailable                         nothing was done and trying again is safe: 429, 503, refused connections
-    └── Ambiguous                           the answer to a write was lost: it may have happened
+    ├── Rejected                            the API itself answered no, and would again: 4xx but 429
+    ├── Unavailable                         nothing was done and trying again is safe: 429, refused connections, reads
+    └── Ambiguous                           a write got any other answer, or none: it may have happened
 
 A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable``, applying into a failed outcome.
 """
@@ -88,4 +88,4 @@ class Unavailable(Fault):
 
 
 class Ambiguous(Fault):
-    """A write was sent and its answer lost: only a read can tell whether it happened."""
+    """A write was sent and Stytch did not say what became of it: only a read can tell whether it happened."""

@@ -8,13 +8,14 @@ from msgspec import UNSET, Struct, field
 
 from reconciler.credential_store import Revealed, Sealed, generate
 from reconciler.diff.fields import NOTHING, by_key, same
-from reconciler.errors import Ambiguous, Fault
+from reconciler.errors import Ambiguous, Fault, Unreadable
 from reconciler.fields import is_id
 from reconciler.model import Change, FieldChange, Json, Place, Spec
 from reconciler.named_secrets import NAME, is_name, made_name, replaced
 from reconciler.schema import Kind
 
-TRIES = 4  # of a write whose answer was lost, each after the client's own retries
+TRIES = 6  # of a write whose answer was lost; the client waits longer after each
+MALFORMED: Final = (KeyError, TypeError, AttributeError)  # what reading an answer raises that is not as described
 
 T = TypeVar("T")
 
@@ -23,11 +24,20 @@ class Moved(Exception):
     """What is live is no longer what the plan saw, so nothing was written."""
 
 
+class Undecided(Moved):
+    """A write whose answer was lost may have made what is there, and nothing proves it: a person must look."""
+
+
 class Written(Struct, frozen=True):
-    """What a write left behind: the id of the thing and Stytch's id of the (last) request."""
+    """What a write left behind: the id of the thing and Stytch's id of the (last) request.
+
+    ``answered`` is the thing as Stytch's answer has it, under the names of its spec, with its key; None where there
+    was no answer to go by.
+    """
 
     id: str
     request_id: str
+    answered: Spec | None = None
 
 
 NOW_IN: Final = ", which is now in "  # stands before the path of an emergency file, in what is said of it
@@ -202,19 +212,37 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
     """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
 
     ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Moved`` if it is somebody
-    else's. ``duplicate`` holds Stytch's error types for "there already".
+    else's. ``duplicate`` holds Stytch's error types for "there already". Once an answer was lost, whatever keeps
+    anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
     """
+    lost = False
     for _ in range(TRIES):
         try:
             return create()
-        except Ambiguous:
-            pass
+        except (Ambiguous, *MALFORMED):
+            lost = True
         except Fault as fault:
             if fault.error_type not in duplicate:
-                raise
-        if (found := find()) is not None:
+                raise _perhaps(fault) if lost else fault from None
+        if (found := _looked_for(find, lost=lost)) is not None:
             return found
     raise Ambiguous("the answers to several creates in a row were lost and nothing is there")
+
+
+def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
+    try:
+        return find()
+    except Moved as moved:
+        raise Undecided(str(moved)) if lost else moved from None
+    except (Fault, Unreadable, *MALFORMED) as error:
+        raise _perhaps(error) if lost else error from None
+
+
+def _perhaps(error: Exception) -> Ambiguous:
+    """Say of what went wrong after an answer was lost that the write may have happened."""
+    said = f"an answer was lost, and then: {error}" if isinstance(error, Fault | Unreadable) else "an answer was lost"
+    told = error if isinstance(error, Fault) else Fault("")
+    return Ambiguous(said, status=told.status, error_type=told.error_type, request_id=told.request_id)
 
 
 def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
@@ -229,7 +257,11 @@ def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
         except Ambiguous:
             lost = True
         except Fault as fault:
-            if lost and (fault.error_type.endswith("not_found") or fault.error_type in absent):
+            if lost and (fault.error_type in absent or _says_absent(fault)):
                 return fault.request_id
-            raise
+            raise _perhaps(fault) if lost else fault from None
     raise Ambiguous("the answers to several deletes in a row were lost")
+
+
+def _says_absent(fault: Fault) -> bool:
+    return fault.error_type.endswith("not_found") and fault.error_type != "route_not_found"

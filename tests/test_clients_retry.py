@@ -5,7 +5,7 @@ from email.utils import formatdate
 import msgspec
 import pytest
 
-from reconciler.clients.answers import Answer, Unanswered
+from reconciler.clients.answers import PROVES, Answer, Unanswered
 from reconciler.clients.budget import RESERVE
 from reconciler.clients.pacing import Limits, Pace
 from reconciler.clients.retry import DEADLINE, FIRST_WAIT, LONGEST_PAUSE, TRIES, Line, Operation, Statistics
@@ -64,7 +64,8 @@ class Talk:
 @pytest.mark.parametrize(
     ("operation", "event"),
     [
-        *((operation, event) for operation in (READ, SEARCH, WRITE) for event in (NO_CONNECTION, BUSY)),
+        *((operation, NO_CONNECTION) for operation in (READ, SEARCH, WRITE)),
+        *((operation, BUSY) for operation in (READ, SEARCH)),
         *((operation, refused(429, "too_many_requests")) for operation in (READ, SEARCH, WRITE)),
         *((operation, event) for operation in (READ, SEARCH) for event in (LOST, PROXY, refused(500), refused(504))),
     ],
@@ -75,7 +76,7 @@ def test_what_did_not_happen_or_does_no_harm_is_tried_again(operation: Operation
     assert (talk.sent, talk.statistics.requests, talk.statistics.retries) == (3, 3, 2)
 
 
-@pytest.mark.parametrize("event", [LOST, PROXY, refused(500), refused(502), refused(504), refused(408)])
+@pytest.mark.parametrize("event", [LOST, PROXY, BUSY, refused(500), refused(502), refused(504), refused(408)])
 def test_a_write_whose_answer_was_lost_is_never_repeated(event: Event) -> None:
     talk = Talk([event])
     with pytest.raises(Ambiguous):
@@ -83,8 +84,50 @@ def test_a_write_whose_answer_was_lost_is_never_repeated(event: Event) -> None:
     assert talk.sent == 1
 
 
-@pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 409])
+def test_after_a_lost_answer_there_is_a_wait_that_grows() -> None:
+    talk = Talk([*[LOST] * 5, OK, LOST])
+    for _ in range(5):
+        with pytest.raises(Ambiguous):
+            talk.ask(WRITE)
+    waits = [seconds for seconds in talk.clock.slept if seconds > 0.01]
+    assert len(waits) == 5
+    assert all(0 < seconds <= FIRST_WAIT * 2**tried for tried, seconds in enumerate(waits))
+    talk.ask(WRITE)
+    with pytest.raises(Ambiguous):
+        talk.ask(WRITE)
+    assert talk.clock.slept[-1] <= FIRST_WAIT
+
+
+@pytest.mark.parametrize("status", [*range(200, 227), *range(300, 309), *range(400, 452), *range(500, 531)])
+def test_a_write_is_refused_only_where_stytch_itself_says_so(status: int) -> None:
+    own = "Rejected" if 400 <= status < 500 else "Ambiguous"
+    own = {408: "Ambiguous", 429: "Unavailable"}.get(status, own)
+    nobodys = b'{"message": "Forbidden"}'
+    if status >= 300:
+        assert ended(WRITE, refused(status, "thing_not_found")) == own
+        assert ended(WRITE, Answer(status, {}, nobodys)) == "Ambiguous"
+    else:
+        assert ended(WRITE, refused(500, "internal_server_error"), status) == "Ambiguous"
+    assert ended(WRITE, Answer(status, {}, HTML)) == "Ambiguous"
+    assert ended(WRITE, Answer(status, {}, b"")) == "Ambiguous"
+
+
+def ended(operation: Operation, answer: Answer, status: int = 0) -> str:
+    with pytest.raises(Fault) as caught:
+        Talk([Answer(status or answer.status, answer.headers, answer.body)]).ask(operation)
+    return type(caught.value).__name__
+
+
+@pytest.mark.parametrize("entry", PROVES)
+def test_no_write_is_surer_than_the_read_of_the_same_answer(entry: str) -> None:
+    assert PROVES[entry].read is not Ambiguous
+    assert PROVES[entry].write in (PROVES[entry].read, Ambiguous)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [*((READ, status) for status in (301, 400, 401, 403, 404)), *((WRITE, status) for status in (400, 401, 404, 409))],
+)
 def test_a_no_is_a_no(operation: Operation, status: int) -> None:
     talk = Talk([refused(status, "thing_not_found", "There is no thing.")])
     with pytest.raises(Rejected) as caught:

@@ -6,7 +6,8 @@ Stytch's error envelope and types are described in docs/stytch.md, "Errors".
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,8 +17,8 @@ from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 
 TOO_MANY = 429
 TIMED_OUT = 408
-NOT_NOW = 503
 SERVER_ERRORS = 500
+REFUSALS = 400
 REDIRECTS = 300
 ERROR_TYPE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
@@ -61,6 +62,42 @@ class Envelope(Struct):
     error_message: str | None = None
     error_description: str | None = None
     request_id: str | None = None
+    status_code: object = None
+
+
+class Proof(Struct, frozen=True):
+    """What an end of an exchange proves: the fault that a read, and a write, ends with."""
+
+    read: type[Fault]
+    write: type[Fault]
+
+
+# A write is refused only where Stytch's own application says so. Whatever else answers may have passed the request on
+# before: then the write may have happened, and it must be looked for before it is made again.
+PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
+    {
+        "not sent": Proof(Unavailable, Unavailable),  # no byte of it left
+        "no answer": Proof(Unavailable, Ambiguous),  # a stall, a reset, half an answer
+        "no success after all": Proof(Unavailable, Ambiguous),  # 2xx, and not Stytch's body; or one that says otherwise
+        "refused": Proof(Rejected, Rejected),  # 4xx of Stytch's own
+        "too many": Proof(Unavailable, Unavailable),  # 429 of Stytch's own: it is refused before anything is done
+        "too many, says another": Proof(Unavailable, Ambiguous),  # 429 of a proxy
+        "refused by another": Proof(Rejected, Ambiguous),  # 4xx of a proxy, and every redirect
+        "timed out": Proof(Unavailable, Ambiguous),  # 408, whoever says so
+        "broken": Proof(Unavailable, Ambiguous),  # 5xx, 503 too, whoever says so
+    }
+)
+
+
+def meaning(status: int, *, own: bool) -> str:
+    """Give the entry of ``PROVES`` for an answer other than success; ``own`` says whether it is Stytch's."""
+    if status >= SERVER_ERRORS or status < REDIRECTS:
+        return "broken" if status >= SERVER_ERRORS else "no success after all"
+    if status == TIMED_OUT:
+        return "timed out"
+    if status == TOO_MANY:
+        return "too many" if own else "too many, says another"
+    return "refused" if own and status >= REFUSALS else "refused by another"
 
 
 def understand(
@@ -70,21 +107,17 @@ def understand(
 
     ``secrets`` are those of the request, which Stytch may repeat in what it says.
     """
-    if SERVER_ERRORS > answer.status >= REDIRECTS or answer.status >= SERVER_ERRORS:
+    if answer.status >= REDIRECTS or (write and _says_otherwise(answer.body)):
         raise refusal(name, answer, write=write, secrets=secrets)
     try:
         return decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         message = f"{name} was answered {answer.status} with a body that is not Stytch's"
-        raise (Ambiguous if write else Unavailable)(message, status=answer.status) from None
+        raise _fault("no success after all", write=write)(message, status=answer.status) from None
 
 
 def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] = ()) -> Fault:
-    """Tell what an answer other than success means.
-
-    Sure not to have happened, and worth another try: 429 and 503. After any other 5xx (and 408) a write may have
-    happened, because a gateway says so too when it lost the answer of the server behind it.
-    """
+    """Tell what an answer other than success means; ``PROVES`` says what each allows."""
     envelope = _envelope(answer.body)
     error_type = envelope.error_type or envelope.error or ""
     error_type = error_type if ERROR_TYPE.fullmatch(error_type) else ""
@@ -92,20 +125,27 @@ def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] 
     said = f"{name} was answered {answer.status} {error_type}".rstrip()
     if sentence:
         said += f" ({sentence})"
-    elif REDIRECTS <= answer.status < REDIRECTS + 100:
+    elif REDIRECTS <= answer.status < REFUSALS:
         said += ": something between here and Stytch redirects; is STYTCH_API_URL right?"
-    kind: type[Fault] = Rejected
-    if answer.status in (TOO_MANY, NOT_NOW):
-        kind = Unavailable
-    elif answer.status >= SERVER_ERRORS or answer.status == TIMED_OUT:
-        kind = Ambiguous if write else Unavailable
+    own = bool(error_type and envelope.request_id)
+    kind = _fault(meaning(answer.status, own=own), write=write)
     return kind(said, status=answer.status, error_type=error_type, request_id=envelope.request_id or "")
 
 
 def silence(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
     """Tell what it means that no answer came."""
-    kind = Ambiguous if write and unanswered.sent else Unavailable
+    kind = _fault("no answer" if unanswered.sent else "not sent", write=write)
     return kind(f"{name} was not answered: {unanswered}")
+
+
+def _says_otherwise(body: bytes) -> bool:
+    """Tell whether the body of a success says in its own words that it is none."""
+    envelope = _envelope(body)
+    return bool(envelope.error_type) or (isinstance(envelope.status_code, int) and envelope.status_code >= REDIRECTS)
+
+
+def _fault(entry: str, *, write: bool) -> type[Fault]:
+    return PROVES[entry].write if write else PROVES[entry].read
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:

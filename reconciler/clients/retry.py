@@ -1,6 +1,7 @@
 """How often a request is tried, and how long that may take.
 
-Only what is sure not to have happened, or harmless to repeat, is tried again: reads, refused connections, 429 and 503.
+Only what is sure not to have happened, or harmless to repeat, is tried again: reads, refused connections and a 429 of
+Stytch's own. After a write whose answer was lost there is a wait too, because whoever asked may send it again.
 Waits grow with full jitter (``random(0, min(longest, first * 2**n))``); every retry costs a token of a budget that
 successes fill again, so that an outage ends a run instead of being hammered.
 """
@@ -17,7 +18,7 @@ from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, retry_after
 from reconciler.clients.budget import Budget
 from reconciler.clients.pacing import Clock, Pace
 from reconciler.credential_store.sealed import Revealed, Sealed
-from reconciler.errors import Rejected, Unavailable
+from reconciler.errors import Ambiguous, Rejected, Unavailable
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9
@@ -61,6 +62,7 @@ class Line:
         self._passwords = (password.reveal(),) if password else ()
         self._budget = Budget()
         self._lock = threading.Lock()
+        self._lost = threading.local()  # how many writes in a row had no answer, thread by thread
 
     def ask(self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T]) -> T:
         """Send until there is an answer that ``decode`` understands, as often as is safe; else raise the ``Fault``.
@@ -75,16 +77,26 @@ class Line:
             began = self._clock.monotonic()
             try:
                 result = self._exchange(operation, send, decode, again=tried > 0)
+            except Ambiguous:
+                lost = getattr(self._lost, "writes", 0)
+                self._lost.writes = lost + 1
+                self._clock.sleep(self._back_off(lost))
+                raise
             except Unavailable:
-                back_off = self._rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**tried))
+                back_off = self._back_off(tried)
                 spent += self._clock.monotonic() - began + back_off
                 if tried == TRIES - 1 or spent > DEADLINE or not self._budget.take():
                     raise
                 self._clock.sleep(back_off)
             else:
                 self._budget.give(tried)
+                if operation.write:
+                    self._lost.writes = 0
                 return result
         raise AssertionError  # the last try returned or raised
+
+    def _back_off(self, tried: int) -> float:
+        return self._rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**tried))
 
     def _exchange(
         self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T], *, again: bool
