@@ -17,18 +17,16 @@ from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rivals import other_projects
 from reconciler.rules import Rules
 
-LIVE_PROJECT = "project-live-"
-
 Things = Mapping[str, ThingDiff]
 
 
-def check_target(config: Config, project_id: str, *, to_write: bool = False) -> None:
+def check_target(config: Config, place: Place, *, to_write: bool = False) -> None:
     """Refuse credentials of another project than the file names, and writes to a live one it does not call live.
 
-    ``project_id`` is "" as long as the environment is still to be made.
+    A live one is written to only where it is known to be the one that the file names.
     """
-    target = config.target
-    if not project_id:
+    target, project_id = config.target, place.project_id
+    if not place.is_there:
         if target.project_id:
             raise Refused(
                 f"environment {config.environment} is {target.project_id}, which {target.project} does not have",
@@ -40,13 +38,18 @@ def check_target(config: Config, project_id: str, *, to_write: bool = False) -> 
             f"the credentials are those of {project_id}, but environment {config.environment} is {target.project_id}",
             hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to that project's, or mend target.project_id",
         )
-    is_live = project_id.startswith(LIVE_PROJECT)
-    if is_live and target.type != "live" and to_write:
+    if place.is_live and target.type != "live" and to_write:
         raise Refused(
             f"{project_id} is a live project, but environment {config.environment} does not say so: nothing is written",
             hint=f"if this is meant, say `type: live` under environments.{config.environment}.target",
         )
-    if not is_live and target.type == "live":
+    if target.type == "live" and to_write and not target.project_id and not place.project:
+        raise Refused(
+            f"{target.project}/{target.environment} is live, and without a workspace key nothing tells whether that "
+            f"is {project_id}: nothing is written",
+            hint=f"add project_id: {project_id} to environments.{config.environment}.target, if that is the one",
+        )
+    if not place.is_live and target.type == "live":
         raise Refused(
             f"environment {config.environment} says `type: live`, but {project_id} is not a live project",
             hint="use the live project's credentials, or another environment",
@@ -72,7 +75,7 @@ def check_environment(config: Config, declared: Declared, place: Place) -> None:
                 hint=f"mend environments.{config.environment}.target, or declare the {kind}",
             )
     for resource in environments:
-        sort = resource.spec.get("type")
+        sort = resource.spec.get("type") or resource.initial.get("type")
         if resource.name == place.environment and sort and sort.lower() != config.target.type:
             raise Refused(
                 f"environment {config.environment} is of type {config.target.type}, but {resource.address} is {sort}",

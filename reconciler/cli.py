@@ -103,7 +103,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
             planned, new = hold_to(reviewed, planned, config.rates.writes_per_second)
         elif planned.plan.changes and asked.format != "json":
             show_plan(planned.plan, asked.format, apply_with=None)
-        _confirm(config, planned, yes=yes)
+        _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
         with applying(planned.plan, asked.format) as tell:
             applied = pipeline.apply(planned, config, client, tell)
     show_outcomes(planned.plan, applied, new, asked.format)
@@ -280,13 +280,28 @@ def emulator(asked: Asked, **options: object) -> int:
     return 0
 
 
-def _confirm(config: "Config", planned: "Planned", *, yes: bool) -> None:
-    """Ask once on a terminal before a live project is written to; in a pipe nobody is there to ask."""
+def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bool) -> None:
+    """Ask once on a terminal before a live project is written to; where nobody can be asked, nobody has agreed."""
     writes = planned.plan.cost.writes
-    if config.target.type != "live" or yes or not writes or not sys.stdin.isatty():
+    if agreed or not writes or not (config.target.type == "live" or planned.place.is_live):
         return
-    if not click.confirm(f"Write {writes} requests to the LIVE project {planned.plan.project_id}?", err=True):
+    where = planned.plan.project_id or planned.plan.target
+    if not _can_ask():
+        if reviewed:
+            return
+        raise Refused(
+            f"{writes} requests would be written to the LIVE project {where}, and there is nobody to ask: nothing was "
+            "written",
+            hint="apply a reviewed plan (`plan -o FILE`, then `apply FILE`), or give --yes",
+        )
+    if not click.confirm(f"Write {writes} requests to the LIVE project {where}?", err=True):
         raise Refused("not confirmed, so nothing was written", hint="answer y, or give --yes")
+
+
+def _can_ask() -> bool:
+    """Tell whether somebody sees the question, which goes to standard error, and can answer it."""
+    streams = (sys.stdin, sys.stderr)  # None where the program was started with them closed
+    return all(stream is not None and stream.isatty() for stream in streams)
 
 
 def _write_privately(path: Path, text: bytes) -> None:

@@ -15,7 +15,7 @@ from reconciler.documents import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.guards import Limits
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem
+from reconciler.model import TEST_PROJECT, Json, Position, Problem
 from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def load_config(
         kinds=None if chosen.kinds is None else frozenset(chosen.kinds),
         authority=msgspec.structs.asdict(chosen.authority),
         credentials=chosen.credentials,
-        owns_project=len(body.environments) == 1 if chosen.owns_project is None else chosen.owns_project,
+        owns_project=_owns(body, chosen),
         owner_of_project=next(_owning(body, chosen.target.project), ""),
         members=chosen.members,
         guards=chosen.guards,
@@ -200,10 +200,14 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     if chosen.credentials and (message := contradiction(chosen.credentials)):
         hint = "write {dotenv: FILE}, or {command: [...], read: [...], ids: FILE}"
         yield _problem("credentials", message, hint, document.at(*here, "credentials"))
-    project_id = chosen.target.project_id
-    if project_id and chosen.target.type == "live" and project_id.startswith("project-test-"):
-        message = f"type is live, but {project_id} is a test project"
+    target = chosen.target
+    if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
+        message = f"type is live, but {target.project_id} is a test project"
         yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
+    elif target.type == "live" and not target.project_id and not (target.project and target.environment):
+        message = "type is live, but which project that is nothing says"
+        hint = "add project_id: project-live-…, or project and environment by their slugs"
+        yield _problem("target", message, hint, document.at(*here, "target", "type"))
 
 
 def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
@@ -224,10 +228,17 @@ def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
             yield Problem(code="owner", severity="error", message=message, hint=hint, at=places)
 
 
+def _owns(body: Configuration, environment: Environment) -> bool:
+    """Tell whether an environment writes what belongs to the whole project: the only one does, and a live one."""
+    if environment.owns_project is None:
+        return len(body.environments) == 1 or environment.target.type == "live"
+    return environment.owns_project
+
+
 def _owning(body: Configuration, project: str | None) -> Iterator[str]:
     """Yield the environments that own a project; one that does not say of which owns whichever there is."""
     for name, environment in body.environments.items():
-        if environment and environment.owns_project and environment.target.project in (None, project):
+        if environment and _owns(body, environment) and environment.target.project in (None, project):
             yield name
 
 

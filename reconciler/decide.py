@@ -34,6 +34,7 @@ from reconciler.model import (
 )
 from reconciler.plan import finish, in_order
 from reconciler.rules import SHARED_DOMAIN
+from reconciler.what_live_uses import without_held, written_from_live
 
 
 class Compared(Struct, kw_only=True):
@@ -57,7 +58,8 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     """Put the diffs together into one guarded plan."""
     organizations, doomed, place = compared.organizations, compared.doomed, compared.place
     members = _total(compared.members)
-    others = tuple(compared.things.values())
+    things = {kind: without_held(config, kind, each, place) for kind, each in compared.things.items()}
+    others = tuple(things.values())
     found = [*declared.problems, *organizations.problems, *desired.problems, *members.problems]
     found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
     kept = tuple(_kept(organizations, desired, doomed))
@@ -66,7 +68,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         managed={
             "Organization": organizations.managed,
             "Member": members.managed,
-            **{kind: each.managed for kind, each in compared.things.items()},
+            **{kind: each.managed for kind, each in things.items()},
         },
         managed_members=members.managed_by_organization,
         marked=members.marked,
@@ -89,6 +91,9 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         )
         if change.kind in kinds and not (isinstance(change, Delete) and change.address in held_here)
     ]
+    from_live = [change for change in in_scope if written_from_live(config, change, place)]
+    if from_live:
+        in_scope = [change for change in in_scope if not written_from_live(config, change, place)]
     observed = [change for change in in_scope if config.authority_of(change.kind) == "observe"]
     written = [change for change in in_scope if config.authority_of(change.kind) != "observe"]
     missing = tuple(_missing(config, written, place))
@@ -107,6 +112,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         ),
         changes=changes,
         observed=in_order(observed, rank),
+        written_from_live=in_order(from_live, rank),
         unmatched=desired.unmatched if config.unmatched != "ignore" else (),
         held=_listed(organizations.held, kept, members.held, *(each.held for each in others)),
         removed=_listed(members.removed),
@@ -183,6 +189,7 @@ def narrow(plan: Plan, only: Sequence[str], requests_per_second: float) -> Plan:
             plan,
             changes=hold_dependants(tuple(filter(named, plan.changes)), filterfalse(named, plan.changes)),
             observed=tuple(filter(named, plan.observed)),
+            written_from_live=tuple(filter(named, plan.written_from_live)),
             held=tuple(filter(named, plan.held)),
             removed=tuple(filter(named, plan.removed)),
             unmanaged=tuple(filter(named, plan.unmanaged)),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from reconciler.check import LIVE_PROJECT, check_environment, check_target
+from reconciler.check import check_environment, check_target
 from reconciler.clients import open_client
 from reconciler.clients.access import base_url, management_url, telemetry_url
 from reconciler.clients.data import Client
@@ -123,14 +123,14 @@ def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding,
     try:
         if readable and (named or needs_management(config, known, client)):
             place = find(config, client)
-        check_target(config, place.project_id, to_write=True)
+        check_target(config, place, to_write=True)
         if declared is not None:
             check_environment(config, declared, place)
     except ReconcilerError as error:
         return _refused("target", error), place
     if not place.is_there:
         return _to_be_made(config, place, declared), place
-    sort = "LIVE" if place.project_id.startswith(LIVE_PROJECT) else "test"
+    sort = "LIVE" if place.is_live else "test"
     called = f"{place.project}/{place.environment} is {place.project_id}" if place.project else place.project_id
     pinned = "as reconciler.yaml says" if target.project_id else "reconciler.yaml pins no target.project_id"
     return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}"), place

@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from reconciler.check import LIVE_PROJECT
 from reconciler.clients.data import Client
 from reconciler.config import FILE, Config
 from reconciler.errors import Refused
@@ -89,7 +88,7 @@ def _can_own(name: str) -> bool:
 
 
 def _sort(place: Place) -> str:
-    return "live" if place.project_id.startswith(LIVE_PROJECT) else "test"
+    return "live" if place.is_live else "test"
 
 
 def _configuration(config: Config, place: Place, tables: Mapping[str, str]) -> dict[str, Json]:

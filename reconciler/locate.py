@@ -57,7 +57,7 @@ def project_ids(client: Client, place: Place) -> Mapping[str, str]:
 
 def needs_management(config: Config, declared: Declared, client: Client) -> bool:
     """Tell whether a run has to ask the management API where it is."""
-    if not client.has_data:
+    if not client.has_data or (client.has_management and config.target.project and config.target.environment):
         return True
     kinds = set(config.kinds_of(declared))
     if client.has_management:  # without it a check cannot be made, which is no reason to stop
@@ -78,15 +78,16 @@ def _find(config: Config, client: Client) -> Place:
                 f"{target.project} is a Consumer project, which never becomes a B2B one",
                 hint="name another project under target.project; it is made if it is not there",
             )
-        found = next(
-            (each for each in _environments(client, place) if each["environment_slug"] == place.environment), {}
-        )
-        return structs.replace(place, project_id=found.get("project_id", ""))
+        rows = _environments(client, place)
+        found = next((each for each in rows if each["environment_slug"] == place.environment), {})
+        return structs.replace(place, project_id=found.get("project_id", ""), environments=_types(rows))
     for project in projects:
         place = Place(project=project["project_slug"])
-        for found in _environments(client, place):
+        rows = _environments(client, place)
+        for found in rows:
             if client.project_id and found["project_id"] in (client.project_id, target.project_id):
-                return structs.replace(place, environment=found["environment_slug"], project_id=found["project_id"])
+                slug, id = found["environment_slug"], found["project_id"]
+                return structs.replace(place, environment=slug, project_id=id, environments=_types(rows))
     raise Refused(
         f"nothing says which project and environment of the workspace {config.environment} is",
         hint=f"name them: environments.{config.environment}.target: {{project: SLUG, environment: SLUG}}",
@@ -96,6 +97,10 @@ def _find(config: Config, client: Client) -> Place:
 def _environments(client: Client, place: Place) -> Sequence[Row]:
     rows: Sequence[Row] = client.management.get(f"{place.project_path}/environments")["environments"]
     return rows
+
+
+def _types(rows: Sequence[Row]) -> Mapping[str, str]:
+    return {row["environment_slug"]: row["type"] for row in rows}
 
 
 def sign_in(secrets: Sequence[Resource], client: Client, place: Place, store: Store) -> None:

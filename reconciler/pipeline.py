@@ -53,13 +53,14 @@ from reconciler.load import Declared, examine, refusal
 from reconciler.locate import locate
 from reconciler.manual_steps import open_steps
 from reconciler.member_diffs import cascade, is_written, member_diffs
-from reconciler.model import Change
+from reconciler.model import Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned
 from reconciler.rules import Rules, compile_rules
 from reconciler.tables import read_tables
 from reconciler.thing_diffs import kinds_read, only_settled, thing_diffs, with_organizations, with_references
 from reconciler.users import UserStream, read_users
+from reconciler.what_live_uses import check_writes
 from reconciler.writing import Scene, Store
 
 
@@ -76,12 +77,22 @@ def validate(config: Config) -> tuple[Declared, Rules]:
     return examined.declared, rules
 
 
-def plan(config: Config, client: Client, only: Sequence[str] = (), store: Store | None = None) -> Planned:
-    """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
+def plan(
+    config: Config,
+    client: Client,
+    only: Sequence[str] = (),
+    store: Store | None = None,
+    before: Place | None = None,
+) -> Planned:
+    """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out.
+
+    ``before`` is the place as it was when the same run planned for the first time.
+    """
     declared, rules = validate(config)
     store = store or store_of(config)
     place = locate(config, declared, client, store)
-    check_target(config, place.project_id)
+    place = structs.replace(place, environments=before.environments) if before else place
+    check_target(config, place)
     check_environment(config, declared, place)
     live = read.organizations(client) if client.has_data else ()
     place = with_organizations(place, declared, live)
@@ -158,7 +169,7 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
     if applied.interrupted:
         return structs.replace(applied, outcomes=(*applied.outcomes, *skipped(built_on_it(planned), INTERRUPTED)))
     try:
-        again = plan(config, client, store=store)
+        again = plan(config, client, store=store, before=planned.place)
     except ReconcilerError as error:
         undone = skipped(built_on_it(planned), f"planning again failed: {error}")
         return structs.replace(applied, outcomes=(*applied.outcomes, *undone))
@@ -181,7 +192,8 @@ def keeps_credentials(kinds: Iterable[str]) -> bool:
 def _carry_out(
     planned: Planned, changes: Sequence[Change], config: Config, client: Client, tell: Told, store: Store
 ) -> Applied:
-    check_target(config, planned.place.project_id, to_write=True)
+    check_target(config, planned.place, to_write=True)
+    check_writes(config, tuple(changes), planned.place)
     with Journal(config.root, config.environment) as journal:
         scene = Scene(
             owner=config.owner,

@@ -11,6 +11,7 @@ from reconciler.config import Credentials
 from reconciler.emulator.app import App
 from reconciler.emulator.running import variables
 from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.emulator.workspace import Type
 from reconciler.settings import Rates
 
 START = 1_700_000_000.0 - 1_700_000_000.0 % 60  # the turn of a minute
@@ -37,12 +38,16 @@ class VirtualClock:
             self.slept.append(seconds)
 
 
-def credentials(app: App) -> Credentials:
-    return Credentials.from_environment(variables(app, "http://127.0.0.1:1"))
+def credentials(app: App, sort: Type = "test") -> Credentials:
+    here = app.workspace.environment("B2B", sort)
+    known = variables(app, "http://127.0.0.1:1")
+    return Credentials.from_environment({**known, "STYTCH_PROJECT_ID": here.project_id, "STYTCH_SECRET": here.secret})
 
 
 @contextmanager
-def connected(app: App, clock: VirtualClock | None = None, rates: Rates | None = None) -> Iterator[Client]:
+def connected(
+    app: App, clock: VirtualClock | None = None, rates: Rates | None = None, sort: Type = "test"
+) -> Iterator[Client]:
     """Open a client to ``app``; no socket is used and no real time passes."""
     wires = Wires(
         clock=clock or VirtualClock(),
@@ -50,5 +55,5 @@ def connected(app: App, clock: VirtualClock | None = None, rates: Rates | None =
         transport=EmulatorTransport(app),
         adapter=EmulatorAdapter(app),
     )
-    with open_client(credentials(app), rates or Rates(), wires) as client:
+    with open_client(credentials(app, sort), rates or Rates(), wires) as client:
         yield client

@@ -85,7 +85,7 @@ def app() -> Iterator[App]:
 
 
 def run(config: Config, app: App) -> list[Outcome]:
-    with connected(app) as client:
+    with connected(app, sort=config.target.type) as client:
         return list(pipeline.apply(pipeline.plan(config, client), config, client, lambda _: None).outcomes)
 
 
@@ -261,7 +261,8 @@ def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App
         "  custom_html_customization: {template_type: LOGIN, html_content: '{{magic_link_url}}', subject: Sign in}\n"
         for number in range(12)
     )
-    settings = "apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {test: }\n"
+    target = "{type: live, project: b2b, environment: production}"
+    settings = f"apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {{test: {{target: {target}}}}}\n"
     config = config_of(write(tmp_path, {"reconciler.yaml": settings, "manifests/a.yaml": f"{MANIFESTS}{templates}"}))
     app.behaviour = parse(["email_domain_verified=false"])
     outcomes = {outcome.address: outcome.result for outcome in run(config, app)}

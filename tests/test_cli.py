@@ -1,5 +1,6 @@
 """The command line as people and CI type it: options, files, exit codes."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from reconciler import cli
 from reconciler.emulator import bulk
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Running, running
+from reconciler.emulator.workspace import Environment
 from tests.repositories import write
 from tests.test_apply import ADDRESSES, CONFIGURATION, MANIFESTS, RULES, users
 
@@ -153,20 +155,78 @@ def test_a_project_that_the_file_does_not_name_is_refused(run: Run, root: Path, 
     assert bulk.organizations(server.app) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "code"), [("", 1), ("    target: {type: live}\n", 0)], ids=["not called live", "live"]
-)
-def test_a_live_project_is_written_to_only_where_the_file_says_so(
-    run: Run, root: Path, server: Running, monkeypatch: pytest.MonkeyPatch, text: str, code: int
-) -> None:
-    live = next(
-        one
-        for one in server.app.workspace.environments
-        if one.project_id.startswith("project-live") and one.vertical == "B2B"
-    )
+@pytest.fixture
+def live(server: Running, root: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """The live environment of the emulator, which the credentials and the file are of."""
+    live = server.app.workspace.environment("B2B", "live")
     monkeypatch.setenv("STYTCH_PROJECT_ID", live.project_id)
     monkeypatch.setenv("STYTCH_SECRET", live.secret)
+    target = f"    target: {{type: live, project_id: {live.project_id}}}\n"
+    (root / "reconciler.yaml").write_text(CONFIGURATION + target, encoding="utf-8")
+    return live
+
+
+LIVE_BY_NAME = "    target: {type: live, project: b2b, environment: production}\n"
+OTHER_LIVE = "    target: {type: live, project_id: project-live-00000000-0000-4000-8000-000000000000}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "without", "code"),
+    [("", "", 1), (LIVE_BY_NAME, "", 0), (LIVE_BY_NAME, "STYTCH_WORKSPACE_KEY_ID", 1), (OTHER_LIVE, "", 1)],
+    ids=["not called live", "by its names", "by names that nothing tells", "another one"],
+)
+def test_a_live_project_is_written_to_only_where_it_is_the_one_that_the_file_calls_live(
+    run: Run,
+    root: Path,
+    live: Environment,
+    server: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    without: str,
+    code: int,
+) -> None:
+    monkeypatch.delenv(without, raising=False)
     (root / "reconciler.yaml").write_text(CONFIGURATION + text, encoding="utf-8")
+    assert run("apply", "--yes") == code
+    assert len(bulk.organizations(server.app, live)) == (2 if code == 0 else 0)
+
+
+def test_without_a_terminal_a_live_apply_needs_yes_or_a_reviewed_plan(
+    run: Run, root: Path, live: Environment, server: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("apply") == 1
+    assert "nobody to ask" in capsys.readouterr().err
+    assert run("apply", "--format", "json") == 1
+    assert bulk.organizations(server.app, live) == []
+    assert run("plan", "-o", str(root / "plan.json")) == 2
+    assert run("apply", str(root / "plan.json")) == 0
+    assert run("apply") == 0  # there is nothing left to ask about
+    (root / "users.jsonl").write_text(users(*ADDRESSES, "new@acme.example"), encoding="utf-8")
+    assert run("apply") == 1
+    assert run("apply", "--yes") == 0
+
+
+@pytest.mark.parametrize(
+    ("stdin", "stderr", "answer", "code"),
+    [(True, True, True, 0), (True, True, False, 1), (True, False, True, 1), (None, True, True, 1)],
+    ids=["yes", "no", "the question goes nowhere", "no standard input at all"],
+)
+def test_on_a_terminal_a_live_apply_asks(
+    run: Run,
+    live: Environment,
+    server: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stdin: bool | None,
+    stderr: bool,
+    answer: bool,
+    code: int,
+) -> None:
+    typed = io.StringIO()
+    typed.isatty = lambda: bool(stdin)  # type: ignore[method-assign] # a terminal as far as anybody asks
+    monkeypatch.setattr(sys, "stdin", None if stdin is None else typed)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: stderr)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: answer)
     assert run("apply") == code
     assert len(bulk.organizations(server.app, live)) == (2 if code == 0 else 0)
 
@@ -191,7 +251,9 @@ def test_no_run_ends_well_while_a_required_step_is_open(
 def test_an_environment_is_chosen_before_or_after_the_command_or_in_the_environment(
     run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (root / "reconciler.yaml").write_text(CONFIGURATION + "  live: {target: {type: live}}\n", encoding="utf-8")
+    (root / "reconciler.yaml").write_text(
+        CONFIGURATION + "  live: {target: {type: live, project_id: project-live-1}}\n", encoding="utf-8"
+    )
     assert run("validate") == 1
     assert run("-e", "test", "validate") == 0
     assert run("validate", "-e", "test") == 0

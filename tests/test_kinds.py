@@ -127,7 +127,7 @@ class Repository:
         """Apply, with as many writes as the plan says that it takes."""
         _, plan = self.run("plan")
         before = writes.number if writes else 0
-        code, told = self.run("apply")
+        code, told = self.run("apply", "--yes")
         assert code == 0, told["outcomes"]
         assert writes is None or writes.number - before == plan["cost"]["writes"], plan["changes"]
 

@@ -5,6 +5,7 @@ folders, as there is a ``policy.json``), ``live.yaml`` (organizations by slug, t
 ours in that organization, but for what it says otherwise; ``$SLUG`` is an organization's id) and ``expected.yaml``:
 
 ``plan`` every change with every field, in order (what a delete looks at again is not written down); ``observed``,
+``written_from_live``,
 ``held``, ``removed``, ``unmanaged``, ``unmatched``, ``manual_steps``, ``problems`` likewise, each empty unless it
 says otherwise (``any``: it does not matter); ``exit`` the exit code of the plan; ``meanwhile`` what somebody changes
 in Stytch before the plan is applied; ``not_applied`` what does not come of it, ``details`` words that are said about
@@ -141,6 +142,7 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     """Everything that the plan says; ``kinds`` of the management API are looked at."""
     assert lines(plan.changes) == normal(expected["plan"])
     assert lines(plan.observed) == normal(expected.get("observed", []))
+    assert lines(plan.written_from_live) == normal(expected.get("written_from_live", []))
     for part in ("held", "removed", "unmanaged"):
         listed: Sequence[Listed] = getattr(plan, part)
         if expected.get(part) != "any":

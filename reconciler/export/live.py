@@ -39,7 +39,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
     """Read all that the credentials reach; raises as a plan does where they lead elsewhere, or something fails."""
     reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
     place = locate(structs.replace(config, kinds=reached), declared, client, store)
-    check_target(config, place.project_id)
+    check_target(config, place)
     if not place.project_is_there:
         raise Refused(f"there is no project {place.project}, so there is nothing to export")
     organizations = read.organizations(client) if client.has_data else ()

@@ -162,6 +162,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     summary: Summary = Summary()
     changes: tuple[Create | Update | Delete, ...] = ()
     observed: tuple[Create | Update | Delete, ...] = ()  # differences of kinds that are only observed: never written
+    written_from_live: tuple[Create | Update | Delete, ...] = ()  # what an environment of type test never writes
     unmatched: tuple[str, ...] = ()
     held: tuple[Listed, ...] = ()
     removed: tuple[Listed, ...] = ()

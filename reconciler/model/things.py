@@ -10,6 +10,8 @@ from reconciler.model.places import Json, Path, Position, Spec
 
 ADMIN_ROLE = "stytch_admin"
 IMPLICIT_ROLE = "stytch_member"  # every member has it; it can be neither given nor taken
+TEST = "TEST"  # what Stytch calls an environment that is not live
+TEST_PROJECT = "project-test-"  # how the ids of those begin
 MARK_KEY = "reconciler"  # the key of our mark in trusted_metadata
 
 
@@ -112,7 +114,8 @@ class Place(Struct, frozen=True, kw_only=True):
     """Where in Stytch a run reads and writes: the slugs of a project and an environment, and the data API's id of it.
 
     ``project`` and ``environment`` are "" where nothing needs the management API; ``project_id`` is "" as long as the
-    environment is not there. ``organizations`` maps slugs to ids; ``secret_last_four`` tells which secret is in use.
+    environment is not there. ``environments`` gives the type of each environment that the project had when the run was
+    planned, by slug; ``organizations`` maps slugs to ids; ``secret_last_four`` tells which secret is in use.
     """
 
     project: str = ""
@@ -120,6 +123,7 @@ class Place(Struct, frozen=True, kw_only=True):
     project_id: str = ""
     vertical: Literal["B2B", "CONSUMER"] = "B2B"
     project_is_there: bool = True
+    environments: Mapping[str, str] = field(default_factory=dict)
     organizations: Mapping[str, str] = field(default_factory=dict)
     secret_last_four: str = ""
 
@@ -127,6 +131,17 @@ class Place(Struct, frozen=True, kw_only=True):
     def is_there(self) -> bool:
         """Tell whether the environment exists."""
         return bool(self.project_id)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether the environment is live: whatever is not known to be a test one is."""
+        called = self.environments.get(self.environment, TEST)
+        return self.is_there and (called != TEST or not self.project_id.startswith(TEST_PROJECT))
+
+    @property
+    def has_live(self) -> bool:
+        """Tell whether the project has an environment that is live."""
+        return any(called != TEST for called in self.environments.values())
 
     @property
     def project_path(self) -> str:

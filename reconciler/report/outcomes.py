@@ -31,7 +31,13 @@ def outcomes_view(
     made = pins.get(plan.target.rpartition("/")[2])
     name = parts.name(structs.replace(plan, project_id=plan.project_id or made or ""))
     if not outcomes and not new:
-        found = chain(parts.stays(plan), parts.observed(plan), parts.required_steps(plan), parts.problems(plan))
+        found = chain(
+            parts.stays(plan),
+            parts.observed(plan),
+            parts.written_from_live(plan),
+            parts.required_steps(plan),
+            parts.problems(plan),
+        )
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)

@@ -51,6 +51,7 @@ def as_declared(plan: Plan) -> str:
         *([f"{plan.summary.held:,} held"] if plan.held else []),
         *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
+        *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
     ]
     but = f", but for {', '.join(left)}" if left else ""
     return f"{name(plan)} is as declared{but}{unchanged}."
@@ -91,6 +92,14 @@ def observed(plan: Plan) -> Iterator[Part]:
     if plan.observed:
         title = f"Only observed: {counted(len(plan.observed), 'difference')} that nothing will write"
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
+
+
+def written_from_live(plan: Plan) -> Iterator[Part]:
+    """Write the differences of what a live environment uses, which one of type test leaves alone."""
+    if plan.written_from_live:
+        title = f"Written from live: {counted(len(plan.written_from_live), 'difference')} in what live uses"
+        hint = "an environment of `type: live` writes it"
+        yield Part(title, blocks(runs(plan.written_from_live), DRIFTED), hints=(hint,))
 
 
 def required_steps(plan: Plan) -> Iterator[Part]:

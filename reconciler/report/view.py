@@ -20,7 +20,13 @@ _HOURS_FROM = 5400
 def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
     """Lay out what a plan would do; ``apply_with`` is what to type after ``apply``, None where nothing need be."""
     if not plan.changes:
-        found = chain(parts.stays(plan), parts.observed(plan), parts.manual_steps(plan), parts.problems(plan))
+        found = chain(
+            parts.stays(plan),
+            parts.observed(plan),
+            parts.written_from_live(plan),
+            parts.manual_steps(plan),
+            parts.problems(plan),
+        )
         return View(f"Nothing to do: {parts.as_declared(plan)}", parts=tuple(found), footer=tuple(parts.aside(plan)))
     going = [change for change in plan.changes if change.withheld_by is None]
     shown, folded = groups(change for change in going if not change.adopts)
@@ -31,6 +37,7 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
         parts.unmanaged(plan),
         parts.unmatched(plan),
         parts.observed(plan),
+        parts.written_from_live(plan),
         parts.manual_steps(plan),
         parts.problems(plan),
     )
@@ -51,6 +58,7 @@ def drift_view(plan: Plan) -> View:
             parts.stays(plan),
             parts.unmanaged(plan),
             parts.observed(plan),
+            parts.written_from_live(plan),
             parts.required_steps(plan),
             parts.problems(plan),
         )
