@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from reconciler import settings
-from reconciler.conform import conforms, did_you_mean, nonconformities
+from reconciler.conform import conforms, did_you_mean, nonconformities, nowhere
 from reconciler.credential_store import CredentialSettings, contradiction
 from reconciler.documents import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
@@ -160,13 +160,14 @@ def _read(root: Path) -> Document:
         message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
         problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
     for document in documents[:1]:
-        if not conforms(document.body, Configuration):
+        if not conforms(document.body, Configuration, computed=nowhere):
             problems.extend(
                 nonconformities(
                     document.body,
                     Configuration,
                     place=lambda path: document.at(*path),  # noqa: B023 # used before the loop goes on
                     key_place=lambda path: document.key_at(*path),  # noqa: B023 # as above
+                    computed=nowhere,
                 )
             )
     if problems:

@@ -5,30 +5,32 @@ the same type, which finds every mistake instead of the first.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from reconciler.expressions.template import OPEN, is_single
 from reconciler.model import Json, Path, Position, Problem
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
-OPEN: Final = "${{"  # what begins an expression; the value it gives is checked once it is there
 _COMPARED: Final = 2000  # names that are looked through for a near miss
 _LISTED: Final = 10  # values that are all named where one of them is expected
 _SHOWN: Final = 60  # characters of a value in a message
 _HIDDEN: Final = "***"
 
 Place = Callable[[Path], Position]
+Computed = Callable[[Path], bool]  # whether a string at a path may hold an expression, which is computed later
+Hides = Callable[["ValidationError"], bool]
 Notes = Mapping[str, tuple[str, str]]  # key → message, hint
 _NO_NOTES: Final[Notes] = {}
 _Found = tuple[Path, str, str, str]  # path, code, message, hint
 
-_ANY_TEXT: Final = frozenset({"name", "organization", "domain", "role_id"})  # required keys whose type is any text
+_OF_KEYS: Final = frozenset({"unknown-key", "expression-in-key"})
 _SINGULAR: Final = re.compile(r"a ([\w -]*?(?:string|map|number))\b")
 _TYPES: Final = {
     "string": "a string",
@@ -42,10 +44,12 @@ _TYPES: Final = {
 _SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
-def conforms(value: Json, shape: type[msgspec.Struct], *, templates: bool = False) -> bool:
-    """Tell whether ``value`` is of the shape of ``shape``; with ``templates``, strings with ``${{`` may be anything."""
+def conforms(value: Json, shape: type[msgspec.Struct], *, computed: Computed | None = None) -> bool:
+    """Tell whether ``value`` is of the shape of ``shape``, as ``nonconformities`` has it."""
+    if computed and any(templates_in(value)):
+        return not any(_found_in(value, shape, _NO_NOTES, computed))
     try:
-        msgspec.convert(_without_templates(value) if templates else value, shape)
+        msgspec.convert(value, shape)
     except msgspec.ValidationError:
         return False
     return True
@@ -58,23 +62,91 @@ def nonconformities(
     place: Place,
     key_place: Place,
     notes: Notes = _NO_NOTES,
-    templates: bool = False,
+    computed: Computed | None = None,
 ) -> Iterator[Problem]:
     """Yield every way in which ``value`` is not of its shape.
 
     ``place`` and ``key_place`` give where the value at a path, and its key, stand; ``notes`` holds what is to be said,
-    and what to do, about keys that are known and still do not belong here.
+    and what to do, about keys that are known and still do not belong here. ``computed`` tells at which paths a string
+    that holds an expression stands for another value: there it may be of any type, and nowhere else may there be one.
+    Without it, strings are what they look like.
     """
-    found = [one for error in _validator(shape).iter_errors(value) for one in _explained(error, notes)]
-    if not found and not templates:
-        try:
-            msgspec.convert(value, shape)
-        except msgspec.ValidationError as error:  # what its type forbids and JSON Schema cannot say
-            found.append(((), "wrong-value", str(error), ""))
-    for path, code, message, hint in found:
-        if not (templates and _is_template(_at(value, path))):
-            at = key_place(path) if code == "unknown-key" else place(path)
-            yield Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+    for path, code, message, hint in _found_in(value, shape, notes, computed):
+        at = key_place(path) if code in _OF_KEYS else place(path)
+        yield Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+
+
+def _found_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: Computed | None) -> Iterator[_Found]:
+    """Yield every mistake: first those of keys and types, then expressions where nothing is computed."""
+    hides = partial(_hides, computed) if computed else _hides_nothing
+    found = [
+        one
+        for error in _validator(shape).iter_errors(value)
+        if not hides(error)
+        for one in _explained(error, notes, hides)
+    ]
+    yield from found
+    if computed is None:
+        if not found:
+            try:
+                msgspec.convert(value, shape)
+            except msgspec.ValidationError as error:  # what its type forbids and JSON Schema cannot say
+                yield (), "wrong-value", str(error), ""
+        return
+    wrong = {path for path, *_ in found}
+    for path, is_key in templates_in(value):
+        known_already = any(path[:length] in wrong for length in range(1, len(path) + 1))
+        if is_key:
+            hint = "write the key itself; only values are computed"
+            yield path, "expression-in-key", f"the key {path[-1]} holds an expression", hint
+        elif not known_already and not computed(path):
+            message = f"no expression is computed in {_named(path)}: it would be taken as it stands"
+            yield path, "expression-not-computed", message, "write the value itself"
+
+
+def nowhere(_path: Path) -> bool:
+    """Tell that nothing is computed, as in ``reconciler.yaml``."""
+    return False
+
+
+def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, bool]]:
+    """Yield the path of every string that holds an expression, and of every key (True) that does."""
+    parts: Iterable[tuple[str, Json]] = ()
+    if isinstance(value, str):
+        if OPEN in value:
+            yield path, False
+    elif isinstance(value, dict):
+        yield from (((*path, key), True) for key in value if OPEN in key)
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = ((str(index), item) for index, item in enumerate(value))
+    for key, inner in parts:
+        yield from templates_in(inner, (*path, key))
+
+
+def _hides_nothing(_error: "ValidationError") -> bool:
+    return False
+
+
+def _hides(computed: Computed, error: "ValidationError") -> bool:
+    """Tell whether an error may be none once an expression is computed: it is about the value that stands there.
+
+    Of an alternative, one that may fit is enough. A longer text with an expression in it is a text, whatever it says.
+    """
+    if error.validator == "anyOf" and not isinstance(error.instance, str):
+        return any(all(map(partial(_hides, computed), errors)) for errors in _by_option(error).values())
+    text: Json = error.instance
+    if not isinstance(text, str) or OPEN not in text or not computed(tuple(map(str, error.absolute_path))):
+        return False
+    return is_single(text) or _takes_text(cast("Any", error.schema))
+
+
+def _takes_text(schema: Mapping[str, Any]) -> bool:
+    """Tell whether some text is of the type of a schema."""
+    if "anyOf" in schema:
+        return any(map(_takes_text, schema["anyOf"]))
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    return any(isinstance(one, str) for one in values) if values else schema.get("type", "string") == "string"
 
 
 def json_schema_of(shape: type[msgspec.Struct]) -> dict[str, Json]:
@@ -110,33 +182,6 @@ def show(value: Json) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _is_template(value: Json) -> bool:
-    return isinstance(value, str) and OPEN in value
-
-
-def _without_templates(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {
-            key: _without_templates(inner)
-            for key, inner in value.items()
-            if key in _ANY_TEXT or not _is_template(inner)
-        }
-    if isinstance(value, list):
-        return [_without_templates(inner) for inner in value if not _is_template(inner)]
-    return value
-
-
-def _at(value: Json, path: Path) -> Json:
-    for key in path:
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
 @cache
 def _validator(shape: type[msgspec.Struct]) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
@@ -155,7 +200,7 @@ def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
     return {key: _inlined(value, definitions) for key, value in schema.items() if key != "default"}
 
 
-def _explained(error: "ValidationError", notes: Notes) -> Iterator[_Found]:
+def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator[_Found]:
     """Say in people's words what one violation of the schema is."""
     path = tuple(map(str, error.absolute_path))
     schema: Any = error.schema
@@ -169,7 +214,7 @@ def _explained(error: "ValidationError", notes: Notes) -> Iterator[_Found]:
             missing = next(key for key in rule if error.message.startswith(repr(key)))
             yield path, "missing-key", f"{where} has no {missing}", _expected_key(schema, missing)
         case "anyOf":
-            yield from _alternatives(error, notes, path)
+            yield from _alternatives(error, notes, path, hides)
         case "enum" | "const":
             allowed = [rule] if error.validator == "const" else list(rule)
             expected = _described({"enum": allowed})
@@ -199,25 +244,31 @@ def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Not
             yield (*path, key), "unknown-key", f"unknown key {key}{inside}", did_you_mean(key, known)
 
 
-def _alternatives(error: "ValidationError", notes: Notes, path: Path) -> Iterator[_Found]:
+def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hides) -> Iterator[_Found]:
     """Explain by the one alternative that is of the value's own type; otherwise say what there is to choose from."""
     options: Any = error.validator_value
-    by_option: dict[int, list[ValidationError]] = {}
-    for inner in error.context or ():
-        by_option.setdefault(int(inner.schema_path[0]), []).append(inner)
     fitting = [
         errors
-        for errors in by_option.values()
+        for errors in _by_option(error).values()
         if not any(one.validator in ("type", "const") and not one.relative_path for one in errors)
     ]
     if len(fitting) == 1:
         for inner in fitting[0]:
-            yield from _explained(inner, notes)
+            if not hides(inner):
+                yield from _explained(inner, notes, hides)
         return
     found = _found(_harmless(error.instance, *options))
     message = f"{_named(path)} is {found}; expected {_described(cast('Any', error.schema))}"
     only = {"type": "string"} if any(option.get("type") == "string" for option in options) else {}
     yield path, "wrong-type", message, _type_hint(only, error.instance)
+
+
+def _by_option(error: "ValidationError") -> Mapping[int, Sequence["ValidationError"]]:
+    """Give the errors of each alternative of which none fits."""
+    by_option: dict[int, list[ValidationError]] = {}
+    for inner in error.context or ():
+        by_option.setdefault(int(inner.schema_path[0]), []).append(inner)
+    return by_option
 
 
 def _harmless(value: Json, *schemas: Mapping[str, Any]) -> Json:

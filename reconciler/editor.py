@@ -4,7 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.conform import OPEN, json_schema_of
+from reconciler.conform import json_schema_of
+from reconciler.expressions.template import OPEN
 from reconciler.model import Json
 from reconciler.settings import Configuration
 from reconciler.shapes import TEMPLATED, shapes

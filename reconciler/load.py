@@ -5,18 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from reconciler.config import Config
-from reconciler.conform import OPEN, conforms, did_you_mean, nonconformities
+from reconciler.conform import conforms, did_you_mean, nonconformities, templates_in
 from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings, lookup_warnings
 from reconciler.documents import Document, read_documents
 from reconciler.errors import InvalidInput, Unreadable
+from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
-from reconciler.model import Path, Position, Problem, Resource
-from reconciler.organization_set import render_set, strings_in
+from reconciler.model import Json, Path, Position, Problem, Resource
+from reconciler.organization_set import render_set
 from reconciler.references import dangling
 from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
-from reconciler.shapes import TEMPLATED, shapes
+from reconciler.shapes import TEMPLATED, computed_in, shapes
 from reconciler.tables import read_table
 
 
@@ -77,15 +78,10 @@ def examine(config: Config) -> Examined:
     found = Found()
     constants = {"vars": dict(config.vars), "environment": config.environment}
     for written in read_documents(config.root, unread):
-        if _is_for_others(written, config):
+        document, environments = _as_declared(written, constants, config, problems)
+        if document is None:
             found.spoilt.add((written.kind, written.name))
             continue
-        document = written if written.kind in TEMPLATED else rendered(written, constants, problems)
-        if document is None or not _is_right(document, problems):
-            document = document or written
-            found.spoilt.add((document.kind, document.name))
-            continue
-        environments = _environments(document, config, problems)
         if document.kind == "MappingRules":
             found.rules.append((document, environments))
         elif document.kind == "ManualStep":
@@ -98,7 +94,8 @@ def examine(config: Config) -> Examined:
             kind, positions = KINDS[document.kind], document.positions
             resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
             found.scoped.append(Scoped(resource, environments))
-    found.incomplete |= bool(unread) or any(kind not in KINDS or not name for kind, name in found.spoilt)
+    unnamed = (kind not in KINDS or not name or OPEN in name for kind, name in found.spoilt)
+    found.incomplete |= bool(unread) or any(unnamed)
     declared = _in(config.environment, found)
     problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
     problems.extend(other_projects(declared.resources, config.target.project))
@@ -111,8 +108,31 @@ def examine(config: Config) -> Examined:
     )
 
 
-def _is_right(document: Document, problems: list[Problem]) -> bool:
-    """Tell whether a document is of the shape of its kind; add to ``problems`` in what it is not."""
+def _as_declared(
+    written: Document, constants: Mapping[str, Json], config: Config, problems: list[Problem]
+) -> tuple[Document | None, Environments]:
+    """Give a document with what is computed in it, unless it is wrong or for other environments, and where it counts.
+
+    What is written is checked before anything is computed: no key is dropped with a value that comes to nothing.
+    """
+    if not _is_right(written, problems, written=True):
+        return None, frozenset()
+    environments = _environments(written, config, problems)
+    if written.kind in TEMPLATED or not any(templates_in(written.body)):
+        return written, environments
+    if config.environment not in environments:  # its expressions may say something only there
+        return None, environments
+    document = rendered(written, constants, problems)
+    if document is None or not _is_right(document, problems, written=False):
+        return None, environments
+    return document, environments
+
+
+def _is_right(document: Document, problems: list[Problem], *, written: bool) -> bool:
+    """Tell whether a document is of the shape of its kind; add to ``problems`` in what it is not.
+
+    As ``written``, it may hold expressions where a value may be computed; otherwise all of it is final.
+    """
     shape = shapes().get(document.kind)
     if shape is None:
         message = f"there is no kind {document.kind}"
@@ -121,8 +141,8 @@ def _is_right(document: Document, problems: list[Problem]) -> bool:
             message, hint = "a Configuration stands in reconciler.yaml, at the root", "move it there"
         problems.append(_error("unknown-kind", message, hint, document.at("kind")))
         return False
-    templates = document.kind in TEMPLATED
-    if conforms(document.body, shape, templates=templates):
+    computed = computed_in(document.kind) if written else None
+    if conforms(document.body, shape, computed=computed):
         return True
     kind = KINDS.get(document.kind)
     before = len(problems)
@@ -133,19 +153,10 @@ def _is_right(document: Document, problems: list[Problem]) -> bool:
             place=lambda path: document.at(*path),
             key_place=lambda path: document.key_at(*path),
             notes=kind.notes if kind else {},
-            templates=templates,
+            computed=computed,
         )
     )
     return len(problems) == before
-
-
-def _is_for_others(document: Document, config: Config) -> bool:
-    """Tell whether expressions of a document can say something only in environments that this is none of."""
-    metadata = document.body.get("metadata")
-    names = metadata.get("environments") if isinstance(metadata, dict) else None
-    if not isinstance(names, list) or config.environment in names or document.kind in TEMPLATED:
-        return False
-    return any(OPEN in text for _, text in strings_in(document.body))
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
@@ -154,9 +165,13 @@ def _environments(document: Document, config: Config, problems: list[Problem]) -
     for index, name in enumerate(named or ()):
         if name not in config.environments:
             at = document.at("metadata", "environments", str(index))
-            message = f"reconciler.yaml has no environment {name}"
-            problems.append(_error("unknown-environment", message, did_you_mean(name, config.environments), at))
+            problems.append(_unknown_environment(name, config, at))
     return frozenset(named or config.environments)
+
+
+def _unknown_environment(name: str, config: Config, *at: Position) -> Problem:
+    message = f"reconciler.yaml has no environment {name}"
+    return _error("unknown-environment", message, did_you_mean(name, config.environments), *at)
 
 
 def _of_set(
@@ -181,6 +196,9 @@ def _of_set(
         if conforms(made.body, shape):
             resource = resource_of(kind, made.body, made.position, made.positions, config.root, problems)
             where = made.body["metadata"].get("environments")
+            written = document.at("spec", "template", "metadata", "environments")
+            unknown = [name for name in where or () if name not in config.environments]
+            problems.extend(_unknown_environment(name, config, made.position, written) for name in unknown)
             yield Scoped(resource, environments & set(where) if where else environments)
             continue
 
@@ -221,5 +239,5 @@ def _in(environment: str, found: Found) -> Declared:
     )
 
 
-def _error(code: str, message: str, hint: str, at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+def _error(code: str, message: str, hint: str, *at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=at)

@@ -9,6 +9,7 @@ from reconciler.conform import did_you_mean
 from reconciler.documents import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
 from reconciler.model import Json, Path, Position, Problem
+from reconciler.rendering import come_to_nothing, nothing
 from reconciler.tables import Table
 from reconciler.traits import API_VERSION
 
@@ -52,6 +53,10 @@ def render_set(
             problems.append(_error("template", message, "fill the column, or give a default()", position, name))
             continue
         slugs.add(str(slug))
+        missing = list(come_to_nothing(template, body, _may_be_null))
+        problems.extend(nothing(position, document.at(*TEMPLATE, *path), path=path) for path in missing)
+        if missing:
+            continue
         body = {"apiVersion": API_VERSION, "kind": "Organization", **body}
         override = overrides.get(str(slug))
         if override is None:
@@ -63,6 +68,11 @@ def render_set(
             message = f"overrides names {slug}, but no row of {table.name} gives that slug"
             at = document.key_at("spec", "overrides", slug)
             problems.append(_error("unknown-override", message, did_you_mean(slug, slugs), at))
+
+
+def _may_be_null(path: Path) -> bool:
+    """Tell where an empty cell says nothing; where an organization counts must be said."""
+    return path[0] != "metadata" or path[-1] == "renamed_from"
 
 
 def _compiled(

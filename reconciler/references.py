@@ -9,9 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.conform import OPEN, did_you_mean
+from reconciler.conform import did_you_mean
 from reconciler.crosschecks import Environments, Found, Scoped
 from reconciler.documents import Document
+from reconciler.expressions.template import OPEN
 from reconciler.fields import is_id, problem
 from reconciler.kinds import KINDS
 from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
+from reconciler.conform import Computed
 from reconciler.kinds import KINDS, member, organization
+from reconciler.model import Path
 from reconciler.schema import Ensure, Kind, Lifecycle
 from reconciler.traits import ApiVersion, Name, fields_of
 
@@ -206,7 +208,35 @@ def _of_kind(kind: Kind) -> type[Struct]:
     return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
 
 
-TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # their strings may hold ${{ }}
+TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # expressions in them are over rows and users
+_AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, rules, 0, assign, 0, roles
+
+
+def computed_in(kind: str) -> Computed:
+    """Give what tells at which paths of a document an expression may stand for a value."""
+    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules}.get(kind, _in_a_manifest)
+
+
+def _in_a_manifest(path: Path) -> bool:
+    """Tell of everything but what the document is, where it counts, and a part as a whole."""
+    if len(path) <= 1:
+        return path in (("ensure",), ("restore",))
+    return path[0] in ("metadata", "spec", "initial", "lifecycle") and path[:2] != ("metadata", "environments")
+
+
+def _in_a_set(path: Path) -> bool:
+    return path[:2] == ("spec", "template") and (path[2:4] == ("metadata", "environments") or _in_a_manifest(path[2:]))
+
+
+def _in_rules(path: Path) -> bool:
+    """Tell of what rules give, and of conditions, where the language of expressions says what is wrong."""
+    if path[:2] != ("spec", "rules"):
+        return False
+    return path[3:4] in (("when",), ("each",)) or path[3:5] == ("table", "join") or _is_given(path)
+
+
+def _is_given(path: Path) -> bool:
+    return path[3:4] == ("assign",) and len(path) >= _AT_A_FIELD and path[5:] != ("initial",)
 
 
 @cache

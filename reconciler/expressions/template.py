@@ -18,7 +18,7 @@ from reconciler.expressions.values import (
     within_limit,
 )
 
-_OPEN: Final = "${{"
+OPEN: Final = "${{"
 _NONE: Final[Mapping[str, object]] = {}
 
 
@@ -57,13 +57,13 @@ def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, o
 
     ``ExpressionError`` offsets count from the start of ``text``; a constant that no longer string can hold is one too.
     """
-    if _OPEN in text and len(text.encode(errors="surrogatepass")) > LIMIT:
+    if OPEN in text and len(text.encode(errors="surrogatepass")) > LIMIT:
         raise ExpressionError("the string is longer than 64 KiB")
     pieces: list[str | Expression] = []
     after = 0
-    while (opening := text.find(_OPEN, after)) >= 0:
+    while (opening := text.find(OPEN, after)) >= 0:
         pieces.append(text[after:opening])
-        start = opening + len(_OPEN)
+        start = opening + len(OPEN)
         end = _end_of_piece(text, start)
         try:
             pieces.append(compile_expression(text[start:end], roots, constants))
@@ -72,6 +72,18 @@ def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, o
         after = end + len("}}")
     pieces.append(text[after:])
     return _assembled(text, pieces)
+
+
+def is_single(text: str) -> bool:
+    """Whether the whole of ``text`` is one expression, outer blanks aside, so that it may be of any type.
+
+    So is what does not end: what is wrong with it is known once it is compiled.
+    """
+    inner = text.strip()
+    try:
+        return inner.startswith(OPEN) and _end_of_piece(inner, len(OPEN)) + len("}}") == len(inner)
+    except ExpressionError:
+        return True
 
 
 def _assembled(text: str, pieces: list[str | Expression]) -> Template:
@@ -88,7 +100,7 @@ def _assembled(text: str, pieces: list[str | Expression]) -> Template:
                 _rendered(piece, {})
             except Mistyped as problem:
                 raise ExpressionError(problem.message, offset) from None
-        offset += len(_OPEN) + len(piece.text) + len("}}")
+        offset += len(OPEN) + len(piece.text) + len("}}")
     return Template(text, tuple(kept), frozenset().union(*(expression.paths for expression in expressions)))
 
 
@@ -100,7 +112,7 @@ def _end_of_piece(text: str, start: int) -> int:
         if token.text == "}" and depth == 0 and text.startswith("}}", token.start):
             return token.start
         depth += (token.text in "([{") - (token.text in ")]}")
-    raise ExpressionError("this `${{` has no `}}`", start - len(_OPEN))
+    raise ExpressionError("this `${{` has no `}}`", start - len(OPEN))
 
 
 def _rendered(piece: str | Expression, scope: Mapping[str, object]) -> str:
