@@ -1,7 +1,9 @@
-"""Settings of an organization that are RESTRICTED to what another one lists: one says nothing without the other."""
+"""Settings of an organization that must fit together: those that restrict to what another lists, the ways to join."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
+
+from msgspec import structs
 
 from reconciler.fields import problem
 from reconciler.model import Json, Problem, Resource, Spec
@@ -15,6 +17,37 @@ COMPANIONS: Final = {
     "sso_jit_provisioning": "sso_jit_provisioning_allowed_connections",
     "oauth_tenant_jit_provisioning": "allowed_oauth_tenants",
 }
+
+# The ways to join, of which one must stay open; whether the last one is enough, Stytch's sources do not agree on.
+SURE_WAYS_IN: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites")
+BY_TENANT: Final = "oauth_tenant_jit_provisioning"
+CLOSED: Final = "NOT_ALLOWED"
+CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", BY_TENANT})
+
+
+def check_ways_in(resource: Resource, said: Spec) -> Iterator[Problem]:
+    """Yield a problem where nobody can join an organization."""
+    if _are_closed(said, *SURE_WAYS_IN, BY_TENANT):
+        message = "every way to join is NOT_ALLOWED, which Stytch refuses"
+        yield _closed(resource, "no-way-in", message, *SURE_WAYS_IN, BY_TENANT)
+
+
+def way_in_warnings(organizations: Iterable[Resource]) -> Iterator[Problem]:
+    """Yield a warning for each organization that can be joined through an OAuth tenant only."""
+    for resource in organizations:
+        said = {**resource.initial, **resource.spec}
+        if _are_closed(said, *SURE_WAYS_IN) and not _are_closed(said, BY_TENANT):
+            message = f"{BY_TENANT} is the only way to join, which Stytch may refuse"
+            yield structs.replace(_closed(resource, "only-way-in", message, *SURE_WAYS_IN), severity="warning")
+
+
+def _are_closed(said: Spec, *ways: str) -> bool:
+    return all(said.get(way, CLOSED if way in CLOSED_BY_DEFAULT else "") == CLOSED for way in ways)
+
+
+def _closed(resource: Resource, code: str, message: str, *ways: str) -> Problem:
+    hint = f"open one of {', '.join(ways)}; under `initial` if customers change it"
+    return problem(resource, code, message, hint, ("spec", "email_invites"))
 
 
 def check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from reconciler.companions import way_in_warnings
 from reconciler.config import Config
 from reconciler.conform import conforms, did_you_mean, nonconformities, templates_in
 from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings, lookup_warnings
@@ -234,7 +235,7 @@ def _in(environment: str, found: Found) -> Declared:
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
         resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
-        problems=tuple(lookup_warnings(rules, organizations)),
+        problems=(*lookup_warnings(rules, organizations), *way_in_warnings(organizations)),
         doubts=tuple(create_warnings(here)),
     )
 

@@ -26,7 +26,7 @@ def diff(desired: list[Resource], there: list[Live], **more: Any) -> Organizatio
         "owner": OWNER,
         "authoritative": False,
         "elsewhere": frozenset(),
-        "create_values": {"email_invites": "ALL_ALLOWED"},
+        "create_values": {"sso_jit_provisioning": "ALL_ALLOWED", "email_invites": "ALL_ALLOWED"},
     }
     return diff_organizations(desired, there, **{**plain, **more})
 
@@ -41,6 +41,7 @@ def test_a_new_organization_sends_its_spec_its_initial_values_and_what_stytch_wo
     assert [(field.path, field.after) for field in change.fields] == [
         (("organization_name",), "Acme"),
         (("mfa_policy",), "OPTIONAL"),
+        (("sso_jit_provisioning",), "ALL_ALLOWED"),
         (("email_invites",), "ALL_ALLOWED"),
     ]
 
@@ -68,20 +69,20 @@ def test_a_new_organization_stays_shut_until_it_is_restricted_to_its_connections
         assert completed.get(*JIT) == FieldChange(path=JIT, before="NOT_ALLOWED", after="RESTRICTED")
 
 
-def test_where_there_is_no_other_way_in_stytch_is_left_to_choose_until_then() -> None:
+def test_where_there_is_no_other_way_in_it_is_open_until_then() -> None:
     spec = {
         "email_invites": "NOT_ALLOWED",
         "sso_jit_provisioning": "RESTRICTED",
         "sso_jit_provisioning_allowed_connections": ["Okta"],
     }
     made, completed = diff([declared(spec=spec)], [], late=LATE).changes
-    assert made.get(*JIT) is None
+    assert made.get(*JIT) == FieldChange(path=JIT, after="ALL_ALLOWED")
     assert completed.get(*JIT) == FieldChange(path=JIT, after="RESTRICTED")
 
 
 def test_a_declared_value_wins_over_the_one_for_creates() -> None:
     (change,) = diff([declared(initial={"email_invites": "NOT_ALLOWED"})], []).changes
-    assert [field.after for field in change.fields] == ["NOT_ALLOWED"]
+    assert [field.after for field in change.fields] == ["NOT_ALLOWED", "ALL_ALLOWED"]
 
 
 def test_initial_values_and_ignored_paths_are_not_looked_at_again() -> None:

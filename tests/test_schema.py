@@ -41,7 +41,7 @@ def test_a_field_is_declared_once() -> None:
 def test_what_a_kind_says_of_its_fields() -> None:
     kind = KINDS["Organization"]
     assert kind.merged == {"trusted_metadata"}
-    assert kind.create_values == {"email_invites": "ALL_ALLOWED"}
+    assert kind.create_values == {"sso_jit_provisioning": "ALL_ALLOWED", "email_invites": "ALL_ALLOWED"}
     assert kind.cleared == {"organization_logo_url": ""}
     assert kind.update_only == {"sso_default_connection_id", "sso_jit_provisioning_allowed_connections"}
     assert KINDS["Member"].merged == {"trusted_metadata", "untrusted_metadata"}

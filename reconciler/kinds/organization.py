@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.companions import check_companions
+from reconciler.companions import check_companions, check_ways_in
 from reconciler.diff.fields import NOTHING, same
 from reconciler.domains import COMMON_MAIL_DOMAINS
 from reconciler.expressions.text import a_label
@@ -91,7 +91,7 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = UNSET
     trusted_metadata: Annotated[dict[str, Any] | UnsetType, Merged()] = UNSET
     sso_default_connection_id: Annotated[Text | UnsetType, UpdateOnly(), OF_ITS_OWN] = UNSET
-    sso_jit_provisioning: Open | UnsetType = UNSET
+    sso_jit_provisioning: Annotated[Open | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
     sso_jit_provisioning_allowed_connections: Annotated[
         list[Text] | UnsetType, UpdateOnly(), Unordered(), OF_ITS_OWN
     ] = UNSET
@@ -115,8 +115,6 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_third_party_connected_apps: Apps = UNSET
 
 
-ROUTES: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites", "oauth_tenant_jit_provisioning")
-CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", "oauth_tenant_jit_provisioning"})
 LISTS: Final = (
     "allowed_auth_methods",
     "allowed_mfa_methods",
@@ -131,14 +129,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     said = {**resource.initial, **resource.spec}
     yield from check_companions(resource, said)
-    if all(said.get(route, "NOT_ALLOWED" if route in CLOSED_BY_DEFAULT else "") == "NOT_ALLOWED" for route in ROUTES):
-        yield problem(
-            resource,
-            "no-way-in",
-            "every way to join is NOT_ALLOWED, which Stytch refuses",
-            f"open one of {', '.join(ROUTES)}; under `initial` if customers change it",
-            ("spec", "email_invites"),
-        )
+    yield from check_ways_in(resource, said)
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in DOMAIN_LISTS:
             yield from check_domains(resource, (part, name), spec.get(name) or ())
