@@ -10,6 +10,7 @@ from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
 from reconciler.diff.things import ThingDiff
 from reconciler.errors import InvalidInput, Refused, Unreadable
+from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
 from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem
@@ -169,8 +170,7 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
         *(f"Organization/{slug}" for slug in sorted(slugs)),
         *(resource.address for every in declared.things.values() for resource in every),
     ]
-    wanted = [one.lower() if one.lower().startswith("member/") else one for one in only]
-    wanted = [f"Member/{one.partition('/')[2]}" if one.startswith("member/") else one for one in wanted]
+    wanted = list(map(_spelled, only))
     problems = [
         Problem(
             code="usage",
@@ -185,6 +185,14 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
     if problems:
         raise InvalidInput(problems)
     return tuple(wanted)
+
+
+def _spelled(one: str) -> str:
+    """Give what ``--only`` names as plans show it: the address of a Member as addresses compare."""
+    kind, *key = trimmed(one).split("/", 2)
+    if kind.lower() != "member":
+        return trimmed(one)
+    return "/".join(("Member", *key[:1], *map(mailbox_or_text, key[1:])))
 
 
 def _meant(found: str, names: Sequence[str]) -> str:

@@ -146,7 +146,7 @@ def by_hand(member: Resource, number: int) -> Membership:
     fields = {name: value for name, value in member.spec.items() if name != "roles"}
     return Membership(
         organization=str(member.namespace),
-        addresses=(member.name.lower(),),
+        addresses=(member.name,),
         verified=(True,),
         roles=tuple(sorted(member.spec.get("roles") or ())),
         fields=fields,

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from reconciler import pipeline
 from reconciler.clients.data import Client
 from reconciler.config import Config
+from reconciler.expressions import mailbox_or_text
 from reconciler.load import Declared
 from reconciler.model import Cause
 from reconciler.rules import Explanation, MembershipExplanation, explain, is_user
@@ -17,7 +18,7 @@ Connect = Callable[[Config], AbstractContextManager[Client]]
 
 
 def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explanation, ...]:
-    """Explain every user whose id, external id or address (in any case) is ``wanted``.
+    """Explain every user whose id, external id or address (however it is spelled) is ``wanted``.
 
     A Member that is written by hand for that address, and that is no user's, is explained too. ``connect`` is used
     only where the users are those of the live Consumer project.
@@ -28,7 +29,7 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
         source = pipeline.users(config, rules, client, NAMES)
         explained = [explain(rules, user) for user in _found(source, wanted)]
     by_hand = {(one.organization, one.by_hand) for each in explained for one in each.memberships if one.by_hand}
-    return (*explained, *_by_hand(declared, wanted.lower(), {organization for organization, _ in by_hand}))
+    return (*explained, *_by_hand(declared, mailbox_or_text(wanted), {organization for organization, _ in by_hand}))
 
 
 def _found(source: UserStream | None, wanted: str) -> Iterator[User]:
@@ -49,7 +50,7 @@ def _by_hand(declared: Declared, address: str, explained: set[str]) -> Iterator[
             by_hand=Cause(file=member.position.file, line=member.position.line),
         )
         for member in declared.members
-        if member.name.lower() == address and member.ensure == "present" and member.namespace not in explained
+        if member.name == address and member.ensure == "present" and member.namespace not in explained
     )
     if memberships:
         yield Explanation(user=address, matched=True, memberships=memberships)

@@ -13,10 +13,11 @@ from msgspec import UNSET, Struct, field, structs
 
 from reconciler.diff.members import MemberDiff
 from reconciler.diff.things import ThingDiff
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.kinds.rbac_policy import missing
 from reconciler.member_diffs import Members
-from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem
+from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address
 from reconciler.references import POLICY, names_in
 from reconciler.writing import overlaid
 
@@ -105,7 +106,8 @@ def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _User
             for member in found.members:
                 for role in member.roles if member.status != "deleted" else ():
                     if role.role_id in users:
-                        users[role.role_id].add("Member", f"Member/{slugs[identifier]}/{member.email_address}")
+                        name = address("Member", slugs[identifier], mailbox_or_text(member.email_address))
+                        users[role.role_id].add("Member", name)
         yield batch
 
 

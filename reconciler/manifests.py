@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reconciler.conform import nearest
-from reconciler.expressions.text import fold
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.fields import is_id, problem
 from reconciler.model import Json, Lifecycle, Position, Problem, Resource
 from reconciler.model import Path as Keys
@@ -34,7 +34,7 @@ def resource_of(  # a document is its kind, its body and its places
     lifecycle = body.get("lifecycle") or {}
     written = Resource(
         kind=kind.name,
-        name=fold(metadata["name"]) if kind.key == "email_address" else metadata["name"],
+        name=mailbox_or_text(metadata["name"]) if kind.key == "email_address" else metadata["name"],
         namespace=metadata.get("namespace"),
         spec=with_texts(kind, "spec", body.get("spec") or {}, root, place, problems),
         initial=with_texts(kind, "initial", body.get("initial") or {}, root, place, problems),

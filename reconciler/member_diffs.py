@@ -68,7 +68,7 @@ def member_diffs(
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
         if member.ensure == "absent":
-            absent.setdefault(str(member.namespace), {})[member.name.lower()] = member
+            absent.setdefault(str(member.namespace), {})[member.name] = member
 
     def causes(membership: Membership) -> tuple[Cause, ...]:
         given = tuple(

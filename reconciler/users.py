@@ -9,6 +9,8 @@ from typing import Final
 from reconciler import user_files
 from reconciler.config import UsersSource
 from reconciler.data_files import format_of, refuse
+from reconciler.expressions.text import trimmed
+from reconciler.model import Position
 from reconciler.user_records import Batch, OddUser, User, decoder_of
 
 __all__ = ["OddUser", "User", "UserStream", "read_users"]
@@ -25,9 +27,15 @@ class UserStream:
     """
 
     def __init__(
-        self, batches: Iterable[Batch], asked: frozenset[str] = frozenset(), *, why_no_deletes: str = ""
+        self,
+        batches: Iterable[Batch],
+        asked: frozenset[str] = frozenset(),
+        *,
+        why_no_deletes: str = "",
+        shown: str = "the users",
     ) -> None:
         self._batches = batches
+        self._shown = shown
         self.count = 0
         self.lacking = asked
         self.why_no_deletes = why_no_deletes
@@ -39,13 +47,29 @@ class UserStream:
 
     def __iter__(self) -> Iterator[User | OddUser]:
         for batch in self._batches:
-            for record in batch:
+            for found in batch:
                 self.count += 1
+                record = self._odd(found) if isinstance(found, OddUser) else self._entered(found)
                 if isinstance(record, OddUser):
                     self._note(record)
                 elif self.lacking:
                     self.lacking -= record.keys()
                 yield record
+
+    def _entered(self, user: User) -> User | OddUser:
+        """Give a user as everything later compares it: ids without outer white space, and a blank one is none."""
+        user_id, external_id = user["user_id"], user.get("external_id")
+        if user_id.strip() != user_id:
+            user = {**user, "user_id": trimmed(user_id)}
+            if not user["user_id"]:
+                message = f"record {self.count} is not what a user looks like: its user_id is blank"
+                return OddUser(None, message, Position(self._shown, 1))
+        if (type(external_id) is str and external_id.strip() != external_id) or external_id == "":
+            user = {**user, "external_id": trimmed(external_id) or None}
+        return user
+
+    def _odd(self, record: OddUser) -> OddUser:
+        return OddUser(trimmed(record.user_id or "") or None, record.message, record.position)
 
     def _note(self, record: OddUser) -> None:
         if record.user_id is None and not self.why_no_deletes:
@@ -65,7 +89,7 @@ def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
     read = {"lines": user_files.lines, "array": user_files.array, "csv": user_files.table}[form]
     why = "a CSV file that was cut between two of its pages looks like a whole one" if form == "csv" else ""
     batches = read(source.file, source.shown, decoder_of(asked))
-    return UserStream(_counted(batches, source), asked, why_no_deletes=why)
+    return UserStream(_counted(batches, source), asked, why_no_deletes=why, shown=source.shown)
 
 
 def _counted(batches: Iterable[Batch], source: UsersSource) -> Iterator[Batch]:

@@ -92,19 +92,19 @@ def naive(  # noqa: C901, PLR0912 # plain: one loop that does what the documents
 
 
 def addresses(user: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """The user's addresses in lower case, each once, and whether they are verified."""
+    """The user's addresses as addresses compare, each once, and whether they are verified."""
     found: dict[str, bool] = {}
     emails = user.get("emails")
     for entry in emails if isinstance(emails, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("email"), str) and domain_of(entry["email"]):
-            text = entry["email"].lower()
+            text = f"{entry['email'].strip().rpartition('@')[0].lower()}@{domain_of(entry['email'])}"
             found[text] = found.get(text, False) or entry.get("verified") is True
     return list(found.items())
 
 
 def domain_of(address: str) -> str | None:
     """The domain of what looks like an address."""
-    parts = re.fullmatch(r"[^\s@]+@([^@]+)", address)
+    parts = re.fullmatch(r"[^\s@]+@([^@]+)", address.strip())
     return a_label(parts[1]) if parts else None
 
 

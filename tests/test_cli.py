@@ -265,7 +265,7 @@ def test_an_environment_is_chosen_before_or_after_the_command_or_in_the_environm
 def test_why_takes_an_id_or_an_address_and_knows_members_written_by_hand(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("user-test-ann@acme.example", "ANN@acme.example"):
+    for name in ("user-test-ann@acme.example", " ANN@ＡCME.example"):  # noqa: RUF001 - the full-width letter is the case
         assert run("why", name) == 0
         assert "rules/a.yaml" in capsys.readouterr().out
     assert run("why", "boss@globex.example") == 0
@@ -304,3 +304,9 @@ def test_init_makes_a_repository_that_validates_and_never_overwrites(
     capsys.readouterr()
     assert run("schema") == 0
     assert "Organization" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("server")
+def test_only_takes_a_members_address_in_any_spelling(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "--only", "member/acme/ ANN@ＡCME.example ") == 3  # noqa: RUF001 - full-width: the case
+    assert "Member/acme/ann@acme.example" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.expressions import a_label, address_domain, slugify
+from reconciler.expressions import a_label, address_domain, joined_text, mailbox, slugify
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,15 @@ def test_a_label(domain: str, label: str | None) -> None:
         ("", None),
         ("@acme.com", None),
         ("ann@", None),
-        ("ann@acme.com ", None),
-        (" ann@acme.com", None),
+        ("\t ann@acme.com\u3000\n", "acme.com"),
+        ("ann@acme.com\x1f", None),
+        ("a\x00nn@acme.com", None),
+        ("an\u202en@acme.com", None),
+        ("an\u200bn@acme.com", None),
+        ("ann@ac\u200bme.com", None),
+        ("ann@acme.com.", None),
+        ("Ann <ann@acme.com>", None),
+        ("mailto:ann@acme.com", None),
         ('"ann@evil.example"@acme.com', None),
         ("ann@acme.com@evil.example", None),
         ("ann@[127.0.0.1]", None),
@@ -72,3 +79,28 @@ def test_a_label(domain: str, label: str | None) -> None:
 )
 def test_the_domain_of_an_address(address: str, domain: str | None) -> None:
     assert address_domain(address) == domain
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        (" Ann@Acme.Example ", "ann@acme.example"),
+        ("ex@BÜCHER.example", "ex@xn--bcher-kva.example"),
+        ("ex@XN--BCHER-KVA.example", "ex@xn--bcher-kva.example"),
+        ("JOSÉ@acme.example", "josÉ@acme.example"),
+        ("\u212a@acme.example", "\u212a@acme.example"),  # a Kelvin sign is no k
+        ("ann@\u212aelvin.example", "ann@kelvin.example"),  # in a domain UTS #46 makes it one
+        ("a" * 250 + "@b.example", None),
+    ],
+)
+def test_one_mailbox_has_one_spelling(address: str, same: str | None) -> None:
+    assert mailbox(address) == same
+    assert same is None or mailbox(same) == same
+
+
+@pytest.mark.parametrize(
+    ("cell", "same"),
+    [(" Ann@Acme.example", "ann@acme.example"), ("u-1\t", "u-1"), ("U-1", "U-1"), (" \t", ""), ("a@b@c", "a@b@c")],
+)
+def test_what_a_table_joins_by(cell: str, same: str) -> None:
+    assert joined_text(cell) == same

@@ -153,3 +153,23 @@ def test_what_users_write_may_fill_fields() -> None:
     membership = only(compiled, user("a@a.example", name={"first": "Ann"}, untrusted_metadata={"b": "x"}))
     assert membership.fields == {"name": "Ann", "untrusted_metadata": {"a": "x"}}
     assert not membership.untrusted
+
+
+def test_an_address_is_the_same_however_either_side_spells_it() -> None:
+    compiled = rules(rule("match: {email: [' ex@BÜCHER.example ', Kim@acme.example]}"))
+    assert given(compiled, user("Ex@xn--bcher-kva.example"))
+    assert given(compiled, user("ex@bücher.example\n"))
+    assert not given(compiled, user("\u212aim@acme.example"))
+
+
+def test_expressions_see_addresses_as_they_compare() -> None:
+    compiled = rules(rule("when: 'user.emails[0].email == \"ann@xn--bcher-kva.example\"'"))
+    assert given(compiled, user(" Ann@Bücher.example"))
+    compiled = rules(rule("when: '\"ANN@bücher.example \" in user.emails'"))
+    assert given(compiled, user("ann@xn--bcher-kva.example"))
+    assert not given(compiled, user("bob@xn--bcher-kva.example"))
+
+
+@pytest.mark.parametrize("text", ["an\u202en@acme.example", "Ann <ann@acme.example>", "ann@acme.example."])
+def test_what_is_no_address_matches_nothing(text: str) -> None:
+    assert not given(rules(rule(r"match: {email_regex: '.*acme\.example.*'}")), user(text))

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, structs
 from reconciler.diff.fields import NOTHING, created_fields, diff_fields
 from reconciler.diff.roles import Roles, direct_roles, exact, only_added, ours, untouched
 from reconciler.diff.seats import Present
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
     Cause,
     Create,
@@ -104,7 +105,7 @@ def update_member(
     if not fields and mark is None:
         return MemberUpdate(None, tuple(differing))
     change = Update(
-        address=address(KIND, slug, live.email_address.lower()),
+        address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
         id=live.member_id,
@@ -123,7 +124,7 @@ def delete_member(live: LiveMember, slug: str, owner: str, mark: Mark | None, ca
         before.append(FieldChange(path=("roles",), before=list(roles)))
     mark = mark or Mark(owner=owner, organization=live.organization_id)
     return Delete(
-        address=address(KIND, slug, live.email_address.lower()),
+        address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
         id=live.member_id,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from reconciler.diff.fields import created_fields, diff_fields
+from reconciler.expressions.text import fold
 from reconciler.marks import Whose, read_mark
 from reconciler.model import (
     Cause,
@@ -61,7 +62,7 @@ class _Index:
         self.by_folded_slug: dict[str, Live] = {}
         for item in live:
             self.by_slug[item.name] = item
-            self.by_folded_slug[item.name.lower()] = item
+            self.by_folded_slug[fold(item.name)] = item
             if external_id := item.spec.get("organization_external_id"):
                 self.by_external_id[external_id] = item
 
@@ -168,7 +169,7 @@ def _trouble(
     elif candidates and resource.ensure != "external" and _whose(candidates[0], owner) is Whose.ANOTHER:
         found = f"{resource.address} carries the mark of another owner"
         hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
-    elif not candidates and (lookalike := index.by_folded_slug.get(resource.name.lower())):
+    elif not candidates and (lookalike := index.by_folded_slug.get(fold(resource.name))):
         found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
         hint = "write the slug as it is live, or give renamed_from to change its case"
     elif not candidates and resource.ensure == "external":

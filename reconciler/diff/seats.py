@@ -1,7 +1,7 @@
 """Whom each live member of an organization stands for.
 
-By our mark's user first, then by the address in lower case. Whatever leads to two answers has none: the seat carries
-the trouble, and whoever is in it is held.
+By our mark's user first, then by the address. Whatever leads to two answers has none: the seat carries the trouble, and
+whoever is in it is held.
 """
 
 from collections import Counter, defaultdict
@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.marks import Whose, read_mark
 from reconciler.model import LiveMember, Mark, Membership
 
@@ -40,7 +41,7 @@ def read_present(member: LiveMember, owner: str) -> Present:
     whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
     if member.scim_registration and whose is Whose.OURS:
         whose, mark = Whose.NOBODY, None
-    return Present(member, member.email_address.lower(), whose, mark)
+    return Present(member, mailbox_or_text(member.email_address), whose, mark)
 
 
 def seats(
@@ -55,11 +56,11 @@ def seats(
     ``disputed`` are users whom nobody can seat. ``move`` says that a member whose address is none of its user's is to
     get the user's; never one that is taken.
     """
-    by_address: dict[str, Present] = {}
+    by_address: dict[str, list[Present]] = defaultdict(list)
     by_external_id: dict[str, Present] = {}
     by_user: dict[str, list[Present]] = defaultdict(list)
     for item in present:
-        by_address[item.address] = item
+        by_address[item.address].append(item)
         if item.member.external_id:
             by_external_id[item.member.external_id] = item
         if item.mark and item.mark.user is not None:
@@ -99,7 +100,7 @@ def _once(memberships: Iterable[Membership]) -> Iterator[Membership]:
 
 
 def _seat(
-    membership: Membership, by_address: Mapping[str, Present], by_user: Mapping[str, list[Present]], *, move: bool
+    membership: Membership, by_address: Mapping[str, list[Present]], by_user: Mapping[str, list[Present]], *, move: bool
 ) -> Seat:
     chosen = membership.addresses[0]
     marked = by_user.get(membership.user, ()) if membership.user is not None else ()
@@ -109,9 +110,12 @@ def _seat(
     if marked:
         becomes = chosen if move and marked[0].address not in membership.addresses else None
         return Seat(membership, marked[0].address, marked[0], becomes=becomes)
-    item = by_address.get(chosen)
-    if item is None:
+    there = by_address.get(chosen)
+    if not there:
         return Seat(membership, chosen)
+    item = there[0]
+    if len(there) > 1:
+        return Seat(membership, chosen, item, "several live members have this address, spelled differently")
     if item.whose is Whose.ANOTHER:
         return Seat(membership, chosen, item, "the live member carries another owner's mark")
     if item.mark and membership.user is not None and item.mark.user not in (None, membership.user):
@@ -128,7 +132,7 @@ def removed_by_somebody(
         _, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
         another_user = mark and mark.user is not None and mark.user != membership.user
         this_user = mark and mark.user is not None and mark.user == membership.user
-        if this_user or (member.email_address.lower() == chosen and not another_user):
+        if this_user or (mailbox_or_text(member.email_address) == chosen and not another_user):
             deleted_by_us = bool(mark and mark.deleted)
             records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
     if not records:

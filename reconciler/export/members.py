@@ -8,6 +8,7 @@ from reconciler import read
 from reconciler.clients.data import Client
 from reconciler.diff.roles import direct_roles
 from reconciler.export.manifests import LeftOut
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.marks import Whose, read_mark
 from reconciler.model import Live, LiveMember
@@ -53,7 +54,7 @@ def _as_live(member: LiveMember, slug: str, owner: str) -> Live:
     return Live(
         kind=MEMBER.name,
         namespace=slug,
-        name=member.email_address.lower(),
+        name=mailbox_or_text(member.email_address),
         id=member.member_id,
         spec=MEMBER.normalize(spec),
     )

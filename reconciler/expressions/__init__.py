@@ -11,7 +11,18 @@ from reconciler.expressions.explain import Scalar, Term, equalities, explain
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.nodes import Path, spell
 from reconciler.expressions.template import Template, compile_template
-from reconciler.expressions.text import a_label, address_domain, fold, slugify
+from reconciler.expressions.text import (
+    a_label,
+    address_domain,
+    domain_label,
+    fold,
+    joined_text,
+    mailbox,
+    mailbox_or_text,
+    parsed_address,
+    slugify,
+    trimmed,
+)
 from reconciler.expressions.tree import InvalidTree, Tree, compile_tree
 from reconciler.expressions.values import UNKNOWN, ExpressionError, Mistyped, NullInText, Unknown
 
@@ -33,9 +44,15 @@ __all__ = [
     "compile_expression",
     "compile_template",
     "compile_tree",
+    "domain_label",
     "equalities",
     "explain",
     "fold",
+    "joined_text",
+    "mailbox",
+    "mailbox_or_text",
+    "parsed_address",
     "slugify",
     "spell",
+    "trimmed",
 ]

@@ -1,11 +1,18 @@
-"""Text as addresses, slugs and domains see it: ASCII case, ASCII slugs, A-labels."""
+"""Text as addresses, slugs and domains see it: what is the same, and what is none of them (docs/rules.md)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _A_LABELS: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_ADDRESS: Final = re.compile(r'[^\s@"(),:;<>\[\\\]]+@([^@]+)')
+# What may stand before the @ of an address: no blank, no control character, nothing that only quotes would allow.
+_LOCAL_PART: Final = re.compile(r'[^\s@"(),:;<>\[\\\]\x00-\x1f\x7f]+')
+# Unicode's White_Space, which Python's own notion exceeds by four control characters.
+_WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_LONGEST_ADDRESS: Final = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
 _OTHER_RUNS: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST_DOMAIN: Final = 253  # octets, RFC 1035 §2.3.4 without the root
 
@@ -16,6 +23,11 @@ _UPPER: Final = {lower: lower - 32 for lower in range(ord("a"), ord("z") + 1)}
 def fold(text: str) -> str:
     """``text`` with A to Z in lower case and everything else as it was."""
     return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def trimmed(text: str) -> str:
+    """``text`` without outer white space."""
+    return text.strip(_WHITE_SPACE)
 
 
 def raise_case(text: str) -> str:
@@ -52,7 +64,54 @@ def a_label(domain: str) -> str | None:
     return folded if _A_LABELS.fullmatch(folded) else None
 
 
+_label: Final = lru_cache(maxsize=1 << 16)(a_label)
+
+
+def parsed_address(text: str) -> tuple[str, str] | None:
+    """An e-mail address in the one form in which addresses compare, and its domain; None for what is no address.
+
+    Outer white space is gone, A to Z in lower case, the domain an A-label. What cannot be seen (control, format and
+    bidirectional characters) stands in no address.
+    """
+    if text.isascii():  # a million of them in a run
+        folded = text.lower()
+        local, _, domain = folded.rpartition("@")
+        if (label := _label(domain)) and _LOCAL_PART.fullmatch(local) and len(text) <= _LONGEST_ADDRESS:
+            return folded, label
+    bare = trimmed(text)
+    if bare.isascii():
+        return parsed_address(bare) if bare != text else None
+    local, _, domain = bare.rpartition("@")
+    label = _label(domain) if bare.isprintable() else None
+    if label is None or _LOCAL_PART.fullmatch(local) is None:
+        return None
+    folded = f"{fold(local)}@{label}"
+    return (folded, label) if len(folded.encode()) <= _LONGEST_ADDRESS else None
+
+
+def mailbox(text: str) -> str | None:
+    """An e-mail address in the one form in which addresses compare; None for what is no address."""
+    found = parsed_address(text)
+    return found and found[0]
+
+
+def mailbox_or_text(text: str) -> str:
+    """As ``mailbox``, of an address that is there whether it reads as one or not: then its text in lower case."""
+    return mailbox(text) or fold(trimmed(text))
+
+
 def address_domain(address: str) -> str | None:
     """The A-label of the domain of an e-mail address; None unless exactly one ``@`` divides it sensibly."""
-    parts = _ADDRESS.fullmatch(address)
-    return a_label(parts[1]) if parts else None
+    found = parsed_address(address)
+    return found and found[1]
+
+
+def domain_label(text: str) -> str | None:
+    """A domain as DNS spells it, without outer white space; None for what is no domain name."""
+    return a_label(trimmed(text))
+
+
+def joined_text(text: str) -> str:
+    """A table's cell, or what it is joined with, as they compare: an address as addresses do; "" joins nothing."""
+    text = trimmed(text)
+    return mailbox(text) or text if "@" in text else text

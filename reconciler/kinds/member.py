@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from reconciler.diff.fields import same
 from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
 from reconciler.diff.roles import direct_roles
-from reconciler.expressions.text import address_domain
+from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
 from reconciler.marks import Whose, read_mark
 from reconciler.model import (
@@ -39,7 +39,6 @@ ALREADY_THERE: Final = ("duplicate_member_email",)
 PhoneNumber = Annotated[
     str, Meta(pattern=r"^\+[1-9][0-9]{1,14}$(?!\n)", description="a phone number in E.164 such as +15005550006")
 ]
-LONGEST_ADDRESS: Final = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
 
 
 class MemberSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +69,11 @@ class MemberInitial(MemberSpec, forbid_unknown_fields=True, kw_only=True):
 
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
-    if address_domain(resource.name) is None or len(resource.name.encode()) > LONGEST_ADDRESS:
+    if "*" in resource.name:
+        message = "* stands for nothing here: a Member is one address"
+        hint = "write one address; who belongs here by a domain or a pattern, a rule says: email_domain, email_regex"
+        yield problem(resource, "wildcard", message, hint, ("metadata", "name"))
+    elif mailbox(resource.name) is None:
         message = "the name of a Member is an e-mail address"
         yield problem(resource, "not-an-address", message, "write it as ann@acme.example", ("metadata", "name"))
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
@@ -169,7 +172,7 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     live: LiveMember | None = client.get_member(organization_id, identifier)
     if live is None or live.status == "deleted":
         raise Moved("it is no longer there")
-    if live.email_address.lower() != change.key[1]:
+    if mailbox_or_text(live.email_address) != change.key[1]:
         raise Moved("its address has changed since")
     return live
 
@@ -197,7 +200,7 @@ KIND: Final = Kind(
     initial=MemberInitial,
     namespace="Organization",
     key="email_address",
-    names="the address, in lower case",
+    names="the address, as [addresses compare](rules.md#what-is-the-same)",
     restorable=True,
     defaults=DEFAULTS,
     computed=frozenset(

@@ -5,12 +5,15 @@ from typing import Final
 
 from reconciler.expressions import Expression
 from reconciler.expressions.compile import compiled_node
-from reconciler.expressions.functions import FUNCTIONS
+from reconciler.expressions.functions import TEXT, Function
 from reconciler.expressions.nodes import And, Call, Compare, ListOf, Lookup, MapOf, Node, Not, Or, Path, Read
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.rules.person import ADDRESSES, NUMBERS, Person
 
 # What stands for each list: the root under which a scope has the plain addresses; no text of an expression names it.
 _PLAIN: Final[dict[Path, str]] = {("user", "emails"): ADDRESSES, ("user", "phone_numbers"): NUMBERS}
+# Not for people to call: what makes an address comparable here.
+_MAILBOX: Final = Function("mailbox", mailbox_or_text, (TEXT,))
 
 
 def comparing_addresses(expression: Expression) -> tuple[Expression, bool]:
@@ -61,7 +64,7 @@ def _plain(many: Node, path: Path) -> Node:
 
 
 def _spelled(item: Node, path: Path) -> Node:
-    """Put an address in lower case, as addresses are compared."""
+    """Spell an address as addresses compare."""
     if _PLAIN[path] != ADDRESSES:
         return item
-    return Call(span=item.span, function=FUNCTIONS["lower"], arguments=(item,))
+    return Call(span=item.span, function=_MAILBOX, arguments=(item,))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, Template, Tree
+from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.fields import ExternalId
 from reconciler.model import IMPLICIT_ROLE, Json, Path, Position
@@ -63,7 +63,7 @@ class Target(Struct, frozen=True, kw_only=True):
             return self.slug
         try:
             value = self.template.render(scope)
-            text = None if value is None else text_of(value)
+            text = None if value is None else trimmed(text_of(value))
         except Mistyped as problem:
             raise Unsettled("mistyped", f"the organization cannot be computed: {problem.message}") from None
         if not text:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from reconciler.expressions import fold
+from reconciler.expressions import mailbox_or_text
 from reconciler.model import Resource
 from reconciler.rules.person import Address, Person
 
@@ -22,14 +22,14 @@ class Written(Struct, frozen=True):
         return str(self.member.namespace)
 
 
-ByHand = Mapping[str, tuple[Written, ...]]  # by address, in lower case
+ByHand = Mapping[str, tuple[Written, ...]]  # by address, as addresses compare
 
 
 def by_hand(members: Sequence[Resource]) -> ByHand:
     """Index the hand-written Members by their addresses."""
     found: defaultdict[str, list[Written]] = defaultdict(list)
     for number, member in enumerate(members):
-        found[fold(member.name)].append(Written(number, member))
+        found[mailbox_or_text(member.name)].append(Written(number, member))
     return {text: tuple(written) for text, written in found.items()}
 
 

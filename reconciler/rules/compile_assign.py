@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.expressions import Expression, Mistyped, Template, Tree
+from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Call, Node, Read, children
 from reconciler.expressions.values import text_of
@@ -97,7 +97,7 @@ def _constant(template: Template, place: Place, reader: Reader) -> str | None:
         return None
     try:
         value = template.render({})
-        return text_of(value)
+        return trimmed(text_of(value))
     except Mistyped as problem:
         reader.problems.append(
             error("wrong-type", f"this names no organization: {problem.message}", "", place.position)

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from reconciler.expressions import Expression, a_label, address_domain, fold
+from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
 from reconciler.model import Json, Problem, Resource
@@ -55,8 +55,8 @@ def compile_match(
         domains=None if looks_up else _domains(match, place, reader),
         lookup=_lookup(lookup, place.below("email_domain"), reader, shared) if isinstance(lookup, dict) else None,
         patterns=_patterns(match, place, reader, shared),
-        user_ids=_texts(match, "user_id"),
-        external_ids=_texts(match, "external_id"),
+        user_ids=_ids(match, "user_id", place, reader),
+        external_ids=_ids(match, "external_id", place, reader),
         metadata=tuple(_metadata(match.get("metadata") or {}, place.below("metadata"), reader)),
         on_addresses=not _ON_ADDRESSES.isdisjoint(match),
     )
@@ -70,9 +70,18 @@ def _listed(match: Mapping[str, Any], key: str, place: Place) -> Iterator[tuple[
         yield from ((item, place.below(key, index)) for index, item in enumerate(value))
 
 
-def _texts(match: Mapping[str, Any], key: str) -> frozenset[str] | None:
-    value = match.get(key)
-    return None if value is None else frozenset([value] if isinstance(value, str) else value)
+def _ids(match: Mapping[str, Any], key: str, place: Place, reader: Reader) -> frozenset[str] | None:
+    if key not in match:
+        return None
+    found = []
+    for value, here in _listed(match, key, place):
+        if not trimmed(value):
+            message = f"this {key} is blank, which is nobody's"
+            reader.problems.append(error("wrong-value", message, "remove it, or write the id", here.position))
+        elif "*" in value:
+            reader.problems.append(_wildcard(key, here))
+        found.append(trimmed(value))
+    return frozenset(found)
 
 
 def _addresses(match: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
@@ -80,14 +89,25 @@ def _addresses(match: Mapping[str, Any], place: Place, reader: Reader) -> frozen
         return None
     found = []
     for value, here in _listed(match, "email", place):
-        if address_domain(value) is None:
+        address = mailbox(value)
+        if "*" in value:
+            reader.problems.append(_wildcard("email", here))
+        elif address is None:
             hint = "for every address of a domain, write email_domain" if "@" not in value.strip("@") else ""
             message = "this is no e-mail address"
             reader.problems.append(
                 error("not-an-address", message, hint or "write it as ann@acme.example", here.position)
             )
-        found.append(fold(value))
+        else:
+            found.append(address)
     return frozenset(found)
+
+
+def _wildcard(key: str, place: Place) -> Problem:
+    """Make the error about a value that means many where only itself is meant."""
+    message = f"* stands for nothing here: {key} is compared as a whole"
+    hint = r"for a whole domain write email_domain: acme.example; for a pattern email_regex: .*@acme\.example"
+    return error("wildcard", message, hint, place.position)
 
 
 def _domains(match: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
@@ -95,7 +115,7 @@ def _domains(match: Mapping[str, Any], place: Place, reader: Reader) -> frozense
         return None
     found = set()
     for value, here in _listed(match, "email_domain", place):
-        label = a_label(value)
+        label = domain_label(value)
         if label is None:
             hint = "write it as acme.example"
             if value.startswith(("*.", ".")):
@@ -175,7 +195,7 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader, tables:
     if found is None or len(reader.problems) > before:
         return None
     columns = tuple(table["join"])
-    index, odd = index_of(found, columns, tuple(keys))
+    index, odd = index_of(found, columns)
     for row, column in odd[:_ODD_CELLS]:
         message = f"the column {column} is joined as text, and this row holds a list or a map there"
         places = found.at(row), place.below("join", column).position

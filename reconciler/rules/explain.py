@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import Mistyped, fold
+from reconciler.expressions import Mistyped, mailbox, trimmed
 from reconciler.model import Cause, Membership, Problem, Undecided, address
 from reconciler.rules.assign import Assigned, assign
 from reconciler.rules.by_hand import written_for
@@ -196,7 +196,8 @@ def _shown(value: object) -> str:
 
 
 def is_user(user: Mapping[str, Any], wanted: str) -> bool:
-    """Tell whether a user is the one that is asked for: by id, external id or (in any case of letters) an address."""
-    if wanted in (user.get("user_id"), user.get("external_id")):
+    """Tell whether a user is the one that is asked for: by id, external id or an address, however it is spelled."""
+    if trimmed(wanted) in (user.get("user_id"), user.get("external_id")):
         return True
-    return any(one.text == fold(wanted) for one in addresses_of(user))
+    address = mailbox(wanted)
+    return address is not None and any(one.text == address for one in addresses_of(user))

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, fold
+from reconciler.expressions import Expression, Mistyped, joined_text
 from reconciler.expressions.nodes import Read
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.rules.inputs import Table
@@ -38,7 +38,7 @@ class Join(Struct, frozen=True):
         found: dict[int, dict[str, Address]] = {}
         for together in product(*texts):
             for number in self.index.get(together, ()):
-                joined = (by_text.get(fold(text)) for text in together)
+                joined = map(by_text.get, together)
                 found.setdefault(number, {}).update((address.text, address) for address in joined if address)
         return tuple(Row(number, tuple(found[number].values())) for number in sorted(found))
 
@@ -48,24 +48,24 @@ def is_path(expression: Expression, path: tuple[str, ...]) -> bool:
     return isinstance(expression.node, Read) and expression.node.path == path
 
 
-def index_of(
-    table: Table, columns: tuple[str, ...], keys: tuple[Expression, ...]
-) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
+def index_of(table: Table, columns: tuple[str, ...]) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
     """Index a table; the second value names the cells (row, column) that hold no text to join by."""
-    folded = [is_path(key, EMAILS) for key in keys]
     index: dict[tuple[str, ...], list[int]] = {}
     odd: list[tuple[int, str]] = []
     for number, row in enumerate(table.rows):
         texts: list[str] = []
-        for column, is_address in zip(columns, folded, strict=True):
+        for column in columns:
             cell = row.get(column)
-            if cell is None:
+            if cell is None or cell in ([], {}):
                 break
             try:
-                texts.append(fold(text_of(cell).strip()) if is_address else text_of(cell))
+                text = joined_text(text_of(cell))
             except Mistyped:
                 odd.append((number, column))
                 break
+            if not text:
+                break
+            texts.append(text)
         else:
             index.setdefault(tuple(texts), []).append(number)
     return index, odd
@@ -81,5 +81,6 @@ def _texts(value: Any, key: Expression) -> list[str]:
             continue
         if isinstance(item, dict | list) or not isinstance(item, str | int | float):
             raise Mistyped(f"`{key.text}` is joined as text; it is or holds {kind_of(item)}")
-        texts.append(text_of(item))
+        if text := joined_text(text_of(item)):
+            texts.append(text)
     return texts

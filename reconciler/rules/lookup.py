@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.expressions import a_label
+from reconciler.expressions import domain_label
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource
 from reconciler.rules.problems import SHARED_DOMAIN, UserProblem
@@ -72,7 +72,7 @@ def domains_of(path: str, organizations: Sequence[Resource], at: Position, probl
     for organization in sorted(candidates, key=lambda one: one.name):
         for value, place in _values(organization, keys):
             anywhere = True
-            label = a_label(value) if isinstance(value, str) else None
+            label = domain_label(value) if isinstance(value, str) else None
             if label is None:
                 what = f"{value!r}" if isinstance(value, str) else kind_of(value)
                 message = f"{organization.address}: {path} holds {what}, which is no domain name"

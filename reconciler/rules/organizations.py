@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import fold
+from reconciler.expressions import fold, trimmed
 from reconciler.model import Json, Resource
 
 EXTERNAL_ID: Final = "organization_external_id"
@@ -29,9 +29,9 @@ class Directory(Struct, frozen=True):
 
     def is_proven(self, slug: str, text: str) -> bool:
         """Tell whether a text that was made into a slug is the organization's slug or name, but for case and blanks."""
-        wanted = fold(text.strip())
+        wanted = fold(trimmed(text))
         name = field_of(self.declared[slug], "organization_name")
-        return wanted == fold(slug) or (isinstance(name, str) and wanted == fold(name.strip()))
+        return wanted == fold(slug) or (isinstance(name, str) and wanted == fold(trimmed(name)))
 
     def known(self, by: By) -> list[str]:
         """Give every key of a sort, sorted: what a mistyped one may have meant."""
@@ -53,8 +53,9 @@ def directory_of(
     for slug, organization in sorted(declared.items(), key=lambda item: (item[1].ensure == "absent", item[0])):
         for keys, field in ((names, "organization_name"), (external_ids, EXTERNAL_ID)):
             value = field_of(organization, field)
-            if isinstance(value, str) and not (organization.ensure == "absent" and keys[value]):
-                keys[value].append(slug)
+            key = trimmed(value) if isinstance(value, str) else ""
+            if key and not (organization.ensure == "absent" and keys[key]):
+                keys[key].append(slug)
     return Directory(
         declared,
         {key: tuple(slugs) for key, slugs in names.items()},
@@ -65,7 +66,7 @@ def directory_of(
 
 def _keys(organizations: Iterable[Resource], field: str) -> frozenset[str]:
     found = (field_of(organization, field) for organization in organizations)
-    return frozenset(value for value in found if isinstance(value, str))
+    return frozenset(trimmed(value) for value in found if isinstance(value, str))
 
 
 def field_of(organization: Resource, field: str) -> Json:

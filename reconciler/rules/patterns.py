@@ -22,7 +22,8 @@ def refusal(pattern: str) -> str:
         compiled(_IGNORE_CASE + pattern)
     except Mistyped as problem:
         return problem.message
-    return ""
+    domain = pattern.rpartition("@")[2]
+    return "" if domain.isascii() else "an address is matched with its domain as an A-label, xn--…, which is ASCII"
 
 
 class Patterns:

@@ -1,25 +1,20 @@
 """One user as rules see it: its addresses, and the view of it in which only what is verified exists."""
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.expressions.text import a_label, fold
+from reconciler.expressions.text import mailbox, parsed_address
 from reconciler.rules.patterns import Patterns
 
-# What may stand before the @, as in reconciler.expressions.text, which divides one address; here come millions.
-_LOCAL_PART: Final = re.compile(r'[^\s@"(),:;<>\[\\\]]+')
 # Roots that no expression can name: plain addresses and phone numbers (reconciler.rules.among).
 ADDRESSES: Final = "verified or any addresses"
 NUMBERS: Final = "verified or any phone numbers"
-_label: Final = lru_cache(maxsize=1 << 16)(a_label)
 
 
 class Address(Struct, frozen=True, gc=False):
-    """An e-mail address in lower case, its domain as an A-label, and whether the source verified it."""
+    """An e-mail address in the form in which addresses compare, its domain, and whether the source verified it."""
 
     text: str
     domain: str
@@ -52,10 +47,10 @@ class Person:
         """Give what expressions see: a user without anything unverified unless a rule says ``verified: any``."""
         if any_address:
             if self._any_scope is None:
-                self._any_scope = {"user": self.user}
+                self._any_scope = {"user": respelled(self.user, self.addresses)}
             return self._any_scope
         if self._scope is None:
-            self._scope = {"user": verified_view(self.user)}
+            self._scope = {"user": respelled(verified_view(self.user), self.addresses)}
         return self._scope
 
     def admissible(self, *, any_address: bool) -> tuple[Address, ...]:
@@ -88,20 +83,26 @@ def addresses_of(user: Mapping[str, Any]) -> tuple[Address, ...]:
 def _address(entry: object) -> Address | None:
     if type(entry) is not dict or type(text := entry.get("email")) is not str:
         return None
-    text = text.lower() if text.isascii() else _encodable(text)
-    local, _, domain = text.rpartition("@")
-    if _LOCAL_PART.fullmatch(local) is None or (label := _label(domain)) is None:
-        return None
-    return Address(text, label, entry.get("verified") is True)
+    found = parsed_address(text)
+    return Address(found[0], found[1], entry.get("verified") is True) if found else None
 
 
-def _encodable(text: str) -> str:
-    """Fold an address beyond ASCII; "" for one that is no valid Unicode."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return ""
-    return fold(text)
+def respelled(user: dict[str, Any], addresses: Sequence[Address]) -> dict[str, Any]:
+    """Give the user with every address in the form in which addresses compare: itself if they are."""
+    emails = user.get("emails")
+    if type(emails) is not list:
+        return user
+    spelled = {one.text for one in addresses}
+    for entry in emails:
+        if type(entry) is dict and entry.get("email") not in spelled:
+            return {**user, "emails": [_respelled(entry) for entry in emails]}
+    return user
+
+
+def _respelled(entry: object) -> object:
+    if type(entry) is not dict or type(text := entry.get("email")) is not str:
+        return entry
+    return {**entry, "email": mailbox(text) or text}
 
 
 def verified_view(user: dict[str, Any]) -> dict[str, Any]:
