@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import UNSET, Struct, structs
@@ -22,7 +23,20 @@ from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, Rejected, StoreFailed, Unreadable
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create, Delete, Live, ManualStep, Outcome, Result, address, completes
+from reconciler.losses import LAST_ADMIN
+from reconciler.model import (
+    ADMIN_ROLE,
+    Change,
+    Create,
+    Delete,
+    Live,
+    ManualStep,
+    Outcome,
+    Result,
+    address,
+    completes,
+    withdrawn_roles,
+)
 from reconciler.references import names_in
 from reconciler.schema import Kind
 from reconciler.writing import Moved, NotKept, Scene, Written
@@ -33,6 +47,8 @@ CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more th
 INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
 MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
 CIRCUIT_FROM = 10  # but never before so many failed
+
+NO_HEIRS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 Told = Callable[[Outcome], None]
 
@@ -73,15 +89,23 @@ class Circuit:
         self.open = self.open or (failures >= CIRCUIT_FROM and failures > CIRCUIT_SHARE * len(self._recent))
 
 
-def apply_changes(changes: Sequence[Change], client: Client, scene: Scene, journal: Journal, tell: Told) -> Applied:
+def apply_changes(
+    changes: Sequence[Change],
+    client: Client,
+    scene: Scene,
+    journal: Journal,
+    tell: Told,
+    heirs: Mapping[str, frozenset[str]] = NO_HEIRS,
+) -> Applied:
     """Carry out ``changes``, which come in the order of a plan, and give the outcome of each in that order.
 
+    ``heirs`` gives, by the address of an organization's last admin, those of whom one must have become admin before.
     Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
     when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
     """
     outcomes: dict[str, Outcome] = {}
-    run = _Run(client, scene, journal, tell, outcomes)
-    for _, batch in groupby(changes, key=lambda change: (change.kind, type(change))):
+    run = _Run(client, scene, journal, tell, outcomes, heirs)
+    for _, batch in groupby(changes, key=_sort):
         run.batch(tuple(batch))
     return Applied(tuple(outcomes[_name(change)] for change in changes), journal.path, run.interrupted)
 
@@ -95,13 +119,21 @@ class _Run:
     """One apply under way: what its workers share."""
 
     def __init__(
-        self, client: Client, scene: Scene, journal: Journal, tell: Told, outcomes: dict[str, Outcome]
+        self,
+        client: Client,
+        scene: Scene,
+        journal: Journal,
+        tell: Told,
+        outcomes: dict[str, Outcome],
+        heirs: Mapping[str, frozenset[str]],
     ) -> None:
         self._client = client
         self._scene = scene
         self._journal = journal
         self._tell = tell
         self._outcomes = outcomes
+        self._heirs = heirs
+        self._applied: set[str] = set()  # addresses of the members that were written
         self._lock = threading.Lock()
         self._circuit = Circuit()  # for what goes wrong, whatever is written
         self._refusals: dict[str, Circuit] = {}  # by kind: for what Stytch refuses
@@ -150,6 +182,8 @@ class _Run:
         if missing := self._missing(change):
             result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
             return outcome_of(change, result, f"dependency: {missing} was not created")
+        if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied:
+            return outcome_of(change, "withheld", f"{LAST_ADMIN}: {', '.join(sorted(needed))} did not become admin")
         try:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
@@ -229,6 +263,8 @@ class _Run:
                 self._circuit.note(failed=failed and not refused)
             if isinstance(change, Create) and outcome.result != "applied":
                 self._not_made[change.address] = outcome.result
+            if change.kind == "Member" and outcome.result == "applied":
+                self._applied.add(change.address)
             self._outcomes[_name(change)] = outcome
             self._tell(outcome)
 
@@ -241,6 +277,14 @@ def _action(change: Change) -> Literal["create", "update", "delete"]:
     if isinstance(change, Create):
         return "create"
     return "delete" if isinstance(change, Delete) else "update"
+
+
+def _sort(change: Change) -> tuple[str, type[Change], bool]:
+    return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)
+
+
+def _takes_admin(change: Change) -> bool:
+    return isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)
 
 
 def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Written]:

@@ -18,7 +18,7 @@ from reconciler.diff.things import ThingDiff
 from reconciler.guards import Census, hold_dependants, withhold
 from reconciler.kinds import KINDS, rank, writes_of
 from reconciler.load import Declared
-from reconciler.losses import loss_warnings
+from reconciler.losses import Admin, Stakes, keep_last_admins, loss_warnings
 from reconciler.member_diffs import Cascade
 from reconciler.model import (
     Change,
@@ -54,8 +54,8 @@ class Compared(Struct, kw_only=True):
     reads: Callable[[], int]
 
 
-def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> Plan:
-    """Put the diffs together into one guarded plan."""
+def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> tuple[Plan, Stakes]:
+    """Put the diffs together into one guarded plan; beside it, what of the live members is at stake."""
     organizations, doomed, place = compared.organizations, compared.doomed, compared.place
     members = _total(compared.members)
     things = {kind: without_held(config, kind, each, place) for kind, each in compared.things.items()}
@@ -64,6 +64,12 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
     kept = tuple(_kept(organizations, desired, doomed))
     held_here = {item.address for item in kept}
+    stakes = Stakes(
+        admins=members.admins,
+        breakglass=members.breakglass,
+        idle=members.idle,
+        may_lose=_named_losers(declared, members.changes),
+    )
     census = Census(
         managed={
             "Organization": organizations.managed,
@@ -75,10 +81,16 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         missing=members.missing,
         memberships=members.memberships,
         problems=sum(problem.severity == "problem" or problem.code == SHARED_DOMAIN for problem in found),
-        admins=members.admins,
-        breakglass=members.breakglass,
+        stakes=stakes,
+        held_roles=frozenset().union(*(each.held_roles for each in others)),
+        loss_limits={
+            each.name: each.lifecycle.max_loss_percent
+            for each in declared.organizations
+            if each.lifecycle.max_loss_percent is not None
+        },
         cascade={slug: count for slug, count in doomed.members.items() if f"Organization/{slug}" not in held_here},
         strangers=doomed.strangers,
+        breakglass_in=doomed.breakglass,
         no_deletes=desired.no_deletes,
     )
     kinds = config.kinds_of(declared)
@@ -99,7 +111,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     missing = tuple(_missing(config, written, place))
     standing = _standing(in_order(written, rank)) if missing else in_order(written, rank)
     changes, guards = withhold(standing, census, config.guards)
-    found.extend(loss_warnings(changes, census.admins, census.breakglass))
+    found.extend(loss_warnings(changes, stakes))
     plan = Plan(
         environment=config.environment,
         project_id=place.project_id,
@@ -124,7 +136,20 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         guards=(*missing, *guards),
         cost=Cost(reads=compared.reads()),
     )
-    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second)
+    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second), stakes
+
+
+def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
+    """Give the addresses of the members of which a manifest says by name that they may go, or lose something.
+
+    A manifest may name one by another address of the user's: then it is a cause of what changes.
+    """
+    named = [each for each in declared.members if each.ensure == "absent" or each.lifecycle.allow_loss]
+    places = {(each.position.file, each.position.line) for each in named}
+    by_cause = (
+        change.address for change in changes if any((cause.file, cause.line) in places for cause in change.causes)
+    )
+    return frozenset(each.address for each in named).union(by_cause)
 
 
 def _missing(config: Config, changes: Iterable[Change], place: Place) -> Iterator[GuardResult]:
@@ -173,8 +198,11 @@ def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) ->
             yield Listed(address=change.address, id=change.id, reason="there are no users to read, and users are in it")
 
 
-def narrow(plan: Plan, only: Sequence[str], requests_per_second: float) -> Plan:
-    """Keep what ``--only`` names: an address, a kind, or ``organization=SLUG``; what was decided and counted stays."""
+def narrow(plan: Plan, only: Sequence[str], stakes: Stakes, requests_per_second: float) -> Plan:
+    """Keep what ``--only`` names: an address, a kind, or ``organization=SLUG``; what was decided and counted stays.
+
+    An admin whose heir is not named becomes the last one.
+    """
     if not only:
         return plan
 
@@ -187,7 +215,9 @@ def narrow(plan: Plan, only: Sequence[str], requests_per_second: float) -> Plan:
     return finish(
         structs.replace(
             plan,
-            changes=hold_dependants(tuple(filter(named, plan.changes)), filterfalse(named, plan.changes)),
+            changes=keep_last_admins(
+                hold_dependants(tuple(filter(named, plan.changes)), filterfalse(named, plan.changes)), stakes
+            ),
             observed=tuple(filter(named, plan.observed)),
             written_from_live=tuple(filter(named, plan.written_from_live)),
             held=tuple(filter(named, plan.held)),
@@ -215,8 +245,9 @@ class _Total(Struct, kw_only=True):
     unverified: int = 0
     untrusted: int = 0
     managed_by_organization: dict[str, int] = field(default_factory=dict)
-    admins: dict[str, frozenset[str]] = field(default_factory=dict)
+    admins: dict[str, Mapping[str, Admin]] = field(default_factory=dict)
     breakglass: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=set)
 
 
 def _total(diffs: Iterable[MemberDiff]) -> _Total:
@@ -234,6 +265,7 @@ def _total(diffs: Iterable[MemberDiff]) -> _Total:
         total.managed_by_organization[diff.organization] = diff.managed
         total.admins[diff.organization] = diff.admins
         total.breakglass |= diff.breakglass
+        total.idle |= diff.idle
     return total
 
 

@@ -10,20 +10,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from reconciler.losses import like_deletes
-from reconciler.model import (
-    ADMIN_ROLE,
-    Change,
-    Create,
-    Delete,
-    GuardResult,
-    Update,
-    added_roles,
-    completes,
-    withdrawn_roles,
-)
+from reconciler.losses import LAST_ADMIN, Stakes, from_breakglass, like_deletes, orphaning
+from reconciler.model import Change, Create, Delete, GuardResult, Update, completes, withdrawn_roles
+from reconciler.power import grants, new_roles, roles_given, widened
 
 FROM_CHANGES = 10  # below this many changes a percentage says nothing
+FROM_MEMBERS = 3  # below this many members an organization is not emptied by a percentage
+NAMED = 5  # of the organizations and members that a guard's detail names
 
 
 Count = Annotated[int, Meta(ge=0)]
@@ -42,6 +35,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_shrink_percent: Percent = 20
     max_problems: Count = 50
     max_delete_percent_per_organization: Percent = 20
+    max_organization_loss_percent: Percent = 50
 
 
 class Census(Struct, frozen=True, kw_only=True):
@@ -49,9 +43,11 @@ class Census(Struct, frozen=True, kw_only=True):
 
     ``managed`` counts live things that we manage by kind, ``managed_members`` members by organization; ``marked`` the
     live members whose mark names a user, ``missing`` those of them whose user the source no longer has;
-    ``memberships`` what rules and manifests want; ``problems`` the causes of problems. ``admins`` and ``breakglass``
-    hold ids of live members by organization; ``cascade`` the live members of each organization that is to be deleted,
-    ``strangers`` those of them that are not ours. ``no_deletes`` says why the users permit none, if they do not.
+    ``memberships`` what rules and manifests want; ``problems`` the causes of problems. ``stakes`` are the admins and
+    breakglass members, ``held_roles`` the roles of the policy that live members have, as far as it changes them.
+    ``loss_limits`` are the percentages that organizations say for themselves. ``cascade`` counts the live members of
+    each organization that is to be deleted, ``strangers`` those of them that are not ours, ``breakglass_in`` the
+    breakglass ones. ``no_deletes`` says why the users permit none, if they do not.
     """
 
     managed: Mapping[str, int]
@@ -60,10 +56,12 @@ class Census(Struct, frozen=True, kw_only=True):
     missing: int
     memberships: int
     problems: int
-    admins: Mapping[str, Collection[str]]
-    breakglass: Collection[str]
+    stakes: Stakes = Stakes()
+    held_roles: Collection[str] = frozenset()
+    loss_limits: Mapping[str, float] = {}
     cascade: Mapping[str, int]
     strangers: Mapping[str, int]
+    breakglass_in: Mapping[str, int] = {}
     no_deletes: str = ""
 
 
@@ -81,11 +79,19 @@ def withhold(
     """Give the changes, each with the first guard that withholds it, and what every guard saw."""
     results: list[GuardResult] = []
     for guard in GUARDS:
-        verdicts = list(guard(changes, census, limits))
-        results.extend(verdict.result for verdict in verdicts)
-        if refusals := [verdict for verdict in verdicts if not verdict.result.ok]:
-            changes = [_judge(change, refusals) for change in changes]
-    return hold_dependants(changes, (change for change in changes if change.withheld_by)), tuple(results)
+        changes = _judged(guard, changes, census, limits, results)
+    changes = hold_dependants(changes, (change for change in changes if change.withheld_by))
+    # Whether an admin is the last one hangs on what is withheld of those who come and those who go.
+    return tuple(_judged(_last_admins, changes, census, limits, results)), tuple(results)
+
+
+def _judged(
+    guard: Guard, changes: Sequence[Change], census: Census, limits: Limits, results: list[GuardResult]
+) -> Sequence[Change]:
+    verdicts = list(guard(changes, census, limits))
+    results.extend(verdict.result for verdict in verdicts)
+    refusals = [verdict for verdict in verdicts if not verdict.result.ok]
+    return [_judge(change, refusals) for change in changes] if refusals else changes
 
 
 def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
@@ -94,13 +100,19 @@ def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
 
 
 def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
-    """Withhold what lies in an organization, or completes one, whose creation is among what is not to be done."""
+    """Withhold what needs something that is among what is not to be done.
+
+    That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.
+    """
+    undone = tuple(undone)
     missing = {change.key[0] for change in undone if change.kind == "Organization" and isinstance(change, Create)}
-    if not missing:
+    roles = frozenset().union(*map(new_roles, undone))
+    if not missing and not roles:
         return tuple(changes)
     return tuple(
         structs.replace(change, withheld_by="dependency")
-        if (change.namespace or completes(change)) in missing and not change.withheld_by
+        if not change.withheld_by
+        and ((change.namespace or completes(change)) in missing or (roles and roles & roles_given(change)))
         else change
         for change in changes
     )
@@ -129,7 +141,7 @@ def _share(part: int, whole: int, limit: float) -> str:
 
 
 def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    guarded = like_deletes(changes, census.admins, census.breakglass)
+    guarded = like_deletes(changes, census.stakes)
     ids = {change.address for change in guarded}
     number = len(guarded) + sum(census.cascade.values())
     managed = census.managed.get("Member", 0)
@@ -170,6 +182,62 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
                 ),
                 lambda change, slug=slug: change.address in ids and change.key[0] == slug,  # type: ignore[misc] # a lambda's default has no annotation
             )
+
+
+def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
+    inferred = (change for change in changes if change.kind == "Member" and _is_inferred(change))
+    for slug, count in sorted(Counter(change.key[0] for change in inferred).items()):
+        here = census.managed_members.get(slug, 0)
+        limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
+        if here >= FROM_MEMBERS and _percent(count, here) > limit:
+            yield _Verdict(
+                GuardResult(
+                    name="max_organization_loss_percent",
+                    kind="Member",
+                    organization=slug,
+                    ok=False,
+                    detail=f"{count} of {here} ({_percent(count, here):.1f} %), limit {limit:g} %",
+                ),
+                lambda change, slug=slug: (  # type: ignore[misc] # a lambda's default has no annotation
+                    change.kind == "Member" and change.key[0] == slug and _is_inferred(change)
+                ),
+            )
+
+
+def _is_inferred(change: Change) -> bool:
+    """Tell whether something goes although no manifest says so of it."""
+    return isinstance(change, Delete) and not change.causes
+
+
+def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+    taking = {change.address for change in from_breakglass(changes, census.stakes)}
+    doomed = {
+        change.address
+        for change in changes
+        if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.key[0])
+    }
+    if both := sorted(taking | doomed):
+        yield _Verdict(
+            GuardResult(name="breakglass", kind="Member", ok=False, detail=_named(both)),
+            lambda change: change.address in taking or (change.address in doomed and isinstance(change, Delete)),
+        )
+
+
+def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+    taking = orphaning(changes, census.stakes)
+    if taking:
+        slugs = sorted({change.key[0] for change in taking})
+        names = {(type(change), change.address) for change in taking}
+        yield _Verdict(
+            GuardResult(name=LAST_ADMIN, kind="Member", ok=False, detail=_named(slugs)),
+            lambda change: (type(change), change.address) in names,
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
@@ -227,16 +295,18 @@ def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
         )
 
 
-def _new_admins(changes: Sequence[Change], _: Census, limits: Limits) -> Iterator[_Verdict]:
-    granting = [change for change in changes if ADMIN_ROLE in added_roles(change)]
+def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    granted = frozenset().union(*map(roles_given, changes)) if any(map(widened, changes)) else frozenset()
+    held = granted.union(census.held_roles)
+    number = sum(grants(change, held) for change in changes)
     yield _Verdict(
         GuardResult(
             name="max_new_admins",
             kind="Member",
-            ok=len(granting) <= limits.max_new_admins,
-            detail=f"{len(granting)} of {limits.max_new_admins}",
+            ok=number <= limits.max_new_admins,
+            detail=f"{number} of {limits.max_new_admins}",
         ),
-        lambda change: ADMIN_ROLE in added_roles(change),
+        lambda change: grants(change, held) > 0,
     )
 
 
@@ -276,5 +346,7 @@ def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Ve
         )
 
 
-# Deletes last: whether an admin is the last one hangs on whether his heir is withheld.
-GUARDS: tuple[Guard, ...] = (_source, _organization_deletes, _thing_deletes, _updates, _new_admins, _deletes)
+GUARDS: tuple[Guard, ...] = (
+    *(_source, _organization_deletes, _thing_deletes, _updates, _new_admins),
+    *(_breakglass, _deletes, _organization_losses),
+)

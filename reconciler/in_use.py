@@ -18,6 +18,7 @@ from reconciler.kinds import KINDS
 from reconciler.kinds.rbac_policy import missing
 from reconciler.member_diffs import Members
 from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address
+from reconciler.power import widened
 from reconciler.references import POLICY, names_in
 from reconciler.writing import overlaid
 
@@ -48,12 +49,13 @@ def held_while_used(
 ) -> Iterator[MemberDiff]:
     """Yield the diffs of ``members``, and then hold in ``things`` what they, ``others`` or ``live`` still use.
 
-    Members that no diff is made of are read only where a role is to go.
+    Members that no diff is made of are read only where a role is to go, or to permit more: then it is noted whether
+    anybody has it.
     """
     for diff in things.values():
         _hold_replaced(diff, live)
     policy = things.get(POLICY, ThingDiff())
-    users = {name: _Users() for change in policy.changes for name in _roles_that_go(change)}
+    users = {name: _Users() for change in policy.changes for name in (*_roles_that_go(change), *widened(change))}
     for one in live if users else ():
         for _, reference, name in names_in(one.kind, one.spec):
             if reference.kind == POLICY and name in users:
@@ -64,9 +66,11 @@ def held_while_used(
     yield from diffs(members)
     if users:
         deque(chain(members, others), maxlen=0)
+    policy.held_roles = {name for change in policy.changes for name in widened(change) if users[name].first}
     for change in list(policy.changes):
+        going = {*_roles_that_go(change)}
         was = next(one for one in live if one.kind == POLICY)
-        _hold(policy, change, was, {name: each for name, each in users.items() if each.first})
+        _hold(policy, change, was, {name: each for name, each in users.items() if each.first and name in going})
 
 
 def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:

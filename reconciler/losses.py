@@ -1,59 +1,155 @@
-"""What hurts most to lose: an organization's last admin, and anything of a breakglass member."""
+"""What hurts most to lose: an organization's last active admin, and anything of a breakglass member."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, structs
 
 from reconciler.diff.fields import NOTHING
-from reconciler.model import ADMIN_ROLE, Change, Delete, Problem, added_roles, address, withdrawn_roles
+from reconciler.diff.roles import DIRECT
+from reconciler.model import ADMIN_ROLE, Change, Delete, FieldChange, Problem, added_roles, address, withdrawn_roles
+from reconciler.power import sources_taken
 
-Admins = Mapping[str, Collection[str]]  # ids of the live members with a direct stytch_admin, by organization
+LAST_ADMIN = "last_admin"
+SHOWN = ("name", "untrusted_metadata")  # a member loses nothing where these say something else
 
 
-def like_deletes(changes: Sequence[Change], admins: Admins, breakglass: Collection[str]) -> list[Change]:
-    """Give the member changes that count as deletes.
+class Admin(Struct, frozen=True):
+    """A live member that has ``stytch_admin``: its address, and the types of the sources that it comes from."""
 
-    Besides deletes: what takes ``stytch_admin`` from an organization's last admin, and what takes anything (a role, a
-    value, the address, being breakglass) from a breakglass member.
+    address: str
+    sources: frozenset[str]
+
+
+class Stakes(Struct, frozen=True, kw_only=True):
+    """What the live members have that must not be lost by accident.
+
+    ``admins`` are the active ones by organization and id, ``breakglass`` ids of members. ``idle`` are ids of members
+    that are to become admin and are not active, so that they are nobody's heirs. ``may_lose`` holds the addresses of
+    members of which a manifest says by name that they may go, or lose something.
     """
-    left = orphaned(changes, admins)
+
+    admins: Mapping[str, Mapping[str, Admin]] = {}
+    breakglass: Collection[str] = frozenset()
+    idle: Collection[str] = frozenset()
+    may_lose: Collection[str] = frozenset()
+
+
+class _Plight(Struct, frozen=True):
+    """An organization in which no live admin keeps the role: what takes it, and the changes that give it to others."""
+
+    slug: str
+    takers: tuple[Change, ...]
+    heirs: tuple[Change, ...]
+
+
+def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
+    """Give the changes that together leave an organization without any active admin, but for those that may.
+
+    What is withheld neither takes nor gives. What takes the role from many at once comes before a member can get it, so
+    that no heir makes up for it.
+    """
+    return [
+        change
+        for plight in _plights(changes, stakes)
+        for change in plight.takers
+        if not (plight.heirs and change.kind == "Member") and not _is_meant(change, plight.slug, stakes)
+    ]
+
+
+def heirs(changes: Sequence[Change], stakes: Stakes) -> Mapping[str, frozenset[str]]:
+    """Give the addresses of the members of which one must have become admin before another stops being one, by his."""
+    return {
+        change.address: frozenset(heir.address for heir in plight.heirs)
+        for plight in _plights(changes, stakes)
+        if plight.heirs
+        for change in plight.takers
+        if change.kind == "Member" and not _is_meant(change, plight.slug, stakes)
+    }
+
+
+def keep_last_admins(changes: Sequence[Change], stakes: Stakes) -> tuple[Change, ...]:
+    """Withhold what would leave an organization without any active admin."""
+    refused = {_name(change) for change in orphaning(changes, stakes)}
+    return tuple(
+        structs.replace(change, withheld_by=LAST_ADMIN) if _name(change) in refused else change for change in changes
+    )
+
+
+def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
+    """Give the changes that take anything (a role, a value, the address, being breakglass) from a breakglass member."""
     return [
         change
         for change in changes
         if change.kind == "Member"
-        and (
-            isinstance(change, Delete)
-            or (change.id in breakglass and _takes_anything(change))
-            or (change.key[0] in left and ADMIN_ROLE in withdrawn_roles(change))
-        )
+        and change.id in stakes.breakglass
+        and change.address not in stakes.may_lose
+        and _takes_anything(change)
     ]
 
 
-def orphaned(changes: Sequence[Change], admins: Admins) -> frozenset[str]:
-    """Name the organizations that lose every admin they have and get no other."""
-    members = [change for change in changes if change.kind == "Member"]
-    losing = {change.id for change in members if isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)}
-    gaining = {change.key[0] for change in members if ADMIN_ROLE in added_roles(change) and not change.withheld_by}
-    return frozenset(
-        slug for slug, there in admins.items() if there and losing.issuperset(there) and slug not in gaining
-    )
+def like_deletes(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
+    """Give the member changes that count as deletes: deletes, and what takes as much from somebody."""
+    others = {_name(change) for change in (*orphaning(changes, stakes), *from_breakglass(changes, stakes))}
+    members = (change for change in changes if change.kind == "Member")
+    return [change for change in members if isinstance(change, Delete) or _name(change) in others]
 
 
-def loss_warnings(changes: Sequence[Change], admins: Admins, breakglass: Collection[str]) -> Iterator[Problem]:
-    """Yield a warning for each such loss that nothing withholds."""
-    going = [change for change in changes if not change.withheld_by]
-    for slug in sorted(orphaned(going, admins)):
+def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem]:
+    """Yield a warning for each such loss that nothing withholds, because a manifest says so by name."""
+    for slug in sorted(plight.slug for plight in _plights(changes, stakes) if not plight.heirs):
         name = address("Organization", slug)
         yield Problem(code="last-admin", severity="warning", message=f"{name} loses its last admin", addresses=(name,))
+    going = (change for change in changes if change.kind == "Member" and not change.withheld_by)
     for change in going:
-        gone = isinstance(change, Delete)
-        if change.kind == "Member" and change.id in breakglass and (gone or _takes_anything(change)):
-            text = f"{change.address} is a breakglass member, and {'goes' if gone else 'loses something'}"
+        if change.id in stakes.breakglass and _takes_anything(change):
+            does = "is deleted" if isinstance(change, Delete) else "loses something"
+            text = f"{change.address} is a breakglass member, and {does}"
             yield Problem(code="breakglass", severity="warning", message=text, addresses=(change.address,))
 
 
+def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
+    """Yield each organization of whose live active admins none keeps the role."""
+    here: dict[str, list[Change]] = {}
+    for change in changes:
+        slug = change.key[0]
+        if stakes.admins.get(slug) and not change.withheld_by:
+            here.setdefault(slug, []).append(change)
+    for slug, there in here.items():
+        admins = stakes.admins[slug]
+        takers = tuple(change for change in there if any(_taken(change, id, one) for id, one in admins.items()))
+        lost = {id: {source for change in takers for source in _taken(change, id, one)} for id, one in admins.items()}
+        if takers and not any(one.sources - lost[id] for id, one in admins.items()):
+            gives = (change for change in there if change.kind == "Member" and ADMIN_ROLE in added_roles(change))
+            yield _Plight(slug, takers, tuple(change for change in gives if change.id not in stakes.idle))
+
+
+def _taken(change: Change, id: str, admin: Admin) -> frozenset[str]:
+    """Name the sources of his role that a change takes from an admin."""
+    if change.kind != "Member":
+        return admin.sources & sources_taken(change)
+    if change.id != id:
+        return frozenset()
+    if isinstance(change, Delete):
+        return admin.sources
+    return admin.sources & ({DIRECT} if ADMIN_ROLE in withdrawn_roles(change) else frozenset())
+
+
+def _is_meant(change: Change, slug: str, stakes: Stakes) -> bool:
+    """Tell whether manifests say by name, of every admin that a change takes the role from, that he may lose it."""
+    losing = (one.address for id, one in stakes.admins[slug].items() if _taken(change, id, one))
+    return change.address in stakes.may_lose or all(each in stakes.may_lose for each in losing)
+
+
+def _name(change: Change) -> tuple[type[Change], str]:
+    return type(change), change.address
+
+
 def _takes_anything(change: Change) -> bool:
-    return bool(withdrawn_roles(change)) or any(
-        field.path == ("email_address",) or (field.before is not UNSET and field.after in (UNSET, False, *NOTHING))
-        for field in change.fields
-    )
+    return isinstance(change, Delete) or bool(withdrawn_roles(change)) or any(map(_takes, change.fields))
+
+
+def _takes(field: FieldChange) -> bool:
+    """Tell whether a member has less, or something else, than before."""
+    if field.before is UNSET or field.before in NOTHING or field.before is False or field.path == ("roles",):
+        return False
+    return field.after in (UNSET, *NOTHING) or field.path[0] not in SHOWN

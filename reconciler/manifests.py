@@ -45,6 +45,8 @@ def resource_of(  # a document is its kind, its body and its places
             ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())),
             protect=lifecycle.get("protect", False),
             allow_delete=lifecycle.get("allow_delete"),
+            allow_loss=lifecycle.get("allow_loss", False),
+            max_loss_percent=lifecycle.get("max_loss_percent"),
         ),
         position=position,
         positions=positions,
@@ -77,6 +79,10 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         yield problem(
             resource, "contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect")
         )
+    for key in ("allow_loss", "max_loss_percent"):
+        if resource.ensure == "absent" and key in (body.get("lifecycle") or {}):
+            message = f"ensure is absent, so lifecycle.{key} says nothing"
+            yield problem(resource, "contradiction", message, "remove one of the two", ("lifecycle", key))
     if resource.renamed_from == resource.name:
         message = "renamed_from is the name itself"
         yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))

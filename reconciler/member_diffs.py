@@ -22,12 +22,13 @@ Members = Iterable[Mapping[str, OrganizationMembers]]
 class Cascade(Struct, frozen=True, kw_only=True):
     """Who would go with the organizations that are to be deleted: all live members, and those that are not ours.
 
-    ``users`` are those whose marks the members carry.
+    ``users`` are those whose marks the members carry, ``breakglass`` counts the breakglass members.
     """
 
     members: Mapping[str, int]
     strangers: Mapping[str, int]
     users: Mapping[str, frozenset[str]]
+    breakglass: Mapping[str, int]
 
 
 def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
@@ -35,14 +36,16 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
     total: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
     users: dict[str, frozenset[str]] = {}
+    breakglass: Counter[str] = Counter()
     for batch in members:
         for identifier, read in batch.items():
             present = [read_present(row, owner) for row in read.members if row.status != "deleted"]
             total[doomed[identifier]] = len(present) + len(read.problems)
             strangers[doomed[identifier]] = sum(item.whose is not Whose.OURS for item in present) + len(read.problems)
+            breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)
             users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
-    return Cascade(members=total, strangers=strangers, users=users)
+    return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
 
 
 def member_diffs(

@@ -51,6 +51,7 @@ from reconciler.journal import Journal
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, examine, refusal
 from reconciler.locate import locate
+from reconciler.losses import heirs
 from reconciler.manual_steps import open_steps
 from reconciler.member_diffs import cascade, is_written, member_diffs
 from reconciler.model import Change, Place
@@ -136,12 +137,13 @@ def plan(
         place=place,
         reads=lambda: client.statistics.requests,
     )
-    decided = decide(config, declared, desired, compared)
+    decided, stakes = decide(config, declared, desired, compared)
     return Planned(
-        plan=narrow(decided, only, config.rates.writes_per_second),
+        plan=narrow(decided, only, stakes, config.rates.writes_per_second),
         organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},
         ids={kind: each.ids for kind, each in things.items()},
         place=place,
+        stakes=stakes,
         unread=unread,
     )
 
@@ -203,7 +205,7 @@ def _carry_out(
             store=store,
             note=lambda change, body: journal.write("note", {"address": change.address, **body}),
         )
-        return apply_changes(changes, client, scene, journal, tell)
+        return apply_changes(changes, client, scene, journal, tell, heirs(changes, planned.stakes))
 
 
 def users(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct, structs
 
+from reconciler.losses import Stakes
 from reconciler.model import FORMAT_VERSION, Change, Cost, Place, Plan
 
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
@@ -20,14 +21,16 @@ class Planned(Struct, frozen=True, kw_only=True):
     """A plan, and what applying it needs besides.
 
     That is the place in Stytch, the ids of the live organizations by their declared slugs, and those of other live
-    things. ``unread`` says that the environment's data could not be read yet, because no secret of it exists: the plan
-    takes it for empty, and planning again before anything is written there holds it to that.
+    things. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
+    environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
+    again before anything is written there holds it to that.
     """
 
     plan: Plan
     organization_ids: Mapping[str, str]
     ids: Ids = {}
     place: Place = Place()
+    stakes: Stakes = Stakes()
     unread: bool = False
 
 

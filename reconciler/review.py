@@ -8,6 +8,7 @@ from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
 from reconciler.kinds import writes_of
+from reconciler.losses import keep_last_admins
 from reconciler.model import FORMAT_VERSION, Change, Plan
 from reconciler.plan import Planned, digest, finish
 
@@ -45,7 +46,9 @@ def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tup
     known: dict[str, list[Change]] = {}
     for change in reviewed.changes:
         known.setdefault(change.address, []).append(change)
-    kept = tuple(_held(change, known[change.address]) for change in fresh.changes if change.address in known)
+    kept = keep_last_admins(
+        [_held(change, known[change.address]) for change in fresh.changes if change.address in known], planned.stakes
+    )
     new = tuple(change for change in fresh.changes if change.address not in known)
     plan = finish(structs.replace(fresh, changes=kept), writes_of, requests_per_second=requests_per_second)
     return structs.replace(planned, plan=plan), new

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.expressions.text import a_label
 from reconciler.model import Change, FieldChange, Json, Live, Path, Place, Problem, Resource, Spec
@@ -74,6 +74,26 @@ Scope = Literal["workspace", "project", "environment", "organization"]
 Verb = Callable[..., Any]
 
 
+class Lifecycle(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The ``lifecycle:`` of a manifest: paths never compared, and which deletes are refused, or allowed by name."""
+
+    ignore: tuple[str, ...] = ()
+    protect: bool = False
+    allow_delete: str | UnsetType = UNSET
+
+
+class MemberLifecycle(Lifecycle, forbid_unknown_fields=True, kw_only=True):
+    """That of a Member: besides, whether the last admin, or a breakglass member, may lose something."""
+
+    allow_loss: bool = False
+
+
+class OrganizationLifecycle(Lifecycle, forbid_unknown_fields=True, kw_only=True):
+    """That of an Organization: besides, which share of its members may go at once."""
+
+    max_loss_percent: Annotated[float, Meta(ge=0, le=100)] | UnsetType = UNSET
+
+
 class Credential(Struct, frozen=True):
     """A value that Stytch gives when the thing is made, and that the credential store keeps from then on.
 
@@ -93,11 +113,11 @@ class Credential(Struct, frozen=True):
 class Kind:
     """A sort of thing in Stytch. The one value of a file in ``kinds/``; ``KINDS`` registers it.
 
-    *What it is.* ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``scope`` what a
-    thing lies in, ``namespace`` the kind of the thing that its manifest must name as that, ``key`` Stytch's name of the
-    field that ``metadata.name`` is and ``key_type`` its type, ``names`` in a few words what ``metadata.name`` means,
-    ``managed_by`` the API that it is kept by, ``required`` the fields that a create needs, ``computed`` those that
-    Stytch fills in and nobody can declare.
+    *What it is.* ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``lifecycle`` of
+    that under ``lifecycle:``, ``scope`` what a thing lies in, ``namespace`` the kind of the thing that its manifest
+    must name as that, ``key`` Stytch's name of the field that ``metadata.name`` is and ``key_type`` its type, ``names``
+    in a few words what ``metadata.name`` means, ``managed_by`` the API that it is kept by, ``required`` the fields that
+    a create needs, ``computed`` those that Stytch fills in and nobody can declare.
 
     *How it behaves.* Names that differ only by case are no two names where ``case_sensitive`` is False. A
     ``foundation`` must be there before the data API of an environment can be asked anything. ``defaults`` are what
@@ -123,6 +143,7 @@ class Kind:
     name: str
     spec: type[Struct]
     initial: type[Struct] | None = None
+    lifecycle: type[Lifecycle] = Lifecycle
     scope: Scope = "environment"
     namespace: str | None = None
     key: str
@@ -272,14 +293,6 @@ def _as_set(value: Json) -> Json:
 
 def _order(item: Json) -> str:
     return repr(sorted(item.items())) if isinstance(item, dict) else str(item)
-
-
-class Lifecycle(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The ``lifecycle:`` of a manifest: paths never compared, and which deletes are refused, or allowed by name."""
-
-    ignore: tuple[str, ...] = ()
-    protect: bool = False
-    allow_delete: str | UnsetType = UNSET
 
 
 Ensure = Literal["present", "absent", "external"]

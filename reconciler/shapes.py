@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from reconciler.conform import Computed
 from reconciler.kinds import KINDS, member, organization
 from reconciler.model import Path
-from reconciler.schema import Ensure, Kind, Lifecycle
+from reconciler.schema import Ensure, Kind, OrganizationLifecycle
 from reconciler.traits import ApiVersion, Name, fields_of
 
 Environments = Annotated[list[Name], Meta(min_length=1)]
@@ -157,7 +157,7 @@ class OrganizationTemplate(Struct, forbid_unknown_fields=True, kw_only=True):
     metadata: TemplateMetadata
     spec: organization.OrganizationSpec | UnsetType = UNSET
     initial: organization.OrganizationSpec | UnsetType = UNSET
-    lifecycle: Lifecycle | UnsetType = UNSET
+    lifecycle: OrganizationLifecycle | UnsetType = UNSET
     ensure: Ensure | UnsetType = UNSET
 
 
@@ -166,7 +166,7 @@ class Override(Struct, forbid_unknown_fields=True, kw_only=True):
 
     spec: organization.OrganizationSpec | UnsetType = UNSET
     initial: organization.OrganizationSpec | UnsetType = UNSET
-    lifecycle: Lifecycle | UnsetType = UNSET
+    lifecycle: OrganizationLifecycle | UnsetType = UNSET
     ensure: Ensure | UnsetType = UNSET
 
 
@@ -200,7 +200,7 @@ def _of_kind(kind: Kind) -> type[Struct]:
         ("metadata", defstruct(f"{kind.name}Metadata", metadata, forbid_unknown_fields=True, kw_only=True)),
         ("spec", kind.spec | UnsetType, UNSET),
         ("initial", kind.initial_spec | UnsetType, UNSET),
-        ("lifecycle", Lifecycle | UnsetType, UNSET),
+        ("lifecycle", kind.lifecycle | UnsetType, UNSET),
         ("ensure", Ensure | UnsetType, UNSET),
     ]
     if kind.restorable:

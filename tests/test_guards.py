@@ -3,9 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from reconciler.diff.roles import DIRECT
 from reconciler.guards import Census, Limits, hold_dependants, withhold
-from reconciler.model import Change, Create, Delete, FieldChange, Update
+from reconciler.kinds import KINDS
+from reconciler.losses import Admin, Stakes
+from reconciler.model import ADMIN_ROLE, Cause, Change, Create, Delete, FieldChange, Update
+from reconciler.power import ASSIGNMENTS, POLICY, SOURCES
 
 
 def member(number: int, slug: str = "acme") -> str:
@@ -32,8 +37,6 @@ def census(**counts: Any) -> Census:
         "missing": 0,
         "memberships": 10_000,
         "problems": 0,
-        "admins": {},
-        "breakglass": frozenset(),
         "cascade": {},
         "strangers": {},
     }
@@ -91,19 +94,240 @@ def test_new_admins_above_the_number_are_withheld() -> None:
     assert set(withheld(changes[:5], census()).values()) == {None}
 
 
-def test_the_last_admin_and_breakglass_members_are_guarded_like_deletes() -> None:
-    last = withdrawal(1, ["stytch_admin"], [], "admin-1")
-    glass = withdrawal(2, ["editor"], [], "glass-1")
-    plain = withdrawal(3, ["editor"], [], "member-1")
-    counts = census(admins={"acme": {"admin-1"}}, breakglass={"glass-1"})
-    result = withheld([last, glass, plain], counts, max_deletes=1)
-    assert result == {last.address: "max_deletes", glass.address: "max_deletes", plain.address: None}
+def stakes(*admins: int, **more: Any) -> Stakes:
+    """What is at stake in acme, where these members are admins."""
+    there = {f"member-{number}": Admin(member(number), frozenset({DIRECT})) for number in admins}
+    return Stakes(admins={"acme": there}, **more)
+
+
+def grant(number: int) -> Update:
+    return withdrawal(number, [], [ADMIN_ROLE], f"member-{number}")
+
+
+def demotion(number: int) -> Update:
+    return withdrawal(number, [ADMIN_ROLE], [], f"member-{number}")
+
+
+def leaver(number: int, *, by_name: bool = False) -> Delete:
+    causes = (Cause(file="manifests/a.yaml", line=1),) if by_name else ()
+    return Delete(address=member(number), kind="Member", namespace="acme", id=f"member-{number}", causes=causes)
+
+
+def door(name: str, before: list[Any], after: list[Any]) -> Update:
+    """Change who gets a role through an e-mail domain, a connection or a group of acme's."""
+    kind = {"rbac": "Organization", "scim": "SCIMConnection"}.get(name.split("_", maxsplit=1)[0], "SSOConnection")
+    fields = (FieldChange(path=(f"{name}{ASSIGNMENTS}",), before=before, after=after),)
+    where: dict[str, Any] = {"address": f"{kind}/acme/Okta", "namespace": "acme"}
+    return Update(**(where if kind != "Organization" else {"address": "Organization/acme"}), kind=kind, fields=fields)
+
+
+def policy(*fields: FieldChange) -> Update:
+    return Update(address="RBACPolicy/default", kind="RBACPolicy", id="default", fields=fields)
+
+
+def role(name: str, *actions: str) -> dict[str, Any]:
+    return {"role_id": name, "permissions": [{"resource_id": "documents", "actions": list(actions)}]}
+
+
+@pytest.mark.parametrize("loss", [demotion(1), leaver(1)])
+def test_the_last_active_admin_stays(loss: Change) -> None:
+    assert withheld([loss], census(stakes=stakes(1))) == {loss.address: "last_admin"}
+    assert withheld([loss], census(stakes=stakes(1, 2))) == {loss.address: None}
+
+
+def test_all_admins_at_once_are_the_last_and_those_of_another_organization_are_nobodys_heirs() -> None:
+    elsewhere = Update(
+        address=member(9, "globex"),
+        kind="Member",
+        namespace="globex",
+        id="member-9",
+        fields=(FieldChange(path=("roles",), before=[], after=[ADMIN_ROLE]),),
+    )
+    result = withheld([demotion(1), leaver(2), elsewhere], census(stakes=stakes(1, 2)))
+    assert result == {member(1): "last_admin", member(2): "last_admin", elsewhere.address: None}
+
+
+def test_an_admin_whose_manifest_says_so_by_name_may_be_the_last() -> None:
+    named = census(stakes=stakes(1, may_lose={member(1)}))
+    assert withheld([demotion(1)], named) == {member(1): None}
+    assert withheld([leaver(1, by_name=True)], named) == {member(1): None}
+    both = census(stakes=stakes(1, 2, may_lose={member(1)}))
+    assert withheld([leaver(1, by_name=True), leaver(2)], both) == {member(1): None, member(2): "last_admin"}
 
 
 def test_an_admin_who_is_replaced_in_the_same_plan_is_not_the_last() -> None:
-    last = withdrawal(1, ["stytch_admin"], [], "admin-1")
-    heir = withdrawal(2, [], ["stytch_admin"], "member-2")
-    assert withheld([last, heir], census(admins={"acme": {"admin-1"}}), max_deletes=0)[last.address] is None
+    assert withheld([demotion(1), grant(2)], census(stakes=stakes(1)))[member(1)] is None
+    new = Create(address=member(3), kind="Member", namespace="acme", fields=grant(3).fields)
+    assert withheld([leaver(1), new], census(stakes=stakes(1)))[member(1)] is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "more"), [({"max_new_admins": 0}, {}), ({}, {"idle": {"member-2"}})], ids=["withheld", "not active"]
+)
+def test_an_heir_who_is_withheld_or_not_active_is_none(limits: dict[str, int], more: dict[str, Any]) -> None:
+    result = withheld([demotion(1), grant(2)], census(stakes=stakes(1, **more)), **limits)
+    assert result[member(1)] == "last_admin"
+
+
+def test_an_heir_who_waits_for_a_role_that_is_not_made_is_none() -> None:
+    heir = withdrawal(2, [], [ADMIN_ROLE, "editor"], "member-2")
+    made = policy(
+        FieldChange(path=("custom_roles", "editor"), after=role("editor", "read")),
+        FieldChange(path=("stytch_member", "permissions"), after=role("", "read")["permissions"]),
+    )
+    result = withheld([made, heir, demotion(1)], census(stakes=stakes(1)), max_new_admins=1)
+    assert result == {"RBACPolicy/default": "max_new_admins", heir.address: "max_new_admins", member(1): "last_admin"}
+
+
+def test_an_admin_by_another_source_keeps_the_organization_and_many_at_once_may_lose_theirs() -> None:
+    by_domain = Admin(member(1), frozenset({"email_assignment"}))
+    by_hand = Admin(member(2), frozenset({DIRECT}))
+    there = Stakes(admins={"acme": {"member-1": by_domain, "member-2": by_hand}})
+    taken = door("rbac_email", [{"domain": "acme.example", "role_id": ADMIN_ROLE}], [])
+    assert withheld([demotion(2)], census(stakes=there)) == {member(2): None}
+    result = withheld([demotion(2), taken], census(stakes=there))
+    assert result == {member(2): "last_admin", "Organization/acme": "last_admin"}
+    heir = withheld([grant(3), taken], census(stakes=Stakes(admins={"acme": {"member-1": by_domain}})))
+    assert heir == {member(3): None, "Organization/acme": "last_admin"}, "whoever becomes admin does so after that"
+
+
+def test_a_connection_through_which_the_last_admin_comes_stays() -> None:
+    comes = Admin(member(1), frozenset({"sso_connection_group"}))
+    gone = Delete(address="SSOConnection/acme/Okta", kind="SSOConnection", namespace="acme", id="x")
+    there = census(stakes=Stakes(admins={"acme": {"member-1": comes}}))
+    assert withheld([gone], there) == {gone.address: "last_admin"}
+
+
+@pytest.mark.parametrize(
+    ("field", "is_loss"),
+    [
+        (FieldChange(path=("roles",), before=["editor"], after=[]), True),
+        (FieldChange(path=("roles",), before=["editor"], after=["editor", "reader"]), False),
+        (FieldChange(path=("is_breakglass",), before=True, after=False), True),
+        (FieldChange(path=("mfa_phone_number",), before="+15005550006", after="+15005550007"), True),
+        (FieldChange(path=("mfa_phone_number",), after="+15005550007"), False),
+        (FieldChange(path=("mfa_enrolled",), before=True, after=False), True),
+        (FieldChange(path=("mfa_enrolled",), before=False, after=True), False),
+        (FieldChange(path=("email_address",), before="u1@acme.example", after="eve@acme.example"), True),
+        (FieldChange(path=("external_id",), before="u1", after="u2"), True),
+        (FieldChange(path=("trusted_metadata", "tier"), before="gold"), True),
+        (FieldChange(path=("name",), before="Ann", after="Anne"), False),
+        (FieldChange(path=("name",), before="Ann"), True),
+    ],
+)
+def test_nothing_is_taken_from_a_breakglass_member(field: FieldChange, *, is_loss: bool) -> None:
+    change = Update(address=member(1), kind="Member", namespace="acme", id="member-1", fields=(field,))
+    there = Stakes(breakglass={"member-1"})
+    assert withheld([change], census(stakes=there)) == {change.address: "breakglass" if is_loss else None}
+    named = structs.replace(there, may_lose={member(1)})
+    assert withheld([change], census(stakes=named)) == {change.address: None}
+
+
+def test_a_breakglass_member_does_not_go_with_an_organization_that_nobody_declares_any_more() -> None:
+    gone = Delete(address="Organization/acme", kind="Organization", id="o")
+    by_name = structs.replace(gone, causes=(Cause(file="manifests/a.yaml", line=1),))
+    there = census(cascade={"acme": 3}, breakglass_in={"acme": 1})
+    assert withheld([gone], there, max_organization_deletes=1) == {gone.address: "breakglass"}
+    assert withheld([by_name], there, max_organization_deletes=1) == {gone.address: None}
+
+
+@pytest.mark.parametrize(
+    ("gone", "of", "limits", "is_withheld"),
+    [
+        (2, 2, {}, False),
+        (2, 3, {}, True),
+        (3, 3, {}, True),
+        (2, 4, {}, False),
+        (9, 9, {}, True),
+        (9, 9, {"acme": 100}, False),
+        (2, 10, {"acme": 10}, True),
+    ],
+)
+def test_no_organization_is_emptied(gone: int, of: int, limits: dict[str, float], *, is_withheld: bool) -> None:
+    there = census(managed_members={"acme": of}, loss_limits=limits)
+    result = withheld([leaver(number) for number in range(gone)], there)
+    assert set(result.values()) == {"max_organization_loss_percent" if is_withheld else None}
+
+
+def test_who_goes_by_name_does_not_count_and_is_not_withheld() -> None:
+    named = [leaver(number, by_name=True) for number in range(6)]
+    result = withheld([*named, leaver(7)], census(managed_members={"acme": 10}))
+    assert set(result.values()) == {None}
+    result = withheld([*named, *map(leaver, range(7, 10))], census(managed_members={"acme": 5}))
+    assert {address for address, name in result.items() if name} == set(map(member, range(7, 10)))
+
+
+BY_DOMAIN = {"domain": "acme.example", "role_id": ADMIN_ROLE}
+BY_GROUP = {"role_id": ADMIN_ROLE, "group": "Everybody"}
+BY_SCIM = {"role_id": ADMIN_ROLE, "group_id": "g1", "group_name": "Everybody"}
+OTHER = {"role_id": "reader", "group": "Everybody"}
+READ = [{"resource_id": "documents", "actions": ["read"]}]
+
+
+def own(name: str) -> Update:
+    return policy(FieldChange(path=(name, "permissions"), after=READ))
+
+
+def wider(*names: str) -> Update:
+    return policy(*(FieldChange(path=("custom_roles", one), before=role(one), after=role(one, "*")) for one in names))
+
+
+@pytest.mark.parametrize(
+    ("change", "held", "count"),
+    [
+        (grant(1), (), 1),
+        (structs.replace(grant(1), adopts=True), (), 1),
+        (Create(address=member(1), kind="Member", namespace="acme", fields=grant(1).fields), (), 1),
+        (demotion(1), (), 0),
+        (door("rbac_email", [], [BY_DOMAIN]), (), 1),
+        (door("rbac_email", [], [BY_DOMAIN, {**BY_DOMAIN, "domain": "acme.test"}]), (), 2),
+        (door("rbac_email", [BY_DOMAIN], [{**BY_DOMAIN, "domain": "acme.test"}]), (), 1),
+        (door("rbac_email", [BY_DOMAIN], []), (), 0),
+        (door("saml_connection", [], [{"role_id": ADMIN_ROLE}]), (), 1),
+        (door("external_connection", [], [{"role_id": ADMIN_ROLE}]), (), 1),
+        (door("saml_group", [OTHER], [OTHER, BY_GROUP]), (), 1),
+        (door("external_group", [], [BY_GROUP]), (), 1),
+        (door("saml_group", [], [OTHER]), (), 0),
+        (door("scim_group", [], [BY_SCIM]), (), 1),
+        (door("scim_group", [{**BY_SCIM, "group_name": "All"}], [BY_SCIM]), (), 0),
+        (policy(FieldChange(path=("custom_roles", "editor"), after=role("editor", "*"))), ("editor",), 0),
+        (wider("editor", "reader"), ("editor", "reader"), 2),
+        (wider("editor", "reader"), ("reader",), 1),
+        (wider("editor"), (), 0),
+        (
+            policy(FieldChange(path=("custom_roles", "a"), before=role("a", "*"), after=role("a", "read"))),
+            ("a",),
+            0,
+        ),
+        (own("stytch_member"), (), 1),
+        (own(ADMIN_ROLE), (), 0),
+        (own(ADMIN_ROLE), (ADMIN_ROLE,), 1),
+    ],
+)
+def test_power_counts_whatever_the_door(change: Change, held: tuple[str, ...], count: int) -> None:
+    there = census(held_roles=held)
+    assert withheld([change], there, max_new_admins=count) == {change.address: None}
+    if count:
+        assert withheld([change], there, max_new_admins=count - 1) == {change.address: "max_new_admins"}
+
+
+def test_a_role_that_the_same_plan_gives_is_held() -> None:
+    wider = policy(
+        FieldChange(path=("custom_roles", "editor"), before=role("editor", "read"), after=role("editor", "*"))
+    )
+    given = withdrawal(1, [], ["editor"])
+    result = withheld([wider, given], census(), max_new_admins=0)
+    assert result == {wider.address: "max_new_admins", given.address: None}
+
+
+def test_every_field_that_gives_a_role_is_a_door() -> None:
+    fields = {
+        name
+        for kind in KINDS.values()
+        for name, reference in kind.references.items()
+        if reference.kind == POLICY and name != "roles"
+    }
+    assert {name.removesuffix(ASSIGNMENTS) for name in fields} == SOURCES.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ its address; what a conflict or an undecided rule leaves open is held and listed
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 
 from msgspec import Struct, field
 
 from reconciler.diff.member_changes import Standing, create_member, delete_member, in_place, update_member
 from reconciler.diff.notes import cause_of, conflict, listed, notice, to_come
-from reconciler.diff.roles import direct_roles
 from reconciler.diff.seats import Present, Seat, read_present, removed_by_somebody, seats
+from reconciler.losses import Admin
 from reconciler.marks import Whose
 from reconciler.model import (
     ADMIN_ROLE,
@@ -24,6 +25,8 @@ from reconciler.model import (
     Membership,
     Problem,
     Resource,
+    added_roles,
+    address,
     withdrawn_roles,
 )
 
@@ -86,8 +89,9 @@ class MemberDiff(Struct, kw_only=True):
     memberships: int = 0  # wanted here
     unverified: int = 0  # of those, the ones that rest on an unverified address
     untrusted: int = 0  # of those, the ones that rest on what users write themselves
-    admins: frozenset[str] = frozenset()  # ids of the live members with a direct stytch_admin
+    admins: dict[str, Admin] = field(default_factory=dict)  # the live active ones, by id
     breakglass: frozenset[str] = frozenset()  # ids of the live breakglass members
+    idle: frozenset[str] = frozenset()  # ids of those that are to become admin, and are not active
 
 
 def diff_members(
@@ -99,6 +103,7 @@ def diff_members(
 ) -> MemberDiff:
     """Compare what is wanted in one organization with what is live there."""
     result = MemberDiff(organization=wanted.organization)
+    live = list(live)
     present, gone = _split(result, wanted, live, policy)
     _count(result, present, users, {membership.user for membership in wanted.memberships})
     taken: set[str] = set()
@@ -128,6 +133,7 @@ def diff_members(
             result.held.append(listed(wanted.organization, item, reason))
         else:
             _leave(result, wanted, item, policy, users)
+    _note_stakes(result, [member for member in live if member.status != "deleted"])
     return result
 
 
@@ -144,6 +150,7 @@ def _split(
         item = read_present(member, policy.owner)
         if declared := wanted.absent.get(item.address):
             cause = (cause_of(declared),)
+            result.managed += item.mark is not None
             result.changes.append(delete_member(member, wanted.organization, policy.owner, item.mark, cause))
         else:
             present.append(item)
@@ -151,18 +158,26 @@ def _split(
 
 
 def _count(result: MemberDiff, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]) -> None:
-    admins, breakglass = set(), set()
     for item in present:
         if item.mark:
             result.managed += 1
             result.marked += item.mark.user is not None
             if item.mark.user not in placed and item.mark.user is not None and users.readable:
                 result.missing_users += not users.exists(item.mark.user)
-        if item.member.roles and ADMIN_ROLE in direct_roles(item.member.roles):
-            admins.add(item.member.member_id)
-        if item.member.is_breakglass:
-            breakglass.add(item.member.member_id)
-    result.admins, result.breakglass = frozenset(admins), frozenset(breakglass)
+
+
+def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
+    """Note who is admin, who is a breakglass member, and who is to become admin without being active."""
+    for member in live:
+        sources = (role.sources for role in member.roles if role.role_id == ADMIN_ROLE)
+        if member.status == "active" and (types := frozenset(one.type for one in chain.from_iterable(sources))):
+            name = address("Member", result.organization, member.email_address.lower())
+            result.admins[member.member_id] = Admin(name, types)
+    result.breakglass = frozenset(member.member_id for member in live if member.is_breakglass)
+    promoted = {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)}
+    result.idle = frozenset(
+        member.member_id for member in live if member.member_id in promoted and member.status != "active"
+    )
 
 
 def _settle(

@@ -47,6 +47,7 @@ class ThingDiff(Struct, kw_only=True):
     ids: dict[Key, str] = field(default_factory=dict)
     settled: list[str] = field(default_factory=list)  # addresses of what is as declared
     managed: int = 0  # declared things that are live
+    held_roles: set[str] = field(default_factory=set)  # of the roles that it lets do more, those that live members have
 
 
 def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], place: Place, held: Held) -> ThingDiff:

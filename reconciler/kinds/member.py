@@ -13,6 +13,7 @@ from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
 from reconciler.marks import Whose, read_mark
 from reconciler.model import (
+    ADMIN_ROLE,
     MARK_KEY,
     Change,
     Create,
@@ -27,7 +28,7 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema import Kind, normalize_by_traits
+from reconciler.schema import Kind, MemberLifecycle, normalize_by_traits
 from reconciler.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
 
@@ -157,6 +158,11 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
 
 
+def rank(change: Change) -> int:
+    """Put what makes somebody stop being admin last, so that his heir is one before."""
+    return int(ADMIN_ROLE in withdrawn_roles(change))
+
+
 def writes(change: Change) -> int:
     """Count an update's calls for what only a call of its own clears; before a delete the mark says that it is ours."""
     if isinstance(change, Update):
@@ -198,6 +204,7 @@ KIND: Final = Kind(
     after=frozenset({"Organization"}),
     spec=MemberSpec,
     initial=MemberInitial,
+    lifecycle=MemberLifecycle,
     namespace="Organization",
     key="email_address",
     names="the address, as [addresses compare](rules.md#what-is-the-same)",
@@ -226,6 +233,7 @@ KIND: Final = Kind(
     ),
     check=check,
     normalize=normalize,
+    rank=rank,
     writes=writes,
     create=create,
     update=update,

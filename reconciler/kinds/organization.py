@@ -23,7 +23,7 @@ from reconciler.fields import (
 )
 from reconciler.marks import Whose, read_mark
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, normalize_by_traits
+from reconciler.schema import Kind, OrganizationLifecycle, normalize_by_traits
 from reconciler.traits import (
     Clearable,
     CreateValue,
@@ -260,6 +260,7 @@ KIND: Final = Kind(
     name="Organization",
     case_sensitive=False,
     spec=OrganizationSpec,
+    lifecycle=OrganizationLifecycle,
     key="organization_slug",
     names="its slug",
     key_type=Slug,

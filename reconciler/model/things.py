@@ -46,12 +46,15 @@ class Lifecycle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a declared thing is treated.
 
     ``ignore`` paths are never compared, ``protect`` refuses every delete, and what can never be got back is deleted
-    only where ``allow_delete`` says its name again.
+    only where ``allow_delete`` says its name again. ``allow_loss`` permits what takes something from a member although
+    it is the last admin, or a breakglass one; ``max_loss_percent`` says which share of an organization may go at once.
     """
 
     ignore: tuple[Path, ...] = ()
     protect: bool = False
     allow_delete: str | None = None
+    allow_loss: bool = False
+    max_loss_percent: float | None = None
 
 
 Ensure = Literal["present", "absent", "external"]

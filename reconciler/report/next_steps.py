@@ -5,6 +5,7 @@ import re
 
 from reconciler.model import GuardResult
 
+_BY_NAME = "say by name that this may be, in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
 _NOT_SETTINGS = {
     "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
     "dependency": "goes through as soon as what it belongs to is there",
@@ -12,6 +13,8 @@ _NOT_SETTINGS = {
     "protect": "remove lifecycle.protect first, if it may go",
     "allow_delete": "it cannot be got back: if that is meant, say its name once more, as lifecycle.allow_delete",
     "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
+    "last_admin": f"make somebody else admin first, or {_BY_NAME}",
+    "breakglass": _BY_NAME,
     "users": "plan again with users that are known whole: a JSON or JSON lines export, or {consumer: live}",
 }
 _CHECK_FIRST = {
@@ -28,6 +31,10 @@ def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     name, _, _ = guard.partition(":")  # an outcome says what moved: "moved: …"
     if name in _NOT_SETTINGS:
         return _NOT_SETTINGS[name]
+    if guard == "max_organization_loss_percent" and result:
+        where = f"the manifest of Organization/{result.organization}"
+        said = f"lifecycle: {{max_loss_percent: {_needed(result.detail)}}}"
+        return f"check the users; if all of it is meant, say {said} in {where}"
     setting = f"{guard}_per_organization" if result and result.organization else guard
     needed = _needed(result.detail) if result else ""
     place = f"environments.{environment}.guards.{setting} in reconciler.yaml"
