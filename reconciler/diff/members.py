@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from reconciler.diff.member_changes import Standing, create_member, delete_member, in_place, update_member
 from reconciler.diff.notes import cause_of, conflict, listed, notice, to_come
 from reconciler.diff.seats import Present, Seat, read_present, removed_by_somebody, seats
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.losses import Admin
 from reconciler.marks import Whose
 from reconciler.model import (
@@ -171,7 +172,7 @@ def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
     for member in live:
         sources = (role.sources for role in member.roles if role.role_id == ADMIN_ROLE)
         if member.status == "active" and (types := frozenset(one.type for one in chain.from_iterable(sources))):
-            name = address("Member", result.organization, member.email_address.lower())
+            name = address("Member", result.organization, mailbox_or_text(member.email_address))
             result.admins[member.member_id] = Admin(name, types)
     result.breakglass = frozenset(member.member_id for member in live if member.is_breakglass)
     promoted = {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)}
