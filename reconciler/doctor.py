@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from reconciler.check import check_environment, check_target
 from reconciler.clients import open_client
-from reconciler.clients.access import base_url, management_url, telemetry_url
+from reconciler.clients.access import base_url, servers, telemetry_url
 from reconciler.clients.data import Client
+from reconciler.clients.network import Network
 from reconciler.config import Config, Credentials
 from reconciler.credential_store import open_store
 from reconciler.errors import Fault, ReconcilerError, Unavailable
@@ -48,6 +48,7 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
     """Look at the configuration, the credentials and what they reach; a finding at a time, so that a stall shows."""
     yield Finding(ok=True, subject="configuration", text=f"environment {config.environment}, owner {config.owner}")
     yield from _given(credentials)
+    yield from _network(credentials)
     if not (credentials.secret or credentials.workspace_key_secret):
         return
     try:
@@ -65,7 +66,8 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
                 yield from _data(client, credentials, silent)
             yield from _users(config, credentials, client, silent)
     except ReconcilerError as error:
-        yield _refused("credentials", error)
+        for problem in error.problems:
+            yield Finding(ok=False, subject="credentials", text=problem.message, hint=problem.hint)
 
 
 def _given(credentials: Credentials) -> Iterator[Finding]:
@@ -79,6 +81,20 @@ def _given(credentials: Credentials) -> Iterator[Finding]:
             yield Finding(ok=False, subject="credentials", text=text, hint="set it in the environment")
 
 
+def _network(credentials: Credentials) -> Iterator[Finding]:
+    """Say whose certificates are trusted and through which proxies the servers are reached, where anything says so."""
+    network = Network.from_environment(os.environ)
+    if not network.certificates and not network.proxies:
+        return
+    urls = servers(credentials)
+    if any(network.problems(urls)):
+        return  # which is what opening a client says
+    trusted = ", ".join(f"those of {named.variable}" for named in network.certificates) or "the usual ones"
+    used = sorted({found.shown for url in urls if (found := network.proxy_for(url))})
+    proxies = ", ".join(used) or "none is used for these servers"
+    yield Finding(ok=True, subject="network", text=f"trusted certificates: {trusted}; proxy: {proxies}")
+
+
 def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
     """List what the workspace key reaches."""
     try:
@@ -86,9 +102,7 @@ def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
         environments = {row["project_slug"]: _environments(client, row["project_slug"]) for row in projects}
     except Fault as fault:
         if _is_silence(fault):
-            yield _silence(
-                fault, management_url(credentials), MANAGEMENT_URL if credentials.management_base_uri else ""
-            )
+            yield _silence(fault, MANAGEMENT_URL if credentials.management_base_uri else "")
             return
         yield Finding(ok=False, subject="workspace", text=str(fault), hint=ADVICE.get(fault.error_type, ""))
         return
@@ -178,6 +192,7 @@ def _data(client: Client, credentials: Credentials, silent: set[str]) -> Iterato
     """Say what the environment's secret opens."""
     looks: Looks = (
         ("RBAC policy", lambda: f"readable, {len(client.rbac_policy().get('roles') or ())} roles"),
+        ("writes", lambda: _the_way_of_writes(client)),
         ("organizations", lambda: f"readable, {len(client.search_organizations().rows):,} live"),
         ("M2M clients", lambda: f"readable, {_clients(client, 'm2m/clients', 'm2m_clients'):,} live"),
         ("Connected Apps", lambda: f"readable, {_clients(client, 'connected_apps/clients', 'connected_apps'):,} live"),
@@ -185,6 +200,12 @@ def _data(client: Client, credentials: Credentials, silent: set[str]) -> Iterato
     yield from _looked(looks, base_url(credentials, client.project_id), DATA_URL if credentials.api_url else "", silent)
     rules: Looks = (("fraud rules", lambda: _fraud_rules(client)),)
     yield from _looked(rules, telemetry_url(credentials), TELEMETRY_URL if credentials.telemetry_url else "", silent)
+
+
+def _the_way_of_writes(client: Client) -> str:
+    """Read something the way that writes go, through Stytch's SDK."""
+    client.writer().read("rbac.policy")
+    return "Stytch's SDK, which makes them, reaches the project too; nothing was written"
 
 
 def _fraud_rules(client: Client) -> str:
@@ -228,7 +249,7 @@ def _looked(looks: Looks, url: str, variable: str, silent: set[str]) -> Iterator
             yield _tried(subject, read)
         except Unavailable as fault:
             silent.add(url)
-            yield _silence(fault, url, variable)
+            yield _silence(fault, variable)
             return
 
 
@@ -236,12 +257,10 @@ def _is_silence(fault: Fault) -> bool:
     return isinstance(fault, Unavailable) and not fault.status
 
 
-def _silence(fault: Fault, url: str, variable: str) -> Finding:
-    """Say where nobody answers, and nothing of a URL that might be secret; ``variable`` is where it was read, if so."""
-    found = urlsplit(url)
-    where = f"{found.hostname}:{found.port}" if found.port else str(found.hostname)
-    hint = f"{variable} names it: mend or unset that" if variable else "is there a way to it from here?"
-    return Finding(ok=False, subject="address", text=f"nobody answers at {where}; {fault}", hint=hint)
+def _silence(fault: Fault, variable: str) -> Finding:
+    """Say that a server does not answer, which the fault names; ``variable`` is where its address was read, if so."""
+    hint = f"{variable} names it: correct or unset that" if variable else "is there a way to it from here?"
+    return Finding(ok=False, subject="address", text=str(fault), hint=hint)
 
 
 def _tried(subject: str, read: Callable[[], str]) -> Finding:

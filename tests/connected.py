@@ -10,7 +10,7 @@ from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.emulator.app import App
 from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.emulator.transport import EmulatorTransport
 from reconciler.emulator.workspace import Type
 from reconciler.settings import Rates
 
@@ -53,7 +53,6 @@ def connected(
         clock=clock or VirtualClock(),
         rng=random.Random(0),  # noqa: S311  # so that the test is the same every time
         transport=EmulatorTransport(app),
-        adapter=EmulatorAdapter(app),
     )
     with open_client(credentials(app, sort), rates or Rates(), wires) as client:
         yield client

@@ -22,7 +22,7 @@ from reconciler.emulator.app import App
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.limits import Limits
 from reconciler.emulator.running import Options, make, variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport, request_of
+from reconciler.emulator.transport import EmulatorTransport, request_of
 from reconciler.emulator.workspace import Environment
 from reconciler.kinds import KINDS
 from reconciler.model import Json
@@ -72,18 +72,8 @@ class Clock:
         self._now += seconds
 
 
-class CountingAdapter(EmulatorAdapter):
-    """Counts the writes of the SDK."""
-
-    writes = 0
-
-    def send(self, *args: Any, **kwargs: Any) -> Any:
-        self.writes += 1
-        return super().send(*args, **kwargs)
-
-
 class CountingTransport(EmulatorTransport):
-    """Counts the writes of the other APIs."""
+    """Counts the writes."""
 
     writes = 0
 
@@ -100,7 +90,7 @@ class Stage:
         self.app, self.root, self.told = app, root, expected
         kind: Literal["test", "live"] = expected.get("project", "test")
         self.environment: Environment = app.workspace.environment("B2B", kind)
-        self.adapter, self.transport = CountingAdapter(app), CountingTransport(app)
+        self.transport = CountingTransport(app)
         self.names = dict(texts())
         self.store = MemoryStore({})
 
@@ -113,7 +103,7 @@ class Stage:
     @property
     def writes(self) -> int:
         """The writing requests so far."""
-        return self.adapter.writes + self.transport.writes
+        return self.transport.writes
 
     @property
     def management(self) -> set[str]:
@@ -129,7 +119,7 @@ class Stage:
         given = self.told.get("credentials", default)
         for sort, names in (("data", DATA), ("workspace", WORKSPACE)):
             known |= dict.fromkeys(names, "") if sort not in given else {}
-        wires = Wires(clock=Clock(), transport=self.transport, adapter=self.adapter)
+        wires = Wires(clock=Clock(), transport=self.transport)
         with open_client(Credentials.from_environment(known), config.rates, wires) as client:
             yield client
 

@@ -5,9 +5,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import requests
-from requests.adapters import BaseAdapter
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from reconciler.clients import Wires, access, open_client
 from reconciler.clients.data import Client
@@ -234,17 +231,9 @@ def test_reads_are_repeated_whatever_happened(app: App, client: Client, spec: st
 
 
 def test_a_write_that_was_answered_in_a_shape_the_sdk_does_not_know_has_happened() -> None:
-    class Odd(BaseAdapter):
-        def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-            response = requests.Response()
-            response.status_code, response.url, response.request = 200, request.url or "", request
-            body = {"request_id": "r1", "member_id": "m1", "member": {"new": True}}
-            response._content = msgspec.json.encode(body)  # noqa: SLF001  # requests has no other way
-            return response
-
-        def close(self) -> None: ...
-
-    with open_client(NOBODY, Rates(), Wires(clock=VirtualClock(), adapter=Odd())) as client:
+    body = {"request_id": "r1", "member_id": "m1", "member": {"new": True}}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    with open_client(NOBODY, Rates(), Wires(clock=VirtualClock(), transport=transport)) as client:
         assert client.create_member("o1", {"email_address": "a@b.example"}) == ({"new": True, "member_id": "m1"}, "r1")
         with pytest.raises(Ambiguous, match="without organization_id"):
             client.create_organization({"organization_name": "Acme"})
@@ -253,23 +242,23 @@ def test_a_write_that_was_answered_in_a_shape_the_sdk_does_not_know_has_happened
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (requests.ConnectTimeout("x"), Unavailable),
-        (requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "no"))), Unavailable),  # type: ignore[arg-type]  # nobody looks at the pool
-        (requests.ConnectionError(ProtocolError("Connection aborted.")), Ambiguous),
-        (requests.exceptions.ChunkedEncodingError("x"), Ambiguous),
-        (requests.ReadTimeout("x"), Ambiguous),
+        (httpx.ConnectTimeout("x"), Unavailable),
+        (httpx.ConnectError("x"), Unavailable),
+        (httpx.ProxyError("502 Bad Gateway"), Unavailable),
+        (httpx.ReadError("x"), Ambiguous),
+        (httpx.WriteError("x"), Ambiguous),
+        (httpx.RemoteProtocolError("x"), Ambiguous),
+        (httpx.ReadTimeout("x"), Ambiguous),
     ],
 )
 def test_a_write_that_was_never_sent_is_told_from_one_that_may_have_been(
-    error: requests.RequestException, fault: type[Fault]
+    error: httpx.RequestError, fault: type[Fault]
 ) -> None:
-    class Broken(BaseAdapter):
-        def send(self, *_: Any, **__: Any) -> requests.Response:
-            raise error
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise error
 
-        def close(self) -> None: ...
-
-    with open_client(NOBODY, Rates(), Wires(clock=VirtualClock(), adapter=Broken())) as client, pytest.raises(fault):
+    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(broken))
+    with open_client(NOBODY, Rates(), wires) as client, pytest.raises(fault):
         client.delete_member("o1", "m1")
 
 
@@ -300,23 +289,19 @@ def test_a_wrong_secret_is_said_once(app: App) -> None:
 
 
 def test_requests_carry_our_timeouts_and_follow_no_redirects() -> None:
-    seen: list[dict[str, Any]] = []
+    seen: list[dict[str, float]] = []
 
-    class Redirects(BaseAdapter):
-        def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
-            seen.append(options)
-            response = requests.Response()
-            response.status_code, response.url, response.request = 302, request.url or "", request
-            response.headers["Location"] = "https://elsewhere.example/"
-            response._content = b""  # noqa: SLF001  # requests has no other way
-            return response
+    def redirect(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(302, headers={"Location": "https://elsewhere.example/"})
 
-        def close(self) -> None: ...
-
-    wires = Wires(clock=VirtualClock(), adapter=Redirects())
-    with open_client(NOBODY, Rates(), wires) as client, pytest.raises(Ambiguous, match="redirects"):
-        client.delete_member("o1", "m1")
-    assert [options["timeout"] for options in seen] == [(5.0, 30.0)]
+    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(redirect))
+    with open_client(NOBODY, Rates(), wires) as client:
+        with pytest.raises(Ambiguous, match="redirects"):
+            client.delete_member("o1", "m1")
+        with pytest.raises(Rejected, match="redirects"):
+            client.get_member("o1", "m1")
+    assert [(timeout["connect"], timeout["read"]) for timeout in seen] == [(5.0, 30.0)] * 2
 
 
 def test_the_secret_shows_nowhere(app: App, client: Client, acme: str, caplog: pytest.LogCaptureFixture) -> None:

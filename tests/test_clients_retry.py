@@ -33,8 +33,8 @@ def refused(status: int, error_type: str = "", message: str = "", **headers: str
 
 OK = Answer(200, {}, b'{"done": true}')
 PROXY = Answer(200, {}, HTML)
-LOST = Unanswered("ReadTimeout", sent=True)
-NO_CONNECTION = Unanswered("ConnectError", sent=False)
+LOST = Unanswered("127.0.0.1:1", "ReadTimeout", sent=True)
+NO_CONNECTION = Unanswered("127.0.0.1:1", "ConnectError", sent=False)
 BUSY = refused(503)
 
 

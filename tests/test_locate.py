@@ -14,7 +14,7 @@ from reconciler.emulator import faults
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Request, Response
 from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.emulator.transport import EmulatorTransport
 from reconciler.emulator.workspace import Environment
 from reconciler.errors import Refused, Unreadable
 from reconciler.load import Declared, load
@@ -58,7 +58,7 @@ def opened(app: App, *given: str, **more: str) -> Iterator[Client]:
     """A client with some of the credentials that the emulator gives."""
     known = Credentials.from_environment(variables(app, "http://127.0.0.1:1"))
     kept = {name: getattr(known, name) for name in (*given, "api_url", "telemetry_url", "management_base_uri")}
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app), adapter=EmulatorAdapter(app))
+    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(Credentials(**{**kept, **more}), Rates(), wires) as client:
         yield client
 

@@ -107,8 +107,7 @@ def failing(
     """Let the server go wrong for a while; nobody waits long for what never comes."""
     with monkeypatch.context() as patched:
         if way == "a timeout":
-            for module in ("transport", "sdk"):
-                patched.setattr(f"reconciler.clients.{module}.READ_TIMEOUT", 0.1)
+            patched.setattr("reconciler.clients.transport.READ_TIMEOUT", 0.1)
         talkative = Talkative(server.app, way, wrong)
         patched.setattr(server.app, "respond", talkative)
         yield talkative

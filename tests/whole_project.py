@@ -11,7 +11,7 @@ from reconciler.clients.data import Client
 from reconciler.config import Config, Credentials
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make, variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.emulator.transport import EmulatorTransport
 from reconciler.model import Outcome, Plan
 from tests.connected import VirtualClock
 from tests.emulator.certificates import private_key
@@ -57,6 +57,6 @@ def _asked(config: Config, app: App) -> Iterator[Client]:
     """A client with a workspace key alone."""
     known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
     known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app), adapter=EmulatorAdapter(app))
+    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(Credentials.from_environment(known), config.rates, wires) as client:
         yield client

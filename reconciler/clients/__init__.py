@@ -1,6 +1,7 @@
 """Talking to Stytch: paced, retried where that is safe, classified, masked. ``open_client`` is the way in."""
 
 import logging
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from msgspec import Struct
 from reconciler.clients.access import Credentials, base_url, check, management_url, telemetry_url
 from reconciler.clients.api import Api
 from reconciler.clients.data import Client
+from reconciler.clients.network import Network
 from reconciler.clients.pacing import Clock, Limits, Pace, SystemClock
 from reconciler.clients.project import Data, Project
 from reconciler.clients.retry import Line, Statistics
@@ -41,8 +43,8 @@ class Wires(Struct, frozen=True):
 
     clock: Clock | None = None
     rng: random.Random | None = None
-    transport: Any = None  # an httpx.BaseTransport, for reads
-    adapter: Any = None  # a requests adapter, for writes
+    transport: Any = None  # an httpx.BaseTransport
+    network: Network | None = None  # what the environment says, if None
 
 
 ON_THE_NETWORK = Wires()
@@ -53,7 +55,8 @@ def open_client(credentials: Credentials, rates: Rates, wires: Wires = ON_THE_NE
     """Open the way to the projects of ``credentials``; nothing is sent yet. Raises ``Refused`` where it cannot be."""
     from reconciler.clients.transport import Transport
 
-    check(credentials)
+    network = wires.network or Network.from_environment(os.environ)
+    check(credentials, network)
     for name in LOGGERS:  # they log the URL of every request, and an address may be in it
         logging.getLogger(name).setLevel(logging.WARNING)
     system = SystemClock()
@@ -68,20 +71,19 @@ def open_client(credentials: Credentials, rates: Rates, wires: Wires = ON_THE_NE
         return Line(Pace(limits, clock, rng), clock, rng, statistics, Sealed(password))
 
     def project(project_id: str, secret: str, searches_per_minute: float) -> Project:
-        transport = Transport(base_url(credentials, project_id), project_id, secret, wires.transport)
+        transport = Transport(base_url(credentials, project_id), project_id, secret, network, wires.transport)
         return Project(project_id, line(secret, searches_per_minute * rates.share), transport)
 
     def api(url: str, user: str, password: str) -> Api:
-        return Api(line(password, EVERY), Transport(url, user, password, wires.transport))
+        return Api(line(password, EVERY), Transport(url, user, password, network, wires.transport))
 
     def open_data(project_id: str, secret: str) -> Data:
-        url = base_url(credentials, project_id)
         opened = project(project_id, secret, rates.searches_per_minute)
 
         def make_writer() -> "Writer":
             from reconciler.clients.sdk import Writer
 
-            return Writer(url, project_id, secret, opened.line, wires.adapter)
+            return Writer(base_url(credentials, project_id), opened.line, opened.transport)
 
         return Data(opened, api(telemetry_url(credentials), project_id, secret), make_writer, secret[-SHOWN:])
 

@@ -1,9 +1,10 @@
 """Which server credentials are for, and whether they may be sent there."""
 
-import ipaddress
+from collections.abc import Iterator
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.errors import Refused
 from reconciler.model import Problem
 
@@ -54,12 +55,17 @@ def telemetry_url(credentials: Credentials) -> str:
     return (credentials.telemetry_url or TELEMETRY_URL).rstrip("/")
 
 
-def check(credentials: Credentials) -> None:
-    """Raise ``Refused`` with everything that keeps these credentials from being used.
+def check(credentials: Credentials, network: Network) -> None:
+    """Raise ``Refused`` with everything that keeps these credentials from being used on this network.
 
     A workspace key alone is enough: then the environment's secret is known from elsewhere, or made.
     """
-    problems = []
+    problems = (*_missing(credentials), *_wrong_urls(credentials), *network.problems(servers(credentials)))
+    if problems:
+        raise Refused(problems)
+
+
+def _missing(credentials: Credentials) -> Iterator[Problem]:
     workspace = {
         "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
         "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
@@ -74,7 +80,10 @@ def check(credentials: Credentials) -> None:
     for name, value in needed.items():
         if not value:
             hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` writes one too"
-            problems.append(_problem("no-credentials", f"the environment variable {name} is not set", hint))
+            yield _problem("no-credentials", f"the environment variable {name} is not set", hint)
+
+
+def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
     for name, address, usual in (
         ("STYTCH_API_URL", credentials.api_url, TEST_URL),
         ("STYTCH_MANAGEMENT_BASE_URI", credentials.management_base_uri, MANAGEMENT_URL),
@@ -82,23 +91,20 @@ def check(credentials: Credentials) -> None:
     ):
         if not address:
             continue
-        url = urlsplit(address)
-        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
-            problems.append(_problem("bad-url", f"{name} is not the address of a server", f"such as {usual}"))
-        elif url.scheme == "http" and not _is_here(url.hostname):
+        if not is_server(address):
+            hint = f"such as {usual}: no user, no password, no path"
+            yield _problem("bad-url", f"{name} is not the address of a server", hint)
+        elif address.lower().startswith("http:") and not is_loopback(urlsplit(address).hostname or ""):
             message = f"{name} begins with http: the secret would be readable on its way"
-            problems.append(_problem("bad-url", message, "use https; http is for an emulator on this machine"))
-    if problems:
-        raise Refused(problems)
+            yield _problem("bad-url", message, "use https; http is for an emulator on this machine")
 
 
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def servers(credentials: Credentials) -> tuple[str, ...]:
+    """Give the addresses that may be asked with these credentials, as far as they are some."""
+    projects = [each for each in (credentials.project_id, credentials.consumer_project_id) if each] or [""]
+    named = [*(base_url(credentials, each) for each in projects), telemetry_url(credentials)]
+    named += [management_url(credentials)] if credentials.workspace_key_id else []
+    return tuple(each for each in named if is_server(each))
 
 
 def _problem(code: str, message: str, hint: str) -> Problem:

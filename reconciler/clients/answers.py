@@ -5,7 +5,7 @@ Stytch's error envelope and types are described in docs/stytch.md, "Errors".
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -20,6 +20,7 @@ TIMED_OUT = 408
 SERVER_ERRORS = 500
 REFUSALS = 400
 REDIRECTS = 300
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 ERROR_TYPE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
 T = TypeVar("T")
@@ -34,24 +35,47 @@ class Answer(Struct, frozen=True):
 
 
 class Unanswered(Exception):
-    """No whole response arrived. ``sent`` is False only where certainly no byte of the request reached Stytch."""
+    """No whole response arrived from ``where``.
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason)
+    ``sent`` is False only where certainly no byte of the request reached Stytch, ``again`` where another try would end
+    the same way.
+    """
+
+    def __init__(self, where: str, reason: str, *, sent: bool, again: bool = True) -> None:
+        super().__init__(f"{where}: {reason}")
         self.sent = sent
+        self.again = again
 
 
-def unanswered(error: BaseException, *, sent: bool) -> Unanswered | Rejected:
+def unanswered(error: BaseException, where: str, *, sent: bool) -> Unanswered | Rejected:
     """Make what is raised of a library's error: a certificate that is not trusted stays so, the rest may pass."""
     import ssl
 
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        trusted = "SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE name those that are"
+        return Rejected(f"the certificate of the server {where} is not trusted; {trusted}")
+    return Unanswered(where, next(filter(None, map(_reason, causes)), type(error).__name__), sent=sent)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            trusted = "SSL_CERT_FILE and REQUESTS_CA_BUNDLE name a file of those that are"
-            return Rejected(f"the certificate of the server is not trusted; {trusted}")
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return Unanswered(type(error).__name__, sent=sent)
+
+
+def _reason(error: BaseException) -> str:
+    """Say what is wrong in words, "" where the name of the error says as much."""
+    import socket
+
+    if isinstance(error, socket.gaierror):
+        return "this name is not known"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if type(error).__name__ == "ProxyError":
+        return fit(str(error), ())
+    return "it took too long" if isinstance(error, TimeoutError) else ""
 
 
 class Envelope(Struct):
@@ -78,6 +102,8 @@ PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
     {
         "not sent": Proof(Unavailable, Unavailable),  # no byte of it left
         "no answer": Proof(Unavailable, Ambiguous),  # a stall, a reset, half an answer
+        "cannot be sent": Proof(Rejected, Rejected),  # it is no request
+        "past all bounds": Proof(Rejected, Ambiguous),  # an answer larger than any of Stytch's
         "no success after all": Proof(Unavailable, Ambiguous),  # 2xx, and not Stytch's body; or one that says otherwise
         "refused": Proof(Rejected, Rejected),  # 4xx of Stytch's own
         "too many": Proof(Unavailable, Unavailable),  # 429 of Stytch's own: it is refused before anything is done
@@ -111,7 +137,7 @@ def understand(
         raise refusal(name, answer, write=write, secrets=secrets)
     try:
         return decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         message = f"{name} was answered {answer.status} with a body that is not Stytch's"
         raise _fault("no success after all", write=write)(message, status=answer.status) from None
 
@@ -134,8 +160,11 @@ def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] 
 
 def silence(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
     """Tell what it means that no answer came."""
-    kind = _fault("no answer" if unanswered.sent else "not sent", write=write)
-    return kind(f"{name} was not answered: {unanswered}")
+    if unanswered.again:
+        entry = "no answer" if unanswered.sent else "not sent"
+    else:
+        entry = "past all bounds" if unanswered.sent else "cannot be sent"
+    return _fault(entry, write=write)(f"{name} was not answered by {unanswered}")
 
 
 def _says_otherwise(body: bytes) -> bool:
@@ -164,5 +193,5 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 def _envelope(body: bytes) -> Envelope:
     try:
         return msgspec.json.decode(body, type=Envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Envelope()

@@ -78,7 +78,7 @@ class Client:
     def close(self) -> None:
         """Close every connection."""
         data = (self._data.project.transport, self._data.telemetry) if self._data else ()
-        for opened in (*data, self._consumer and self._consumer.transport, self._management, self._writer):
+        for opened in (*data, self._consumer and self._consumer.transport, self._management):
             if opened:
                 opened.close()
 

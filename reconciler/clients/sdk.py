@@ -1,82 +1,71 @@
-"""Writes through Stytch's own SDK, which has no timeout, no retry and hides the headers, over a session that has.
+"""Writes through Stytch's own SDK: it builds each request, and our transport sends it.
 
-The SDK builds each request and our session sends it: paced, retried where that is safe, judged. What the SDK makes of
-the answer afterwards does not matter, since a write that was answered 2xx has happened whatever its body looks like;
-ids and objects are taken from the body itself.
+The SDK has no timeout, no retry and hides the headers; so it is handed a session that sends along our line: paced,
+retried where that is safe, judged, over the same connections as the reads. What the SDK would make of the answer is
+not wanted, since a write that was answered 2xx has happened whatever its body looks like: ids and objects are taken
+from the body itself.
 """
 
 import threading
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
-from http.cookiejar import DefaultCookiePolicy
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 import requests
 from msgspec import Struct
-from pydantic import ValidationError
-from requests.adapters import BaseAdapter, HTTPAdapter
 from stytch import B2BClient
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 
-from reconciler.clients.answers import Answer, unanswered
+from reconciler.clients.answers import Answer
 from reconciler.clients.hearsay import revealed_in
-from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT, Line, Operation
+from reconciler.clients.retry import Line, Operation
+from reconciler.clients.transport import Transport
 from reconciler.errors import Ambiguous
 from reconciler.model import Json
 
-# urllib3 raises these only before there is a connection; its SSLError may come in the middle of a request as well.
-NOT_SENT = (NewConnectionError, ConnectTimeoutError, ProxyError)
 Body = dict[str, Json]
 
 
-class _Session(requests.Session):
-    """Sends what the SDK asks for along our line; remembers, for each thread, the operation and the last answer."""
+class _Answered(Exception):
+    """Leads the body of an answer past what the SDK would make of it."""
 
-    def __init__(self, line: Line, adapter: BaseAdapter | None) -> None:
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self.body = body
+
+
+class _Session(requests.Session):
+    """Sends what the SDK asks for along our line; remembers, for each thread, the operation."""
+
+    def __init__(self, line: Line, transport: Transport) -> None:
         super().__init__()
         self._line = line
+        self._transport = transport
         self.thread = threading.local()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, adapter or HTTPAdapter(pool_maxsize=64))
 
-    def request(self, method: str | bytes, url: str | bytes, *_: Any, **arguments: Any) -> requests.Response:
-        """Send along the line; raises ``Fault``."""
-        arguments |= {"timeout": (CONNECT_TIMEOUT, READ_TIMEOUT), "allow_redirects": False}
-        kept: list[requests.Response] = []
+    def request(self, method: str | bytes, url: str | bytes, *_: Any, **told: Any) -> requests.Response:
+        """Send along the line; raises ``_Answered``, or ``Fault``. Who we are, the transport says itself."""
 
         def send() -> Answer:
-            try:
-                response = super(_Session, self).request(method, url, **arguments)
-            except requests.RequestException as error:
-                raise unanswered(error, sent=_was_sent(error)) from None
-            kept.append(response)
-            return Answer(
-                response.status_code,
-                {name.lower(): value for name, value in response.headers.items()},
-                response.content,
+            return self._transport.send(
+                str(method), str(url), parameters=told.get("params"), body=told.get("json"), headers=told.get("headers")
             )
 
-        self.thread.body = self._line.ask(self.thread.operation, send, msgspec.json.Decoder(Body).decode)
-        return kept[-1]
+        raise _Answered(self._line.ask(self.thread.operation, send, msgspec.json.Decoder(Body).decode))
 
 
 class Writer:
     """Makes writes with the SDK; safe to use from many threads."""
 
-    def __init__(
-        self, base_url: str, project_id: str, secret: str, line: Line, adapter: BaseAdapter | None = None
-    ) -> None:
-        self._session = _Session(line, adapter)
+    def __init__(self, base_url: str, line: Line, transport: Transport) -> None:
+        self._session = _Session(line, transport)
         with warnings.catch_warnings():
             # Its asynchronous half, which is not used, is built with a class that aiohttp has deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._sdk = B2BClient(
-                project_id=project_id,
-                secret=secret,
+                project_id="",
+                secret="",
                 # What is neither "test" nor "live" is used as the base URL as it stands (docs/stytch.md).
                 environment=f"{base_url}/",
                 fraud_environment=f"{base_url}/",
@@ -85,14 +74,19 @@ class Writer:
 
     def write(self, name: str, arguments: Mapping[str, Json]) -> "Answered":
         """Call the SDK's method ``name``, such as ``organizations.members.create``; raises ``Fault``."""
-        self._session.thread.operation = Operation(name, write=True, secrets=tuple(revealed_in(dict(arguments))))
-        with suppress(ValidationError):  # the SDK's model does not know this answer; the write has happened
-            attrgetter(name)(self._sdk)(**arguments)
-        return Answered(self._session.thread.body)
+        return self._call(Operation(name, write=True, secrets=tuple(revealed_in(dict(arguments)))), arguments)
 
-    def close(self) -> None:
-        """Close every connection."""
-        self._session.close()
+    def read(self, name: str) -> "Answered":
+        """Call a method of the SDK that only reads."""
+        return self._call(Operation(name), {})
+
+    def _call(self, operation: Operation, arguments: Mapping[str, Json]) -> "Answered":
+        self._session.thread.operation = operation
+        try:
+            attrgetter(operation.name)(self._sdk)(**arguments)
+        except _Answered as answered:
+            return Answered(answered.body)
+        raise AssertionError(f"{operation.name} sends nothing")
 
 
 class Answered(Struct, frozen=True):
@@ -113,9 +107,3 @@ class Answered(Struct, frozen=True):
         if not isinstance(identifier, str):
             raise Ambiguous(f"a write was answered without {id_key}", request_id=self.request_id)
         return {**thing, id_key: identifier}, self.request_id
-
-
-def _was_sent(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, NOT_SENT)

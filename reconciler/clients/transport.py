@@ -1,35 +1,59 @@
-"""Bulk and single reads over httpx: one pool of connections a project, our timeouts, no redirects."""
+"""Sending a request and reading the whole answer, within bounds: the one place where anything reaches the network.
 
-import os
-import ssl
-from collections.abc import Mapping
-from functools import cache
+Reads and writes, ours and those of Stytch's SDK, go this way, so that all of them obey one ``Network``. An answer has
+a size, packed and unpacked, and a time in which it must be there: whoever answers may be broken, or not be Stytch.
+"""
+
+import json
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from reconciler import __version__
-from reconciler.clients.answers import Answer, unanswered
+from reconciler.clients.answers import Answer, Unanswered, unanswered
+from reconciler.clients.network import DEFAULT_PORTS, Network, Proxy
 from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT
+from reconciler.model import Json
 
+LARGEST = 64 << 20  # bytes of an answer, packed and unpacked: a page of a thousand records of 64 KiB
+WHOLE_TIMEOUT = 60.0  # seconds from the first byte sent to the last byte read
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+GZIP = 16 + zlib.MAX_WBITS
+IN_JSON = {"Content-Type": "application/json"}
 
 
 class Transport:
-    """Sends one request at a time and gives the whole answer, or raises ``Unanswered``."""
+    """Sends to one server, one request at a time, and gives the whole answer, or raises ``Unanswered``."""
 
     def __init__(
-        self, base_url: str, project_id: str, secret: str, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        user: str,
+        password: str,
+        network: Network,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._deadline = _Deadline()
+        proxy = network.proxy_for(base_url)
+        self._where = _where(base_url, proxy)
         self._http = httpx.Client(
             base_url=base_url,
-            auth=httpx.BasicAuth(project_id, secret),
-            headers={"User-Agent": f"stytch-reconciler/{__version__}", "Accept": "application/json"},
+            auth=httpx.BasicAuth(user, password),
+            headers={
+                "User-Agent": f"stytch-reconciler/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+            },
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
             follow_redirects=False,
-            transport=transport,
-            verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
+            transport=transport or _wire(network, proxy, self._deadline),
+            trust_env=False,  # the network was decided before
         )
 
     def send(
@@ -38,21 +62,133 @@ class Transport:
         path: str,
         *,
         parameters: Mapping[str, str] | None = None,
-        body: Any = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send ``body`` as JSON to an already quoted ``path``."""
+        content = None if body is None else json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        told = {**(headers or {}), **(IN_JSON if content is not None else {})}
+        self._deadline.begin()
         try:
-            response = self._http.request(method, path, params=parameters, json=body)
+            with self._http.stream(method, path, params=parameters, content=content, headers=told) as response:
+                return Answer(response.status_code, response.headers, b"".join(self._body(response)))
         except httpx.RequestError as error:
-            raise unanswered(error, sent=not isinstance(error, NOT_SENT)) from None
-        return Answer(response.status_code, response.headers, response.content)
+            raise unanswered(error, self._where, sent=not isinstance(error, NOT_SENT)) from None
+        except httpx.InvalidURL:
+            raise Unanswered(self._where, "the path cannot be asked for", sent=False, again=False) from None
 
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
 
+    def _body(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield a body unpacked, piece by piece; one that is too large, or cut short, is ``Unanswered``."""
+        if not isinstance(response.stream, Iterable):
+            raise TypeError("a synchronous transport has a synchronous stream")
+        packing = response.headers.get("content-encoding", "").strip().lower()
+        if packing not in ("", "identity", "gzip"):
+            raise Unanswered(self._where, "the answer is packed in another way than gzip", sent=True, again=False)
+        pieces = self._bounded(response.stream)
+        return pieces if packing != "gzip" else self._bounded(self._unpacked(pieces))
 
-@cache
-def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
-    """Read whom to trust, once for the APIs of a run: it takes longer than most requests."""
-    return httpx.create_ssl_context()
+    def _bounded(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            if size > LARGEST:
+                reason = f"the answer is larger than {LARGEST >> 20} MiB"
+                raise Unanswered(self._where, reason, sent=True, again=False)
+            yield piece
+
+    def _unpacked(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield what gzip has packed, never more than a little at once, however well it was packed."""
+        unpacking = zlib.decompressobj(GZIP)
+        begun = False
+        try:
+            for piece in pieces:
+                begun = True
+                yield unpacking.decompress(piece, CHUNK)
+                while unpacking.unconsumed_tail:
+                    yield unpacking.decompress(unpacking.unconsumed_tail, CHUNK)
+        except zlib.error:
+            raise Unanswered(self._where, "the answer cannot be unpacked", sent=True) from None
+        if begun and not unpacking.eof:
+            raise Unanswered(self._where, "the answer was cut short", sent=True)
+
+
+CHUNK = 1 << 20
+
+
+class _Deadline:
+    """When the answer that this thread waits for must be whole."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    def begin(self) -> None:
+        """Begin to wait."""
+        self._thread.until = time.monotonic() + WHOLE_TIMEOUT
+
+    def left(self, timeout: float | None) -> float:
+        """Give the seconds that may still be waited, ``timeout`` at most."""
+        left: float = self._thread.until - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the answer is not whole in time")
+        return left if timeout is None else min(left, timeout)
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection that is given up when the time of the answer is over: a server that trickles ends nothing itself."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        return _Timed(encrypted, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _TimedBackend(httpcore.SyncBackend):
+    """Opens connections that know how long an answer may take."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+
+    def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
+        return _Timed(super().connect_tcp(*arguments, **named), self._deadline)
+
+
+def _wire(network: Network, proxy: Proxy | None, deadline: _Deadline) -> httpx.HTTPTransport:
+    trust = network.trust()
+    own = trust if proxy and proxy.url.lower().startswith("https") else None  # a proxy with a certificate of its own
+    wire = httpx.HTTPTransport(
+        verify=trust,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+        proxy=httpx.Proxy(proxy.url, ssl_context=own) if proxy else None,
+    )
+    wire._pool._network_backend = _TimedBackend(deadline)  # noqa: SLF001 # httpx offers no other way to time a whole answer
+    return wire
+
+
+def _where(url: str, proxy: Proxy | None) -> str:
+    """Name a server for people, and the proxy on the way to it."""
+    found = urlsplit(url)
+    port = f":{found.port}" if found.port and found.port != DEFAULT_PORTS.get(found.scheme) else ""
+    host = f"[{found.hostname}]" if ":" in (found.hostname or "") else found.hostname
+    return f"{host}{port}{f' through {proxy.shown}' if proxy else ''}"

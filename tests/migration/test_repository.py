@@ -15,7 +15,7 @@ from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.faults import Faults, parse
 from reconciler.emulator.placing import place_connected_app
 from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorAdapter, EmulatorTransport
+from reconciler.emulator.transport import EmulatorTransport
 from reconciler.errors import Unreadable
 from reconciler.load import load
 from reconciler.migration import init_from_consumer
@@ -46,7 +46,7 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
     environ = variables(app, "http://127.0.0.1:1")
     live = next(each for each in app.workspace.environments if (each.vertical, each.type) == ("CONSUMER", "live"))
     environ["STYTCH_CONSUMER_SECRET_PRODUCTION"] = live.secret
-    wires = Wires(VirtualClock(), random.Random(0), EmulatorTransport(app), EmulatorAdapter(app))  # noqa: S311 # for jitter
+    wires = Wires(VirtualClock(), random.Random(0), EmulatorTransport(app))  # noqa: S311 # for jitter
     files = init_from_consumer(root, environ, environments=environments, wires=wires)
     assert files[-1] == "reconciler.yaml"  # so that whoever is killed before can run it again
     for name in yaml.safe_load((root / "reconciler.yaml").read_text())["environments"]:
