@@ -73,9 +73,10 @@ def _reason(error: BaseException) -> str:
         return "this name is not known"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
-    if type(error).__name__ == "ProxyError":
+    name = type(error).__name__  # of httpx, or of what is below it: neither is imported here
+    if name == "ProxyError":
         return fit(str(error), ())
-    return "it took too long" if isinstance(error, TimeoutError) else ""
+    return "it took too long" if name.endswith("Timeout") else ""
 
 
 class Envelope(Struct):
