@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.load import Declared
 
 FILE: Final = "reconciler.yaml"
+ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
 
 
 class RowsSource(Struct, frozen=True):
@@ -107,14 +108,11 @@ def load_config(
     body = msgspec.convert(document.body, Configuration)
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
-    problems = [*_contradictions(chosen, name, document), *_owners(body, document)]
+    problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_left_empty(document)]
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
-    for given in tables:
-        table, equals, file = given.partition("=")
-        if not (table and equals and file):
-            message = f"--table {given} is not NAME=FILE"
-            problems.append(Problem(code="usage", severity="error", message=message, hint="e.g. --table tenants=t.csv"))
-        sources[table] = RowsSource(_given(root, file), file)
+    problems.extend(_misnamed(tables, sources, name))
+    for table, _equals, file in (given.partition("=") for given in tables):
+        sources[table] = RowsSource(_given(root, file), file, sources[table].rows if table in sources else None)
     if problems:
         raise InvalidInput(problems)
     return Config(
@@ -137,6 +135,24 @@ def load_config(
         vars=chosen.vars,
         document=document,
     )
+
+
+def _misnamed(tables: Sequence[str], configured: Mapping[str, RowsSource], environment: str) -> Iterator[Problem]:
+    """Yield each ``--table`` that would have no effect: of no name, of one that nothing is called, or given twice."""
+    names: set[str] = set()
+    for given in tables:
+        name, equals, file = given.partition("=")
+        if not (name and equals and file):
+            message, hint = f"--table {given} is not NAME=FILE", "e.g. --table tenants=t.csv"
+        elif name not in configured:
+            message = f"--table names {name}, which is no table of environment {environment}"
+            hint = did_you_mean(name, configured) or f"name it in {FILE}, under tables"
+        elif name in names:
+            message, hint = f"--table gives {name} twice", "remove one of the two"
+        else:
+            names.add(name)
+            continue
+        yield Problem(code="usage", severity="error", message=message, hint=hint)
 
 
 def _given(root: Path, file: str) -> Path:
@@ -202,6 +218,9 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         hint = "write {dotenv: FILE}, or {command: [...], read: [...], ids: FILE}"
         yield _problem("credentials", message, hint, document.at(*here, "credentials"))
     target = chosen.target
+    if target.environment and not target.project:
+        message = "target names an environment, and no project that it is of"
+        yield _problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
     if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
         message = f"type is live, but {target.project_id} is a test project"
         yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
@@ -209,6 +228,18 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         message = "type is live, but which project that is nothing says"
         hint = "add project_id: project-live-…, or project and environment by their slugs"
         yield _problem("target", message, hint, document.at(*here, "target", "type"))
+
+
+def _left_empty(document: Document) -> Iterator[Problem]:
+    """Yield each key that nothing stands behind, where null does not mean anything of its own."""
+    waiting: list[tuple[tuple[str, ...], Json]] = [((), document.body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and path[2:] != ("vars",):
+            waiting.extend(((*path, key), inner) for key, inner in value.items())
+        elif value is None and len(path) != ENVIRONMENT_DEPTH and path[2:] != ("members", "external_id"):
+            message = f"{path[-1]} is left empty, which says nothing"
+            yield _problem("left-empty", message, "write its value, or remove the key", document.at(*path))
 
 
 def _owners(body: Configuration, document: Document) -> Iterator[Problem]:

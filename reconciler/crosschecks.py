@@ -11,7 +11,7 @@ from reconciler.domains import COMMON_MAIL_DOMAINS, is_public_suffix
 from reconciler.expressions.text import a_label, fold
 from reconciler.fields import problem
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Path, Problem, Resource, Severity
+from reconciler.model import Json, Path, Position, Problem, Resource, Severity
 from reconciler.named_secrets import credential_name
 
 Environments = frozenset[str]
@@ -44,10 +44,27 @@ def contradictions(found: Found) -> Iterator[Problem]:
     yield from _duplicates(found.scoped)
     yield from _same_documents(found.rules)
     yield from _same_documents(found.manual_steps)
+    yield from _steps(document for document, _environments in found.manual_steps)
     yield from _renames(found.scoped)
     yield from _same_external_ids(found.scoped)
     yield from _same_credentials(found.scoped)
     yield from _references(found)
+
+
+def _steps(documents: Iterable[Document]) -> Iterator[Problem]:
+    """Yield each part of a ManualStep that another one keeps from having any effect."""
+    for document in documents:
+        check = document.body["spec"].get("check", {})
+        if check and "done" in document.body["spec"]:
+            message, hint = "a check says whether the step is done, so done says nothing", "remove one of the two"
+            yield _contradiction(message, hint, document.key_at("spec", "done"), document.key_at("spec", "check"))
+        if "equals" in check and "path" not in check:
+            message, hint = "equals compares the value at path, and there is no path", "add path, or remove equals"
+            yield _contradiction(message, hint, document.key_at("spec", "check", "equals"))
+
+
+def _contradiction(message: str, hint: str, *at: Position) -> Problem:
+    return Problem(code="contradiction", severity="error", message=message, hint=hint, at=at)
 
 
 def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:

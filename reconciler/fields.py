@@ -51,6 +51,11 @@ def is_id(text: str) -> bool:
     return STYTCH_ID.fullmatch(text) is not None
 
 
+def universal(text: str) -> str:
+    """Give a text with the line ends of whichever system as plain ones: none of Stytch's texts means them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def problem(resource: Resource, code: str, message: str, hint: str, *paths: Path) -> Problem:
     """Make an error about a resource, at the places of ``paths`` in its document.
 

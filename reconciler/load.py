@@ -88,16 +88,19 @@ def examine(config: Config) -> Examined:
         elif document.kind == "ManualStep":
             found.manual_steps.append((document, environments))
         elif document.kind == "OrganizationSet":
-            before = len(problems)
-            found.scoped.extend(_of_set(document, environments, config, problems))
-            found.incomplete |= len(problems) > before
+            in_set: list[Problem] = []
+            found.scoped.extend(_of_set(document, environments, config, in_set))
+            found.incomplete |= any(problem.severity == "error" for problem in in_set)
+            problems.extend(in_set)
         else:
             kind, positions = KINDS[document.kind], document.positions
             resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
             found.scoped.append(Scoped(resource, environments))
     unnamed = (kind not in KINDS or not name or OPEN in name for kind, name in found.spoilt)
     found.incomplete |= bool(unread) or any(unnamed)
-    declared = _in(config.environment, found)
+    warnings = dict.fromkeys(problem for problem in problems if problem.severity == "warning")
+    problems = [problem for problem in problems if problem.severity == "error"]
+    declared = _in(config.environment, found, warnings)
     problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
     problems.extend(other_projects(declared.resources, config.target.project))
     return Examined(
@@ -183,7 +186,7 @@ def _of_set(
     source = config.tables.get(name)
     if source is None:
         message = f"environment {config.environment} has no table {name}"
-        hint = did_you_mean(name, config.tables) or f"add it to reconciler.yaml, or give --table {name}=FILE"
+        hint = did_you_mean(name, config.tables) or "add it to reconciler.yaml, under tables"
         problems.append(_error("unknown-table", message, hint, document.at("spec", "table")))
         return
     try:
@@ -211,8 +214,8 @@ def _of_set(
         problems.extend(nonconformities(made.body, shape, place=place, key_place=place, notes=kind.notes))
 
 
-def _in(environment: str, found: Found) -> Declared:
-    """Keep what is declared for one environment."""
+def _in(environment: str, found: Found, warnings: Iterable[Problem]) -> Declared:
+    """Keep what is declared for one environment, and the warnings about all of it."""
     here = [one.resource for one in found.scoped if environment in one.environments]
     organizations = [resource for resource in here if resource.kind == "Organization"]
     slugs = {organization.name for organization in organizations}
@@ -235,7 +238,7 @@ def _in(environment: str, found: Found) -> Declared:
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
         resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
-        problems=(*lookup_warnings(rules, organizations), *way_in_warnings(organizations)),
+        problems=(*warnings, *lookup_warnings(rules, organizations), *way_in_warnings(organizations)),
         doubts=tuple(create_warnings(here)),
     )
 

@@ -14,6 +14,7 @@ from reconciler.text_files import with_texts
 from reconciler.traits import fields_of
 
 NOT_WHEN_ABSENT = ("spec", "initial", "restore")
+METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
 NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore")
 
 
@@ -95,9 +96,19 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
         yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
     for index, path in enumerate(resource.lifecycle.ignore):
-        if not ignorable(kind, path):
-            fields = [f"spec.{name}" for name in fields_of(kind.spec)]
-            close = nearest(".".join(path[:2]), fields)
-            hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
-            message = f"lifecycle.ignore names {'.'.join(path)}, which is no field"
-            yield problem(resource, "unknown-path", message, hint, ("lifecycle", "ignore", str(index)))
+        if wrong := _not_ignorable(kind, resource, path):
+            yield problem(resource, "unknown-path", *wrong, ("lifecycle", "ignore", str(index)))
+
+
+def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:
+    """Say why ignoring a path would have no effect, and what to write instead; None if it has one."""
+    named = f"lifecycle.ignore names {'.'.join(path)}"
+    if not ignorable(kind, path):
+        fields = [f"spec.{name}" for name in fields_of(kind.spec)]
+        close = nearest(".".join(path[:2]), fields)
+        hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
+        return f"{named}, which is no field", hint
+    *field, key = path
+    if len(path) < METADATA_DEPTH or "." not in key or key in (resource.spec.get(path[1]) or {}):
+        return None
+    return f"{named}, but a value of {path[1]} is compared whole", f"write {'.'.join(field)}.{key.partition('.')[0]}"

@@ -112,8 +112,14 @@ def command(*parameters: Callable[..., Any]) -> Callable[[Command], click.Comman
 
 
 def _asked(before: dict[str, Any], options: dict[str, Any]) -> Asked:
-    """Take the shared options out of a command's own; what stands after its name wins over what stands before."""
-    given = {name: options.pop(name) or before.get(name) for name in Asked.__struct_fields__}
+    """Take the shared options out of a command's own.
+
+    What stands after its name wins over what stands before; of those that may be given several times, all count.
+    """
+    given = {name: _given(before.get(name), options.pop(name)) for name in Asked.__struct_fields__}
+    for name, value in given.items():
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            raise click.UsageError(f"--{name.removesuffix('s') if name == 'tables' else name} is given without a value")
     return Asked(
         root=given["root"] or Path.cwd(),
         environment=given["environment"],
@@ -122,6 +128,12 @@ def _asked(before: dict[str, Any], options: dict[str, Any]) -> Asked:
         tables=tuple(given["tables"] or ()),
         users=given["users"],
     )
+
+
+def _given(before: Any, after: Any) -> Any:
+    if isinstance(after, tuple):
+        return (*(before or ()), *after)
+    return before if after is None else after
 
 
 def invoked_as() -> str:

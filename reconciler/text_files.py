@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.documents import read_text
+from reconciler.expressions.template import OPEN
+from reconciler.fields import universal
 from reconciler.model import Json, Position, Problem, Spec
 from reconciler.model import Path as Keys
+from reconciler.positions import place_of
 from reconciler.schema import Kind
 
 UNREAD: Final = object()
@@ -51,7 +54,17 @@ def _text(root: Path, file: str, at: Position, problems: list[Problem]) -> str |
         problems.append(_error("outside", message, "put the file itself into the repository", at))
         return None
     text = read_text(path, file, problems)
-    return None if text is None else text.removesuffix("\n")
+    if text is None:
+        return None
+    text = universal(text.removeprefix("\ufeff")).removesuffix("\n")
+    if (offset := text.find(OPEN)) >= 0:
+        message = f"nothing is computed in the text of a file: {OPEN} is sent as it stands"
+        hint = "write the text into the manifest if something is to be computed in it"
+        where = place_of(file, text, offset)
+        problems.append(
+            Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=(where, at))
+        )
+    return text
 
 
 def _error(code: str, message: str, hint: str, at: Position) -> Problem:

@@ -310,3 +310,17 @@ def test_init_makes_a_repository_that_validates_and_never_overwrites(
 def test_only_takes_a_members_address_in_any_spelling(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("plan", "--only", "member/acme/ ANN@ＡCME.example ") == 3  # noqa: RUF001 - full-width: the case
     assert "Member/acme/ann@acme.example" in capsys.readouterr().out
+
+
+def test_options_before_and_after_the_command_add_up(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--table", "a=a.csv", "validate", "--table", "b=b.csv") == 1
+    assert [line for line in capsys.readouterr().err.splitlines() if "--table names" in line] == [
+        "error: --table names a, which is no table of environment test",
+        "error: --table names b, which is no table of environment test",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--users", "--table", "--only", "-e"])
+def test_an_option_without_a_value_is_an_error(option: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("validate", option, "") == 1
+    assert "is given without a value" in capsys.readouterr().err

@@ -105,14 +105,56 @@ def test_the_environment_is_chosen_by_name_unless_there_is_one(tmp_path: Path) -
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
-    text = "environments: {test: {users: {consumer: live}, tables: {a: a.csv}}}\n"
+    text = "environments: {test: {users: {consumer: live}, tables: {a: a.csv, b: {file: b.csv, rows: 3}}}}\n"
     found = config(tmp_path, text, users="u.jsonl", tables=["a=other.csv", "b=/data/b.csv"])
     assert found.users == UsersSource(tmp_path / "u.jsonl", "u.jsonl")
-    assert {name: source.file for name, source in found.tables.items()} == {
-        "a": tmp_path / "other.csv",
-        "b": Path("/data/b.csv"),
+    assert found.tables == {
+        "a": RowsSource(tmp_path / "other.csv", "other.csv"),
+        "b": RowsSource(Path("/data/b.csv"), "/data/b.csv", 3),
     }
-    assert refusal(tmp_path, text, tables=["a"]) == [("--table a is not NAME=FILE", "e.g. --table tenants=t.csv")]
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (["tenants"], "--table tenants is not NAME=FILE"),
+        (["tenants="], "--table tenants= is not NAME=FILE"),
+        (["=t.csv"], "--table =t.csv is not NAME=FILE"),
+        (["tenats=t.csv"], "--table names tenats, which is no table of environment test"),
+        (["tenants=t.csv", "tenants=u.csv"], "--table gives tenants twice"),
+    ],
+)
+def test_a_table_of_the_command_line_is_one_that_is_configured(tables: list[str], message: str, tmp_path: Path) -> None:
+    text = "environments: {test: {tables: {tenants: t.csv}}}\n"
+    assert [said for said, _hint in refusal(tmp_path, text, tables=tables)] == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("environments: {test: {target: {project_id: }}}\n", "project_id"),
+        ("environments: {test: {target: {type: live, project: null, environment: production}}}\n", "project"),
+        ("environments: {test: {users: }}\n", "users"),
+        ("environments: {test: {kinds: }}\n", "kinds"),
+        ("environments: {test: {owns_project: }}\n", "owns_project"),
+        ("environments: {test: {credentials: }}\n", "credentials"),
+        ("environments: {test: , live: {target: {project_id: }}}\n", "project_id"),
+    ],
+)
+def test_a_setting_that_is_left_empty_is_an_error(text: str, key: str, tmp_path: Path) -> None:
+    told = [message for message, _hint in refusal(tmp_path, text, "test")]
+    assert f"{key} is left empty, which says nothing" in told
+
+
+def test_a_null_that_says_something_may_stand(tmp_path: Path) -> None:
+    text = "environments: {test: {members: {external_id: null}, vars: {a: null, b: {c: null}}}, live: }\n"
+    assert config(tmp_path, text, "test").vars == {"a": None, "b": {"c": None}}
+
+
+def test_an_environment_of_no_project_is_an_error(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "environments: {test: {target: {environment: staging}}}\n") == [
+        ("target names an environment, and no project that it is of", "add project: SLUG")
+    ]
 
 
 def test_a_folder_without_configuration_says_what_to_do(tmp_path: Path) -> None:

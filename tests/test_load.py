@@ -46,9 +46,9 @@ metadata: {{name: acme, renamed_from: acme-inc}}
 spec:
   organization_name: Acme
   email_allowed_domains: [B.example, a.example]
-  trusted_metadata: {{tier: gold, old: null}}
+  trusted_metadata: {{tier: gold, old: null, b.c: 1}}
 initial: {{mfa_policy: OPTIONAL}}
-lifecycle: {{ignore: [spec.mfa_policy, spec.trusted_metadata.a.b], protect: true}}
+lifecycle: {{ignore: [spec.mfa_policy, spec.trusted_metadata.a, spec.trusted_metadata.b.c], protect: true}}
 ---
 {HEAD}kind: Member
 metadata: {{namespace: acme, name: Ann@Acme.example}}
@@ -62,12 +62,13 @@ restore: true
     assert organization.spec == {
         "organization_name": "Acme",
         "email_allowed_domains": ["a.example", "b.example"],
-        "trusted_metadata": {"tier": "gold", "old": None},
+        "trusted_metadata": {"tier": "gold", "old": None, "b.c": 1},
     }
     assert organization.initial == {"mfa_policy": "OPTIONAL"}
     assert organization.renamed_from == "acme-inc"
     assert organization.lifecycle == Lifecycle(
-        ignore=(("spec", "mfa_policy"), ("spec", "trusted_metadata", "a.b")), protect=True
+        ignore=(("spec", "mfa_policy"), ("spec", "trusted_metadata", "a"), ("spec", "trusted_metadata", "b.c")),
+        protect=True,
     )
     assert organization.position == Position("manifests/a.yaml", 1, 1)
     assert organization.at("spec", "organization_name") == Position("manifests/a.yaml", 5, 22)
@@ -87,6 +88,21 @@ def logo(file: str) -> str:
 def test_a_long_text_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     found = declared(tmp_path, {"manifests/a.yaml": logo("logos/acme.txt"), "logos/acme.txt": "data:x\ny\n"})
     assert found.organizations[0].spec["organization_logo_url"] == "data:x\ny"
+
+
+@pytest.mark.parametrize("written", ["a\r\nb\r\n", "a\rb\r", "a\nb\n", "\ufeffa\r\nb"])
+def test_the_text_of_a_file_does_not_depend_on_the_system_that_wrote_it(written: str, tmp_path: Path) -> None:
+    write(tmp_path, {"manifests/a.yaml": logo("logo.txt")})
+    (tmp_path / "logo.txt").write_bytes(written.encode())
+    assert load(config_of(tmp_path)).organizations[0].spec["organization_logo_url"] == "a\nb"
+
+
+def test_an_expression_in_the_text_of_a_file_is_a_warning(tmp_path: Path) -> None:
+    found = declared(tmp_path, {"manifests/a.yaml": logo("logo.txt"), "logo.txt": "a\nb ${{ vars.tier }} {{ c }}\n"})
+    assert found.organizations[0].spec["organization_logo_url"] == "a\nb ${{ vars.tier }} {{ c }}"
+    assert [(one.code, one.severity, [str(at) for at in one.at]) for one in found.problems] == [
+        ("expression-not-computed", "warning", ["logo.txt:2:3", "manifests/a.yaml:4:63"])
+    ]
 
 
 def test_the_file_of_a_text_lies_in_the_repository(tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from reconciler.diff.credentials import Held, kept, orphans, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
 from reconciler.diff.thing_troubles import taken_name, unknown_secret
 from reconciler.diff.thing_troubles import trouble as trouble_of
+from reconciler.fields import universal
 from reconciler.model import (
     Cause,
     Change,
     Create,
     Delete,
     FieldChange,
+    Json,
     Listed,
     Live,
     Place,
@@ -208,7 +210,7 @@ def _renew(kind: Kind, resource: Resource, orphan: Live) -> Update:
 
 
 def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | None:
-    desired = kind.fill(_comparable(kind, resource, held), live.spec)
+    desired = _with_line_ends(kind, kind.fill(_comparable(kind, resource, held), live.spec), live.spec)
     ignore = [path[1:] for path in resource.lifecycle.ignore]
     changes = [
         *diff_fields(desired, live.spec, merged=kind.merged, keyed=kind.keyed, ignore=ignore),
@@ -225,6 +227,19 @@ def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | 
     fields = tuple(as_declared(kind, change, resource.spec) for change in changes)
     anew = kind.replaces(changes) or any(change.path[0] in kind.create_only for change in changes)
     return Update(**_named(resource), id=live.id, fields=fields, replaces=anew and kind.replaceable)
+
+
+def _with_line_ends(kind: Kind, desired: Spec, live: Spec) -> Spec:
+    """Give a declared spec with each long text as it is live where the two differ by nothing but line ends."""
+    return {name: _as_ended(value, live.get(name)) if name in kind.texts else value for name, value in desired.items()}
+
+
+def _as_ended(value: Json, live: Json) -> Json:
+    if isinstance(value, dict) and isinstance(live, dict):
+        return {key: _as_ended(inner, live.get(key)) for key, inner in value.items()}
+    if isinstance(value, str) and isinstance(live, str) and universal(value) == universal(live):
+        return live
+    return value
 
 
 def _filled_in(kind: Kind, changes: Sequence[FieldChange], desired: Spec, live: Live) -> list[FieldChange]:
