@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from reconciler import read
 from reconciler.clients.data import Client
-from reconciler.config import Config
+from reconciler.config import OTHER_TYPE, Config
 from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
 from reconciler.diff.things import ThingDiff
@@ -13,7 +13,7 @@ from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem, type_of
 from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rivals import other_projects
 from reconciler.rules import Rules
@@ -54,6 +54,29 @@ def check_target(config: Config, place: Place, *, to_write: bool = False) -> Non
         raise Refused(
             f"environment {config.environment} says `type: live`, but {project_id} is not a live project",
             hint="use the live project's credentials, or another environment",
+        )
+
+
+def check_consumer(config: Config, consumer: str, place: Place | None = None) -> None:
+    """Refuse users of another Consumer project than the file names, or of one of the other type than the target.
+
+    ``consumer`` is the id of the one that the credentials open, "" where there are none; that is for others to say.
+    """
+    source = config.users
+    if source is None or source.file is not None or not consumer:
+        return
+    if source.project_id and source.project_id != consumer:
+        raise Refused(
+            f"the users are those of {consumer}, but environment {config.environment} names {source.project_id}",
+            hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET to that project's, or correct "
+            f"environments.{config.environment}.users.consumer.project_id",
+        )
+    target = config.target.type if place is None or not place.is_there else "live" if place.is_live else "test"
+    if type_of(consumer) != target and not source.any_type:
+        raise Refused(
+            f"the users are those of {consumer}, a {type_of(consumer)} project, and the target is of type {target}: "
+            "test users do not become live members, nor live users test members",
+            hint=OTHER_TYPE,
         )
 
 

@@ -15,7 +15,7 @@ from reconciler.documents import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.guards import Limits
 from reconciler.kinds import KINDS
-from reconciler.model import TEST_PROJECT, Json, Position, Problem
+from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
 from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 FILE: Final = "reconciler.yaml"
 ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
+OTHER_TYPE: Final = (
+    "name the project of the same type; or say `other_type: allow` beside project_id, if test users shall become live "
+    "members, or live users test members"
+)
 
 
 class RowsSource(Struct, frozen=True):
@@ -34,11 +38,16 @@ class RowsSource(Struct, frozen=True):
 
 
 class UsersSource(Struct, frozen=True):
-    """Where users come from: a Consumer export, or (``file`` None) the live Consumer project."""
+    """Where users come from: a Consumer export, or (``file`` None) a Consumer project.
+
+    ``project_id`` says which one that must be, ``any_type`` that it need not be test or live as the target is.
+    """
 
     file: Path | None
     shown: str = ""
     rows: int | None = None
+    project_id: str | None = None
+    any_type: bool = False
 
 
 class Target(Struct, frozen=True):
@@ -209,8 +218,9 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     here = ("environments", name)
     users = chosen.users
     if users and (users.file is UNSET) == (users.consumer is UNSET):
-        message = "users come either from a file or from the live Consumer project"
-        yield _problem("users", message, "write {file: users.jsonl} or {consumer: live}", document.at(*here, "users"))
+        message = "users come either from a file or from a Consumer project"
+        hint = "write {file: users.jsonl} or {consumer: {project_id: project-test-…}}"
+        yield _problem("users", message, hint, document.at(*here, "users"))
     elif users and users.file is UNSET and users.rows is not UNSET:
         message = "rows says how many users a file holds; there is no file"
         yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
@@ -221,6 +231,11 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     if target.environment and not target.project:
         message = "target names an environment, and no project that it is of"
         yield _problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
+    consumer = users.consumer if users and isinstance(users.consumer, settings.ConsumerProject) else None
+    if consumer and consumer.other_type is UNSET and (sort := type_of(consumer.project_id)) != target.type:
+        message = f"{consumer.project_id} is a {sort} project, and the target is of type {target.type}"
+        at = document.at(*here, "users", "consumer", "project_id")
+        yield _problem("users", message, OTHER_TYPE, at)
     if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
         message = f"type is live, but {target.project_id} is a test project"
         yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
@@ -277,6 +292,9 @@ def _owning(body: Configuration, project: str | None) -> Iterator[str]:
 def _users(root: Path, users: settings.Users | None) -> UsersSource | None:
     if users is None:
         return None
+    if users.file is UNSET and isinstance(users.consumer, settings.ConsumerProject):
+        allowed = users.consumer.other_type == "allow"
+        return UsersSource(None, project_id=users.consumer.project_id, any_type=allowed)
     if users.file is UNSET:
         return UsersSource(None)
     return UsersSource(root / users.file, users.file, users.rows or None)

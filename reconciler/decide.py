@@ -41,7 +41,8 @@ class Compared(Struct, kw_only=True):
     """What the comparing of both sides gave, all of it.
 
     ``members`` yields a diff an organization, once; ``doomed`` counts who would go with organizations; ``warnings`` are
-    about the run as a whole; ``reads`` gives the requests made, once all of them are.
+    about the run as a whole; ``consumer`` is the Consumer project that the users came from, if they
+    did; ``reads`` gives the requests made, once all of them are.
     """
 
     organizations: OrganizationDiff
@@ -51,6 +52,7 @@ class Compared(Struct, kw_only=True):
     manual_steps: tuple[ManualStep, ...] = ()
     warnings: tuple[Problem, ...] = ()
     place: Place
+    consumer: str = ""
     reads: Callable[[], int]
 
 
@@ -125,6 +127,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         changes=changes,
         observed=in_order(observed, rank),
         written_from_live=in_order(from_live, rank),
+        users_project_id=compared.consumer,
         unmatched=desired.unmatched if config.unmatched != "ignore" else (),
         held=_listed(organizations.held, kept, members.held, *(each.held for each in others)),
         removed=_listed(members.removed),

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.check import check_environment, check_target
+from reconciler.check import check_consumer, check_environment, check_target
 from reconciler.clients import open_client
 from reconciler.clients.access import base_url, servers, telemetry_url
 from reconciler.clients.data import Client
@@ -17,7 +17,7 @@ from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, load
 from reconciler.locate import PROJECTS, find, needs_management, sign_in
-from reconciler.model import Place
+from reconciler.model import Place, type_of
 
 ADVICE = {
     "unauthorized_credentials": "the id and the secret do not belong together, or the secret was deleted",
@@ -56,6 +56,7 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
             workspace = tuple(_workspace(client, credentials)) if client.has_management else ()
             yield from workspace
             readable = all(finding.ok for finding in workspace)
+            place = Place()
             if readable or client.has_data:
                 target, place = _target(config, client, readable=readable)
                 yield target
@@ -64,7 +65,7 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
             silent: set[str] = set()  # addresses at which nobody answers
             if client.has_data:
                 yield from _data(client, credentials, silent)
-            yield from _users(config, credentials, client, silent)
+            yield from _users(config, credentials, client, place, silent)
     except ReconcilerError as error:
         for problem in error.problems:
             yield Finding(ok=False, subject="credentials", text=problem.message, hint=problem.hint)
@@ -222,17 +223,22 @@ def _clients(client: Client, path: str, key: str) -> int:
     return len(client.search(f"{key}.search", f"/v1/{path}/search", key, "client_id"))
 
 
-def _users(config: Config, credentials: Credentials, client: Client, silent: set[str]) -> Iterator[Finding]:
+def _users(
+    config: Config, credentials: Credentials, client: Client, place: Place, silent: set[str]
+) -> Iterator[Finding]:
     """Say where users come from; a Consumer project that is at hand is read whether or not it is that."""
     consumer, live = credentials.consumer_project_id, config.users is not None and config.users.file is None
     if consumer or live:
-        looks: Looks = (
-            (
-                "users" if live else "Consumer project",
-                lambda: f"{consumer} is readable, {len(next(client.search_users(), [])):,} users on the first page",
-            ),
-        )
-        yield from _looked(looks, base_url(credentials, consumer), DATA_URL if credentials.api_url else "", silent)
+        subject, pinned = ("users", _pinned(config)) if live else ("Consumer project", "")
+
+        def look() -> str:
+            if live:
+                check_consumer(config, consumer, place)
+            users = len(next(client.search_users(), []))
+            return f"{consumer}, a {type_of(consumer)} project{pinned}, is readable, {users:,} users on the first page"
+
+        url = base_url(credentials, consumer)
+        yield from _looked(((subject, look),), url, DATA_URL if credentials.api_url else "", silent)
     if config.users is None:
         yield Finding(ok=True, subject="users", text="none configured: rules have nobody to place")
     elif config.users.file is not None:
@@ -240,6 +246,11 @@ def _users(config: Config, credentials: Credentials, client: Client, silent: set
         text = f"{config.users.shown} is there" if there else f"{config.users.shown} is not there"
         hint = "" if there else "export the users, or name the file with --users"
         yield Finding(ok=there, subject="users", text=text, hint=hint)
+
+
+def _pinned(config: Config) -> str:
+    named = config.users is not None and config.users.project_id
+    return " as reconciler.yaml says" if named else " (reconciler.yaml names none)"
 
 
 def _looked(looks: Looks, url: str, variable: str, silent: set[str]) -> Iterator[Finding]:

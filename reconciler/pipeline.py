@@ -21,6 +21,7 @@ from msgspec import structs
 from reconciler import read
 from reconciler.apply import INTERRUPTED, Applied, Told, apply_changes, skipped
 from reconciler.check import (
+    check_consumer,
     check_creates,
     check_environment,
     check_only,
@@ -102,7 +103,8 @@ def plan(
     things = thing_diffs(config, declared, there, missing, place, store)
     unread = check_readable(config, declared, place, things, has_data=client.has_data)
     roles = check_roles(config, declared, rules, live, client)
-    desired = desired_members(rules, users(config, rules, client), declared.members, roles)
+    source = users(config, rules, client, place=place)
+    desired = desired_members(rules, source, declared.members, roles)
     check_unmatched(config, desired)
     organizations = diff_organizations(
         with_references(declared.organizations, things),
@@ -135,6 +137,7 @@ def plan(
             *(waiting_warnings(store) if keeps_credentials(things) else ()),
         ),
         place=place,
+        consumer=client.consumer_project_id if source and config.users and not config.users.file else "",
         reads=lambda: client.statistics.requests,
     )
     decided, stakes = decide(config, declared, desired, compared)
@@ -209,12 +212,23 @@ def _carry_out(
 
 
 def users(
-    config: Config, rules: Rules, client: Client | None, fields: frozenset[str] = frozenset()
+    config: Config,
+    rules: Rules,
+    client: Client | None,
+    fields: frozenset[str] = frozenset(),
+    place: Place | None = None,
 ) -> UserStream | None:
-    """Open the source that the rules read: a file, the live Consumer project, or none; ``fields`` are read besides."""
+    """Open the source that the rules read: a file, a Consumer project, or none; ``fields`` are read besides.
+
+    Nobody is asked for where a plan, which is for ``place``, has no rule to send users through. Raises ``Refused``
+    where the project is not the one that the file names, or not of the target's type.
+    """
     if config.users is None:
         return None
     if config.users.file is None and client is not None:
+        if place and not rules.rules:
+            return None
+        check_consumer(config, client.consumer_project_id, place)
         return read.consumer_users(client, rules.user_fields | fields)
     return read_users(config.users, rules.user_fields | fields)
 

@@ -16,7 +16,7 @@ environments:
   test:
     # The project that STYTCH_PROJECT_ID and STYTCH_SECRET must belong to. A live one also needs `type: live`.
     # target: {project_id: project-test-...}
-    users: {file: users.jsonl}          # an export of a Consumer project; {consumer: live} asks that project itself
+    users: {file: users.jsonl}          # an export; {consumer: {project_id: project-test-...}} asks a Consumer project
     # authority: {Member: authoritative}  # also delete members that we made and that no rule gives any more
 """,
     "manifests/organizations.yaml": """\

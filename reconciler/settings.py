@@ -17,12 +17,19 @@ class Rows(Struct, forbid_unknown_fields=True, kw_only=True):
     rows: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
 
 
+class ConsumerProject(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The Consumer project whose users are searched; one of the other type only where ``other_type`` allows it."""
+
+    project_id: Name
+    other_type: Literal["allow"] | UnsetType = UNSET
+
+
 class Users(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where the users come from: a file, or the live Consumer project."""
+    """Where the users come from: a file, or the search of a Consumer project (``live``: that of the credentials)."""
 
     file: Name | UnsetType = UNSET
     rows: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    consumer: Literal["live"] | UnsetType = UNSET
+    consumer: Literal["live"] | ConsumerProject | UnsetType = UNSET
 
 
 class Target(Struct, forbid_unknown_fields=True, kw_only=True):

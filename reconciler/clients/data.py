@@ -88,6 +88,11 @@ class Client:
         return self._data.project.project_id if self._data else ""
 
     @property
+    def consumer_project_id(self) -> str:
+        """Give the id of the Consumer project whose users can be asked for, "" where there is none."""
+        return self._consumer.project_id if self._consumer else ""
+
+    @property
     def secret_last_four(self) -> str:
         """Give what Stytch shows of the secret that is in use."""
         return self._data.last_four if self._data else ""

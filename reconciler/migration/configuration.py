@@ -20,6 +20,7 @@ def configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars
                 "target": block(
                     {"target": {"type": source.type.lower(), "project": project, "environment": source.slug}}, 2
                 ),
+                "users": block({"users": {"consumer": {"project_id": source.project_id}}}, 2),
                 "owns_project": source is first,
                 "vars": block({"vars": variables[source.name]}, 2) if variables[source.name] else "",
             }

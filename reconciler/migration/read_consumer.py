@@ -111,4 +111,11 @@ def _kinds() -> Sequence[Kind]:
 
 def _source(row: Row, name: str, found: Things) -> Source:
     fields = {field: row[field] for field in FIELDS if field in row}
-    return Source(slug=row["environment_slug"], name=name, type=row["type"], fields=fields, things=found)
+    return Source(
+        project_id=row["project_id"],
+        slug=row["environment_slug"],
+        name=name,
+        type=row["type"],
+        fields=fields,
+        things=found,
+    )

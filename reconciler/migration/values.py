@@ -22,9 +22,10 @@ class Unread(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """One environment of the Consumer project, and the things in it.
 
-    ``slug`` is its name in Stytch, ``name`` that in ``reconciler.yaml``; ``fields`` are its own.
+    ``slug`` is its name in Stytch, ``name`` that in ``reconciler.yaml``, ``project_id`` its id; ``fields`` are its own.
     """
 
+    project_id: str
     slug: str
     name: str
     type: Literal["LIVE", "TEST"]

@@ -51,6 +51,7 @@ from reconciler.model.things import (
     RoleSource,
     Undecided,
     address,
+    type_of,
 )
 
 __all__ = [
@@ -94,5 +95,6 @@ __all__ = [
     "added_roles",
     "address",
     "completes",
+    "type_of",
     "withdrawn_roles",
 ]

@@ -158,6 +158,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     environment: str
     project_id: str  # "" as long as the environment is still to be made
     target: str = ""  # project and environment by their slugs, where the run knows them
+    users_project_id: str = ""  # the Consumer project whose users they are, "" where they come from a file
     digest: str = ""
     summary: Summary = Summary()
     changes: tuple[Create | Update | Delete, ...] = ()

@@ -15,6 +15,11 @@ TEST_PROJECT = "project-test-"  # how the ids of those begin
 MARK_KEY = "reconciler"  # the key of our mark in trusted_metadata
 
 
+def type_of(project_id: str) -> Literal["test", "live"]:
+    """Tell a project's type by its id; one that is not known to be a test project is live."""
+    return "test" if project_id.startswith(TEST_PROJECT) else "live"
+
+
 class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Our sign on a thing we created or adopted, kept at ``trusted_metadata.reconciler``.
 
@@ -139,7 +144,7 @@ class Place(Struct, frozen=True, kw_only=True):
     def is_live(self) -> bool:
         """Tell whether the environment is live: whatever is not known to be a test one is."""
         called = self.environments.get(self.environment, TEST)
-        return self.is_there and (called != TEST or not self.project_id.startswith(TEST_PROJECT))
+        return self.is_there and (called != TEST or type_of(self.project_id) == "live")
 
     @property
     def has_live(self) -> bool:

@@ -15,7 +15,7 @@ _NOT_SETTINGS = {
     "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
     "last_admin": f"make somebody else admin first, or {_BY_NAME}",
     "breakglass": _BY_NAME,
-    "users": "plan again with users that are known whole: a JSON or JSON lines export, or {consumer: live}",
+    "users": "plan again with users that are known whole: a JSON or JSON lines export, or a Consumer project",
 }
 _CHECK_FIRST = {
     "max_missing_users_percent": "check that the users are all there; ",

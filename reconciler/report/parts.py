@@ -134,6 +134,13 @@ def problems(plan: Plan) -> Iterator[Part]:
         yield Part(f"To look at: {tally(ordered)}", lines=(*lines, *few((), len(ordered), _PROBLEMS)))
 
 
+def source(plan: Plan) -> Iterator[str]:
+    """Write which Consumer project the users came from."""
+    if plan.users_project_id:
+        users = counted(plan.summary.users, "user")
+        yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."
+
+
 def aside(plan: Plan) -> Iterator[str]:
     """Write in one line what a plan that changes nothing leaves alone."""
     counts = [f"{_kinds(plan.unmanaged)} unmanaged"] if plan.unmanaged else []

@@ -27,7 +27,11 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
             parts.manual_steps(plan),
             parts.problems(plan),
         )
-        return View(f"Nothing to do: {parts.as_declared(plan)}", parts=tuple(found), footer=tuple(parts.aside(plan)))
+        return View(
+            f"Nothing to do: {parts.as_declared(plan)}",
+            parts=tuple(found),
+            footer=(*parts.aside(plan), *parts.source(plan)),
+        )
     going = [change for change in plan.changes if change.withheld_by is None]
     shown, folded = groups(change for change in going if not change.adopts)
     below = (
@@ -47,7 +51,7 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
         parts=tuple(chain.from_iterable(below)),
-        footer=tuple(chain(_counts(plan), _next(plan, apply_with))),
+        footer=tuple(chain(_counts(plan), parts.source(plan), _next(plan, apply_with))),
     )
 
 

@@ -55,7 +55,7 @@ def test_no_name_hangs_on_an_id() -> None:
 
 def test_which_is_which_is_said() -> None:
     things = {"ConnectedApp": (live("a", "1"), live("a", "2"), live("b", "3"), live("", "4"))}
-    source = Source(slug="production", name="live", type="LIVE", fields={}, things=things)
+    source = Source(project_id="project-live-1", slug="production", name="live", type="LIVE", fields={}, things=things)
     _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), things={}))
     assert [(remark.at, remark.reason.why) for remark in remarks["live"]] == [
         ("ConnectedApp/a: client_name of 1", "several things have the name 'a', and here names tell them apart"),

@@ -83,6 +83,10 @@ def test_several_environments_of_one_type_are_called_by_their_slugs(make: Make, 
     environments = yaml.safe_load((tmp_path / "reconciler.yaml").read_text())["environments"]
     assert list(environments) == ["production", "stage", "test"]
     assert [name for name, each in environments.items() if each.get("owns_project")] == ["production"]
+    here = {each.slug: each.project_id for each in app.workspace.environments if each.project_slug == "consumer"}
+    assert {name: each["users"] for name, each in environments.items()} == {
+        name: {"consumer": {"project_id": id}} for name, id in here.items()
+    }
     assert "stage" in section(tmp_path, "Not read")
     assert manifests["redirect-url.yaml"][0]["metadata"]["environments"] == ["stage", "test"]
 

@@ -19,7 +19,14 @@ def of(*lives: Live) -> Translated:
 
 
 def source(**fields: Any) -> Source:
-    return Source(slug="production", name="live", type="LIVE", fields={"name": "P", **fields}, things={})
+    return Source(
+        project_id="project-live-1",
+        slug="production",
+        name="live",
+        type="LIVE",
+        fields={"name": "P", **fields},
+        things={},
+    )
 
 
 def test_a_kind_that_is_the_same_in_both_is_copied() -> None:
