@@ -20,7 +20,7 @@ from msgspec import UNSET, Struct, structs
 from reconciler import read
 from reconciler.clients.data import Client
 from reconciler.diff.fields import same
-from reconciler.errors import Ambiguous, Fault, Rejected, StoreFailed, Unreadable
+from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.journal import Journal
 from reconciler.kinds import KINDS
 from reconciler.losses import LAST_ADMIN
@@ -39,7 +39,8 @@ from reconciler.model import (
 )
 from reconciler.references import names_in
 from reconciler.schema import Kind
-from reconciler.writing import Moved, NotKept, Scene, Written
+from reconciler.taken import not_taken, other_name
+from reconciler.writing import MALFORMED, Moved, NotKept, NotNoted, Scene, Undecided, Written
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
 CIRCUIT_WINDOW = 200  # outcomes looked back on
@@ -107,7 +108,7 @@ def apply_changes(
     run = _Run(client, scene, journal, tell, outcomes, heirs)
     for _, batch in groupby(changes, key=_sort):
         run.batch(tuple(batch))
-    return Applied(tuple(outcomes[_name(change)] for change in changes), journal.path, run.interrupted)
+    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted)
 
 
 def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
@@ -140,6 +141,7 @@ class _Run:
         self._refused: set[str] = set()
         self._interrupted = threading.Event()
         self._not_made: dict[str, Result] = {}  # addresses of what was to be created, and was not
+        self._made: set[str] = set()  # addresses of what is there, be it as it should or not
         self._open: set[str] = set()  # what may have happened and may not
         self._seen: Mapping[str, Live] | None = None  # what is live of the kind that things are being deleted of, by id
 
@@ -148,19 +150,28 @@ class _Run:
         """Tell whether somebody wants it to end."""
         return self._interrupted.is_set()
 
+    def outcome(self, change: Change) -> Outcome:
+        """Say what became of a change; of one that nobody waited for any longer, that it is not known."""
+        with self._lock:
+            found = self._outcomes.get(_name(change))
+        return found or outcome_of(change, "failed", f"{INTERRUPTED} while it was under way: it may have happened")
+
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
         queue = iter(changes)
         self._seen = None
         self._refusals.setdefault(changes[0].kind, Circuit())
         workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
-        with ThreadPoolExecutor(workers, thread_name_prefix="apply") as pool:
-            futures = [pool.submit(self._work, queue) for _ in range(workers)]
-            try:
-                for future in futures:
-                    future.result()
-            except KeyboardInterrupt:
-                self._interrupted.set()
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="apply")
+        futures = [pool.submit(self._work, queue) for _ in range(workers)]
+        try:
+            for future in futures:
+                future.result()
+        except KeyboardInterrupt:
+            self._interrupted.set()
+        finally:
+            with suppress(KeyboardInterrupt):  # a second one: what is under way is not waited for either
+                pool.shutdown()
 
     def _work(self, queue: Iterator[Change]) -> None:
         while True:
@@ -207,13 +218,16 @@ class _Run:
             if isinstance(change, Delete):
                 self._look_again(kind, change)
             written = _verb(kind, change)(self._client, change, self._scene)
+            return self._compared(kind, change, written)
+        except Undecided as undecided:
+            self._open.add(_name(change))
+            return outcome_of(change, "withheld", f"held: {undecided}")
         except Moved as moved:
             return outcome_of(change, "withheld", f"{MOVED} {moved}")
+        except NotNoted as error:
+            return outcome_of(change, "skipped", str(error))
         except NotKept as refused:
             return outcome_of(change, "failed", str(refused), id=refused.id)
-        except StoreFailed as failed:
-            self._open.add(_name(change))
-            return outcome_of(change, "failed", str(failed))
         except Fault as fault:
             if isinstance(fault, Ambiguous):
                 self._open.add(_name(change))
@@ -221,14 +235,42 @@ class _Run:
                 self._refused.add(_name(change))
             detail = f"{fault.error_type or type(fault).__name__}: {fault}"
             return outcome_of(change, "failed", detail, request_id=fault.request_id)
-        except (KeyError, TypeError, AttributeError) as error:
+        except ReconcilerError as error:
+            self._open.add(_name(change))
+            return outcome_of(change, "failed", str(error))
+        except MALFORMED as error:
             self._open.add(_name(change))
             missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
             detail = f"Stytch's answer is not what it describes{missing}: it may have happened"
             return outcome_of(change, "failed", detail)
+        except Exception as error:  # noqa: BLE001 # whatever it was, the outcomes of all others are still to be said
+            self._open.add(_name(change))
+            return outcome_of(change, "failed", f"{type(error).__name__}: it may have happened")
+
+    def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
+        """Say that a change is applied, where Stytch's answer does not say otherwise."""
         if not isinstance(change, Delete):
             self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
+        odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
+        if odd:
+            self._refused.add(_name(change))
+            detail = f"Stytch said yes and made something else of it: {odd}"
+            return outcome_of(change, "failed", detail, id=written.id, request_id=written.request_id)
         return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
+
+    def _otherwise(self, kind: Kind, change: Change, written: Written) -> str:
+        """Say what the answer has otherwise than it was sent; under another name it is another thing."""
+        if written.answered is None:
+            return ""
+        called = other_name(kind, change, written.answered)
+        if called:
+            self._scene.ids[change.kind].pop((change.namespace, change.name))
+            if change.kind == "Organization":
+                self._scene.organization_ids.pop(change.name, None)
+        elif isinstance(change, Create):
+            self._made.add(change.address)
+        others = not_taken(kind, change, written.answered, self._scene.with_ids)
+        return "; ".join(filter(None, (called, *others)))
 
     def _look_again(self, kind: Kind, change: Delete) -> None:
         """Raise ``Moved`` where what is to be deleted is no longer what the plan saw.
@@ -261,12 +303,13 @@ class _Run:
                 failed, refused = outcome.result == "failed", _name(change) in self._refused
                 self._refusals[change.kind].note(failed=failed and refused)
                 self._circuit.note(failed=failed and not refused)
-            if isinstance(change, Create) and outcome.result != "applied":
+            if isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
                 self._not_made[change.address] = outcome.result
             if change.kind == "Member" and outcome.result == "applied":
                 self._applied.add(change.address)
             self._outcomes[_name(change)] = outcome
-            self._tell(outcome)
+            with suppress(Exception):  # who is told how far it is may be gone; the outcome is said at the end
+                self._tell(outcome)
 
 
 def _name(change: Change) -> str:

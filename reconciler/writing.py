@@ -28,6 +28,10 @@ class Undecided(Moved):
     """A write whose answer was lost may have made what is there, and nothing proves it: a person must look."""
 
 
+class NotNoted(Exception):
+    """The journal cannot be written, so nothing was."""
+
+
 class Written(Struct, frozen=True):
     """What a write left behind: the id of the thing and Stytch's id of the (last) request.
 

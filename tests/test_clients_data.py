@@ -161,7 +161,8 @@ def test_an_organization_is_made_changed_and_deleted(app: App, client: Client) -
         identifier, {"trusted_metadata": {"tier": "gold"}, "organization_external_id": "a1"}
     )
     assert (changed["trusted_metadata"], changed["organization_external_id"]) == ({"tier": "gold"}, "a1")
-    assert client.delete_organization_external_id(identifier).startswith("request-id-")
+    changed, request_id = client.delete_organization_external_id(identifier)
+    assert (changed.get("organization_external_id"), request_id[:11]) == (None, "request-id-")
     changed, _ = client.update_organization(identifier, {"trusted_metadata": {"tier": None}})
     assert not changed["trusted_metadata"]
     assert not client.get_organization(identifier).get("organization_external_id")

@@ -258,9 +258,9 @@ class Client:
         """Delete an organization and every member of it, for good."""
         return self._request_id("organizations.delete", organization_id=organization_id)
 
-    def delete_organization_external_id(self, organization_id: str) -> str:
+    def delete_organization_external_id(self, organization_id: str) -> Written:
         """Clear an organization's external id."""
-        return self._request_id("organizations.delete_external_id", organization_id=organization_id)
+        return self._organization("delete_external_id", organization_id=organization_id)
 
     def create_member(self, organization_id: str, body: Body) -> Written:
         """Create a member from its fields by Stytch's names; no mail is sent."""

@@ -20,6 +20,7 @@ from reconciler.emulator.metadata import cleaner
 from reconciler.emulator.routes import Route, match
 from reconciler.emulator.statistics import Statistics
 from reconciler.emulator.store import Store, text
+from reconciler.emulator.taking import taken
 from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Project
 
 STATISTICS = "/emulator/statistics"
@@ -103,6 +104,7 @@ class App:
             sent = without_nulls(sent)
         else:
             check_vertical(route, environment)
+        sent = taken(sent, request.method, self.behaviour, manages=route.manages)
         call = self.call(environment, project)
         return replace(call, path=path, query=request.query, body=sent, disturbance=disturbance)
 

@@ -41,6 +41,12 @@ class Behaviour:
     """Of which ways to join one must stay open: SSO, e-mail, invites; OAuth tenants as the fourth; or none. [2.19]"""
     empty_string: Literal["clears", "ignored"] = "clears"
     """``""`` for a member's name; it always clears an organization's logo. [2]"""
+    empty_list: Literal["clears", "ignored"] = "clears"
+    """``[]`` or ``{}`` for a field, in an update of the data API. [2]"""
+    false_flag: Literal["taken", "ignored"] = "taken"
+    """``false`` for a field, in an update of the data API: some servers take it for a field that nobody set. [2]"""
+    trims_names: bool = False
+    """The blanks around a name are cut off. [7.26]"""
     null_field: Literal["ignored", "clears"] = "ignored"
     """``null`` for an optional top-level field. [2]"""
     unset_fields: Literal["absent", "null"] = "absent"

@@ -128,22 +128,24 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         scene.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:
         request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
-    return Written(identifier, request_id)
+    return Written(identifier, request_id, made)
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
-    identifier, request_id = str(change.id), ""
+    identifier, request_id, live = str(change.id), "", None
     body = payload(change.fields, cleared=KIND.cleared)
     lost = body.pop(SECRET, None)
     if body:
         overlaid(KIND, normalize(_get(client, identifier)), change)
-        request_id = repeated(
-            lambda: client.write("connected_app.clients.update", client_id=identifier, **body).request_id
+        live, request_id = repeated(
+            lambda: client.write("connected_app.clients.update", client_id=identifier, **body).thing(
+                "connected_app", "client_id"
+            )
         )
     if lost:
         request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
-    return Written(identifier, request_id)
+    return Written(identifier, request_id, live)
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:

@@ -59,7 +59,8 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     live: dict[str, Any] = {"country_codes": client.management.get(path)["country_codes"]}
     body = overlaid(KIND, normalize(live), change)
     answer = repeated(lambda: client.management.write("POST", path, body))
-    return Written(change.name, str(answer["request_id"]))
+    taken = {name: answer[name] for name in ("country_codes",) if name in answer}
+    return Written(change.name, str(answer["request_id"]), taken)
 
 
 def _path(place: Place, channel: str) -> str:

@@ -143,7 +143,7 @@ def clear(client: "Client", change: Delete, _scene: Scene) -> Written:
 
 def _set(client: "Client", change: Change, body: dict[str, Any]) -> Written:
     answer = repeated(lambda: client.telemetry.write("POST", SET, body))
-    return Written(change.name, str(answer["request_id"]))
+    return Written(change.name, str(answer["request_id"]), {name: answer[name] for name in FIELDS if name in answer})
 
 
 def _addressed(change: Change, body: dict[str, Any]) -> dict[str, Any]:

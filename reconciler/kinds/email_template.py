@@ -158,8 +158,8 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     if change.replaces:
         _deleted(client, path)
         return _create(client, change, scene, body)
-    request_id = repeated(lambda: str(client.management.write("PUT", path, body)["request_id"]))
-    return _written(client, change, scene, request_id)
+    written = repeated(lambda: _written(change, client.management.write("PUT", path, body)))
+    return _checked(client, change, scene, written)
 
 
 def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Json]:
@@ -211,34 +211,38 @@ def _get(client: "Client", place: Place, change: Change) -> Spec | None:
 
 
 def _create(client: "Client", change: Change, scene: Scene, body: Spec) -> Written:
-    request_id = created(
-        lambda: str(
-            client.management.write("POST", _path(scene.place), {"template_id": change.name, **body})["request_id"]
-        ),
+    sent = {"template_id": change.name, **body}
+    written = created(
+        lambda: _written(change, client.management.write("POST", _path(scene.place), sent)),
         lambda: _found(client, scene.place, change, body),
         ALREADY_THERE,
     )
-    return _written(client, change, scene, request_id)
+    return _checked(client, change, scene, written)
 
 
-def _found(client: "Client", place: Place, change: Change, body: Spec) -> str | None:
+def _written(change: Change, answer: Mapping[str, Any]) -> Written:
+    row = answer.get("email_template") or {}
+    return Written(change.name, str(answer["request_id"]), {**_spec(row), KIND.key: row.get(KIND.key, change.name)})
+
+
+def _found(client: "Client", place: Place, change: Change, body: Spec) -> Written | None:
     """Look for a template whose making had no answer; whom it is from Stytch may have dropped."""
     live = _get(client, place, change)
     if live is None:
         return None
     if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
         raise Moved("somebody else made a template with this id in the meantime")
-    return ""
+    return Written(change.name, "")
 
 
-def _written(client: "Client", change: Change, scene: Scene, request_id: str) -> Written:
+def _checked(client: "Client", change: Change, scene: Scene, written: Written) -> Written:
     """Say so where Stytch silently dropped whom the mail is from, as it does with a domain that is not verified."""
     wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
     taken = ((_get(client, scene.place, change) if wanted else None) or {}).get(SENDER) or {}
     if dropped := [f"{SENDER}.{name}" for name, value in wanted.items() if taken.get(name) != value]:
         sentence = f"Stytch said yes and did not take {', '.join(dropped)}; is the domain verified in the dashboard?"
-        raise Rejected(sentence, request_id=request_id)
-    return Written(change.name, request_id)
+        raise Rejected(sentence, request_id=written.request_id)
+    return written
 
 
 KIND: Final = Kind(

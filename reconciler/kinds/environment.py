@@ -116,7 +116,7 @@ def _patch(client: "Client", scene: Scene, change: Change, body: dict[str, Any])
 
 
 def _written(answer: Mapping[str, Any]) -> Written:
-    return Written(str(answer["environment"]["environment_slug"]), str(answer["request_id"]))
+    return Written(str(answer["environment"]["environment_slug"]), str(answer["request_id"]), answer["environment"])
 
 
 def _found(client: "Client", place: Place, body: Mapping[str, Any]) -> Written | None:

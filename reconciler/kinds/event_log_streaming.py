@@ -3,10 +3,10 @@
 There is one destination at most. It is made in two steps: nothing is streamed until it is enabled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
 from reconciler.fields import Text, problem
@@ -93,13 +93,13 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     body = payload(change.fields, cleared={})
     sent = scene.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
     path = f"{scene.place.path}/event_log_streaming"
-    request_id = created(
-        lambda: str(client.management.write("POST", path, sent)["request_id"]),
+    written = created(
+        lambda: _written(change, client.management.write("POST", path, sent)),
         lambda: _found(client, scene, change),
         (),
     )
     status = _set_status(client, change, scene) if body.get(STATUS) == "ACTIVE" else ""
-    return Written(change.name, status or request_id)
+    return structs.replace(written, request_id=status or written.request_id)
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
@@ -108,13 +108,13 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     if live is None:
         raise Moved("it is no longer there")
     config = scene.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
-    request_id = ""
+    written = Written(change.name, "")
     if change.get(CONFIG):
         path = _path(scene.place, change.name)
-        request_id = repeated(lambda: str(client.management.write("PUT", path, config)["request_id"]))
+        written = repeated(lambda: _written(change, client.management.write("PUT", path, config)))
     if change.get(STATUS):
-        request_id = _set_status(client, change, scene)
-    return Written(change.name, request_id)
+        written = structs.replace(written, request_id=_set_status(client, change, scene))
+    return written
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
@@ -138,7 +138,14 @@ def _set_status(client: "Client", change: Change, scene: Scene) -> str:
     return repeated(lambda: str(client.management.write("POST", path)["request_id"]))
 
 
-def _found(client: "Client", scene: Scene, change: Create) -> str | None:
+def _written(change: Change, answer: Mapping[str, Any]) -> Written:
+    """Give what the answer says of the configuration: whether anything is streamed is said by a call of its own."""
+    found = answer.get("event_log_streaming_config") or {}
+    told = {CONFIG: found[CONFIG]} if CONFIG in found else None
+    return Written(change.name, str(answer["request_id"]), told)
+
+
+def _found(client: "Client", scene: Scene, change: Create) -> Written | None:
     """Look for the destination after a lost answer; one that is not as it was sent is somebody else's."""
     live = _get(client, scene.place, change.name)
     if live is None:
@@ -146,7 +153,7 @@ def _found(client: "Client", scene: Scene, change: Create) -> str | None:
     sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: scene.secret(name)[-4:])
     if not same(normalize(live)[CONFIG], sent[CONFIG]):
         raise Moved("somebody else made a destination in the meantime")
-    return ""
+    return Written(change.name, "")
 
 
 def _get(client: "Client", place: Place, sort: str) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     spec = overlaid(KIND, _get(client, scene.place, change.name), change)
     body = {name: spec.get(name, default) for name, default in DEFAULTS.items()}
     answer = repeated(lambda: client.management.write("PUT", _path(scene.place, change.name), body))
-    return Written(change.name, str(answer["request_id"]))
+    return Written(change.name, str(answer["request_id"]), answer.get("jwt_template"))
 
 
 def _get(client: "Client", place: Place, sort: str) -> dict[str, Any]:

@@ -74,10 +74,10 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         ALREADY_THERE,
     )
     if status and live.get("status") != status:
-        _, request_id = repeated(
+        live, request_id = repeated(
             lambda: _written(client.write("m2m.clients.update", client_id=change.name, status=status))
         )
-    return Written(change.name, request_id)
+    return Written(change.name, request_id, live)
 
 
 def update(client: "Client", change: Update, _scene: Scene) -> Written:
@@ -86,8 +86,8 @@ def update(client: "Client", change: Update, _scene: Scene) -> Written:
     if METADATA in body:
         whole = overlaid(KIND, normalize(_get(client, change.name) or {}), change)
         body[METADATA] = {**whole[METADATA], **body[METADATA]}
-    _, request_id = repeated(lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body)))
-    return Written(change.name, request_id)
+    live, request_id = repeated(lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body)))
+    return Written(change.name, request_id, live)
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:

@@ -1,9 +1,10 @@
 """Members: a person inside an organization (docs/stytch.md, "Members"). Rules give most; some are written by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
@@ -23,6 +24,7 @@ from reconciler.model import (
     Mark,
     Problem,
     Resource,
+    Role,
     Spec,
     Update,
     added_roles,
@@ -110,8 +112,10 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     )
     identifier = str(live["member_id"])
     if later:
-        _, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
-    return Written(identifier, request_id)
+        live, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
+    if mark:
+        _remember(client, live, mark, frozenset(mark.roles))
+    return Written(identifier, request_id, _spec(live))
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
@@ -119,23 +123,27 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
     body = payload(change.fields, cleared=KIND.cleared)
     mark = change.mark
-    roles = change.get("roles")
+    roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
     if roles:
         live = _live(client, organization_id, identifier, change)
+        _, before = read_mark(live.trusted_metadata, organization_id, scene.owner)
+        given |= {*(before.roles if before else ())} & {*withdrawn_roles(change)}
         there, added, withdrawn = set(direct_roles(live.roles)), set(added_roles(change)), set(withdrawn_roles(change))
         body["roles"] = sorted((there | added) - withdrawn)
         body["preserve_existing_sessions"] = not withdrawn
     if mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = mark.as_json()
-    request_id = ""
+    request_id, now = "", None
     phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
     if phone and phone.before is not UNSET:
         request_id = gone(lambda: client.delete_mfa_phone_number(organization_id, identifier))
     if external_id and external_id.after is UNSET:
         request_id = gone(lambda: client.delete_member_external_id(organization_id, identifier))
     if body:
-        _, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
-    return Written(identifier, request_id)
+        now, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
+        if mark:
+            _remember(client, now, mark, given)
+    return Written(identifier, request_id, now and _spec(now))
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
@@ -181,6 +189,24 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     if mailbox_or_text(live.email_address) != change.key[1]:
         raise Moved("its address has changed since")
     return live
+
+
+def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[str]) -> None:
+    """Correct a mark that remembers a role which Stytch did not take, or forgets one that it did not take away."""
+    if answered.get("roles") is None:
+        return
+    there = _spec(answered)["roles"]
+    roles = tuple(sorted({*given} & {*there}))
+    if roles != tuple(sorted(mark.roles)):
+        true = {"trusted_metadata": {MARK_KEY: structs.replace(mark, roles=roles).as_json()}}
+        repeated(lambda: client.update_member(mark.organization, str(answered["member_id"]), true))
+
+
+def _spec(answered: Spec) -> Spec:
+    """Give a member as Stytch answers it under the names of its spec: of its roles those that were given directly."""
+    if answered.get("roles") is None:
+        return {name: value for name, value in answered.items() if name != "roles"}
+    return {**answered, "roles": list(direct_roles(msgspec.convert(answered["roles"], tuple[Role, ...])))}
 
 
 def _found(

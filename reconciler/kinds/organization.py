@@ -173,9 +173,9 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     )
     identifier = str(live["organization_id"])
     mark = Mark(owner=scene.owner, organization=identifier).as_json()
-    _, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
+    live, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
     scene.organization_ids[slug] = identifier
-    return Written(identifier, request_id)
+    return Written(identifier, request_id, live)
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
@@ -186,16 +186,16 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     identifier = change.id or scene.organization_ids[change.name]
     if any(isinstance(field.before, list | dict) for field in change.fields):
         _still(change, client.get_organization(identifier), scene)
-    request_id = ""
+    request_id, now = "", None
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
-        request_id = repeated(lambda: client.delete_organization_external_id(identifier))
+        now, request_id = repeated(lambda: client.delete_organization_external_id(identifier))
     body = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), change.name)
     if change.mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
     if body:
-        _, request_id = repeated(lambda: client.update_organization(identifier, body))
-    return Written(identifier, request_id)
+        now, request_id = repeated(lambda: client.update_organization(identifier, body))
+    return Written(identifier, request_id, now)
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:

@@ -58,7 +58,7 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     spec = overlaid(KIND, _get(client, scene.place), change)
     body = {**DEFAULTS, **{name: value for name, value in spec.items() if _counts(name, spec)}}
     answer = repeated(lambda: client.management.write("PUT", _path(scene.place), body))
-    return Written("default", str(answer["request_id"]))
+    return Written("default", str(answer["request_id"]), answer.get("password_strength_config"))
 
 
 def _counts(name: str, spec: Spec) -> bool:

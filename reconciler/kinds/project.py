@@ -62,7 +62,7 @@ def _written(answer: dict[str, object]) -> Written:
     project = answer["project"]
     if not isinstance(project, dict):
         raise Moved("Stytch answered without the project")
-    return Written(str(project["project_slug"]), str(answer["request_id"]))
+    return Written(str(project["project_slug"]), str(answer["request_id"]), project)
 
 
 def _found(client: "Client", body: dict[str, object]) -> Written | None:

@@ -196,12 +196,15 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     changed = {field.path[0] for field in change.fields}
     body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
     answer = repeated(lambda: client.management.write("PUT", _path(scene.place), body))
-    return Written("default", str(answer["request_id"]))
+    return Written("default", str(answer["request_id"]), _spec(answer["policy"]) if answer.get("policy") else None)
 
 
 def _get(client: "Client", place: Place) -> dict[str, Any]:
     """Read what can be set; what Stytch's own resources are cannot."""
-    found = client.management.get(_path(place))["policy"]
+    return _spec(client.management.get(_path(place))["policy"])
+
+
+def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
     roles = {name: {"permissions": found[name].get("permissions") or []} for name in ROLES if found.get(name)}
     return {**roles, **{name: found.get(name) or [] for name in LISTS}}
 

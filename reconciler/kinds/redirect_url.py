@@ -96,7 +96,7 @@ def _write(client: "Client", method: str, scene: Scene, url: str, spec: Spec) ->
     path = f"{scene.place.path}/redirect_urls"
     parameters = {"url": url} if method == "PUT" else {}
     answer = repeated(lambda: client.management.write(method, path, body, parameters))
-    return Written(url, str(answer["request_id"]))
+    return Written(url, str(answer["request_id"]), answer.get("redirect_url"))
 
 
 def promotes_first(change: Change) -> int:

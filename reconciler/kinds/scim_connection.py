@@ -95,22 +95,22 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     elif kept:
         request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
     if roles:
-        request_id = _changed(client, organization_id, identifier, {ROLES: roles})
-    return Written(identifier, request_id)
+        made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
+    return Written(identifier, request_id, made)
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
     organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
-    live, request_id = _still(client, organization_id, identifier), ""
+    live, request_id, now = _still(client, organization_id, identifier), "", None
     body = payload(change.fields, cleared={})
     lost = body.pop(TOKEN, None)
     if lost:
         request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
     if body:
         overlaid(KIND, normalize(live), change)
-        request_id = _changed(client, organization_id, identifier, body)
-    return Written(identifier, request_id)
+        now, request_id = _changed(client, organization_id, identifier, body)
+    return Written(identifier, request_id, now)
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
@@ -132,10 +132,10 @@ def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str,
     return answer.thing("connection", "connection_id")
 
 
-def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> str:
+def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> tuple[dict[str, Json], str]:
     told = {"organization_id": organization_id, "connection_id": identifier, **body}
     try:
-        return repeated(lambda: client.write("scim.connection.update", **told).request_id)
+        return repeated(lambda: client.write("scim.connection.update", **told).thing("connection", "connection_id"))
     except Rejected as fault:
         raise _explained(
             fault, NO_GROUP, "the identity provider must push the group first; apply again then"

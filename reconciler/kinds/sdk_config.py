@@ -1,6 +1,6 @@
 """The SDK config: what frontends may do in an environment of a B2B project (docs/stytch.md, "SDK configuration")."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -122,13 +122,15 @@ SECTIONS: Final = {name: field.hint.__args__[0] for name, field in fields_of(SDK
 
 def read(client: "Client", place: Place) -> Iterator[Live]:
     """Read the config, which is always there; what this does not know of it is left where it is."""
-    found = _get(client, place)
-    spec = {
+    yield Live(kind="SDKConfig", name="default", id="default", spec=_spec(_get(client, place)))
+
+
+def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         name: {key: value for key, value in found[name].items() if key in fields_of(section)}
         for name, section in SECTIONS.items()
-        if name in found
+        if found.get(name) is not None
     }
-    yield Live(kind="SDKConfig", name="default", id="default", spec=spec)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -162,7 +164,7 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     ours = normalize({name: section for name, section in found.items() if name in SECTIONS})
     config = overlaid(KIND, {**found, **ours}, change)
     answer = repeated(lambda: client.management.write("PUT", _path(scene.place), {"config": config}))
-    return Written("default", str(answer["request_id"]))
+    return Written("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
 
 
 def _get(client: "Client", place: Place) -> dict[str, Any]:

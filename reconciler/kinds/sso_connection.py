@@ -55,15 +55,14 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
         (),
     )
-    connection = Connection(client, organization_id, sort, identifier)
-    return Written(identifier, _completed(connection, body, scene) or request_id)
+    return _completed(Connection(client, organization_id, sort, identifier), body, scene, request_id)
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Change the fields that differ, after a look at them."""
     connection = _at(client, change, scene)
     overlaid(KIND, normalize(spec_of(connection.sort, connection.row())), change)
-    return Written(connection.id, _completed(connection, payload(change.fields, cleared={}), scene))
+    return _completed(connection, payload(change.fields, cleared={}), scene)
 
 
 def writes(change: Change) -> int:
@@ -119,14 +118,13 @@ def _at(client: "Client", change: Update | Delete, scene: Scene) -> Connection:
     raise Moved("it is no longer there")
 
 
-def _completed(connection: Connection, body: dict[str, Json], scene: Scene) -> str:
-    """Send what a create cannot, and give the id of the last request, if any was made.
+def _completed(connection: Connection, body: dict[str, Json], scene: Scene, request_id: str = "") -> Written:
+    """Send what a create cannot, and give the connection as it is then, with the id of the last request.
 
     A certificate and a key for decryption come to those that are there, so each is sent by itself, and once.
     """
     told = scene.revealed(body)
     certificate, key = told.pop(CERTIFICATE, None), told.pop(ENCRYPTION_KEY, None)
-    request_id = ""
     try:
         if told:
             request_id = connection.change(**told)
@@ -134,11 +132,11 @@ def _completed(connection: Connection, body: dict[str, Json], scene: Scene) -> s
             request_id = connection.change_certificates(certificate) or request_id
         if key:
             request_id = connection.put_encryption_key(key)
+        return Written(connection.id, request_id, spec_of(connection.sort, connection.row()))
     except Fault as fault:
         # The connection is there; what Stytch never shows of it must be sent by the next run, whatever went wrong.
         said = f"it is there, but not as it is declared: {fault}"
         raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
-    return request_id
 
 
 KIND: Final = Kind(

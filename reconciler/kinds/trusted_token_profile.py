@@ -144,7 +144,8 @@ def _spec(profile: Profile) -> dict[str, Any]:
 
 
 def _written(answer: Mapping[str, Any]) -> Written:
-    return Written(str(answer["profile"]["profile_id"]), str(answer["request_id"]))
+    profile = answer["profile"]
+    return Written(str(profile["profile_id"]), str(answer["request_id"]), {**_spec(profile), "name": profile["name"]})
 
 
 def _found(client: "Client", place: Place, body: Spec) -> Written | None:

@@ -60,7 +60,7 @@ def clear(client: "Client", change: Delete, _scene: Scene) -> Written:
 def _send(client: "Client", change: Change, body: dict[str, Any]) -> Written:
     told = {"verdict_reason": change.name, **body}
     answer = repeated(lambda: client.telemetry.write("POST", OVERRIDE, told))
-    return Written(change.name, str(answer["request_id"]))
+    return Written(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
 
 
 KIND: Final = Kind(

@@ -1,0 +1,25 @@
+"""What of a request's body is taken, where Stytch may say yes to it and make something else of it [2, 7.19]."""
+
+from typing import Any
+
+from reconciler.emulator.behaviour import Behaviour
+
+UPDATES = frozenset({"PUT", "PATCH"})
+NAMES = frozenset({"name", "display_name", "client_name", "organization_name"})
+
+
+def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: bool) -> dict[str, Any]:
+    """The body as if what is not taken had not been sent; ``manages`` says that it is the management API's."""
+    found = body
+    if behaviour.trims_names:
+        found = {name: _trimmed(value) if name in NAMES else value for name, value in found.items()}
+    if method in UPDATES and not manages:
+        if behaviour.empty_list == "ignored":
+            found = {name: value for name, value in found.items() if value not in ([], {})}
+        if behaviour.false_flag == "ignored":
+            found = {name: value for name, value in found.items() if value is not False}
+    return found
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
