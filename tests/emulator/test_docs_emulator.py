@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
 
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.faults import ARGUMENTS, parse
+from reconciler.emulator.running import Options, Running, running, variables
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 
@@ -49,10 +52,40 @@ def test_the_examples_are_read() -> None:
 
 
 def test_the_python_example_runs() -> None:
-    example = re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    part = TEXT.split("\n## In the process of a test\n")[1]
+    example = re.search(r"```python\n(.*?)```", part, re.DOTALL)
     assert example is not None
     names: dict[str, object] = {}
     exec(example[1], names)  # noqa: S102 # the page's own example
     app = names["app"]
     assert isinstance(app, App)
     app.close()
+
+
+SDKS = TEXT.split("\n## Pointing a client at it\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_pythons_sdks_are_pointed_at_it_as_the_page_says(https: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in https.environment.items():
+        monkeypatch.setenv(name, value)
+    names: dict[str, Any] = {}
+    with running(Options()) as plain:
+        for name in ("STYTCH_API_URL", "STYTCH_TELEMETRY_URL", "STYTCH_PROJECT_ID", "STYTCH_SECRET"):
+            monkeypatch.setenv(name, plain.environment[name])
+        for example in re.findall(r"```python\n(.*?)```", SDKS, re.DOTALL):
+            exec(example, names)  # noqa: S102 # the page's own examples
+        assert names["client"].organizations.search().organizations == []
+        assert names["client"].fraud.rules.list().rules == []
+    assert len(names["management"].projects.get_all().projects) == 2
+
+
+def test_every_sdk_is_pointed_at_it_by_variables_that_there_are(app: App) -> None:
+    there = set(variables(app, "https://127.0.0.1"))
+    for language in ("python", "js", "go", "ruby", "php", "java", "rust", "csharp"):
+        examples = re.findall(rf"```{language}\n(.*?)```", SDKS, re.DOTALL)
+        assert examples, language
+        for example in examples:
+            named = set(re.findall(r"STYTCH_[A-Z_]+", example))
+            assert named <= there, language
+            assert named & {"STYTCH_API_URL", "STYTCH_MANAGEMENT_BASE_URI"}, language
