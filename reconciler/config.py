@@ -17,6 +17,7 @@ from reconciler.guards import Limits
 from reconciler.kinds import KINDS
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
 from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
+from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
     from reconciler.load import Declared
@@ -79,6 +80,7 @@ class Config(Struct, frozen=True, kw_only=True):
     rates: Rates = Rates()
     credentials: CredentialSettings | None = None
     vars: Mapping[str, Json] = {}
+    ignore: tuple[str, ...] = ()
     document: Document | None = None
 
     def authority_of(self, kind: str) -> Authority:
@@ -96,6 +98,15 @@ class Config(Struct, frozen=True, kw_only=True):
             return self.kinds
         found = {resource.kind for resource in declared.resources}
         return frozenset(found | {"Member"} if declared.rules else found)
+
+    def files_named(self) -> Iterator[str | Path]:
+        """Yield what may be the name of a file: texts of every environment, and the files of this run."""
+        environments = self.document.body["environments"] if self.document else {}
+        for environment in environments.values():
+            yield from strings_below({key: value for key, value in (environment or {}).items() if key != "vars"})
+        yield from (source.file for source in self.tables.values())
+        if self.users and self.users.file:
+            yield self.users.file
 
     def at(self, *path: str) -> Position:
         """Give the place of a setting of this environment in ``reconciler.yaml``."""
@@ -142,6 +153,7 @@ def load_config(
         guards=chosen.guards,
         rates=chosen.rates,
         vars=chosen.vars,
+        ignore=tuple(body.ignore),
         document=document,
     )
 

@@ -28,13 +28,15 @@ class Scoped(Struct, frozen=True):
 class Found(Struct):
     """Everything that was read, for all environments.
 
-    ``spoilt`` holds kind and name of documents that were no use; ``incomplete`` says that some could not even be
-    named, so that a reference to nothing may be a reference to one of them.
+    ``files`` are the names that documents give of files that texts stand in. ``spoilt`` holds kind and name of
+    documents that were no use; ``incomplete`` says that some could not even be named, so that a reference to nothing
+    may be a reference to one of them.
     """
 
     scoped: list[Scoped] = field(default_factory=list)
     rules: list[tuple[Document, Environments]] = field(default_factory=list)
     manual_steps: list[tuple[Document, Environments]] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
     spoilt: set[tuple[str, str]] = field(default_factory=set)
     incomplete: bool = False
 

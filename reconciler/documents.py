@@ -1,12 +1,12 @@
 """The files of a repository → its documents, every one with its places; what cannot be read or parsed is a problem.
 
-``manifests/`` and ``rules/`` are read at any depth, in the order of their names; only ``*.yaml`` and ``*.yml`` count,
-and names that begin with a dot do not.
+``manifests/`` and ``rules/`` are read at any depth, in the order of their names. Documents end in ``.yaml`` or
+``.yml``; names that begin with a dot do not count.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -54,12 +54,21 @@ class Document(Struct, frozen=True):
         return self.positions.inside(path, value, offset)
 
 
-def read_documents(root: Path, problems: list[Problem]) -> Iterator[Document]:
-    """Yield every document below ``root`` of the right version and a kind; add what is wrong to ``problems``."""
-    for path in _files(root, problems):
+def read_documents(
+    root: Path, problems: list[Problem], others: list[str], ignored: Container[str] = ()
+) -> Iterator[Document]:
+    """Yield every document below ``root`` of the right version and a kind; add what is wrong to ``problems``.
+
+    ``others`` gets the files that are no documents by their names, relative to ``root``; files and folders that are
+    ``ignored`` are neither.
+    """
+    for path in _files(root, problems, others, ignored):
         file = path.relative_to(root).as_posix()
         text = read_text(path, file, problems)
-        if text is not None:
+        if text is not None and not text.strip("\ufeff \t\r\n"):
+            hint = "write a document, or remove it; a file with nothing but a comment may stand"
+            problems.append(_error("empty-file", f"{file} is empty", hint, Position(file, 1)))
+        elif text is not None:
             yield from documents_in(text, file, problems)
 
 
@@ -126,17 +135,31 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
         return None
 
 
-def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
+def _files(root: Path, problems: list[Problem], others: list[str], ignored: Container[str]) -> Iterator[Path]:
     present = [root / name for name in FOLDERS if os.path.lexists(root / name)]
     if not present:
         message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
         hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
         problems.append(Problem(code="no-manifests", severity="error", message=message, hint=hint))
+    problems.extend(_misspelt(root, ignored))
     for folder in present:
-        yield from _below(folder, root, problems)
+        yield from _below(folder, root, problems, others, ignored)
 
 
-def _below(folder: Path, root: Path, problems: list[Problem]) -> Iterator[Path]:
+def _misspelt(root: Path, ignored: Container[str]) -> Iterator[Problem]:
+    """Yield an error for each folder that looks as if it held documents, and is not read."""
+    for path in sorted(root.iterdir()):
+        meant = next((name for name in FOLDERS if path.name.lower() in (name, name.removesuffix("s"))), None)
+        if meant is None or path.name == meant or not path.is_dir() or path.name in ignored:
+            continue
+        if not ((root / meant).exists() and path.samefile(root / meant)):  # a file system that ignores case
+            message = f"the folder {path.name} is not read"
+            yield _error("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
+
+
+def _below(
+    folder: Path, root: Path, problems: list[Problem], others: list[str], ignored: Container[str]
+) -> Iterator[Path]:
     at = Position(folder.relative_to(root).as_posix(), 1)
     if folder.is_symlink() or not folder.is_dir():
         message = f"{at.file} is {'a symbolic link' if folder.is_symlink() else 'not a folder'}, which is not followed"
@@ -149,11 +172,14 @@ def _below(folder: Path, root: Path, problems: list[Problem]) -> Iterator[Path]:
         return
     for entry in entries:
         path = folder / entry.name
-        if entry.name.startswith("."):
+        file = path.relative_to(root).as_posix()
+        if entry.name.startswith(".") or file in ignored:
             continue
         if _is_folder(entry):
-            yield from _below(path, root, problems)
-        elif entry.name.endswith(SUFFIXES) and (not entry.is_symlink() or _leads_inside(path, root, problems)):
+            yield from _below(path, root, problems, others, ignored)
+        elif not entry.name.endswith(SUFFIXES):
+            others.append(file)
+        elif not entry.is_symlink() or _leads_inside(path, root, problems):
             yield path
 
 

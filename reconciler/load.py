@@ -20,6 +20,7 @@ from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
 from reconciler.shapes import TEMPLATED, computed_in, shapes
 from reconciler.tables import read_table
+from reconciler.unread import Ignored, files_named, ignored_by, unread_files
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -78,7 +79,10 @@ def examine(config: Config) -> Examined:
     problems: list[Problem] = []
     found = Found()
     constants = {"vars": dict(config.vars), "environment": config.environment}
-    for written in read_documents(config.root, unread):
+    others: list[str] = []
+    ignored = ignored_by(config.ignore)
+    for written in read_documents(config.root, unread, others, ignored):
+        found.files.update(files_named(written.kind, written.body))
         document, environments = _as_declared(written, constants, config, problems)
         if document is None:
             found.spoilt.add((written.kind, written.name))
@@ -89,13 +93,15 @@ def examine(config: Config) -> Examined:
             found.manual_steps.append((document, environments))
         elif document.kind == "OrganizationSet":
             in_set: list[Problem] = []
-            found.scoped.extend(_of_set(document, environments, config, in_set))
+            found.scoped.extend(_of_set(document, environments, config, found.files, in_set))
             found.incomplete |= any(problem.severity == "error" for problem in in_set)
             problems.extend(in_set)
         else:
             kind, positions = KINDS[document.kind], document.positions
             resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
             found.scoped.append(Scoped(resource, environments))
+    unread.extend(unread_files(others, config.root, {*found.files, *config.files_named()}))
+    problems.extend(_without_effect(ignored, config))
     unnamed = (kind not in KINDS or not name or OPEN in name for kind, name in found.spoilt)
     found.incomplete |= bool(unread) or any(unnamed)
     warnings = dict.fromkeys(problem for problem in problems if problem.severity == "warning")
@@ -163,6 +169,14 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
     return len(problems) == before
 
 
+def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
+    """Yield a warning for each glob of ``ignore`` that matches nothing."""
+    for glob in ignored.unused:
+        at = (config.document.at("ignore", str(config.ignore.index(glob))),) if config.document else ()
+        message, hint = f"ignore: {glob} matches no file of manifests/ and rules/", "correct it, or remove it"
+        yield Problem(code="matches-nothing", severity="warning", message=message, hint=hint, at=at)
+
+
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
     """Give the environments that a document is for: those it names, or else all."""
     named = document.body["metadata"].get("environments")
@@ -179,9 +193,9 @@ def _unknown_environment(name: str, config: Config, *at: Position) -> Problem:
 
 
 def _of_set(
-    document: Document, environments: Environments, config: Config, problems: list[Problem]
+    document: Document, environments: Environments, config: Config, files: set[str], problems: list[Problem]
 ) -> Iterator[Scoped]:
-    """Yield the organizations of a set."""
+    """Yield the organizations of a set; ``files`` gets the names of the texts that stand in files."""
     name = document.body["spec"]["table"]
     source = config.tables.get(name)
     if source is None:
@@ -197,6 +211,7 @@ def _of_set(
     constants = {"vars": dict(config.vars), "environment": config.environment}
     kind, shape = KINDS["Organization"], shapes()["Organization"]
     for made in render_set(document, table, constants, problems):
+        files.update(files_named("Organization", made.body))
         if conforms(made.body, shape):
             resource = resource_of(kind, made.body, made.position, made.positions, config.root, problems)
             where = made.body["metadata"].get("environments")

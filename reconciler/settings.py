@@ -111,4 +111,5 @@ class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
     api_version: ApiVersion = field(name="apiVersion")
     kind: Literal["Configuration"]
     name: Owner = DEFAULT_OWNER
+    ignore: list[Name] = field(default_factory=list)
     environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

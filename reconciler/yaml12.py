@@ -101,7 +101,7 @@ class _Reader:
                 event = self._next()
                 position = self._position(event)
                 value = self._value(event, 0)
-                if value is not None:
+                if value is not None or (type(event) is ScalarEvent and event.value):  # null in so many words
                     yield Parsed(value, position, Positions(self._file, value, self._marks))
             elif type(event) is DocumentEndEvent:
                 continue

@@ -1,16 +1,22 @@
 """Which files are read, and what becomes of files that nobody should have to read."""
 
+import json
 import os
 from pathlib import Path
 
+import pytest
+
+from reconciler.config import load_config
 from reconciler.documents import Document, read_documents
+from reconciler.errors import InvalidInput
+from reconciler.load import load
 from reconciler.model import Position, Problem
-from tests.repositories import ORGANIZATION, write
+from tests.repositories import CONFIGURATION, ORGANIZATION, write
 
 
 def read(root: Path) -> tuple[list[Document], list[tuple[str, str]]]:
     problems: list[Problem] = []
-    documents = list(read_documents(root, problems))
+    documents = list(read_documents(root, problems, []))
     return documents, [(problem.code, str(problem.at[0])) for problem in problems]
 
 
@@ -91,3 +97,103 @@ def test_one_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
     documents, problems = read(tmp_path)
     assert [document.position.file for document in documents] == ["manifests/a.yaml", "manifests/b.yaml"]
     assert problems == [("yaml", "manifests/a.yaml:6:5")]
+
+
+def test_a_document_that_is_nothing_is_an_error_and_a_comment_is_none(tmp_path: Path) -> None:
+    texts = {"a": "", "b": "\n \n", "c": "# later\n", "d": "---\nnull\n", "e": "---\n---\n# x\n", "f": "~"}
+    write(tmp_path, {f"manifests/{name}.yaml": text for name, text in texts.items()})
+    assert sorted(read(tmp_path)[1]) == [
+        ("empty-file", "manifests/a.yaml:1:1"),
+        ("empty-file", "manifests/b.yaml:1:1"),
+        ("not-a-map", "manifests/d.yaml:2:1"),
+        ("not-a-map", "manifests/f.yaml:1:1"),
+    ]
+
+
+UNREAD = [
+    "manifests/members.yaml.txt",
+    "manifests/a.json",
+    "manifests/A.YAML",
+    "manifests/b.Yml",
+    "manifests/deep/down/c.yaml.bak",
+    "manifests/yaml",
+    "rules/r.yaml~",
+    "rules/README.yaml.txt",
+    "rules/notes.md",
+]
+
+
+def told(root: Path, **given: str) -> list[tuple[str, str, str]]:
+    try:
+        problems: tuple[Problem, ...] = load(load_config(root, "test", **given)).problems  # type: ignore[arg-type] # as the command line
+    except InvalidInput as error:
+        problems = error.problems
+    return [(problem.code, str(problem.at[0]), problem.hint) for problem in problems]
+
+
+def test_a_file_that_is_not_read_is_an_error(tmp_path: Path) -> None:
+    aside = ["manifests/README", "manifests/readme.md", "manifests/README.de.txt", "rules/CODEOWNERS", "rules/.gitkeep"]
+    write(tmp_path, dict.fromkeys(["manifests/a.yaml", *UNREAD, *aside], "") | {"manifests/a.yaml": ORGANIZATION})
+    found = told(tmp_path)
+    assert {(code, place) for code, place, _hint in found} == {("unread-file", f"{name}:1:1") for name in UNREAD}
+    hints = {place.partition(":")[0]: hint for _code, place, hint in found}
+    assert hints["manifests/A.YAML"] == "write its suffix in lower case: .yaml"
+    assert hints["manifests/members.yaml.txt"].startswith("take off what stands after .yaml")
+    assert hints["manifests/a.json"].startswith("write it as YAML")
+
+
+def test_what_is_listed_under_ignore_is_not_read(tmp_path: Path) -> None:
+    globs = ["*.md", "**/*.yaml.txt", "manifests/drafts", "rules/**/old-?.yaml", "manifests/link", "nothing/*.txt"]
+    text = f"ignore: {json.dumps(globs)}\n"
+    files = [
+        "manifests/x.md",
+        "rules/deep/y.md",
+        "manifests/m.yaml.txt",
+        "manifests/drafts/d.yaml",
+        "rules/a/old-1.yaml",
+    ]
+    write(
+        tmp_path,
+        {"reconciler.yaml": CONFIGURATION + text, "manifests/a.yaml": ORGANIZATION, **dict.fromkeys(files, "x")},
+    )
+    (tmp_path / "manifests/link").symlink_to(tmp_path)
+    assert told(tmp_path) == [("matches-nothing", "reconciler.yaml:6:96", "correct it, or remove it")]
+    write(tmp_path, {"reconciler.yaml": CONFIGURATION + text, "manifests/xmd": "", "rules/old-12.yaml.tx": ""})
+    assert [place for _code, place, _hint in told(tmp_path)] == ["manifests/xmd:1:1", "rules/old-12.yaml.tx:1:1"]
+
+
+def test_a_file_that_something_names_is_no_error(tmp_path: Path) -> None:
+    text = """\
+apiVersion: reconciler/v1
+kind: Configuration
+environments:
+  test: {tables: {a: rules/a.csv}, users: {file: ./rules/users.jsonl}}
+  live: {tables: {a: {file: rules/../manifests/live.jsonl, rows: 2}, b: manifests/b.csv}}
+"""
+    logo = "spec: {organization_name: Acme, organization_logo_url: {file: "
+    manifest = ORGANIZATION.replace("spec: {organization_name: Acme", logo + '"manifests/logo-${{ environment }}.txt"}')
+    other = ORGANIZATION.replace("acme", "birch").replace(
+        "spec: {", "spec: {organization_logo_url: {file: rules/b.svg}, "
+    )
+    live = other.replace("birch}", "cedar, environments: [live]}").replace("rules/b.svg", "rules/c.svg")
+    named = ["rules/a.csv", "rules/users.jsonl", "manifests/live.jsonl", "manifests/b.csv", "manifests/logo-test.txt"]
+    named += ["manifests/logo-live.txt", "rules/b.svg", "rules/c.svg"]
+    files = {"reconciler.yaml": text, "manifests/a.yaml": f"{manifest}---\n{other}---\n{live}"}
+    write(tmp_path, {**dict.fromkeys(named, "a\n1\n"), **files})
+    assert told(tmp_path) == []
+    write(tmp_path, {**files, "rules/more.csv": "a\n1\n", "rules/more.jsonl": "{}\n"})
+    assert [place for _code, place, _hint in told(tmp_path)] == ["rules/more.csv:1:1", "rules/more.jsonl:1:1"]
+    assert told(tmp_path, tables=["a=rules/more.csv"], users="rules/more.jsonl") == []  # type: ignore[arg-type] # a list
+
+
+def test_a_metadata_value_that_looks_like_the_name_of_a_text_names_none(tmp_path: Path) -> None:
+    manifest = ORGANIZATION.replace("Acme}", "Acme, trusted_metadata: {x: {file: manifests/members.yaml.txt}}}")
+    write(tmp_path, {"manifests/a.yaml": manifest, "manifests/members.yaml.txt": ""})
+    assert [found[:2] for found in told(tmp_path)] == [("unread-file", "manifests/members.yaml.txt:1:1")]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("Manifests", "manifests"), ("manifest", "manifests"), ("RULE", "rules")])
+def test_a_folder_by_almost_the_right_name_is_an_error(name: str, meant: str, tmp_path: Path) -> None:
+    present = "rules/r.yaml" if meant == "manifests" else "manifests/r.yaml"
+    write(tmp_path, {f"{name}/a.yaml": ORGANIZATION, present: ORGANIZATION})
+    assert told(tmp_path) == [("unread-file", f"{name}:1:1", f"did you mean {meant}?")]
