@@ -125,7 +125,7 @@ UNREAD = [
 
 def told(root: Path, **given: str) -> list[tuple[str, str, str]]:
     try:
-        problems: tuple[Problem, ...] = load(load_config(root, "test", **given)).problems  # type: ignore[arg-type] # as the command line
+        problems: tuple[Problem, ...] = load(load_config(root, "test", **given)).problems
     except InvalidInput as error:
         problems = error.problems
     return [(problem.code, str(problem.at[0]), problem.hint) for problem in problems]
