@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from reconciler import read
 from reconciler.clients.data import Client
-from reconciler.config import OTHER_TYPE, Config
+from reconciler.config import FILE, OTHER_TYPE, Config
 from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
 from reconciler.diff.things import ThingDiff
@@ -13,12 +13,26 @@ from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem, type_of
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Position, Problem, type_of
 from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rivals import other_projects
 from reconciler.rules import Rules
 
 Things = Mapping[str, ThingDiff]
+
+
+def check_named(config: Config, declared: Declared) -> None:
+    """Refuse a configuration without a name where organizations or members are to be marked with it."""
+    kinds = config.kinds_of(declared)
+    organizations = "Organization" in kinds and any(one.ensure != "external" for one in declared.organizations)
+    members = "Member" in kinds and (declared.members or declared.rules)
+    if config.owner.name or not (organizations or members):
+        return
+    message = f"{FILE} has no name, and organizations and members that are made here are marked with it"
+    hint = "write `name: acme-identity` at the top, another name for each repository; where an earlier version has "
+    hint += "marked things without one, also `formerly: reconciler`, which takes them over"
+    at = (Position(FILE, 1),)
+    raise InvalidInput([Problem(code="owner", severity="error", message=message, hint=hint, at=at)])
 
 
 def check_target(config: Config, place: Place, *, to_write: bool = False) -> None:

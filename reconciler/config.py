@@ -15,8 +15,16 @@ from reconciler.documents import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.guards import Limits
 from reconciler.kinds import KINDS
+from reconciler.marks import Owner
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
-from reconciler.settings import DEFAULT_OWNER, Authority, Configuration, Environment, MembersPolicy, Rates
+from reconciler.settings import (
+    Authority,
+    Configuration,
+    Environment,
+    MembersPolicy,
+    OrganizationsPolicy,
+    Rates,
+)
 from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """What ``reconciler.yaml`` and the command line say about one environment; every default is the careful one."""
 
     root: Path
-    owner: str = DEFAULT_OWNER
+    owner: Owner = Owner("")
     environment: str
     environments: tuple[str, ...]
     target: Target = Target()
@@ -75,6 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
     authority: Mapping[str, Authority] = {}
     owns_project: bool = True
     owner_of_project: str = ""  # the environment that says so of this one's project, if one does
+    organizations: OrganizationsPolicy = OrganizationsPolicy()
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
@@ -128,7 +137,8 @@ def load_config(
     body = msgspec.convert(document.body, Configuration)
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
-    problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_left_empty(document)]
+    problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
+    problems.extend(_left_empty(document))
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
     problems.extend(_misnamed(tables, sources, name))
     for table, _equals, file in (given.partition("=") for given in tables):
@@ -137,7 +147,7 @@ def load_config(
         raise InvalidInput(problems)
     return Config(
         root=root,
-        owner=body.name,
+        owner=Owner(body.name or "", body.formerly or ""),
         environment=name,
         environments=tuple(body.environments),
         target=msgspec.convert(chosen.target, Target, from_attributes=True),
@@ -149,6 +159,7 @@ def load_config(
         credentials=chosen.credentials,
         owns_project=_owns(body, chosen),
         owner_of_project=next(_owning(body, chosen.target.project), ""),
+        organizations=chosen.organizations,
         members=chosen.members,
         guards=chosen.guards,
         rates=chosen.rates,
@@ -292,6 +303,16 @@ def _owns(body: Configuration, environment: Environment) -> bool:
     if environment.owns_project is None:
         return len(body.environments) == 1 or environment.target.type == "live"
     return environment.owns_project
+
+
+def _formerly(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem where nothing would be taken over, or by nobody."""
+    if body.formerly and body.formerly == body.name:
+        message = "formerly is the name itself, whose marks are ours anyway"
+        yield _problem("owner", message, "remove formerly", document.at("formerly"))
+    elif body.formerly and body.name is None:
+        message = "formerly says whose marks are taken over, and there is no name to mark them with instead"
+        yield _problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
 
 
 def _owning(body: Configuration, project: str | None) -> Iterator[str]:

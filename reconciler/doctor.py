@@ -46,7 +46,11 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
     """Look at the configuration, the credentials and what they reach; a finding at a time, so that a stall shows."""
-    yield Finding(ok=True, subject="configuration", text=f"environment {config.environment}, owner {config.owner}")
+    yield Finding(
+        ok=True,
+        subject="configuration",
+        text=f"environment {config.environment}, owner {config.owner.name or 'none named'}",
+    )
     yield from _given(credentials)
     yield from _network(credentials)
     if not (credentials.secret or credentials.workspace_key_secret):

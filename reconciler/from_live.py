@@ -13,10 +13,10 @@ from reconciler.errors import Refused
 from reconciler.export.gather import Exported, Wanted, gather
 from reconciler.export.live import read_live
 from reconciler.load import Declared
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import MARK_KEY, Json, Live, Place
 from reconciler.scaffold import FILES
-from reconciler.settings import Owner
+from reconciler.settings import OwnerName
 from reconciler.traits import API_VERSION
 from reconciler.writing import Store
 from reconciler.yaml_text import block
@@ -52,7 +52,7 @@ def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> 
         raise Refused("nothing says which project and environment of the workspace is meant", hint=hint)
     found = read_live(config, Declared(), client, store)
     name = config.environment or _sort(found.place)
-    config = structs.replace(config, environment=name, owner=_owner(found.live, found.place))
+    config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.place)))
     exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
     files = {
         **exported.files,
@@ -73,15 +73,14 @@ def _owner(live: Sequence[Live], place: Place) -> str:
 
 def _marked_by(organization: Live) -> str:
     """Give the owner that a mark names which proves something."""
-    metadata = organization.spec.get("trusted_metadata") or {}
-    mark: Json = metadata.get(MARK_KEY)
+    mark: Json = (organization.spec.get("trusted_metadata") or {}).get(MARK_KEY)
     owner = str(mark.get("owner")) if isinstance(mark, dict) else ""
-    return owner if read_mark(metadata, organization.id, owner)[0] is Whose.OURS else ""
+    return owner if mark_of(organization, Owner(owner))[0] is Whose.OURS else ""
 
 
 def _can_own(name: str) -> bool:
     try:
-        msgspec.convert(name, Owner)
+        msgspec.convert(name, OwnerName)
     except msgspec.ValidationError:
         return False
     return True
@@ -99,6 +98,6 @@ def _configuration(config: Config, place: Place, tables: Mapping[str, str]) -> d
     return {
         "apiVersion": API_VERSION,
         "kind": "Configuration",
-        "name": config.owner,
+        "name": config.owner.name,
         "environments": {config.environment: environment},
     }

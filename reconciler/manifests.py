@@ -13,9 +13,9 @@ from reconciler.schema import Kind, ignorable
 from reconciler.text_files import with_texts
 from reconciler.traits import fields_of
 
-NOT_WHEN_ABSENT = ("spec", "initial", "restore")
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
-NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore")
+NOT_WHEN_ABSENT = ("spec", "initial", "restore", "adopt")
+NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore", "adopt")
 
 
 def resource_of(  # a document is its kind, its body and its places
@@ -42,6 +42,7 @@ def resource_of(  # a document is its kind, its body and its places
         ensure=body.get("ensure", "present"),
         renamed_from=metadata.get("renamed_from"),
         restore=body.get("restore", False),
+        adopt=body.get("adopt", False),
         lifecycle=Lifecycle(
             ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())),
             protect=lifecycle.get("protect", False),

@@ -1,15 +1,39 @@
-"""Our sign on members and organizations: reading it back, and knowing whose it is.
+"""Our mark on members and organizations: reading it, and telling whose it is.
 
-A mark proves that we made or adopted a thing only where it was written: its ``organization`` must be the id of the
-organization it is found in, so that metadata copied to another place says nothing.
+A mark proves that we made or adopted a thing only where it was written: it names Stytch's ids of the organization and
+of the member that it was written for, so that metadata copied to another place, in the same organization too, proves
+nothing. This is the only place where a mark is read: a plan and the write that follows read a thing alike.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import Final
+from uuid import uuid4
 
 import msgspec
+from msgspec import Struct, structs
 
-from reconciler.model import MARK_KEY, Json, Mark
+from reconciler.expressions.text import mailbox_or_text
+from reconciler.model import MARK_KEY, Json, Live, LiveMember, Mark
+
+VERSION: Final = 1
+COPY: Final = "it carries another member's mark: a copy proves nothing"
+NEITHER: Final = "several members carry this user's mark, and it names none of them: nobody can say which one is ours"
+
+
+class Owner(Struct, frozen=True):
+    """Whose marks are ours: those of ``name``, which we write, and those of ``formerly``, which we take over.
+
+    A ``name`` of "" owns nothing.
+    """
+
+    name: str
+    formerly: str = ""
+
+    def has(self, mark: Mark) -> bool:
+        """Tell whether a mark is ours."""
+        return bool(mark.owner) and mark.owner in (self.name, self.formerly)
 
 
 class Whose(Enum):
@@ -17,18 +41,101 @@ class Whose(Enum):
 
     NOBODY = "nobody"  # none, or one that was copied from elsewhere or cannot be read as a mark
     OURS = "ours"
+    BEGUN = "begun"  # ours, sent with the create of an organization and never completed: it permits no delete
     ANOTHER = "another"  # another owner's, or a version of the mark that we do not know
 
 
-def read_mark(metadata: Mapping[str, Json] | None, organization_id: str, owner: str) -> tuple[Whose, Mark | None]:
+class Present(Struct, frozen=True, gc=False):
+    """A live member: its address as it is compared, whose it is, and our mark if it is ours.
+
+    ``carried`` is our mark that was written for this member, also where SCIM keeps it, so that it is not ours;
+    ``copied`` one of ours that was written for another. ``doubt`` says why nobody can tell whether it is ours.
+    """
+
+    member: LiveMember
+    address: str
+    whose: Whose
+    mark: Mark | None
+    carried: Mark | None = None
+    copied: Mark | None = None
+    doubt: str = ""
+
+
+def begun(owner: str, slug: str) -> dict[str, Json]:
+    """Give the provisional mark that the create of an organization carries: its owner, and a token of this create."""
+    return {"v": VERSION, "owner": owner, "intent": f"{slug}/{uuid4().hex}"}
+
+
+def read_mark(metadata: Mapping[str, Json] | None, organization_id: str, owner: Owner) -> tuple[Whose, Mark | None]:
     """Tell whose mark ``metadata`` (a live thing's ``trusted_metadata``) holds, and the mark itself when it is ours."""
     raw = metadata.get(MARK_KEY) if metadata else None
     if not isinstance(raw, dict) or raw.get("organization") != organization_id:
         return Whose.NOBODY, None
-    if raw.get("v") != 1:
+    if raw.get("v") != VERSION:
         return Whose.ANOTHER, None
     try:
         mark = msgspec.convert(raw, Mark)
     except msgspec.ValidationError:
         return Whose.NOBODY, None
-    return (Whose.OURS, mark) if mark.owner == owner else (Whose.ANOTHER, None)
+    return (Whose.OURS, mark) if owner.has(mark) else (Whose.ANOTHER, None)
+
+
+def organization_mark(
+    metadata: Mapping[str, Json] | None, organization_id: str, slug: str, owner: Owner
+) -> tuple[Whose, Mark | None]:
+    """Tell whose a live organization is; a provisional mark is one only at the slug that it was sent with."""
+    raw = metadata.get(MARK_KEY) if metadata else None
+    if not isinstance(raw, dict) or "organization" in raw or not str(raw.get("intent", "")).startswith(f"{slug}/"):
+        return read_mark(metadata, organization_id, owner)
+    named = raw.get("owner")
+    ours = raw.get("v") == VERSION and bool(named) and named in (owner.name, owner.formerly)
+    return (Whose.BEGUN if ours else Whose.ANOTHER), None
+
+
+def mark_of(live: Live, owner: Owner) -> tuple[Whose, Mark | None]:
+    """Tell whose a live organization is, as a search shows it."""
+    return organization_mark(live.spec.get("trusted_metadata"), live.id, live.name, owner)
+
+
+def read_member(member: LiveMember, owner: Owner) -> Present:
+    """Tell whose a live member is, as far as it tells itself; one that SCIM provisions is never ours."""
+    whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+    address = mailbox_or_text(member.email_address)
+    if mark and mark.member not in (None, member.member_id):
+        return Present(member, address, Whose.NOBODY, None, copied=mark)
+    if mark and member.scim_registration:
+        return Present(member, address, Whose.NOBODY, None, carried=mark)
+    return Present(member, address, whose, mark, carried=mark)
+
+
+def told_apart(present: Iterable[Present]) -> list[Present]:
+    """Settle whose a user's mark is where several members of one organization carry it.
+
+    The one whose id it names is ours, and the others are copies. Where it names none of them nobody can say.
+    """
+    every = list(present)
+    counts = Counter(map(_user, every))
+    counts.pop(None, None)
+    if all(count == 1 for count in counts.values()):
+        return every
+    named = {_user(one) for one in every if one.carried and one.carried.member is not None}
+    return [_judged(one, named) if counts[_user(one)] > 1 else one for one in every]
+
+
+def _user(one: Present) -> str | None:
+    mark = one.carried or one.copied
+    return mark.user if mark else None
+
+
+def _judged(one: Present, named: set[str | None]) -> Present:
+    if one.carried and one.carried.member is not None:
+        return one
+    if _user(one) in named:
+        return structs.replace(one, whose=Whose.NOBODY, mark=None, copied=one.carried or one.copied)
+    return structs.replace(one, doubt=NEITHER)
+
+
+def farewell(one: Present, owner: Owner) -> Mark:
+    """Give the mark that a member gets just before we delete it, so that the record says who did."""
+    mark = one.carried or Mark(owner=owner.name, organization=one.member.organization_id)
+    return structs.replace(mark, owner=owner.name, member=one.member.member_id, deleted=True)

@@ -1,22 +1,23 @@
 """The members of every organization, which are too many to be kept: whom each live one stands for, and what differs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.config import Config
 from reconciler.desired import Desired
 from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members
 from reconciler.diff.organizations import OrganizationDiff
-from reconciler.diff.seats import read_present
 from reconciler.load import Declared
-from reconciler.marks import Whose
-from reconciler.model import Cause, Listed, Membership, Problem, Resource
+from reconciler.marks import Owner, Whose, read_member, told_apart
+from reconciler.model import ADMIN_ROLE, Cause, Listed, Membership, Problem, Resource
 from reconciler.read import OrganizationMembers
 from reconciler.rules import Rules
 
 Members = Iterable[Mapping[str, OrganizationMembers]]
+SHOWN: Final = 5  # of those who are in an organization that is held
 
 
 class Cascade(Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ class Cascade(Struct, frozen=True, kw_only=True):
     breakglass: Mapping[str, int]
 
 
-def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
+def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
     """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
     total: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
@@ -39,13 +40,39 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: str) -> Cascade:
     breakglass: Counter[str] = Counter()
     for batch in members:
         for identifier, read in batch.items():
-            present = [read_present(row, owner) for row in read.members if row.status != "deleted"]
+            present = told_apart(read_member(row, owner) for row in read.members if row.status != "deleted")
             total[doomed[identifier]] = len(present) + len(read.problems)
-            strangers[doomed[identifier]] = sum(item.whose is not Whose.OURS for item in present) + len(read.problems)
+            ours = sum(item.whose is Whose.OURS and not item.doubt for item in present)
+            strangers[doomed[identifier]] = len(present) - ours + len(read.problems)
             breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)
             users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
     return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
+
+
+def with_who_is_there(
+    organizations: OrganizationDiff, members: Callable[[Mapping[str, int]], Members]
+) -> OrganizationDiff:
+    """Say of each organization that is held because a slug alone led to it who is in it, and who is admin."""
+    slugs = {live.id: f"Organization/{slug}" for slug, live in organizations.strangers.items()}
+    if not slugs:
+        return organizations
+    there = {slugs[each]: _who(found) for batch in members(dict.fromkeys(slugs, 0)) for each, found in batch.items()}
+    held = (
+        structs.replace(one, reason=f"{one.reason}; {there[one.address]}") if one.address in there else one
+        for one in organizations.held
+    )
+    return structs.replace(organizations, held=tuple(held))
+
+
+def _who(found: OrganizationMembers) -> str:
+    present = [member for member in found.members if member.status != "deleted"]
+    admins = {member.member_id for member in present if any(role.role_id == ADMIN_ROLE for role in member.roles)}
+    named = sorted((one.member_id not in admins, one.email_address, one.member_id) for one in present)
+    shown = [f"{address} (admin)" if id in admins else address for _, address, id in named[:SHOWN]]
+    more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
+    unread = [f"{len(found.problems)} that could not be read"] if found.problems else []
+    return f"in it: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
 
 
 def member_diffs(
@@ -68,6 +95,7 @@ def member_diffs(
         restore=config.members.removed == "restore",
         manage_address=config.members.email_address == "managed",
     )
+    external = external_in(declared)
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
         if member.ensure == "absent":
@@ -92,6 +120,7 @@ def member_diffs(
             by_hand=declared.members,
             absent=absent.get(slug, {}),
             complete=found.complete,
+            external=slug in external,
         )
         result = diff_members(wanted, found.members, policy, desired.users, causes)
         result.problems.extend(found.problems)
@@ -106,6 +135,11 @@ def member_diffs(
             yield diff(slug, OrganizationMembers(organization_id="", members=[]))
         elif desired.memberships.count(slug):
             yield _held_until_it_is_made(next(one for one in declared.organizations if one.name == slug))
+
+
+def external_in(declared: Declared) -> frozenset[str]:
+    """Give the slugs of the organizations that must exist and are somebody else's."""
+    return frozenset(one.name for one in declared.organizations if one.ensure == "external")
 
 
 def is_written(kind: str, config: Config, declared: Declared) -> bool:

@@ -24,6 +24,7 @@ from reconciler.check import (
     check_consumer,
     check_creates,
     check_environment,
+    check_named,
     check_only,
     check_readable,
     check_roles,
@@ -54,7 +55,7 @@ from reconciler.load import Declared, examine, refusal
 from reconciler.locate import locate
 from reconciler.losses import heirs
 from reconciler.manual_steps import open_steps
-from reconciler.member_diffs import cascade, is_written, member_diffs
+from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_who_is_there
 from reconciler.model import Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned
@@ -76,6 +77,7 @@ def validate(config: Config) -> tuple[Declared, Rules]:
         errors.extend(one for one in error.problems if one.code not in examined.uncertain)
     if errors:
         raise refusal(errors)
+    check_named(config, examined.declared)  # what is marked is known once all of it could be read
     return examined.declared, rules
 
 
@@ -110,12 +112,16 @@ def plan(
         with_references(declared.organizations, things),
         with_references(live, things),
         owner=config.owner,
+        adopt=config.organizations.adopt,
         authoritative=config.authority_of("Organization") == "authoritative",
         elsewhere=declared.elsewhere,
         create_values=KINDS["Organization"].create_values,
         late=KINDS["Organization"].late,
     )
-    things = only_settled(things, organizations, made=is_written("Organization", config, declared))
+    organizations = with_who_is_there(organizations, partial(read.members, client))
+    things = only_settled(
+        things, organizations, made=is_written("Organization", config, declared), external=external_in(declared)
+    )
     check_creates((*organizations.changes, *chain.from_iterable(each.changes for each in things.values())), declared)
     expected = {live.id: desired.memberships.count(slug) for slug, live in organizations.live.items()}
     doomed = {live.id: slug for slug, live in organizations.doomed.items()}

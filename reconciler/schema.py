@@ -119,17 +119,18 @@ class Kind:
     in a few words what ``metadata.name`` means, ``managed_by`` the API that it is kept by, ``required`` the fields that
     a create needs, ``computed`` those that Stytch fills in and nobody can declare.
 
-    *How it behaves.* Names that differ only by case are no two names where ``case_sensitive`` is False. A
-    ``foundation`` must be there before the data API of an environment can be asked anything. ``defaults`` are what
-    Stytch sets where nobody says anything. ``singletons`` names the things that are always there: they can be set, and
-    reset to ``defaults``, and neither made nor removed. ``nameless`` things have no key but the id that Stytch gives:
-    the credential store knows which is which. ``replaceable`` says that a thing may be made anew where a change needs
-    that, because it touches what can only be said at create, or because ``replaces`` says so; ``alone`` that there can
-    be only one, so that another goes before it comes, ``after`` which kinds must be there first although no field names
-    them. ``self_made`` tells of live things that no person made: they are never ours, whatever they are called.
-    ``at_stake`` says what is lost for good with a thing, if so much that no plan may delete it without
-    ``lifecycle.allow_delete``. ``rank`` orders changes within the kind, ``writes`` gives the requests that one takes;
-    those for what only an update can say are counted besides.
+    *How it behaves.* Names that differ only by case are no two names where ``case_sensitive`` is False. A manifest
+    of an ``adoptable`` kind may say ``adopt``. A ``foundation`` must be there before the data API of an environment
+    can be asked anything. ``defaults`` are what Stytch sets where nobody says anything. ``singletons`` names the
+    things that are always there: they can be set, and reset to ``defaults``, and neither made nor removed.
+    ``nameless`` things have no key but the id that Stytch gives: the credential store knows which is which.
+    ``replaceable`` says that a thing may be made anew where a change needs that, because it touches what can only
+    be said at create, or because ``replaces`` says so; ``alone`` that there can be only one, so that another goes
+    before it comes, ``after`` which kinds must be there first although no field names them. ``self_made`` tells of
+    live things that no person made: they are never ours, whatever they are called. ``at_stake`` says what is lost
+    for good with a thing, if so much that no plan may delete it without ``lifecycle.allow_delete``. ``rank`` orders
+    changes within the kind, ``writes`` gives the requests that one takes; those for what only an update can say are
+    counted besides.
 
     *What is done.* ``check`` says what is wrong with a resource beyond its types, ``claims`` what it says of itself
     that can be so of one thing of its kind only, in words, and where it says so; ``normalize`` brings declared and
@@ -153,6 +154,7 @@ class Kind:
     foundation: bool = False
     renamable: bool = False
     restorable: bool = False
+    adoptable: bool = False
     singletons: tuple[str, ...] = ()
     nameless: bool = False
     replaceable: bool = False

@@ -1,6 +1,6 @@
 """What ``reconciler.yaml`` may say, as types; the defaults are the careful ones. ``reconciler.config`` reads it."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
@@ -39,6 +39,12 @@ class Target(Struct, forbid_unknown_fields=True, kw_only=True):
     project_id: Name | None = None
     project: Name | None = None
     environment: Name | None = None
+
+
+class OrganizationsPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How organizations are treated: whether those that a slug alone leads to are taken over."""
+
+    adopt: bool = False
 
 
 class MembersPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,14 +93,14 @@ class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
     authority: AuthorityByKind = AuthorityByKind()  # type: ignore[valid-type] # made by defstruct
     owns_project: bool | None = None
     credentials: CredentialSettings | None = None
+    organizations: OrganizationsPolicy = OrganizationsPolicy()
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
     vars: dict[str, Any] = field(default_factory=dict)
 
 
-DEFAULT_OWNER: Final = "reconciler"  # the only repository of a project needs no name of its own
-Owner = Annotated[
+OwnerName = Annotated[
     str,
     Meta(
         min_length=1,
@@ -110,6 +116,7 @@ class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
 
     api_version: ApiVersion = field(name="apiVersion")
     kind: Literal["Configuration"]
-    name: Owner = DEFAULT_OWNER
+    name: OwnerName | None = None
+    formerly: OwnerName | None = None
     ignore: list[Name] = field(default_factory=list)
     environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

@@ -159,6 +159,7 @@ class OrganizationTemplate(Struct, forbid_unknown_fields=True, kw_only=True):
     initial: organization.OrganizationSpec | UnsetType = UNSET
     lifecycle: OrganizationLifecycle | UnsetType = UNSET
     ensure: Ensure | UnsetType = UNSET
+    adopt: bool | UnsetType = UNSET
 
 
 class Override(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -168,6 +169,7 @@ class Override(Struct, forbid_unknown_fields=True, kw_only=True):
     initial: organization.OrganizationSpec | UnsetType = UNSET
     lifecycle: OrganizationLifecycle | UnsetType = UNSET
     ensure: Ensure | UnsetType = UNSET
+    adopt: bool | UnsetType = UNSET
 
 
 class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -203,6 +205,8 @@ def _of_kind(kind: Kind) -> type[Struct]:
         ("lifecycle", kind.lifecycle | UnsetType, UNSET),
         ("ensure", Ensure | UnsetType, UNSET),
     ]
+    if kind.adoptable:
+        fields.append(("adopt", bool | UnsetType, UNSET))
     if kind.restorable:
         fields.append(("restore", bool | UnsetType, UNSET))
     return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Every kind but organizations and members, which have their own ways: which are read, and what differs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -12,7 +12,7 @@ from reconciler.diff.things import ThingDiff, diff_things
 from reconciler.journal import unfinished
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import Listed, Live, Place, Problem, Resource
+from reconciler.model import Change, Delete, Listed, Live, Place, Position, Problem, Resource
 from reconciler.read import Missing, Named, with_names
 from reconciler.writing import Store
 
@@ -75,19 +75,29 @@ def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:
     return ThingDiff(held=held, problems=[told])
 
 
-def only_settled(things: Things, organizations: OrganizationDiff, *, made: bool) -> Things:
+def only_settled(
+    things: Things, organizations: OrganizationDiff, *, made: bool, external: Container[str | None] = ()
+) -> Things:
     """Hold whatever lies in an organization of which nobody knows which it is, or that nobody makes.
 
-    ``made`` says whether this run may make organizations. What lies in one that is to be deleted goes with it.
+    ``made`` says whether this run may make organizations. What lies in one that is to be deleted goes with it. In one
+    that is ``external`` nothing is deleted.
     """
     settled = organizations.live.keys() | organizations.doomed.keys() | (organizations.new if made else frozenset())
     for diff in things.values():
         diff.changes = [each for each in diff.changes if each.namespace not in organizations.doomed]
         adrift = [each for each in diff.changes if each.namespace is not None and each.namespace not in settled]
-        diff.changes = [each for each in diff.changes if each not in adrift]
+        theirs = [each for each in diff.changes if isinstance(each, Delete) and each.namespace in external]
+        diff.changes = [each for each in diff.changes if each not in adrift and each not in theirs]
+        kept = "declared absent, but nothing is deleted in an organization that is `ensure: external`"
+        diff.held.extend(Listed(address=each.address, id=each.id, reason=kept, at=_places(each)) for each in theirs)
         reason = "nobody knows yet which organization it lies in"
         diff.held.extend(Listed(address=each.address, id=each.id, reason=reason) for each in adrift)
     return things
+
+
+def _places(change: Change) -> tuple[Position, ...]:
+    return tuple(Position(cause.file, cause.line) for cause in change.causes)
 
 
 def with_references(organizations: Sequence[Named], things: Things) -> tuple[Named, ...]:

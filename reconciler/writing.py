@@ -10,6 +10,7 @@ from reconciler.credential_store import Revealed, Sealed, generate
 from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.errors import Ambiguous, Fault, Unreadable
 from reconciler.fields import is_id
+from reconciler.marks import Owner
 from reconciler.model import Change, FieldChange, Json, Place, Spec
 from reconciler.named_secrets import NAME, is_name, made_name, replaced
 from reconciler.schema import Kind
@@ -80,7 +81,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     things. ``note`` puts a line into the journal before what it is about happens.
     """
 
-    owner: str
+    owner: Owner
     organization_ids: MutableMapping[str, str]
     place: Place = Place()
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)

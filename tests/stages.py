@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import yaml
@@ -238,11 +239,13 @@ def place(stage: Stage, live: Mapping[str, Fields]) -> None:
         fields = {key: value for key, value in told.items() if key not in ("members", "deleted", "mark")}
         fields = {**here, "organization_slug": slug, **fields, **marked(told, ids[slug], ids)}
         bulk.place_organization(stage.app, fields, stage.environment)
+        seats = {each: made_id("member", stage, slug, each, "active") for each in told.get("members", {})}
         for status, part in (("active", "members"), ("deleted", "deleted")):
             for address, member in told.get(part, {}).items():
                 id_ = made_id("member", stage, slug, address, status)
+                own = {} if member.get("mark") is None else {"mark": {"member": id_, **member["mark"]}}
                 seat = {**here, "member_id": id_, "email_address": address, "email_address_verified": True}
-                seat |= {"status": status, **member, **marked(member, ids[slug], ids)}
+                seat |= {"status": status, **member, **marked({**member, **own}, ids[slug], ids, seats)}
                 seat["roles"] = [role_of(role) for role in ("stytch_member", *seat.get("roles", ()))]
                 seat.pop("mark", None)
                 bulk.place_member(stage.app, seat, stage.environment)
@@ -263,11 +266,17 @@ def resolved(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-def marked(told: Fields, organization_id: str, ids: Mapping[str, str]) -> Fields:
+def marked(
+    told: Fields, organization_id: str, ids: Mapping[str, str], seats: Mapping[str, str] = MappingProxyType({})
+) -> Fields:
+    """The mark: of an organization by its slug, of a member by the address; null leaves a key out."""
     if told.get("mark") is None:
         return {}
     mark = {"v": 1, "owner": OWNER, "organization": organization_id, **told["mark"]}
     mark["organization"] = ids.get(mark["organization"], mark["organization"])
+    if "member" in mark:
+        mark["member"] = seats.get(mark["member"], mark["member"])
+    mark = {key: value for key, value in mark.items() if value is not None}
     return {"trusted_metadata": {**told.get("trusted_metadata", {}), "reconciler": mark}}
 
 

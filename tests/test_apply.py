@@ -148,7 +148,7 @@ def test_the_cost_of_a_plan_is_the_writes_that_applying_it_makes(config: Config,
         planned = pipeline.plan(config, client)
         reads = client.statistics.requests
         pipeline.apply(planned, config, client, lambda _: None)
-        assert client.statistics.requests - reads == planned.plan.cost.writes == 8
+        assert client.statistics.requests - reads == planned.plan.cost.writes == 12
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
@@ -262,7 +262,8 @@ def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App
         for number in range(12)
     )
     target = "{type: live, project: b2b, environment: production}"
-    settings = f"apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {{test: {{target: {target}}}}}\n"
+    head = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme-identity\n"
+    settings = f"{head}environments: {{test: {{target: {target}}}}}\n"
     config = config_of(write(tmp_path, {"reconciler.yaml": settings, "manifests/a.yaml": f"{MANIFESTS}{templates}"}))
     app.behaviour = parse(["email_domain_verified=false"])
     outcomes = {outcome.address: outcome.result for outcome in run(config, app)}

@@ -9,6 +9,7 @@ import pytest
 from reconciler.config import Config, Credentials, RowsSource, Target, UsersSource, load_config
 from reconciler.errors import InvalidInput
 from reconciler.guards import Limits
+from reconciler.marks import Owner
 from reconciler.settings import MembersPolicy, Rates
 from tests.repositories import write
 
@@ -29,7 +30,7 @@ def refusal(root: Path, text: str, environment: str | None = None, **given: obje
 def test_everything_but_an_environments_name_has_a_careful_default(tmp_path: Path) -> None:
     found = config(tmp_path, "environments: {test: }\n")
     assert found.environment == "test"
-    assert found.owner == "reconciler"
+    assert found.owner == Owner("")
     assert found.target == Target(type="test", project_id=None, project=None, environment=None)
     assert found.users is None
     assert found.unmatched == "report"
@@ -58,6 +59,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         tmp_path,
         """\
 name: acme-identity
+formerly: reconciler
 environments:
   production:
     target: {type: live, project_id: project-live-1, project: acme-b2b, environment: production}
@@ -72,7 +74,7 @@ environments:
     vars: {partners: [Globex], roles: {owner: stytch_admin}}
 """,
     )
-    assert found.owner == "acme-identity"
+    assert found.owner == Owner("acme-identity", formerly="reconciler")
     assert found.target == Target("live", "project-live-1", "acme-b2b", "production")
     assert found.users == UsersSource(tmp_path / "../users.jsonl", "../users.jsonl", 3)
     assert found.tables == {
@@ -87,7 +89,7 @@ environments:
     assert (found.guards.max_deletes, found.guards.max_delete_percent, found.guards.max_problems) == (1, 2.5, 50)
     assert found.rates.writes_per_second == 10
     assert found.vars == {"partners": ["Globex"], "roles": {"owner": "stytch_admin"}}
-    assert str(found.at("users", "rows")) == "reconciler.yaml:7:41"
+    assert str(found.at("users", "rows")) == "reconciler.yaml:8:41"
 
 
 def test_users_may_be_those_of_the_live_consumer_project(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diff.members import MemberDiff, MemberPolicy, Users, Wanted, diff_members
+from reconciler.marks import Owner
 from reconciler.model import (
     Cause,
     Create,
@@ -67,7 +68,7 @@ def diff(
     return diff_members(
         Wanted(organization="acme", organization_id=ORGANIZATION, memberships=memberships, **(context or {})),
         members,
-        MemberPolicy(owner=OWNER, **policy),
+        MemberPolicy(owner=Owner(OWNER), **policy),
         Users(exists=known, **(users or {})),
         lambda membership: (Cause(file="rules/a.yaml", line=3, rule="r", user=membership.user),),
     )
@@ -104,7 +105,7 @@ def test_addresses_compare_without_case() -> None:
             kind="Member",
             namespace="acme",
             id="m1",
-            mark=Mark(owner=OWNER, organization=ORGANIZATION, user="u1"),
+            mark=Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1"),
             causes=(Cause(file="rules/a.yaml", line=3, rule="r", user="u1"),),
         )
     ]
@@ -126,7 +127,7 @@ def test_a_member_somebody_invited_only_gains() -> None:
 def test_adoption_marks_a_member_found_by_a_verified_address() -> None:
     (change,) = diff([wanted(roles=("editor",))], [live(roles=direct("editor"))], adopt=True).changes
     assert change.adopts
-    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, user="u1")  # the role was not ours to give
+    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1")  # the role is not ours
 
 
 @pytest.mark.parametrize("more", [{"verified": (False,)}], ids=["unverified"])
@@ -164,7 +165,7 @@ def test_a_marked_member_that_nothing_wants_is_deleted_only_where_members_are_au
     (change,) = diff([], [ours], authoritative=True).changes
     assert isinstance(change, Delete)
     assert [field.path for field in change.fields] == [("name",), ("roles",)]
-    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, user="gone", deleted=True)
+    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="gone", deleted=True)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +278,7 @@ def test_a_member_marked_deleted_that_is_still_there_is_finished_or_taken_back()
     half = live(metadata=mark(deleted=True))
     assert isinstance(diff([], [half], authoritative=True).changes[0], Delete)
     (change,) = diff([wanted()], [half]).changes
-    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, user="u1")
+    assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1")
 
 
 @given(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from reconciler.diff.organizations import OrganizationDiff, diff_organizations
+from reconciler.marks import Owner
 from reconciler.model import Create, Delete, FieldChange, Lifecycle, Live, Mark, Position, Resource, Update
 
 OWNER = "acme-identity"
@@ -23,7 +24,7 @@ def live(name: str = "acme", id_: str = "organization-test-1", *, ours: bool = T
 
 def diff(desired: list[Resource], there: list[Live], **more: Any) -> OrganizationDiff:
     plain: dict[str, Any] = {
-        "owner": OWNER,
+        "owner": Owner(OWNER),
         "authoritative": False,
         "elsewhere": frozenset(),
         "create_values": {"sso_jit_provisioning": "ALL_ALLOWED", "email_invites": "ALL_ALLOWED"},
@@ -126,8 +127,11 @@ def test_a_slug_that_differs_only_by_case_is_a_conflict() -> None:
     assert (codes(result), result.changes) == (["conflict"], ())
 
 
-def test_a_live_organization_without_a_mark_is_adopted() -> None:
-    (change,) = diff([declared()], [live(ours=False)]).changes
+def test_a_live_organization_without_a_mark_is_adopted_where_that_is_said_and_else_held() -> None:
+    held = diff([declared()], [live(ours=False)])
+    assert (codes(held), held.changes, set(held.strangers), held.live) == (["not-ours"], (), {"acme"}, {})
+    (change,) = diff([declared(adopt=True)], [live(ours=False)]).changes
+    assert diff([declared()], [live(ours=False)], adopt=True).changes == (change,)
     assert (change.adopts, change.fields, change.mark) == (
         True,
         (),

@@ -37,7 +37,7 @@ from reconciler.emulator.switches import parse
 from reconciler.kinds import KINDS
 from reconciler.schema import Kind
 from reconciler.traits import Merged, fields_of
-from tests.stages import WORKSPACE, Fields, Stage, is_read, read, resolved, texts
+from tests.stages import OWNER, WORKSPACE, Fields, Stage, is_read, read, resolved, texts
 from tests.test_scenarios import OTHERWISE, answers
 
 FOLDER = Path(__file__).parent / "kinds"
@@ -70,7 +70,7 @@ class Repository:
         self.names: Mapping[str, str] = {}
         target = told.get("target", HERE)
         settings = {"target": target, "rates": {"requests_per_second": 10_000, "searches_per_minute": 100_000}}
-        self._write("reconciler.yaml", [{"kind": "Configuration", "environments": {"test": settings}}])
+        self._write("reconciler.yaml", [{"kind": "Configuration", "name": OWNER, "environments": {"test": settings}}])
         (root / "manifests").mkdir()
         self._write("manifests/beside.yaml", told.get("beside", []))
         # What the program sets for its whole process is not for this one.

@@ -29,6 +29,7 @@ from reconciler.emulator.app import App
 from reconciler.emulator.exchange import HTML, Lost, Request, Response
 from reconciler.emulator.running import Running, running
 from reconciler.kinds import KINDS
+from reconciler.marks import Owner
 from reconciler.pipeline import store_of
 from reconciler.settings import Rates
 from reconciler.writing import Scene
@@ -274,7 +275,7 @@ def test_what_holds_secrets_does_not_show_them(root: Path, server: Running, net:
         config = config_of(root)
         store = store_of(config)
         store.keep("A_NAME", Sealed("a canary of a store"), "")
-        scene = Scene(owner="acme", organization_ids={}, store=store)
+        scene = Scene(owner=Owner("acme"), organization_ids={}, store=store)
         body = scene.revealed({"key": {"secret": "A_NAME"}, "list": [{"secret": "OKTA_SECRET"}]})
         holders = (known, client, client.management, client._opened, client.writer(), config, store, scene, body)  # noqa: SLF001 # the inside is what this is about
         for holder in holders:

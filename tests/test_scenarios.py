@@ -211,7 +211,9 @@ def facts(stage: Stage, wanted: Fields) -> None:
         there = {**found, "trusted_metadata": metadata, "mark": mark, "roles": direct(found)}
         must = dict(told)
         if isinstance(told.get("mark"), dict):
-            must["mark"] = {"v": 1, "owner": OWNER, "organization": found["organization_id"], **told["mark"]}
+            ids = {key: found[f"{key}_id"] for key in ("organization", "member") if f"{key}_id" in found}
+            whole = {"v": 1, "owner": OWNER, **ids, **told["mark"]}
+            must["mark"] = {key: value for key, value in whole.items() if value is not None}
         assert {key: there.get(key) for key in must} == must, address
 
 

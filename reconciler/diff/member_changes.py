@@ -7,12 +7,12 @@ manifest holds for both.
 
 from collections.abc import Collection
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, created_fields, diff_fields
-from reconciler.diff.roles import Roles, direct_roles, exact, only_added, ours, untouched
-from reconciler.diff.seats import Present
+from reconciler.diff.roles import Roles, direct_roles, exact, kept_to, only_added, ours, untouched
 from reconciler.expressions.text import mailbox_or_text
+from reconciler.marks import Owner, Present, farewell
 from reconciler.model import (
     Cause,
     Create,
@@ -34,24 +34,33 @@ SHOWN_BEFORE_DELETE = ("name", "external_id")
 class Standing(Struct, frozen=True, kw_only=True):
     """How we stand to a live member: our ``mark`` if it is ours, whether we ``adopt`` it, how its roles are managed.
 
-    ``by_hand`` names the fields a hand-written Member states; ``ignore`` the paths nobody compares;
-    ``new_address`` is the address to move it to, where addresses are managed.
+    ``gives`` is False where its address is none of its user's: such a member only loses roles. ``withdraws`` is False
+    where the organization is not ours to take anything from. ``by_hand`` names the fields a hand-written Member states;
+    ``ignore`` the paths nobody compares; ``new_address`` is the address to move it to, where addresses are managed.
     """
 
     owner: str
     mark: Mark | None
     adopts: bool
     roles: str
+    gives: bool = True
+    withdraws: bool = True
     by_hand: Collection[str] = ()
     ignore: Collection[Path] = ()
     new_address: str | None = None
 
 
 class MemberUpdate(Struct, frozen=True):
-    """The update, if one is needed, and the fields that differ and are not ours to write."""
+    """The update, if one is needed, the fields that differ and are not ours to write, and what is not given or taken.
+
+    ``not_given`` names fields and roles that wait until the member's address is its user's again, ``kept`` the roles
+    that are no longer wanted and stay.
+    """
 
     change: Update | None
     differing: tuple[str, ...]
+    not_given: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def create_member(
@@ -72,10 +81,12 @@ def create_member(
     )
 
 
-def in_place(membership: Membership, item: Present) -> bool:
+def in_place(membership: Membership, item: Present, owner: Owner) -> bool:
     """Tell at once, of most members of most runs, that nothing differs; False says only that it is not that plain."""
     mark, live = item.mark, item.member
     if mark is None or mark.user != membership.user or mark.deleted or mark.roles or membership.roles:
+        return False
+    if mark.owner != owner.name:
         return False
     if membership.declared >= 0 or item.address not in membership.addresses or direct_roles(live.roles):
         return False
@@ -89,47 +100,58 @@ def update_member(
     is_ours = standing.mark is not None or standing.adopts
     fields: list[FieldChange] = []
     differing: list[str] = []
+    not_given: list[str] = []
     if standing.new_address:
         fields.append(FieldChange(path=("email_address",), before=live.email_address, after=standing.new_address))
     if membership.fields:
         there = {name: getattr(live, name) for name in membership.fields}
         for field in diff_fields(membership.fields, there, merged=MERGED, ignore=standing.ignore):
-            if is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING:
+            if not standing.gives:
+                not_given.append(".".join(field.path))
+            elif is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING:
                 fields.append(field)
             else:
                 differing.append(".".join(field.path))
-    roles = _roles(membership, live, standing) if ("roles",) not in standing.ignore else None
-    if roles and (roles.added or roles.withdrawn):
-        fields.append(FieldChange(path=("roles",), before=list(direct_roles(live.roles)), after=list(roles.final)))
-    mark = _mark(membership, live, standing, roles) if is_ours else None
+    roles: Roles | None = None
+    kept: tuple[str, ...] = ()
+    if ("roles",) not in standing.ignore:
+        wanted = _roles(membership, live, standing)
+        given = standing.mark.roles if standing.mark else ()
+        direct = direct_roles(live.roles)
+        roles = kept_to(wanted, direct, given, gives=standing.gives, withdraws=standing.withdraws)
+        not_given.extend(f"role {role}" for role in wanted.added if role not in roles.added)
+        kept = tuple(role for role in wanted.withdrawn if role not in roles.withdrawn)
+        if roles.added or roles.withdrawn:
+            fields.append(FieldChange(path=("roles",), before=list(direct), after=list(roles.final)))
+    mark = _mark(membership, live, standing, roles, completes=bool(fields)) if is_ours else None
     if not fields and mark is None:
-        return MemberUpdate(None, tuple(differing))
+        return MemberUpdate(None, tuple(differing), tuple(not_given), kept)
     change = Update(
         address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
         id=live.member_id,
         fields=tuple(fields),
-        adopts=standing.adopts,
+        adopts=standing.adopts or (standing.mark is not None and standing.mark.owner != standing.owner),
         mark=mark,
         causes=causes,
     )
-    return MemberUpdate(change, tuple(differing))
+    return MemberUpdate(change, tuple(differing), tuple(not_given), kept)
 
 
-def delete_member(live: LiveMember, slug: str, owner: str, mark: Mark | None, causes: tuple[Cause, ...]) -> Delete:
+def delete_member(item: Present, slug: str, owner: Owner, causes: tuple[Cause, ...]) -> Delete:
     """Take a member away; the fields are what must still be so at that moment, the mark says that it was us."""
+    live = item.member
     before = [FieldChange(path=(name,), before=value) for name in SHOWN_BEFORE_DELETE if (value := getattr(live, name))]
     if roles := direct_roles(live.roles):
         before.append(FieldChange(path=("roles",), before=list(roles)))
-    mark = mark or Mark(owner=owner, organization=live.organization_id)
     return Delete(
         address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
         id=live.member_id,
         fields=tuple(before),
-        mark=structs.replace(mark, deleted=True),
+        mark=farewell(item, owner),
         causes=causes,
     )
 
@@ -144,11 +166,18 @@ def _roles(membership: Membership, live: LiveMember, standing: Standing) -> Role
     return exact(membership.roles, there) if standing.roles == "exact" else ours(membership.roles, there, given)
 
 
-def _mark(membership: Membership, live: LiveMember, standing: Standing, roles: Roles | None) -> Mark | None:
-    """Give the mark to write, or None where the one that is there already says it."""
+def _mark(
+    membership: Membership, live: LiveMember, standing: Standing, roles: Roles | None, *, completes: bool
+) -> Mark | None:
+    """Give the mark to write, or None where the one that is there already says it.
+
+    Where the member is updated anyway (``completes``), a mark that lacks the member's id gets it.
+    """
     old = standing.mark
     user = membership.user if membership.user is not None else (old.user if old else None)
     given = roles.given if roles else (old.roles if old else ())
-    if old and old.user == user and tuple(sorted(old.roles)) == given and not old.deleted:
-        return None
-    return Mark(owner=standing.owner, organization=live.organization_id, user=user, roles=given)
+    if old and old.owner == standing.owner and not old.deleted and not (completes and old.member is None):
+        same_roles = tuple(sorted(old.roles)) == given or not (standing.gives or completes)
+        if old.user == user and same_roles:
+            return None
+    return Mark(owner=standing.owner, organization=live.organization_id, member=live.member_id, user=user, roles=given)

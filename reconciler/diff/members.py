@@ -5,18 +5,26 @@ wanted there (``Membership``) against what is live there. A live member is found
 its address; what a conflict or an undecided rule leaves open is held and listed.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
+from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.diff.member_changes import Standing, create_member, delete_member, in_place, update_member
-from reconciler.diff.notes import cause_of, conflict, listed, notice, to_come
-from reconciler.diff.seats import Present, Seat, read_present, removed_by_somebody, seats
+from reconciler.diff.member_changes import (
+    MemberUpdate,
+    Standing,
+    create_member,
+    delete_member,
+    in_place,
+    update_member,
+)
+from reconciler.diff.notes import ANOTHER_OWNERS, another_owners, cause_of, conflict, listed, notice, to_come
+from reconciler.diff.seats import Seat, removed_by_somebody, seats
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.losses import Admin
-from reconciler.marks import Whose
+from reconciler.marks import COPY, Owner, Present, Whose, read_member, told_apart
 from reconciler.model import (
     ADMIN_ROLE,
     Cause,
@@ -31,11 +39,16 @@ from reconciler.model import (
     withdrawn_roles,
 )
 
+NAMES_NOBODY: Final = (
+    "several members carry a mark that names neither a user nor a member, so one may be a copy of another: "
+    "`ensure: absent` on a Member removes it"
+)
+
 
 class MemberPolicy(Struct, frozen=True, kw_only=True):
     """How members are treated: ``Config.members`` and the kind's authority, as the diff needs them."""
 
-    owner: str
+    owner: Owner
     authoritative: bool = False
     roles: str = "ours"  # ours, exact, initial
     adopt: bool = False
@@ -62,7 +75,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     ``undecided`` are the users whose membership here a problem leaves open; ``by_hand`` all hand-written Members of
     the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
-    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted.
+    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted. In an
+    organization that is ``external`` nobody is deleted, and no role withdrawn.
     """
 
     organization: str
@@ -72,6 +86,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     by_hand: Sequence[Resource] = ()
     absent: Mapping[str, Resource] = field(default_factory=dict)
     complete: bool = True
+    external: bool = False
 
 
 class MemberDiff(Struct, kw_only=True):
@@ -126,10 +141,12 @@ def diff_members(
         result.problems.append(problem)
         result.held.append(held)
     users_in_dispute = {seat.membership.user for seats_there in disputed.values() for seat in seats_there} - {None}
-    for item in present:
-        if item.member.member_id in taken:
-            continue
-        if item.mark and item.mark.user in users_in_dispute:
+    left = [item for item in present if item.member.member_id not in taken]
+    nameless = sum(_names_nobody(item) for item in left)
+    for item in left:
+        if nameless > 1 and _names_nobody(item):
+            result.held.append(listed(wanted.organization, item, NAMES_NOBODY))
+        elif item.mark and item.mark.user in users_in_dispute:
             reason = "a conflict leaves open which member this user is"
             result.held.append(listed(wanted.organization, item, reason))
         else:
@@ -144,17 +161,25 @@ def _split(
     """Tell present members from deleted records, and plan to delete those that a manifest says must be absent."""
     present: list[Present] = []
     gone: list[LiveMember] = []
+    there: list[Present] = []
     for member in live:
         if member.status == "deleted":
             gone.append(member)
-            continue
-        item = read_present(member, policy.owner)
-        if declared := wanted.absent.get(item.address):
-            cause = (cause_of(declared),)
-            result.managed += item.mark is not None
-            result.changes.append(delete_member(member, wanted.organization, policy.owner, item.mark, cause))
         else:
+            there.append(read_member(member, policy.owner))
+    for item in told_apart(there):
+        declared = wanted.absent.get(item.address)
+        if declared is None:
             present.append(item)
+        elif wanted.external:
+            reason = "declared absent, but nothing is deleted in an organization that is `ensure: external`"
+            result.held.append(listed(wanted.organization, item, reason, (declared.position,)))
+        elif item.whose is Whose.ANOTHER:
+            result.problems.append(another_owners(wanted.organization, item, declared))
+            result.held.append(listed(wanted.organization, item, ANOTHER_OWNERS, (declared.position,)))
+        else:
+            result.managed += item.mark is not None
+            result.changes.append(delete_member(item, wanted.organization, policy.owner, (cause_of(declared),)))
     return present, gone
 
 
@@ -191,30 +216,29 @@ def _settle(
     causes: Callable[[Membership], tuple[Cause, ...]],
 ) -> None:
     """Compare a membership with the live member it stands for."""
-    if in_place(seat.membership, item):
+    if in_place(seat.membership, item, policy.owner):
         result.unchanged += 1
         return
     membership, slug = seat.membership, wanted.organization
     declared = wanted.by_hand[membership.declared] if membership.declared >= 0 else None
     moved = item.mark is not None and item.address not in membership.addresses
     standing = Standing(
-        owner=policy.owner,
+        owner=policy.owner.name,
         mark=item.mark,
         adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
         roles=policy.roles,
+        gives=not moved or policy.manage_address,
+        withdraws=not wanted.external,
         by_hand=declared.spec if declared else (),
         ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
         new_address=seat.becomes,
     )
     update = update_member(membership, item.member, wanted.organization, standing, causes(membership))
-    if moved and not policy.manage_address:
-        text = "the live address is not one of this user's admissible addresses"
-        result.problems.append(
-            notice("address-differs", "warning", text, slug, item.address, membership, causes(membership))
-        )
-    if update.differing:
-        text = f"not ours, so left as it is: {', '.join(update.differing)}"
-        result.problems.append(notice("differs", "warning", text, slug, item.address, membership, causes(membership)))
+    for code, text in _notices(update, moved=not standing.gives):
+        result.problems.append(notice(code, "warning", text, slug, item.address, membership, causes(membership)))
+    if update.not_given:
+        reason = f"nothing is given while the live address is none of this user's: {', '.join(update.not_given)}"
+        result.held.append(listed(slug, item, reason))
     if update.change is None:
         result.unchanged += 1
     elif _undecided(membership.user, wanted, users) and withdrawn_roles(update.change):
@@ -223,6 +247,25 @@ def _settle(
         )
     else:
         result.changes.append(update.change)
+
+
+def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
+    """Yield what is to be said of an update, with a code."""
+    if moved:
+        yield (
+            "address-differs",
+            "the live address is not one of this user's admissible addresses: nothing is given to it",
+        )
+    if update.differing:
+        yield "differs", f"not ours, so left as it is: {', '.join(update.differing)}"
+    if update.kept:
+        text = "no longer wanted, and kept, as nothing is withdrawn in an organization that is `ensure: external`"
+        yield "kept", f"{text}: {', '.join(update.kept)}"
+
+
+def _names_nobody(item: Present) -> bool:
+    """Tell whether a mark of ours names neither user nor member, so that it may be a copy of another one."""
+    return item.mark is not None and item.mark.user is None and item.mark.member is None
 
 
 def _on_proof(membership: Membership, item: Present) -> bool:
@@ -257,15 +300,21 @@ def _give(
         result.held.append(to_come(wanted.organization, seat, causes(membership), text))
         return
     result.changes.append(
-        create_member(membership, wanted.organization, wanted.organization_id, policy.owner, causes(membership))
+        create_member(membership, wanted.organization, wanted.organization_id, policy.owner.name, causes(membership))
     )
 
 
 def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPolicy, users: Users) -> None:
     """Decide about a live member that nothing wants: ours may go, everybody else's stays."""
     user = item.mark.user if item.mark else None
-    if item.whose is not Whose.OURS:
-        reason = "managed by SCIM" if item.member.scim_registration else "not made by this repository"
+    if item.doubt:
+        result.held.append(listed(wanted.organization, item, item.doubt))
+    elif item.whose is not Whose.OURS:
+        reason = COPY if item.copied else "not made by this repository"
+        reason = "managed by SCIM" if item.member.scim_registration else reason
+        result.unmanaged.append(listed(wanted.organization, item, reason))
+    elif wanted.external:
+        reason = "ours, no longer wanted; nothing is deleted in an organization that is `ensure: external`, so it stays"
         result.unmanaged.append(listed(wanted.organization, item, reason))
     elif _undecided(user, wanted, users):
         result.held.append(listed(wanted.organization, item, "a problem leaves open whether this user belongs here"))
@@ -276,7 +325,7 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
     elif not wanted.complete:
         result.held.append(listed(wanted.organization, item, "not every member of this organization could be read"))
     elif policy.authoritative:
-        result.changes.append(delete_member(item.member, wanted.organization, policy.owner, item.mark, ()))
+        result.changes.append(delete_member(item, wanted.organization, policy.owner, ()))
     else:
         result.unmanaged.append(
             listed(wanted.organization, item, "ours, no longer wanted; Member is additive, so it stays")

@@ -1,18 +1,23 @@
 """What is said of members that are not simply changed: listed things, conflicts and notices."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from reconciler.diff.member_changes import KIND
-from reconciler.diff.seats import Present, Seat
+from reconciler.diff.seats import Seat
+from reconciler.marks import Present
 from reconciler.model import Cause, Listed, Membership, Position, Problem, Resource, Severity, address
 
+ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 
-def listed(organization: str, item: Present, reason: str) -> Listed:
+
+def listed(organization: str, item: Present, reason: str, at: tuple[Position, ...] = ()) -> Listed:
     """List a live member that is left alone."""
     return Listed(
         address=address(KIND, organization, item.address),
         reason=reason,
         id=item.member.member_id,
+        at=at,
         users=(item.mark.user,) if item.mark and item.mark.user else (),
     )
 
@@ -41,6 +46,19 @@ def conflict(
     )
     id_ = next((seat.present.member.member_id for seat in seats if seat.present), None)
     return problem, Listed(address=name, reason=text, id=id_, at=at, users=users)
+
+
+def another_owners(organization: str, item: Present, declared: Resource) -> Problem:
+    """Say of a member that is declared absent that another repository keeps it."""
+    name = address(KIND, organization, item.address)
+    return Problem(
+        code="conflict",
+        severity="problem",
+        message=f"{name}: {ANOTHER_OWNERS}",
+        hint="two repositories must not manage one member: remove it where it is managed",
+        at=(declared.position,),
+        addresses=(name,),
+    )
 
 
 def notice(

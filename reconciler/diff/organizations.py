@@ -1,7 +1,9 @@
 """Which live organization each declared one is, and what differs.
 
 An organization is found by its external id if it declares one, by its slug, or by the slug it was renamed from. If
-these lead to two live ones, nobody can say which is meant: a conflict, and everything in it is held.
+these lead to two live ones, nobody can say which is meant: a conflict, and everything in it is held. So is one that was
+found by a slug alone and does not carry our mark, unless its manifest adopts it: end users can create organizations
+with slugs of their choice.
 """
 
 from collections import Counter
@@ -11,7 +13,7 @@ from msgspec import Struct
 
 from reconciler.diff.fields import created_fields, diff_fields
 from reconciler.expressions.text import fold
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import (
     Cause,
     Change,
@@ -32,14 +34,16 @@ MERGED = ("trusted_metadata",)
 SSO_JIT = "sso_jit_provisioning"
 ALLOWED = "sso_jit_provisioning_allowed_connections"
 INVITES = "email_invites"
+UNFINISHED = "not declared; made by a run of this repository that was cut short, which is no evidence for a delete"
 
 
 class OrganizationDiff(Struct, frozen=True, kw_only=True):
     """What became of every declared and every live organization.
 
     ``live`` maps each declared slug that is settled to its live organization, ``new`` the slugs that are to be
-    created, ``doomed`` those (by live slug) that are to be deleted; ``held`` lists those nobody can decide about.
-    ``managed`` counts the live ones that carry our mark.
+    created, ``doomed`` those (by live slug) that are to be deleted; ``held`` lists those nobody can decide about,
+    ``strangers`` those among them (by declared slug) that a slug alone led to. ``managed`` counts the live ones that
+    carry our mark.
     """
 
     live: Mapping[str, Live]
@@ -51,6 +55,7 @@ class OrganizationDiff(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     unchanged: int
     managed: int
+    strangers: Mapping[str, Live] = {}
 
 
 class _Index:
@@ -65,6 +70,10 @@ class _Index:
             self.by_folded_slug[fold(item.name)] = item
             if external_id := item.spec.get("organization_external_id"):
                 self.by_external_id[external_id] = item
+
+    def is_by_external_id(self, resource: Resource, found: Live) -> bool:
+        """Tell whether the declared external id leads to a live organization."""
+        return self.by_external_id.get(resource.spec.get("organization_external_id") or "") is found
 
     def candidates(self, resource: Resource) -> list[Live]:
         """Give every live organization that a declared one could be, each once."""
@@ -87,18 +96,20 @@ def diff_organizations(
     desired: Sequence[Resource],
     live: Sequence[Live],
     *,
-    owner: str,
+    owner: Owner,
     authoritative: bool,
     elsewhere: Collection[str],
     create_values: Spec,
     late: Collection[str] = (),
+    adopt: bool = False,
 ) -> OrganizationDiff:
     """Match ``desired`` with ``live`` and give the changes.
 
+    ``adopt`` takes over every organization that a slug leads to, as ``adopt`` in a manifest does one.
     ``authoritative`` lets an organization that carries our mark and is declared nowhere be deleted; one that is
-    declared for another environment only (``elsewhere``) is simply not managed here. ``create_values`` are sent with
-    every create that does not say otherwise; ``late`` are the fields that name what lies in an organization, which a
-    new one can have only once that is there: in a second change.
+    declared for another environment only (``elsewhere``) is simply not managed here. ``create_values`` are sent
+    with every create that does not say otherwise; ``late`` are the fields that name what lies in an organization,
+    which a new one can have only once that is there: in a second change.
     """
     index = _Index(live)
     found = {resource.name: index.candidates(resource) for resource in desired}
@@ -106,6 +117,7 @@ def diff_organizations(
     settled: dict[str, Live] = {}
     new: set[str] = set()
     doomed: dict[str, Live] = {}
+    strangers: dict[str, Live] = {}
     changes: list[Change] = []
     problems: list[Problem] = []
     unchanged = 0
@@ -113,6 +125,9 @@ def diff_organizations(
         candidates = found[resource.name]
         if trouble := _trouble(resource, candidates, claims, index, owner):
             problems.append(trouble)
+        elif candidates and not (adopt or _is_proven(resource, candidates[0], index, owner)):
+            problems.append(_unproven(resource, candidates[0]))
+            strangers[resource.name] = candidates[0]
         elif not candidates:
             if resource.ensure == "present":
                 new.add(resource.name)
@@ -125,7 +140,8 @@ def diff_organizations(
             update = _update(resource, candidates[0], owner) if resource.ensure == "present" else None
             changes.extend([update] if update else [])
             unchanged += update is None and resource.ensure == "present"
-    ours = {item.id for item in live if _whose(item, owner) is Whose.OURS}
+    ours = {item.id for item in live if mark_of(item, owner)[0] is Whose.OURS}
+    begun = {item.id for item in live if mark_of(item, owner)[0] is Whose.BEGUN}
     unmanaged: list[Listed] = []
     for item in sorted(live, key=lambda item: item.name):
         if item.id in claims:
@@ -135,6 +151,7 @@ def diff_organizations(
             changes.append(_delete(item, None))
         else:
             reason = "carries our mark, but is not declared here" if item.id in ours else "not declared"
+            reason = UNFINISHED if item.id in begun else reason
             unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
     return OrganizationDiff(
         live=settled,
@@ -148,15 +165,31 @@ def diff_organizations(
         problems=tuple(problems),
         unchanged=unchanged,
         managed=len(ours),
+        strangers=strangers,
     )
 
 
-def _whose(item: Live, owner: str) -> Whose:
-    return read_mark(item.spec.get("trusted_metadata"), item.id, owner)[0]
+def _is_proven(resource: Resource, found: Live, index: _Index, owner: Owner) -> bool:
+    """Tell whether more than a slug says that a live organization is the declared one, or nothing needs to."""
+    if resource.ensure != "present" or resource.adopt or index.is_by_external_id(resource, found):
+        return True
+    return mark_of(found, owner)[0] is not Whose.NOBODY
+
+
+def _unproven(resource: Resource, found: Live) -> Problem:
+    return Problem(
+        code="not-ours",
+        severity="problem",
+        message=f"{resource.address}: an organization with the slug {found.name} is live and does not carry our mark",
+        hint="end users can create organizations with slugs of their choice: `adopt: true` in its manifest takes it "
+        "over, `ensure: external` leaves it to others",
+        at=(resource.position,),
+        addresses=(resource.address,),
+    )
 
 
 def _trouble(
-    resource: Resource, candidates: Sequence[Live], claims: Counter[str], index: _Index, owner: str
+    resource: Resource, candidates: Sequence[Live], claims: Counter[str], index: _Index, owner: Owner
 ) -> Problem | None:
     """Say what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
     if len(candidates) > 1:
@@ -166,7 +199,7 @@ def _trouble(
     elif candidates and claims[candidates[0].id] > 1:
         found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
         hint = "one of the two must go, or name another external id or renamed_from"
-    elif candidates and resource.ensure != "external" and _whose(candidates[0], owner) is Whose.ANOTHER:
+    elif candidates and resource.ensure != "external" and mark_of(candidates[0], owner)[0] is Whose.ANOTHER:
         found = f"{resource.address} carries the mark of another owner"
         hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
     elif not candidates and (lookalike := index.by_folded_slug.get(fold(resource.name))):
@@ -215,13 +248,15 @@ def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> I
         )
 
 
-def _update(resource: Resource, live: Live, owner: str) -> Update | None:
+def _update(resource: Resource, live: Live, owner: Owner) -> Update | None:
     ignore = [path[1:] for path in resource.lifecycle.ignore]
     fields = tuple(diff_fields(resource.spec, live.spec, merged=MERGED, ignore=ignore))
     if live.name != resource.name:
         fields = (FieldChange(path=("organization_slug",), before=live.name, after=resource.name), *fields)
-    adopts = _whose(live, owner) is Whose.NOBODY
-    if not fields and not adopts:
+    whose, mark = mark_of(live, owner)
+    adopts = whose is Whose.NOBODY or (mark is not None and mark.owner != owner.name)
+    marks = adopts or whose is Whose.BEGUN  # whose create was cut short before its mark was complete
+    if not fields and not marks:
         return None
     return Update(
         address=resource.address,
@@ -229,7 +264,7 @@ def _update(resource: Resource, live: Live, owner: str) -> Update | None:
         id=live.id,
         fields=fields,
         adopts=adopts,
-        mark=Mark(owner=owner, organization=live.id) if adopts else None,
+        mark=Mark(owner=owner.name, organization=live.id) if marks else None,
         causes=(_cause(resource),),
     )
 

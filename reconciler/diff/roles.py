@@ -54,5 +54,15 @@ def untouched(live: Collection[str], given: Collection[str]) -> Roles:
     return _roles(set(live), set(live), set(given))
 
 
+def kept_to(
+    roles: Roles, live: Collection[str], given: Collection[str], *, gives: bool = True, withdraws: bool = True
+) -> Roles:
+    """Leave out what is added, or what is withdrawn; the mark goes on remembering what stays."""
+    added = set(roles.added) if gives else set()
+    withdrawn = set(roles.withdrawn) if withdraws else set()
+    remembered = (set(roles.given) - (set(roles.added) - added)) | (set(given) & (set(roles.withdrawn) - withdrawn))
+    return _roles((set(live) | added) - withdrawn, set(live), remembered)
+
+
 def _roles(final: set[str], live: set[str], given: set[str]) -> Roles:
     return Roles(tuple(sorted(final)), tuple(sorted(given)), tuple(sorted(final - live)), tuple(sorted(live - final)))

@@ -10,17 +10,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.marks import Whose, read_mark
-from reconciler.model import LiveMember, Mark, Membership
-
-
-class Present(Struct, frozen=True, gc=False):
-    """A live member: its address as it is compared, whose it is, and our mark if it is ours."""
-
-    member: LiveMember
-    address: str
-    whose: Whose
-    mark: Mark | None
+from reconciler.marks import Owner, Present, Whose, read_member
+from reconciler.model import LiveMember, Membership
 
 
 class Seat(Struct, frozen=True, gc=False):
@@ -34,14 +25,6 @@ class Seat(Struct, frozen=True, gc=False):
     present: Present | None = None
     trouble: str | None = None
     becomes: str | None = None
-
-
-def read_present(member: LiveMember, owner: str) -> Present:
-    """Tell whose a live member is; one that SCIM provisions is never ours."""
-    whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
-    if member.scim_registration and whose is Whose.OURS:
-        whose, mark = Whose.NOBODY, None
-    return Present(member, mailbox_or_text(member.email_address), whose, mark)
 
 
 def seats(
@@ -63,8 +46,9 @@ def seats(
         by_address[item.address].append(item)
         if item.member.external_id:
             by_external_id[item.member.external_id] = item
-        if item.mark and item.mark.user is not None:
-            by_user[item.mark.user].append(item)
+        mark = item.mark or (item.copied if item.doubt else None)
+        if mark and mark.user is not None:
+            by_user[mark.user].append(item)
     seats = [_seat(membership, by_address, by_user, move=move) for membership in _once(memberships)]
     occupants = Counter(seat.address for seat in seats)  # of a live member's seat that is its address
     occupants.update(seat.becomes for seat in seats if seat.becomes)
@@ -116,6 +100,8 @@ def _seat(
     item = there[0]
     if len(there) > 1:
         return Seat(membership, chosen, item, "several live members have this address, spelled differently")
+    if item.doubt:
+        return Seat(membership, chosen, item, item.doubt)
     if item.whose is Whose.ANOTHER:
         return Seat(membership, chosen, item, "the live member carries another owner's mark")
     if item.mark and membership.user is not None and item.mark.user not in (None, membership.user):
@@ -124,12 +110,12 @@ def _seat(
 
 
 def removed_by_somebody(
-    membership: Membership, chosen: str, gone: Sequence[LiveMember], owner: str
+    membership: Membership, chosen: str, gone: Sequence[LiveMember], owner: Owner
 ) -> LiveMember | None:
     """Find the deleted record that stood for this membership last, if it was not us who deleted it."""
     records: list[tuple[str, str, LiveMember, bool]] = []
     for member in gone:
-        _, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+        mark = read_member(member, owner).carried
         another_user = mark and mark.user is not None and mark.user != membership.user
         this_user = mark and mark.user is not None and mark.user == membership.user
         if this_user or (mailbox_or_text(member.email_address) == chosen and not another_user):

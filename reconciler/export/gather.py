@@ -19,6 +19,7 @@ from reconciler.export.secrets import Needed, with_secrets
 from reconciler.export.sound import sound
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, load
+from reconciler.marks import Owner
 from reconciler.model import Live
 from reconciler.writing import Store
 
@@ -79,7 +80,7 @@ def gather(config: Config, declared: Declared, found: Found, client: Client, wan
     )
 
 
-def _manifest(live: Live, owner: str, *, adopt: bool) -> Manifest:
+def _manifest(live: Live, owner: Owner, *, adopt: bool) -> Manifest:
     kind = KINDS[live.kind]
     spec = without_defaults(kind, live.spec)
     manifest = Manifest(kind=live.kind, namespace=live.namespace, name=live.name, spec=spec)

@@ -20,6 +20,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     spec: Spec
     namespace: str | None = None
     ensure: Ensure = "present"
+    adopt: bool = False
     comment: str = ""
 
     @property
@@ -51,6 +52,7 @@ def body(manifest: Manifest) -> dict[str, Json]:
         "metadata": {**inside, "name": manifest.name},
         **({"spec": manifest.spec} if manifest.spec else {}),
         **({} if manifest.ensure == "present" else {"ensure": manifest.ensure}),
+        **({"adopt": True} if manifest.adopt else {}),
     }
 
 

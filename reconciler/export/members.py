@@ -10,14 +10,14 @@ from reconciler.diff.roles import direct_roles
 from reconciler.export.manifests import LeftOut
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Owner, Whose, read_member
 from reconciler.model import Live, LiveMember
 from reconciler.traits import fields_of
 
 MEMBER: Final = KINDS["Member"]
 
 
-def live_members(client: Client, organizations: Sequence[Live], owner: str) -> tuple[list[Live], list[LeftOut]]:
+def live_members(client: Client, organizations: Sequence[Live], owner: Owner) -> tuple[list[Live], list[LeftOut]]:
     """Read the members of these organizations; of those that are left out only how many there are is said."""
     slugs = {each.id: each.name for each in organizations}
     found: list[Live] = []
@@ -34,21 +34,21 @@ def live_members(client: Client, organizations: Sequence[Live], owner: str) -> t
     return found, listed
 
 
-def _somebody_elses(member: LiveMember, owner: str) -> str:
+def _somebody_elses(member: LiveMember, owner: Owner) -> str:
     """Say who else keeps a member, if anybody does."""
-    whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+    found = read_member(member, owner)
     if member.status == "deleted":
         return ""
     if member.scim_registration:
         return "kept by SCIM"
-    if whose is Whose.ANOTHER:
+    if found.whose is Whose.ANOTHER:
         return "marked by another repository"
-    return "given by rules" if mark and mark.user is not None else ""
+    return "given by rules" if found.mark and found.mark.user is not None else ""
 
 
-def _as_live(member: LiveMember, slug: str, owner: str) -> Live:
+def _as_live(member: LiveMember, slug: str, owner: Owner) -> Live:
     """Give a member's fields; of the roles of one that is ours, those that we gave: it is these that are declared."""
-    _, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
+    mark = read_member(member, owner).mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
     spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}
     return Live(

@@ -9,7 +9,7 @@ from msgspec import structs
 from reconciler.export.manifests import Manifest
 from reconciler.expressions.values import LIMIT
 from reconciler.kinds import KINDS
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import Json, Live
 from reconciler.traits import API_VERSION, fields_of
 from reconciler.yaml_text import block
@@ -18,15 +18,17 @@ KIND: Final = KINDS["Organization"]
 NAME: Final = "organizations"  # of the set and of its table
 TABLE: Final = f"tables/{NAME}.jsonl"
 SET: Final = f"manifests/{KIND.name}Set.yaml"
-NOT_OURS: Final = "not managed yet: without `ensure: external` the next apply marks it as this repository's"
+NOT_OURS: Final = "not managed yet: `adopt: true` instead of `ensure: external` takes it over"
 ANOTHERS: Final = "carries the mark of another repository, which manages it"
 
 
-def with_owner(manifest: Manifest, live: Live, owner: str, *, adopt: bool) -> Manifest:
-    """Say of an organization that is not ours that it is not written, unless it is to become ours."""
-    whose, _ = read_mark(live.spec.get("trusted_metadata"), live.id, owner)
-    if whose is Whose.OURS or (whose is Whose.NOBODY and adopt):
+def with_owner(manifest: Manifest, live: Live, owner: Owner, *, adopt: bool) -> Manifest:
+    """Say of an organization that is not ours that it is not written, or that it is to become ours."""
+    whose, _ = mark_of(live, owner)
+    if whose in (Whose.OURS, Whose.BEGUN):
         return manifest
+    if whose is Whose.NOBODY and adopt:
+        return structs.replace(manifest, adopt=True)
     comment = ANOTHERS if whose is Whose.ANOTHER else NOT_OURS
     return structs.replace(manifest, ensure="external", comment=comment)
 
@@ -45,7 +47,8 @@ def as_set(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Mapping[str, 
 
 def _row(manifest: Manifest) -> dict[str, Json]:
     ensure = {} if manifest.ensure == "present" else {"ensure": manifest.ensure}
-    return {"slug": manifest.name, **manifest.spec, **ensure}
+    adopt = {"adopt": True} if manifest.adopt else {}
+    return {"slug": manifest.name, **manifest.spec, **ensure, **adopt}
 
 
 def _fits(value: Json) -> bool:
@@ -62,6 +65,8 @@ def _set(rows: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     if "ensure" in columns:
         same = all("ensure" in row for row in rows)
         template["ensure"] = "external" if same else _column("ensure")
+    if "adopt" in columns:
+        template["adopt"] = True if all("adopt" in row for row in rows) else _column("adopt")
     return {
         "apiVersion": API_VERSION,
         "kind": f"{KIND.name}Set",

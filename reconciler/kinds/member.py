@@ -12,7 +12,7 @@ from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
 from reconciler.diff.roles import direct_roles
 from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Owner, Whose, farewell, read_member
 from reconciler.model import (
     ADMIN_ROLE,
     MARK_KEY,
@@ -97,7 +97,10 @@ def normalize(spec: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Create the member with its mark; the method of its second factor takes a call of its own."""
+    """Create the member with its mark, which is complete once it names the id that Stytch gave.
+
+    What only an update can say goes with the completed mark.
+    """
     slug, email_address = change.key
     organization_id = scene.organization_ids[slug]
     mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
@@ -111,10 +114,13 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         ALREADY_THERE,
     )
     identifier = str(live["member_id"])
+    whole = structs.replace(mark, member=identifier) if mark else None
+    if whole:
+        later["trusted_metadata"] = {MARK_KEY: whole.as_json()}
     if later:
         live, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
-    if mark:
-        _remember(client, live, mark, frozenset(mark.roles))
+    if whole:
+        _remember(client, live, whole, frozenset(whole.roles))
     return Written(identifier, request_id, _spec(live))
 
 
@@ -126,7 +132,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
     if roles:
         live = _live(client, organization_id, identifier, change)
-        _, before = read_mark(live.trusted_metadata, organization_id, scene.owner)
+        before = read_member(live, scene.owner).carried
         given |= {*(before.roles if before else ())} & {*withdrawn_roles(change)}
         there, added, withdrawn = set(direct_roles(live.roles)), set(added_roles(change)), set(withdrawn_roles(change))
         body["roles"] = sorted((there | added) - withdrawn)
@@ -150,19 +156,18 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
     organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
     live = _live(client, organization_id, identifier, change)
-    whose, mark = read_mark(live.trusted_metadata, organization_id, scene.owner)
-    if not change.causes and (live.scim_registration or whose is not Whose.OURS):
+    found = read_member(live, scene.owner)
+    if found.whose is Whose.ANOTHER or (not change.causes and found.whose is not Whose.OURS):
         raise Moved("it is no longer ours")
-    if change.mark and mark and structs.replace(mark, deleted=True) != change.mark:
+    if farewell(found, scene.owner) != change.mark:
         raise Moved("its mark has changed since")
     for name in (*SHOWN_BEFORE_DELETE, "roles"):
         now = list(direct_roles(live.roles)) if name == "roles" else getattr(live, name)
         seen = change.get(name)
         if not same(seen.before, now) if seen else now:
             raise Moved(f"{name} has changed since")
-    if change.mark:
-        body = {"trusted_metadata": {MARK_KEY: change.mark.as_json()}}
-        repeated(lambda: client.update_member(organization_id, identifier, body))
+    body = {"trusted_metadata": {MARK_KEY: farewell(found, scene.owner).as_json()}}
+    repeated(lambda: client.update_member(organization_id, identifier, body))
     return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
 
 
@@ -172,14 +177,20 @@ def rank(change: Change) -> int:
 
 
 def writes(change: Change) -> int:
-    """Count an update's calls for what only a call of its own clears; before a delete the mark says that it is ours."""
+    """Count an update's calls for what only a call of its own clears, and the mark.
+
+    That is completed after a create, with what only an update can say, and says before a delete that it is ours.
+    """
     if isinstance(change, Update):
         phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
         apart = (phone is not None and phone.before is not UNSET) + (
             external_id is not None and external_id.after is UNSET
         )
         return apart + bool(payload(change.fields, cleared=KIND.cleared) or change.mark)
-    return 2 if isinstance(change, Delete) else 1
+    if isinstance(change, Delete):
+        return 2
+    with_the_mark = any(field.path[0] in KIND.update_only for field in change.fields)
+    return 1 if with_the_mark or change.mark is None else 2
 
 
 def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:
@@ -210,13 +221,14 @@ def _spec(answered: Spec) -> Spec:
 
 
 def _found(
-    client: "Client", organization_id: str, email_address: str, mark: Mark | None, owner: str
+    client: "Client", organization_id: str, email_address: str, mark: Mark | None, owner: Owner
 ) -> tuple[dict[str, Json], str] | None:
-    """Find the member that a lost create made: it carries the mark that was sent with it."""
+    """Find the member that a lost create made, or a run just before this one: it carries the mark that was sent."""
     live = client.find_member(organization_id, email_address)
     if live is None:
         return None
-    if read_mark(live.trusted_metadata, organization_id, owner)[1] != mark:
+    found = read_member(live, owner).carried
+    if found is None or structs.replace(found, member=None) != mark:
         raise Moved("somebody else made a member with this address in the meantime")
     return {"member_id": live.member_id}, ""
 

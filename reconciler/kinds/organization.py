@@ -21,7 +21,7 @@ from reconciler.fields import (
     common_domain,
     problem,
 )
-from reconciler.marks import Whose, read_mark
+from reconciler.marks import Whose, begun, organization_mark
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, OrganizationLifecycle, normalize_by_traits
 from reconciler.traits import (
@@ -164,15 +164,15 @@ def normalize(spec: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Create the organization, then write the mark, which needs the id that Stytch gives."""
+    """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     (slug,) = change.key
     told = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
-    body = {"organization_slug": slug, **told}
-    live, _ = created(
-        lambda: client.create_organization(body), lambda: _found(client, slug, body, scene.owner), ALREADY_THERE
-    )
+    provisional = begun(scene.owner.name, slug)
+    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional}
+    body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
+    live, _ = created(lambda: client.create_organization(body), lambda: _found(client, slug, scene), ALREADY_THERE)
     identifier = str(live["organization_id"])
-    mark = Mark(owner=scene.owner, organization=identifier).as_json()
+    mark = Mark(owner=scene.owner.name, organization=identifier).as_json()
     live, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
     scene.organization_ids[slug] = identifier
     return Written(identifier, request_id, live)
@@ -204,7 +204,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     live = client.get_organization(identifier)
     if live["organization_slug"] != change.key[0]:
         raise Moved("it has another slug now")
-    if not change.causes and read_mark(live.get("trusted_metadata"), identifier, scene.owner)[0] is not Whose.OURS:
+    if not change.causes and _whose(live, scene) is not Whose.OURS:
         raise Moved("it no longer carries our mark")
     _still(change, live, scene)
     return Written(identifier, gone(lambda: client.delete_organization(identifier)))
@@ -219,16 +219,19 @@ def writes(change: Change) -> int:
     return 2 if isinstance(change, Create) else 1
 
 
-def _found(client: "Client", slug: str, body: Mapping[str, Json], owner: str) -> tuple[dict[str, Json], str] | None:
-    """Find the organization that a lost create, or a run just before this one, made: it is ours, or as it was sent."""
+def _found(client: "Client", slug: str, scene: Scene) -> tuple[dict[str, Json], str] | None:
+    """Find the organization that a lost create, or a run just before this one, made: it carries a mark of ours."""
     live = client.find_organization(slug)
     if live is None:
         return None
-    whose, _ = read_mark(live.get("trusted_metadata"), str(live["organization_id"]), owner)
-    as_sent = whose is Whose.NOBODY and live.get("organization_name") == body.get("organization_name")
-    if not (as_sent or whose is Whose.OURS):
+    if _whose(live, scene) not in (Whose.OURS, Whose.BEGUN):
         raise Moved("somebody else made an organization with this slug in the meantime")
     return live, ""
+
+
+def _whose(live: Mapping[str, Json], scene: Scene) -> Whose:
+    identifier, slug = str(live["organization_id"]), str(live["organization_slug"])
+    return organization_mark(live.get("trusted_metadata"), identifier, slug, scene.owner)[0]
 
 
 def _still(change: Change, live: Mapping[str, Json], scene: Scene) -> None:
@@ -265,6 +268,7 @@ KIND: Final = Kind(
     names="its slug",
     key_type=Slug,
     renamable=True,
+    adoptable=True,
     required=frozenset({"organization_name"}),
     computed=frozenset(
         (

@@ -23,14 +23,16 @@ def type_of(project_id: str) -> Literal["test", "live"]:
 class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Our sign on a thing we created or adopted, kept at ``trusted_metadata.reconciler``.
 
-    ``organization`` is Stytch's id of the organization it was written in: a mark found anywhere else was copied and
-    proves nothing. ``user`` is the source's id (None on organizations and on members declared by hand alone),
-    ``roles`` the roles that we gave, ``deleted`` says that the delete that follows is ours.
+    ``organization`` and ``member`` are Stytch's ids of what it was written for: a mark found anywhere else was copied
+    and proves nothing. ``member`` is None on organizations, and on a member until the mark is completed. ``user`` is
+    the source's id (None on organizations and on members declared by hand alone), ``roles`` the roles that we gave,
+    ``deleted`` says that the delete that follows is ours.
     """
 
     v: int = field(default=1)
     owner: str
     organization: str
+    member: str | None = None
     user: str | None = None
     roles: tuple[str, ...] = ()
     deleted: bool = False
@@ -38,6 +40,8 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def as_json(self) -> dict[str, Json]:
         """Give the object that is written to Stytch: v, owner, organization, and the rest where it says something."""
         body: dict[str, Json] = {"v": self.v, "owner": self.owner, "organization": self.organization}
+        if self.member is not None:
+            body["member"] = self.member
         if self.user is not None:
             body["user"] = self.user
         if self.roles:
@@ -80,6 +84,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     ensure: Ensure = "present"
     renamed_from: str | None = None
     restore: bool = False
+    adopt: bool = False
     lifecycle: Lifecycle = Lifecycle()
     position: Position
     positions: Mapping[Path, Position] = field(default_factory=dict)
