@@ -224,7 +224,7 @@ def computed_in(kind: str) -> Computed:
 def _in_a_manifest(path: Path) -> bool:
     """Tell of everything but what the document is, where it counts, and a part as a whole."""
     if len(path) <= 1:
-        return path in (("ensure",), ("restore",))
+        return path in (("ensure",), ("restore",), ("adopt",))
     return path[0] in ("metadata", "spec", "initial", "lifecycle") and path[:2] != ("metadata", "environments")
 
 
