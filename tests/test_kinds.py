@@ -303,3 +303,9 @@ def test_slugs_of_the_workspace_are_those_that_the_emulator_takes(kind: str, slu
     taken = contextlib.nullcontext() if SLUG.fullmatch(slug) else pytest.raises(msgspec.ValidationError)
     with taken:
         assert msgspec.convert(slug, KINDS[kind].key_type) == slug
+
+
+def test_event_logs_on_their_way_to_active_are_taken_for_active() -> None:
+    normalize = KINDS["EventLogStreaming"].normalize
+    assert normalize({"streaming_status": "PENDING"}) == normalize({"streaming_status": "ACTIVE"})
+    assert normalize({"streaming_status": "DISABLED"}) == {"streaming_status": "DISABLED"}
