@@ -107,6 +107,36 @@ def test_an_empty_list_is_refused_where_the_setting_beside_it_is_restricted(api:
     assert empty == (400, "invalid_restricted_oauth_tenants_setting")
 
 
+def test_empty_lists_and_maps_that_nobody_has_set_may_be_ignored() -> None:
+    unset: dict[str, Any] = {**dict.fromkeys(LISTS, ()), "allowed_oauth_tenants": {}, "trusted_metadata": {}}
+    with behaving(empty_list="ignored") as api:
+        before = api.organization(**SETTINGS)
+        after = api.ok("PUT", ORGANIZATION, {**unset, "organization_name": "Renamed"})["organization"]
+        assert without_time(after) == {**without_time(before), "organization_name": "Renamed"}
+        member = api.member(roles=["stytch_admin"], trusted_metadata={"a": 1})
+        empty: dict[str, Any] = {"roles": [], "trusted_metadata": {}, "untrusted_metadata": {}}
+        renamed = api.ok("PUT", f"{ORGANIZATION}/members/{member['member_id']}", {**empty, "name": "Ann"})["member"]
+        assert without_time(renamed) == {**without_time(member), "name": "Ann"}
+        api.ok("POST", M2M, {"client_id": "ci", "scopes": ["read"]})
+        assert api.ok("PUT", f"{M2M}/ci", {"client_name": "CI", "scopes": []})["m2m_client"]["scopes"] == ["read"]
+        saml = "/v1/b2b/sso/saml/acme"
+        id_ = api.ok("POST", saml, {"display_name": "Okta"})["connection"]["connection_id"]
+        mapping = {"email": "e", "full_name": "n"}
+        api.ok("PUT", f"{saml}/connections/{id_}", {"attribute_mapping": mapping})
+        kept = api.ok("PUT", f"{saml}/connections/{id_}", {"attribute_mapping": {}, "display_name": "Entra"})
+        assert kept["connection"]["attribute_mapping"] == mapping
+
+
+def test_empty_lists_may_take_a_members_roles_and_a_clients_scopes_away(api: Api) -> None:
+    api.organization()
+    member = api.member(roles=["stytch_admin"], trusted_metadata={"a": 1})
+    cleared = api.ok("PUT", f"{ORGANIZATION}/members/{member['member_id']}", {"roles": [], "trusted_metadata": {}})
+    assert [role["role_id"] for role in cleared["member"]["roles"]] == ["stytch_member"]
+    assert cleared["member"]["trusted_metadata"] == {"a": 1}
+    api.ok("POST", M2M, {"client_id": "ci", "scopes": ["read"]})
+    assert api.ok("PUT", f"{M2M}/ci", {"scopes": []})["m2m_client"]["scopes"] == []
+
+
 def test_the_former_management_api_is_not_there(api: Api) -> None:
     for path in ("/v1/projects", "/pwa/v1/projects", "/pwa/v2/projects"):
         assert api.refused("GET", path) == (404, "route_not_found")
