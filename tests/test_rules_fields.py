@@ -92,3 +92,12 @@ def test_nobody_without_an_admissible_address_becomes_a_member() -> None:
     for one in (user(), user("?a@a.example"), user("no address")):
         assert held(assign(compiled, one)) == (["no-admissible-address"], ["acme"])
     assert only(rules(rule("match: {user_id: user-1, verified: any}")), user("?a@a.example")).unverified
+
+
+def test_what_users_write_is_counted_where_it_fills_what_identifies() -> None:
+    text = "untrusted: true, match: {user_id: user-1}"
+    given_whole = rules(rule(text, roles=', trusted_metadata: "${{ user.untrusted_metadata.profile }}"'))
+    one = user("a@acme.example", untrusted_metadata={"profile": {"team": "x"}})
+    assert only(given_whole, one).untrusted
+    free = rules(rule("match: {user_id: user-1}", roles=', untrusted_metadata: "${{ user.untrusted_metadata }}"'))
+    assert not only(free, one).untrusted

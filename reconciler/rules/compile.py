@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from reconciler.errors import InvalidInput
-from reconciler.expressions import Expression, ExpressionError, compile_expression
+from reconciler.expressions import Expression, ExpressionError, compile_expression, spell
 from reconciler.expressions.nodes import Read
 from reconciler.model import Cause, Position, Problem
 from reconciler.rules.among import comparing_addresses
@@ -18,7 +18,7 @@ from reconciler.rules.inputs import Declared, Document, Settings, Table
 from reconciler.rules.organizations import Directory, directory_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.problems import UserProblem
-from reconciler.rules.reading import PROOF, Place, Reader
+from reconciler.rules.reading import PROOF, UNTRUSTED, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
 from reconciler.rules.ruleset import Rules
 from reconciler.rules.wording import error, warning
@@ -185,6 +185,10 @@ def _external_id(settings: Settings, draft: _Draft) -> Expression | None:
         draft.problems.append(error("expression", f"members.external_id: {wrong.message}", wrong.suggestion, at))
         return None
     for path in compiled.paths:
+        if path[0] == "user" and (len(path) == 1 or path[1] in UNTRUSTED):
+            message = f"members.external_id: `{spell(path)}` is written by users themselves, and here it identifies"
+            hint = "use user_id, external_id or trusted_metadata"
+            draft.problems.append(error("untrusted", message, hint, at))
         if path[0] == "user" and len(path) > 1:
             draft.fields.setdefault(str(path[1]), []).append(at)
     return compiled

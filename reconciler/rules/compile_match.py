@@ -10,7 +10,7 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
 from reconciler.model import Json, Problem, Resource
 from reconciler.rules.inputs import Table
-from reconciler.rules.joins import Join, index_of
+from reconciler.rules.joins import Join, index_of, without_blanks
 from reconciler.rules.lookup import Domains, domains_of
 from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
@@ -200,4 +200,4 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader, tables:
         message = f"the column {column} is joined as text, and this row holds a list or a map there"
         places = found.at(row), place.below("join", column).position
         reader.problems.append(error("wrong-type", message, "join by a column of texts", *places))
-    return Join(found, columns, tuple(keys), index)
+    return Join(found, without_blanks(found.rows), columns, tuple(keys), index)

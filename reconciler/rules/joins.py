@@ -1,14 +1,15 @@
 """``table``: the rows of a table that are about a user, found by an index over the columns that join."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, joined_text
+from reconciler.expressions import Expression, Mistyped, joined_text, trimmed
 from reconciler.expressions.nodes import Read
 from reconciler.expressions.values import kind_of, text_of
+from reconciler.model import Json
 from reconciler.rules.inputs import Table
 from reconciler.rules.person import Address, Person
 
@@ -24,9 +25,13 @@ class Row(Struct, frozen=True, gc=False):
 
 
 class Join(Struct, frozen=True):
-    """A table, the columns that join with what each is joined to, and the rows by their texts in those columns."""
+    """A table, the columns that join with what each is joined to, and the rows by their texts in those columns.
+
+    ``cells`` are the rows as rules see them: what is blank is null, as in a CSV file.
+    """
 
     table: Table
+    cells: Sequence[Mapping[str, Json]]
     columns: tuple[str, ...]
     keys: tuple[Expression, ...]
     index: dict[tuple[str, ...], list[int]]
@@ -46,6 +51,20 @@ class Join(Struct, frozen=True):
 def is_path(expression: Expression, path: tuple[str, ...]) -> bool:
     """Tell whether an expression is just this path."""
     return isinstance(expression.node, Read) and expression.node.path == path
+
+
+def without_blanks(rows: Sequence[Mapping[str, Json]]) -> Sequence[Mapping[str, Json]]:
+    """Give rows in which every blank string is null."""
+    return [
+        {column: None if _is_blank(cell) else cell for column, cell in row.items()}
+        if any(map(_is_blank, row.values()))
+        else row
+        for row in rows
+    ]
+
+
+def _is_blank(cell: Json) -> bool:
+    return isinstance(cell, str) and not trimmed(cell)
 
 
 def index_of(table: Table, columns: tuple[str, ...]) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:

@@ -48,7 +48,9 @@ USER_FIELDS: Final = frozenset(
         "lock_expires_at",
     ]
 )
+DECIDES: Final = "decides who gets what"
 UNTRUSTED: Final = frozenset({"untrusted_metadata", "name"})
+FREE: Final = frozenset({"name", "untrusted_metadata"})  # fields of a member that anybody's word may fill
 PROOF: Final = frozenset({"emails", "phone_numbers"})
 
 
@@ -107,7 +109,7 @@ class Reader(Struct):
         except ExpressionError as wrong:
             self._wrong(wrong, place)
             return None
-        self._note(compiled.node, place, 0, decides=decides)
+        self._note(compiled.node, place, 0, DECIDES if decides else "")
         return compiled
 
     def template(self, text: str, place: Place) -> Template | None:
@@ -118,11 +120,14 @@ class Reader(Struct):
             self._wrong(wrong, place)
             return None
         for piece, offset in expressions_in(compiled):
-            self._note(piece.node, place, offset, decides=True)
+            self._note(piece.node, place, offset, DECIDES)
         return compiled
 
     def tree(self, value: Json, place: Place, *, decides: bool = False) -> Tree | None:
-        """Compile the strings of a nested value; None after saying everything that is wrong with them."""
+        """Compile the strings of a nested value; None after saying everything that is wrong with them.
+
+        What does not decide are a member's fields by name, of which only a few are free to hold what users write.
+        """
         try:
             compiled = compile_tree(value, self.roots, self.constants)
         except InvalidTree as wrong:
@@ -131,36 +136,38 @@ class Reader(Struct):
             return None
         for path, text in _strings(value):
             for piece, offset in expressions_in(compile_template(text, self.roots, self.constants)):
-                self._note(piece.node, place.below(*path), offset, decides=decides)
+                use = DECIDES if decides else _use(path[0])
+                self._note(piece.node, place.below(*path), offset, use)
         return compiled
 
     def _wrong(self, wrong: ExpressionError, place: Place) -> None:
         self.problems.append(error("expression", wrong.message, wrong.suggestion, place.inside(wrong.offset)))
 
-    def _note(self, node: Node, place: Place, offset: int, *, decides: bool) -> None:
+    def _note(self, node: Node, place: Place, offset: int, use: str) -> None:
         for path, start in _reads(node):
             at = place.inside(offset + start)
             if path[0] == "user":
-                self._note_user(path, at, decides=decides)
+                self._note_user(path, at, use)
             elif path[0] == "row":
                 self._check_column(path, at)
             elif path[0] == "organization":
                 self.organization = True
                 self._check_organization(path, at)
 
-    def _note_user(self, path: Path, at: Position, *, decides: bool) -> None:
+    def _note_user(self, path: Path, at: Position, use: str) -> None:
         read = USER_FIELDS if len(path) == 1 else frozenset({str(path[1])})
         for name in sorted(read):
             self.fields.setdefault(name, []).append(at)
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
             self._once(self.warnings, warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
-        self.proof = self.proof or (decides and not read.isdisjoint(PROOF))
-        if decides and not read.isdisjoint(UNTRUSTED):
+        self.proof = self.proof or (use == DECIDES and not read.isdisjoint(PROOF))
+        if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
             if not self.allows_untrusted:
-                message = f"`{spell(path)}` is written by users themselves, and here it decides who gets what"
-                hint = "decide by trusted_metadata; if it is meant, say `untrusted: true` in the rule"
+                message = f"`{spell(path)}` is written by users themselves, and here it {use}"
+                verb = "decide by" if use == DECIDES else "fill it from"
+                hint = f"{verb} trusted_metadata; if it is meant, say `untrusted: true` in the rule"
                 self._once(self.problems, error("untrusted", message, hint, at))
 
     def _check_column(self, path: Path, at: Position) -> None:
@@ -180,6 +187,13 @@ class Reader(Struct):
         if (problem.at[0], problem.message) not in self.reported:
             self.reported.add((problem.at[0], problem.message))
             problems.append(problem)
+
+
+def _use(field: str) -> str:
+    """Say what a value does in a field of a member, where users must not write it; "" where they may."""
+    if field in FREE:
+        return ""
+    return DECIDES if field == "roles" else f"fills {field}, which decides or identifies"
 
 
 def expressions_in(template: Template) -> Iterator[tuple[Expression, int]]:
