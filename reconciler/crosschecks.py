@@ -7,11 +7,10 @@ from msgspec import Struct, field, structs
 
 from reconciler.conform import nearest
 from reconciler.documents import Document
-from reconciler.domains import COMMON_MAIL_DOMAINS, is_public_suffix
-from reconciler.expressions.text import a_label, fold
+from reconciler.expressions.text import fold
 from reconciler.fields import problem
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Path, Position, Problem, Resource, Severity
+from reconciler.model import Position, Problem, Resource, Severity
 from reconciler.named_secrets import credential_name
 
 Environments = frozenset[str]
@@ -189,33 +188,6 @@ def _by_name(scoped: Iterable[Scoped]) -> Mapping[tuple[str, str], list[Scoped]]
     return named
 
 
-def lookup_warnings(rules: Iterable[Document], organizations: Sequence[Resource]) -> Iterator[Problem]:
-    """Yield a warning for each mail provider's domain and public suffix that rules would look addresses up in."""
-    paths = {path for document in rules for path in _lookups(document.body)}
-    for path in sorted(paths):
-        keys = ("spec", *path.split("."))
-        for organization in organizations:
-            for domain, where in _listed(organization, keys):
-                label = a_label(domain) or ""
-                if label in COMMON_MAIL_DOMAINS:
-                    what, hint = (
-                        "belongs to a mail provider: everybody can have an address there",
-                        "list own domains only",
-                    )
-                elif label and is_public_suffix(label):
-                    what, hint = "is a public suffix: anybody can register names under it", "name the domain in full"
-                else:
-                    continue
-                yield Problem(
-                    code="common-domain",
-                    severity="warning",
-                    message=f"{label} in {path}, which rules look addresses up in, {what}",
-                    hint=hint,
-                    at=(organization.at(*where),),
-                    addresses=(organization.address,),
-                )
-
-
 def create_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
     """Yield a warning for each thing that can be managed where it is live, but not made where it is not."""
     for resource in resources:
@@ -235,26 +207,6 @@ def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) 
         at=(resource.at("spec"),),
         addresses=(resource.address,),
     )
-
-
-def _lookups(body: Mapping[str, Json]) -> Iterator[str]:
-    for rule in body["spec"]["rules"]:
-        lookup = (rule.get("match") or {}).get("email_domain")
-        if isinstance(lookup, dict):
-            yield lookup["organization"]
-
-
-def _listed(organization: Resource, keys: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the texts at a path of an organization's spec, and their paths: one text, or each of a list."""
-    value: Json = organization.spec
-    for key in keys[1:]:
-        value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, str):
-        yield value, keys
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, str):
-                yield item, (*keys, str(index))
 
 
 def _problem(code: str, message: str, hint: str, one: Resource, other: Resource, *path: str) -> Problem:

@@ -33,7 +33,7 @@ from reconciler.model import (
     Summary,
 )
 from reconciler.plan import finish, in_order
-from reconciler.rules import SHARED_DOMAIN
+from reconciler.rules import OF_DOMAINS
 from reconciler.what_live_uses import without_held, written_from_live
 
 
@@ -82,7 +82,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         marked=members.marked,
         missing=members.missing,
         memberships=members.memberships,
-        problems=sum(problem.severity == "problem" or problem.code == SHARED_DOMAIN for problem in found),
+        problems=sum(problem.severity == "problem" or problem.code in OF_DOMAINS for problem in found),
         stakes=stakes,
         held_roles=frozenset().union(*(each.held_roles for each in others)),
         loss_limits={

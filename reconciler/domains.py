@@ -37,6 +37,16 @@ _BY_PROVIDER: Final = """
     shaw.ca rogers.com sympatico.ca telus.net videotron.ca prodigy.net.mx
 """
 COMMON_MAIL_DOMAINS: Final = frozenset(_BY_PROVIDER.split())
+# What Stytch names without a top-level domain is common under every one (docs/stytch.md, "Organizations"), and so are
+# a few more. Some companies bear such a name, so a rule may say that a domain is one's own.
+_BY_NAME: Final = """
+    gmail googlemail aol yahoo ymail rocketmail icloud me mac hotmail live msn outlook comcast att earthlink sbcglobal
+    verizon ig mail hey laposte wanadoo orange free rediffmail uol bol gmx protonmail yandex
+"""
+_COMPANIES: Final = frozenset({"att.com", "comcast.com", "orange.com", "verizon.com"})  # their own people are there too
+_NAMES: Final = frozenset(_BY_NAME.split())
+PROVIDER: Final = "belongs to a mail provider: everybody can have an address there"
+SUFFIX: Final = "is a public suffix: anybody can register names under it"
 
 
 @cache
@@ -45,6 +55,19 @@ def _suffixes() -> "PublicSuffixList":
 
     # Without A-labels, which take a tenth of a second to work out: `_spelled` turns the few that are asked about.
     return PublicSuffixList(accept_unknown=False, accept_encoded_idn=False)
+
+
+def why_nobodys(domain: str) -> str:
+    """Say why a domain belongs to nobody in particular; "" if it may be somebody's own."""
+    if is_public_suffix(domain):
+        return SUFFIX
+    return PROVIDER if domain in _COMPANIES or is_mail_provider(domain) else ""
+
+
+def is_mail_provider(domain: str) -> bool:
+    """Tell whether everybody can have an address at a domain, which is not the company's own as well."""
+    name, _, suffix = domain.partition(".")
+    return domain in COMMON_MAIL_DOMAINS or (name in _NAMES and domain not in _COMPANIES and is_public_suffix(suffix))
 
 
 def is_public_suffix(domain: str) -> bool:

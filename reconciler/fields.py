@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, json
 
-from reconciler.domains import COMMON_MAIL_DOMAINS
+from reconciler.domains import is_mail_provider
 from reconciler.expressions.text import a_label
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position, Problem, Resource, Spec
 
@@ -105,7 +105,7 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
         label = a_label(domain)
         if label is None:
             yield problem(resource, "not-a-domain", f"{domain!r} is no domain name", "write it as acme.example", here)
-        elif label in COMMON_MAIL_DOMAINS:
+        elif is_mail_provider(label):
             yield common_domain(resource, path[-1], label, here)
         elif label in first:
             message = f"{label} is listed twice in {path[-1]}"

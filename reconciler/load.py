@@ -7,7 +7,7 @@ from msgspec import Struct
 from reconciler.companions import way_in_warnings
 from reconciler.config import Config
 from reconciler.conform import conforms, did_you_mean, nonconformities, templates_in
-from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings, lookup_warnings
+from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings
 from reconciler.documents import Document, read_documents
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.template import OPEN
@@ -253,7 +253,7 @@ def _in(environment: str, found: Found, warnings: Iterable[Problem]) -> Declared
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
         resources=tuple(one for one in here if one.namespace is None or one.namespace in slugs),
-        problems=(*warnings, *lookup_warnings(rules, organizations), *way_in_warnings(organizations)),
+        problems=(*warnings, *way_in_warnings(organizations)),
         doubts=tuple(create_warnings(here)),
     )
 

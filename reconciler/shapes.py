@@ -90,6 +90,7 @@ class Rule(Struct, forbid_unknown_fields=True, kw_only=True):
     table: Join | UnsetType = UNSET
     fallback: Literal["organization", "user"] | UnsetType = UNSET
     untrusted: bool | UnsetType = UNSET
+    public_domains: Annotated[list[Name], Meta(min_length=1)] | Literal["allow"] | UnsetType = UNSET
 
 
 class RulesSpec(Struct, forbid_unknown_fields=True, kw_only=True):

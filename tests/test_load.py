@@ -259,27 +259,6 @@ spec: {{roles: [stytch_admin]}}
     }
 
 
-def test_domains_of_nobody_in_a_path_that_rules_look_up_are_warned_of(tmp_path: Path) -> None:
-    organization = f"""{HEAD}kind: Organization
-metadata: {{name: acme}}
-spec:
-  organization_name: Acme
-  trusted_metadata: {{domains: [acme.example, Gmail.com, co.uk, github.io, com], other: [yahoo.com]}}
-"""
-    found = declared(tmp_path, {"manifests/a.yaml": organization, "rules/a.yaml": RULES})
-    assert [(str(one.at[0]), one.severity, one.message.partition(", which")[0]) for one in found.problems] == [
-        ("manifests/a.yaml:6:46", "warning", "gmail.com in trusted_metadata.domains"),
-        ("manifests/a.yaml:6:57", "warning", "co.uk in trusted_metadata.domains"),
-        ("manifests/a.yaml:6:64", "warning", "github.io in trusted_metadata.domains"),
-        ("manifests/a.yaml:6:75", "warning", "com in trusted_metadata.domains"),
-    ]
-
-
-def test_without_rules_nobody_looks_a_domain_up(tmp_path: Path) -> None:
-    text = ORGANIZATION.replace("Acme}", "Acme, trusted_metadata: {domains: [gmail.com]}}")
-    assert declared(tmp_path, {"manifests/a.yaml": text}).problems == ()
-
-
 def test_whether_a_thing_must_be_made_is_known_only_once_what_is_live_is_read(tmp_path: Path) -> None:
     text = """\
 apiVersion: reconciler/v1

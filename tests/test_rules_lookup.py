@@ -1,7 +1,9 @@
 """email_domain looked up in what organizations declare."""
 
+import pytest
+
 from reconciler.rules import Assigned, Rules, assign
-from tests.rules_world import LISTED, given, held, rules, user
+from tests.rules_world import LISTED, given, held, organization, rule, rules, user
 
 LOOKUP = """
     rules:
@@ -72,3 +74,42 @@ def test_shared_all_gives_it_to_each() -> None:
 def test_the_found_organization_can_be_read() -> None:
     compiled = looked_up(rest="when: organization.mfa_policy == 'OPTIONAL'")
     assert given(compiled, user("ann@acme.example", "ann@eu.acme.example")) == {"eu": ()}
+
+
+NOBODYS = ["gmail.com", "Outlook.co.uk", "orange.es", "free.de", "co.uk", "github.io", "com", "att.com", "web.de"]
+
+
+@pytest.mark.parametrize("domain", NOBODYS)
+def test_a_domain_of_nobody_in_particular_makes_nobody_a_member(domain: str) -> None:
+    lists = (organization("acme", 1, trusted_metadata={"email_domains": ["acme.example", domain]}),)
+    compiled = rules(lookup_rule(), organizations=lists)
+    (problem,) = compiled.problems
+    assert (problem.code, problem.severity, problem.user) == ("common-domain", "warning", "")
+    assert domain.lower() in problem.message
+    assigned = assign(compiled, user(f"ann@{domain}", "ann@acme.example"))
+    assert held(assigned) == (["common-domain"], ["acme"])
+    assert not assign(compiled, user(f"ann@{domain}")).matched
+
+
+@pytest.mark.parametrize("said", ["allow", "[att.com, ORANGE.com]"])
+def test_a_rule_may_say_that_such_a_domain_is_somebodys_own(said: str) -> None:
+    lists = (organization("acme", 1, trusted_metadata={"email_domains": ["att.com", "orange.com"]}),)
+    compiled = rules(lookup_rule(said), organizations=lists)
+    assert compiled.problems == ()
+    assert given(compiled, user("ann@att.com")) == {"acme": ()}
+    other = (organization("acme", 1, trusted_metadata={"email_domains": ["gmail.com"]}),)
+    assert bool(given(rules(lookup_rule(said), organizations=other), user("ann@gmail.com"))) == (said == "allow")
+
+
+def test_a_rule_that_names_such_a_domain_itself_says_so_and_is_warned_of() -> None:
+    compiled = rules(rule("match: {email_domain: [gmail.com, acme.example]}"))
+    assert given(compiled, user("ann@gmail.com")) == {"acme": ()}
+    assert [one.code for one in compiled.warnings] == ["common-domain"]
+    assert rules(rule("public_domains: [gmail.com], match: {email_domain: [gmail.com]}")).warnings == ()
+
+
+def lookup_rule(public: str = "") -> str:
+    said = f"public_domains: {public}, " if public else ""
+    return rule(
+        f"{said}match: {{email_domain: {{organization: trusted_metadata.email_domains}}}}", "'${{ organization.name }}'"
+    )

@@ -18,7 +18,7 @@ BY_EMAIL_DOMAIN = """
       - name: by-email-domain
         match: {{{verified}email_domain: {{organization: trusted_metadata.email_domains, subdomains: true{shared}}}}}
         assign: [{{organization: "${{{{ organization.name }}}}"}}]
-        fallback: organization
+        fallback: organization{public}
 """
 
 
@@ -32,7 +32,7 @@ def expected(name: str) -> set[tuple[str, str, str]]:
         return {(row["user_id"], row["organization_slug"], row["email"]) for row in csv.DictReader(file)}
 
 
-def compiled(verified: str = "", shared: str = "") -> Rules:
+def compiled(verified: str = "", shared: str = "", public: str = "\n        public_domains: allow") -> Rules:
     companies = [
         organization(
             company["slug"],
@@ -42,7 +42,7 @@ def compiled(verified: str = "", shared: str = "") -> Rules:
         )
         for line, company in enumerate(read("companies.jsonl"), 1)
     ]
-    return rules(BY_EMAIL_DOMAIN.format(verified=verified, shared=shared), organizations=companies)
+    return rules(BY_EMAIL_DOMAIN.format(verified=verified, shared=shared, public=public), organizations=companies)
 
 
 def memberships(compiled_rules: Rules) -> tuple[set[tuple[str, str, str]], list[Assigned]]:
@@ -69,3 +69,13 @@ def test_any_address_and_shared_domains_give_exactly_the_expected_memberships() 
     assert found == expected("expected-memberships-any-address.csv")
     assert sum(not assigned.matched for assigned in given) == 656
     assert not [one for assigned in given for one in assigned.problems]
+
+
+def test_domains_of_nobody_in_particular_give_nothing_unless_the_rule_says_so() -> None:
+    compiled_rules = compiled(public="")
+    found, given = memberships(compiled_rules)
+    problems = fold_problems([*compiled_rules.problems, *(one for assigned in given for one in assigned.problems)])
+    counts = {one.message.split()[0]: len(one.users) for one in problems if one.code == "common-domain"}
+    assert counts == {"aliyun.com": 4, "att.com": 50, "earthlink.net": 1, "orange.com": 7, "sina.com": 8, "ac.th": 0}
+    held = {one for one in expected("expected-memberships.csv") if one[2].rpartition("@")[2] in counts}
+    assert found == expected("expected-memberships.csv") - held

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.companions import check_companions, check_ways_in
 from reconciler.diff.fields import NOTHING, same
-from reconciler.domains import COMMON_MAIL_DOMAINS
+from reconciler.domains import is_mail_provider
 from reconciler.expressions.text import a_label
 from reconciler.fields import (
     ExternalId,
@@ -150,7 +150,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
         if domain is None:
             message = f"{assignment['domain']!r} is no domain name"
             yield problem(resource, "not-a-domain", message, "write it as acme.example", (*here, "domain"))
-        elif domain in COMMON_MAIL_DOMAINS:
+        elif is_mail_provider(domain):
             yield common_domain(resource, path[-1], domain, (*here, "domain"))
         yield from check_role(resource, (*here, "role_id"), assignment["role_id"])
 

@@ -97,8 +97,9 @@ def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: s
 def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
     """Print what ``validate`` read, and its warnings."""
     from reconciler.report.validated import summary
+    from reconciler.rules import fold_problems
 
-    found = (*declared.problems, *declared.doubts, *rules.warnings)
+    found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
     write(problems_report(found, form, title=summary(declared)), sys.stdout)
 
 

@@ -8,11 +8,11 @@ from reconciler.rules.assign import Assigned, assign
 from reconciler.rules.compile import compile_rules
 from reconciler.rules.conditions import Condition
 from reconciler.rules.explain import Explanation, Gift, MembershipExplanation, RuleExplanation, explain, is_user
-from reconciler.rules.problems import SHARED_DOMAIN, UserProblem, fold_problems
+from reconciler.rules.problems import OF_DOMAINS, UserProblem, fold_problems
 from reconciler.rules.ruleset import Rules
 
 __all__ = [
-    "SHARED_DOMAIN",
+    "OF_DOMAINS",
     "Assigned",
     "Condition",
     "Explanation",

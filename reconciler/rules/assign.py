@@ -11,7 +11,7 @@ from reconciler.rules.by_hand import Written, written_for
 from reconciler.rules.making import made_by
 from reconciler.rules.membership import membership_of
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import SHARED_DOMAIN, Trouble, UserProblem
+from reconciler.rules.problems import OF_DOMAINS, Trouble, UserProblem
 from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Made
 from reconciler.rules.ruleset import Rules
 
@@ -144,7 +144,7 @@ def settle(rules: Rules, person: Person, gathered: Gathered, written: list[tuple
         tuple(memberships),
         tuple(undecided),
         tuple(dict.fromkeys(trouble.problem for trouble in troubles)),
-        gathered.matched or bool(written) or any(trouble.problem.code != SHARED_DOMAIN for trouble in troubles),
+        gathered.matched or bool(written) or any(trouble.problem.code not in OF_DOMAINS for trouble in troubles),
     )
 
 

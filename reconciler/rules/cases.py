@@ -43,8 +43,9 @@ def _of_hit(
     rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
 ) -> Iterator[Case | Trouble]:
     owner = hit.owner
-    if owner and owner.shared and rule.match.lookup and not rule.match.lookup.shared_by_all:
-        yield Trouble(_about(owner.shared, person), owner.organizations)
+    doubt = rule.match.lookup.doubt(owner) if owner and rule.match.lookup else None
+    if owner and doubt:
+        yield Trouble(_about(doubt, person), owner.organizations)
         return
     for case in _around(rule, hit, rows, person, scope, world):
         if rule.plain:

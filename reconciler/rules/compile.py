@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from reconciler.domains import why_nobodys
 from reconciler.errors import InvalidInput
-from reconciler.expressions import Expression, ExpressionError, compile_expression, spell
+from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
 from reconciler.expressions.nodes import Read
 from reconciler.model import Cause, Position, Problem
 from reconciler.rules.among import comparing_addresses
@@ -78,7 +79,7 @@ def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, T
         causes=tuple(Cause(file=rule.position.file, line=rule.position.line, rule=rule.name) for rule in rules),
         reads={name: tuple(sorted(set(places))) for name, places in sorted(draft.fields.items())},
         warnings=tuple(sorted(draft.warnings, key=lambda one: (one.at, one.message))),
-        problems=tuple(_shared_domains(rules)),
+        problems=tuple(_doubted_domains(rules)),
     )
 
 
@@ -87,7 +88,12 @@ def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
     reader = draft.reader(allows_untrusted=True)  # who is excepted gets less, never more
     exceptions = tuple(
         compile_match(
-            exception, Place(document, ("spec", "except", str(index))), reader, draft.shared, any_address=True
+            exception,
+            Place(document, ("spec", "except", str(index))),
+            reader,
+            draft.shared,
+            any_address=True,
+            public=None,
         )
         for index, exception in enumerate(spec.get("except") or ())
     )
@@ -121,7 +127,8 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     reader = draft.reader(
         roots=frozenset({"user", *inner}), table=table, allows_untrusted=body.get("untrusted") is True
     )
-    match = compile_match(keys, place.below("match"), reader, draft.shared)
+    public = _public_domains(body, place, reader)
+    match = compile_match(keys, place.below("match"), reader, draft.shared, public=public)
     join = compile_join(body["table"], place.below("table"), reader, draft.tables) if body.get("table") else None
     when = _expression(body, "when", place, reader, reader.roots)
     when, among = comparing_addresses(when) if when else (None, False)
@@ -159,6 +166,29 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
         reads_organization=reader.organization,
         untrusted=reader.untrusted,
     )
+
+
+def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
+    """Give the domains of nobody in particular that a rule takes for somebody's own; None: all of them."""
+    said = body.get("public_domains")
+    if said is None:
+        return frozenset()
+    here = place.below("public_domains")
+    if "email_domain" not in (body.get("match") or {}):
+        message = "public_domains is about email_domain, which this rule does not match"
+        reader.problems.append(error("no-effect", message, "remove it", here.key.position))
+    if said == "allow":
+        return None
+    labels = [domain_label(one) for one in said]
+    for index, label in enumerate(labels):
+        at = here.below(index).position
+        if label is None:
+            problem = error("not-a-domain", f"{said[index]!r} is no domain name", "write it as acme.example", at)
+            reader.problems.append(problem)
+        elif not why_nobodys(label):
+            message = f"{label} is no mail provider's domain and no public suffix, so nothing keeps it from counting"
+            reader.problems.append(error("no-effect", message, "remove it", at))
+    return frozenset(filter(None, labels))
 
 
 def _expression(
@@ -201,12 +231,13 @@ def _field_alone(expression: Expression | None) -> str | None:
     return keys[0] if len(keys) == 1 and isinstance(keys[0], str) and keys[0] not in PROOF else None
 
 
-def _shared_domains(rules: Sequence[Rule]) -> Iterator[UserProblem]:
-    """Give each domain that several organizations list once, wherever a rule does not give it to all of them."""
-    lookups = {
-        rule.match.lookup.path: rule.match.lookup
-        for rule in rules
-        if rule.match.lookup and not rule.match.lookup.shared_by_all
+def _doubted_domains(rules: Sequence[Rule]) -> Iterator[UserProblem]:
+    """Give each domain that makes nobody a member once, wherever a rule would have it make somebody one."""
+    lookups = [rule.match.lookup for rule in rules if rule.match.lookup]
+    doubts = {
+        doubt: None
+        for lookup in sorted(lookups, key=lambda one: one.path)
+        for owner in lookup.domains.owners()
+        if (doubt := lookup.doubt(owner))
     }
-    for _path, lookup in sorted(lookups.items()):
-        yield from lookup.domains.shared()
+    yield from doubts

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from reconciler.domains import why_nobodys
 from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
@@ -14,6 +15,7 @@ from reconciler.rules.joins import Join, index_of, without_blanks
 from reconciler.rules.lookup import Domains, domains_of
 from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
+from reconciler.rules.problems import COMMON_DOMAIN
 from reconciler.rules.reading import USER_FIELDS, Place, Reader
 from reconciler.rules.wording import did_you_mean, error, warning
 
@@ -37,9 +39,18 @@ class Shared(Struct):
 
 
 def compile_match(
-    match: Mapping[str, Any], place: Place, reader: Reader, shared: Shared, *, any_address: bool = False
+    match: Mapping[str, Any],
+    place: Place,
+    reader: Reader,
+    shared: Shared,
+    *,
+    any_address: bool = False,
+    public: frozenset[str] | None = frozenset(),
 ) -> Match:
-    """Compile the keys of one ``match`` or of one item of ``except``; ``reader.problems`` gets what is wrong."""
+    """Compile the keys of one ``match`` or of one item of ``except``; ``reader.problems`` gets what is wrong.
+
+    ``public`` are the domains of nobody in particular that are somebody's own to this rule, or (None) all of them.
+    """
     any_address = any_address or match.get("verified") == "any"
     lookup = match.get("email_domain")
     looks_up = isinstance(lookup, dict)
@@ -52,8 +63,10 @@ def compile_match(
     return Match(
         any_address=any_address,
         addresses=_addresses(match, place, reader),
-        domains=None if looks_up else _domains(match, place, reader),
-        lookup=_lookup(lookup, place.below("email_domain"), reader, shared) if isinstance(lookup, dict) else None,
+        domains=None if looks_up else _domains(match, place, reader, public),
+        lookup=_lookup(lookup, place.below("email_domain"), reader, shared, public)
+        if isinstance(lookup, dict)
+        else None,
         patterns=_patterns(match, place, reader, shared),
         user_ids=_ids(match, "user_id", place, reader),
         external_ids=_ids(match, "external_id", place, reader),
@@ -110,7 +123,9 @@ def _wildcard(key: str, place: Place) -> Problem:
     return error("wildcard", message, hint, place.position)
 
 
-def _domains(match: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
+def _domains(
+    match: Mapping[str, Any], place: Place, reader: Reader, public: frozenset[str] | None
+) -> frozenset[str] | None:
     if "email_domain" not in match:
         return None
     found = set()
@@ -123,13 +138,18 @@ def _domains(match: Mapping[str, Any], place: Place, reader: Reader) -> frozense
             reader.problems.append(error("not-a-domain", f"{value!r} is no domain name", hint, here.position))
         else:
             found.add(label)
+            if public is not None and label not in public and (why := why_nobodys(label)):
+                hint = f"if that is meant, say `public_domains: [{label}]` in the rule"
+                reader.warnings.append(warning(COMMON_DOMAIN, f"{label} {why}", hint, here.position))
     return frozenset(found)
 
 
-def _lookup(lookup: Mapping[str, Any], place: Place, reader: Reader, shared: Shared) -> Lookup:
+def _lookup(
+    lookup: Mapping[str, Any], place: Place, reader: Reader, shared: Shared, public: frozenset[str] | None
+) -> Lookup:
     path = lookup["organization"]
     domains = shared.lookup_at(path, place.below("organization"), reader.problems)
-    return Lookup(path, domains, bool(lookup.get("subdomains")), lookup.get("shared") == "all")
+    return Lookup(path, domains, bool(lookup.get("subdomains")), lookup.get("shared") == "all", public)
 
 
 def _patterns(match: Mapping[str, Any], place: Place, reader: Reader, shared: Shared) -> frozenset[int] | None:

@@ -6,22 +6,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from reconciler.domains import why_nobodys
 from reconciler.expressions import domain_label
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource
-from reconciler.rules.problems import SHARED_DOMAIN, UserProblem
+from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem
 from reconciler.rules.wording import did_you_mean, error, these
 
 _MEMORY: Final = 1 << 16  # domains of addresses whose answer is remembered
 
 
 class Owner(Struct, frozen=True):
-    """Whose a domain is, and where it says so; ``shared`` is the problem where several organizations list it."""
+    """Whose a domain is, and where it says so.
+
+    ``shared`` is the problem where several organizations list it, ``public`` that where it is nobody's in particular.
+    """
 
     domain: str
     organizations: tuple[str, ...]
     places: tuple[Position, ...]
     shared: UserProblem | None
+    public: UserProblem | None
 
 
 class Domains:
@@ -44,9 +49,9 @@ class Domains:
                 self._nearest.clear()
             return self._nearest.setdefault(domain, self._above(domain))
 
-    def shared(self) -> Iterator[UserProblem]:
-        """Give one problem for each domain that several organizations list."""
-        yield from (owner.shared for _domain, owner in sorted(self._owners.items()) if owner.shared)
+    def owners(self) -> Iterator[Owner]:
+        """Give every owner, by domain."""
+        yield from (owner for _domain, owner in sorted(self._owners.items()))
 
     def __contains__(self, domain: str) -> bool:
         return domain in self._owners
@@ -88,21 +93,31 @@ def domains_of(path: str, organizations: Sequence[Resource], at: Position, probl
 
 def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
     slugs = tuple(places)
-    if len(slugs) == 1:
-        return Owner(domain, slugs, tuple(places.values()), None)
-    return Owner(
-        domain,
-        slugs,
-        tuple(places.values()),
-        UserProblem(
-            code=SHARED_DOMAIN,
+
+    def problem(code: str, message: str, hint: str) -> UserProblem:
+        return UserProblem(
+            code=code,
             severity="warning",
-            message=f"{domain} is listed by {these(slugs)}, so it makes nobody a member of any of them",
-            hint="remove it from all but one; `shared: all` in the rule's email_domain lets every one of them have it",
+            message=message,
+            hint=hint,
             at=tuple(places.values()),
             addresses=tuple(f"Organization/{slug}" for slug in slugs),
-        ),
-    )
+        )
+
+    shared = public = None
+    if len(slugs) > 1:
+        shared = problem(
+            SHARED_DOMAIN,
+            f"{domain} is listed by {these(slugs)}, so it makes nobody a member of any of them",
+            "remove it from all but one; `shared: all` in the rule's email_domain lets every one of them have it",
+        )
+    if why := why_nobodys(domain):
+        public = problem(
+            COMMON_DOMAIN,
+            f"{domain} {why}, so it makes nobody a member of {these(slugs)}",
+            f"list own domains only; if it is one, say `public_domains: [{domain}]` in the rule",
+        )
+    return Owner(domain, slugs, tuple(places.values()), shared, public)
 
 
 def _values(organization: Resource, keys: tuple[str, ...]) -> Iterator[tuple[Json, Position]]:

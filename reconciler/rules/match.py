@@ -11,15 +11,26 @@ from reconciler.model import Json
 from reconciler.rules.lookup import Domains, Owner
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address, Person
+from reconciler.rules.problems import UserProblem
 
 
 class Lookup(Struct, frozen=True):
-    """The domains of all organizations, and how a rule looks addresses up in them."""
+    """The domains of all organizations, and how a rule looks addresses up in them.
+
+    ``public`` are the domains of nobody in particular that the rule takes for somebody's own; None: all of them.
+    """
 
     path: str
     domains: Domains
     subdomains: bool
     shared_by_all: bool
+    public: frozenset[str] | None = frozenset()
+
+    def doubt(self, owner: Owner) -> UserProblem | None:
+        """Give what keeps a domain from making anybody a member, if anything does."""
+        if owner.public and self.public is not None and owner.domain not in self.public:
+            return owner.public
+        return None if self.shared_by_all else owner.shared
 
     def owner(self, address: Address) -> Owner | None:
         """Give whose the domain of an address is, if anybody's."""

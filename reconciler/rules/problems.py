@@ -7,7 +7,10 @@ from msgspec import Struct
 
 from reconciler.model import Position, Problem, Severity
 
-SHARED_DOMAIN = "shared-domain"  # a warning to read, and yet it leaves open what the users on it get
+# Warnings to read, and yet they leave open what the users on a domain get.
+SHARED_DOMAIN = "shared-domain"
+COMMON_DOMAIN = "common-domain"
+OF_DOMAINS: Final = frozenset({SHARED_DOMAIN, COMMON_DOMAIN})
 
 
 class UserProblem(Struct, frozen=True, kw_only=True, gc=False):
