@@ -89,7 +89,7 @@ def test_keys_are_added_and_deleted(api: Api) -> None:
     assert second["pem_file_id"] != first["pem_file_id"]
     assert api.ok("GET", f"{keys}/{second['pem_file_id']}")["pem_file"] == second
     api.ok("DELETE", f"{keys}/{first['pem_file_id']}")
-    assert api.refused("GET", f"{keys}/{first['pem_file_id']}")[0] == 404
+    assert api.refused("GET", f"{keys}/{first['pem_file_id']}") == (404, "trusted_token_profile_not_found")
     assert api.ok("GET", f"{root(api)}/{profile['profile_id']}")["profile"]["pem_files"] == [second]
     assert api.refused("POST", keys, {}) == (400, "invalid_argument")
 
