@@ -6,6 +6,8 @@ from reconciler.emulator.behaviour import Behaviour
 
 UPDATES = frozenset({"PUT", "PATCH"})
 NAMES = frozenset({"name", "display_name", "client_name", "organization_name"})
+NEEDED = frozenset({"org_policy"})
+"""Fields that an update cannot do without: the official SDK for Go sends a policy without roles as ``{}``."""
 
 
 def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: bool) -> dict[str, Any]:
@@ -15,7 +17,7 @@ def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: b
         found = {name: _trimmed(value) if name in NAMES else value for name, value in found.items()}
     if method in UPDATES and not manages:
         if behaviour.empty_list == "ignored":
-            found = {name: value for name, value in found.items() if value not in ([], {})}
+            found = {name: value for name, value in found.items() if name in NEEDED or value not in ([], {})}
         if behaviour.false_flag == "ignored":
             found = {name: value for name, value in found.items() if value is not False}
     return found
