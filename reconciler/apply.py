@@ -29,6 +29,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    Listed,
     Live,
     ManualStep,
     Outcome,
@@ -58,7 +59,8 @@ class Applied(Struct, frozen=True):
     """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
 
     ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
-    ``manual_steps`` are those that are open.
+    ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
+    of data, must be looked at before a run can end well.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -66,14 +68,17 @@ class Applied(Struct, frozen=True):
     interrupted: bool = False
     pins: Mapping[str, str] = {}
     manual_steps: tuple[ManualStep, ...] = ()
+    held: tuple[Listed, ...] = ()
+    leaves_open: bool = False
 
     @property
     def exit_code(self) -> int:
-        """Give 1 where anything failed or was not tried, 3 where anything was withheld or a required step is open."""
+        """Give 1 where anything failed or was not tried, 3 where anything was withheld, is held or left to a person."""
         results = {outcome.result for outcome in self.outcomes}
         if results & {"failed", "skipped"}:
             return 1
-        return 3 if "withheld" in results or any(step.required for step in self.manual_steps) else 0
+        left = self.leaves_open or any(step.required for step in self.manual_steps)
+        return 3 if left or "withheld" in results else 0
 
 
 class Circuit:

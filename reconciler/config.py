@@ -78,6 +78,7 @@ class Config(Struct, frozen=True, kw_only=True):
     target: Target = Target()
     users: UsersSource | None = None
     unmatched: Literal["report", "error", "ignore"] = "report"
+    held: Literal["report", "error"] = "report"
     tables: Mapping[str, RowsSource] = {}
     kinds: frozenset[str] | None = None
     authority: Mapping[str, Authority] = {}
@@ -153,6 +154,7 @@ def load_config(
         target=msgspec.convert(chosen.target, Target, from_attributes=True),
         users=UsersSource(_given(root, users), users) if users else _users(root, chosen.users),
         unmatched=chosen.unmatched,
+        held=chosen.held,
         tables=sources,
         kinds=None if chosen.kinds is None else frozenset(chosen.kinds),
         authority=msgspec.structs.asdict(chosen.authority),

@@ -16,6 +16,7 @@ from reconciler.diff.members import MemberDiff
 from reconciler.diff.organizations import OrganizationDiff
 from reconciler.diff.things import ThingDiff
 from reconciler.guards import Census, hold_dependants, withhold
+from reconciler.held import as_declared, by_cause, guard
 from reconciler.kinds import KINDS, rank, writes_of
 from reconciler.load import Declared
 from reconciler.losses import Admin, Stakes, keep_last_admins, loss_warnings
@@ -114,6 +115,10 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     standing = _standing(in_order(written, rank)) if missing else in_order(written, rank)
     changes, guards = withhold(standing, census, config.guards)
     found.extend(loss_warnings(changes, stakes))
+    held = _listed(
+        as_declared(chain(organizations.held, kept, members.held, *(each.held for each in others)), declared, desired)
+    )
+    held_by = by_cause(desired, held)
     plan = Plan(
         environment=config.environment,
         project_id=place.project_id,
@@ -129,17 +134,28 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         written_from_live=in_order(from_live, rank),
         users_project_id=compared.consumer,
         unmatched=desired.unmatched if config.unmatched != "ignore" else (),
-        held=_listed(organizations.held, kept, members.held, *(each.held for each in others)),
+        unmatched_by=desired.unmatched_by if config.unmatched != "ignore" else (),
+        held=held,
+        held_by=held_by,
         removed=_listed(members.removed),
+        kept=_listed(_no_longer_wanted(config, (*organizations.kept, *members.kept))),
         unmanaged=_listed(organizations.unmanaged, members.unmanaged, *(each.unmanaged for each in others)),
         problems=tuple(
             sorted(found, key=lambda problem: (problem.severity, problem.at, problem.code, problem.message))
         ),
         manual_steps=compared.manual_steps,
-        guards=(*missing, *guards),
+        guards=(*missing, *guards, *guard(config, held_by)),
         cost=Cost(reads=compared.reads()),
     )
     return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second), stakes
+
+
+def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
+    """Say of what is ours and stays why it does."""
+    how = {"observe": "only observed", "additive": "additive"}
+    for item in items:
+        kind = item.address.partition("/")[0]
+        yield structs.replace(item, reason=f"{item.reason}; kept because {kind} is {how[config.authority_of(kind)]}")
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
@@ -215,6 +231,12 @@ def narrow(plan: Plan, only: Sequence[str], stakes: Stakes, requests_per_second:
         slug = rest.split("/", 1)[0] if lies_in_one else None
         return any(one in (item.address, kind, f"organization={slug}") for one in only)
 
+    def waited_for(item: Listed) -> bool:
+        kind, _, slug = item.address.partition("/")
+        return kind == "Organization" and any(
+            (one == "Member" and item.waiting) or one.split("/")[1:2] == [slug] for one in only
+        )
+
     return finish(
         structs.replace(
             plan,
@@ -223,8 +245,9 @@ def narrow(plan: Plan, only: Sequence[str], stakes: Stakes, requests_per_second:
             ),
             observed=tuple(filter(named, plan.observed)),
             written_from_live=tuple(filter(named, plan.written_from_live)),
-            held=tuple(filter(named, plan.held)),
+            held=tuple(item for item in plan.held if named(item) or waited_for(item)),
             removed=tuple(filter(named, plan.removed)),
+            kept=tuple(filter(named, plan.kept)),
             unmanaged=tuple(filter(named, plan.unmanaged)),
         ),
         writes_of,
@@ -238,6 +261,7 @@ class _Total(Struct, kw_only=True):
     changes: list[Change] = field(default_factory=list)
     held: list[Listed] = field(default_factory=list)
     removed: list[Listed] = field(default_factory=list)
+    kept: list[Listed] = field(default_factory=list)
     unmanaged: list[Listed] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     unchanged: int = 0
@@ -256,7 +280,7 @@ class _Total(Struct, kw_only=True):
 def _total(diffs: Iterable[MemberDiff]) -> _Total:
     total = _Total()
     for diff in diffs:
-        for name in ("changes", "held", "removed", "unmanaged", "problems"):
+        for name in ("changes", "held", "removed", "kept", "unmanaged", "problems"):
             getattr(total, name).extend(getattr(diff, name))
         total.unchanged += diff.unchanged
         total.managed += diff.managed

@@ -1,15 +1,15 @@
 """What files and users together want: every user through the rules, once, into memberships by organization."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from reconciler.diff.members import Users
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.model import Cause, Membership, Position, Problem, Resource, address
+from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address
 from reconciler.pack import PackedMemberships
-from reconciler.rules import Rules, UserProblem, assign, fold_problems
+from reconciler.rules import Rules, UserProblem, assign, fold_problems, why_unmatched
 from reconciler.user_ids import Disputed, UserIds
 from reconciler.users import OddUser, User, UserStream
 
@@ -25,8 +25,10 @@ class Desired(Struct, frozen=True, kw_only=True):
     users: Users
     undecided: Mapping[str, frozenset[str]]
     unmatched: tuple[str, ...]
+    unmatched_by: tuple[Counted, ...]
     problems: tuple[Problem, ...]
     count: int = 0
+    repeated: int = 0
     no_deletes: str = ""
 
 
@@ -67,8 +69,13 @@ def desired_members(
         ),
         undecided={str(slug): frozenset(users) for slug, users in gathered.undecided.items()},
         unmatched=tuple(sorted(gathered.unmatched)),
+        unmatched_by=tuple(
+            Counted(cause=cause, count=n)
+            for cause, n in sorted(gathered.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
+        ),
         problems=(*problems, *_repeated(disputed)),
         count=len(gathered.ids),
+        repeated=len(disputed),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
     )
 
@@ -82,6 +89,7 @@ class _Gathered:
         self.packed = PackedMemberships()
         self.undecided: defaultdict[str | None, set[str]] = defaultdict(set)  # by organization; None: all of them
         self.unmatched: list[str] = []
+        self.unmatched_by: Counter[str] = Counter()
         self.problems: list[UserProblem] = [*rules.problems]
         self.ids = UserIds()
         self.read = 0  # records that could be
@@ -105,6 +113,7 @@ class _Gathered:
         self.problems.extend(assigned.problems)
         if not assigned.matched:
             self.unmatched.append(user_id)
+            self.unmatched_by[why_unmatched(user, assigned)] += 1
 
     def take_odd(self, record: OddUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""

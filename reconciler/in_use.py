@@ -135,10 +135,8 @@ def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Use
     policy.changes.remove(change)
     if left:
         policy.changes.append(structs.replace(change, fields=tuple(left.values())))
-    else:
-        policy.held.append(
-            Listed(address=change.address, id=change.id, reason="what it would take away is used", at=at)
-        )
+    reason = "a part of what it would take away is used" if left else "what it would take away is used"
+    policy.held.append(Listed(address=change.address, id=change.id, reason=reason, at=at))
 
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:

@@ -58,7 +58,7 @@ from reconciler.manual_steps import open_steps
 from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_who_is_there
 from reconciler.model import Change, Place
 from reconciler.named_secrets import gives_credential
-from reconciler.plan import Planned
+from reconciler.plan import Planned, leaves_open
 from reconciler.rules import Rules, compile_rules
 from reconciler.tables import read_tables
 from reconciler.thing_diffs import kinds_read, only_settled, thing_diffs, with_organizations, with_references
@@ -174,6 +174,8 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         outcomes=(*waiting, *applied.outcomes),
         pins=pins(client, planned.place, applied.outcomes),
         manual_steps=planned.plan.manual_steps,
+        held=planned.plan.held,
+        leaves_open=leaves_open(planned.plan),
     )
     if not planned.unread:
         return applied
@@ -192,6 +194,8 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         outcomes=(*applied.outcomes, *rest.outcomes, *not_planned_again(planned, again, left)),
         journal=rest.journal or applied.journal,
         manual_steps=again.plan.manual_steps,
+        held=again.plan.held,
+        leaves_open=leaves_open(again.plan),
     )
 
 

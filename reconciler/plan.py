@@ -7,6 +7,7 @@ short has given access rather than taken it.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -14,6 +15,7 @@ from msgspec import Struct, structs
 from reconciler.losses import Stakes
 from reconciler.model import FORMAT_VERSION, Change, Cost, Place, Plan
 
+OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
 
 
@@ -74,7 +76,9 @@ def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_secon
         adopt=sum(change.adopts for change in plan.changes),
         unmanaged=len(plan.unmanaged),
         held=len(plan.held),
+        held_by_data=sum(each.count for each in plan.held_by),
         removed=len(plan.removed),
+        kept=len(plan.kept),
         unmatched_users=len(plan.unmatched),
         problems=len(plan.problems),
         manual_steps=len(plan.manual_steps),
@@ -83,8 +87,16 @@ def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_secon
     return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
 
 
+def leaves_open(plan: Plan) -> bool:
+    """Tell whether what is held, or the problems of data, must be looked at before a run can end well."""
+    data = any(not guard.ok for guard in plan.guards if guard.name in OF_DATA)
+    return data or any(item.declared for item in plan.held)
+
+
 def exit_code(plan: Plan) -> int:
-    """Give 3 where anything was withheld or a required manual step is open, 2 where anything would change, else 0."""
+    """Give 3 where anything was withheld, is held and declared, or is to be done by hand; 2 for any change, else 0."""
     if any(change.withheld_by for change in plan.changes) or any(step.required for step in plan.manual_steps):
+        return 3
+    if leaves_open(plan):
         return 3
     return 2 if plan.changes else 0

@@ -88,6 +88,7 @@ class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
     target: Target = field(default_factory=Target)
     users: Users | None = None
     unmatched: Literal["report", "error", "ignore"] = "report"
+    held: Literal["report", "error"] = "report"
     tables: dict[str, Name | Rows] = field(default_factory=dict)
     kinds: list[KindName] | None = None  # type: ignore[valid-type] # as above
     authority: AuthorityByKind = AuthorityByKind()  # type: ignore[valid-type] # made by defstruct

@@ -94,6 +94,7 @@ class Stage:
         self.transport = CountingTransport(app)
         self.names = dict(texts())
         self.store = MemoryStore({})
+        self.exit_code = 0  # of the last apply
 
     @property
     def expected(self) -> Fields:
@@ -132,7 +133,9 @@ class Stage:
     def apply(self, planned: Planned) -> tuple[Any, ...]:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
-            return pipeline.apply(planned, config, client, lambda _: None, self.store).outcomes
+            applied = pipeline.apply(planned, config, client, lambda _: None, self.store)
+        self.exit_code = applied.exit_code
+        return applied.outcomes
 
     def state(self) -> Everything:
         """Everything in Stytch."""

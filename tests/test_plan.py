@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.kinds import rank, writes_of
-from reconciler.model import Change, Cost, Create, Delete, FieldChange, Plan, Summary, Update
+from reconciler.model import Change, Cost, Create, Delete, FieldChange, GuardResult, Listed, Plan, Summary, Update
 from reconciler.plan import digest, exit_code, finish, in_order
 
 ORGANIZATION = Create(address="Organization/acme", kind="Organization")
@@ -112,6 +112,24 @@ def test_a_changed_phone_number_takes_a_delete_before_the_update() -> None:
 )
 def test_exit_codes(some: tuple[Change, ...], code: int) -> None:
     assert exit_code(plan(*some)) == code
+
+
+HELD = Listed(address="Organization/acme", reason="")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"held": (HELD,)}, 0),
+        ({"held": (msgspec.structs.replace(HELD, declared=True),)}, 3),
+        ({"guards": (GuardResult(name="max_problems", ok=False, detail=""),)}, 3),
+        ({"guards": (GuardResult(name="held", ok=False, detail=""),)}, 3),
+        ({"guards": (GuardResult(name="max_deletes", ok=False, detail=""),)}, 0),
+    ],
+)
+def test_held_is_not_green(more: dict[str, Any], code: int) -> None:
+    assert exit_code(plan(**more)) == code
+    assert exit_code(plan(MEMBER, **more)) == max(code, 2)
 
 
 def test_the_summary_counts_what_is_there() -> None:

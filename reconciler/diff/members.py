@@ -96,6 +96,7 @@ class MemberDiff(Struct, kw_only=True):
     changes: list[Change] = field(default_factory=list)
     held: list[Listed] = field(default_factory=list)
     removed: list[Listed] = field(default_factory=list)
+    kept: list[Listed] = field(default_factory=list)
     unmanaged: list[Listed] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     unchanged: int = 0
@@ -327,9 +328,7 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
     elif policy.authoritative:
         result.changes.append(delete_member(item, wanted.organization, policy.owner, ()))
     else:
-        result.unmanaged.append(
-            listed(wanted.organization, item, "ours, no longer wanted; Member is additive, so it stays")
-        )
+        result.kept.append(listed(wanted.organization, item, "no longer wanted"))
 
 
 def _undecided(user: str | None, wanted: Wanted, users: Users) -> bool:

@@ -42,8 +42,8 @@ class OrganizationDiff(Struct, frozen=True, kw_only=True):
 
     ``live`` maps each declared slug that is settled to its live organization, ``new`` the slugs that are to be
     created, ``doomed`` those (by live slug) that are to be deleted; ``held`` lists those nobody can decide about,
-    ``strangers`` those among them (by declared slug) that a slug alone led to. ``managed`` counts the live ones that
-    carry our mark.
+    ``strangers`` those among them (by declared slug) that a slug alone led to, ``kept`` those that carry our mark, are
+    declared no more, and stay. ``managed`` counts the live ones that carry our mark.
     """
 
     live: Mapping[str, Live]
@@ -51,6 +51,7 @@ class OrganizationDiff(Struct, frozen=True, kw_only=True):
     doomed: Mapping[str, Live]
     changes: tuple[Change, ...]
     held: tuple[Listed, ...]
+    kept: tuple[Listed, ...]
     unmanaged: tuple[Listed, ...]
     problems: tuple[Problem, ...]
     unchanged: int
@@ -143,16 +144,19 @@ def diff_organizations(
     ours = {item.id for item in live if mark_of(item, owner)[0] is Whose.OURS}
     begun = {item.id for item in live if mark_of(item, owner)[0] is Whose.BEGUN}
     unmanaged: list[Listed] = []
+    kept: list[Listed] = []
     for item in sorted(live, key=lambda item: item.name):
         if item.id in claims:
             continue
-        if item.id in ours and authoritative and item.name not in elsewhere:
+        if item.id not in ours or item.name in elsewhere:
+            reason = "declared for another environment only" if item.name in elsewhere else "not declared"
+            reason = UNFINISHED if item.id in begun else reason
+            unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
+        elif authoritative:
             doomed[item.name] = item
             changes.append(_delete(item, None))
         else:
-            reason = "carries our mark, but is not declared here" if item.id in ours else "not declared"
-            reason = UNFINISHED if item.id in begun else reason
-            unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
+            kept.append(Listed(address=item.address, id=item.id, reason="no longer declared"))
     return OrganizationDiff(
         live=settled,
         new=frozenset(new),
@@ -161,6 +165,7 @@ def diff_organizations(
         held=tuple(
             Listed(address=problem.addresses[0], reason=problem.message, at=problem.at[:1]) for problem in problems
         ),
+        kept=tuple(kept),
         unmanaged=tuple(unmanaged),
         problems=tuple(problems),
         unchanged=unchanged,

@@ -93,13 +93,28 @@ def added_roles(change: Change) -> tuple[str, ...]:
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """A thing that is shown and left alone: held, removed in Stytch, or unmanaged."""
+    """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
+
+    Of what is held, ``declared`` says that a manifest, or a row of an OrganizationSet, declares it, and ``waiting``
+    holds the addresses of the members that wait for an organization.
+    """
 
     address: str
     reason: str
     id: str | None = None
     at: tuple[Position, ...] = ()
     users: tuple[str, ...] = ()
+    declared: bool = False
+    waiting: tuple[str, ...] = ()
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """How many users, or members, something is so of, for one cause; ``code`` is that of a problem, if it has one."""
+
+    cause: str
+    count: int
+    code: str = ""
+    at: tuple[Position, ...] = ()
 
 
 class ManualStep(Struct, frozen=True, kw_only=True):
@@ -132,7 +147,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     unmanaged: int = 0
     held: int = 0
+    held_by_data: int = 0  # users, and members that are no user's, of whom data leave open what they get
     removed: int = 0
+    kept: int = 0
     withheld: int = 0
     adopt: int = 0
     users: int = 0
@@ -165,8 +182,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     observed: tuple[Create | Update | Delete, ...] = ()  # differences of kinds that are only observed: never written
     written_from_live: tuple[Create | Update | Delete, ...] = ()  # what an environment of type test never writes
     unmatched: tuple[str, ...] = ()
+    unmatched_by: tuple[Counted, ...] = ()
     held: tuple[Listed, ...] = ()
+    held_by: tuple[Counted, ...] = ()  # what data leave open, by cause: also of users who are no members yet
     removed: tuple[Listed, ...] = ()
+    kept: tuple[Listed, ...] = ()  # ours and no longer wanted, of a kind that is not authoritative
     unmanaged: tuple[Listed, ...] = ()
     problems: tuple[Problem, ...] = ()
     manual_steps: tuple[ManualStep, ...] = ()

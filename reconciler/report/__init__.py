@@ -89,7 +89,7 @@ def show_drift(plan: Plan, form: str) -> None:
 
 def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: str) -> None:
     """Print what an apply did, and what is left for a person to do."""
-    plan = structs.replace(plan, manual_steps=applied.manual_steps)
+    plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
     journal = str(applied.journal) if applied.journal else None
     write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout)
 

@@ -40,6 +40,8 @@ def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]
             "new": new,
             "pins": dict(pins),
             "manual_steps": plan.manual_steps,
+            "held": plan.held,
+            "held_by": plan.held_by,
             "problems": in_order(plan.problems),
         }
     )

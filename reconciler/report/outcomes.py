@@ -46,7 +46,7 @@ def outcomes_view(
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
-        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.required_steps(plan)),
+        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.held(plan), *parts.required_steps(plan)),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )
 

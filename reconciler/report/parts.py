@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
+from reconciler.model import Change, Counted, GuardResult, Listed, ManualStep, Plan
+from reconciler.plan import OF_DATA
 from reconciler.report.alike import FIRST, runs
 from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
 from reconciler.report.next_steps import next_step
@@ -49,7 +50,9 @@ def as_declared(plan: Plan) -> str:
     unchanged = f", {counted(plan.summary.unchanged, 'thing')} unchanged" if plan.summary.unchanged else ""
     left = [
         *([f"{plan.summary.held:,} held"] if plan.held else []),
+        *([f"{plan.summary.held_by_data:,} held because of data"] if plan.held_by else []),
         *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
+        *([f"{plan.summary.kept:,} ours and no longer wanted"] if plan.kept else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
         *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
     ]
@@ -57,17 +60,65 @@ def as_declared(plan: Plan) -> str:
     return f"{name(plan)} is as declared{but}{unchanged}."
 
 
+def held(plan: Plan) -> Iterator[Part]:
+    """Write what is held: what files declare, which ends a run with exit code 3, and what data leave open, by cause."""
+    declared = [item for item in plan.held if item.declared]
+    if declared:
+        title = f"Held although declared: {counted(len(declared), 'thing')}, neither given nor changed nor deleted"
+        lines = [line for item in declared[:FIRST] for line in (_thing(item), *_waiting(item))]
+        yield Part(title, lines=(*lines, *few((), len(declared), FIRST)), hints=("exit code 3 until it is settled",))
+    if plan.held_by:
+        title = f"Held because of data: {counted(plan.summary.held_by_data, 'time')}, by cause"
+        yield Part(title, lines=_counts(plan.held_by), hints=tuple(map(_guard_of_data, _failed(plan))))
+    others = [item for item in plan.held if not item.declared]
+    if others:
+        title = f"Held, neither given nor changed nor deleted: {counted(len(others), 'thing')}"
+        yield Part(title, lines=_listed(others, FIRST))
+
+
+def _waiting(item: Listed) -> Iterator[str]:
+    if item.waiting:
+        names = ", ".join(item.waiting[:_NAMED])
+        more = f" and {len(item.waiting) - _NAMED:,} more" if len(item.waiting) > _NAMED else ""
+        verb = "waits" if len(item.waiting) == 1 else "wait"
+        yield printable(f"  {counted(len(item.waiting), 'member')} {verb} for it: {names}{more}")
+
+
+def _counts(found: Sequence[Counted]) -> tuple[str, ...]:
+    lines = [printable(f"{one.count:,} × {one.cause}{f' ({one.at[0]})' if one.at else ''}") for one in found[:FIRST]]
+    return few(lines, len(found), FIRST)
+
+
+def _failed(plan: Plan) -> Iterator[GuardResult]:
+    return (guard for guard in plan.guards if guard.name in OF_DATA and not guard.ok)
+
+
+def _guard_of_data(guard: GuardResult) -> str:
+    if guard.name == "held":
+        return "exit code 3, as reconciler.yaml says `held: error`"
+    return f"exit code 3: more causes of problems than guards.max_problems allows ({guard.detail})"
+
+
+def kept(plan: Plan) -> Iterator[Part]:
+    """Write what is ours and no longer wanted, and stays because its kind is not authoritative."""
+    reasons: dict[str, list[Listed]] = {}
+    for item in plan.kept:
+        reasons.setdefault(item.reason, []).append(item)
+    for reason, items in reasons.items():
+        lines = few([printable(item.address) for item in items[:FIRST]], len(items), FIRST)
+        yield Part(f"Ours, {reason}: {_kinds(items)}", lines=lines)
+
+
 def stays(plan: Plan) -> Iterator[Part]:
     """Write what stays as it is although something asks for a change."""
-    if plan.held:
-        things = counted(len(plan.held), "thing")
-        yield Part(f"Held, neither given nor changed nor deleted: {things}", lines=_listed(plan.held, FIRST))
+    yield from held(plan)
     if plan.removed:
         yield Part(
             f"Removed in Stytch by somebody else, not made again: {counted(len(plan.removed), 'thing')}",
             lines=_listed(plan.removed, FIRST),
             hints=("members: {removed: restore}, or restore: true on a Member, brings them back",),
         )
+    yield from kept(plan)
 
 
 def unmanaged(plan: Plan) -> Iterator[Part]:
@@ -82,7 +133,7 @@ def unmatched(plan: Plan) -> Iterator[Part]:
         users = tuple(map(printable, plan.unmatched[:_NAMED]))
         yield Part(
             f"Unmatched: {counted(len(plan.unmatched), 'user')} whom no rule gives anything",
-            lines=few(users, len(plan.unmatched), _NAMED),
+            lines=(*few(users, len(plan.unmatched), _NAMED), *_counts(plan.unmatched_by)),
             hints=(f"reconciler -e {plan.environment} why USER says what was lacking",),
         )
 
@@ -143,11 +194,8 @@ def source(plan: Plan) -> Iterator[str]:
 
 def aside(plan: Plan) -> Iterator[str]:
     """Write in one line what a plan that changes nothing leaves alone."""
-    counts = [f"{_kinds(plan.unmanaged)} unmanaged"] if plan.unmanaged else []
-    if plan.unmatched:
-        counts.append(f"{counted(len(plan.unmatched), 'user')} unmatched")
-    if counts:
-        yield f"Left alone: {', '.join(counts)}."
+    if plan.unmanaged:
+        yield f"Left alone: {_kinds(plan.unmanaged)} unmanaged."
 
 
 def _kinds(things: Sequence[Listed]) -> str:

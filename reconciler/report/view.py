@@ -22,6 +22,7 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
     if not plan.changes:
         found = chain(
             parts.stays(plan),
+            parts.unmatched(plan),
             parts.observed(plan),
             parts.written_from_live(plan),
             parts.manual_steps(plan),

@@ -10,6 +10,7 @@ from reconciler.rules.conditions import Condition
 from reconciler.rules.explain import Explanation, Gift, MembershipExplanation, RuleExplanation, explain, is_user
 from reconciler.rules.problems import OF_DOMAINS, UserProblem, fold_problems
 from reconciler.rules.ruleset import Rules
+from reconciler.rules.unmatched import why_unmatched
 
 __all__ = [
     "OF_DOMAINS",
@@ -26,4 +27,5 @@ __all__ = [
     "explain",
     "fold_problems",
     "is_user",
+    "why_unmatched",
 ]
