@@ -152,10 +152,14 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
 
 def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
     """Say of what is ours and stays why it does."""
-    how = {"observe": "only observed", "additive": "additive"}
     for item in items:
         kind = item.address.partition("/")[0]
-        yield structs.replace(item, reason=f"{item.reason}; kept because {kind} is {how[config.authority_of(kind)]}")
+        why = {
+            "observe": f"{kind} is only observed",
+            "additive": f"{kind} is additive",
+            "authoritative": "nothing is deleted in an organization that is `ensure: external`",
+        }[config.authority_of(kind)]
+        yield structs.replace(item, reason=f"{item.reason}; kept because {why}")
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:

@@ -315,8 +315,7 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
         reason = "managed by SCIM" if item.member.scim_registration else reason
         result.unmanaged.append(listed(wanted.organization, item, reason))
     elif wanted.external:
-        reason = "ours, no longer wanted; nothing is deleted in an organization that is `ensure: external`, so it stays"
-        result.unmanaged.append(listed(wanted.organization, item, reason))
+        result.kept.append(listed(wanted.organization, item, "no longer wanted"))
     elif _undecided(user, wanted, users):
         result.held.append(listed(wanted.organization, item, "a problem leaves open whether this user belongs here"))
     elif user is not None and not users.readable:
