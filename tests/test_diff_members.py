@@ -161,7 +161,7 @@ def test_a_copied_or_broken_mark_proves_nothing(metadata: dict[str, Any]) -> Non
 def test_a_marked_member_that_nothing_wants_is_deleted_only_where_members_are_authoritative() -> None:
     ours = live(metadata=mark("gone"), roles=direct("editor"), name="Ann")
     additive = diff([], [ours])
-    assert (additive.changes, len(additive.unmanaged), additive.missing_users) == ([], 1, 1)
+    assert (additive.changes, len(additive.kept), additive.missing_users) == ([], 1, 1)
     (change,) = diff([], [ours], authoritative=True).changes
     assert isinstance(change, Delete)
     assert [field.path for field in change.fields] == [("name",), ("roles",)]
