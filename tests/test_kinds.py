@@ -72,7 +72,8 @@ class Repository:
         settings = {"target": target, "rates": {"requests_per_second": 10_000, "searches_per_minute": 100_000}}
         self._write("reconciler.yaml", [{"kind": "Configuration", "name": OWNER, "environments": {"test": settings}}])
         (root / "manifests").mkdir()
-        self._write("manifests/beside.yaml", told.get("beside", []))
+        if beside := told.get("beside"):
+            self._write("manifests/beside.yaml", beside)
         # What the program sets for its whole process is not for this one.
         monkeypatch.setattr("reconciler.options.signal.signal", lambda *_: None)
         monkeypatch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
