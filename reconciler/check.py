@@ -19,6 +19,7 @@ from reconciler.rivals import other_projects
 from reconciler.rules import Rules
 
 Things = Mapping[str, ThingDiff]
+SHOWN = 5  # users that are named
 
 
 def check_named(config: Config, declared: Declared) -> None:
@@ -248,6 +249,18 @@ def check_creates(changes: Sequence[Change], declared: Declared) -> None:
                 problems.append(uncreatable(resources[change.address], missing, "error"))
     if problems:
         raise InvalidInput(problems)
+
+
+def check_leavers(changes: Sequence[Change], desired: Desired, client: Client) -> None:
+    """Ask for each user whose member would be deleted because the search for users did not give that user.
+
+    For a search that did not say how many users there are. Raises ``Unreadable`` where it missed any.
+    """
+    leavers = (change for change in changes if isinstance(change, Delete) and not (change.causes or change.withheld_by))
+    users = {change.mark.user for change in leavers if change.mark} - {None}
+    if missed := read.missed_users(client, sorted(str(user) for user in users if not desired.users.exists(str(user)))):
+        message = f"the search for users did not say how many there are, and missed {len(missed)} who are there"
+        raise Unreadable(f"{message}: {', '.join(missed[:SHOWN])}", hint="run again in a minute")
 
 
 def check_unmatched(config: Config, desired: Desired) -> None:

@@ -24,6 +24,7 @@ from reconciler.check import (
     check_consumer,
     check_creates,
     check_environment,
+    check_leavers,
     check_named,
     check_only,
     check_readable,
@@ -147,6 +148,9 @@ def plan(
         reads=lambda: client.statistics.requests,
     )
     decided, stakes = decide(config, declared, desired, compared)
+    if source and source.uncounted:
+        check_leavers(decided.changes, desired, client)
+        decided = structs.replace(decided, cost=structs.replace(decided.cost, reads=compared.reads()))
     return Planned(
         plan=narrow(decided, only, stakes, config.rates.writes_per_second),
         organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -178,7 +178,16 @@ def policy_roles(client: Client) -> frozenset[str]:
 
 def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
     """Read the users of the Consumer project with these fields, streamed; raises ``Unreadable`` on the way."""
-    return UserStream(_users(client, fields), fields - USER_FIELDS)
+    stream = UserStream((), fields - USER_FIELDS)
+    stream.batches = _users(client, fields, stream.note_uncounted)
+    return stream
+
+
+def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:
+    """Give those of these users that the Consumer project has, asking for each; raises ``Unreadable``."""
+    with unreadable("Consumer users"), ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read") as pool:
+        there = pool.map(client.has_user, user_ids)
+        return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)
 
 
 def batches_of(expected: Mapping[str, int]) -> list[Batch]:
@@ -250,11 +259,11 @@ def _problem(member: str, reason: str) -> Problem:
     )
 
 
-def _users(client: Client, fields: frozenset[str]) -> Iterator[list[User | OddUser]]:
+def _users(client: Client, fields: frozenset[str], uncounted: Callable[[], None]) -> Iterator[list[User | OddUser]]:
     decoder = decoder_of(fields | {"user_id", "emails"})
     count = 0
     with unreadable("Consumer users"):
-        for page in client.search_users():
+        for page in client.search_users(uncounted):
             try:
                 users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
             except msgspec.ValidationError:

@@ -23,7 +23,8 @@ class UserStream:
 
     ``count`` counts records, odd ones included. ``permits_deletes`` tells whether somebody who is not in this source
     is known to be gone; ``why_no_deletes`` says why not. ``lacking`` are fields that were asked for and that no record
-    has: unknown, not empty.
+    has: unknown, not empty. ``uncounted`` says that nothing told how many users there are, so that each who seems to be
+    missing must be asked for.
     """
 
     def __init__(
@@ -34,11 +35,16 @@ class UserStream:
         why_no_deletes: str = "",
         shown: str = "the users",
     ) -> None:
-        self._batches = batches
+        self.batches = batches
         self._shown = shown
         self.count = 0
         self.lacking = asked
         self.why_no_deletes = why_no_deletes
+        self.uncounted = False
+
+    def note_uncounted(self) -> None:
+        """Note that nothing told how many users there are."""
+        self.uncounted = True
 
     @property
     def permits_deletes(self) -> bool:
@@ -46,7 +52,7 @@ class UserStream:
         return not self.why_no_deletes
 
     def __iter__(self) -> Iterator[User | OddUser]:
-        for batch in self._batches:
+        for batch in self.batches:
             for found in batch:
                 self.count += 1
                 record = self._odd(found) if isinstance(found, OddUser) else self._entered(found)

@@ -33,6 +33,7 @@ ORGANIZATIONS = "/v1/b2b/organizations"
 STATUSES = ("active", "pending", "invited", "deleted")  # a search hides deleted members unless they are asked for
 ABSENT_MEMBER = frozenset({"member_not_found", "member_does_not_exist_in_organization", "email_not_found"})
 ABSENT_ORGANIZATION = frozenset({"organization_not_found"})
+ABSENT_USER = frozenset({"user_not_found"})
 
 
 class _MemberBody(Struct):
@@ -182,8 +183,11 @@ class Client:
         )
         return read_whole(fetch, lambda row: row.member_id, "members", most)
 
-    def search_users(self) -> Iterator[list[Raw]]:
-        """Yield the Consumer project's users, page by page, each once, as the JSON that Stytch sent."""
+    def search_users(self, uncounted: Callable[[], None] = lambda: None) -> Iterator[list[Raw]]:
+        """Yield the Consumer project's users, page by page, each once, as the JSON that Stytch sent.
+
+        ``uncounted`` is called at the end where Stytch did not say how many there are.
+        """
         if self._consumer is None:
             raise Refused(
                 "the users are to be read from the live Consumer project, but nothing says which that is",
@@ -198,7 +202,19 @@ class Client:
                 return bytes(row)
 
         fetch = self._consumer.search("users.search", "/v1/users/search", page_decoder("results", Raw, ()))
-        return stream_whole(fetch, key, "users")
+        return stream_whole(fetch, key, "users", uncounted)
+
+    def has_user(self, user_id: str) -> bool:
+        """Tell whether the Consumer project has a user with this id."""
+        if self._consumer is None:
+            raise Refused("nothing says which Consumer project is meant", hint="set STYTCH_CONSUMER_PROJECT_ID")
+        try:
+            self._consumer.read("users.get", f"/v1/users/{quote(user_id, safe='')}", Body)
+        except Rejected as fault:
+            if fault.error_type in ABSENT_USER:
+                return False
+            raise
+        return True
 
     def rbac_policy(self) -> Body:
         """Give the project's RBAC policy: roles, resources, scopes."""

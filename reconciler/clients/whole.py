@@ -79,8 +79,16 @@ def read_whole(
     )
 
 
-def stream_whole(fetch: Callable[[str | None], Page[T]], key: Callable[[T], object], what: str) -> Iterator[list[T]]:
-    """As ``read_whole``, but yields the new rows of each page; what a second reading finds comes after the rest."""
+def stream_whole(
+    fetch: Callable[[str | None], Page[T]],
+    key: Callable[[T], object],
+    what: str,
+    uncounted: Callable[[], None] = lambda: None,
+) -> Iterator[list[T]]:
+    """As ``read_whole``, but yields the new rows of each page; what a second reading finds comes after the rest.
+
+    ``uncounted`` is called at the end where no page reported a total, so that rows may be missing unseen.
+    """
     given: set[object] = set()
     for again in (True, False):
         seen = given if again else set()  # in a second reading, what was given already is no sign of a circle
@@ -93,6 +101,8 @@ def stream_whole(fetch: Callable[[str | None], Page[T]], key: Callable[[T], obje
             total = smaller_total(total, page)
             yield fresh
         if is_whole(len(given), total, what, again=again):
+            if total == sys.maxsize:
+                uncounted()
             return
 
 

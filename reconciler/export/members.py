@@ -10,8 +10,8 @@ from reconciler.diff.roles import direct_roles
 from reconciler.export.manifests import LeftOut
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
-from reconciler.marks import Owner, Whose, read_member
-from reconciler.model import Live, LiveMember
+from reconciler.marks import Owner, Present, Whose, read_member, told_apart
+from reconciler.model import Live
 from reconciler.traits import fields_of
 
 MEMBER: Final = KINDS["Member"]
@@ -25,30 +25,30 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     for batch in read.members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
             left_out["cannot be read"] += len(there.problems)
-            for member in there.members:
-                if reason := _somebody_elses(member, owner):
+            present = (read_member(member, owner) for member in there.members if member.status != "deleted")
+            for one in told_apart(present):
+                if reason := _somebody_elses(one):
                     left_out[reason] += 1
-                elif member.status != "deleted":
-                    found.append(_as_live(member, slugs[organization_id], owner))
+                else:
+                    found.append(_as_live(one, slugs[organization_id]))
     listed = [LeftOut(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
     return found, listed
 
 
-def _somebody_elses(member: LiveMember, owner: Owner) -> str:
-    """Say who else keeps a member, if anybody does."""
-    found = read_member(member, owner)
-    if member.status == "deleted":
-        return ""
-    if member.scim_registration:
+def _somebody_elses(one: Present) -> str:
+    """Say who else keeps a member, if anybody does or may."""
+    if one.member.scim_registration:
         return "kept by SCIM"
-    if found.whose is Whose.ANOTHER:
+    if one.doubt:
+        return "whose mark may be a copy"
+    if one.whose is Whose.ANOTHER:
         return "marked by another repository"
-    return "given by rules" if found.mark and found.mark.user is not None else ""
+    return "given by rules" if one.mark and one.mark.user is not None else ""
 
 
-def _as_live(member: LiveMember, slug: str, owner: Owner) -> Live:
+def _as_live(one: Present, slug: str) -> Live:
     """Give a member's fields; of the roles of one that is ours, those that we gave: it is these that are declared."""
-    mark = read_member(member, owner).mark
+    member, mark = one.member, one.mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
     spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}
     return Live(

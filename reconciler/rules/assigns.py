@@ -9,7 +9,7 @@ from msgspec import Struct
 from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.fields import ExternalId
-from reconciler.model import IMPLICIT_ROLE, Json, Path, Position
+from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
 from reconciler.rules.organizations import By, Directory
 
 _KEYS: Final[Mapping[By, str]] = {"slug": "slug", "name": "organization_name", "external_id": "external id"}
@@ -168,7 +168,16 @@ def _fields(tree: Tree, scope: Mapping[str, object]) -> dict[str, Json]:
     for name, value in fields.items():
         if name in FIELDS and not fits(name, value):
             raise Unsettled("field", f"{name} comes out as {_unfit(value)}, which Stytch does not take there")
+    if is_marked(fields):
+        message = f"trusted_metadata comes out with the key {MARK_KEY}, which is the reconciler's own mark"
+        raise Unsettled("reserved-key", message, "name the keys that are wanted one by one, or correct the data")
     return fields
+
+
+def is_marked(fields: Mapping[str, Json]) -> bool:
+    """Tell whether fields of a member would write what is our mark's."""
+    metadata = fields.get("trusted_metadata")
+    return isinstance(metadata, dict) and MARK_KEY in metadata
 
 
 def fits(field: str, value: Json) -> bool:

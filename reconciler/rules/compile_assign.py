@@ -8,7 +8,7 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Call, Node, Read, children
 from reconciler.expressions.values import text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
-from reconciler.rules.assigns import FIELDS, Assign, Target, fits
+from reconciler.rules.assigns import FIELDS, Assign, Target, fits, is_marked
 from reconciler.rules.organizations import By, Directory
 from reconciler.rules.reading import Place, Reader, expressions_in
 from reconciler.rules.wording import did_you_mean, error
@@ -146,11 +146,8 @@ def _roles(value: Json, place: Place, reader: Reader) -> tuple[tuple[str, ...], 
 
 def _fields(spec: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dict[str, Json], Tree | None]:
     """Give the fields that are the same for everybody, or a tree that makes all of them."""
-    metadata = spec.get("trusted_metadata")
-    if isinstance(metadata, dict) and MARK_KEY in metadata:
-        at = place.below("trusted_metadata", MARK_KEY).position
-        message = f"the key {MARK_KEY} in trusted_metadata is the reconciler's own mark"
-        reader.problems.append(error("reserved-key", message, "choose another key", at))
+    if is_marked(spec):
+        _reserved(place.below("trusted_metadata", MARK_KEY), reader)
     tree = reader.tree(spec, place)
     if tree is None:
         return {}, None
@@ -162,7 +159,14 @@ def _fields(spec: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dic
         if name in FIELDS and not fits(name, value):
             message = f"{name} cannot have this value"
             reader.problems.append(error("wrong-type", message, "", place.below(name).position))
+    if is_marked(fields) and not is_marked(spec):
+        _reserved(place.below("trusted_metadata"), reader)
     return fields, None
+
+
+def _reserved(place: Place, reader: Reader) -> None:
+    message = f"the key {MARK_KEY} in trusted_metadata is the reconciler's own mark"
+    reader.problems.append(error("reserved-key", message, "choose another key", place.position))
 
 
 def _initial(initial: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dict[str, Json], Tree | None]:
