@@ -82,7 +82,11 @@ class Target(Struct, frozen=True, kw_only=True):
     def _prove(self, scope: Mapping[str, object], directory: Directory, slug: str) -> None:
         """Raise ``Unsettled`` where a text became this slug by luck."""
         for proof in self.proofs:
-            text = proof.evaluate(scope)
+            try:
+                text = proof.evaluate(scope)
+            except Mistyped as problem:  # of a slugify() whose value was not needed, or of a text beyond every limit
+                why = f"whether slugify() leads to {slug} rightly cannot be told: {problem.message}"
+                raise Unsettled("mistyped", why, "correct the data", organization=slug) from None
             if isinstance(text, str) and not directory.is_proven(slug, text):
                 raise Unsettled(
                     "unproven-slug",
