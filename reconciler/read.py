@@ -15,6 +15,7 @@ from reconciler.clients.data import Client
 from reconciler.clients.whole import TooMany
 from reconciler.errors import Fault, NotOffered, Unreadable
 from reconciler.kinds import KINDS
+from reconciler.left_out import completed
 from reconciler.model import Live, LiveMember, Place, Position, Problem, Resource
 from reconciler.schema import Kind
 from reconciler.user_records import OddUser, User, decoder_of
@@ -111,7 +112,7 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
             with unreadable(f"every {name}", kind.managed_by):
                 rows = tuple(kind.list(client, place))
             found[name] = tuple(
-                structs.replace(row, spec=kind.normalize(row.spec))
+                structs.replace(row, spec=kind.normalize(completed(kind.spec, row.spec)))
                 for row in sorted(rows, key=lambda row: (row.address, row.id))
             )
         else:

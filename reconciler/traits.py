@@ -40,6 +40,10 @@ class Merged(Struct, frozen=True):
     """A map whose keys are managed one by one; a null removes its key."""
 
 
+class InParts(Struct, frozen=True):
+    """A map that Stytch takes whole, and whose keys that are left out stay as they are."""
+
+
 class Keyed(Struct, frozen=True):
     """A list of maps told apart by their ``key``: compared, and shown, item by item; its order means nothing."""
 
@@ -117,6 +121,7 @@ Trait = (
     Unordered
     | Domains
     | Merged
+    | InParts
     | Keyed
     | HoldsSecret
     | CreateOnly

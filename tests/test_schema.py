@@ -14,11 +14,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 import reconciler.kinds
 from reconciler.conform import conforms, did_you_mean, nonconformities, show
+from reconciler.diff.organizations import IN_PARTS, MERGED
 from reconciler.editor import editor_schema
 from reconciler.kinds import KINDS, member, organization
+from reconciler.left_out import completed
 from reconciler.model import Position
 from reconciler.schema import ignorable, normalize_by_traits
-from reconciler.traits import Clearable, CreateValue, Field, Merged, Unordered, fields_of
+from reconciler.traits import Clearable, CreateValue, Field, InParts, Keyed, Merged, Unordered, fields_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +48,54 @@ def test_what_a_kind_says_of_its_fields() -> None:
     assert kind.update_only == {"sso_default_connection_id", "sso_jit_provisioning_allowed_connections"}
     assert KINDS["Member"].merged == {"trusted_metadata", "untrusted_metadata"}
     assert KINDS["Member"].notes["status"][0] == "status is filled in by Stytch and cannot be declared"
+
+
+def test_organizations_are_compared_by_what_their_type_says() -> None:
+    fields = fields_of(KINDS["Organization"].spec)
+    assert [name for name, field in fields.items() if field.trait(Merged)] == list(MERGED)
+    assert [name for name, field in fields.items() if field.trait(InParts)] == list(IN_PARTS)
+
+
+class Item(Struct, forbid_unknown_fields=True, kw_only=True):
+    id: str
+    note: str = ""
+    flag: bool = False
+
+
+class Part(Struct, forbid_unknown_fields=True, kw_only=True):
+    items: list[Item] | UnsetType = UNSET
+    other: str | UnsetType = UNSET
+
+
+class Whole(Struct, forbid_unknown_fields=True, kw_only=True):
+    keyed: Annotated[list[Item] | UnsetType, Keyed("id")] = UNSET
+    merged: Annotated[Part | UnsetType, Merged()] = UNSET
+    parts: Annotated[Part | UnsetType | None, InParts()] = UNSET
+    plain: Part | UnsetType = UNSET
+
+
+ITEMS = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.sampled_from("abc")}, optional={"note": st.sampled_from(["", "x"]), "flag": st.booleans()}
+    ),
+    unique_by=lambda item: item["id"],
+)
+PARTS = st.fixed_dictionaries({}, optional={"items": ITEMS, "other": st.sampled_from(["", "y"])})
+WHOLES = st.fixed_dictionaries({}, optional={"keyed": ITEMS, "merged": PARTS, "parts": PARTS, "plain": PARTS})
+
+
+@given(spec=WHOLES, live=WHOLES)
+def test_what_is_left_out_of_an_item_is_as_it_is_live(spec: dict[str, Any], live: dict[str, Any]) -> None:
+    found = completed(Whole, spec, live)
+    assert found.keys() == spec.keys()
+    assert completed(Whole, found, live) == found
+    there = {item["id"]: item for item in live.get("keyed", ())}
+    for said, item in zip(spec.get("keyed", ()), found.get("keyed", ()), strict=True):
+        assert item == {"note": "", "flag": False, **there.get(said["id"], {}), **said}
+    if "parts" in spec:
+        assert found["parts"].keys() == spec["parts"].keys() | live.get("parts", {}).keys()
+    for name in ("merged", "plain"):
+        assert found.get(name, {}).keys() == spec.get(name, {}).keys()
 
 
 def test_every_file_of_kinds_is_registered() -> None:

@@ -31,6 +31,7 @@ from reconciler.model import (
 )
 
 MERGED = ("trusted_metadata",)
+IN_PARTS = ("allowed_oauth_tenants",)  # maps that Stytch takes whole, and that are managed key by key
 SSO_JIT = "sso_jit_provisioning"
 ALLOWED = "sso_jit_provisioning_allowed_connections"
 INVITES = "email_invites"
@@ -253,9 +254,18 @@ def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> I
         )
 
 
+def _in_parts(desired: Spec, live: Spec) -> Spec:
+    """Give a declared spec with what Stytch takes whole, and is managed in parts, as it will be."""
+    parts = {name: live[name] for name in IN_PARTS if isinstance(live.get(name), dict)}
+    return {
+        name: {**parts[name], **value} if name in parts and isinstance(value, dict) else value
+        for name, value in desired.items()
+    }
+
+
 def _update(resource: Resource, live: Live, owner: Owner) -> Update | None:
     ignore = [path[1:] for path in resource.lifecycle.ignore]
-    fields = tuple(diff_fields(resource.spec, live.spec, merged=MERGED, ignore=ignore))
+    fields = tuple(diff_fields(_in_parts(resource.spec, live.spec), live.spec, merged=MERGED, ignore=ignore))
     if live.name != resource.name:
         fields = (FieldChange(path=("organization_slug",), before=live.name, after=resource.name), *fields)
     whose, mark = mark_of(live, owner)

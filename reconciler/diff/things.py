@@ -17,6 +17,7 @@ from reconciler.diff.fields import created_fields, diff_fields, same
 from reconciler.diff.thing_troubles import taken_name, unknown_secret
 from reconciler.diff.thing_troubles import trouble as trouble_of
 from reconciler.fields import universal
+from reconciler.left_out import completed
 from reconciler.model import (
     Cause,
     Change,
@@ -197,7 +198,8 @@ def _settle(
 
 
 def _create(kind: Kind, resource: Resource) -> Create:
-    fields = created_fields(resource.spec, resource.initial, kind.create_values, merged=kind.merged, keyed=kind.keyed)
+    specs = (*(completed(kind.spec, each) for each in (resource.spec, resource.initial)), kind.create_values)
+    fields = created_fields(*specs, merged=kind.merged, keyed=kind.keyed)
     credential = tuple(kept(kind, resource))
     fields = tuple(each for each in fields if each.path not in {one.path for one in credential})
     return Create(**_named(resource), fields=(*fields, *credential))
@@ -210,7 +212,8 @@ def _renew(kind: Kind, resource: Resource, orphan: Live) -> Update:
 
 
 def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | None:
-    desired = _with_line_ends(kind, kind.fill(_comparable(kind, resource, held), live.spec), live.spec)
+    whole = completed(kind.spec, _comparable(kind, resource, held), live.spec)
+    desired = _with_line_ends(kind, kind.fill(whole, live.spec), live.spec)
     ignore = [path[1:] for path in resource.lifecycle.ignore]
     changes = [
         *diff_fields(desired, live.spec, merged=kind.merged, keyed=kind.keyed, ignore=ignore),

@@ -29,6 +29,7 @@ from reconciler.traits import (
     CreateValue,
     Domains,
     FromFile,
+    InParts,
     Merged,
     RefersTo,
     TextFile,
@@ -99,7 +100,7 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     email_jit_provisioning: Narrow | UnsetType = UNSET
     email_invites: Annotated[Open | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
     oauth_tenant_jit_provisioning: Narrow | UnsetType = UNSET
-    allowed_oauth_tenants: Annotated[OAuthTenants | UnsetType, Unordered()] = UNSET
+    allowed_oauth_tenants: Annotated[OAuthTenants | UnsetType, Unordered(), InParts()] = UNSET
     auth_methods: Choice | UnsetType = UNSET
     allowed_auth_methods: Annotated[list[AuthMethod] | UnsetType, Unordered()] = UNSET
     mfa_policy: Literal["REQUIRED_FOR_ALL", "OPTIONAL"] | UnsetType = UNSET

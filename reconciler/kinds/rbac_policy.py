@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.fields import Text, check_listed_once, problem
+from reconciler.left_out import completed
 from reconciler.model import Delete, Json, Live, Path, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import Keyed, Merged
@@ -154,9 +155,9 @@ def missing(spec: Spec) -> Iterator[tuple[str, str, Path]]:
 
 
 def normalize(spec: Spec) -> Spec:
-    """Sort permissions and actions, whose order means nothing, and say what descriptions are."""
+    """Sort permissions and actions, whose order means nothing."""
     roles = {name: _sorted(spec[name]) for name in ROLES if name in spec}
-    lists = {name: [{"description": "", **_sorted(item)} for item in spec[name]] for name in LISTS if spec.get(name)}
+    lists = {name: [_sorted(item) for item in spec[name]] for name in LISTS if spec.get(name)}
     return normalize_by_traits(RBACPolicySpec, {**spec, **roles, **lists})
 
 
@@ -206,7 +207,7 @@ def _get(client: "Client", place: Place) -> dict[str, Any]:
 
 def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
     roles = {name: {"permissions": found[name].get("permissions") or []} for name in ROLES if found.get(name)}
-    return {**roles, **{name: found.get(name) or [] for name in LISTS}}
+    return completed(RBACPolicySpec, {**roles, **{name: found.get(name) or [] for name in LISTS}})
 
 
 def _path(place: Place) -> str:

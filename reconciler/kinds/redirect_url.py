@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.fields import Text, check_listed_once, problem
+from reconciler.left_out import completed
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import Keyed
@@ -37,7 +38,8 @@ class RedirectURLSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 def read(client: "Client", place: Place) -> Iterator[Live]:
     """Read every redirect URL of the environment."""
     for row in client.management.get(f"{place.path}/redirect_urls/all")["redirect_urls"]:
-        yield Live(kind="RedirectURL", name=row["url"], id=row["url"], spec={"valid_types": row["valid_types"]})
+        spec = {"valid_types": row["valid_types"]}
+        yield Live(kind="RedirectURL", name=row["url"], id=row["url"], spec=completed(RedirectURLSpec, spec))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -58,14 +60,13 @@ def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
 
 
 def normalize(spec: Spec) -> Spec:
-    """Sort types, whose order means nothing, and say of each whether it is the default."""
-    types = [{"is_default": False, **each} for each in spec.get("valid_types") or ()]
-    return normalize_by_traits(RedirectURLSpec, {**spec, **({"valid_types": types} if types else {})})
+    """Sort types, whose order means nothing."""
+    return normalize_by_traits(RedirectURLSpec, spec)
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
-    return _write(client, "POST", scene, change.name, overlaid(KIND, {}, change))
+    return _write(client, "POST", scene, change.name, completed(RedirectURLSpec, overlaid(KIND, {}, change)))
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.fields import Text, check_listed_once, problem
+from reconciler.left_out import completed
 from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import Merged, Unordered, fields_of
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from reconciler.clients.data import Client
 
 SLUG: Final = "{{slug}}"
-LEFT_OUT: Final = {"domains": {"slug_pattern": ""}, "sms_autofill_metadata": {"bundle_id": ""}}
 
 Flag = bool | UnsetType
 Minutes = Annotated[int, Meta(ge=5, le=527040)]
@@ -146,23 +146,15 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 
 def normalize(spec: Spec) -> Spec:
-    """Say what is left out of the items of lists, and sort them: their order means nothing."""
-    return {name: _normal(SECTIONS[name], section) for name, section in spec.items()}
-
-
-def _normal(section: type[Struct], fields: Spec) -> Spec:
-    whole = {
-        name: [{**LEFT_OUT[name], **each} for each in value] if name in LEFT_OUT else value
-        for name, value in fields.items()
-    }
-    return normalize_by_traits(section, whole)
+    """Sort the items of lists: their order means nothing."""
+    return {name: normalize_by_traits(SECTIONS[name], section) for name, section in spec.items()}
 
 
 def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
     found = _get(client, scene.place)
-    ours = normalize({name: section for name, section in found.items() if name in SECTIONS})
-    config = overlaid(KIND, {**found, **ours}, change)
+    ours = completed(SDKConfigSpec, {name: section for name, section in found.items() if name in SECTIONS})
+    config = overlaid(KIND, {**found, **normalize(ours)}, change)
     answer = repeated(lambda: client.management.write("PUT", _path(scene.place), {"config": config}))
     return Written("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
 
