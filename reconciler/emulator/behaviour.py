@@ -102,7 +102,7 @@ class Behaviour:
     template_switch: Literal["refused", "accepted"] = "refused"
     """A PUT that makes a prebuilt e-mail template one of custom HTML, or the reverse. [2.14]"""
     email_domain_verified: bool = True
-    """The workspace has a domain of its own to send mail from; else no custom HTML, and senders are dropped. [2.14]"""
+    """The workspace has a domain to send mail from; else no custom HTML, and a sender with one is dropped. [2.14]"""
     default_template_type: Literal["matching", "any"] = "matching"
     """Which templates may be the default of a type: those made for it, or any. [2.15]"""
     most_of_each: int = 0

@@ -66,7 +66,7 @@ def _stated(call: Call, body: Fields) -> Fields:
     sender = rules.sender(body, call.behaviour)
     if kind == rules.CUSTOM and sender is None:
         raise Refusal("invalid_argument", "Custom HTML needs sender_information.")
-    if kind == rules.PREBUILT and not call.behaviour.email_domain_verified:
+    if sender and sender.get("from_domain") and kind == rules.PREBUILT and not call.behaviour.email_domain_verified:
         sender = None  # Stytch says nothing of it.
     return {
         "name": given(body, "name", str, call.behaviour, "invalid_argument"),

@@ -132,6 +132,9 @@ def test_a_sender_is_kept_and_one_whose_domain_is_not_verified_is_dropped_withou
     assert api.ok("POST", TEMPLATES, sent)["email_template"] == sent
     other = with_behaviour(email_domain_verified=False)
     assert other.ok("POST", TEMPLATES, sent)["email_template"] == PREBUILT
+    nowhere = {"from_local_part": "noreply", "from_name": "No Reply"}
+    kept = other.ok("PUT", f"{TEMPLATES}/looks", {**PREBUILT, "sender_information": nowhere})["email_template"]
+    assert kept["sender_information"] == nowhere
     other.app.close()
 
 
