@@ -41,9 +41,10 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascad
     for batch in members:
         for identifier, read in batch.items():
             present = told_apart(read_member(row, owner) for row in read.members if row.status != "deleted")
-            total[doomed[identifier]] = len(present) + len(read.problems)
-            ours = sum(item.whose is Whose.OURS and not item.doubt for item in present)
-            strangers[doomed[identifier]] = len(present) - ours + len(read.problems)
+            total[doomed[identifier]] = len(present) + read.unread
+            certain = [item for item in present if not item.doubt and item.member.member_id not in read.odd]
+            ours = sum(item.whose is Whose.OURS for item in certain)
+            strangers[doomed[identifier]] = len(present) - ours + read.unread
             breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)
             users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
@@ -71,7 +72,7 @@ def _who(found: OrganizationMembers) -> str:
     named = sorted((one.member_id not in admins, one.email_address, one.member_id) for one in present)
     shown = [f"{address} (admin)" if id in admins else address for _, address, id in named[:SHOWN]]
     more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
-    unread = [f"{len(found.problems)} that could not be read"] if found.problems else []
+    unread = [f"{found.unread} that could not be read"] if found.unread else []
     return f"in it: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
 
 
@@ -120,6 +121,7 @@ def member_diffs(
             by_hand=declared.members,
             absent=absent.get(slug, {}),
             complete=found.complete,
+            odd=found.odd,
             external=slug in external,
         )
         result = diff_members(wanted, found.members, policy, desired.users, causes)

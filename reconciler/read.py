@@ -1,5 +1,6 @@
 """Stytch → live: organizations, their members, roles and Consumer users, read whole or not at all."""
 
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -12,11 +13,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from reconciler.clients.data import Client
+from reconciler.clients.hearsay import identifier
 from reconciler.clients.whole import TooMany
 from reconciler.errors import Fault, NotOffered, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.left_out import completed
-from reconciler.model import Live, LiveMember, Place, Position, Problem, Resource
+from reconciler.model import Json, Live, LiveMember, Place, Position, Problem, Resource
 from reconciler.schema import Kind
 from reconciler.user_records import OddUser, User, decoder_of
 from reconciler.users import UserStream
@@ -46,6 +48,9 @@ USER_FIELDS = frozenset(
 )
 
 
+FIELD = re.compile(r"`\$\.(\w+)")  # where msgspec says that something is wrong
+IDENTIFYING = frozenset({"organization_id", "member_id", "email_address", "status", "trusted_metadata"})
+
 Named = TypeVar("Named", Live, Resource)
 Batch = list[str]  # ids of organizations
 Missing = Mapping[str, Problem]  # kinds that Stytch does not offer, and what it said
@@ -61,28 +66,34 @@ class _Organization(Struct):
 
 
 class OrganizationMembers(Struct, frozen=True, kw_only=True):
-    """The members of one organization, deleted ones too; not ``complete`` where a record could not be read."""
+    """The members of one organization, deleted ones too.
+
+    ``odd`` are the ids of those of whom only what decides who they are could be read: they are left as they are.
+    ``unread`` counts the records of which not even that could be.
+    """
 
     organization_id: str
     members: list[LiveMember]
     problems: tuple[Problem, ...] = ()
+    odd: frozenset[str] = frozenset()
+    unread: int = 0
 
     @property
     def complete(self) -> bool:
-        """Tell whether every record could be read."""
-        return not self.problems
+        """Tell whether it is known of every record who that is."""
+        return not self.unread
 
 
 def organizations(client: Client) -> tuple[Live, ...]:
     """Read every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
     with unreadable("organizations"):
         found = client.search_organizations()
-    read, odd = [], [f"{item.ids or 'one without an id'}: {item.reason}" for item in found.odd]
+    read, odd = [], [f"{_named(item.ids.get('organization_id'))}: {item.reason}" for item in found.odd]
     for row in found.rows:
         try:
             known = msgspec.convert(row, _Organization)
         except msgspec.ValidationError as error:
-            odd.append(f"{row.get('organization_id') or 'one without an id'}: {error}")
+            odd.append(f"{_named(row.get('organization_id'))}: {error}")
         else:
             read.append(
                 Live(
@@ -231,13 +242,17 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
         return [organization_ids[at : at + size] for at in range(0, len(organization_ids), size)]
     rows: dict[str, list[LiveMember]] = {identifier: [] for identifier in organization_ids}
     problems: dict[str, list[Problem]] = {}
+    half_read: dict[str, list[LiveMember]] = {}
     try:
         for row in found.rows:
             rows[row.organization_id].append(row)
         for odd in found.odd:
             identifier = odd.ids["organization_id"]
-            rows[identifier]
-            problems.setdefault(identifier, []).append(_problem(odd.ids.get("member_id", "without an id"), odd.reason))
+            member = _who(odd.record)
+            rows[identifier].extend([member] if member else [])
+            half_read.setdefault(identifier, []).extend([member] if member else [])
+            name = _named(odd.ids.get("member_id"))
+            problems.setdefault(identifier, []).append(_problem(name, odd.reason, known=member is not None))
     except KeyError:
         raise Unreadable(
             "the search for members gave records of organizations that were not asked for",
@@ -245,18 +260,39 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
         ) from None
     return {
         identifier: OrganizationMembers(
-            organization_id=identifier, members=rows[identifier], problems=tuple(problems.get(identifier, ()))
+            organization_id=identifier,
+            members=rows[identifier],
+            problems=tuple(problems.get(identifier, ())),
+            odd=frozenset(member.member_id for member in half_read.get(identifier, ())),
+            unread=len(problems.get(identifier, ())) - len(half_read.get(identifier, ())),
         )
         for identifier in organization_ids
     }
 
 
-def _problem(member: str, reason: str) -> Problem:
+def _named(id: Json) -> str:
+    """Name a record of which little could be read by its id, if that is one."""
+    return identifier(id, ()) or "without an id"
+
+
+def _who(record: Json) -> LiveMember | None:
+    """Read of an odd record what decides who it is, and what else can be read; None where that is too little."""
+    left = dict(record) if isinstance(record, dict) else {}
+    while True:
+        try:
+            return msgspec.convert(left, LiveMember)
+        except msgspec.ValidationError as error:
+            at = FIELD.search(str(error))
+            if at is None or at[1] in IDENTIFYING or left.pop(at[1], None) is None:
+                return None
+
+
+def _problem(member: str, reason: str, *, known: bool) -> Problem:
     return Problem(
         code="unreadable-member",
         severity="problem",
         message=f"the live member {member} is not what a member looks like: {reason}",
-        hint="nobody in this organization is deleted while it is so",
+        hint="it is left as it is" if known else "nobody in this organization is deleted while it is so",
     )
 
 
@@ -267,9 +303,9 @@ def _users(client: Client, fields: frozenset[str], uncounted: Callable[[], None]
         for page in client.search_users(uncounted):
             try:
                 users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
-            except msgspec.ValidationError:
+            except (msgspec.ValidationError, RecursionError):
                 users = [
-                    decoder.one(msgspec.json.decode(row), Position("the Consumer project", count + index))
+                    decoder.text(bytes(row), Position("the Consumer project", count + index))
                     for index, row in enumerate(page, 1)
                 ]
             count += len(users)

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from reconciler import nesting
 from reconciler.data_files import elements, open_rows, refuse
 from reconciler.errors import Unreadable
 from reconciler.model import Json, Position
@@ -25,7 +26,7 @@ PAGE: Final = 1000  # CSV rows in a batch
 _OPENING: Final = re.compile(rb'\s*(\{\s*"(?:[^"\\]|\\.)*")')
 
 
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 def lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
@@ -50,15 +51,7 @@ def lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
 def _line_by_line(block: bytes, shown: str, first: int, decoder: Decoder) -> Iterator[User | OddUser]:
     for number, line in enumerate(block.split(b"\n"), first):
         if line and not line.isspace():
-            yield _from_json(line, Position(shown, number), decoder)
-
-
-def _from_json(line: bytes, position: Position, decoder: Decoder) -> User | OddUser:
-    try:
-        value = msgspec.json.decode(line)
-    except UNREADABLE:
-        return OddUser(None, "not valid JSON", position)
-    return decoder.one(value, position)
+            yield decoder.text(line, Position(shown, number))
 
 
 def array(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
@@ -103,12 +96,28 @@ def _decoded(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch 
     """Decode the records of a part of an array; None if it is not whole records."""
     try:
         return decoder.array(b"[" + fragment.strip(b" \t\r\n,") + b"]")
+    except RecursionError:
+        return _deep(fragment, shown, line, decoder)
     except UNREADABLE:
         pass
     try:
         return [decoder.one(value, Position(shown, at)) for at, value in elements(fragment.decode(), shown, line)]
     except (Unreadable, UnicodeDecodeError):
         return None
+
+
+def _deep(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch | None:
+    """Decode the records of a part of an array one of which is nested deeply; None if they are not whole."""
+    found = nesting.items(b"[" + fragment + b"]")
+    if found is None:
+        return None
+    records = []
+    for start, text in found:
+        record = decoder.text(text, Position(shown, line + fragment.count(b"\n", 0, start)))
+        if isinstance(record, OddUser) and record.user_id is None:
+            return None
+        records.append(record)
+    return records
 
 
 def _refuse_where_broken(fragment: bytes, shown: str, line: int) -> NoReturn:
@@ -146,7 +155,8 @@ def _from_cells(header: list[str], cells: list[Any], position: Position, decoder
             try:
                 record[name] = json.loads(cell)
             except (ValueError, RecursionError):
-                return OddUser(record.get("user_id"), f"the cell {name} is not valid JSON", position)
+                known = cells[header.index("user_id")]
+                return OddUser(known, f"the cell {name} is not valid JSON", position)
         else:
             record[name] = _EMPTY.get(name) if cell is None else cell
     return decoder.one(record, position)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta, Struct
 
+from reconciler import nesting
 from reconciler.model import Json, Position
 
 User = dict[str, Json]  # a Consumer user with the fields that were asked for, as far as the source has them
@@ -54,11 +55,12 @@ _make: Final[Any] = TypedDict  # called for a type whose fields are known only a
 
 
 class Decoder(Struct, frozen=True):
-    """How one source's records become users: many at once, or one that was parsed already."""
+    """How one source's records become users: many at once, one that was parsed already, or one that is JSON yet."""
 
     array: Callable[[bytes], list[User]]
     lines: Callable[[bytes], list[User]]
     one: Callable[[Json, Position], User | OddUser]
+    text: Callable[[bytes, Position], User | OddUser]
 
 
 def decoder_of(fields: frozenset[str]) -> Decoder:
@@ -78,4 +80,16 @@ def decoder_of(fields: frozenset[str]) -> Decoder:
 
     many: Any = msgspec.json.Decoder(list[shape])
     single: Any = msgspec.json.Decoder(shape)
-    return Decoder(array=many.decode, lines=single.decode_lines, one=one)
+
+    def text(value: bytes, position: Position) -> User | OddUser:
+        try:
+            try:
+                return one(msgspec.json.decode(value), position)
+            except RecursionError:
+                found = one(msgspec.json.decode(nesting.pruned(value)), position)
+                known = found.user_id if isinstance(found, OddUser) else str(found["user_id"])
+                return OddUser(known, "not what a user looks like: it is nested too deeply", position)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return OddUser(None, "not valid JSON", position)
+
+    return Decoder(array=many.decode, lines=single.decode_lines, one=one, text=text)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.clients.answers import refusal
+from reconciler.clients.answers import Answer, refusal, understand
 from reconciler.clients.hearsay import LONGEST, PIECE, fit, revealed_in
 from reconciler.credential_store import Sealed
 from tests.test_clients_retry import refused
@@ -61,6 +61,32 @@ def test_a_fault_never_holds_a_secret(name: str, status: int) -> None:
 def test_an_error_type_is_a_word_or_none() -> None:
     fault = refusal("things.get", refused(400, "it was canary 1234"), write=False)
     assert (fault.error_type, str(fault)) == ("", "things.get was answered 400")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (f"request-id-{MEMBER}", f"request-id-{MEMBER}"),
+        ("ann@acme.example", ""),
+        ("::error::x y", ""),
+        ("\x1b[31m", ""),
+        ("9ak3KQn0uZsd7PpWq2nGvA", ""),
+        (SECRET[:PIECE].replace("-", "-"), ""),
+        (SECRET.encode().hex(), ""),
+        ("r" * 101, ""),
+        (None, ""),
+        ({"a": 1}, ""),
+    ],
+    ids=str,
+)
+def test_a_request_id_is_an_id_or_not_shown(said: object, shown: str) -> None:
+    body = json.dumps({"request_id": said, "error_type": "thing_not_found"}).encode()
+    assert (
+        understand("things.make", Answer(200, {}, body), json.loads, write=False, secrets=(SECRET,))["request_id"]
+        == shown
+    )
+    refused_with = refusal("things.get", Answer(400, {}, body), write=True, secrets=(SECRET,))
+    assert refused_with.request_id == shown
 
 
 def test_secrets_are_found_in_what_is_sent() -> None:

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from math import ceil
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from msgspec import structs
 
 from reconciler import read
 from reconciler.clients import Wires, open_client
@@ -183,6 +185,43 @@ def test_an_odd_record_costs_one_record_and_says_so() -> None:
         problem.message
         == "the live member m2 is not what a member looks like: Expected `str`, got `int` - at `$.status`"
     )
+
+
+DEEP = b"[" * 1100 + b"]" * 1100
+
+
+def raw(body: bytes) -> AbstractContextManager[Client]:
+    known = Credentials(project_id="project-test-1", secret="s", api_url="http://127.0.0.1:1")
+    known = structs.replace(known, consumer_project_id="project-test-2", consumer_secret="s")
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    return open_client(known, Rates(), Wires(clock=VirtualClock(), transport=transport))
+
+
+@pytest.mark.parametrize("odd", [b'"untrusted_metadata": {"a": %s}' % DEEP, b'"new": %s' % DEEP, b'"name": 5'])
+def test_a_member_whose_record_is_odd_is_still_known(odd: bytes) -> None:
+    ann = b'{"organization_id": "o1", "member_id": "m1", "email_address": "ann@acme.example", %s, "external_id": "u1"}'
+    bob = b'{"organization_id": "o1", "member_id": "m2", "email_address": "bob@acme.example"}'
+    with raw(b'{"members": [%s, %s], "results_metadata": {"total": 2}}' % (ann % odd, bob)) as client:
+        ((batch),) = read.members(client, {"o1": 2})
+    found = batch["o1"]
+    assert sorted((row.member_id, row.external_id) for row in found.members) == [("m1", "u1"), ("m2", None)]
+    assert (set(found.odd), found.complete, [one.code for one in found.problems]) == (
+        {"m1"},
+        True,
+        ["unreadable-member"],
+    )
+
+
+def test_a_user_whose_record_is_nested_too_deeply_is_still_known() -> None:
+    ann = b'{"user_id": "u1", "untrusted_metadata": {"a": %s}}' % DEEP
+    bob = b'{"user_id": "u2", "emails": [{"email": "bob@acme.example", "verified": true}]}'
+    with raw(b'{"results_metadata": {"total": 2}, "results": [%s, %s]}' % (ann, bob)) as client:
+        users = read.consumer_users(client, frozenset({"untrusted_metadata"}))
+        odd, known = list(users)
+    assert isinstance(odd, OddUser)
+    assert (odd.user_id, odd.message) == ("u1", "not what a user looks like: it is nested too deeply")
+    assert not isinstance(known, OddUser)
+    assert users.permits_deletes
 
 
 @pytest.mark.parametrize("row", [None, {}, {"organization_id": 4}, {"organization_id": "o2"}])

@@ -149,6 +149,25 @@ def test_a_cell_that_is_no_json_is_an_odd_record(tmp_path: Path) -> None:
     assert (odd.user_id, odd.message) == ("user-test-1", "the cell emails is not valid JSON")
 
 
+@pytest.mark.parametrize("chunk", [1 << 20, 100])
+@pytest.mark.parametrize("form", ["array", "lines", "csv"])
+def test_a_record_that_is_nested_too_deeply_costs_one_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, chunk: int
+) -> None:
+    monkeypatch.setattr(user_files, "CHUNK", chunk)
+    users = [user(number, trusted_metadata={"a": ["DEEP"] if number == 1 else '\\"[{'}) for number in range(3)]
+    columns = ["trusted_metadata", "user_id", "emails"]
+    text = {"array": json.dumps(users, indent=1), "lines": as_lines(users), "csv": as_csv(users, columns=columns)}[form]
+    name = {"array": "users.json", "lines": "users.jsonl", "csv": "users.csv"}[form]
+    quoted = '""DEEP""' if form == "csv" else '"DEEP"'
+    stream = opened(tmp_path, name, text.replace(quoted, "[" * 1100 + "]" * 1100), "trusted_metadata")
+    first, second, third = stream
+    assert isinstance(second, OddUser)
+    assert second.user_id == "user-test-1"
+    assert [one["user_id"] for one in (first, third) if not isinstance(one, OddUser)] == ["user-test-0", "user-test-2"]
+    assert stream.permits_deletes == (form != "csv")
+
+
 def test_null_and_missing_fields_are_told_apart(tmp_path: Path) -> None:
     stream = opened(tmp_path, "u.jsonl", as_lines([user(1, external_id=None), user(2)]), "external_id", "roles")
     first, second = stream

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from reconciler.clients.hearsay import fit
+from reconciler.clients.hearsay import fit, identifier
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 
 TOO_MANY = 429
@@ -137,26 +137,34 @@ def understand(
     if answer.status >= REDIRECTS or (write and _says_otherwise(answer.body)):
         raise refusal(name, answer, write=write, secrets=secrets)
     try:
-        return decode(answer.body)
+        return _fit_to_be_shown(decode(answer.body), secrets)
     except UNREADABLE:
         message = f"{name} was answered {answer.status} with a body that is not Stytch's"
         raise _fault("no success after all", write=write)(message, status=answer.status) from None
+
+
+def _fit_to_be_shown(result: T, secrets: Collection[str]) -> T:
+    """Leave in a body no request id that is none: it is the one part of every answer that is printed as it stands."""
+    if isinstance(result, dict) and "request_id" in result:
+        result["request_id"] = identifier(result["request_id"], secrets)
+    return result
 
 
 def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] = ()) -> Fault:
     """Tell what an answer other than success means; ``PROVES`` says what each allows."""
     envelope = _envelope(answer.body)
     error_type = envelope.error_type or envelope.error or ""
-    error_type = error_type if ERROR_TYPE.fullmatch(error_type) else ""
+    error_type = identifier(error_type, secrets) if ERROR_TYPE.fullmatch(error_type) else ""
     sentence = fit(envelope.error_message or envelope.error_description or "", secrets)
     said = f"{name} was answered {answer.status} {error_type}".rstrip()
     if sentence:
         said += f" ({sentence})"
     elif REDIRECTS <= answer.status < REFUSALS:
         said += ": something between here and Stytch redirects; is STYTCH_API_URL right?"
-    own = bool(error_type and envelope.request_id)
+    request_id = identifier(envelope.request_id, secrets)
+    own = bool(error_type and request_id)
     kind = _fault(meaning(answer.status, own=own), write=write)
-    return kind(said, status=answer.status, error_type=error_type, request_id=envelope.request_id or "")
+    return kind(said, status=answer.status, error_type=error_type, request_id=request_id)
 
 
 def silence(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
@@ -187,7 +195,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - wall)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

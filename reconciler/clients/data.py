@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct
 
+from reconciler import nesting
 from reconciler.clients.api import Api
 from reconciler.clients.pacing import Clock
 from reconciler.clients.pages import page_decoder
@@ -197,7 +198,10 @@ class Client:
 
         def key(row: Raw) -> object:
             try:
-                return decoder.decode(row).user_id
+                try:
+                    return decoder.decode(row).user_id
+                except RecursionError:  # whatever somebody nested in it, it is one user
+                    return decoder.decode(nesting.pruned(bytes(row))).user_id
             except msgspec.ValidationError:
                 return bytes(row)
 

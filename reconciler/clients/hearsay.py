@@ -18,6 +18,7 @@ from reconciler.model import Json
 CONSIDERED: Final = 2000  # characters; what comes after them is not looked at, and not shown
 LONGEST: Final = 200
 PIECE: Final = 8  # as many characters of a secret in a row are no accident
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
@@ -31,6 +32,15 @@ def fit(said: str, secrets: Iterable[str]) -> str:
         return ""
     shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, said)))
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def identifier(said: object, secrets: Iterable[str]) -> str:
+    """Give an id, or the name of an error, as somebody else says it: "" where it is none, or may be a secret."""
+    text = said if isinstance(said, str) else ""
+    if not IDENTIFIER.fullmatch(text) or RANDOM.search(text):
+        return ""
+    known = (form for secret in secrets if secret for form in _spelled(secret))
+    return "" if any(_shares_a_piece(text, form) for form in known) else text
 
 
 def revealed_in(body: Json) -> Iterator[Revealed]:

@@ -4,11 +4,14 @@ Pages are decoded at once, straight into what we look at; only where that fails 
 record costs one record.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, defstruct
+
+from reconciler import nesting
+from reconciler.model import Json
 
 LIMIT = 1000  # rows a page, the most that Stytch gives
 
@@ -16,10 +19,14 @@ T = TypeVar("T")
 
 
 class Odd(Struct, frozen=True):
-    """A record that is not shaped as Stytch describes it: its ids, where they can be read, and what is wrong."""
+    """A record that is not shaped as Stytch describes it: its ids, where they can be read, and what is wrong.
+
+    ``record`` is what is there, with null in the place of what is nested too deeply.
+    """
 
     ids: Mapping[str, str]
     reason: str
+    record: Json = None
 
 
 class ResultsMetadata(Struct):
@@ -56,22 +63,36 @@ def page_decoder(key: str, row_type: type[T], ids: tuple[str, ...]) -> Callable[
         try:
             page: Any = whole.decode(body)
             rows: list[T] = page.rows or []
-        except msgspec.ValidationError:
-            page = loose.decode(body)
+        except (msgspec.ValidationError, RecursionError):
+            page, raws = _apart(body, key, loose)
             rows = []
-            for raw in page.rows or ():
+            for raw in raws:
                 try:
-                    rows.append(row.decode(raw))
+                    rows.append(raw if row_type is Raw else row.decode(raw))  # type: ignore[arg-type] # Raw is T then
                 except msgspec.ValidationError as error:
-                    odd.append(Odd(_ids(raw, ids), str(error)))
+                    odd.append(_odd(raw, ids, str(error)))
+                except RecursionError:
+                    odd.append(_odd(raw, ids, "it is nested too deeply"))
         total = page.results_metadata.total
         return Page(rows, odd, -1 if total is None else total, page.results_metadata.next_cursor or None)
 
     return decode
 
 
-def _ids(raw: Raw, names: tuple[str, ...]) -> dict[str, str]:
-    record = msgspec.json.decode(raw)
-    if not isinstance(record, dict):
-        return {}
-    return {name: record[name] for name in names if isinstance(record.get(name), str)}
+def _apart(body: bytes, key: str, loose: msgspec.json.Decoder[Any]) -> tuple[Any, Iterable[Raw]]:
+    """Decode a page but for its rows, and give each of them as it stands."""
+    try:
+        page = loose.decode(body)
+    except RecursionError:
+        rest, rows = nesting.without(body, key)
+        return loose.decode(rest), [Raw(row) for _, row in nesting.items(rows) or ()]
+    return page, page.rows or ()
+
+
+def _odd(raw: Raw, names: tuple[str, ...], reason: str) -> Odd:
+    try:
+        record = msgspec.json.decode(raw)
+    except RecursionError:
+        record = msgspec.json.decode(nesting.pruned(bytes(raw)))
+    known = record if isinstance(record, dict) else {}
+    return Odd({name: known[name] for name in names if isinstance(known.get(name), str)}, reason, record)

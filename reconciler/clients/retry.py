@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, retry_after, silence, understand
 from reconciler.clients.budget import Budget
+from reconciler.clients.masking import mask
 from reconciler.clients.pacing import Clock, Pace
 from reconciler.credential_store.sealed import Revealed, Sealed
 from reconciler.errors import Ambiguous, Rejected, Unavailable
@@ -102,19 +103,20 @@ class Line:
         self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T], *, again: bool
     ) -> T:
         """Make one exchange; a 429 makes everybody wait."""
+        name = mask(operation.name)  # a path may hold an address
         try:
             answer = send()
         except Unanswered as unanswered:
-            raise silence(operation.name, unanswered, write=operation.write) from None
+            raise silence(name, unanswered, write=operation.write) from None
         if answer.status == TOO_MANY:
             with self._lock:
                 self._statistics.throttled += 1
             seconds = retry_after(answer.headers, self._clock.wall())
             if seconds is not None and seconds > LONGEST_PAUSE:
-                raise Rejected(f"{operation.name} may be asked again in {seconds:.0f} s only", status=TOO_MANY)
+                raise Rejected(f"{name} may be asked again in {seconds:.0f} s only", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
         secrets = (*self._passwords, *operation.secrets)
-        return understand(operation.name, answer, decode, write=operation.write, secrets=secrets)
+        return understand(name, answer, decode, write=operation.write, secrets=secrets)
 
     def _count(self, operation: Operation, waited: float, *, retry: bool) -> None:
         with self._lock:

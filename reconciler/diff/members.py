@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from reconciler.diff.member_changes import (
     MemberUpdate,
@@ -39,6 +39,7 @@ from reconciler.model import (
     withdrawn_roles,
 )
 
+ODD: Final = "its record could not be read whole, so it is left as it is"
 NAMES_NOBODY: Final = (
     "several members carry a mark that names neither a user nor a member, so one may be a copy of another: "
     "`ensure: absent` on a Member removes it"
@@ -75,7 +76,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     ``undecided`` are the users whose membership here a problem leaves open; ``by_hand`` all hand-written Members of
     the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
-    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted. In an
+    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted;
+    ``odd`` are the ids of live members whose record could be read in part, who are left as they are. In an
     organization that is ``external`` nobody is deleted, and no role withdrawn.
     """
 
@@ -86,6 +88,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     by_hand: Sequence[Resource] = ()
     absent: Mapping[str, Resource] = field(default_factory=dict)
     complete: bool = True
+    odd: frozenset[str] = frozenset()
     external: bool = False
 
 
@@ -167,7 +170,8 @@ def _split(
         if member.status == "deleted":
             gone.append(member)
         else:
-            there.append(read_member(member, policy.owner))
+            item = read_member(member, policy.owner)
+            there.append(structs.replace(item, doubt=ODD) if member.member_id in wanted.odd else item)
     for item in told_apart(there):
         declared = wanted.absent.get(item.address)
         if declared is None:

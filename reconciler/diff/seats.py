@@ -91,6 +91,8 @@ def _seat(
     if len(marked) > 1:
         one = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
         return Seat(membership, one.address, one, "several live members carry this user's mark")
+    if marked and marked[0].doubt:
+        return Seat(membership, marked[0].address, marked[0], marked[0].doubt)
     if marked:
         becomes = chosen if move and marked[0].address not in membership.addresses else None
         return Seat(membership, marked[0].address, marked[0], becomes=becomes)

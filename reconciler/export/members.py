@@ -24,10 +24,12 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     left_out: Counter[str] = Counter()
     for batch in read.members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
-            left_out["cannot be read"] += len(there.problems)
+            left_out["cannot be read"] += there.unread
             present = (read_member(member, owner) for member in there.members if member.status != "deleted")
             for one in told_apart(present):
-                if reason := _somebody_elses(one):
+                if one.member.member_id in there.odd:
+                    left_out["cannot be read whole"] += 1
+                elif reason := _somebody_elses(one):
                     left_out[reason] += 1
                 else:
                     found.append(_as_live(one, slugs[organization_id]))

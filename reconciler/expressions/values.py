@@ -1,10 +1,14 @@
 """What expressions compute with: plain JSON values, the third truth value, and what "the same" means."""
 
 import json
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
 LIMIT: Final = 64 * 1024  # bytes of UTF-8, of an expression's text and of every value it gives
+
+
+LEVELS: Final = 64  # lists and maps inside one another, as many as a manifest may have
 
 
 class Unknown(Enum):
@@ -125,11 +129,27 @@ def text_of(value: object) -> str:
     raise Mistyped(f"{kind_of(value)} cannot stand inside a text")
 
 
+def _is_deep(value: object) -> bool:
+    layer = [value]
+    for _ in range(LEVELS):
+        layer = [inner for each in layer for inner in _inside(each)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    inner = value.values() if type(value) is dict else value if type(value) is list else ()
+    return (each for each in inner if type(each) is dict or type(each) is list)
+
+
 def within_limit(value: object) -> object:
-    """``value`` itself, unless it is longer than 64 KiB (as UTF-8, lists and maps as JSON)."""
+    """``value`` itself, unless it is longer than 64 KiB (as UTF-8, lists and maps as JSON), or nested too deeply."""
     if type(value) is str:
         text = value
     elif type(value) is list or type(value) is dict:
+        if _is_deep(value):
+            raise Mistyped(f"the value is nested more than {LEVELS} deep")
         text = _json(value)
     else:
         return value

@@ -1,15 +1,16 @@
 """Fraud rules: what Stytch decides for a device, a network or a country (docs/stytch.md, 2.18)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from reconciler.clients.pages import Page
+from reconciler.clients.whole import follow
 from reconciler.countries import COUNTRIES
-from reconciler.errors import Unreadable
 from reconciler.fields import problem
 from reconciler.model import Change, Delete, Live, Place, Problem, Resource, Spec
 from reconciler.schema import Kind
@@ -68,21 +69,19 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read(client: "Client", _place: Place) -> Iterator[Live]:
     """Read every rule that has not expired, page by page."""
-    cursors: set[str] = set()
-    cursor = ""
-    while True:
+
+    def fetch(cursor: str | None) -> Page[Mapping[str, Any]]:
         page = client.telemetry.ask(LIST, {"limit": PAGE, **({"cursor": cursor} if cursor else {})})
-        for row in page["rules"] or ():
+        return Page(page["rules"] or [], [], -1, page.get("next_cursor") or None)
+
+    seen: set[str] = set()
+    for page in follow(fetch, "fraud rules", seen):
+        for row in page.rows:
             identifier = next(name for name in IDENTIFIERS if row.get(name))
             name = f"{identifier}/{_canonical(identifier, str(row[identifier]))}"
             spec = {name: row[name] for name in FIELDS if row.get(name)}
+            seen.add(name)
             yield Live(kind="DFPRule", name=name, id=name, spec=spec)
-        cursor = page.get("next_cursor") or ""
-        if not cursor:
-            return
-        if cursor in cursors:
-            raise Unreadable("the pages of fraud rules lead back to where they began", hint="run again")
-        cursors.add(cursor)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
