@@ -8,17 +8,19 @@ NO_PROXY, in either case. docs/commands.md describes them for people.
 import ipaddress
 import os
 import re
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from reconciler.errors import Refused
 from reconciler.model import Problem
+
+if TYPE_CHECKING:
+    import ssl
 
 CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # No user, no password, no path: what is left is read the same way by everybody.
@@ -105,7 +107,7 @@ class Network(Struct, frozen=True, kw_only=True):
         named = self.proxies[urlsplit(url).scheme]
         return Proxy(named.variable, _with_scheme(named.value))
 
-    def trust(self) -> ssl.SSLContext:
+    def trust(self) -> "ssl.SSLContext":
         """Give whose certificates are trusted: those of every variable that is set, or else the usual ones."""
         return _trust(self.certificates)
 
@@ -203,8 +205,10 @@ def _is_broken(entry: str) -> bool:
 
 
 @cache
-def _trust(certificates: tuple[Named, ...]) -> ssl.SSLContext:
+def _trust(certificates: tuple[Named, ...]) -> "ssl.SSLContext":
     """Read whom to trust, once for the APIs of a run: it takes longer than most requests."""
+    import ssl
+
     import httpx
 
     if not certificates:
@@ -215,8 +219,10 @@ def _trust(certificates: tuple[Named, ...]) -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, named: Named) -> None:
+def _load(context: "ssl.SSLContext", named: Named) -> None:
     """Trust what a variable names, a file or folders; raises ``Refused`` where that is no such thing."""
+    import ssl
+
     for each in named.value.split(os.pathsep) if named.variable == "SSL_CERT_DIR" else (named.value,):
         path = Path(each)
         try:
