@@ -17,6 +17,7 @@ from reconciler.guards import Limits
 from reconciler.kinds import KINDS
 from reconciler.marks import Owner
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
+from reconciler.private_files import FOLDER
 from reconciler.settings import (
     Authority,
     Configuration,
@@ -25,7 +26,7 @@ from reconciler.settings import (
     OrganizationsPolicy,
     Rates,
 )
-from reconciler.unread import strings_below
+from reconciler.unread import resolved, strings_below
 
 if TYPE_CHECKING:
     from reconciler.load import Declared
@@ -139,7 +140,7 @@ def load_config(
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
     problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
-    problems.extend(_left_empty(document))
+    problems.extend([*_left_empty(document), *_linked(root), *_outside(root, chosen, name, document)])
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
     problems.extend(_misnamed(tables, sources, name))
     for table, _equals, file in (given.partition("=") for given in tables):
@@ -169,6 +170,29 @@ def load_config(
         ignore=tuple(body.ignore),
         document=document,
     )
+
+
+def _linked(root: Path) -> Iterator[Problem]:
+    """Yield a problem for each symbolic link where our own files lie: whoever commits it would choose what we read."""
+    own = root / FOLDER
+    for path in [own] if own.is_symlink() else sorted(own.iterdir()) if own.is_dir() else ():
+        if path.is_symlink():
+            file = path.relative_to(root).as_posix()
+            yield _problem(
+                "not-followed", f"{file} is a symbolic link, which is not followed", "remove it", Position(file, 1)
+            )
+
+
+def _outside(root: Path, chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each file of the repository that is a symbolic link out of it, or lies behind one."""
+    named = {("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()}
+    if chosen.users and isinstance(chosen.users.file, str):
+        named["users", "file"] = chosen.users.file
+    for keys, file in named.items():
+        path = Path(os.path.normpath(root / file))
+        if path.is_relative_to(root) and not (resolved(path) or path).is_relative_to(root.resolve()):
+            message = f"{file} leads out of the repository by a symbolic link"
+            yield _problem("outside", message, "name the file itself", document.at("environments", name, *keys))
 
 
 def _misnamed(tables: Sequence[str], configured: Mapping[str, RowsSource], environment: str) -> Iterator[Problem]:

@@ -20,7 +20,8 @@ from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
 from reconciler.shapes import TEMPLATED, computed_in, shapes
 from reconciler.tables import read_table
-from reconciler.unread import Ignored, files_named, ignored_by, unread_files
+from reconciler.text_files import Texts
+from reconciler.unread import Ignored, files_named, ignored_by, resolved, unread_files
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -67,6 +68,12 @@ def load(config: Config) -> Declared:
     return examined.declared
 
 
+def texts_of(config: Config) -> Texts:
+    """Give where texts are read from: not from what the configuration names, such as users and credentials."""
+    named = (resolved(config.root / name) for name in config.files_named())
+    return Texts(config.root, frozenset(path for path in named if path is not None))
+
+
 def refusal(errors: Iterable[Problem]) -> InvalidInput | Unreadable:
     """Make one exception of many errors, each once and in the order of their places: ``Unreadable`` if any is that."""
     ordered = sorted(set(errors), key=lambda problem: (problem.at, problem.message))
@@ -80,7 +87,7 @@ def examine(config: Config) -> Examined:
     found = Found()
     constants = {"vars": dict(config.vars), "environment": config.environment}
     others: list[str] = []
-    ignored = ignored_by(config.ignore)
+    ignored, texts = ignored_by(config.ignore), texts_of(config)
     for written in read_documents(config.root, unread, others, ignored):
         found.files.update(files_named(written.kind, written.body))
         document, environments = _as_declared(written, constants, config, problems)
@@ -98,7 +105,7 @@ def examine(config: Config) -> Examined:
             problems.extend(in_set)
         else:
             kind, positions = KINDS[document.kind], document.positions
-            resource = resource_of(kind, document.body, document.position, positions, config.root, problems)
+            resource = resource_of(kind, document.body, document.position, positions, texts, problems)
             found.scoped.append(Scoped(resource, environments))
     unread.extend(unread_files(others, config.root, {*found.files, *config.files_named()}))
     problems.extend(_without_effect(ignored, config))
@@ -209,11 +216,11 @@ def _of_set(
         problems.extend(error.problems)
         return
     constants = {"vars": dict(config.vars), "environment": config.environment}
-    kind, shape = KINDS["Organization"], shapes()["Organization"]
+    kind, shape, texts = KINDS["Organization"], shapes()["Organization"], texts_of(config)
     for made in render_set(document, table, constants, problems):
         files.update(files_named("Organization", made.body))
         if conforms(made.body, shape):
-            resource = resource_of(kind, made.body, made.position, made.positions, config.root, problems)
+            resource = resource_of(kind, made.body, made.position, made.positions, texts, problems)
             where = made.body["metadata"].get("environments")
             written = document.at("spec", "template", "metadata", "environments")
             unknown = [name for name in where or () if name not in config.environments]

@@ -1,7 +1,6 @@
 """One manifest of a thing in Stytch → one ``Resource``, with everything that is wrong with it by itself."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from reconciler.conform import nearest
 from reconciler.expressions.text import mailbox_or_text
@@ -10,7 +9,7 @@ from reconciler.model import Json, Lifecycle, Position, Problem, Resource
 from reconciler.model import Path as Keys
 from reconciler.named_secrets import is_secret_name
 from reconciler.schema import Kind, ignorable
-from reconciler.text_files import with_texts
+from reconciler.text_files import Texts, with_texts
 from reconciler.traits import fields_of
 
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
@@ -23,7 +22,7 @@ def resource_of(  # a document is its kind, its body and its places
     body: Mapping[str, Json],
     position: Position,
     positions: Mapping[Keys, Position],
-    root: Path,
+    texts: Texts,
     problems: list[Problem],
 ) -> Resource:
     """Make the resource that a manifest of the right shape declares; add what is wrong to ``problems``."""
@@ -37,8 +36,8 @@ def resource_of(  # a document is its kind, its body and its places
         kind=kind.name,
         name=mailbox_or_text(metadata["name"]) if kind.key == "email_address" else metadata["name"],
         namespace=metadata.get("namespace"),
-        spec=with_texts(kind, "spec", body.get("spec") or {}, root, place, problems),
-        initial=with_texts(kind, "initial", body.get("initial") or {}, root, place, problems),
+        spec=with_texts(kind, "spec", body.get("spec") or {}, texts, place, problems),
+        initial=with_texts(kind, "initial", body.get("initial") or {}, texts, place, problems),
         ensure=body.get("ensure", "present"),
         renamed_from=metadata.get("renamed_from"),
         restore=body.get("restore", False),

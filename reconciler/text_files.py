@@ -1,8 +1,12 @@
-"""``{file: path}`` in a manifest → the text of that file, which lies in the repository."""
+"""``{file: path}`` in a manifest → the text of that file, which lies in the repository and is nobody's secret."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 from reconciler.documents import read_text
 from reconciler.expressions.template import OPEN
@@ -13,15 +17,32 @@ from reconciler.positions import place_of
 from reconciler.schema import Kind
 
 UNREAD: Final = object()
+DOTENV: Final = re.compile(r"(?i)(.+\.)?env(\..+)?|.+\.env~?")
+# What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
+_SECRET: Final = re.compile(
+    r"(?m)^\s*(?:export\s+)?STYTCH_\w*(?:SECRET|KEY|TOKEN)\w*\s*=|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_OURS: Final = (
+    frozenset({"format_version", "digest", "changes"}),
+    frozenset({"environment", "name", "id", "value", "why"}),
+)
+_EVENT: Final = frozenset({"at", "event", "address"})
+
+
+class Texts(Struct, frozen=True):
+    """Where texts are read from: below ``root``, and from none of the files that are ``closed``."""
+
+    root: Path
+    closed: frozenset[Path] = frozenset()
 
 
 def with_texts(
-    kind: Kind, part: str, spec: Spec, root: Path, at: Callable[[Keys], Position], problems: list[Problem]
+    kind: Kind, part: str, spec: Spec, texts: Texts, at: Callable[[Keys], Position], problems: list[Problem]
 ) -> Spec:
     """Put the texts of files in the place of their names; what cannot be read is left out, and is a problem."""
 
     def read(file: str, path: Keys) -> str | None:
-        return _text(root, file, at((*path, "file")), problems)
+        return _text(texts, file, at((*path, "file")), problems)
 
     found = {name: _read_in(value, (part, name), read) if name in kind.texts else value for name, value in spec.items()}
     return {name: value for name, value in found.items() if value is not UNREAD}
@@ -41,8 +62,9 @@ def _read_in(value: Json, path: Keys, read: Callable[[str, Keys], str | None]) -
     return {key: inner for key, inner in inside.items() if inner is not UNREAD}
 
 
-def _text(root: Path, file: str, at: Position, problems: list[Problem]) -> str | None:
+def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str | None:
     """Read a text without its last newline."""
+    root = texts.root
     try:
         path = (root / file).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -53,8 +75,14 @@ def _text(root: Path, file: str, at: Position, problems: list[Problem]) -> str |
         message = f"{file} leads out of the repository"
         problems.append(_error("outside", message, "put the file itself into the repository", at))
         return None
+    if why := _closed(texts, file, path):
+        problems.append(_no_text(file, why, at))
+        return None
     text = read_text(path, file, problems)
     if text is None:
+        return None
+    if why := _gives_itself_away(text):
+        problems.append(_no_text(file, why, at))
         return None
     text = universal(text.removeprefix("\ufeff")).removesuffix("\n")
     if (offset := text.find(OPEN)) >= 0:
@@ -65,6 +93,36 @@ def _text(root: Path, file: str, at: Position, problems: list[Problem]) -> str |
             Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=(where, at))
         )
     return text
+
+
+def _closed(texts: Texts, file: str, path: Path) -> str:
+    """Say why a file is not read, by where it lies; "" if it may be. ``path`` is where ``file`` leads."""
+    for parts in (Path(file).parts, path.relative_to(texts.root.resolve()).parts):
+        if any(part.startswith(".") and part not in (".", "..") for part in parts):
+            return "its path holds a name that begins with a dot"
+        if DOTENV.fullmatch(parts[-1]):
+            return "it is a file of environment variables"
+    return "reconciler.yaml names it as something else" if path in texts.closed else ""
+
+
+def _gives_itself_away(text: str) -> str:
+    """Say why a text is not sent, by what it is; "" if it may be."""
+    if _SECRET.search(text):
+        return "it holds a secret"
+    first = text.lstrip().partition("\n")[0]
+    for whole in (text, first) if first.startswith("{") else ():
+        try:
+            keys = msgspec.json.decode(whole, type=dict[str, msgspec.Raw]).keys()
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if any(ours <= keys for ours in _OURS) or (keys >= _EVENT and whole == first):
+            return "the reconciler wrote it: a plan, a journal or a credential"
+    return ""
+
+
+def _no_text(file: str, why: str, at: Position) -> Problem:
+    hint = "a secret is written {secret: NAME}; a text lies in a file of its own"
+    return _error("not-a-text", f"{file} is not read as a text: {why}", hint, at)
 
 
 def _error(code: str, message: str, hint: str, at: Position) -> Problem:

@@ -94,9 +94,9 @@ def unread_files(others: Iterable[str], root: Path, named: Iterable[str | Path])
         return
     names = set(named)
     globs = [_anything_like(name) for name in names if isinstance(name, str) and OPEN in name]
-    known = {_resolved(root / name) for name in names}
+    known = {resolved(root / name) for name in names}
     for other in others:
-        if _resolved(root / other) in known or any(glob.fullmatch(other) for glob in globs):
+        if resolved(root / other) in known or any(glob.fullmatch(other) for glob in globs):
             continue
         hint = next(
             (hint for suffix, hint in _HINTS if suffix.search(Path(other).name)), f"move it elsewhere, or {_IGNORE}"
@@ -110,7 +110,8 @@ def _anything_like(name: str) -> re.Pattern[str]:
     return re.compile(".+".join(map(re.escape, pieces)) if any(pieces) else "(?!)", re.DOTALL)
 
 
-def _resolved(path: Path) -> Path | None:
+def resolved(path: Path) -> Path | None:
+    """Give where a path leads, whether or not anything is there; None if it leads nowhere."""
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):

@@ -205,3 +205,33 @@ def test_reading_the_configuration_imports_nothing_expensive(tmp_path: Path) -> 
     )
     run = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
     assert run.stdout == "nothing\n"
+
+
+def test_our_own_folder_is_no_link_and_holds_none(tmp_path: Path) -> None:
+    text = "environments: {test: }\n"
+    write(tmp_path / "outside", {"journal-test-1.jsonl": ""})
+    root = tmp_path / "repository"
+    config(root, text)
+    (root / ".reconciler").symlink_to(tmp_path / "outside")
+    assert refusal(root, text) == [(".reconciler is a symbolic link, which is not followed", "remove it")]
+    (root / ".reconciler").unlink()
+    (root / ".reconciler").mkdir()
+    (root / ".reconciler/journal-test-1.jsonl").symlink_to(tmp_path / "outside/journal-test-1.jsonl")
+    (told,) = refusal(root, text)
+    assert told[0] == ".reconciler/journal-test-1.jsonl is a symbolic link, which is not followed"
+
+
+def test_a_file_of_the_repository_leads_nowhere_else(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    write(root, {"here.csv": "a\n1\n"})
+    (root / "link.csv").symlink_to(write(tmp_path / "outside", {"t.csv": "a\n1\n"}) / "t.csv")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    (root / "inside.csv").symlink_to("here.csv")
+    tables = "{a: link.csv, b: inside.csv, c: ../outside/t.csv}"
+    text = f"environments: {{test: {{users: {{file: folder/u.jsonl}}, tables: {tables}}}}}"
+    assert [message for message, _hint in refusal(root, text + "\n")] == [
+        "link.csv leads out of the repository by a symbolic link",
+        "folder/u.jsonl leads out of the repository by a symbolic link",
+    ]
+    (tmp_path / "named").symlink_to(root)
+    assert config(tmp_path / "named", "environments: {test: {tables: {b: inside.csv}}}\n").tables

@@ -105,6 +105,57 @@ def test_an_expression_in_the_text_of_a_file_is_a_warning(tmp_path: Path) -> Non
     ]
 
 
+CLOSED = {
+    ".git/config": "[remote]",
+    "sub/.git/HEAD": "ref",
+    ".GIT/config": "[remote]",
+    ".reconciler/credentials-test.env": "A=b",
+    ".reconciler/journal-test-1.jsonl": "{}",
+    ".env": "A=b",
+    "prod.env": "A=b",
+    "deploy/.env.local": "A=b",
+    "deploy/prod.env.local": "A=b",
+    "keys/store.txt": "A=b",
+    "people.jsonl": "{}",
+    "plan.json": '{"format_version": "1.0", "environment": "test", "digest": "sha256:0", "changes": []}',
+    "plan.txt": '{\n "digest": "sha256:0",\n "format_version": "1.0", "changes": []\n}\n',
+    "journal.txt": '{"at": "2026-01-01", "event": "intent", "address": "Member/acme/a"}\n{"at": 1}\n',
+    "emergency.txt": '{"environment": "test", "name": "A", "id": "", "value": "x", "why": ""}',
+    "exported.sh": "# emulator\nexport STYTCH_SECRET=secret-test-1\n",
+    "key.pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
+    "link.txt": "",
+}
+
+
+@pytest.mark.parametrize("file", CLOSED)
+def test_a_secret_is_never_read_as_a_text(file: str, tmp_path: Path) -> None:
+    configuration = """\
+apiVersion: reconciler/v1
+kind: Configuration
+environments:
+  test: {credentials: {dotenv: keys/store.txt}}
+  live: {users: {file: people.jsonl}}
+"""
+    write(tmp_path, {"reconciler.yaml": configuration, "manifests/a.yaml": logo(f'"{file}"'), **CLOSED})
+    (tmp_path / "link.txt").unlink()
+    (tmp_path / "link.txt").symlink_to(".git/config")
+    with pytest.raises(InvalidInput) as raised:
+        load(config_of(tmp_path))
+    (problem,) = raised.value.problems
+    assert (problem.code, str(problem.at[0])) == ("not-a-text", "manifests/a.yaml:4:63")
+    assert problem.message.startswith(f"{file} is not read as a text: ")
+    assert all(line not in problem.message for line in CLOSED[file].splitlines() if line)
+
+
+def test_a_text_may_be_about_the_environment_and_plans(tmp_path: Path) -> None:
+    texts = {"environment.html": "<p>STYTCH_SECRET</p>", "a.json": '{"at": 1}', "b.json": '{"digest": "x"}\n'}
+    manifests = {f"manifests/{n}.yaml": logo(file).replace("acme", f"acme-{n}") for n, file in enumerate(texts)}
+    found = declared(tmp_path, {**manifests, **texts})
+    assert [one.spec["organization_logo_url"] for one in found.organizations] == [
+        text.removesuffix("\n") for text in texts.values()
+    ]
+
+
 def test_the_file_of_a_text_lies_in_the_repository(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     root = tmp_path / "repository"

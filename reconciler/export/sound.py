@@ -17,14 +17,16 @@ from reconciler.diff.fields import diff_fields
 from reconciler.export.manifests import LeftOut, Manifest, body, without
 from reconciler.export.writable import is_writable
 from reconciler.kinds import KINDS
+from reconciler.left_out import completed
 from reconciler.manifests import resource_of
 from reconciler.model import Path, Position, Problem, Resource, Spec
 from reconciler.named_secrets import as_shown, never_shown
 from reconciler.references import dangling
 from reconciler.shapes import shapes
+from reconciler.text_files import Texts
 
 HERE: Final = frozenset({"here"})  # an export is of one environment
-NOWHERE: Final = Folder("/")  # no text is in a file yet
+NOWHERE: Final = Texts(Folder("/"))  # no text is in a file yet
 UNWRITABLE: Final = "holds what no manifest can say"
 CHANGES: Final = "Stytch would be changed by declaring what it answers"
 
@@ -115,7 +117,7 @@ def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, st
         return set()
     kind = KINDS[resource.kind]
     comparable = {name: value for name, value in resource.spec.items() if name not in never_shown(kind)}
-    desired = kind.fill(as_shown(kind, comparable, last_four.get), live)
+    desired = kind.fill(completed(kind.spec, as_shown(kind, comparable, last_four.get), live), live)
     return {change.path[0] for change in diff_fields(desired, live, merged=kind.merged, keyed=kind.keyed)}
 
 
