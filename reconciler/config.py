@@ -17,7 +17,6 @@ from reconciler.guards import Limits
 from reconciler.kinds import KINDS
 from reconciler.marks import Owner
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
-from reconciler.private_files import FOLDER
 from reconciler.settings import (
     Authority,
     Configuration,
@@ -26,13 +25,13 @@ from reconciler.settings import (
     OrganizationsPolicy,
     Rates,
 )
-from reconciler.unread import resolved, strings_below
+from reconciler.settings_checks import left_empty, linked, misnamed, outside
+from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
     from reconciler.load import Declared
 
 FILE: Final = "reconciler.yaml"
-ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
 OTHER_TYPE: Final = (
     "name the project of the same type; or say `other_type: allow` beside project_id, if test users shall become live "
     "members, or live users test members"
@@ -140,9 +139,9 @@ def load_config(
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
     problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
-    problems.extend([*_left_empty(document), *_linked(root), *_outside(root, chosen, name, document)])
+    problems.extend([*left_empty(document), *linked(root), *outside(root, chosen, name, document)])
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
-    problems.extend(_misnamed(tables, sources, name))
+    problems.extend(misnamed(tables, sources, name))
     for table, _equals, file in (given.partition("=") for given in tables):
         sources[table] = RowsSource(_given(root, file), file, sources[table].rows if table in sources else None)
     if problems:
@@ -170,47 +169,6 @@ def load_config(
         ignore=tuple(body.ignore),
         document=document,
     )
-
-
-def _linked(root: Path) -> Iterator[Problem]:
-    """Yield a problem for each symbolic link where our own files lie: whoever commits it would choose what we read."""
-    own = root / FOLDER
-    for path in [own] if own.is_symlink() else sorted(own.iterdir()) if own.is_dir() else ():
-        if path.is_symlink():
-            file = path.relative_to(root).as_posix()
-            yield _problem(
-                "not-followed", f"{file} is a symbolic link, which is not followed", "remove it", Position(file, 1)
-            )
-
-
-def _outside(root: Path, chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
-    """Yield a problem for each file of the repository that is a symbolic link out of it, or lies behind one."""
-    named = {("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()}
-    if chosen.users and isinstance(chosen.users.file, str):
-        named["users", "file"] = chosen.users.file
-    for keys, file in named.items():
-        path = Path(os.path.normpath(root / file))
-        if path.is_relative_to(root) and not (resolved(path) or path).is_relative_to(root.resolve()):
-            message = f"{file} leads out of the repository by a symbolic link"
-            yield _problem("outside", message, "name the file itself", document.at("environments", name, *keys))
-
-
-def _misnamed(tables: Sequence[str], configured: Mapping[str, RowsSource], environment: str) -> Iterator[Problem]:
-    """Yield each ``--table`` that would have no effect: of no name, of one that nothing is called, or given twice."""
-    names: set[str] = set()
-    for given in tables:
-        name, equals, file = given.partition("=")
-        if not (name and equals and file):
-            message, hint = f"--table {given} is not NAME=FILE", "e.g. --table tenants=t.csv"
-        elif name not in configured:
-            message = f"--table names {name}, which is no table of environment {environment}"
-            hint = did_you_mean(name, configured) or f"name it in {FILE}, under tables"
-        elif name in names:
-            message, hint = f"--table gives {name} twice", "remove one of the two"
-        else:
-            names.add(name)
-            continue
-        yield Problem(code="usage", severity="error", message=message, hint=hint)
 
 
 def _given(root: Path, file: str) -> Path:
@@ -292,18 +250,6 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         message = "type is live, but which project that is nothing says"
         hint = "add project_id: project-live-…, or project and environment by their slugs"
         yield _problem("target", message, hint, document.at(*here, "target", "type"))
-
-
-def _left_empty(document: Document) -> Iterator[Problem]:
-    """Yield each key that nothing stands behind, where null does not mean anything of its own."""
-    waiting: list[tuple[tuple[str, ...], Json]] = [((), document.body)]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, dict) and path[2:] != ("vars",):
-            waiting.extend(((*path, key), inner) for key, inner in value.items())
-        elif value is None and len(path) != ENVIRONMENT_DEPTH and path[2:] != ("members", "external_id"):
-            message = f"{path[-1]} is left empty, which says nothing"
-            yield _problem("left-empty", message, "write its value, or remove the key", document.at(*path))
 
 
 def _owners(body: Configuration, document: Document) -> Iterator[Problem]:

@@ -1,0 +1,72 @@
+"""What ``reconciler.yaml`` and the command line say that would have no effect, or would lead out of the repository."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from reconciler.conform import did_you_mean
+from reconciler.documents import Document
+from reconciler.model import Json, Position, Problem
+from reconciler.private_files import FOLDER
+from reconciler.settings import Environment
+from reconciler.unread import resolved
+
+ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
+
+
+def left_empty(document: Document) -> Iterator[Problem]:
+    """Yield each key that nothing stands behind, where null does not mean anything of its own."""
+    waiting: list[tuple[tuple[str, ...], Json]] = [((), document.body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and path[2:] != ("vars",):
+            waiting.extend(((*path, key), inner) for key, inner in value.items())
+        elif value is None and len(path) != ENVIRONMENT_DEPTH and path[2:] != ("members", "external_id"):
+            message = f"{path[-1]} is left empty, which says nothing"
+            yield _problem("left-empty", message, "write its value, or remove the key", document.at(*path))
+
+
+def linked(root: Path) -> Iterator[Problem]:
+    """Yield a problem for each symbolic link where our own files lie: whoever commits it would choose what we read."""
+    own = root / FOLDER
+    for path in [own] if own.is_symlink() else sorted(own.iterdir()) if own.is_dir() else ():
+        if path.is_symlink():
+            file = path.relative_to(root).as_posix()
+            yield _problem(
+                "not-followed", f"{file} is a symbolic link, which is not followed", "remove it", Position(file, 1)
+            )
+
+
+def outside(root: Path, chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each file of the repository that is a symbolic link out of it, or lies behind one."""
+    named = {("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()}
+    if chosen.users and isinstance(chosen.users.file, str):
+        named["users", "file"] = chosen.users.file
+    for keys, file in named.items():
+        path = Path(os.path.normpath(root / file))
+        if path.is_relative_to(root) and not (resolved(path) or path).is_relative_to(root.resolve()):
+            message = f"{file} leads out of the repository by a symbolic link"
+            yield _problem("outside", message, "name the file itself", document.at("environments", name, *keys))
+
+
+def misnamed(tables: Sequence[str], configured: Collection[str], environment: str) -> Iterator[Problem]:
+    """Yield each ``--table`` that would have no effect: of no name, of one that nothing is called, or given twice."""
+    names: set[str] = set()
+    for given in tables:
+        name, equals, file = given.partition("=")
+        if not (name and equals and file):
+            message, hint = f"--table {given} is not NAME=FILE", "e.g. --table tenants=t.csv"
+        elif name not in configured:
+            message = f"--table names {name}, which is no table of environment {environment}"
+            hint = did_you_mean(name, configured) or "name it in reconciler.yaml, under tables"
+        elif name in names:
+            message, hint = f"--table gives {name} twice", "remove one of the two"
+        else:
+            names.add(name)
+            continue
+        yield Problem(code="usage", severity="error", message=message, hint=hint)
+
+
+def _problem(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
