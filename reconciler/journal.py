@@ -1,13 +1,15 @@
 """What an apply was about to do and what became of it, line by line, flushed before and after each write.
 
-The journal is evidence, not state: losing it is harmless. It is read back for one thing only, which no Stytch can tell:
-that a run was cut short between a credential's being given and its being kept (``unfinished``). It lies outside git by
+The journal is evidence, not state: losing it is harmless. It is read back only for what Stytch cannot tell: that a run
+was cut short between a credential's being given and its being kept (``unfinished``), or between a mark that says that
+we delete a member and the delete (``unfinished_deletes``). It lies outside git by
 default (``.reconciler/journal-….jsonl``), readable by its owner alone, because it names people.
 """
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -65,6 +67,7 @@ class _Line(Struct):
     event: str
     address: str = ""
     action: str = ""
+    id: str | None = None
     fields: list[dict[str, Json]] = []
     there: list[str] = []
 
@@ -80,16 +83,28 @@ def unfinished(root: Path, environment: str) -> Mapping[str, frozenset[str]]:
     A line that cannot be read was cut short itself, and says nothing.
     """
     begun: dict[str, frozenset[str]] = {}
+    for line in _lines(root, environment):
+        if (line.event == "intent" and line.gives) or line.event == "note":
+            begun[line.address] = frozenset(line.there) | begun.get(line.address, frozenset())
+        elif line.event == "outcome":
+            begun.pop(line.address, None)
+    return begun
+
+
+def unfinished_deletes(root: Path, environment: str) -> frozenset[str]:
+    """Give the ids of the members whose delete was begun and never ended."""
+    begun: set[str] = set()
+    for line in _lines(root, environment):
+        if line.id and line.action == "delete" and line.address.startswith("Member/"):
+            (begun.discard if line.event == "outcome" else begun.add)(line.id)
+    return frozenset(begun)
+
+
+def _lines(root: Path, environment: str) -> Iterator[_Line]:
+    """Yield the lines of an environment's journals, run after run."""
     ours = re.compile(re.escape(_begins(environment)) + STAMP)
     for path in sorted(path for path in (root / FOLDER).glob("journal-*") if ours.fullmatch(path.name)):
         with path.open("rb") as lines:
             for text in lines:
-                try:
-                    line = msgspec.json.decode(text, type=_Line)
-                except msgspec.DecodeError:
-                    continue
-                if (line.event == "intent" and line.gives) or line.event == "note":
-                    begun[line.address] = frozenset(line.there) | begun.get(line.address, frozenset())
-                elif line.event == "outcome":
-                    begun.pop(line.address, None)
-    return begun
+                with suppress(msgspec.DecodeError):
+                    yield msgspec.json.decode(text, type=_Line)

@@ -10,6 +10,7 @@ from reconciler.config import Config
 from reconciler.desired import Desired
 from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members
 from reconciler.diff.organizations import OrganizationDiff
+from reconciler.journal import unfinished_deletes
 from reconciler.load import Declared
 from reconciler.marks import Owner, Whose, read_member, told_apart
 from reconciler.model import ADMIN_ROLE, Cause, Listed, Membership, Problem, Resource
@@ -97,6 +98,7 @@ def member_diffs(
         manage_address=config.members.email_address == "managed",
     )
     external = external_in(declared)
+    unfinished = unfinished_deletes(config.root, config.environment)
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
         if member.ensure == "absent":
@@ -123,6 +125,7 @@ def member_diffs(
             complete=found.complete,
             odd=found.odd,
             external=slug in external,
+            unfinished=unfinished,
         )
         result = diff_members(wanted, found.members, policy, desired.users, causes)
         result.problems.extend(found.problems)

@@ -223,10 +223,18 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
 
 
 def begun(stage: Stage) -> None:
-    """Leave the journal of a run that was cut short: what it began, with the ids that were there before."""
+    """Leave the journal of a run that was cut short: what it began, with the ids that were there before.
+
+    ``deleting`` are the addresses of members whose delete it began.
+    """
     lines = [
         json.dumps({"event": "intent", "action": "create", "address": address, "there": there}) + "\n"
         for address, there in stage.expected.get("begun", {}).items()
+    ]
+    lines += [
+        json.dumps({"event": "intent", "action": "delete", "address": each, "id": found["member_id"]}) + "\n"
+        for each in stage.expected.get("deleting", ())
+        if (found := stage.find(each))
     ]
     if lines:
         path = stage.root / JOURNAL.format(environment=stage.told.get("environment", "test"))

@@ -248,6 +248,17 @@ def test_a_delete_marks_the_record_as_ours(config: Config, app: App) -> None:
     assert left_to_do(config, app) == ["Member/acme/ann@acme.example"]
 
 
+def test_who_is_brought_back_after_we_removed_him_is_not_fought(config: Config, app: App) -> None:
+    run(config, app)
+    (config.root / "users.jsonl").write_text(users(*ADDRESSES[1:]), encoding="utf-8")
+    run(config, app)
+    (gone,) = [one for one in bulk.members(app) if one["status"] == "deleted"]
+    bulk.place_member(app, {**gone, "status": "active"})
+    with connected(app) as client:
+        plan = pipeline.plan(config, client).plan
+    assert (plan.changes, [one.id for one in plan.kept]) == ((), [gone["member_id"]])
+
+
 def test_the_circuit_opens_when_too_much_fails() -> None:
     assert opened([True] * 9) is False
     assert opened([True] * 10) is True

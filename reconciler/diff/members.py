@@ -40,6 +40,7 @@ from reconciler.model import (
 )
 
 ODD: Final = "its record could not be read whole, so it is left as it is"
+BROUGHT_BACK: Final = "no longer wanted, and brought back in Stytch after we removed it"
 NAMES_NOBODY: Final = (
     "several members carry a mark that names neither a user nor a member, so one may be a copy of another: "
     "`ensure: absent` on a Member removes it"
@@ -78,7 +79,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
     by address; ``complete`` is False where a live record could not be read, so that nobody is deleted;
     ``odd`` are the ids of live members whose record could be read in part, who are left as they are. In an
-    organization that is ``external`` nobody is deleted, and no role withdrawn.
+    organization that is ``external`` nobody is deleted, and no role withdrawn. ``unfinished`` are the ids of members
+    whose delete an earlier run began and never ended.
     """
 
     organization: str
@@ -90,6 +92,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     complete: bool = True
     odd: frozenset[str] = frozenset()
     external: bool = False
+    unfinished: Container[str] = frozenset()
 
 
 class MemberDiff(Struct, kw_only=True):
@@ -125,7 +128,7 @@ def diff_members(
     result = MemberDiff(organization=wanted.organization)
     live = list(live)
     present, gone = _split(result, wanted, live, policy)
-    _count(result, present, users, {membership.user for membership in wanted.memberships})
+    _count(result, wanted, present, users, {membership.user for membership in wanted.memberships})
     taken: set[str] = set()
     disputed: dict[str, list[Seat]] = {}  # by address
     for seat in seats(wanted.memberships, present, move=policy.manage_address, disputed=users.disputed):
@@ -188,9 +191,11 @@ def _split(
     return present, gone
 
 
-def _count(result: MemberDiff, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]) -> None:
+def _count(
+    result: MemberDiff, wanted: Wanted, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]
+) -> None:
     for item in present:
-        if item.mark:
+        if item.mark and (item.mark.user in placed or not _brought_back(item, wanted)):
             result.managed += 1
             result.marked += item.mark.user is not None
             if item.mark.user not in placed and item.mark.user is not None and users.readable:
@@ -243,7 +248,7 @@ def _settle(
         result.problems.append(notice(code, "warning", text, slug, item.address, membership, causes(membership)))
     if update.not_given:
         reason = f"nothing is given while the live address is none of this user's: {', '.join(update.not_given)}"
-        result.held.append(listed(slug, item, reason))
+        result.held.append(listed(slug, item, reason, (declared.position,) if declared else ()))
     if update.change is None:
         result.unchanged += 1
     elif _undecided(membership.user, wanted, users) and withdrawn_roles(update.change):
@@ -318,6 +323,8 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
         reason = COPY if item.copied else "not made by this repository"
         reason = "managed by SCIM" if item.member.scim_registration else reason
         result.unmanaged.append(listed(wanted.organization, item, reason))
+    elif _brought_back(item, wanted):
+        result.kept.append(listed(wanted.organization, item, BROUGHT_BACK))
     elif wanted.external:
         result.kept.append(listed(wanted.organization, item, "no longer wanted"))
     elif _undecided(user, wanted, users):
@@ -332,6 +339,11 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
         result.changes.append(delete_member(item, wanted.organization, policy.owner, ()))
     else:
         result.kept.append(listed(wanted.organization, item, "no longer wanted"))
+
+
+def _brought_back(item: Present, wanted: Wanted) -> bool:
+    """Tell whether somebody made a member live again whom we had deleted: no delete of ours is under way."""
+    return bool(item.mark and item.mark.deleted) and item.member.member_id not in wanted.unfinished
 
 
 def _undecided(user: str | None, wanted: Wanted, users: Users) -> bool:
