@@ -71,10 +71,13 @@ def validate(asked: Asked) -> int:
 )
 def plan(asked: Asked, output: Path | None) -> int:
     """Show what would change and why; writes nothing to Stytch."""
+    from reconciler.outputs import check_output
     from reconciler.plan import exit_code
     from reconciler.report import plan_json, show_plan
 
     config = _config(asked)
+    if output:
+        check_output(config, output)
     with _client(config) as client:
         planned = _plan(asked, config, client).plan
     if output:
@@ -271,8 +274,14 @@ def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is
 def emulator(asked: Asked, **options: object) -> int:
     """Run a local Stytch on 127.0.0.1 until interrupted."""
     from reconciler.emulator.command import run
+    from reconciler.outputs import check_apart
 
     users = options.pop("seed_users") or (Path(asked.users) if asked.users else None)
+    read = {"the users": users, "the RBAC policy": options["rbac_policy"], "the database": options["database"]}
+    inputs = [(what, path) for what, path in read.items() if isinstance(path, Path)]
+    for name in ("env_file", "database"):
+        if isinstance(output := options[name], Path):
+            check_apart(output, (each for each in inputs if each[1] is not output))
     try:
         run(users=users, announce=click.echo, **options)  # type: ignore[arg-type] # click has parsed each to run's type
     except (OSError, ValueError) as error:

@@ -49,12 +49,13 @@ class Examined(Struct, frozen=True, kw_only=True):
     """What the documents that are right declare, and the errors of all.
 
     ``uncertain`` holds the codes of errors about ``declared`` that may come from those alone: a name that is not there
-    may be that of a document that is not right.
+    may be that of a document that is not right. ``files`` are those that documents name as their texts.
     """
 
     declared: Declared
     errors: tuple[Problem, ...]
     uncertain: frozenset[str]
+    files: frozenset[str] = frozenset()
 
 
 def load(config: Config) -> Declared:
@@ -122,6 +123,7 @@ def examine(config: Config) -> Examined:
         uncertain=frozenset(
             [*(["unknown-path"] if problems else ()), *(["unknown-organization"] if found.incomplete else ())]
         ),
+        files=frozenset(found.files),
     )
 
 

@@ -125,6 +125,30 @@ def test_invalid_input_is_1_and_json_when_asked(run: Run, root: Path, capsys: py
 
 
 @pytest.mark.usefixtures("server")
+def test_what_is_declared_and_held_is_3_in_every_command(
+    run: Run, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partner = "apiVersion: reconciler/v1\nkind: Organization\nmetadata: {name: partner}\nensure: external\n"
+    (root / "manifests" / "partner.yaml").write_text(partner, encoding="utf-8")
+    assert run("plan") == 3
+    assert run("apply") == 3, "everything else is applied"
+    assert "Held although declared: 1 thing" in capsys.readouterr().out
+    assert run("plan") == run("drift") == run("apply") == 3
+    capsys.readouterr()
+    assert run("apply", "--format", "json") == 3
+    assert [each["address"] for each in printed(capsys)["held"]] == ["Organization/partner"]
+
+
+def test_an_output_that_is_an_input_is_refused(run: Run, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (root / "reconciler.yaml").read_bytes()
+    assert run("plan", "-o", str(root / "reconciler.yaml")) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert (root / "reconciler.yaml").read_bytes() == before
+    assert run("emulator", "--env-file", str(root / "users.jsonl"), "--users", str(root / "users.jsonl")) == 1
+    assert "is the users" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("server")
 def test_a_plan_file_is_private_and_applied_as_far_as_it_goes(run: Run, root: Path, server: Running) -> None:
     file = root / "plan.json"
     assert run("plan", "-o", str(file)) == 2

@@ -7,7 +7,6 @@ its address; what a conflict or an undecided rule leaves open is held and listed
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain
 from typing import Final
 
 from msgspec import Struct, field, structs
@@ -205,15 +204,14 @@ def _count(
 def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
     """Note who is admin, who is a breakglass member, and who is to become admin without being active."""
     for member in live:
-        sources = (role.sources for role in member.roles if role.role_id == ADMIN_ROLE)
-        if member.status == "active" and (types := frozenset(one.type for one in chain.from_iterable(sources))):
-            name = address("Member", result.organization, mailbox_or_text(member.email_address))
-            result.admins[member.member_id] = Admin(name, types)
+        for role in member.roles:
+            if role.role_id == ADMIN_ROLE and role.sources and member.status == "active":
+                name = address("Member", result.organization, mailbox_or_text(member.email_address))
+                result.admins[member.member_id] = Admin(name, frozenset(source.type for source in role.sources))
     result.breakglass = frozenset(member.member_id for member in live if member.is_breakglass)
-    promoted = {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)}
-    result.idle = frozenset(
-        member.member_id for member in live if member.member_id in promoted and member.status != "active"
-    )
+    if promoted := {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)} - {None}:
+        idle = (member.member_id for member in live if member.status != "active")
+        result.idle = frozenset(each for each in idle if each in promoted)
 
 
 def _settle(

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from reconciler.diff.fields import created_fields, diff_fields
+from reconciler.diff.hints import slug_changed, swapped, with_swap
 from reconciler.expressions.text import fold
 from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import (
@@ -116,6 +117,7 @@ def diff_organizations(
     index = _Index(live)
     found = {resource.name: index.candidates(resource) for resource in desired}
     claims = Counter(item.id for candidates in found.values() for item in candidates)
+    swaps = swapped(desired, index.by_external_id)
     settled: dict[str, Live] = {}
     new: set[str] = set()
     doomed: dict[str, Live] = {}
@@ -126,7 +128,7 @@ def diff_organizations(
     for resource in desired:
         candidates = found[resource.name]
         if trouble := _trouble(resource, candidates, claims, index, owner):
-            problems.append(trouble)
+            problems.append(with_swap(trouble, swaps.get(resource.name, ())))
         elif candidates and not (adopt or _is_proven(resource, candidates[0], index, owner)):
             problems.append(_unproven(resource, candidates[0]))
             strangers[resource.name] = candidates[0]
@@ -146,6 +148,7 @@ def diff_organizations(
     begun = {item.id for item in live if mark_of(item, owner)[0] is Whose.BEGUN}
     unmanaged: list[Listed] = []
     kept: list[Listed] = []
+    left: list[Live] = []
     for item in sorted(live, key=lambda item: item.name):
         if item.id in claims:
             continue
@@ -153,7 +156,9 @@ def diff_organizations(
             reason = "declared for another environment only" if item.name in elsewhere else "not declared"
             reason = UNFINISHED if item.id in begun else reason
             unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
-        elif authoritative:
+            continue
+        left.append(item)
+        if authoritative:
             doomed[item.name] = item
             changes.append(_delete(item, None))
         else:
@@ -168,7 +173,7 @@ def diff_organizations(
         ),
         kept=tuple(kept),
         unmanaged=tuple(unmanaged),
-        problems=tuple(problems),
+        problems=(*problems, *slug_changed((each for each in desired if each.name in new), left)),
         unchanged=unchanged,
         managed=len(ours),
         strangers=strangers,

@@ -52,6 +52,7 @@ def seats(
     seats = [_seat(membership, by_address, by_user, move=move) for membership in _once(memberships)]
     occupants = Counter(seat.address for seat in seats)  # of a live member's seat that is its address
     occupants.update(seat.becomes for seat in seats if seat.becomes)
+    sitting = {seat.present.member.member_id: seat for seat in seats if seat.present}
     for seat in seats:
         if seat.trouble:
             yield seat
@@ -60,7 +61,7 @@ def seats(
         elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
             yield Seat(seat.membership, seat.address, seat.present, "several users or manifests want one member")
         elif _holder(seat, by_external_id) not in (None, seat.present):
-            yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's external id")
+            yield Seat(seat.membership, seat.address, seat.present, _whose_external_id(seat, by_external_id, sitting))
         elif seat.becomes in by_address:
             yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's address")
         else:
@@ -71,6 +72,15 @@ def _holder(seat: Seat, by_external_id: Mapping[str, Present]) -> Present | None
     """Give the live member that has the external id which the member in this seat is to have."""
     external_id = seat.membership.fields.get("external_id")
     return by_external_id.get(external_id) if isinstance(external_id, str) else None
+
+
+def _whose_external_id(seat: Seat, by_external_id: Mapping[str, Present], sitting: Mapping[str, Seat]) -> str:
+    """Say that another live member has the external id, and whether that one is to have this one's."""
+    holder = _holder(seat, by_external_id)
+    other = sitting.get(holder.member.member_id) if holder else None
+    if holder and other and seat.present and _holder(other, by_external_id) is seat.present:
+        return "its external id and another live member's are swapped: clear one of the two in Stytch, if that is meant"
+    return "another live member has this user's external id"
 
 
 def _once(memberships: Iterable[Membership]) -> Iterator[Membership]:

@@ -1,0 +1,62 @@
+"""A file that a command is to write: never one that it, or another run, reads."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from reconciler.config import FILE, Config
+from reconciler.errors import InvalidInput
+from reconciler.load import examine
+from reconciler.private_files import FOLDER
+from reconciler.unread import strings_below
+
+WRITTEN_BY_PEOPLE: Final = ("manifests", "rules")
+_READ: Final = ("users", "tables", "credentials")  # settings of an environment that name files
+
+
+def check_output(config: Config, output: Path) -> None:
+    """Raise ``InvalidInput`` where ``output`` is an input, by whatever name or link."""
+    where = output.resolve()
+    folder = next((name for name in WRITTEN_BY_PEOPLE if where.is_relative_to((config.root / name).resolve())), None)
+    if folder:
+        raise _refused(output, f"lies in {folder}/, where every file is an input")
+    if not output.exists():
+        return
+    check_apart(output, ((name, config.root / path) for name, path in _inputs(config)))
+    if where.is_relative_to(config.root.resolve()):
+        texts = ((f"the text of a manifest, {text}", config.root / text) for text in examine(config).files)
+        check_apart(output, texts)
+
+
+def check_apart(output: Path, inputs: Iterable[tuple[str, Path]]) -> None:
+    """Raise ``InvalidInput`` where ``output`` is one of ``inputs``, which come with what they are."""
+    for what, path in inputs:
+        if _is(output, path):
+            raise _refused(output, f"is {what}")
+
+
+def _inputs(config: Config) -> Iterator[tuple[str, Path | str]]:
+    """Yield every file that a run reads for some environment, and what it is."""
+    yield FILE, FILE
+    if config.users and config.users.file:
+        yield "the users", config.users.file
+    yield from ((f"the table {name}", rows.file) for name, rows in config.tables.items())
+    environments = config.document.body["environments"] if config.document else {}
+    for name, settings in environments.items():
+        for key in _READ:
+            for text in strings_below((settings or {}).get(key)):
+                yield f"what environments.{name}.{key} names", text
+    for kind in ("journal", "credentials"):
+        yield from ((f"one of our own, of sort {kind}", path) for path in (config.root / FOLDER).glob(f"{kind}-*"))
+
+
+def _is(output: Path, path: Path) -> bool:
+    """Tell whether two names lead to one file."""
+    try:
+        return output.samefile(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _refused(output: Path, what: str) -> InvalidInput:
+    return InvalidInput(f"{output} {what}: nothing was written there", hint="name another file to write")
