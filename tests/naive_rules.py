@@ -43,8 +43,9 @@ def naive(  # noqa: C901, PLR0912 # plain: one loop that does what the documents
         (rule, spec) for name in ROUNDS for spec in specs for rule in spec["rules"] if rule.get("fallback") == name
     ]
     gifts: dict[str, list[dict[str, Any]]] = {}
-    undecided: set[str | None] = set()
-    matched = spoken = False
+    spoken = unreadable(user, any_address=any(rule.get("match", {}).get("verified") == "any" for rule, _ in rules))
+    undecided: set[str | None] = {None} if spoken else set()
+    matched = False
     for turn in ROUNDS:
         before, open_before = set(gifts), set(undecided)
         if turn and None in open_before:
@@ -102,6 +103,17 @@ def addresses(user: Mapping[str, Any]) -> list[tuple[str, bool]]:
     return list(found.items())
 
 
+def unreadable(user: Mapping[str, Any], *, any_address: bool) -> bool:
+    """Whether something that counts is listed as an address of the user and is none."""
+    emails = user.get("emails")
+    entries = [one if isinstance(one, dict) else {} for one in emails] if isinstance(emails, list) else []
+    return any(
+        not (isinstance(one.get("email"), str) and domain_of(one["email"]))
+        for one in entries
+        if any_address or one.get("verified") is True
+    )
+
+
 def domain_of(address: str) -> str | None:
     """The domain of what looks like an address."""
     parts = re.fullmatch(r"[^\s@]+@([^@]+)", address.strip())
@@ -109,7 +121,12 @@ def domain_of(address: str) -> str | None:
 
 
 def view(user: dict[str, Any], *, any_address: bool) -> dict[str, Any]:
-    """The user without what is not verified."""
+    """The user without what is not verified, every address as addresses compare."""
+    emails = user.get("emails")
+    for number, entry in enumerate(emails if isinstance(emails, list) else ()):
+        if isinstance(entry, dict) and isinstance(entry.get("email"), str) and domain_of(entry["email"]):
+            spelled = {**entry, "email": addresses({"emails": [entry]})[0][0]}
+            user = {**user, "emails": [*user["emails"][:number], spelled, *user["emails"][number + 1 :]]}
     if any_address:
         return user
     return {

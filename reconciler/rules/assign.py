@@ -1,6 +1,7 @@
 """One user through all rules: three rounds of them, then one membership for each organization."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -42,6 +43,8 @@ def assign(rules: Rules, user: dict[str, Any]) -> Assigned:
     person = Person(user)
     numbers = rules.index.candidates(person)
     written = written_for(rules.by_hand, person) if rules.by_hand else []
+    if person.unread and (True in person.unread or rules.any_address):
+        return settle(rules, person, gather(rules, person, numbers, (_unread(person),)), written)
     if not numbers:
         return BY_HAND_ALONE if written else NOTHING
     if len(numbers) == 1 and not written:
@@ -77,9 +80,16 @@ class Gathered(Struct):
     matched: bool = False
 
 
-def gather(rules: Rules, person: Person, numbers: list[int]) -> Gathered:
-    """Send a user through the rules that may be about him, round by round."""
-    gathered = Gathered({}, [])
+def _unread(person: Person) -> Trouble:
+    """Say that an address of a user cannot be read, so that nobody knows what rests on it."""
+    message = "an address of this user is no e-mail address, so what would rest on it is open"
+    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
+    return Trouble(UserProblem(code="unreadable-address", message=message, hint=hint, user=person.user_id), None)
+
+
+def gather(rules: Rules, person: Person, numbers: list[int], troubles: Iterable[Trouble] = ()) -> Gathered:
+    """Send a user through the rules that may be about him, round by round; ``troubles`` are there from the start."""
+    gathered = Gathered({}, [*troubles])
     done: set[str] = set()  # organizations that an earlier round decided, or left open
     current = 0
     for number in numbers:

@@ -74,6 +74,7 @@ def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, T
         world=world,
         index=index_of(rules, world.patterns),
         by_hand=by_hand(declared.members),
+        any_address=any(rule.match.any_address for rule in rules),
         external_id=external_id,
         external_id_field=_field_alone(external_id),
         causes=tuple(Cause(file=rule.position.file, line=rule.position.line, rule=rule.name) for rule in rules),

@@ -12,6 +12,8 @@ from reconciler.rules.patterns import Patterns
 ADDRESSES: Final = "verified or any addresses"
 NUMBERS: Final = "verified or any phone numbers"
 
+_NONE: Final[frozenset[bool]] = frozenset()
+
 
 class Address(Struct, frozen=True, gc=False):
     """An e-mail address in the form in which addresses compare, its domain, and whether the source verified it."""
@@ -22,14 +24,17 @@ class Address(Struct, frozen=True, gc=False):
 
 
 class Person:
-    """A user while the rules look at it: what is worked out for one rule serves the next."""
+    """A user while the rules look at it: what is worked out for one rule serves the next.
 
-    __slots__ = ("_any_scope", "_patterns", "_scope", "addresses", "user", "user_id")
+    ``unread`` tells whether what is listed as an address and is none is verified: True, False, both or neither.
+    """
+
+    __slots__ = ("_any_scope", "_patterns", "_scope", "addresses", "unread", "user", "user_id")
 
     def __init__(self, user: dict[str, Any]) -> None:
         self.user = user
         self.user_id: str = user["user_id"]
-        self.addresses = addresses_of(user)
+        self.addresses, self.unread = _read(user)
         self._patterns: dict[str, Sequence[int]] | None = None
         self._scope: dict[str, object] | None = None
         self._any_scope: dict[str, object] | None = None
@@ -67,17 +72,25 @@ class Person:
 
 def addresses_of(user: Mapping[str, Any]) -> tuple[Address, ...]:
     """Give a user's addresses, each once, in the user's order; what is no address is left out."""
+    return _read(user)[0]
+
+
+def _read(user: Mapping[str, Any]) -> tuple[tuple[Address, ...], frozenset[bool]]:
+    """Give a user's addresses, and whether what cannot be read as one is verified: True, False, both or neither."""
     emails = user.get("emails")
     if type(emails) is not list:
-        return ()
-    if len(emails) == 1:
-        only = _address(emails[0])
-        return (only,) if only else ()
+        return (), _NONE
+    if len(emails) == 1 and (only := _address(emails[0])):
+        return (only,), _NONE
     found: dict[str, Address] = {}
-    for address in map(_address, emails):
-        if address and (address.text not in found or address.verified):
+    unread: set[bool] = set()
+    for entry in emails:
+        address = _address(entry)
+        if address is None:
+            unread.add(type(entry) is dict and entry.get("verified") is True)
+        elif address.text not in found or address.verified:
             found[address.text] = address
-    return tuple(found.values())
+    return tuple(found.values()), frozenset(unread) if unread else _NONE
 
 
 def _address(entry: object) -> Address | None:

@@ -24,6 +24,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     world: World
     index: Index
     by_hand: ByHand
+    any_address: bool = False  # whether any rule takes addresses that nobody verified
     external_id: Expression | None = None
     external_id_field: str | None = None  # the field of the user that the expression is, if it is no more than that
     causes: tuple[Cause, ...] = ()
