@@ -73,7 +73,7 @@ def desired_members(
             Counted(cause=cause, count=n)
             for cause, n in sorted(gathered.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
         ),
-        problems=(*problems, *_repeated(disputed)),
+        problems=(*problems, *_repeated(disputed), *(rules.unused() if gathered.read else ())),
         count=len(gathered.ids),
         repeated=len(disputed),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,

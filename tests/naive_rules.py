@@ -43,9 +43,9 @@ def naive(  # noqa: C901, PLR0912 # plain: one loop that does what the documents
         (rule, spec) for name in ROUNDS for spec in specs for rule in spec["rules"] if rule.get("fallback") == name
     ]
     gifts: dict[str, list[dict[str, Any]]] = {}
-    spoken = unreadable(user, any_address=any(rule.get("match", {}).get("verified") == "any" for rule, _ in rules))
-    undecided: set[str | None] = {None} if spoken else set()
-    matched = False
+    any_address = any(rule.get("match", {}).get("verified") == "any" for rule, _ in rules)
+    undecided: set[str | None] = {None} if unreadable(user, any_address=any_address) else set()
+    matched = spoken = False
     for turn in ROUNDS:
         before, open_before = set(gifts), set(undecided)
         if turn and None in open_before:

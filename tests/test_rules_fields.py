@@ -89,7 +89,7 @@ def test_an_address_in_two_spellings_is_one() -> None:
 
 def test_nobody_without_an_admissible_address_becomes_a_member() -> None:
     compiled = rules(rule("match: {user_id: user-1}"))
-    for one in (user(), user("?a@a.example"), user("no address")):
+    for one in (user(), user("?a@a.example"), user("?no address")):
         assert held(assign(compiled, one)) == (["no-admissible-address"], ["acme"])
     assert only(rules(rule("match: {user_id: user-1, verified: any}")), user("?a@a.example")).unverified
 

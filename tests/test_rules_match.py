@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.rules import Assigned, assign
-from tests.rules_world import given, only, rule, rules, table, user
+from tests.rules_world import given, held, only, rule, rules, table, user
 
 ANN = user("ann@acme.example", external_id="ext-1", trusted_metadata={"plan": "gold", "seats": 3, "flags": ["a"]})
 
@@ -71,9 +71,14 @@ def test_domains_compare_as_a_labels() -> None:
     "address",
     ["ann@evil.example@acme.example", "Ann <ann@acme.example>", "@acme.example", "ann", "a\ud800@acme.example"],
 )
-def test_what_is_no_address_matches_nothing_and_breaks_nothing(address: str) -> None:
+@pytest.mark.parametrize("unverified", ["", "?"])
+def test_what_is_no_address_matches_nothing_and_is_that_users_problem(address: str, unverified: str) -> None:
     compiled = rules(rule("match: {email_domain: [acme.example], verified: any}"))
-    assert assign(compiled, user(address)) == Assigned()
+    assigned = assign(compiled, user(unverified + address))
+    assert (assigned.memberships, assigned.matched) == ((), False)
+    assert held(assigned) == (["unreadable-address"], [None])
+    proven = rules(rule("match: {email_domain: [acme.example]}"))
+    assert held(assign(proven, user(unverified + address)))[0] == ([] if unverified else ["unreadable-address"])
 
 
 @pytest.mark.parametrize("emails", [None, "ann@acme.example", [None], [[]], [{"email": None}], [{}], [{"email": 3}]])

@@ -12,7 +12,7 @@ from reconciler.rules.by_hand import Written, written_for
 from reconciler.rules.making import made_by
 from reconciler.rules.membership import membership_of
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import OF_DOMAINS, Trouble, UserProblem
+from reconciler.rules.problems import OF_NO_RULE, UNREADABLE_ADDRESS, Trouble, UserProblem
 from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Made
 from reconciler.rules.ruleset import Rules
 
@@ -84,7 +84,7 @@ def _unread(person: Person) -> Trouble:
     """Say that an address of a user cannot be read, so that nobody knows what rests on it."""
     message = "an address of this user is no e-mail address, so what would rest on it is open"
     hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
-    return Trouble(UserProblem(code="unreadable-address", message=message, hint=hint, user=person.user_id), None)
+    return Trouble(UserProblem(code=UNREADABLE_ADDRESS, message=message, hint=hint, user=person.user_id), None)
 
 
 def gather(rules: Rules, person: Person, numbers: list[int], troubles: Iterable[Trouble] = ()) -> Gathered:
@@ -97,17 +97,16 @@ def gather(rules: Rules, person: Person, numbers: list[int], troubles: Iterable[
         if rule.round != current:
             current = rule.round
             done.update(gathered.assignments)
-            for trouble in gathered.troubles:
-                if trouble.organizations is None:
-                    return gathered
-                done.update(trouble.organizations)
-            if current == UNLESS_ANYWHERE and not _vetoed(rules, person, done):
+            left = [trouble.organizations for trouble in gathered.troubles]
+            done.update(slug for slugs in left for slug in slugs or ())
+            if None in left or (current == UNLESS_ANYWHERE and not _vetoed(rules, person, done)):
+                rules.world.tally.unasked.update(one for one in numbers if one >= number)
                 return gathered
         for made in made_by(rule, person, rules.world):
             if isinstance(made, Trouble):
                 open_ = made.organizations
-                left = open_ if open_ is None or not current else tuple(slug for slug in open_ if slug not in done)
-                gathered.troubles.append(Trouble(made.problem, left))
+                still = open_ if open_ is None or not current else tuple(slug for slug in open_ if slug not in done)
+                gathered.troubles.append(Trouble(made.problem, still))
             else:
                 gathered.matched = True
                 if made.organization is not None and made.organization not in done:
@@ -154,7 +153,7 @@ def settle(rules: Rules, person: Person, gathered: Gathered, written: list[tuple
         tuple(memberships),
         tuple(undecided),
         tuple(dict.fromkeys(trouble.problem for trouble in troubles)),
-        gathered.matched or bool(written) or any(trouble.problem.code not in OF_DOMAINS for trouble in troubles),
+        gathered.matched or bool(written) or any(trouble.problem.code not in OF_NO_RULE for trouble in troubles),
     )
 
 

@@ -27,7 +27,7 @@ def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
         if not hits:
             return
         part = "table"
-        rows = rule.join.rows(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
+        rows = rule.join.noted(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
         part = "when"
         if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
             return

@@ -68,7 +68,7 @@ def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, T
         raise InvalidInput(sorted(draft.problems, key=lambda problem: (problem.at, problem.message)))
     drafted.sort(key=lambda rule: (rule.round, rule.position))
     rules = tuple(_numbered(rule, number) for number, rule in enumerate(drafted))
-    world = World(draft.directory, Patterns(tuple(draft.shared.patterns)))
+    world = World(draft.directory, Patterns(tuple(draft.shared.patterns)), draft.shared.tally)
     return Rules(
         rules=rules,
         world=world,
@@ -93,7 +93,7 @@ def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
             Place(document, ("spec", "except", str(index))),
             reader,
             draft.shared,
-            any_address=True,
+            excepts=True,
             public=None,
         )
         for index, exception in enumerate(spec.get("except") or ())
@@ -130,7 +130,11 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     )
     public = _public_domains(body, place, reader)
     match = compile_match(keys, place.below("match"), reader, draft.shared, public=public)
-    join = compile_join(body["table"], place.below("table"), reader, draft.tables) if body.get("table") else None
+    join = (
+        compile_join(body["table"], place.below("table"), reader, draft.tables, draft.shared.tally)
+        if body.get("table")
+        else None
+    )
     when = _expression(body, "when", place, reader, reader.roots)
     when, among = comparing_addresses(when) if when else (None, False)
     each = _expression(body, "each", place, reader, reader.roots - {"item"})

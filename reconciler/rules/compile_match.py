@@ -1,6 +1,6 @@
 """``match``, ``except`` and ``table`` of a rule file → what they ask for, with every mistake in them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -9,7 +9,7 @@ from reconciler.domains import why_nobodys
 from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
-from reconciler.model import Json, Problem, Resource
+from reconciler.model import Json, Position, Problem, Resource
 from reconciler.rules.inputs import Table
 from reconciler.rules.joins import Join, index_of, without_blanks
 from reconciler.rules.lookup import Domains, domains_of
@@ -17,6 +17,7 @@ from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
 from reconciler.rules.problems import COMMON_DOMAIN
 from reconciler.rules.reading import USER_FIELDS, Place, Reader
+from reconciler.rules.unused import WHOLE, Tally
 from reconciler.rules.wording import did_you_mean, error, warning
 
 _ON_ADDRESSES = frozenset({"email", "email_domain", "email_regex"})
@@ -30,6 +31,7 @@ class Shared(Struct):
     organizations: tuple[Resource, ...]
     domains: dict[str, Domains] = field(default_factory=dict)
     patterns: dict[str, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
     def lookup_at(self, path: str, place: Place, problems: list[Problem]) -> Domains:
         """Give the domains that organizations list at a path, collected once."""
@@ -44,14 +46,15 @@ def compile_match(
     reader: Reader,
     shared: Shared,
     *,
-    any_address: bool = False,
+    excepts: bool = False,
     public: frozenset[str] | None = frozenset(),
 ) -> Match:
     """Compile the keys of one ``match`` or of one item of ``except``; ``reader.problems`` gets what is wrong.
 
-    ``public`` are the domains of nobody in particular that are somebody's own to this rule, or (None) all of them.
+    What ``excepts`` somebody looks at any of his addresses. ``public`` are the domains of nobody in particular that are
+    somebody's own to this rule, or (None) all of them.
     """
-    any_address = any_address or match.get("verified") == "any"
+    any_address = excepts or match.get("verified") == "any"
     lookup = match.get("email_domain")
     looks_up = isinstance(lookup, dict)
     if "external_id" in match:
@@ -60,7 +63,11 @@ def compile_match(
         if value in ([], {}):
             message = f"{key} lists nothing, so this matches nobody"
             reader.warnings.append(warning("matches-nobody", message, "remove it", place.below(key).key.position))
+    several = dict(_several(match, place))
     return Match(
+        waiting={(key, value): at for key, values in several.items() for value, at in values.items()}
+        | ({WHOLE: place.position} if excepts else {}),
+        counts={key: len(values) for key, values in several.items()},
         any_address=any_address,
         addresses=_addresses(match, place, reader),
         domains=None if looks_up else _domains(match, place, reader, public),
@@ -81,6 +88,26 @@ def _listed(match: Mapping[str, Any], key: str, place: Place) -> Iterator[tuple[
         yield value, place.below(key)
     else:
         yield from ((item, place.below(key, index)) for index, item in enumerate(value))
+
+
+_SPELLED: Mapping[str, Callable[[str], str | None]] = {
+    "email": mailbox,
+    "email_domain": domain_label,
+    "email_regex": str,
+    "user_id": trimmed,
+    "external_id": trimmed,
+}
+
+
+def _several(match: Mapping[str, Any], place: Place) -> Iterator[tuple[str, dict[str, Position]]]:
+    """Give the keys that have several values, those as they are compared and where each stands."""
+    for key, spelled in _SPELLED.items():
+        if isinstance(match.get(key), list) and len(match[key]) > 1:
+            yield key, {spelled(value) or value: here.position for value, here in _listed(match, key, place)}
+    for path, values in (match.get("metadata") or {}).items():
+        if isinstance(values, list) and len(values) > 1 and all(isinstance(one, str) for one in values):
+            text = path if path.startswith("user.") else f"user.{path}"
+            yield text, {one: place.below("metadata", path, index).position for index, one in enumerate(values)}
 
 
 def _ids(match: Mapping[str, Any], key: str, place: Place, reader: Reader) -> frozenset[str] | None:
@@ -194,7 +221,9 @@ def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Itera
         )
 
 
-def compile_join(table: Mapping[str, Any], place: Place, reader: Reader, tables: Mapping[str, Table]) -> Join | None:
+def compile_join(
+    table: Mapping[str, Any], place: Place, reader: Reader, tables: Mapping[str, Table], tally: Tally
+) -> Join | None:
     """Compile a ``table``; None after saying what is wrong with it."""
     found = tables.get(table["name"])
     if found is None:
@@ -220,4 +249,4 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader, tables:
         message = f"the column {column} is joined as text, and this row holds a list or a map there"
         places = found.at(row), place.below("join", column).position
         reader.problems.append(error("wrong-type", message, "join by a column of texts", *places))
-    return Join(found, without_blanks(found.rows), columns, tuple(keys), index)
+    return Join(found, without_blanks(found.rows), columns, tuple(keys), index, tally.seen(found, columns))

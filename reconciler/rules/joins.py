@@ -1,6 +1,6 @@
 """``table``: the rows of a table that are about a user, found by an index over the columns that join."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,7 @@ from reconciler.expressions.values import kind_of, text_of
 from reconciler.model import Json
 from reconciler.rules.inputs import Table
 from reconciler.rules.person import Address, Person
+from reconciler.rules.unused import Seen, Texts
 
 EMAILS = ("user", "emails")
 PHONE_NUMBERS = ("user", "phone_numbers")
@@ -35,17 +36,33 @@ class Join(Struct, frozen=True):
     columns: tuple[str, ...]
     keys: tuple[Expression, ...]
     index: dict[tuple[str, ...], list[int]]
+    seen: Seen
 
     def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Give the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
         by_text = {address.text: address for address in person.admissible(any_address=any_address)}
-        texts = [list(by_text) if is_path(key, EMAILS) else _texts(key.evaluate(scope), key) for key in self.keys]
+        texts = self.texts(scope, by_text)
         found: dict[int, dict[str, Address]] = {}
         for together in product(*texts):
             for number in self.index.get(together, ()):
                 joined = map(by_text.get, together)
                 found.setdefault(number, {}).update((address.text, address) for address in joined if address)
         return tuple(Row(number, tuple(found[number].values())) for number in sorted(found))
+
+    def noted(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
+        """Give the same as ``rows``, and note what came of the table."""
+        rows = self.rows(person, scope, any_address=any_address)
+        texts: Texts = frozenset()
+        if not rows:
+            addresses = [address.text for address in person.admissible(any_address=any_address)]
+            found = zip(self.columns, self.texts(scope, addresses), strict=True)
+            texts = frozenset((column, text) for column, every in found for text in every)
+        self.seen.note(person.user_id, [row.number for row in rows], texts)
+        return rows
+
+    def texts(self, scope: Mapping[str, object], addresses: Iterable[str]) -> list[list[str]]:
+        """Give for each column the texts that a user joins by."""
+        return [list(addresses) if is_path(key, EMAILS) else _texts(key.evaluate(scope), key) for key in self.keys]
 
 
 def is_path(expression: Expression, path: tuple[str, ...]) -> bool:

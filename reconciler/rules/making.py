@@ -12,6 +12,13 @@ from reconciler.rules.rule import Assignment, Case, Made, Rule, World
 
 def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
     """Give what a rule makes of a user; nothing if it is not about him."""
+    made = _made(rule, person, world)
+    if made:
+        world.tally.matched.add(rule.number)
+    return made
+
+
+def _made(rule: Rule, person: Person, world: World) -> list[Made]:
     if rule.simple:
         try:
             return _made_simply(rule, person, world)
@@ -48,7 +55,16 @@ def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
 
 def is_excepted(rule: Rule, person: Person, world: World) -> bool:
     """Tell whether the rule's document excepts a user; raises ``Mistyped`` if that cannot be told."""
-    return any(exception.hits(person, world.patterns) for exception in rule.exceptions)
+    is_excepted = False
+    for exception in rule.exceptions:
+        if is_excepted and not exception.waiting:
+            continue  # one is enough; the others are asked only until they have matched somebody
+        try:
+            is_excepted = bool(exception.hits(person, world.patterns)) or is_excepted
+        except Mistyped:
+            if not is_excepted:
+                raise
+    return is_excepted
 
 
 def _unless_excepted(rule: Rule, made: list[Made], person: Person, world: World) -> list[Made]:

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.expressions import Expression, Mistyped
 from reconciler.expressions.values import same
-from reconciler.model import Json
+from reconciler.model import Json, Position
 from reconciler.rules.lookup import Domains, Owner
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import UserProblem
+from reconciler.rules.unused import WHOLE
 
 
 class Lookup(Struct, frozen=True):
@@ -71,6 +72,8 @@ class Match(Struct, frozen=True, kw_only=True):
     external_ids: frozenset[str] | None = None
     metadata: tuple[Wanted, ...] = ()
     on_addresses: bool = False  # whether any key is about addresses
+    waiting: dict[tuple[str, str], Position] = field(default_factory=dict)  # values that matched nobody yet, by key
+    counts: Mapping[str, int] = field(default_factory=dict)  # how many values each of these keys has
 
     @property
     def on_anything(self) -> bool:
@@ -92,7 +95,25 @@ class Match(Struct, frozen=True, kw_only=True):
         hits = self._address_hits(person, patterns) if self.on_addresses else (Hit(),)
         if hits and self.metadata and not self.metadata_holds(person):
             return ()
+        if self.waiting and hits:
+            self._note(person, hits, patterns)
         return hits
+
+    def _note(self, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> None:
+        """Note which values matched a user."""
+        scope = person.scope(any_address=True)
+        for key, value in (
+            WHOLE,
+            ("user_id", person.user_id),
+            ("external_id", person.user.get("external_id")),
+            *((wanted.expression.text, wanted.find(scope)) for wanted in self.metadata if wanted.texts),
+        ):
+            self.waiting.pop((key, str(value)), None)
+        for address in (address for hit in hits for address in hit.addresses):
+            self.waiting.pop(("email", address.text), None)
+            self.waiting.pop(("email_domain", address.domain), None)
+            for number in person.matched(address, patterns) if self.patterns else ():
+                self.waiting.pop(("email_regex", patterns.text(number)), None)
 
     def metadata_holds(self, person: Person) -> bool:
         """Tell whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""

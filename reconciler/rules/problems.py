@@ -11,6 +11,9 @@ from reconciler.model import Position, Problem, Severity
 SHARED_DOMAIN = "shared-domain"
 COMMON_DOMAIN = "common-domain"
 OF_DOMAINS: Final = frozenset({SHARED_DOMAIN, COMMON_DOMAIN})
+UNREADABLE_ADDRESS = "unreadable-address"
+# What leaves a user's memberships open without any rule having spoken of him.
+OF_NO_RULE: Final = OF_DOMAINS | {UNREADABLE_ADDRESS}
 
 
 class UserProblem(Struct, frozen=True, kw_only=True, gc=False):

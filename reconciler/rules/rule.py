@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.expressions import Expression
 from reconciler.model import Json, Position
@@ -13,15 +13,17 @@ from reconciler.rules.organizations import Directory
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address
 from reconciler.rules.problems import Trouble
+from reconciler.rules.unused import Tally
 
 ALWAYS, UNLESS_IN_ORGANIZATION, UNLESS_ANYWHERE = range(3)  # the rounds: no fallback, `organization`, `user`
 
 
 class World(Struct, frozen=True):
-    """What rules look things up in."""
+    """What rules look things up in, and where they note whom they matched."""
 
     directory: Directory
     patterns: Patterns
+    tally: Tally = field(default_factory=Tally)
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The compiled rules of one environment, as a value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -8,8 +8,10 @@ from reconciler.expressions import Expression
 from reconciler.model import Cause, Position, Problem
 from reconciler.rules.by_hand import ByHand
 from reconciler.rules.index import Index
+from reconciler.rules.match import Match
 from reconciler.rules.problems import UserProblem
 from reconciler.rules.rule import Rule, World
+from reconciler.rules.unused import WHOLE, nobody, table_warnings, values_warnings
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -36,6 +38,28 @@ class Rules(Struct, frozen=True, kw_only=True):
     def user_fields(self) -> frozenset[str]:
         """Give the top-level fields of users that are read."""
         return frozenset(self.reads) | {"user_id", "emails"}
+
+    def unused(self) -> Iterator[Problem]:
+        """Give a warning for what matched nobody, once every user went through the rules."""
+        tally = self.world.tally
+        yield from table_warnings(tally.tables)
+        exceptions: dict[int, Match] = {}
+        unsure: set[int] = set()  # exceptions of a document some of whose rules were not asked
+        for rule in self.rules:
+            exceptions.update((id(one), one) for one in rule.exceptions)
+            if rule.number in tally.unasked:
+                unsure.update(map(id, rule.exceptions))
+            elif rule.number not in tally.matched:
+                yield nobody(f"the rule {rule.name}", rule.position)
+            else:
+                yield from values_warnings(f"the rule {rule.name}", rule.match.waiting, rule.match.counts)
+        for number, one in exceptions.items():
+            if number in unsure:
+                continue
+            if WHOLE in one.waiting:
+                yield nobody("this exception", one.waiting[WHOLE])
+            else:
+                yield from values_warnings("this exception", one.waiting, one.counts)
 
     @property
     def gives_roles(self) -> bool:
