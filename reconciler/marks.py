@@ -61,7 +61,7 @@ class Present(Struct, frozen=True, gc=False):
     doubt: str = ""
 
 
-def begun(owner: str, slug: str) -> dict[str, Json]:
+def provisional(owner: str, slug: str) -> dict[str, Json]:
     """Give the provisional mark that the create of an organization carries: its owner, and a token of this create."""
     return {"v": VERSION, "owner": owner, "intent": f"{slug}/{uuid4().hex}"}
 

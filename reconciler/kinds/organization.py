@@ -21,7 +21,7 @@ from reconciler.fields import (
     common_domain,
     problem,
 )
-from reconciler.marks import Whose, begun, organization_mark
+from reconciler.marks import Whose, organization_mark, provisional
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, OrganizationLifecycle, normalize_by_traits
 from reconciler.traits import (
@@ -168,8 +168,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     (slug,) = change.key
     told = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
-    provisional = begun(scene.owner.name, slug)
-    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional}
+    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(scene.owner.name, slug)}
     body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
     live, _ = created(lambda: client.create_organization(body), lambda: _found(client, slug, scene), ALREADY_THERE)
     identifier = str(live["organization_id"])
