@@ -115,14 +115,15 @@ def live_members(organizations: int, users: int) -> Iterator[dict[str, Any]]:
     """Make the members as they are once everything is applied; of one in ``CHANGED`` the external id differs."""
     for number in range(users):
         user_id = f"user-test-{UUID(int=number)}"
-        identifier = organization_id(number % organizations)
+        identifier, member = organization_id(number % organizations), f"member-test-{UUID(int=number)}"
+        mark = {"v": 1, "owner": OWNER, "organization": identifier, "member": member, "user": user_id}
         yield {
             "organization_id": identifier,
-            "member_id": f"member-test-{UUID(int=number)}",
+            "member_id": member,
             "email_address": address(number, organizations),
             "email_address_verified": True,
             "external_id": user_id if number % CHANGED else f"changed-{number}",
-            "trusted_metadata": {"reconciler": {"v": 1, "owner": OWNER, "organization": identifier, "user": user_id}},
+            "trusted_metadata": {"reconciler": mark},
         }
 
 
