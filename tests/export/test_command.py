@@ -14,6 +14,7 @@ from reconciler import cli
 from reconciler.emulator import bulk
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Running, running
+from reconciler.export.organizations import TABLE
 from tests.stages import Stage
 
 Run = Callable[..., int]
@@ -93,13 +94,17 @@ def test_whose_an_organization_is_decides_whether_it_is_written(run: Run, root: 
     assert run("export", "--only", "Organization", str(root / "a")) == 0
     ours, nobodys = (documents(root / "a")[slug] for slug in ("acme", "globex"))
     metadata = {"trusted_metadata": {"tier": "gold"}}
-    spec = {**metadata, "sso_jit_provisioning": "ALL_ALLOWED", "mfa_policy": "REQUIRED_FOR_ALL"}
+    spec = {**metadata, "mfa_policy": "REQUIRED_FOR_ALL"}
     assert ours["spec"] == {"organization_name": "Acme", **spec}
     assert "ensure" not in ours
     assert nobodys["spec"] == {"organization_name": "Globex", **spec}
     assert nobodys["ensure"] == "external"
     assert run("export", "--only", "Organization", "--adopt", str(root / "b")) == 0
-    assert "ensure" not in documents(root / "b")["globex"]
+    acme, globex = (documents(root / "b")[slug] for slug in ("acme", "globex"))
+    assert ("ensure" in globex, globex["adopt"], "adopt" in acme) == (False, True, False)
+    assert run("export", "--only", "Organization", "--adopt", "--organizations", "table", str(root / "c")) == 0
+    rows = [json.loads(row) for row in (root / "c" / TABLE).read_text(encoding="utf-8").splitlines()]
+    assert [(row["slug"], row.get("adopt")) for row in rows] == [("acme", None), ("globex", True)]
 
 
 @pytest.mark.usefixtures("server")
