@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.errors import InvalidInput, Refused
+from reconciler.errors import InvalidInput, NotPrinted, Refused
 from reconciler.options import EXPORT_OPTIONS, Asked, command, invoked_as, main
 
 if TYPE_CHECKING:
@@ -109,7 +109,11 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
         _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
         with applying(planned.plan, asked.format) as tell:
             applied = pipeline.apply(planned, config, client, tell)
-    show_outcomes(planned.plan, applied, new, asked.format)
+    try:
+        show_outcomes(planned.plan, applied, new, asked.format)
+    except NotPrinted as error:
+        hint = f"the journal says what was applied: {applied.journal}" if applied.journal else ""
+        raise NotPrinted(error.reason, hint, closed=error.closed and not hint) from error
     return applied.exit_code
 
 
@@ -153,9 +157,9 @@ def doctor(asked: Asked) -> int:
 def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the same way
     """Print the JSON Schema of every kind and document, for editors."""
     from reconciler.editor import editor_schema
-    from reconciler.report import to_json
+    from reconciler.report import show_json
 
-    click.echo(to_json(editor_schema()))
+    show_json(editor_schema())
     return 0
 
 
@@ -178,6 +182,8 @@ def init(
     **form: Any,
 ) -> int:
     """Write a repository to start from, into DIRECTORY or this folder; overwrites nothing."""
+    from reconciler.report import show_lines
+
     root = directory or asked.root
     if from_live and from_consumer:
         raise InvalidInput("--from-live and --from-consumer are two different things", hint="give one of the two")
@@ -198,11 +204,10 @@ def init(
         from reconciler.scaffold import scaffold
 
         written = scaffold(root)
-    for path in written or ("nothing: every file is there, and as it would be written",):
-        click.echo(f"wrote {path}")
+    wrote = [f"wrote {path}" for path in written or ("nothing: every file is there, and as it would be written",)]
     read_first = f"read {root / 'MIGRATION.md'}, then run " if from_consumer else ""
     there = "" if root.resolve() == Path.cwd() else f" -C {shlex.quote(str(root))}"
-    click.echo(f"Next: {read_first}{invoked_as()}{there} validate")
+    show_lines([*wrote, f"Next: {read_first}{invoked_as()}{there} validate"])
     return 0
 
 

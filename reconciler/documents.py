@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from reconciler import yaml12
 from reconciler.conform import show
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, spelled
 from reconciler.model import Path as Keys
 from reconciler.positions import Positions
 from reconciler.traits import API_VERSION
@@ -63,7 +63,7 @@ def read_documents(
     ``ignored`` are neither.
     """
     for path in _files(root, problems, others, ignored):
-        file = path.relative_to(root).as_posix()
+        file = spelled(path.relative_to(root).as_posix())
         text = read_text(path, file, problems)
         if text is not None and not text.strip("\ufeff \t\r\n"):
             hint = "write a document, or remove it; a file with nothing but a comment may stand"

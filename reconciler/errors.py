@@ -7,6 +7,7 @@
     ├── Refused                     exit 1  a safety check says no before anything is written (wrong project, live, ...)
     ├── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
     │   └── NotOffered              exit 4  Stytch does not offer a project what was to be read
+    ├── NotPrinted                  exit 1  what was to be printed did not arrive: a full disk, a closed pipe
     └── StoreFailed                 exit 1  what a credential store must do could not be done, nor made up for
 
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
@@ -57,6 +58,17 @@ class Unreadable(ReconcilerError):
 
 class NotOffered(Unreadable):
     """Stytch says that a project may not use what was to be read: a product that is not enabled for it."""
+
+
+class NotPrinted(ReconcilerError):
+    """What was to be printed could not be; ``closed`` tells whether somebody stopped reading, as ``head`` does."""
+
+    code = "not-printed"
+
+    def __init__(self, reason: str, hint: str = "", *, closed: bool = False) -> None:
+        super().__init__(f"the output could not be written: {reason}", hint)
+        self.reason = reason
+        self.closed = closed
 
 
 class StoreFailed(ReconcilerError):

@@ -1,20 +1,22 @@
 """What every command shares: the options that stand before or after its name, and errors → exit codes in one place."""
 
 import gc
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from msgspec import Struct
 
 from reconciler import __version__
-from reconciler.errors import InvalidInput, ReconcilerError
+from reconciler.errors import InvalidInput, NotPrinted, ReconcilerError
 
 FORMATS = ("text", "json", "markdown")
 INTERRUPTED = 130
@@ -97,9 +99,7 @@ def command(*parameters: Callable[..., Any]) -> Callable[[Command], click.Comman
             try:
                 code = function(asked, **options)
             except ReconcilerError as error:
-                from reconciler.report import show_error
-
-                show_error(error, asked.format)
+                _tell(error, asked.format)
                 code = error.exit_code
             context.exit(code)
 
@@ -153,26 +153,65 @@ def invoked_as() -> str:
 def _show_usage(error: click.ClickException) -> None:
     """Show what was typed wrong; where JSON was asked for, whoever reads it gets JSON."""
     arguments = sys.argv[1:]
-    if "--format=json" not in arguments and ("--format", "json") not in pairwise(arguments):
-        error.show()
+    if "--format=json" in arguments or ("--format", "json") in pairwise(arguments):
+        _tell(InvalidInput(error.format_message(), hint="`reconciler COMMAND --help` lists the options"), "json")
         return
+    from reconciler.report.escaping import on_a_line
+
+    said = io.StringIO()
+    error.show(said)
+    click.echo("\n".join(f"{on_a_line(line)}" for line in said.getvalue().splitlines()), err=True)
+
+
+def _tell(error: ReconcilerError, form: str) -> None:
+    """Show an error; where standard output takes nothing, on standard error, and if need be nowhere."""
     from reconciler.report import show_error
 
-    show_error(InvalidInput(error.format_message(), hint="`reconciler COMMAND --help` lists the options"), "json")
+    lost = error if isinstance(error, NotPrinted) else None
+    if lost is None:
+        try:
+            show_error(error, form)
+        except NotPrinted as unprinted:
+            lost = unprinted
+        else:
+            return
+    _discard(sys.stdout)
+    if not lost.closed:
+        with suppress(NotPrinted):
+            for each in dict.fromkeys((lost, error)):
+                show_error(each, "text")
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written to a stream go nowhere, so that the end of the program does not trip over it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main() -> None:
     """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.set_threshold(*FEWER_COLLECTIONS)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # it stays open to the end
+    if sys.stdout is None:
+        click.echo("error: standard output is closed, so nothing can be printed", err=True)
+        return 1
     try:
-        sys.exit(cli.main(prog_name="reconciler", standalone_mode=False))
+        code = cli.main(prog_name="reconciler", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         _show_usage(error)
-        sys.exit(1)
+        return 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        with suppress(OSError):
+            click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except OSError as error:  # of what is printed outside reports; whatever reads or writes files says so itself
+        _tell(NotPrinted(error.strerror or type(error).__name__, closed=isinstance(error, BrokenPipeError)), "text")
+        return 1
+    return int(code or 0)

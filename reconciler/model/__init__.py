@@ -33,6 +33,7 @@ from reconciler.model.places import (
     Problem,
     Severity,
     Spec,
+    spelled,
 )
 from reconciler.model.things import (
     ADMIN_ROLE,
@@ -97,6 +98,7 @@ __all__ = [
     "added_roles",
     "address",
     "completes",
+    "spelled",
     "type_of",
     "withdrawn_roles",
 ]

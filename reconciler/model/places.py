@@ -1,5 +1,6 @@
 """Where something stands in a file, and what should be known or mended there; what JSON values are called here."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -8,6 +9,23 @@ from msgspec import Struct
 Json = Any  # a JSON value; mypy has no useful recursive type for values that come from users' files
 Path = tuple[str, ...]  # keys from a spec's top down to one value: ("trusted_metadata", "tier")
 Spec = Mapping[str, Json]
+
+
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+def spelled(name: str) -> str:
+    r"""Give a file's name as a text that everybody can read: a byte of it that is not UTF-8 as ``\xff``."""
+    if name.isascii():
+        return name
+    return _NOT_UTF8.sub(_spelled, name)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    try:  # a byte, as Python hands it over
+        return found[0].encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:
+        return found[0].encode(errors="backslashreplace").decode()
 
 
 class Position(Struct, frozen=True, order=True):

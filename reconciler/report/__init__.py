@@ -14,10 +14,11 @@ from msgspec import structs
 from reconciler.errors import ReconcilerError
 from reconciler.model import FORMAT_VERSION, Change, Outcome, Plan, Problem
 from reconciler.report.encoded import outcomes_json, plan_json, problems_json, to_json
+from reconciler.report.escaping import on_a_line
 from reconciler.report.layout import View
 from reconciler.report.outcomes import outcomes_view
 from reconciler.report.problems import in_order, problem_lines, tally
-from reconciler.report.templates import fill
+from reconciler.report.templates import report
 from reconciler.report.terminal import write
 from reconciler.report.view import drift_view, plan_view
 
@@ -78,20 +79,19 @@ def problems_report(problems: Sequence[Problem], form: str = "text", *, title: s
 
 def show_plan(plan: Plan, form: str, *, apply_with: Sequence[str] | None = ()) -> None:
     """Print a plan: for itself, or (``apply_with`` None) before it is carried out."""
-    write(plan_report(plan, form, apply_with=apply_with) + ("\n" if apply_with is None else ""), sys.stdout)
-    sys.stdout.flush()
+    write(plan_report(plan, form, apply_with=apply_with) + ("\n" if apply_with is None else ""), sys.stdout, form)
 
 
 def show_drift(plan: Plan, form: str) -> None:
     """Print what drifted."""
-    write(drift_report(plan, form), sys.stdout)
+    write(drift_report(plan, form), sys.stdout, form)
 
 
 def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: str) -> None:
     """Print what an apply did, and what is left for a person to do."""
     plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
     journal = str(applied.journal) if applied.journal else None
-    write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout)
+    write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout, form)
 
 
 def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
@@ -100,7 +100,7 @@ def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
     from reconciler.rules import fold_problems
 
     found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
-    write(problems_report(found, form, title=summary(declared)), sys.stdout)
+    write(problems_report(found, form, title=summary(declared)), sys.stdout, form)
 
 
 def why_report(explanations: Sequence["Explanation"], wanted: str, form: str = "text") -> str:
@@ -115,7 +115,7 @@ def why_report(explanations: Sequence["Explanation"], wanted: str, form: str = "
 
 def show_why(explanations: Sequence["Explanation"], wanted: str, form: str) -> None:
     """Print why."""
-    write(why_report(explanations, wanted, form), sys.stdout)
+    write(why_report(explanations, wanted, form), sys.stdout, form)
 
 
 def show_findings(findings: Iterable["Finding"], form: str) -> bool:
@@ -129,11 +129,11 @@ def show_findings(findings: Iterable["Finding"], form: str) -> bool:
             write("".join(f"{line}\n" for line in finding_lines(finding)), sys.stdout)
     all_right = all(finding.ok for finding in found)
     if form == "json":
-        write(to_json({"format_version": FORMAT_VERSION, "findings": found}), sys.stdout)
+        write(to_json({"format_version": FORMAT_VERSION, "findings": found}), sys.stdout, form)
     elif form == "markdown":
         summary = "Everything is as it should be" if all_right else "Something is not as it should be"
         lines = [line for finding in found for line in finding_lines(finding)]
-        write(_filled("problems", form, lines=lines, summary=summary), sys.stdout)
+        write(_filled("problems", form, lines=lines, summary=summary), sys.stdout, form)
     return all_right
 
 
@@ -151,12 +151,22 @@ def export_report(exported: "Exported", written: Sequence[str], folder: str, for
 
 def show_exported(exported: "Exported", written: Sequence[str], folder: str, form: str) -> None:
     """Print what an export did."""
-    write(export_report(exported, written, folder, form), sys.stdout)
+    write(export_report(exported, written, folder, form), sys.stdout, form)
 
 
 def show_error(error: ReconcilerError, form: str) -> None:
     """Print what stopped a command: every problem, not only the first."""
-    write(problems_report(error.problems, form), sys.stderr if form == "text" else sys.stdout)
+    write(problems_report(error.problems, form), sys.stderr if form == "text" else sys.stdout, form)
+
+
+def show_json(value: object) -> None:
+    """Print any value of ours as JSON."""
+    write(to_json(value), sys.stdout, "json")
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines of text, whatever is in them."""
+    write("".join(f"{on_a_line(line)}\n" for line in lines), sys.stdout)
 
 
 def _laid_out(view: View, form: str) -> str:
@@ -165,7 +175,7 @@ def _laid_out(view: View, form: str) -> str:
 
 def _filled(template: str, form: str, **values: object) -> str:
     if form == "text":
-        return fill(f"{template}.txt.j2", **values)
+        return report(f"{template}.txt.j2", **values)
     from reconciler.report.markdown import markdown
 
     return markdown(f"{template}.md.j2", **values)

@@ -8,6 +8,7 @@ from typing import get_args
 import msgspec
 
 from reconciler.model import FORMAT_VERSION, Change, Json, Outcome, Plan, Problem, Result
+from reconciler.report.escaping import in_json
 from reconciler.report.problems import in_order
 
 
@@ -17,8 +18,11 @@ def plan_json(plan: Plan) -> bytes:
 
 
 def to_json(value: object) -> str:
-    """Write any value of ours as JSON, indented, with a line end; the same value always gives the same text."""
-    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1).decode() + "\n"
+    """Write any value of ours as JSON, indented, with a line end; the same value always gives the same text.
+
+    It is valid whatever the value holds, and what a terminal or a build's log would act upon is escaped in it.
+    """
+    return in_json(value) + "\n"
 
 
 def problems_json(problems: Sequence[Problem]) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.report.values import counted, printable
+from reconciler.report.escaping import printable
+from reconciler.report.values import counted
 
 if TYPE_CHECKING:
     from reconciler.export.gather import Exported

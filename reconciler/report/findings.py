@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from reconciler.report.values import printable
+from reconciler.report.escaping import printable
 
 if TYPE_CHECKING:
     from reconciler.doctor import Finding

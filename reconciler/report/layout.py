@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from reconciler.model import Change, FieldChange, Update
 from reconciler.report.alike import Folded, Run, action
-from reconciler.report.values import cause_line, change_line, counted, drift_line, printable
+from reconciler.report.escaping import printable
+from reconciler.report.values import cause_line, change_line, counted, drift_line
 
 _ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit
 

@@ -3,7 +3,7 @@
 import re
 
 from reconciler.clients.masking import mask
-from reconciler.report.templates import fill
+from reconciler.report.templates import report
 
 LIMIT = 65_536  # characters: GitHub's limit for a comment; a step summary takes 1 MiB
 _BACKTICKS = re.compile("`+")
@@ -14,13 +14,13 @@ _ROOM = 200  # for what is said about the rest
 def markdown(template: str, **values: object) -> str:
     """Fill in a Markdown template, mask every address and phone number in it, and cut it where it is too long.
 
-    Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, so that it
-    can neither mention nor link anybody, nor end the fence.
+    Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, or is written
+    as code, so that it can neither mention nor link anybody, nor end the fence.
     """
-    plain = fill(template, fence="", **values)
+    plain = report(template, fence="", **values)
     longest = max((len(row) for row in _BACKTICKS.findall(plain)), default=0)
     fence = "`" * max(3, longest + 1)
-    text = mask(fill(template, fence=fence, **values))
+    text = mask(report(template, fence=fence, **values))
     return cut(_PHONE.sub(r"\1…\2", text), LIMIT, fence)
 
 

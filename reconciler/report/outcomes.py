@@ -9,9 +9,10 @@ from msgspec import structs
 from reconciler.model import Change, Outcome, Plan
 from reconciler.report import parts
 from reconciler.report.alike import FIRST, action, runs
+from reconciler.report.escaping import printable
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
-from reconciler.report.values import counted, printable
+from reconciler.report.values import counted
 from reconciler.writing import NOW_IN
 from reconciler.yaml_text import scalar
 

@@ -6,10 +6,11 @@ from itertools import chain
 from reconciler.model import Change, Counted, GuardResult, Listed, ManualStep, Plan
 from reconciler.plan import OF_DATA
 from reconciler.report.alike import FIRST, runs
+from reconciler.report.escaping import printable
 from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.problems import in_order, problem_lines, tally
-from reconciler.report.values import counted, printable
+from reconciler.report.values import counted
 
 _NAMED = 5  # unmatched users and unmanaged things that are named
 _PROBLEMS = 50  # that are written out

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from reconciler.model import Problem
-from reconciler.report.values import counted, listed, printable
+from reconciler.report.escaping import printable
+from reconciler.report.values import counted, listed
 
 _GRAVITY = {"error": 0, "problem": 1, "warning": 2}
 _PLACES = 10

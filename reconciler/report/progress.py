@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from reconciler.model import Outcome, Plan
@@ -38,8 +38,9 @@ class PlainProgress:
                 rate = self._done / (now - self._started)
                 left = time_left((self._total - self._done) / rate)
                 total = counted(self._total, "change")
-                self._stream.write(f"applied {self._done:,} of {total}, {rate:.1f}/s, {left} left\n")
-                self._stream.flush()
+                with suppress(OSError, ValueError):  # nobody may be reading; the work goes on
+                    self._stream.write(f"applied {self._done:,} of {total}, {rate:.1f}/s, {left} left\n")
+                    self._stream.flush()
 
 
 def time_left(seconds: float) -> str:

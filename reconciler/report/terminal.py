@@ -2,7 +2,10 @@
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from reconciler.errors import NotPrinted
+from reconciler.report.escaping import inert
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,15 +29,37 @@ _STYLES = (
 _COMPILED = tuple((re.compile(pattern), style) for pattern, style in _STYLES)
 
 
-def write(text: str, stream: TextIO) -> None:
-    """Write a report; colour and width are the terminal's (NO_COLOR and COLUMNS are heeded)."""
-    if not stream.isatty():
-        encoding = stream.encoding or "utf-8"  # a pipe may be plain ASCII, which has no arrow
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        return
-    from rich.console import Console
+def write(text: str, stream: TextIO, form: str = "text") -> None:
+    """Write a report and see that it arrives; raises ``NotPrinted``.
 
-    write_to(Console(file=stream, highlight=False), text)
+    On a terminal, colour and width are the terminal's (NO_COLOR and COLUMNS are heeded). JSON and Markdown are UTF-8
+    whatever the locale is; text is in the stream's encoding.
+    """
+    try:
+        _write(inert(text), stream, form)
+        stream.flush()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is closed"
+        raise NotPrinted(reason, closed=isinstance(error, BrokenPipeError)) from error
+
+
+def _write(text: str, stream: TextIO, form: str) -> None:
+    binary: BinaryIO | None = getattr(stream, "buffer", None)
+    if form != "text" and binary is not None:
+        stream.flush()
+        left = memoryview(text.encode("utf-8", "backslashreplace"))
+        while left:  # what is not buffered may take a part at a time
+            left = left[binary.write(left) :]
+        binary.flush()
+        return
+    encoding = stream.encoding or "utf-8"  # a pipe may be plain ASCII, which has no arrow
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    if form == "text" and stream.isatty():
+        from rich.console import Console
+
+        write_to(Console(file=stream, highlight=False), text)
+    else:
+        stream.write(text)
 
 
 def write_to(console: "Console", text: str) -> None:

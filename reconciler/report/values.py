@@ -8,16 +8,10 @@ import msgspec
 from msgspec import UNSET
 
 from reconciler.model import Cause, FieldChange, Json
+from reconciler.report.escaping import printable
 
 LONGEST = 160  # characters of one value; a plan file holds all of it
 _CONTEXT = 20  # characters shown before the first difference of two long values
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal or a web page would act upon: control characters, line ends, changes of direction."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def shown(value: Json) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.report.escaping import printable
 from reconciler.report.layout import Part, View
 from reconciler.report.problems import in_order, problem_lines
-from reconciler.report.values import cause_line, counted, printable
+from reconciler.report.values import cause_line, counted
 
 if TYPE_CHECKING:
     from reconciler.rules import Condition, Explanation, Gift, MembershipExplanation, RuleExplanation
