@@ -152,7 +152,8 @@ def test_output_that_does_not_arrive_ends_the_program_cleanly(tmp_path: Path, co
 
 def test_json_is_utf8_also_for_a_file_whose_name_is_not(tmp_path: Path) -> None:
     root = write_files(tmp_path, SIMPLE)
-    Path(os.fsdecode(os.fsencode(root) + b"/manifests/\xff.yaml")).write_text("apiVersion: reconciler/v1\nkind: Münch", encoding="utf-8")
+    file = Path(os.fsdecode(os.fsencode(root) + b"/manifests/\xff.yaml"))
+    file.write_text("apiVersion: reconciler/v1\nkind: Münch", encoding="utf-8")
     code, stdout, _ = ended(root, "reconciler validate --format json", PYTHONIOENCODING="latin-1")
     (problem, *_) = msgspec.json.decode(stdout)["problems"]
     assert (code, problem["at"][0]["file"]) == (1, r"manifests/\xff.yaml")
