@@ -48,6 +48,7 @@ CIRCUIT_WINDOW = 200  # outcomes looked back on
 CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
 INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
 MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
+HELD = "held:"  # the same, where nobody can tell whether what is there is ours
 CIRCUIT_FROM = 10  # but never before so many failed
 
 NO_HEIRS: Mapping[str, frozenset[str]] = MappingProxyType({})
@@ -226,7 +227,7 @@ class _Run:
             return self._compared(kind, change, written)
         except Undecided as undecided:
             self._open.add(_name(change))
-            return outcome_of(change, "withheld", f"held: {undecided}")
+            return outcome_of(change, "withheld", f"{HELD} {undecided}")
         except Moved as moved:
             return outcome_of(change, "withheld", f"{MOVED} {moved}")
         except NotNoted as error:
@@ -274,7 +275,11 @@ class _Run:
                 self._scene.organization_ids.pop(change.name, None)
         elif isinstance(change, Create):
             self._made.add(change.address)
-        others = not_taken(kind, change, written.answered, self._scene.with_ids)
+        sent = tuple(
+            structs.replace(field, after=written.sent[field.path[0]]) if field.path[0] in written.sent else field
+            for field in change.fields
+        )
+        others = not_taken(kind, structs.replace(change, fields=sent), written.answered, self._scene.with_ids)
         return "; ".join(filter(None, (called, *others)))
 
     def _look_again(self, kind: Kind, change: Delete) -> None:
@@ -300,10 +305,12 @@ class _Run:
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._lock:
-            if outcome.result in ("applied", "failed") or outcome.detail.startswith(MOVED):
+            if outcome.result in ("applied", "failed") or outcome.detail.startswith((MOVED, HELD)):
                 with suppress(OSError):  # what has happened has happened; the next plan shows it
                     ended = _name(change) not in self._open  # if not, the next run looks at what became of it
-                    self._journal.write("outcome" if ended else "open", structs.asdict(outcome))
+                    ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
+                    body = {**structs.asdict(outcome), **({"ends": ends} if ends else {})}
+                    self._journal.write("outcome" if ended else "open", body)
             if outcome.result in ("applied", "failed"):
                 failed, refused = outcome.result == "failed", _name(change) in self._refused
                 self._refusals[change.kind].note(failed=failed and refused)

@@ -134,10 +134,10 @@ def check_readable(config: Config, declared: Declared, place: Place, things: Thi
     is_written = "Secret" in config.kinds_of(declared) and config.authority_of("Secret") != "observe"
     if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):
         return True
-    raise Unreadable(
-        f"no secret of {place.project_id} is known, so its data cannot be read",
-        hint="set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes",
-    )
+    message = f"no secret of {place.project_id} is known, so its data cannot be read"
+    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes"
+    held = things["Secret"].problems if is_written else ()
+    raise Unreadable([Problem(code="unreadable", severity="error", message=message, hint=hint), *held])
 
 
 def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct, structs
@@ -98,7 +99,8 @@ def member_diffs(
         manage_address=config.members.email_address == "managed",
     )
     external = external_in(declared)
-    unfinished = unfinished_deletes(config.root, config.environment)
+    begun = chain.from_iterable(unfinished_deletes(config.root, config.environment).values())
+    unfinished = frozenset(intent.id for intent in begun if intent.id)
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
         if member.ensure == "absent":

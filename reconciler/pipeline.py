@@ -13,6 +13,7 @@ way to a write, and no flag that turns one into another.
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 
@@ -40,7 +41,7 @@ from reconciler.decide import Compared, decide, narrow
 from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
 from reconciler.emergencies import settled, waiting_warnings
-from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
+from reconciler.errors import Fault, InvalidInput, ReconcilerError, Unreadable
 from reconciler.foundation import (
     built_on_it,
     foundation,
@@ -50,7 +51,7 @@ from reconciler.foundation import (
     pins,
 )
 from reconciler.in_use import held_while_used
-from reconciler.journal import Journal
+from reconciler.journal import Journal, unfinished, unfinished_deletes
 from reconciler.kinds import KINDS
 from reconciler.load import Declared, examine, refusal
 from reconciler.locate import locate
@@ -62,10 +63,10 @@ from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned, leaves_open
 from reconciler.rules import Rules, compile_rules
 from reconciler.tables import read_tables
-from reconciler.thing_diffs import kinds_read, only_settled, thing_diffs, with_organizations, with_references
+from reconciler.thing_diffs import kinds_read, only_settled, over, thing_diffs, with_organizations, with_references
 from reconciler.users import UserStream, read_users
 from reconciler.what_live_uses import check_writes
-from reconciler.writing import Scene, Store
+from reconciler.writing import MALFORMED, Scene, Store
 
 
 def validate(config: Config) -> tuple[Declared, Rules]:
@@ -103,7 +104,8 @@ def plan(
     place = with_organizations(place, declared, live)
     only = check_only(only, declared, live)
     there, missing = read.offered(client, kinds_read(config, declared), place)
-    things = thing_diffs(config, declared, there, missing, place, store)
+    begun = unfinished(config.root, config.environment)
+    things = thing_diffs(config, declared, there, missing, place, store, begun)
     unread = check_readable(config, declared, place, things, has_data=client.has_data)
     roles = check_roles(config, declared, rules, live, client)
     source = users(config, rules, client, place=place)
@@ -158,6 +160,7 @@ def plan(
         place=place,
         stakes=stakes,
         unread=unread,
+        over=over(begun, declared, things, decided),
     )
 
 
@@ -176,20 +179,30 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
     applied = structs.replace(
         applied,
         outcomes=(*waiting, *applied.outcomes),
-        pins=pins(client, planned.place, applied.outcomes),
         manual_steps=planned.plan.manual_steps,
         held=planned.plan.held,
         leaves_open=leaves_open(planned.plan),
     )
+    with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
+        applied = structs.replace(applied, pins=pins(client, planned.place, applied.outcomes))
     if not planned.unread:
         return applied
     if applied.interrupted:
         return structs.replace(applied, outcomes=(*applied.outcomes, *skipped(built_on_it(planned), INTERRUPTED)))
     try:
-        again = plan(config, client, store=store, before=planned.place)
-    except ReconcilerError as error:
-        undone = skipped(built_on_it(planned), f"planning again failed: {error}")
+        return _built_on(applied, planned, config, client, tell, store)
+    except KeyboardInterrupt:
+        undone = skipped(built_on_it(planned), INTERRUPTED)
+        return structs.replace(applied, outcomes=(*applied.outcomes, *undone), interrupted=True)
+    except Exception as error:  # noqa: BLE001 # whatever it was, what has been written is still to be said
+        said = str(error) if isinstance(error, ReconcilerError | Fault) else type(error).__name__
+        undone = skipped(built_on_it(planned), f"planning again failed: {said}")
         return structs.replace(applied, outcomes=(*applied.outcomes, *undone))
+
+
+def _built_on(applied: Applied, planned: Planned, config: Config, client: Client, tell: Told, store: Store) -> Applied:
+    """Plan again, now that everything can be read, and write what is built on the foundation that was laid."""
+    again = plan(config, client, store=store, before=planned.place)
     left = held_to_what_was_planned(planned, again, config)
     left = held_back(left, again.place) if again.unread else left
     rest = _carry_out(again, left, config, client, tell, store)
@@ -213,14 +226,20 @@ def _carry_out(
 ) -> Applied:
     check_target(config, planned.place, to_write=True)
     check_writes(config, tuple(changes), planned.place)
-    with Journal(config.root, config.environment) as journal:
+    begun = unfinished(config.root, config.environment)
+    deletes = unfinished_deletes(config.root, config.environment)
+    with Journal(config.root, config.environment, begun={**begun, **deletes}) as journal:
+        with suppress(OSError):  # what is over is over; the next run says so
+            for address in sorted(planned.over & begun.keys()):
+                journal.end(address)
         scene = Scene(
             owner=config.owner,
             organization_ids=dict(planned.organization_ids),
             place=planned.place,
             ids={kind: dict(ids) for kind, ids in planned.ids.items()},
             store=store,
-            note=lambda change, body: journal.write("note", {"address": change.address, **body}),
+            begun=begun,
+            note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
         return apply_changes(changes, client, scene, journal, tell, heirs(changes, planned.stakes))
 

@@ -25,7 +25,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     That is the place in Stytch, the ids of the live organizations by their declared slugs, and those of other live
     things. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
     environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
-    again before anything is written there holds it to that.
+    again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
+    journals, and what has come to its end since.
     """
 
     plan: Plan
@@ -34,6 +35,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     place: Place = Place()
     stakes: Stakes = Stakes()
     unread: bool = False
+    over: frozenset[str] = frozenset()
 
 
 def in_order(changes: Iterable[Change], rank: Callable[[Change], tuple[int, int]]) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
 from reconciler.model import Change, Update
-from reconciler.writing import TRIES, NotKept, Scene, kept_as
+from reconciler.writing import TRIES, NotKept, Scene, Undecided, kept_as
 
 
 class Steps(Struct, frozen=True):
@@ -43,8 +43,11 @@ def _rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> 
     if following := steps.under_way():
         if _is_kept(following, kept_as(change, field), id, scene):
             return _end(steps.complete, steps)
+        if following not in scene.given(change, id):
+            raise Undecided(_unproven(field, id))
         _end(steps.cancel, steps)
-    text = _start(steps)
+    text = _start(steps, field, id)
+    scene.made(change, id, text)
     try:
         scene.keep(change, field, text, id)
     except NotKept:
@@ -60,14 +63,19 @@ def _is_kept(last_four: str, name: str, id: str, scene: Scene) -> bool:
     return kept is not None and kept.last_four == last_four
 
 
-def _start(steps: Steps) -> str:
-    """Start, again where the new credential was lost with the answer."""
+def _start(steps: Steps, field: str, id: str) -> str:
+    """Start, again where that did not happen; one whose answer was lost may be somebody else's."""
     for _ in range(TRIES):
         with suppress(Ambiguous):
             return steps.start()[0]
         if steps.under_way():
-            _end(steps.cancel, steps)
+            raise Undecided(_unproven(field, id))
     raise Ambiguous("the answers to several starts of a rotation in a row were lost")
+
+
+def _unproven(field: str, id: str) -> str:
+    said = f"a rotation of the {field} of {id} is under way, and nothing proves that this run began it"
+    return f"{said}: complete or cancel it in Stytch, and apply again"
 
 
 def _end(call: Callable[[], str], steps: Steps) -> str:

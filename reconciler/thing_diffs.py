@@ -9,10 +9,10 @@ from reconciler.config import Config
 from reconciler.diff.credentials import Held
 from reconciler.diff.organizations import OrganizationDiff, led_to
 from reconciler.diff.things import ThingDiff, diff_things
-from reconciler.journal import unfinished
+from reconciler.journal import Begun
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import Change, Delete, Listed, Live, Place, Position, Problem, Resource
+from reconciler.model import Change, Delete, Listed, Live, Place, Plan, Position, Problem, Resource
 from reconciler.read import Missing, Named, with_names
 from reconciler.writing import Store
 
@@ -52,13 +52,17 @@ def thing_diffs(
     missing: Missing,
     place: Place,
     store: Store,
+    begun: Begun,
 ) -> Things:
-    """Compare what is declared with what is live, kind by kind; hold what is of a kind that Stytch does not offer."""
+    """Compare what is declared with what is live, kind by kind; hold what is of a kind that Stytch does not offer.
+
+    ``begun`` is what earlier runs began and never ended.
+    """
     managed = config.kinds_of(declared)
     held = Held(
         id_of=store.id_of,
         last_four=lambda name: found.last_four if (found := store.value(name)) else None,
-        begun=unfinished(config.root, config.environment),
+        begun=begun,
         now=datetime.now(UTC),
     )
     found = {name: _held(declared.things.get(name, ()), missing[name]) for name in missing if name in managed}
@@ -67,6 +71,14 @@ def thing_diffs(
         compared = diff_things(KINDS[name], desired, _named(name, rows, found), place, held)
         found[name] = compared if name in managed else ThingDiff(ids=compared.ids)
     return found
+
+
+def over(begun: Begun, declared: Declared, things: Things, plan: Plan) -> frozenset[str]:
+    """Name what earlier runs began and never ended, and what is settled all the same, or not declared any more."""
+    open_ = {each.address for each in (*plan.changes, *plan.observed, *plan.held)}
+    settled = {address for each in things.values() for address in each.settled}
+    known = {resource.address for resource in declared.resources}
+    return frozenset(address for address in begun.keys() - open_ if address in settled or address not in known)
 
 
 def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:

@@ -1,6 +1,7 @@
 """What every kind's writing verbs share: the payload of a change, and how to repeat what is safe to repeat."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -11,7 +12,7 @@ from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.errors import Ambiguous, Fault, Unreadable
 from reconciler.fields import is_id
 from reconciler.marks import Owner
-from reconciler.model import Change, FieldChange, Json, Place, Spec
+from reconciler.model import Change, FieldChange, Intent, Json, Place, Spec
 from reconciler.named_secrets import NAME, is_name, made_name, replaced
 from reconciler.schema import Kind
 
@@ -37,12 +38,13 @@ class Written(Struct, frozen=True):
     """What a write left behind: the id of the thing and Stytch's id of the (last) request.
 
     ``answered`` is the thing as Stytch's answer has it, under the names of its spec, with its key; None where there
-    was no answer to go by.
+    was no answer to go by. ``sent`` holds fields that were sent otherwise than the plan has them.
     """
 
     id: str
     request_id: str
     answered: Spec | None = None
+    sent: Spec = {}
 
 
 NOW_IN: Final = ", which is now in "  # stands before the path of an emergency file, in what is said of it
@@ -70,7 +72,7 @@ class Store(Protocol):
     def waiting(self) -> Mapping[str, Path]: ...  # noqa: D102  # as above
 
 
-def _note_nothing(_change: Change, _body: Mapping[str, Json]) -> None:
+def _note_nothing(_event: str, _change: Change, _body: Mapping[str, Json]) -> None:
     return
 
 
@@ -78,7 +80,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
-    things. ``note`` puts a line into the journal before what it is about happens.
+    things. ``note`` puts a line into the journal; ``begun`` is what earlier runs began and never ended.
     """
 
     owner: Owner
@@ -86,7 +88,30 @@ class Scene(Struct, frozen=True, kw_only=True):
     place: Place = Place()
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
     store: Store | None = None
-    note: Callable[[Change, Mapping[str, Json]], None] = _note_nothing
+    begun: Mapping[str, tuple[Intent, ...]] = {}
+    note: Callable[[str, Change, Mapping[str, Json]], None] = _note_nothing
+
+    def begin(self, change: Change, there: Iterable[str]) -> None:
+        """Note what is there before a thing is made; raises ``NotNoted`` where that cannot be."""
+        try:
+            self.note("note", change, {"there": sorted(there)})
+        except OSError as error:
+            raise NotNoted(f"the journal cannot be written: {error.strerror}") from None
+
+    def made(self, change: Change, id: str, credential: str = "") -> None:
+        """Note what Stytch's answer gave: with that, the next run can prove that a thing is ours."""
+        with suppress(OSError):  # what is made is made, and is kept next
+            self.note("made", change, {"id": id, "last_four": Sealed(credential).last_four if credential else ""})
+
+    def given(self, change: Change, id: str) -> frozenset[str]:
+        """Give the last characters of the credentials that Stytch gave for a thing to runs that never ended."""
+        begun = self.begun.get(change.address, ())
+        return frozenset(each for intent in begun if intent.made == id for each in intent.given)
+
+    def kept_meanwhile(self, change: Change, field: str, ids: Collection[str]) -> str:
+        """Give the id of the live thing whose credential the store holds by now, "" where there is none."""
+        known = self.store.id_of(kept_as(change, field)) if self.store else None
+        return known if known and known in ids else ""
 
     def secret(self, name: str) -> Revealed:
         """Give the secret that a manifest names; raises ``Moved`` where it is not known any more."""
@@ -266,6 +291,17 @@ def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
                 return fault.request_id
             raise _perhaps(fault) if lost else fault from None
     raise Ambiguous("the answers to several deletes in a row were lost")
+
+
+def alone(id: str, others: Iterable[str], take_back: Callable[[], str], what: str) -> None:
+    """Take back what was just made where another of its kind and name came at the same time; raises ``Moved`` then.
+
+    ``id`` is what Stytch's answer gave, ``others`` those that bear the name by now. Whoever sees another one yields, so
+    that two runs at once leave none of a kind rather than two.
+    """
+    if beside := sorted({*others} - {id}):
+        gone(take_back)
+        raise Moved(f"somebody else made {what} at the same time ({', '.join(beside)}), so {id} was taken back")
 
 
 def _says_absent(fault: Fault) -> bool:

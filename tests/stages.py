@@ -223,23 +223,28 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
 
 
 def begun(stage: Stage) -> None:
-    """Leave the journal of a run that was cut short: what it began, with the ids that were there before.
+    """Leave the journal of a run that was cut short: what it began, with what it noted.
 
     ``deleting`` are the addresses of members whose delete it began.
     """
-    lines = [
-        json.dumps({"event": "intent", "action": "create", "address": address, "there": there}) + "\n"
-        for address, there in stage.expected.get("begun", {}).items()
-    ]
+    lines = []
+    for address, told in stage.expected.get("begun", {}).items():
+        noted = told if isinstance(told, dict) else {"there": told}
+        lines.append({"event": "intent", "action": "create", "address": address})
+        if "there" in noted:
+            lines.append({"event": "note", "address": address, "there": noted["there"]})
+        if "made" in noted:
+            ends = str(noted.get("last_four", ""))
+            lines.append({"event": "made", "address": address, "id": noted["made"], "last_four": ends})
     lines += [
-        json.dumps({"event": "intent", "action": "delete", "address": each, "id": found["member_id"]}) + "\n"
+        {"event": "intent", "action": "delete", "address": each, "id": found["member_id"]}
         for each in stage.expected.get("deleting", ())
         if (found := stage.find(each))
     ]
     if lines:
         path = stage.root / JOURNAL.format(environment=stage.told.get("environment", "test"))
         path.parent.mkdir()
-        path.write_text("".join(lines))
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def place(stage: Stage, live: Mapping[str, Fields]) -> None:

@@ -22,8 +22,9 @@ instead of a call put in what no call makes: an app that registered itself, a gr
 answers at the end (some of it, or ``none`` for a refusal). ``secrets`` are texts by name, as the environment has
 them, or ``{value, id}`` as the credential store does, ``refused`` the names that the store refuses, ``kept`` those
 that it holds at the end; ``begun`` says what an earlier run began and never ended, with the ids that were there
-before. ``credentials`` are ``data`` and, where a kind of the management API is declared, ``workspace``; ``behaviour``
-switches of the emulator.
+before, or a map: ``there`` those ids (if they were noted), ``made`` the id that was answered, ``last_four`` how the
+credential ended that came with it. ``credentials`` are ``data`` and, where a kind of the management API is declared,
+``workspace``; ``behaviour`` switches of the emulator.
 """
 
 import json

@@ -42,18 +42,18 @@ def stytch() -> Iterator[App]:
 
 
 def planned(config: Config, app: App, store: MemoryStore) -> Plan:
-    with _asked(config, app) as client:
+    with asked(config, app) as client:
         return pipeline.plan(config, client, store=store).plan
 
 
 def applied(config: Config, app: App, store: MemoryStore) -> tuple[Outcome, ...]:
-    with _asked(config, app) as client:
+    with asked(config, app) as client:
         plan = pipeline.plan(config, client, store=store)
         return pipeline.apply(plan, config, client, lambda _: None, store).outcomes
 
 
 @contextmanager
-def _asked(config: Config, app: App) -> Iterator[Client]:
+def asked(config: Config, app: App) -> Iterator[Client]:
     """A client with a workspace key alone."""
     known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
     known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}

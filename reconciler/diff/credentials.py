@@ -1,4 +1,8 @@
-"""Credentials that Stytch gives: where each is kept, and which were lost because a run was cut short."""
+"""Credentials that Stytch gives: where each is kept, and which were lost because a run was cut short.
+
+What such a run left behind is renewed only with proof that it is the very thing: the id that Stytch's answer gave, and
+for a credential that can be rotated the last characters that it had then. What may as well be somebody else's is held.
+"""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,11 +11,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.model import FieldChange, Live, Resource
+from reconciler.model import FieldChange, Intent, Live, Problem, Resource
 from reconciler.named_secrets import credential_name
 from reconciler.schema import Kind
 
-NOTHING_BEGUN: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
+NOTHING_BEGUN: Final[Mapping[str, tuple[Intent, ...]]] = MappingProxyType({})
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -19,12 +23,12 @@ class Held(Struct, frozen=True, kw_only=True):
 
     ``id_of`` gives the id of the thing whose credential is kept under a name; ``last_four`` the last characters of the
     secret of a name, None where nobody knows it; ``begun`` the things whose creation, or rotation, an earlier run began
-    and never ended, by address, with the ids that were there before; ``now`` is the time.
+    and never ended, by address; ``now`` is the time.
     """
 
     id_of: Callable[[str], str | None] = lambda _name: None
     last_four: Callable[[str], str | None] = lambda _name: None
-    begun: Mapping[str, frozenset[str]] = NOTHING_BEGUN
+    begun: Mapping[str, tuple[Intent, ...]] = NOTHING_BEGUN
     now: datetime = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,19 +40,71 @@ def kept(kind: Kind, resource: Resource) -> Iterator[FieldChange]:
 
 def orphans(
     kind: Kind, resource: Resource, live: Iterable[Live], known: Container[str | None], held: Held
-) -> Sequence[Live]:
-    """Give what an interrupted create may have left behind: new since, kept by nobody, and never used."""
-    before = held.begun.get(resource.address)
-    if not kind.nameless or before is None or resource.ensure != "present":
-        return ()
-    return [each for each in live if each.id not in before and each.id not in known and not each.spec.get("used_at")]
+) -> tuple[Sequence[Live], Sequence[Live]]:
+    """Give what an interrupted create left behind, and what it may have left behind; nobody has kept either."""
+    begun = held.begun.get(resource.address, ())
+    if not kind.nameless or not begun or resource.ensure != "present":
+        return (), ()
+    left = [each for each in live if each.id not in known]
+    ours = [each for each in left if any(each.id == intent.made for intent in begun)]
+    return ours, [each for each in left if each not in ours and any(_may_have_made(one, each.id) for one in begun)]
 
 
 def was_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
-    """Tell whether a run was cut short between Stytch's giving a credential and its being kept."""
-    if not kind.credential or kind.credential.chosen or kind.nameless:
+    """Tell whether a run was provably cut short between Stytch's giving a credential and its being kept."""
+    begun = held.begun.get(resource.address, ())
+    if not begun or not _is_given(kind, resource):
         return False
-    if live.id in held.begun.get(resource.address, {live.id}) or not kind.credential.has_one(resource.spec):
+    name, now, following = credential_name(kind, resource), _shown(kind, live), _shown(kind, live, "next_")
+    is_kept = held.id_of(name) == live.id
+    given = {each for intent in begun if intent.made == live.id for each in intent.given}
+    if following:
+        return following in given or (is_kept and held.last_four(name) == following)
+    return not is_kept and now in given
+
+
+def may_be_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
+    """Tell whether a run may have been cut short so, and nothing proves it."""
+    begun = held.begun.get(resource.address, ())
+    if not begun or not _is_given(kind, resource) or was_lost(kind, resource, live, held):
         return False
-    half_rotated = bool(live.spec.get(f"next_{kind.credential.field}_last_four"))
-    return half_rotated or held.id_of(credential_name(kind, resource)) != live.id
+    if _shown(kind, live, "next_"):
+        return any(live.id in (intent.id, intent.made) or _may_have_made(intent, live.id) for intent in begun)
+    is_kept = held.id_of(credential_name(kind, resource)) == live.id
+    return not is_kept and any(_may_have_made(intent, live.id) for intent in begun)
+
+
+def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Problem:
+    """Say that a run that was cut short may have made these things, and what a person can do."""
+    name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
+    among = ", ".join(sorted(ids))
+    if kind.nameless:
+        found = f"{resource.address}: a run that was cut short may have made {among}, and nothing proves that it did"
+        known = f"keep the id of the one that is meant as {name}_ID in the credential store, beside its value"
+        hint = f"delete it in Stytch if nobody uses it; or {known}; or remove {_journals(resource, held)}"
+    else:
+        found = f"{resource.address}: a run that was cut short may have made {among}, and nobody has its {field}"
+        hint = f"rotate it in Stytch and keep it as {name} in the credential store, and the id as {name}_ID"
+        hint += f"; or delete it there, and it is made anew; or remove {_journals(resource, held)}"
+    at = (resource.position,)
+    return Problem(code="unproven", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,))
+
+
+def _journals(resource: Resource, held: Held) -> str:
+    names = sorted({intent.journal for intent in held.begun.get(resource.address, ())})
+    return f".reconciler/{' and '.join(names)} to forget that run"
+
+
+def _may_have_made(intent: Intent, id: str) -> bool:
+    """Tell whether a thing came after a run had noted what was there, and before it knew what it made."""
+    return intent.there is not None and id not in intent.there and intent.made is None
+
+
+def _is_given(kind: Kind, resource: Resource) -> bool:
+    credential = kind.credential
+    return credential is not None and not (credential.chosen or kind.nameless) and credential.has_one(resource.spec)
+
+
+def _shown(kind: Kind, live: Live, which: str = "") -> str:
+    field = kind.credential.field if kind.credential else ""
+    return str(live.spec.get(f"{which}{field}_last_four") or "")

@@ -1,11 +1,21 @@
 """What keeps a declared thing from being settled: which live one it is, what cannot be changed, what nobody knows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import structs
 
 from reconciler.diff.credentials import Held
 from reconciler.diff.fields import same
-from reconciler.model import Live, Problem, Resource
-from reconciler.named_secrets import credential_name, is_secret_name, secrets_needed
+from reconciler.model import Json, Live, Path, Problem, Resource
+from reconciler.named_secrets import (
+    LAST_FOUR,
+    credential_name,
+    is_secret_name,
+    names_in,
+    replaced,
+    secrets_needed,
+)
 from reconciler.schema import Kind
 
 
@@ -49,18 +59,57 @@ def trouble(
 
 
 def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None:
-    """Say which secret that a thing is to be sent with nobody knows: it can be neither compared nor written."""
+    """Say which secret nobody knows that a thing is to be made with: it waits for it, whole."""
     for path, name in secrets_needed(kind, resource) if resource.ensure == "present" else ():
         if held.last_four(name) is None:
-            return Problem(
-                code="unknown-secret",
-                severity="problem",
-                message=f"the secret {name} is neither in the environment nor in the credential store",
-                hint=f"set the environment variable {name}, or keep it in the credential store",
-                at=(resource.at(*path),),
-                addresses=(resource.address,),
-            )
+            return _unknown(resource, path, name, "problem")
     return None
+
+
+def as_far_as_known(kind: Kind, resource: Resource, live: Live, held: Held) -> tuple[Resource, Sequence[Problem]]:
+    """Give a declared thing without what nobody can send, for want of a secret, and say what that is.
+
+    What differs and must be sent with the secret is held; where all the rest of a field is as declared, only the secret
+    itself cannot be compared.
+    """
+    problems: list[Problem] = []
+    spec = dict(resource.spec)
+    for field, seal in kind.secret_fields.items():
+        names = dict(names_in(spec.get(field), (field,)))
+        unknown = {path: name for path, name in names.items() if held.last_four(name) is None}
+        if not unknown or (not seal.readable and resource.address not in held.begun):
+            continue
+        shown = replaced(spec.pop(field), lambda name: {LAST_FOUR: held.last_four(name)})
+        waits = not seal.readable or not same(_assumed(shown, live.spec.get(field)), live.spec.get(field))
+        if waits:
+            problems += [_unknown(resource, ("spec", *path), name, "problem", field) for path, name in unknown.items()]
+        else:
+            problems += [_unknown(resource, ("spec", *path), name, "warning", field) for path, name in unknown.items()]
+    return structs.replace(resource, spec=spec), problems
+
+
+def _assumed(declared: Json, live: Json) -> Json:
+    """Give a declared value with each unknown secret taken for the live one."""
+    if declared == {LAST_FOUR: None}:
+        return live
+    if isinstance(declared, dict) and isinstance(live, dict):
+        return {key: _assumed(value, live.get(key)) for key, value in declared.items()}
+    return declared
+
+
+def _unknown(
+    resource: Resource, path: Path, name: str, severity: Literal["problem", "warning"], field: str = ""
+) -> Problem:
+    found = f"the secret {name} is neither in the environment nor in the credential store"
+    if field and severity == "problem":
+        found += f", so {field} waits, which is not as declared"
+    elif field:
+        found += f", so it cannot be told whether {field} has it"
+    hint = f"set the environment variable {name}, or keep it in the credential store"
+    at = (resource.at(*path),)
+    return Problem(
+        code="unknown-secret", severity=severity, message=found, hint=hint, at=at, addresses=(resource.address,)
+    )
 
 
 def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:

@@ -2,8 +2,8 @@
 
 A thing is found by the id that the credential store holds for it, unless its name is its id and cannot change, by its
 name, or by the name it was renamed from.
-Where several live things bear one name nobody can say which is meant: a conflict, and what is declared is held. So is
-what is to be sent with a secret that nobody knows.
+Where several live things bear one name nobody can say which is meant: a conflict, and what is declared is held. Of a
+thing that is there, a secret that nobody knows holds only what must be sent with it.
 """
 
 from collections import defaultdict
@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from reconciler.diff.credentials import Held, kept, orphans, was_lost
+from reconciler.diff.credentials import Held, doubt, kept, may_be_lost, orphans, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
-from reconciler.diff.thing_troubles import taken_name, unknown_secret
+from reconciler.diff.thing_troubles import as_far_as_known, taken_name, unknown_secret
 from reconciler.diff.thing_troubles import trouble as trouble_of
 from reconciler.fields import universal
 from reconciler.left_out import completed
@@ -64,10 +64,8 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
     for resource in desired:
         candidates = index.candidates(resource, held)
         namesake = strangers.get((resource.namespace, resource.name))
-        trouble = (
-            trouble_of(kind, resource, candidates, claimed, namesake)
-            or unknown_secret(kind, resource, held)
-            or (None if candidates else taken_name(kind, resource, live, held))
+        trouble = trouble_of(kind, resource, candidates, claimed, namesake) or (
+            None if candidates else unknown_secret(kind, resource, held) or taken_name(kind, resource, live, held)
         )
         if trouble:
             result.problems.append(trouble)
@@ -76,9 +74,13 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
                 claimed.setdefault(each.id, resource)
             continue
         found = candidates[0] if candidates else None
-        if found is None and (left := orphans(kind, resource, live, known, held)):
-            claimed.update((each.id, resource) for each in left)
-            _take_in(result, kind, resource, left)
+        ours, doubtful = orphans(kind, resource, live, known, held) if found is None else ((), ())
+        if ours or doubtful:
+            claimed.update((each.id, resource) for each in (ours or doubtful))
+            if ours:
+                _take_in(result, kind, resource, ours)
+            else:
+                _hold(result, resource, doubt(kind, resource, [each.id for each in doubtful], held))
             continue
         if found is not None:
             claimed[found.id] = resource
@@ -166,8 +168,13 @@ def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequenc
     problem = Problem(
         code="conflict", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,)
     )
+    _hold(result, resource, problem)
+
+
+def _hold(result: ThingDiff, resource: Resource, problem: Problem, id: str | None = None) -> None:
+    """Hold a declared thing, or what cannot be written of it."""
     result.problems.append(problem)
-    result.held.append(Listed(address=resource.address, reason=found, at=at))
+    result.held.append(Listed(address=resource.address, id=id, reason=problem.message, at=problem.at[:1]))
 
 
 def _settle(
@@ -191,9 +198,17 @@ def _settle(
         return
     if found is None:
         result.changes.append(_create(kind, resource))
-    elif update := _update(kind, resource, found, held):
+        return
+    resource, unknown = as_far_as_known(kind, resource, found, held)
+    doubtful = [doubt(kind, resource, [found.id], held)] if may_be_lost(kind, resource, found, held) else []
+    for problem in (*unknown, *doubtful):
+        if problem.severity == "problem":
+            _hold(result, resource, problem, found.id)
+        else:
+            result.problems.append(problem)
+    if update := _update(kind, resource, found, held):
         result.changes.append(update)
-    else:
+    elif not any(problem.severity == "problem" for problem in (*unknown, *doubtful)):
         result.settled.append(resource.address)
 
 

@@ -5,7 +5,8 @@ registered themselves are nobody's here, whatever they are called.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +18,19 @@ from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spe
 from reconciler.rotation import Steps, rotate, writes
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
-from reconciler.writing import Moved, Scene, Written, created, gone, kept_as, overlaid, payload, repeated
+from reconciler.writing import (
+    Moved,
+    Scene,
+    Undecided,
+    Written,
+    alone,
+    created,
+    gone,
+    kept_as,
+    overlaid,
+    payload,
+    repeated,
+)
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -27,7 +40,7 @@ ABSENT: Final = ("connected_app_not_found",)
 SECRET: Final = "client_secret"  # noqa: S105 # a field's name
 PAUSES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds: searches are said to lag behind writes by up to 9
 SELF_MADE: Final = re.compile(r"dynamic|dcr|metadata", re.IGNORECASE)  # the values are not documented
-MARKS: Final = ("creation_method", "client_id_metadata_url", f"next_{SECRET}_last_four")
+MARKS: Final = ("creation_method", "client_id_metadata_url", f"{SECRET}_last_four", f"next_{SECRET}_last_four")
 LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1")
 FIRST_PARTY_ONLY: Final = ("full_access_allowed", "bypass_consent_for_offline_access")
 EMPTY: Final = Clearable("an empty string", sends="")
@@ -112,10 +125,10 @@ def normalize(spec: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Make the app and keep its secret; of one that was made while the answer was lost, the secret is rotated."""
-    _check_new(client, change, scene)
-    before = frozenset(scene.ids.get(change.kind, {}).values())
-    scene.note(change, {"there": sorted(before)})
+    """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
+    before = {live.id for live in _check_new(client, change, scene)}
+    before.update(scene.ids.get(change.kind, {}).values())
+    scene.begin(change, before)
     body = {"client_name": change.name, **payload(change.fields, cleared=KIND.cleared)}
     kept = body.pop(SECRET, None)
     made, request_id = created(
@@ -124,11 +137,21 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         (),
     )
     identifier = str(made["client_id"])
+    if request_id:
+        scene.made(change, identifier, str(made.get(SECRET) or ""))
+        delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
+        alone(identifier, _namesakes(client, change.name, identifier), lambda: delete().request_id, "a Connected App")
     if kept and made.get(SECRET):
         scene.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:
-        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
+        raise Undecided(f"an answer was lost, and nobody has the {SECRET} of {identifier}: {_what_to_do(change)}")
     return Written(identifier, request_id, made)
+
+
+def _what_to_do(change: Create) -> str:
+    name = kept_as(change, SECRET)
+    known = f"keep it in the credential store as {name}, with the id as {name}_ID"
+    return f"delete it in Stytch and apply again, or rotate its secret there and {known}"
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
@@ -156,14 +179,29 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     return Written(identifier, request_id)
 
 
-def _check_new(client: "Client", change: Create, scene: Scene) -> None:
-    """Refuse to make again what an earlier run made and a search does not show yet."""
+def _check_new(client: "Client", change: Create, scene: Scene) -> Sequence[Live]:
+    """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
+    every = [live for live in read(client, scene.place) if not registered_itself(live)]
+    if there := sorted(live.id for live in every if live.name.strip() == change.name.strip()):
+        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
     known = scene.store.id_of(kept_as(change, SECRET)) if scene.store else None
     if known and client.find("connected_app.clients.get", _path(known), ABSENT):
         raise Moved("it is there already, and Stytch's search did not show it yet")
+    return every
 
 
-def _found(client: "Client", body: Mapping[str, Any], before: frozenset[str]) -> tuple[dict[str, Any], str] | None:
+def _namesakes(client: "Client", name: str, identifier: str) -> Sequence[str]:
+    """Give the ids of the apps of a name, once a search shows the one that was just made, if it does in time."""
+    named: list[str] = []
+    for pause in PAUSES:
+        client.clock.sleep(pause)
+        named = [live.id for live in read(client, Place()) if live.name.strip() == name.strip()]
+        if identifier in named:
+            break
+    return named
+
+
+def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -> tuple[dict[str, Any], str] | None:
     """Find the app that a lost create made: new, and as it was sent."""
     for pause in PAUSES:
         client.clock.sleep(pause)
@@ -218,7 +256,7 @@ KIND: Final = Kind(
     names="the `client_name`; the `client_id` is Stytch's, and the credential store keeps it beside the secret",
     renamable=True,
     required=frozenset({"client_type"}),
-    computed=frozenset({"client_id", "status", *MARKS, f"{SECRET}_last_four"}),
+    computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),
     self_made=registered_itself,
     check=check,

@@ -114,13 +114,11 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         ALREADY_THERE,
     )
     identifier = str(live["member_id"])
-    whole = structs.replace(mark, member=identifier) if mark else None
+    whole = structs.replace(mark, member=identifier, roles=_taken(mark, live)) if mark else None
     if whole:
         later["trusted_metadata"] = {MARK_KEY: whole.as_json()}
     if later:
         live, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
-    if whole:
-        _remember(client, live, whole, frozenset(whole.roles))
     return Written(identifier, request_id, _spec(live))
 
 
@@ -149,7 +147,8 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
         now, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
         if mark:
             _remember(client, now, mark, given)
-    return Written(identifier, request_id, now and _spec(now))
+    sent = {"roles": body["roles"]} if roles else {}
+    return Written(identifier, request_id, now and _spec(now), sent)
 
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
@@ -200,6 +199,12 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     if mailbox_or_text(live.email_address) != change.key[1]:
         raise Moved("its address has changed since")
     return live
+
+
+def _taken(mark: Mark, answered: Spec) -> tuple[str, ...]:
+    """Give the roles of a mark that Stytch took, as far as an answer says so."""
+    roles = _spec(answered).get("roles")
+    return mark.roles if roles is None else tuple(role for role in mark.roles if role in roles)
 
 
 def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 They have no name and are their own id. Which is which the credential store knows, though nothing in them is secret.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from reconciler.fields import Text
 from reconciler.model import Change, Create, Delete, Live, Place, Update
 from reconciler.schema import Credential, Kind
-from reconciler.writing import Moved, Scene, Written, created, gone
+from reconciler.writing import Moved, Scene, Written, alone, created, gone
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -31,10 +31,15 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Make a token and keep it; one whose answer was lost is found by what was there before."""
-    before = {live.id for live in read(client, scene.place)}
-    scene.note(change, {"there": sorted(before)})
-    token, request_id = created(lambda: _make(client, scene.place), lambda: _new(client, scene.place, before), ())
+    """Make a token and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
+    before = _ids(client, scene.place)
+    if other := scene.kept_meanwhile(change, FIELD, before):
+        raise Moved(f"{other} has been made and kept since")
+    scene.begin(change, before)
+    token, request_id = created(lambda: _make(client, scene.place), lambda: _doubtful(client, scene.place, before), ())
+    scene.made(change, token)
+    others = filter(None, [scene.kept_meanwhile(change, FIELD, _ids(client, scene.place))])
+    alone(token, others, lambda: _delete(client, scene.place, token), "it")
     scene.keep(change, FIELD, token, token)
     return Written(token, request_id)
 
@@ -47,8 +52,7 @@ def keep(_client: "Client", change: Update, scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the token: no frontend that names it works any more."""
-    path = f"{_path(scene.place)}/{change.id}"
-    request_id = gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+    request_id = gone(lambda: _delete(client, scene.place, str(change.id)))
     if scene.store:
         scene.store.forget(change.name)
     return Written(str(change.id), request_id)
@@ -69,11 +73,20 @@ def _make(client: "Client", place: Place) -> Made:
     return str(answer["public_token"]["public_token"]), str(answer["request_id"])
 
 
-def _new(client: "Client", place: Place, before: set[str]) -> Made | None:
-    new = [live.id for live in read(client, place) if live.id not in before]
-    if len(new) > 1:
-        raise Moved("somebody else made a public token in the meantime, and nobody can say which is whose")
-    return (new[0], "") if new else None
+def _ids(client: "Client", place: Place) -> frozenset[str]:
+    return frozenset(live.id for live in read(client, place))
+
+
+def _doubtful(client: "Client", place: Place, before: Collection[str]) -> None:
+    """Raise ``Moved`` where there is a token that was not there before: whoever made it."""
+    if new := sorted(_ids(client, place) - {*before}):
+        said = "an answer was lost, and nothing proves that this run made"
+        known = "keep it in the credential store, as its own value and id"
+        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if nobody uses it and apply again, or {known}")
+
+
+def _delete(client: "Client", place: Place, token: str) -> str:
+    return str(client.management.write("DELETE", f"{_path(place)}/{token}")["request_id"])
 
 
 def _path(place: Place) -> str:

@@ -16,7 +16,18 @@ from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resourc
 from reconciler.rotation import Steps, rotate, writes
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+from reconciler.writing import (
+    Moved,
+    Scene,
+    Undecided,
+    Written,
+    created,
+    gone,
+    kept_as,
+    overlaid,
+    payload,
+    repeated,
+)
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -27,7 +38,7 @@ ROLES: Final = "scim_group_implicit_role_assignments"
 ABSENT: Final = ("no_active_scim_connection",)
 THERE: Final = "active_scim_connection_exists"
 NO_GROUP: Final = "scim_group_role_assignment_group_does_not_exist"
-SHOWN: Final = ("identity_provider", ROLES, f"next_{TOKEN}_last_four")
+SHOWN: Final = ("identity_provider", ROLES, f"{TOKEN}_last_four", f"next_{TOKEN}_last_four")
 
 
 class RoleOfGroup(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -81,22 +92,32 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Make the connection and keep its token; of one that was made while the answer was lost, the token is rotated."""
+    """Make the connection and keep its token; one that was made while the answer was lost is held: nobody has it."""
     organization_id = scene.organization_ids[str(change.namespace)]
-    scene.note(change, {"there": [row["connection_id"] for row in [_get(client, organization_id)] if row]})
+    if there := _get(client, organization_id):
+        raise Moved(f"{there['connection_id']} is there, and was not when this was planned")
+    scene.begin(change, ())
     body = {NAME: change.name, **payload(change.fields, cleared={})}
     kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
     made, request_id = created(
         lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body), ()
     )
     identifier = str(made["connection_id"])
+    if made.get(TOKEN):
+        scene.made(change, identifier, str(made[TOKEN]))
     if kept and made.get(TOKEN):
         scene.keep(change, TOKEN, str(made[TOKEN]), identifier)
     elif kept:
-        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
+        raise Undecided(f"an answer was lost, and nobody has the {TOKEN} of {identifier}: {_what_to_do(change)}")
     if roles:
         made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
     return Written(identifier, request_id, made)
+
+
+def _what_to_do(change: Create) -> str:
+    name = kept_as(change, TOKEN)
+    known = f"keep it in the credential store as {name}, with the id as {name}_ID"
+    return f"delete it in Stytch and apply again, or rotate its token there and {known}"
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:

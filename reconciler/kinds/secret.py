@@ -3,16 +3,15 @@
 Which is which only the credential store knows: it keeps the value under the name that the manifest gives, and the id.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from reconciler.errors import Ambiguous
 from reconciler.fields import Text
 from reconciler.model import Create, Delete, Live, Place, Update
 from reconciler.schema import Credential, Kind
-from reconciler.writing import TRIES, Scene, Written, gone
+from reconciler.writing import Moved, Scene, Written, alone, created, gone
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -33,20 +32,17 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
-    """Make a secret and keep it; one whose value was lost with the answer is deleted before another is made."""
-    path = f"{scene.place.path}/secrets"
-    before = {live.id for live in read(client, scene.place)}
-    scene.note(change, {"there": sorted(before)})
-    for _ in range(TRIES):
-        try:
-            answer = client.management.write("POST", path)
-        except Ambiguous:
-            _delete_orphans(client, scene, before)
-            continue
-        made: dict[str, Any] = answer["secret"]
-        scene.keep(change, FIELD, str(made["secret"]), str(made["secret_id"]))
-        return Written(str(made["secret_id"]), str(answer["request_id"]))
-    raise Ambiguous("the answers to several creates in a row were lost")
+    """Make a secret and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
+    before = _ids(client, scene)
+    if other := scene.kept_meanwhile(change, FIELD, before):
+        raise Moved(f"{other} has been made and kept since")
+    scene.begin(change, before)
+    identifier, value, request_id = created(lambda: _made(client, scene), lambda: _doubtful(client, scene, before), ())
+    scene.made(change, identifier)
+    others = filter(None, [scene.kept_meanwhile(change, FIELD, _ids(client, scene))])
+    alone(identifier, others, lambda: _delete(client, scene, identifier), "it")
+    scene.keep(change, FIELD, value, identifier)
+    return Written(identifier, request_id)
 
 
 def replace(client: "Client", change: Update, scene: Scene) -> Written:
@@ -70,10 +66,21 @@ def at_stake(live: Live, among: Sequence[Live], place: Place) -> str:
     return "the secret in use" if live.spec["last_four"] == place.secret_last_four else ""
 
 
-def _delete_orphans(client: "Client", scene: Scene, before: set[str]) -> None:
-    for live in list(read(client, scene.place)):
-        if live.id not in before:
-            gone(lambda live=live: _delete(client, scene, live.id))  # type: ignore[misc] # a lambda's default has no annotation
+def _ids(client: "Client", scene: Scene) -> frozenset[str]:
+    return frozenset(live.id for live in read(client, scene.place))
+
+
+def _made(client: "Client", scene: Scene) -> tuple[str, str, str]:
+    answer = client.management.write("POST", f"{scene.place.path}/secrets")
+    made: dict[str, Any] = answer["secret"]
+    return str(made["secret_id"]), str(made["secret"]), str(answer["request_id"])
+
+
+def _doubtful(client: "Client", scene: Scene, before: Collection[str]) -> None:
+    """Raise ``Moved`` where there is a secret that was not there before: its value is lost, whoever made it."""
+    if new := sorted(_ids(client, scene) - {*before}):
+        said = "an answer was lost, and nothing proves that this run made"
+        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if nobody uses it, and apply again")
 
 
 def _delete(client: "Client", scene: Scene, identifier: str) -> str:

@@ -5,6 +5,7 @@ completed by the next run. Connections are known by their names, and each has a 
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reconciler.diff.fields import same
@@ -26,7 +27,7 @@ from reconciler.sso.spec import (
     normalize,
     spec_of,
 )
-from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload
+from reconciler.writing import Moved, Scene, Written, alone, created, gone, overlaid, payload
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -50,12 +51,22 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     body = payload(change.fields, cleared={})
     sort = str(body.pop(TYPE))
     first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
+    if there := _named(client, organization_id, change.name):
+        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
     identifier, request_id = created(
         lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
         lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
         (),
     )
-    return _completed(Connection(client, organization_id, sort, identifier), body, scene, request_id)
+    connection = Connection(client, organization_id, sort, identifier)
+    others, delete = _named(client, organization_id, change.name), partial(connection.write, "delete_connection")
+    alone(identifier, others if request_id else (), delete, "a connection of this name")
+    return _completed(connection, body, scene, request_id)
+
+
+def _named(client: "Client", organization_id: str, name: str) -> list[str]:
+    """Give the ids of an organization's connections of a name, but for the blanks around it."""
+    return [str(row["connection_id"]) for _, row in rows(client, organization_id) if row[NAME].strip() == name.strip()]
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:

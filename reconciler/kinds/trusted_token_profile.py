@@ -11,7 +11,7 @@ from reconciler.fields import Text, problem
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, FromFile, TextFile, Unordered
-from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+from reconciler.writing import Moved, Scene, Written, alone, created, gone, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -73,9 +73,14 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Make the profile; after a lost answer it is looked for by its name."""
     body = {"name": change.name, KEYS: [], "can_jit_provision": False, **payload(change.fields, cleared={})}
     path = _path(scene.place)
-    return created(
+    if there := _named(client, scene.place, change.name):
+        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
+    written = created(
         lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, scene.place, body), ()
     )
+    others = _named(client, scene.place, change.name) if written.request_id else ()
+    alone(written.id, others, lambda: _deleted(client, scene.place, written.id), "a profile of this name")
+    return written
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
@@ -92,8 +97,16 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the profile with its keys."""
-    path = f"{_path(scene.place)}/{quote(str(change.id), safe='')}"
-    return Written(str(change.id), gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return Written(str(change.id), gone(lambda: _deleted(client, scene.place, str(change.id))))
+
+
+def _deleted(client: "Client", place: Place, identifier: str) -> str:
+    return str(client.management.write("DELETE", f"{_path(place)}/{quote(identifier, safe='')}")["request_id"])
+
+
+def _named(client: "Client", place: Place, name: str) -> list[str]:
+    """Give the ids of the profiles of a name, but for the blanks around it."""
+    return [live.id for live in read(client, place) if live.name.strip() == name.strip()]
 
 
 def writes(change: Change) -> int:

@@ -92,6 +92,23 @@ def added_roles(change: Change) -> tuple[str, ...]:
     return tuple(sorted({*(roles.after or ())} - {*(roles.before or ())}))
 
 
+class Intent(Struct, frozen=True, kw_only=True):
+    """What an earlier run began and, as its journal has it, never ended.
+
+    ``id`` is that of the thing it was about, where that was there before; ``there`` the ids that were there when it
+    began (None: not noted, so that nothing was sent either); ``made`` the id that Stytch's answer gave, and ``given``
+    the last characters of the credentials that it gave.
+    """
+
+    address: str
+    journal: str = ""
+    id: str | None = None
+    there: frozenset[str] | None = None
+    made: str | None = None
+    given: frozenset[str] = frozenset()
+    deletes: bool = False  # a member
+
+
 class Listed(Struct, frozen=True, kw_only=True):
     """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
 
