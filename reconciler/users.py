@@ -10,7 +10,7 @@ from reconciler import user_files
 from reconciler.config import UsersSource
 from reconciler.data_files import format_of, refuse
 from reconciler.expressions.text import trimmed
-from reconciler.model import Position
+from reconciler.model import Json, Position
 from reconciler.user_records import Batch, OddUser, User, decoder_of
 
 __all__ = ["OddUser", "User", "UserStream", "read_users"]
@@ -55,7 +55,11 @@ class UserStream:
         for batch in self.batches:
             for found in batch:
                 self.count += 1
-                record = self._odd(found) if isinstance(found, OddUser) else self._entered(found)
+                record = found
+                if isinstance(record, OddUser):
+                    record = OddUser(trimmed(record.user_id or "") or None, record.message, record.position)
+                elif record["user_id"].strip() != record["user_id"] or _is_odd(record.get("external_id")):
+                    record = self._entered(record)
                 if isinstance(record, OddUser):
                     self._note(record)
                 elif self.lacking:
@@ -64,22 +68,23 @@ class UserStream:
 
     def _entered(self, user: User) -> User | OddUser:
         """Give a user as everything later compares it: ids without outer white space, and a blank one is none."""
-        user_id, external_id = user["user_id"], user.get("external_id")
-        if user_id.strip() != user_id:
-            user = {**user, "user_id": trimmed(user_id)}
-            if not user["user_id"]:
-                message = f"record {self.count} is not what a user looks like: its user_id is blank"
-                return OddUser(None, message, Position(self._shown, 1))
-        if (type(external_id) is str and external_id.strip() != external_id) or external_id == "":
-            user = {**user, "external_id": trimmed(external_id) or None}
+        external_id = user.get("external_id")
+        user = {**user, "user_id": trimmed(user["user_id"])}
+        if not user["user_id"]:
+            message = f"record {self.count} is not what a user looks like: its user_id is blank"
+            return OddUser(None, message, Position(self._shown, 1))
+        if isinstance(external_id, str):
+            user["external_id"] = trimmed(external_id) or None
         return user
-
-    def _odd(self, record: OddUser) -> OddUser:
-        return OddUser(trimmed(record.user_id or "") or None, record.message, record.position)
 
     def _note(self, record: OddUser) -> None:
         if record.user_id is None and not self.why_no_deletes:
             self.why_no_deletes = f"nobody can tell whose record {record.position} is"
+
+
+def _is_odd(external_id: Json) -> bool:
+    """Tell whether an external id has white space around it, or is blank."""
+    return external_id is not None and (external_id == "" or external_id.strip() != external_id)
 
 
 def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:

@@ -43,8 +43,7 @@ def _of_hit(
     rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
 ) -> Iterator[Case | Trouble]:
     owner = hit.owner
-    doubt = rule.match.lookup.doubt(owner) if owner and rule.match.lookup else None
-    if owner and doubt:
+    if owner and (owner.shared or owner.public) and rule.match.lookup and (doubt := rule.match.lookup.doubt(owner)):
         yield Trouble(_about(doubt, person), owner.organizations)
         return
     for case in _around(rule, hit, rows, person, scope, world):

@@ -12,13 +12,6 @@ from reconciler.rules.rule import Assignment, Case, Made, Rule, World
 
 def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
     """Give what a rule makes of a user; nothing if it is not about him."""
-    made = _made(rule, person, world)
-    if made:
-        world.tally.matched.add(rule.number)
-    return made
-
-
-def _made(rule: Rule, person: Person, world: World) -> list[Made]:
     if rule.simple:
         try:
             return _made_simply(rule, person, world)
@@ -30,8 +23,10 @@ def _made(rule: Rule, person: Person, world: World) -> list[Made]:
             made.append(case)
         else:
             made.extend(_assigned(rule, assign, case, person, world.directory) for assign in rule.assigns)
-    if made and rule.exceptions:
-        return _unless_excepted(rule, made, person, world)
+    if made:
+        world.tally.matched.add(rule.number)
+        if rule.exceptions:
+            return _unless_excepted(rule, made, person, world)
     return made
 
 
@@ -45,6 +40,7 @@ def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
         scope = person.scope(any_address=match.any_address or not rule.reads_proof)
         if not rule.when.matches(scope):
             return []
+    world.tally.matched.add(rule.number)
     addresses = hits[0].addresses
     unverified = match.any_address and is_unproven(rule, person, addresses)
     return [

@@ -95,7 +95,7 @@ class Match(Struct, frozen=True, kw_only=True):
         hits = self._address_hits(person, patterns) if self.on_addresses else (Hit(),)
         if hits and self.metadata and not self.metadata_holds(person):
             return ()
-        if self.waiting and hits:
+        if hits and self.waiting:
             self._note(person, hits, patterns)
         return hits
 

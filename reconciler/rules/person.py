@@ -34,7 +34,12 @@ class Person:
     def __init__(self, user: dict[str, Any]) -> None:
         self.user = user
         self.user_id: str = user["user_id"]
-        self.addresses, self.unread = _read(user)
+        emails = user.get("emails")
+        self.addresses: tuple[Address, ...]
+        if type(emails) is list and len(emails) == 1 and (only := _address(emails[0])):  # most users of most sources
+            self.addresses, self.unread = (only,), _NONE
+        else:
+            self.addresses, self.unread = _read(user)
         self._patterns: dict[str, Sequence[int]] | None = None
         self._scope: dict[str, object] | None = None
         self._any_scope: dict[str, object] | None = None
@@ -80,8 +85,6 @@ def _read(user: Mapping[str, Any]) -> tuple[tuple[Address, ...], frozenset[bool]
     emails = user.get("emails")
     if type(emails) is not list:
         return (), _NONE
-    if len(emails) == 1 and (only := _address(emails[0])):
-        return (only,), _NONE
     found: dict[str, Address] = {}
     unread: set[bool] = set()
     for entry in emails:
@@ -103,7 +106,9 @@ def _address(entry: object) -> Address | None:
 def respelled(user: dict[str, Any], addresses: Sequence[Address]) -> dict[str, Any]:
     """Give the user with every address in the form in which addresses compare: itself if they are."""
     emails = user.get("emails")
-    if type(emails) is not list:
+    if type(emails) is not list or not emails:
+        return user
+    if len(emails) == len(addresses) == 1 and emails[0].get("email") == addresses[0].text:
         return user
     spelled = {one.text for one in addresses}
     for entry in emails:
