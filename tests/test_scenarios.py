@@ -2,7 +2,8 @@
 
 A folder holds what a team's repository holds (``reconciler.yaml`` may be left out: there is a plain one beside the
 folders, as there is a ``policy.json``), ``live.yaml`` (organizations by slug, their members by address; ``mark`` is
-ours in that organization, but for what it says otherwise; ``$SLUG`` is an organization's id) and ``expected.yaml``:
+ours and of that organization and member, but for what it says otherwise; null leaves a key of it out; ``$SLUG`` is an
+organization's id) and ``expected.yaml``:
 
 ``plan`` every change with every field, in order (what a delete looks at again is not written down); ``observed``,
 ``written_from_live``, ``held``, ``removed``, ``stays`` (what is ours and no longer wanted), ``unmanaged``,
@@ -16,15 +17,15 @@ is refused, ``problems`` gives codes with places, ``hints`` words that must be s
 
 For what is neither an organization nor a member, ``calls`` in ``live.yaml`` are made against Stytch first, each
 ``METHOD path: body`` (``{environment}`` and ``{project}`` begin a path of the management API) and with it perhaps
-``keep: {NAME: path in the answer}``, so that ``$NAME`` means what was answered; ``connected_app`` and ``scim_group``
-instead of a call put in what no call makes: an app that registered itself, a group that was pushed. In
-``expected.yaml``, ``calls_meanwhile`` are such calls before the plan is applied, ``api`` facts about what a call
+``keep: {NAME: path in the answer}``, so that ``$NAME`` means what was answered; ``connected_app`` and
+``scim_group`` instead of a call put in what no call makes: an app that registered itself, a group that was pushed.
+In ``expected.yaml``, ``calls_meanwhile`` are such calls before the plan is applied, ``api`` facts about what a call
 answers at the end (some of it, or ``none`` for a refusal). ``secrets`` are texts by name, as the environment has
 them, or ``{value, id}`` as the credential store does, ``refused`` the names that the store refuses, ``kept`` those
 that it holds at the end; ``begun`` says what an earlier run began and never ended, with the ids that were there
 before, or a map: ``there`` those ids (if they were noted), ``made`` the id that was answered, ``last_four`` how the
-credential ended that came with it. ``credentials`` are ``data`` and, where a kind of the management API is declared,
-``workspace``; ``behaviour`` switches of the emulator.
+credential ended that came with it; ``deleting`` which members it began to delete. ``credentials`` are ``data`` and,
+where a kind of the management API is declared, ``workspace``; ``behaviour`` switches of the emulator.
 """
 
 import json
