@@ -25,10 +25,13 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     for batch in read.members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
             left_out["cannot be read"] += there.unread
-            present = (read_member(member, owner) for member in there.members if member.status != "deleted")
-            for one in told_apart(present):
+            present = told_apart(read_member(one, owner) for one in there.members if one.status != "deleted")
+            mailboxes = Counter(one.address for one in present)
+            for one in present:
                 if one.member.member_id in there.odd:
                     left_out["cannot be read whole"] += 1
+                elif mailboxes[one.address] > 1:
+                    left_out["on one mailbox, spelled differently"] += 1
                 elif reason := _somebody_elses(one):
                     left_out[reason] += 1
                 else:
