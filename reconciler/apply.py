@@ -41,7 +41,7 @@ from reconciler.model import (
 from reconciler.references import names_in
 from reconciler.schema import Kind
 from reconciler.taken import not_taken, other_name
-from reconciler.writing import MALFORMED, Moved, NotKept, NotNoted, Scene, Undecided, Written
+from reconciler.writing import MALFORMED, Moved, NotKept, NotNoted, Scene, Undecided, Written, noting_finds
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
 CIRCUIT_WINDOW = 200  # outcomes looked back on
@@ -223,8 +223,9 @@ class _Run:
         try:
             if isinstance(change, Delete):
                 self._look_again(kind, change)
-            written = _verb(kind, change)(self._client, change, self._scene)
-            return self._compared(kind, change, written)
+            with noting_finds() as found:
+                written = _verb(kind, change)(self._client, change, self._scene)
+                return structs.replace(self._compared(kind, change, written), found=found())
         except Undecided as undecided:
             self._open.add(_name(change))
             return outcome_of(change, "withheld", f"{HELD} {undecided}")

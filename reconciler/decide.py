@@ -100,7 +100,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     in_scope = [
         change
         for change in (
-            *organizations.changes,
+            *(_with_its_members(change, doomed) for change in organizations.changes),
             *members.changes,
             *(change for each in others for change in each.changes),
         )
@@ -198,6 +198,11 @@ def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
         else change
         for change in changes
     )
+
+
+def _with_its_members(change: Change, doomed: Cascade) -> Change:
+    """Say of the delete of an organization how many members go with it."""
+    return structs.replace(change, members=doomed.members.get(change.name)) if isinstance(change, Delete) else change
 
 
 def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:

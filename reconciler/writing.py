@@ -1,7 +1,8 @@
 """What every kind's writing verbs share: the payload of a change, and how to repeat what is safe to repeat."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -238,6 +239,19 @@ def repeated(call: Callable[[], T]) -> T:
     return call()
 
 
+_found: ContextVar[bool] = ContextVar("found")
+
+
+@contextmanager
+def noting_finds() -> Iterator[Callable[[], bool]]:
+    """Give what tells whether a create inside found its thing there, made by somebody else since the plan was made."""
+    token = _found.set(False)
+    try:
+        yield _found.get
+    finally:
+        _found.reset(token)
+
+
 def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str]) -> T:
     """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
 
@@ -255,6 +269,7 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
             if fault.error_type not in duplicate:
                 raise _perhaps(fault) if lost else fault from None
         if (found := _looked_for(find, lost=lost)) is not None:
+            _found.set(not lost)  # it is ours if an answer of ours was lost, as far as anybody can tell
             return found
     raise Ambiguous("the answers to several creates in a row were lost and nothing is there")
 

@@ -17,6 +17,7 @@ from reconciler.emulator.running import Options, make
 from reconciler.emulator.switches import parse
 from reconciler.errors import Ambiguous, Rejected
 from reconciler.model import Outcome
+from reconciler.report import apply_report
 from tests.connected import connected
 from tests.repositories import config_of, write
 
@@ -304,3 +305,16 @@ def opened(failures: list[bool]) -> bool:
     for failed in failures:
         circuit.note(failed=failed)
     return circuit.open
+
+
+def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: Config, app: App) -> None:
+    with connected(app) as client:
+        first, second = pipeline.plan(config, client), pipeline.plan(config, client)
+        made = pipeline.apply(first, config, client, lambda _: None).outcomes
+        late = pipeline.apply(second, config, client, lambda _: None).outcomes
+    assert {outcome.result for outcome in (*made, *late)} == {"applied"}
+    assert [outcome.found for outcome in made] == [False] * len(made)
+    assert [outcome.found for outcome in late] == [outcome.action == "create" for outcome in late]
+    said = apply_report(second.plan, late)
+    assert "there already" in said
+    assert "created" not in said

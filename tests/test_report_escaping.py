@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.errors import NotPrinted
-from reconciler.model import Create, Plan, Problem, spelled
+from reconciler.model import Create, Outcome, Plan, Problem, spelled
 from reconciler.report import plan_report, problems_report, to_json
 from reconciler.report.escaping import in_code, in_markdown, inert, printable
 from reconciler.report.progress import PlainProgress
@@ -119,8 +119,8 @@ def test_what_does_not_arrive_is_said() -> None:
 
 def test_progress_that_nobody_reads_stops_nothing() -> None:
     progress = PlainProgress(2, Full(), clock=iter(range(0, 100, 20)).__next__)
-    progress.advance()
-    progress.advance()
+    for _ in range(2):
+        progress.advance(Outcome(address="Organization/acme", action="create", result="applied"))
 
 
 # The whole program

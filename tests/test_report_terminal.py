@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from reconciler.model import Create, Outcome, Plan
@@ -82,11 +83,11 @@ def test_in_a_pipe_progress_is_a_line_now_and_then() -> None:
     ticks: Iterator[float] = iter([0.0, 1.0, 9.0, 10.0, 11.0, 25.0])
     stream = io.StringIO()
     progress = PlainProgress(100, stream, clock=lambda: next(ticks), every=10)
-    for _ in range(5):
-        progress.advance()
+    for result in ("applied", "failed", "applied", "applied", "withheld"):
+        progress.advance(structs.replace(outcome(), result=result))
     assert stream.getvalue().splitlines() == [
-        "applied 3 of 100 changes, 0.3/s, 5 min left",
-        "applied 5 of 100 changes, 0.2/s, 8 min left",
+        "applied 2 of 100 changes, 1 failed, 0.3/s, 5 min left",
+        "applied 3 of 100 changes, 1 failed, 1 withheld, 0.2/s, 8 min left",
     ]
 
 

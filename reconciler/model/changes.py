@@ -65,7 +65,12 @@ class Update(_Change, frozen=True, kw_only=True, tag="update"):
 
 
 class Delete(_Change, frozen=True, kw_only=True, tag="delete"):
-    """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed."""
+    """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed.
+
+    ``members`` counts the live members that go with an organization.
+    """
+
+    members: int | None = None
 
 
 Change = Create | Update | Delete
@@ -215,7 +220,10 @@ Result = Literal["applied", "failed", "withheld", "skipped"]
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's."""
+    """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's.
+
+    ``found`` says of a create that the thing was there already: somebody else made it since the plan was made.
+    """
 
     address: str
     action: Literal["create", "update", "delete"]
@@ -223,3 +231,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     detail: str = ""
     id: str | None = None
     request_id: str = ""
+    found: bool = False

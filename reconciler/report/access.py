@@ -20,6 +20,7 @@ class Access(Struct, frozen=True):
     demoted: tuple[str, ...]
     admins: tuple[str, ...]
     organizations: tuple[str, ...]
+    going_with: int = 0  # members of these organizations
 
 
 def access(changes: Iterable[Change]) -> Access:
@@ -31,9 +32,11 @@ def access(changes: Iterable[Change]) -> Access:
     demoted: list[str] = []
     admins: list[str] = []
     organizations: list[str] = []
+    going_with = 0
     for change in changes:
         if change.kind == "Organization" and isinstance(change, Delete):
             organizations.append(change.address)
+            going_with += change.members or 0
         if change.kind != "Member":
             continue
         if isinstance(change, Create):
@@ -47,7 +50,14 @@ def access(changes: Iterable[Change]) -> Access:
         if ADMIN_ROLE in added_roles(change):
             admins.append(change.address)
     return Access(
-        len(gaining), len(places), len(losing), tuple(lost), tuple(demoted), tuple(admins), tuple(organizations)
+        gaining=len(gaining),
+        gaining_in=len(places),
+        losing=len(losing),
+        lost=tuple(lost),
+        demoted=tuple(demoted),
+        admins=tuple(admins),
+        organizations=tuple(organizations),
+        going_with=going_with,
     )
 
 
@@ -68,7 +78,8 @@ def _lines(found: Access, summary: Summary) -> Iterable[str]:
         yield f"- {people} a role: {listed(found.demoted, NAMED)}"
     if found.organizations:
         doomed = counted(len(found.organizations), "organization is deleted", "organizations are deleted")
-        yield f"- {doomed}, with everyone in it: {listed(found.organizations, NAMED)}"
+        members = counted(found.going_with, "member")
+        yield f"- {doomed}, with {members}: {listed(found.organizations, NAMED)}"
     if found.admins:
         new = counted(len(found.admins), "new admin")
         yield f"! {new} ({ADMIN_ROLE}): {listed(found.admins, NAMED)}"

@@ -33,13 +33,14 @@ def problems_json(problems: Sequence[Problem]) -> str:
 def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], pins: Mapping[str, str]) -> str:
     """Write the outcome of every change of ``plan``, in its order, their counts, and what the plan file lacked."""
     counts = Counter(outcome.result for outcome in outcomes)
+    found = sum(outcome.found for outcome in outcomes)
     return to_json(
         {
             "format_version": FORMAT_VERSION,
             "environment": plan.environment,
             "project_id": plan.project_id,
             "digest": plan.digest,
-            "summary": {result: counts[result] for result in get_args(Result)},
+            "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
             "outcomes": outcomes,
             "new": new,
             "pins": dict(pins),

@@ -1,13 +1,14 @@
 """The parts every report is made of, the same for text and Markdown: headings, runs of changes, lines."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
-from reconciler.model import Change, FieldChange, Update
+from reconciler.model import Change, Delete, FieldChange, Update
 from reconciler.report.alike import Folded, Run, action
 from reconciler.report.escaping import printable
-from reconciler.report.values import cause_line, change_line, counted, drift_line
+from reconciler.report.values import cause_line, change_lines, counted, drift_lines
 
 _ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit
 
@@ -53,7 +54,7 @@ class Words(Struct, frozen=True):
 
     symbols: Mapping[str, str]
     verbs: Mapping[str, str]
-    field: Callable[[FieldChange], str]
+    field: Callable[[FieldChange], tuple[str, ...]]
     with_fields: Collection[str]
     notes: Mapping[str, str]
 
@@ -61,7 +62,7 @@ class Words(Struct, frozen=True):
 PLANNED = Words(
     symbols={"create": "+", "update": "~", "replace": "±", "reset": "-", "delete": "-"},
     verbs={each: each for each in ("create", "update", "replace", "reset", "delete")},
-    field=change_line,
+    field=change_lines,
     with_fields=("create", "update", "replace", "reset"),
     notes={"replace": " (deleted and made anew)"},
 )
@@ -74,7 +75,7 @@ DRIFTED = Words(
         "reset": "differs",
         "delete": "extra",
     },
-    field=drift_line,
+    field=drift_lines,
     with_fields=("update", "replace", "reset"),
     notes={"replace": " (apply deletes it and makes it anew)", "reset": " (declared absent: apply resets it)"},
 )
@@ -106,11 +107,18 @@ def few(lines: Sequence[str], number: int, limit: int) -> tuple[str, ...]:
     return (*lines[:limit], *more)
 
 
+def _company(change: Change) -> str:
+    """Say how many members go with an organization."""
+    if not isinstance(change, Delete) or change.members is None:
+        return ""
+    return f" (with {counted(change.members, 'member')})" if change.members else " (without any member)"
+
+
 def _item(change: Change, words: Words) -> Item:
     done = action(change)
     verb = "adopt" if change.adopts else words.verbs[done]
-    line = printable(f"{verb} {change.address}{words.notes.get(done, '')}")
-    fields = tuple(map(words.field, change.fields)) if done in words.with_fields else ()
+    line = printable(f"{verb} {change.address}{words.notes.get(done, '')}{_company(change)}")
+    fields = tuple(chain.from_iterable(map(words.field, change.fields))) if done in words.with_fields else ()
     if isinstance(change, Update) and not (fields or change.adopts):
         fields = ("(only our mark)",)
     together = f"{line}  {', '.join(fields)}".rstrip()

@@ -18,7 +18,15 @@ from reconciler.yaml_text import scalar
 
 Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
 
-_DONE = {"create": "created", "update": "updated", "replace": "replaced", "reset": "reset", "delete": "deleted"}
+THERE = "there already"  # what somebody else made since the plan was made
+_DONE = {
+    "create": "created",
+    THERE: "there already, made since the plan was",
+    "update": "updated",
+    "replace": "replaced",
+    "reset": "reset",
+    "delete": "deleted",
+}
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
@@ -42,7 +50,8 @@ def outcomes_view(
         return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
-    became = Counter(_verb(one, verbs) for one in outcomes if one.result == "applied")
+    applied = [one for one in outcomes if one.result == "applied"]
+    became = Counter(THERE if one.found else _verb(one, verbs) for one in applied)
     done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(

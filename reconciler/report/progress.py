@@ -3,11 +3,12 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TextIO, get_args
 
-from reconciler.model import Outcome, Plan
+from reconciler.model import Outcome, Plan, Result
 from reconciler.report.values import counted
 
 EVERY = 10.0  # seconds between two plain lines
@@ -15,7 +16,7 @@ _MINUTE = 60
 
 
 class PlainProgress:
-    """Writes ``applied 1,200 of 5,000 changes, 32/s, 2 min left`` at most every ten seconds; safe between threads."""
+    """Writes ``applied 1,200 of 5,000 changes, 3 failed, 32/s, 2 min left`` every ten seconds; safe between threads."""
 
     def __init__(
         self, total: int, stream: TextIO, *, clock: Callable[[], float] = time.monotonic, every: float = EVERY
@@ -25,22 +26,30 @@ class PlainProgress:
         self._clock = clock
         self._every = every
         self._lock = threading.Lock()
-        self._done = 0
+        self._results: Counter[str] = Counter()
         self._started = self._told = clock()
 
-    def advance(self) -> None:
+    def advance(self, outcome: Outcome) -> None:
         """Count one more, and say so if it is time."""
         with self._lock:
-            self._done += 1
+            self._results[outcome.result] += 1
+            done = self._results.total()
             now = self._clock()
             if now - self._told >= self._every:
                 self._told = now
-                rate = self._done / (now - self._started)
-                left = time_left((self._total - self._done) / rate)
+                rate = done / (now - self._started)
+                left = time_left((self._total - done) / rate)
                 total = counted(self._total, "change")
                 with suppress(OSError, ValueError):  # nobody may be reading; the work goes on
-                    self._stream.write(f"applied {self._done:,} of {total}, {rate:.1f}/s, {left} left\n")
+                    so_far = f"applied {self._results['applied']:,} of {total}{others(self._results)}"
+                    self._stream.write(f"{so_far}, {rate:.1f}/s, {left} left\n")
                     self._stream.flush()
+
+
+def others(results: Mapping[str, int]) -> str:
+    """Write ``, 2 failed, 5 withheld``: what became of changes that were not applied."""
+    found = ((result, results.get(result, 0)) for result in get_args(Result) if result != "applied")
+    return "".join(f", {number:,} {result}" for result, number in found if number)
 
 
 def time_left(seconds: float) -> str:
@@ -71,7 +80,7 @@ def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Ca
         return
     if not stream.isatty():
         plain = PlainProgress(total, stream)
-        yield lambda _: plain.advance()
+        yield plain.advance
         return
     from rich import progress
     from rich.console import Console
@@ -79,15 +88,18 @@ def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Ca
     columns = (
         progress.TextColumn("Applying"),
         progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[applied]}/{task.total:.0f}{task.fields[others]}"),
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task("apply", total=total, rate="")
+        task = bar.add_task("apply", total=total, rate="", applied=0, others="")
+        results: Counter[str] = Counter()
 
-        def tell(_: Outcome) -> None:
+        def tell(outcome: Outcome) -> None:
+            results[outcome.result] += 1
             speed = bar.tasks[0].speed  # None until there are two moments to compare
-            bar.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
+            rate = f"{speed:.0f}/s" if speed else ""
+            bar.update(task, advance=1, rate=rate, applied=results["applied"], others=others(results))
 
         yield tell

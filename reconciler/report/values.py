@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from reconciler.model import Cause, FieldChange, Json
 from reconciler.report.escaping import printable
+from reconciler.report.looks import LONGEST, is_long, told_apart, unified
 
-LONGEST = 160  # characters of one value; a plan file holds all of it
 _CONTEXT = 20  # characters shown before the first difference of two long values
 
 
@@ -19,15 +19,19 @@ def shown(value: Json) -> str:
     return _cut(_on_one_line(value))
 
 
-def change_line(change: FieldChange) -> str:
-    """Write ``path: before → after``, or ``path: value`` where only one of them is there."""
-    return f"{path(change)}: {_pair(change, '{} → {}')}"
+def change_lines(change: FieldChange) -> tuple[str, ...]:
+    """Write ``path: before → after``, or ``path: value`` where only one of them is there; long texts as a diff."""
+    if differs := _difference(change.before, change.after):
+        return (f"{path(change)}:", *differs)
+    return (f"{path(change)}: {_pair(change, '{} → {}')}",)
 
 
-def drift_line(change: FieldChange) -> str:
-    """Write ``path: declared …, live …``: what git says, then what was found."""
+def drift_lines(change: FieldChange) -> tuple[str, ...]:
+    """Write ``path: declared …, live …``: what git says, then what was found; long texts as a diff."""
+    if differs := _difference(change.after, change.before):
+        return (f"{path(change)}: declared (-), live (+):", *differs)
     before, after = _texts(change)
-    return f"{path(change)}: declared {after or 'absent'}, live {before or 'absent'}"
+    return (f"{path(change)}: declared {after or 'absent'}, live {before or 'absent'}",)
 
 
 def path(change: FieldChange) -> str:
@@ -59,10 +63,18 @@ def _pair(change: FieldChange, form: str) -> str:
     return form.format(before, after or "(cleared)")
 
 
+def _difference(one: Json, other: Json) -> tuple[str, ...]:
+    """Give the lines that differ between two texts, if either is long."""
+    if isinstance(one, str) and isinstance(other, str) and (is_long(one) or is_long(other)):
+        return unified(one, other)
+    return ()
+
+
 def _texts(change: FieldChange) -> tuple[str, str]:
     """Give both values ("" where there is none), cut so that two that differ look different."""
     before = "" if change.before is UNSET else _on_one_line(change.before)
     after = "" if change.after is UNSET else _on_one_line(change.after)
+    before, after = told_apart(before, after)
     if before and after and before != after and _cut(before) == _cut(after):
         alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
         start = max(0, alike - _CONTEXT)
