@@ -114,12 +114,12 @@ def told_apart(present: Iterable[Present]) -> list[Present]:
     The one whose id it names is ours, and the others are copies. Where it names none of them nobody can say.
     """
     every = list(present)
-    counts = Counter(map(_user, every))
-    counts.pop(None, None)
-    if all(count == 1 for count in counts.values()):
+    users = [mark.user for one in every if (mark := one.carried or one.copied) and mark.user is not None]
+    if len(set(users)) == len(users):
         return every
+    counts = Counter(users)
     named = {_user(one) for one in every if one.carried and one.carried.member is not None}
-    return [_judged(one, named) if counts[_user(one)] > 1 else one for one in every]
+    return [_judged(one, named) if (user := _user(one)) is not None and counts[user] > 1 else one for one in every]
 
 
 def _user(one: Present) -> str | None:
