@@ -5,8 +5,9 @@
 """
 
 import os
+import re
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from reconciler.traits import API_VERSION
 FOLDERS: Final = ("manifests", "rules")
 SUFFIXES: Final = (".yaml", ".yml")
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a file; people do not write more
+DOTENV: Final = re.compile(r"(?i).+\.env([.~].*)?")
 BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -135,6 +137,13 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
         return None
 
 
+def closed(parts: Sequence[str]) -> str:
+    """Say why nothing that people wrote stands at a path of the repository, by its names alone; "" if it may."""
+    if any(part.startswith(".") and part not in (".", "..") for part in parts):
+        return "its path holds a name that begins with a dot"
+    return "it is a file of environment variables" if parts and DOTENV.fullmatch(parts[-1]) else ""
+
+
 def _files(root: Path, problems: list[Problem], others: list[str], ignored: Container[str]) -> Iterator[Path]:
     present = [root / name for name in FOLDERS if os.path.lexists(root / name)]
     if not present:
@@ -199,7 +208,11 @@ def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
         problems.append(_error("dead-link", f"{file} is a symbolic link to nothing", "remove it", Position(file, 1)))
         return False
     if target.is_relative_to(root.resolve()):
-        return True
+        why = closed(target.relative_to(root.resolve()).parts)
+        if why:
+            message, hint = f"{file} is a symbolic link that is not followed: {why}", "put the file itself here"
+            problems.append(_error("not-followed", message, hint, Position(file, 1)))
+        return not why
     message = f"{file} is a symbolic link that leads out of the repository"
     problems.append(_error("outside", message, "put the file itself into the repository", Position(file, 1)))
     return False

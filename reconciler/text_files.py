@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from reconciler.documents import read_text
+from reconciler.documents import closed, read_text
 from reconciler.expressions.template import OPEN
 from reconciler.fields import universal
 from reconciler.model import Json, Position, Problem, Spec
@@ -17,7 +17,6 @@ from reconciler.positions import place_of
 from reconciler.schema import Kind
 
 UNREAD: Final = object()
-DOTENV: Final = re.compile(r"(?i)(.+\.)?env(\..+)?|.+\.env~?")
 # What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
 _SECRET: Final = re.compile(
     r"(?m)^\s*(?:export\s+)?STYTCH_\w*(?:SECRET|KEY|TOKEN)\w*\s*=|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -98,10 +97,8 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
 def _closed(texts: Texts, file: str, path: Path) -> str:
     """Say why a file is not read, by where it lies; "" if it may be. ``path`` is where ``file`` leads."""
     for parts in (Path(file).parts, path.relative_to(texts.root.resolve()).parts):
-        if any(part.startswith(".") and part not in (".", "..") for part in parts):
-            return "its path holds a name that begins with a dot"
-        if DOTENV.fullmatch(parts[-1]):
-            return "it is a file of environment variables"
+        if why := closed(parts):
+            return why
     return "reconciler.yaml names it as something else" if path in texts.closed else ""
 
 

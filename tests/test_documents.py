@@ -67,6 +67,16 @@ def test_links_out_of_the_repository_are_refused(tmp_path: Path) -> None:
     ]
 
 
+def test_a_link_to_what_is_secret_is_refused(tmp_path: Path) -> None:
+    files = [".env", "deploy/prod.env", ".git/config", ".reconciler/credentials-test.env"]
+    root = write(tmp_path, {"manifests/a.yaml": ORGANIZATION, **dict.fromkeys(files, "STYTCH_SECRET=secret-test-1\n")})
+    for number, file in enumerate(files):
+        (root / f"manifests/b{number}.yaml").symlink_to(root / file)
+    documents, problems = read(root)
+    assert [document.position.file for document in documents] == ["manifests/a.yaml"]
+    assert problems == [("not-followed", f"manifests/b{number}.yaml:1:1") for number in range(len(files))]
+
+
 def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     root = write(tmp_path, {"manifests/a.yaml": ORGANIZATION})
     (root / "manifests/again").symlink_to(root / "manifests")

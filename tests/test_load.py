@@ -148,7 +148,7 @@ environments:
 
 
 def test_a_text_may_be_about_the_environment_and_plans(tmp_path: Path) -> None:
-    texts = {"environment.html": "<p>STYTCH_SECRET</p>", "a.json": '{"at": 1}', "b.json": '{"digest": "x"}\n'}
+    texts = {"env.html": "<p>STYTCH_SECRET</p>", "a.json": '{"at": 1}', "b.json": '{"digest": "x"}\n'}
     manifests = {f"manifests/{n}.yaml": logo(file).replace("acme", f"acme-{n}") for n, file in enumerate(texts)}
     found = declared(tmp_path, {**manifests, **texts})
     assert [one.spec["organization_logo_url"] for one in found.organizations] == [
