@@ -25,7 +25,7 @@ from reconciler.settings import (
     OrganizationsPolicy,
     Rates,
 )
-from reconciler.settings_checks import left_empty, linked, misnamed, outside
+from reconciler.settings_checks import left_empty, linked, misnamed, outside, without_vars
 from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
@@ -192,10 +192,11 @@ def _read(root: Path) -> Document:
         message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
         problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
     for document in documents[:1]:
-        if not conforms(document.body, Configuration, computed=nowhere):
+        said = without_vars(document.body)
+        if not conforms(said, Configuration, computed=nowhere):
             problems.extend(
                 nonconformities(
-                    document.body,
+                    said,
                     Configuration,
                     place=lambda path: document.at(*path),  # noqa: B023 # used before the loop goes on
                     key_place=lambda path: document.key_at(*path),  # noqa: B023 # as above

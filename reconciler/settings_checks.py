@@ -15,6 +15,20 @@ from reconciler.unread import resolved
 ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
 
 
+def without_vars(body: Json) -> Json:
+    """Give a configuration without what is in ``vars``: a text there that looks like an expression is a text."""
+    environments = body.get("environments") if isinstance(body, dict) else None
+    if not isinstance(environments, dict):
+        return body
+    return {**body, "environments": {name: _without_vars(one) for name, one in environments.items()}}
+
+
+def _without_vars(environment: Json) -> Json:
+    if isinstance(environment, dict) and isinstance(environment.get("vars"), dict):
+        return {**environment, "vars": {}}
+    return environment
+
+
 def left_empty(document: Document) -> Iterator[Problem]:
     """Yield each key that nothing stands behind, where null does not mean anything of its own."""
     waiting: list[tuple[tuple[str, ...], Json]] = [((), document.body)]

@@ -153,6 +153,13 @@ def test_a_null_that_says_something_may_stand(tmp_path: Path) -> None:
     assert config(tmp_path, text, "test").vars == {"a": None, "b": {"c": None}}
 
 
+def test_a_variable_may_look_like_an_expression_and_is_none(tmp_path: Path) -> None:
+    found = config(tmp_path, 'environments: {test: {vars: {a: "${{ b }}", "${{ c }}": [1]}}}\n')
+    assert found.vars == {"a": "${{ b }}", "${{ c }}": [1]}
+    (told,) = refusal(tmp_path, 'environments: {test: {users: {file: "${{ vars.a }}"}}}\n')
+    assert told[0].startswith("no expression is computed in environments.test.users.file")
+
+
 def test_an_environment_of_no_project_is_an_error(tmp_path: Path) -> None:
     assert refusal(tmp_path, "environments: {test: {target: {environment: staging}}}\n") == [
         ("target names an environment, and no project that it is of", "add project: SLUG")
