@@ -109,18 +109,25 @@ def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem
 
 def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
     """Yield each organization of whose live active admins none keeps the role."""
-    here: dict[str, list[Change]] = {}
-    for change in changes:
-        slug = change.key[0]
-        if stakes.admins.get(slug) and not change.withheld_by:
-            here.setdefault(slug, []).append(change)
-    for slug, there in here.items():
-        admins = stakes.admins[slug]
-        takers = tuple(change for change in there if any(_taken(change, id, one) for id, one in admins.items()))
-        lost = {id: {source for change in takers for source in _taken(change, id, one)} for id, one in admins.items()}
-        if takers and not any(one.sources - lost[id] for id, one in admins.items()):
-            gives = (change for change in there if change.kind == "Member" and ADMIN_ROLE in added_roles(change))
-            yield _Plight(slug, takers, tuple(change for change in gives if change.id not in stakes.idle))
+    takers: dict[str, list[Change]] = {}
+    heirs: dict[str, list[Change]] = {}
+    for change in changes if stakes.admins else ():
+        slug = change.namespace if change.namespace is not None else change.name
+        admins = stakes.admins.get(slug)
+        if not admins or change.withheld_by:
+            continue
+        if change.kind != "Member":
+            if sources_taken(change):
+                takers.setdefault(slug, []).append(change)
+        elif change.id is not None and change.id in admins:
+            if _taken(change, change.id, admins[change.id]):
+                takers.setdefault(slug, []).append(change)
+        elif ADMIN_ROLE in added_roles(change) and change.id not in stakes.idle:
+            heirs.setdefault(slug, []).append(change)
+    for slug, there in takers.items():
+        everybody = stakes.admins[slug].items()
+        if all(one.sources <= {source for each in there for source in _taken(each, id, one)} for id, one in everybody):
+            yield _Plight(slug, tuple(there), tuple(heirs.get(slug, ())))
 
 
 def _taken(change: Change, id: str, admin: Admin) -> frozenset[str]:

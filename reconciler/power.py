@@ -30,11 +30,11 @@ SOURCES: Final[Mapping[str, frozenset[str]]] = {
 
 def grants(change: Change, held: Collection[str]) -> int:
     """Count the members and assignments that a change gives ``stytch_admin``, and which ``held`` roles it widens."""
-    if isinstance(change, Delete) and change.kind != POLICY:
-        return 0
+    if change.kind == "Member":
+        return ADMIN_ROLE in added_roles(change)
     if change.kind == POLICY:
         return len(widened(change) & {*held, IMPLICIT_ROLE})
-    return (ADMIN_ROLE in added_roles(change)) + sum(role == ADMIN_ROLE for role in _assigned(change))
+    return 0 if isinstance(change, Delete) else sum(role == ADMIN_ROLE for role in _assigned(change))
 
 
 def widened(change: Change) -> frozenset[str]:
