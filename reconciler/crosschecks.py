@@ -7,7 +7,6 @@ from msgspec import Struct, field, structs
 
 from reconciler.conform import nearest
 from reconciler.documents import Document
-from reconciler.expressions.text import fold
 from reconciler.fields import problem
 from reconciler.kinds import KINDS
 from reconciler.model import Position, Problem, Resource, Severity
@@ -76,7 +75,7 @@ def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
         key = (
             one.resource.kind,
             one.resource.namespace,
-            name if KINDS[one.resource.kind].case_sensitive else fold(name),
+            KINDS[one.resource.kind].compared(name),
         )
         for other in seen.setdefault(key, []):
             if not one.environments & other.environments:

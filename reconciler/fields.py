@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, json
 
 from reconciler.domains import is_mail_provider
-from reconciler.expressions.text import a_label
+from reconciler.expressions.text import domain_label
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position, Problem, Resource, Spec
 
 Slug = Annotated[
@@ -102,7 +102,7 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
     first: dict[str, Path] = {}
     for index, domain in enumerate(domains):
         here = (*path, str(index))
-        label = a_label(domain)
+        label = domain_label(domain)
         if label is None:
             yield problem(resource, "not-a-domain", f"{domain!r} is no domain name", "write it as acme.example", here)
         elif is_mail_provider(label):

@@ -88,7 +88,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         message = "renamed_from is the name itself"
         yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
     allowed = resource.lifecycle.allow_delete
-    if allowed not in (None, resource.name):
+    if allowed is not None and kind.compared(allowed) != kind.compared(resource.name):
         message, hint = f"allow_delete names another {kind.name} than this", "write this one's name, or remove it"
         yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
     if kind.nameless and resource.ensure == "present" and not (is_secret_name(resource.name) or is_id(resource.name)):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.expressions.text import a_label
+from reconciler.expressions.text import domain_label, fold, mailbox_or_text
 from reconciler.model import Change, FieldChange, Json, Live, Path, Place, Problem, Resource, Spec
 from reconciler.traits import (
     Clearable,
@@ -244,6 +244,12 @@ class Kind:
         """Name the fields that hold ids of other things in Stytch, and their names in manifests."""
         return frozenset(name for name, reference in self.references.items() if reference.by_id)
 
+    def compared(self, name: str) -> str:
+        """Give a name in the form in which names of this kind are the same."""
+        if self.key == "email_address":
+            return mailbox_or_text(name)
+        return name if self.case_sensitive else fold(name)
+
     @cached_property
     def late(self) -> frozenset[str]:
         """Name the fields that name what lies in the thing itself."""
@@ -278,7 +284,7 @@ def _normal(value: Json, field: Field) -> Json:
     if isinstance(value, dict):
         return {key: _as_set(items) for key, items in value.items()}
     if field.trait(Domains) and isinstance(value, list):
-        value = [(isinstance(item, str) and a_label(item)) or item for item in value]
+        value = [(isinstance(item, str) and domain_label(item)) or item for item in value]
     return _as_set(value)
 
 

@@ -42,7 +42,7 @@ def not_taken(kind: Kind, change: Change, answered: Spec, with_ids: WithIds) -> 
 def other_name(kind: Kind, change: Change, answered: Spec) -> str:
     """Say under which name a thing was made, where that is not the one that was asked for; "" where it is."""
     name = answered.get(kind.key) if isinstance(change, Create) else None
-    same_name = str(name) == change.name if kind.case_sensitive else str(name).lower() == change.name.lower()
+    same_name = kind.compared(str(name)) == kind.compared(change.name)
     return "" if name is None or same_name else f"it is called {_shown(name)} now, not {_shown(change.name)}"
 
 

@@ -268,6 +268,20 @@ def test_what_lifecycle_ignore_may_name(kind: str, path: str, may: bool) -> None
     assert ignorable(KINDS[kind], tuple(path.split("."))) is may
 
 
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "same"),
+    [
+        ("Member", "Ann@Bücher.example ", "ann@xn--bcher-kva.example", True),
+        ("Member", "\u212aim@acme.example", "kim@acme.example", False),
+        ("Organization", "Acme", "acme", True),
+        ("Organization", "\u212a8s", "k8s", False),
+        ("RedirectURL", "https://a.example/A", "https://a.example/a", False),
+    ],
+)
+def test_when_two_names_are_the_same(kind: str, one: str, other: str, same: bool) -> None:  # noqa: FBT001 # an answer
+    assert (KINDS[kind].compared(one) == KINDS[kind].compared(other)) is same
+
+
 def test_the_schema_for_editors_accepts_the_worked_example_and_not_a_mistake() -> None:
     schema = editor_schema()
     Draft202012Validator.check_schema(schema)

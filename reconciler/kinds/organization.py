@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.companions import check_companions, check_ways_in
 from reconciler.diff.fields import NOTHING, same
 from reconciler.domains import is_mail_provider
-from reconciler.expressions.text import a_label
+from reconciler.expressions.text import domain_label
 from reconciler.fields import (
     ExternalId,
     Slug,
@@ -147,7 +147,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
     path = (part, "rbac_email_implicit_role_assignments")
     for index, assignment in enumerate(assignments):
         here = (*path, str(index))
-        domain = a_label(assignment["domain"])
+        domain = domain_label(assignment["domain"])
         if domain is None:
             message = f"{assignment['domain']!r} is no domain name"
             yield problem(resource, "not-a-domain", message, "write it as acme.example", (*here, "domain"))
@@ -159,7 +159,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
 def normalize(spec: Spec) -> Spec:
     """Sort sets and spell domains as A-labels, as the order and case of Stytch's answers mean nothing."""
     if assignments := spec.get("rbac_email_implicit_role_assignments"):
-        spelled = [{**item, "domain": a_label(item.get("domain") or "") or item.get("domain")} for item in assignments]
+        spelled = [{**item, "domain": domain_label(item.get("domain") or "") or item["domain"]} for item in assignments]
         spec = {**spec, "rbac_email_implicit_role_assignments": spelled}
     return normalize_by_traits(OrganizationSpec, spec)
 
