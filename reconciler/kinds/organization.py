@@ -159,9 +159,13 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
 def normalize(spec: Spec) -> Spec:
     """Sort sets and spell domains as A-labels, as the order and case of Stytch's answers mean nothing."""
     if assignments := spec.get("rbac_email_implicit_role_assignments"):
-        spelled = [{**item, "domain": domain_label(item.get("domain") or "") or item["domain"]} for item in assignments]
+        spelled = [{**item, "domain": _spelled(item.get("domain"))} for item in assignments]
         spec = {**spec, "rbac_email_implicit_role_assignments": spelled}
     return normalize_by_traits(OrganizationSpec, spec)
+
+
+def _spelled(domain: str | None) -> str | None:
+    return domain_label(domain or "") or domain
 
 
 def create(client: "Client", change: Create, scene: Scene) -> Written:
