@@ -77,8 +77,12 @@ def over(begun: Begun, declared: Declared, things: Things, plan: Plan) -> frozen
     """Name what earlier runs began and never ended, and what is settled all the same, or not declared any more."""
     open_ = {each.address for each in (*plan.changes, *plan.observed, *plan.held)}
     settled = {address for each in things.values() for address in each.settled}
-    known = {resource.address for resource in declared.resources}
-    return frozenset(address for address in begun.keys() - open_ if address in settled or address not in known)
+    waits = {
+        resource.address
+        for resource in declared.resources
+        if (KINDS[resource.kind].credential or KINDS[resource.kind].secret_fields) and resource.address not in settled
+    }
+    return frozenset(begun.keys() - open_ - waits)
 
 
 def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:

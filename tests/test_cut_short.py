@@ -25,6 +25,7 @@ from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Lost, Request, Response
 from reconciler.emulator.placing import counts
 from reconciler.errors import Unreadable
+from reconciler.journal import unfinished
 from reconciler.kinds import KINDS
 from reconciler.locate import locate
 from reconciler.model import Delete
@@ -180,6 +181,7 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
         applied(config, app, store)
     assert state(app) == wanted, number
     assert applied(config, app, store) == (), number
+    assert unfinished(config.root, config.environment) == {}, number
     usable(app, store)
 
 

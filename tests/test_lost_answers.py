@@ -15,6 +15,7 @@ from reconciler.config import Config
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Lost, Request, Response
 from reconciler.emulator.running import Options, make
+from reconciler.plan import exit_code
 from tests.connected import connected
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -64,6 +65,7 @@ SORTS: Final = (
     *("organization", "saml_connection", "scim_connection", "connected_app"),
     *("trusted_token_profile", "public_token", "secret"),
 )
+SHOWN_ONCE: Final = {"PublicToken", "Secret", "ConnectedApp", "SCIMConnection"}  # by the answer that was lost
 CREATES: Final = re.compile(
     r"/v1/b2b/organizations|/v1/b2b/sso/saml/[^/]+|/v1/b2b/scim/[^/]+/connection|/v1/connected_apps/clients"
     r"|.*/(trusted_token_profiles|public_tokens|secrets)"
@@ -129,8 +131,18 @@ def test_nothing_is_made_twice(config: Config, app: App, monkeypatch: pytest.Mon
     before = there(app)
     with monkeypatch.context() as patched:
         patched.setattr(app, "respond", strange := Instead(app, instead))
-        run(config, app, store)
+        applied = run(config, app, store)
     assert len(strange.seen) == len(SORTS)
     assert there(app) - before == Counter(SORTS)
-    run(config, app, store)
+    results = {outcome.address.partition("/")[0]: outcome.result for outcome in applied.outcomes}
+    assert results == {**dict.fromkeys(results, "applied"), **dict.fromkeys(SHOWN_ONCE, "withheld")}
+    assert applied.exit_code == 3
+    ids = {key[2] for key in everything(app)}
+    held = [outcome.detail for outcome in applied.outcomes if outcome.result == "withheld"]
+    assert all(any(each in detail for each in ids) for detail in held), "each says which it is"
+    assert run(config, app, store).outcomes == ()
     assert there(app) - before == Counter(SORTS)
+    with connected(app) as client:
+        plan = pipeline.plan(config, client, store=store).plan
+    assert {item.address.partition("/")[0] for item in plan.held} == SHOWN_ONCE
+    assert exit_code(plan) == 3
