@@ -147,7 +147,8 @@ def invoked_as() -> str:
     found = shutil.which(program.name)
     if found and program.exists() and Path(found).samefile(program):
         return program.name
-    return shlex.quote(os.path.relpath(program))
+    below = os.path.relpath(program)
+    return shlex.quote(str(program.absolute()) if below.startswith("..") else below)
 
 
 def _show_usage(error: click.ClickException) -> None:
