@@ -1,4 +1,4 @@
-"""From a Consumer project to the repository of a B2B one.
+"""Read a Consumer project and write the repository of the B2B project that replaces it.
 
 ::
 
@@ -28,14 +28,15 @@ def init_from_consumer(
     environments: Sequence[str] = (),
     wires: Wires = ON_THE_NETWORK,
 ) -> tuple[str, ...]:
-    """Write the repository of a B2B project that takes over from a Consumer project, and give the files written.
+    """Write the repository of a B2B project that replaces a Consumer project. Return the names of the written files.
 
-    ``project`` is the slug that the B2B project is to have, ``environments`` are the slugs of those that are read.
+    ``project`` is the slug of the new B2B project. ``environments`` are the slugs of the environments to read; without
+    any, all are read.
     """
     _check_slug(project)
     consumer = read_consumer(Credentials.from_environment(environ), environ, environments, wires)
     if project == consumer.slug:
-        hint = "a Consumer project stays one: name the B2B project that is to be made"
+        hint = "a Consumer project cannot become a B2B project: give the slug of a new B2B project"
         raise InvalidInput(f"{project} is the Consumer project itself", hint=hint)
     return write_files(root, repository(consumer, project or f"{consumer.slug}-b2b"))
 
@@ -44,5 +45,5 @@ def _check_slug(project: str) -> None:
     try:
         msgspec.convert(project or "b2b", WorkspaceSlug)
     except msgspec.ValidationError as error:
-        hint = "small letters, digits and - make one"
-        raise InvalidInput(f"{project} is no slug that a project can have", hint=hint) from error
+        hint = "use lower-case letters, digits and -"
+        raise InvalidInput(f"{project} is not a valid project slug", hint=hint) from error

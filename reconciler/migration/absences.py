@@ -1,4 +1,4 @@
-"""What Stytch puts into a new environment by itself, and the Consumer project has not: it is to go."""
+"""Resources that Stytch creates in every new environment and that the Consumer project does not have: to be deleted."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +10,7 @@ REDIRECT_URL: Final = "http://localhost:3000/authenticate"  # of test environmen
 
 
 def absences(consumer: Consumer) -> Iterator[Shared]:
-    """Yield the manifests of what is to be absent."""
+    """Yield a manifest with ``ensure: absent`` for each of them."""
     where = tuple(
         source.name
         for source in consumer.environments

@@ -1,4 +1,4 @@
-"""``reconciler.yaml`` of the B2B repository: an environment for each of the Consumer project's."""
+"""``reconciler.yaml`` of the B2B repository: one environment for each environment of the Consumer project."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from reconciler.yaml_text import block, scalar
 
 
 def configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars]) -> str:
-    """Write it; the first environment owns what belongs to the whole project."""
+    """Return the text of ``reconciler.yaml``. The first environment owns what belongs to the whole project."""
     first = consumer.environments[0]
     return fill(
         "configuration.yaml.j2",

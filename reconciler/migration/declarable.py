@@ -1,4 +1,4 @@
-"""What of a migration can stand in a repository; what ``validate`` would refuse is left out, and listed."""
+"""Split translated resources into those that ``validate`` accepts and those that are left out, with the reason."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ LeftOuts = Mapping[str, Sequence[LeftOut]]  # by environment
 
 
 def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOuts]:
-    """Keep what passes the checks of ``validate`` in each environment, and give what does not."""
+    """Return the resources that pass the checks of ``validate``, and what is left out, by environment."""
     passed = {environment: _passed(things, environment) for environment in environments}
     kept = {environment: {each.key: each.spec for each in found.manifests} for environment, found in passed.items()}
     held = {
@@ -38,7 +38,7 @@ def _passed(things: Everywhere, environment: str) -> Sound:
     lacking = {each.address: sorted(KINDS[each.kind].required - each.spec.keys()) for each in every}
     found = sound([each for each in every if not lacking[each.address]], live={}, last_four={})
     unmade = [
-        LeftOut(address=address, reason=f"it has no {name}, and none is made without")
+        LeftOut(address=address, reason=f"it has no {name}, which is required")
         for address, names in lacking.items()
         for name in names[:1]
     ]
@@ -46,7 +46,7 @@ def _passed(things: Everywhere, environment: str) -> Sound:
 
 
 def _said(kind: Kind, spec: Spec) -> Spec:
-    """Give the fields that can be written, without those that are empty where nothing empty can be declared."""
+    """Return the fields as a manifest holds them, without empty values that the kind does not accept."""
     written = as_written(kind, spec)
     return {
         name: value for name, value in written.items() if value not in NOTHING or conforms({name: value}, kind.spec)

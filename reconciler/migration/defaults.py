@@ -1,4 +1,4 @@
-"""What need not be declared, because a new B2B project is like that by itself, in every environment."""
+"""Remove the settings that a new B2B project has by default in every environment."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,8 @@ from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Spec
 
-# What Stytch's own role may do in a new project (docs/stytch.md, "RBAC policy"), where nothing resets it to that.
+# The permissions of Stytch's own role in a new project (docs/stytch.md, "RBAC policy"). They are not among the kind's
+# defaults, because nothing resets the role to them.
 BEGINS_WITH: Final = {
     "RBACPolicy": {"stytch_member": {"permissions": [{"resource_id": "stytch.self", "actions": ["*"]}]}}
 }
@@ -18,7 +19,7 @@ NOTHING: Final[Sequence[Json]] = (UNSET, None, "", [], {})
 
 
 def without_defaults(things: Everywhere) -> Everywhere:
-    """Leave out fields that are as Stytch sets them wherever the thing is, and singletons of which nothing is left."""
+    """Return the resources without fields that have Stytch's default everywhere, and without empty singletons."""
     found: dict[tuple[str, str], dict[str, Spec]] = {}
     for (name, key), specs in things.items():
         kind = KINDS[name]
@@ -35,7 +36,7 @@ def without_defaults(things: Everywhere) -> Everywhere:
 
 
 def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec, types: Mapping[str, Any]) -> Spec:
-    """Keep of a map what is another than the default in some environment; one of free content is kept whole."""
+    """Return the fields that differ from the default in some environment. A map with free keys is kept complete."""
     told: dict[str, Json] = {}
     for name, value in spec.items():
         default = defaults.get(name, UNSET)

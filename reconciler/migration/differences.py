@@ -1,7 +1,8 @@
-"""One manifest for all environments: what is alike is written once, what differs becomes a variable of each.
+"""Write one manifest for all environments: an equal value is written once, a different value becomes a variable.
 
-A thing that some environments do not have names those that do. Where more differs than is alike, or what differs is a
-list of objects, variables would hide the thing in ``reconciler.yaml``: then every environment has its own manifest.
+A resource that only some environments have names these environments. Where more fields differ than are equal, or where
+a list of objects differs, variables would hide the resource in ``reconciler.yaml``: then each environment gets a
+manifest of its own.
 """
 
 import json
@@ -19,7 +20,7 @@ from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Ensure, Json, Spec
 
-MANY: Final = 4  # variables of one thing
+MANY: Final = 4  # variables of one resource
 FIELD: Final = 2  # where the field stands in a path: after kind and name
 PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -27,7 +28,7 @@ Vars = dict[str, Any]
 
 
 class Shared(Struct, frozen=True, kw_only=True):
-    """A thing as one manifest declares it; ``environments`` is empty where it is for all."""
+    """A resource as one manifest declares it. ``environments`` is empty where the resource is for all of them."""
 
     kind: str
     name: str
@@ -37,14 +38,14 @@ class Shared(Struct, frozen=True, kw_only=True):
 
 
 class United(Struct, frozen=True, kw_only=True):
-    """The manifests of all environments, and the variables of each by its name."""
+    """The manifests of all environments, and the variables of each environment by its name."""
 
     things: tuple[Shared, ...]
     vars: Mapping[str, Vars]
 
 
 def unite(things: Everywhere, environments: Sequence[str]) -> United:
-    """Put what each environment holds together; ``environments`` are all there are."""
+    """Return the manifests for all environments, and their variables. ``environments`` lists every environment."""
     variables: dict[str, Vars] = {environment: {} for environment in environments}
     united: list[Shared] = []
     for (kind, name), specs in things.items():
@@ -59,7 +60,7 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
 
 
 def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Shared]:
-    """Yield a manifest for each environment, or for several in which the thing is the same."""
+    """Yield a manifest for each environment, or for each group of environments in which the resource is equal."""
     told = {
         environment: {field: value for field, value in spec.items() if value not in (None, "")}
         for environment, spec in specs.items()
@@ -72,7 +73,7 @@ def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[s
 
 
 def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mapping[str, Vars]) -> Spec:
-    """Give one map for many: a key whose values differ holds an expression, and each environment's value is kept."""
+    """Return one map for all environments: a key with different values holds an expression, the vars its values."""
     united: dict[str, Json] = {}
     for key in dict.fromkeys(key for value in values.values() for key in value):
         here = {environment: value.get(key, UNSET) for environment, value in values.items()}
@@ -89,7 +90,7 @@ def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mappin
 
 
 def _have_keys_in_common(values: Iterable[Json]) -> bool:
-    """Tell whether values are maps of the same keys: a key that one lacks could only be null there."""
+    """Return whether all values are maps with the same keys. A missing key could only be written as null."""
     first, *others = values
     if not isinstance(first, dict) or not first or OPEN in "".join(first):
         return False
@@ -97,7 +98,7 @@ def _have_keys_in_common(values: Iterable[Json]) -> bool:
 
 
 def expression(path: Sequence[str]) -> str:
-    """Give the expression of the variable at a path."""
+    """Return the expression that reads the variable at a path."""
     words = "".join(f".{key}" if _is_plain(key) else f"[{json.dumps(key, ensure_ascii=False)}]" for key in path)
     return f"${{{{ vars{words} }}}}"
 
@@ -119,14 +120,14 @@ def _has_little_in_common(specs: Sequence[Spec]) -> bool:
 
 
 def _lack_what_is_never_null(kind: str, specs: Sequence[Spec]) -> bool:
-    """Tell whether a field that not all have cannot be null, as the variable would be where it is not."""
+    """Return whether some environment lacks a field that cannot be null: its variable would be null there."""
     lacking = {field for spec in specs for field in spec if any(field not in each for each in specs)}
     shape = KINDS[kind].spec
     return any(not conforms({field: None}, shape) for field in lacking & {*shape.__struct_fields__})
 
 
 def _differs_in_objects(specs: Sequence[Spec]) -> bool:
-    """Tell whether a list of objects, at any depth, is not the same everywhere."""
+    """Return whether a list of objects, at any depth, differs between environments."""
     for key in dict.fromkeys(key for spec in specs for key in spec):
         values = [spec.get(key, UNSET) for spec in specs]
         if all(isinstance(value, dict) for value in values):
@@ -138,7 +139,7 @@ def _differs_in_objects(specs: Sequence[Spec]) -> bool:
 
 
 def _as_text(value: Json, field: Sequence[str]) -> Json:
-    """Give a value that reads as itself, whatever stands in it, but for the names of files, which are ours."""
+    """Return the value so that no text in it is read as an expression. The file names that we wrote stay unchanged."""
     if field[FIELD] in KINDS[field[0]].texts:
         if isinstance(value, list):
             return [_as_text(item, field) for item in value]

@@ -1,4 +1,4 @@
-"""Which Consumer project the credentials lead to, which of its environments are meant, and their secrets."""
+"""Find the Consumer project of the credentials, the chosen environments, and the secret of each."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ Row = Mapping[str, Any]
 
 
 def check_credentials(credentials: Credentials) -> None:
-    """Raise ``Refused`` with every variable that is needed and not set."""
+    """Raise ``Refused`` with every required variable that is not set."""
     needed = {
         "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
         "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
         "STYTCH_CONSUMER_PROJECT_ID": credentials.consumer_project_id,
     }
-    hint = "a workspace key is made in Stytch's dashboard; the project id is that of any environment of the project"
+    hint = "create a workspace key in Stytch's dashboard; use the project id of any environment of the Consumer project"
     problems = [
         Problem(
             code="no-credentials", severity="error", message=f"the environment variable {name} is not set", hint=hint
@@ -37,16 +37,16 @@ def check_credentials(credentials: Credentials) -> None:
 
 
 def find_consumer(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
-    """Find the project that an environment with this id belongs to, and all its environments, the live one first.
+    """Return the project that has an environment with this id, and all its environments, the live one first.
 
-    Raises ``Refused`` where there is none, or it is no Consumer project.
+    Raises ``Refused`` where no project has such an environment, or where the project is not a Consumer project.
     """
     with unreadable("the projects of the workspace", "management"):
         project, rows = _find(management, project_id)
     if project["vertical"] != "CONSUMER":
         raise Refused(
-            f"{project_id} is an environment of {project['project_slug']}, which is a B2B project already",
-            hint="`init --from-live` writes the repository of a B2B project",
+            f"{project_id} is an environment of {project['project_slug']}, which is already a B2B project",
+            hint="use `init --from-live` to write the repository of a B2B project",
         )
     return project, sorted(rows, key=lambda row: (row["type"] != "LIVE", row["environment_slug"]))
 
@@ -59,12 +59,12 @@ def _find(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
             return project, rows
     raise Refused(
         f"no environment of the workspace has the project id {project_id}",
-        hint="are STYTCH_CONSUMER_PROJECT_ID and the workspace key of one workspace?",
+        hint="check that STYTCH_CONSUMER_PROJECT_ID and the workspace key belong to the same workspace",
     )
 
 
 def chosen(rows: Sequence[Row], slugs: Sequence[str]) -> Sequence[Row]:
-    """Give the environments with these slugs, or all; raises ``InvalidInput`` where one is not there."""
+    """Return the environments with these slugs, or all. Raises ``InvalidInput`` where a slug does not exist."""
     there = [row["environment_slug"] for row in rows]
     if unknown := [slug for slug in slugs if slug not in there]:
         message = f"the Consumer project has no environment {unknown[0]}; it has {', '.join(there)}"
@@ -73,15 +73,16 @@ def chosen(rows: Sequence[Row], slugs: Sequence[str]) -> Sequence[Row]:
 
 
 def names(rows: Sequence[Row]) -> Sequence[str]:
-    """Call environments by their type, or by their slugs where several are of one type."""
+    """Return a name for each environment: its type, or its slug where several environments have the same type."""
     types = [row["type"].lower() for row in rows]
     return types if len(set(types)) == len(types) else [row["environment_slug"] for row in rows]
 
 
 def secret_of(row: Row, credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Give the variable that holds an environment's secret, and the secret, or "".
+    """Return the name of the variable that holds an environment's secret, and the secret ("" where it is not set).
 
-    It is named after the environment's slug; that of the environment which the credentials name has a name of its own.
+    The name contains the environment's slug. The environment of ``STYTCH_CONSUMER_PROJECT_ID`` may also use
+    ``STYTCH_CONSUMER_SECRET``.
     """
     variable = f"{SECRET}_{re.sub('[^A-Z0-9]+', '_', row['environment_slug'].upper())}"
     if value := environ.get(variable, "").strip():

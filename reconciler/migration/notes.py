@@ -1,4 +1,4 @@
-"""``MIGRATION.md``: what a repository cannot say. Laid out by ``templates/migration.md.j2``."""
+"""``MIGRATION.md``: what the manifests cannot express. Laid out by ``templates/migration.md.j2``."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ def notes(
     steps: Sequence[Step],
     secrets: Sequence[Needed],
 ) -> str:
-    """Write down what is lost, what works differently, what a person must do, and how to go on."""
+    """Return the text: what is lost, what works differently, what a person must do, and the next steps."""
     names = [source.name for source in consumer.environments]
     return fill(
         "migration.md.j2",
@@ -44,7 +44,7 @@ def notes(
 
 
 def code(text: str) -> str:
-    """Put a text of Stytch's into a code span, whatever is in it."""
+    """Return a text from Stytch as a Markdown code span, whatever it contains."""
     plain = " ".join(text.split())
     fence = "`" * (1 + max((len(row) for row in TICKS.findall(plain)), default=0))
     blank = " " if len(fence) > 1 else ""
@@ -52,20 +52,20 @@ def code(text: str) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does."""
+    """Return the words joined as in a sentence: ``a, b and c``."""
     every = list(words)
     return " and ".join([", ".join(every[:-1]), every[-1]]) if len(every) > 1 else "".join(every)
 
 
 def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
-    """Yield every reason once, with what it is about, and the environments where these are not all."""
+    """Yield one entry for each reason, with its resources, and their environments where these are not all."""
     found: dict[Reason, dict[str, list[str]]] = {}
     for environment, remarks in by_environment.items():
         for remark in remarks:
             found.setdefault(remark.reason, {}).setdefault(remark.at, []).append(environment)
     for reason, about in found.items():
         lines = [f"{code(at)}{_only(where, list(by_environment))}" for at, where in about.items()]
-        said = f"{reason.why}. Instead: {reason.instead}."
+        said = f"{reason.why}. What to do: {reason.instead}."
         if len(lines) == 1:
             yield f"{lines[0]}: {said}"
         else:
@@ -73,7 +73,7 @@ def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
 
 
 def _left_out(by_environment: LeftOuts) -> Iterator[str]:
-    """Yield what no manifest says, and why."""
+    """Yield each resource or field that no manifest declares, with the reason."""
     found: dict[tuple[str, str], list[str]] = {}
     for environment, every in by_environment.items():
         for each in every:

@@ -1,7 +1,7 @@
-"""A Consumer project → ``Consumer``: everything that is set in it, and what of it nobody could read.
+"""A Consumer project → ``Consumer``: all its settings, and which of them could not be read.
 
-Nothing is written. Users are not read: they are what the rules are about, no setting. The workspace key reads most of a
-project; clients and fraud rules take a secret of their environment.
+Nothing is written. Users are not read: they are the input of the rules, not settings. The workspace key reads most of a
+project; clients and fraud rules need a secret of their environment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,18 +23,18 @@ from reconciler.read import things
 from reconciler.schema import Kind
 from reconciler.settings import Rates
 
-MADE_ANEW: Final = frozenset({"Environment", "Secret"})  # they open the former project, and no other
-OTHERWISE: Final = frozenset({"SDKConfig", "RBACPolicy"})  # not the same for users: see user_settings
+MADE_ANEW: Final = frozenset({"Environment", "Secret"})  # credentials of the old project: useless in the new one
+OTHERWISE: Final = frozenset({"SDKConfig", "RBACPolicy"})  # a Consumer project has its own form: see user_settings
 UNAUTHORIZED: Final = (401, 403)
 
 
 def read_consumer(
     credentials: Credentials, environ: Mapping[str, str], slugs: Sequence[str] = (), wires: Wires = ON_THE_NETWORK
 ) -> Consumer:
-    """Read the Consumer project of the credentials: the environments with these slugs, or all.
+    """Return the Consumer project of the credentials, with the environments that have these slugs, or all.
 
-    Raises ``Refused`` where the credentials lead to no Consumer project, ``InvalidInput`` where an environment is not
-    there, ``Unreadable`` where what should be readable is not.
+    Raises ``Refused`` where the credentials do not lead to a Consumer project, ``InvalidInput`` where an environment
+    does not exist, ``Unreadable`` where a setting cannot be read that should be readable.
     """
     check_credentials(credentials)
     keys = structs.replace(credentials, project_id="", secret="", consumer_project_id="", consumer_secret="")
@@ -64,14 +64,17 @@ def read_consumer(
 
 
 def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unread]]:
-    """Read an environment; what takes a secret that nobody knows, or that Stytch refuses to show, is unread."""
+    """Return the resources of an environment, and the kinds that could not be read.
+
+    A kind is unread where its secret is not set, or where Stytch refuses to show it.
+    """
     kinds = [kind for kind in _kinds() if kind.scope == "environment"]
     reached = [kind.name for kind in kinds if kind.managed_by == "management"]
     rest = [kind.name for kind in kinds if kind.managed_by != "management"]
     found = {**things(client, reached, place), **user_settings(client, place)}
     if not client.has_data:
-        why = "They take a secret of the environment, and none is known"
-        how = f"set {variable} to a secret of {place.environment} and run this again, in another folder"
+        why = "They need a secret of the environment, and none is set"
+        how = f"set {variable} to a secret of {place.environment} and run the command again in another folder"
         return found, [Unread(environment=place.environment, kinds=tuple(rest), why=why, how=how)]
     unread = []
     for name in rest:
@@ -83,19 +86,21 @@ def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unr
 
 
 def _refused(error: Unreadable, kind: str, place: Place, variable: str) -> Unread:
-    """Say what Stytch refuses to show of an environment; raise everything else again, a wrong secret by its name."""
+    """Return a kind that Stytch refuses to show. Raise every other error; for a wrong secret, name its variable."""
     fault = error.__cause__
     if not isinstance(fault, Rejected):
         raise error
     if fault.status in UNAUTHORIZED and not isinstance(error, NotOffered):
-        hint = f"{variable} must be a secret of {place.environment}, whose project id is {place.project_id}"
-        raise Unreadable(f"every {kind} of {place.environment} could not be read: {fault}", hint=hint) from fault
-    how = "where the product is not enabled there is nothing to read; else ask Stytch's support, and run this again"
+        hint = f"set {variable} to a secret of {place.environment}, whose project id is {place.project_id}"
+        raise Unreadable(f"{kind} of {place.environment} could not be read: {fault}", hint=hint) from fault
+    how = (
+        "if the product is not enabled, there is nothing to read; else ask Stytch's support, and run the command again"
+    )
     return Unread(environment=place.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
 
 
 def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:
-    """Give the live environment where only others are asked for: Stytch makes none before it."""
+    """Return the live environment where it was not chosen: Stytch creates no other environment before it."""
     return tuple(
         Setting(kind="Environment", name=row["environment_slug"], spec={"name": row["name"], "type": row["type"]})
         for row in rows
@@ -104,7 +109,7 @@ def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:
 
 
 def _kinds() -> Sequence[Kind]:
-    """Give the kinds that are settings of a Consumer project too."""
+    """Return the kinds that a Consumer project has as settings too."""
     every = (kind for kind in KINDS.values() if kind.list and kind.scope != "workspace" and kind.namespace is None)
     return [kind for kind in every if kind.name not in MADE_ANEW | OTHERWISE]
 

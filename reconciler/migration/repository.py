@@ -1,4 +1,4 @@
-"""A Consumer project → the files of the repository of a B2B one. Pure: nothing is read and nothing written here."""
+"""A Consumer project → the files of the B2B repository. Pure: nothing is read or written here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
 def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
-    """Give every file by its name."""
+    """Return the text of every file, by its name."""
     consumer, renamed = with_own_names(consumer)
     of_project = translated(consumer.things)
     parts = {
@@ -52,12 +52,12 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
-        FILE: configuration(consumer, project, united.vars),  # last, when all that it is about is there
+        FILE: configuration(consumer, project, united.vars),  # last: everything that it refers to is written
     }
 
 
 def _settings(consumer: Consumer, project: str, parts: Mapping[str, Translated]) -> Mapping[str, Sequence[Setting]]:
-    """Give what each environment declares: what is its own, and what belongs to the whole project."""
+    """Return the settings that each environment declares: its own, and those of the whole project."""
     environments = [each for part in parts.values() for each in part.settings if each.kind == "Environment"]
     of_all = [
         Setting(kind="Project", name=project, spec={"name": f"{consumer.name} (B2B)", "vertical": "B2B"}),
@@ -92,6 +92,6 @@ def _step(step: Step) -> Mapping[str, Json]:
 
 
 def _file(kind: str) -> str:
-    """Name the file of a kind: what makes a project stands in one."""
+    """Return the file of a kind. The kinds that a project is made of share one file."""
     name = "project" if KINDS[kind].foundation else "-".join(WORD.findall(kind)).lower()
     return f"{MANIFESTS}/{name}.yaml"

@@ -1,4 +1,4 @@
-"""Secrets that Stytch does not show: in manifests stand their names, and people are told what each is for."""
+"""Secrets that Stytch does not show: the manifests hold their names, and MIGRATION.md says what each is for."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -11,16 +11,20 @@ from reconciler.model import Json, Path, Position, Resource, Spec, address
 from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, names_in, told_apart
 
 NOWHERE: Final = Position("", 1)
-GIVEN: Final = "Set it, or keep it in the credential store: until then this is held"
+GIVEN: Final = "Set the variable, or put the value into the credential store. Until then the reconciler cannot send it"
 CHOSEN: Final = (
-    "Set it to the client's secret before the first apply, and the client keeps it, but not the second one of a "
-    "rotation that is under way; else it gets a new one, which the credential store keeps and you hand on"
+    "Set the variable to the client's secret before the first apply, and the client keeps that secret. The second "
+    "secret of a rotation that is under way is lost. Without the variable Stytch creates a new secret: the credential "
+    "store keeps it, and you pass it on"
 )
-MADE: Final = "Stytch makes it, and the credential store keeps it"
+MADE: Final = "Stytch creates the value, and the credential store keeps it"
 
 
 def with_names(things: Everywhere) -> Everywhere:
-    """Put names in the place of what Stytch shows of secrets, and say those of credentials that would bear one name."""
+    """Return the resources with names instead of masked secrets.
+
+    Credentials that would get the same name are declared with different names.
+    """
     credentials = {key: name for key, specs in things.items() if (name := _credential(key, specs))}
     apart = told_apart({address(*key): name for key, name in credentials.items()})
     named: dict[tuple[str, str], Mapping[str, Spec]] = {}
@@ -32,7 +36,7 @@ def with_names(things: Everywhere) -> Everywhere:
 
 
 def _credential(key: tuple[str, str], specs: Mapping[str, Spec]) -> str:
-    """Give the name under which the credential of a thing is kept, "" if it has none anywhere."""
+    """Return the name under which the credential of a resource is kept, "" if it has no credential anywhere."""
     kind = KINDS[key[0]]
     if not kind.credential or not any(map(kind.credential.has_one, specs.values())):
         return ""
@@ -49,7 +53,7 @@ def _named(value: Json, path: Path) -> Json:
 
 
 class Needed(Struct, frozen=True, kw_only=True):
-    """A secret: its name, what it belongs to, where, and who gives it."""
+    """A secret: its name, the resource and field that it belongs to, its environments, and who provides it."""
 
     name: str
     of: str
@@ -58,7 +62,7 @@ class Needed(Struct, frozen=True, kw_only=True):
 
 
 def secrets(things: Everywhere) -> Iterator[Needed]:
-    """Yield every secret that the manifests name, and every credential that will be kept."""
+    """Yield every secret that the manifests name, and every credential that the credential store will keep."""
     for (name, key), specs in things.items():
         kind, of = KINDS[name], address(name, key)
         sent = {secret: path for spec in specs.values() for path, secret in names_in(spec)}

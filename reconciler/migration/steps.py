@@ -1,4 +1,4 @@
-"""What no API can move and a person must: what is known to be in use, and what nobody can tell from outside."""
+"""The manual steps: what no API can move. Some are needed for settings in use, some for what no API shows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ Settings = Mapping[str, Sequence[Setting]]  # by environment
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One such step; ``check`` is what betrays that it was done, if anything does."""
+    """One manual step. ``check`` shows whether the step is done; None where its status cannot be checked."""
 
     name: str
     what: str
@@ -22,7 +22,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 def manual_steps(settings: Settings, project: str) -> tuple[Step, ...]:
-    """Give the steps of a project with these settings, in the order in which they are best done."""
+    """Return the steps of a project with these settings, in the recommended order."""
     dashboard = f"Stytch's dashboard, project {project}"
     return tuple(step for make in STEPS if (step := make(settings, dashboard)))
 
@@ -33,8 +33,8 @@ def _fraud_prevention(settings: Settings, _dashboard: str) -> Step | None:
         return None
     return Step(
         name="fraud-prevention",
-        what="Have Stytch enable fraud prevention (Device Fingerprinting); without it fraud rules and protected "
-        "authentication are refused.",
+        what="Ask Stytch to enable fraud prevention (Device Fingerprinting). Without it Stytch refuses fraud rules and "
+        "protected authentication.",
         where="Stytch's support",
         check={"kind": "DFPRule"},
         environments=_unless_all(where, settings),
@@ -48,12 +48,11 @@ def _email_domain(settings: Settings, dashboard: str) -> Step | None:
     custom = [each for each in sending if each.spec.get("custom_html_customization")]
     domains = {_sender_domain(each) for each in sending}
     path = {"kind": "EmailTemplate", "path": "sender_information.from_domain"}
-    # A template of Stytch's own is there without the domain, and so betrays nothing.
+    # A prebuilt template exists without the domain too, so it does not show that the domain is verified.
     check = {**path, "name": custom[0].name, "equals": domains.pop()} if custom and len(domains) == 1 else None
     return Step(
         name="email-domain",
-        what="See that the domain that mail is sent from is verified; without it Stytch refuses HTML of your own, and "
-        "drops the sender.",
+        what="Verify the domain that mail is sent from. Without it Stytch refuses custom HTML and drops the sender.",
         where=f"{dashboard}, Email templates",
         check=check,
     )
@@ -68,8 +67,8 @@ def _custom_domain(settings: Settings, dashboard: str) -> Step:
     path = {"kind": "SDKConfig", "name": "default", "path": "cookies.http_only"}
     return Step(
         name="custom-domain",
-        what=f"Move the domain of your own{f', which {needing} need' if using else ', if there is one'}. It leads to "
-        "one project at a time, so choose when.",
+        what=f"Move the custom domain{f', which {needing} need' if using else ', if there is one'}. A domain can "
+        "belong to one project at a time, so choose the moment.",
         where=f"{dashboard}, Custom domains; and the domain's DNS",
         check={**path, "equals": modes.pop()} if len(modes) == 1 and using == tuple(cookies) else None,
         environments=_unless_all(using, settings) if using else (),
@@ -80,7 +79,7 @@ def _oauth_providers(_settings: Settings, dashboard: str) -> Step:
     return Step(
         name="oauth-providers",
         what="Enter the credentials of each OAuth provider, and tell each provider the new callback URL. B2B has "
-        "Google, Microsoft, GitHub, Slack and HubSpot; whoever signs in with another needs another way.",
+        "Google, Microsoft, GitHub, Slack and HubSpot. Users of any other provider need another way to sign in.",
         where=f"{dashboard}, OAuth; and each provider's console",
     )
 
@@ -88,8 +87,8 @@ def _oauth_providers(_settings: Settings, dashboard: str) -> Step:
 def _webhooks(_settings: Settings, dashboard: str) -> Step:
     return Step(
         name="webhooks",
-        what="Make each webhook anew and give its signing secret to whoever receives it. The events are those of "
-        "members and organizations, not of users.",
+        what="Create each webhook again and give its signing secret to the service that receives it. B2B events are "
+        "about members and organizations, not about users.",
         where=f"{dashboard}, Webhooks",
     )
 
@@ -100,8 +99,8 @@ def _connected_apps(settings: Settings, _dashboard: str) -> Step | None:
         return None
     return Step(
         name="connected-apps",
-        what="Give the people who run the Connected Apps their new client_id, and their new secret if they have one.",
-        where="the people who run them; the secrets are in the credential store",
+        what="Send the owners of the Connected Apps the new client_id, and the new secret if the app has one.",
+        where="the owners of the apps; the secrets are in the credential store",
         environments=_unless_all(where, settings),
     )
 
@@ -110,7 +109,7 @@ def _applications(_settings: Settings, dashboard: str) -> Step:
     return Step(
         name="applications",
         what="Move your own applications to the B2B SDK, with the new project id, secret and public token.",
-        where=f"the applications; ids and public tokens are in {dashboard}, API keys",
+        where=f"your applications; ids and public tokens are in {dashboard}, API keys",
     )
 
 

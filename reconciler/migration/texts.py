@@ -1,4 +1,4 @@
-"""Long texts stand in files of their own: one for all environments where it is the same, else one for each."""
+"""Write long texts to files: one file for all environments where the text is the same, else one for each."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -20,7 +20,7 @@ Texts = dict[Path, dict[str, str]]  # by path in the spec, then by environment
 
 
 def in_files(things: Everywhere) -> tuple[Everywhere, Mapping[str, str]]:
-    """Give things as a person writes them, long texts as the names of files; and the files by their names."""
+    """Return the resources with file names in the place of long texts, and the text of each file by its name."""
     files: dict[str, str] = {}
     names = {kind: file_names({name: name for each, name in things if each == kind}) for kind, _ in things}
     written = {
@@ -52,7 +52,7 @@ def _differ(texts: Mapping[str, str]) -> bool:
 
 
 def _file(kind: Kind, safe: str, path: Path, environment: str) -> str:
-    """Name the file of a text: the kind, the name, the field where a thing has several, and the environment."""
+    """Return the file name of a text: kind, name, field (where a resource has several texts) and environment."""
     words = [safe, *path[1:], *([environment] if environment else [])]
     suffix = next((SUFFIXES[name] for name in path if name in SUFFIXES), CLAIMS)
     return f"{FOLDER}/{kind.name}/{'.'.join(words)}.{suffix}"

@@ -1,4 +1,4 @@
-"""What a Consumer project says in its own way: what frontend SDKs may do, and the roles of users."""
+"""The two kinds that a Consumer project has in a form of its own: the frontend SDK settings and the users' roles."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ROLES = ("stytch_user", "custom_resources", "custom_roles", "custom_scopes")
 
 
 def user_settings(client: Client, place: Place) -> Things:
-    """Read them; raises ``Unreadable``."""
+    """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
     with unreadable(f"the settings of {place.environment}", "management"):
         return {live.kind: (live,) for live in _read(client, place)}
 

@@ -1,4 +1,4 @@
-"""The values of a migration: what a Consumer project holds, what becomes of it, and what is to be said about it."""
+"""The values of a migration: what a Consumer project holds, what it is translated to, and remarks about it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -11,7 +11,7 @@ Things = Mapping[str, Sequence[Live]]  # by kind
 
 
 class Unread(Struct, frozen=True, kw_only=True):
-    """Kinds of one environment that could not be read, why, and how they can be."""
+    """Kinds of one environment that could not be read, the reason, and how to read them."""
 
     environment: str
     kinds: tuple[str, ...]
@@ -20,9 +20,9 @@ class Unread(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """One environment of the Consumer project, and the things in it.
+    """One environment of the Consumer project, and its resources.
 
-    ``slug`` is its name in Stytch, ``name`` that in ``reconciler.yaml``, ``project_id`` its id; ``fields`` are its own.
+    ``slug`` is its name in Stytch, ``name`` its name in ``reconciler.yaml``; ``fields`` are the environment's settings.
     """
 
     project_id: str
@@ -34,7 +34,7 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """A thing of the B2B project as it is to be declared."""
+    """A resource of the B2B project as the manifest will declare it."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class Setting(Struct, frozen=True, kw_only=True):
 class Consumer(Struct, frozen=True, kw_only=True):
     """A Consumer project: its environments, the live one first, and what belongs to the whole project.
 
-    ``needed`` is what Stytch wants to be there although nobody asked for it: a live environment before any other.
+    ``needed`` are resources that Stytch requires although they were not chosen: a live environment before any other.
     """
 
     slug: str
@@ -56,14 +56,14 @@ class Consumer(Struct, frozen=True, kw_only=True):
 
 
 class Reason(Struct, frozen=True):
-    """Why something is not as it was, and what to do instead."""
+    """Why a setting changes, and what to do about it."""
 
     why: str
     instead: str
 
 
 class Remark(Struct, frozen=True):
-    """Something that is not as it was: a thing, a field of it, and the reason."""
+    """A setting that changes: the resource, the field, and the reason."""
 
     kind: str
     name: str
@@ -72,12 +72,12 @@ class Remark(Struct, frozen=True):
 
     @property
     def at(self) -> str:
-        """Name the thing and the field."""
+        """Return the address of the resource, and the field."""
         return f"{address(self.kind, self.name)}: {self.field}"
 
 
 class Translated(Struct, frozen=True, kw_only=True):
-    """What some things become: settings, what is lost for good, and what works differently from now on."""
+    """A translation: the settings in B2B, what is lost, and what works differently."""
 
     settings: tuple[Setting, ...] = ()
     losses: tuple[Remark, ...] = ()
@@ -88,7 +88,7 @@ Everywhere = Mapping[tuple[str, str], Mapping[str, Spec]]  # by kind and name, t
 
 
 def everywhere(settings: Mapping[str, Sequence[Setting]]) -> Everywhere:
-    """Turn what each environment holds into where each thing is, and how."""
+    """Return the spec of each resource in each environment, given the settings of each environment."""
     found: dict[tuple[str, str], dict[str, Spec]] = {}
     for environment, every in settings.items():
         for setting in every:
@@ -97,7 +97,7 @@ def everywhere(settings: Mapping[str, Sequence[Setting]]) -> Everywhere:
 
 
 def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[str, Sequence[Setting]]:
-    """Turn where each thing is, and how, into what each of the environments holds."""
+    """Return the settings of each environment, given the spec of each resource in each environment."""
     return {
         environment: [
             Setting(kind=kind, name=name, spec=specs[environment])
@@ -109,7 +109,7 @@ def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[s
 
 
 def together(parts: Sequence[Translated]) -> Translated:
-    """Put translations together, in their order."""
+    """Return one translation that holds all of these, in their order."""
     return Translated(
         settings=tuple(each for part in parts for each in part.settings),
         losses=tuple(each for part in parts for each in part.losses),

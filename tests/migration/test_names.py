@@ -58,7 +58,7 @@ def test_which_is_which_is_said() -> None:
     source = Source(project_id="project-live-1", slug="production", name="live", type="LIVE", fields={}, things=things)
     _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), things={}))
     assert [(remark.at, remark.reason.why) for remark in remarks["live"]] == [
-        ("ConnectedApp/a: client_name of 1", "several things have the name 'a', and here names tell them apart"),
-        ("ConnectedApp/a (2): client_name of 2", "several things have the name 'a', and here names tell them apart"),
+        ("ConnectedApp/a: client_name of 1", "several resources have the name 'a', but names must be unique here"),
+        ("ConnectedApp/a (2): client_name of 2", "several resources have the name 'a', but names must be unique here"),
         ("ConnectedApp/unnamed: client_name of 4", "it had no name"),
     ]

@@ -57,7 +57,7 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
 def test_of_a_project_in_which_nothing_is_set_nothing_is_lost(make: Make, tmp_path: Path) -> None:
     manifests = written(make(), tmp_path)
     assert subjects(section(tmp_path, "What is lost")) == []
-    assert "Nothing that is set in the Consumer project." in section(tmp_path, "What is lost")
+    assert "every setting of the Consumer project.\n" in section(tmp_path, "What is lost")
     assert subjects(section(tmp_path, "What works differently")) == [
         "Environment/production: cross_org_passwords_enabled (live)",
         "Environment/test: cross_org_passwords_enabled (test)",

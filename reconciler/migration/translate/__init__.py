@@ -1,4 +1,4 @@
-"""What a Consumer environment holds → what a B2B one is to hold: a module for each kind that differs."""
+"""The settings of a Consumer environment → the settings of a B2B environment: a module for each kind that differs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -26,15 +26,15 @@ KINDS_OF_THEIR_OWN: Final[Mapping[str, Callable[[Sequence[Live]], Translated]]] 
 
 
 def translate(source: Source) -> Translated:
-    """Translate an environment and everything in it."""
+    """Return the translation of an environment and everything in it."""
     return together([environments.translate(source), translated(source.things)])
 
 
 def translated(things: Things) -> Translated:
-    """Translate things; a kind that is the same in both is copied."""
+    """Return the translation of these resources. A kind that is the same in both is copied."""
     return together([KINDS_OF_THEIR_OWN.get(kind, copied)(lives) for kind, lives in things.items()])
 
 
 def copied(lives: Sequence[Live]) -> Translated:
-    """Take things over as they are."""
+    """Return these resources unchanged."""
     return Translated(settings=tuple(Setting(kind=live.kind, name=live.name, spec=live.spec) for live in lives))

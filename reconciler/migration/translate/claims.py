@@ -1,7 +1,7 @@
-"""Templates of claims: ``{{ user.… }}`` → ``{{ member.… }}``, and what of a user no member has.
+"""Templates of claims: ``{{ user.… }}`` → ``{{ member.… }}``, and the fields of a user that members do not have.
 
-Only what stands inside ``{{ }}`` is touched. Stytch leaves out a claim whose value is null, so that null stands where
-there is no counterpart (docs/stytch.md, "JWT templates").
+Only the text inside ``{{ }}`` changes. A path without a counterpart becomes null: Stytch leaves out a claim whose value
+is null (docs/stytch.md, "JWT templates").
 """
 
 import re
@@ -31,31 +31,34 @@ MOVED: Final[Mapping[str, str]] = {
 DIFFERENT: Final[Mapping[str, Reason]] = {
     "user_id": Reason(
         "every member has a new id, one in each organization",
-        "re-key what stores it, or write `{{ member.external_id }}`, where the rules keep the user's id by default",
+        "change the key in every system that stores it, or write `{{ member.external_id }}`: by default the rules put "
+        "the user's id there",
     ),
     "emails.0.email": Reason(
-        "a user has several addresses, and a member one, which may be another in each organization",
-        "see which address the rules choose",
+        "a user has several addresses; a member has one, which may differ in each organization",
+        "check which address the rules choose",
     ),
     "phone_numbers.0.phone_number": Reason(
-        "a member's number is that of the second factor, and of no sign-in",
-        "keep another number in the member's trusted metadata",
+        "a member's phone number is only for the second factor, not for sign-in",
+        "store any other number in the member's trusted metadata",
     ),
-    "name": Reason("a member's name is one text, not first, middle and last name", "take it as a text"),
+    "name": Reason("a member's name is one text, not first, middle and last name", "read it as one text"),
     "roles": Reason("the list also names stytch_member, which every member has", "ignore that role"),
-    "rbac.roles": Reason("the role that everybody has is called stytch_member", "look for that instead of stytch_user"),
+    "rbac.roles": Reason(
+        "the role of every member is called stytch_member", "check for stytch_member instead of stytch_user"
+    ),
     "created_at": Reason(
-        "a member is created when it is migrated", "keep the former date in the member's trusted metadata"
+        "a member is created when it is migrated", "store the old date in the member's trusted metadata"
     ),
 }
 LOST: Final = Reason(
-    "a member has no such field, and the claim stays empty",
-    "let a rule put the value into trusted_metadata and name it `{{ member.trusted_metadata.… }}`",
+    "members do not have this field, so the claim stays empty",
+    "let a rule write the value to trusted_metadata, and use `{{ member.trusted_metadata.… }}` in the claim",
 )
 
 
 class Claims(Struct, frozen=True):
-    """A template for members; the paths below ``user`` without a counterpart, and those whose value is another."""
+    """A template for members, the paths below ``user`` without a counterpart, and the paths whose value changes."""
 
     text: str
     lost: tuple[str, ...]
@@ -63,7 +66,7 @@ class Claims(Struct, frozen=True):
 
 
 def for_members(template: str) -> Claims:
-    """Rewrite the tags of a template of a user's claims."""
+    """Return the template of a user's claims, rewritten for members."""
     paths = [_plain(path) for tag in TAG.findall(template) for path in PATH.findall(tag)]
     unique = tuple(dict.fromkeys(paths))
     return Claims(
@@ -74,7 +77,7 @@ def for_members(template: str) -> Claims:
 
 
 def remarks(kind: str, name: str, field: str, claims: Claims) -> tuple[tuple[Remark, ...], tuple[Remark, ...]]:
-    """Give what is lost with a template, and what its claims say differently."""
+    """Return the claims of a template that are lost, and those whose value changes."""
     here = f"{field}: " + "{{{{ user.{} }}}}"
     return (
         tuple(Remark(kind, name, here.format(path), LOST) for path in claims.lost),
@@ -83,7 +86,7 @@ def remarks(kind: str, name: str, field: str, claims: Claims) -> tuple[tuple[Rem
 
 
 def _piece(text: str) -> str:
-    """Rewrite the tags of a text in quotes, or one tag by itself."""
+    """Return a text in quotes, or a single tag, with its tags rewritten."""
     if not text.startswith('"'):
         return TAG.sub(lambda found: _tag(found, "null"), text)
     alone = TAG.fullmatch(text[1:-1].strip())
@@ -97,7 +100,7 @@ def _tag(tag: re.Match[str], nothing: str) -> str:
 
 
 def _is_lost(inside: str) -> bool:
-    """Tell whether a tag is nothing but a path that has no counterpart."""
+    """Return whether a tag is only a path that has no counterpart."""
     path = PATH.fullmatch(inside.strip())
     return path is not None and _member(_plain(path[1])) is None
 
@@ -108,12 +111,12 @@ def _path(found: re.Match[str]) -> str:
 
 
 def _plain(path: str) -> str:
-    """Write ``[0]`` as ``.0``, without the first dot."""
+    """Return a path with ``.0`` for ``[0]``, without the first dot."""
     return re.sub(r"\[(\d+)\]", r".\1", path).removeprefix(".")
 
 
 def _member(path: str) -> str | None:
-    """Give the path below ``member`` for one below ``user``, or None where there is none."""
+    """Return the path below ``member`` for a path below ``user``, or None where it has no counterpart."""
     if path in MOVED:
         return MOVED[path]
     return path if path.split(".", maxsplit=1)[0] in SAME else None

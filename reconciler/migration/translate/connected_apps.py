@@ -1,4 +1,4 @@
-"""Connected Apps: made anew, with claims of members in their tokens, and under ids that Stytch chooses."""
+"""Connected Apps: created again, with claims of members in their tokens, and with new ids that Stytch chooses."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,17 +10,18 @@ from reconciler.model import Live
 
 TEMPLATES: Final = ("access_token_template_content", "id_token_template_content")
 NEW_ID: Final = Reason(
-    "Stytch chooses the client_id of an app, and the new project gives another; consents are given anew",
-    "give the new client_id, and the new secret if there is one, to whoever runs the app",
+    "Stytch chooses the client_id of an app, so it is another one in the new project; users have to consent again",
+    "send the new client_id, and the new secret if there is one, to the owner of the app",
 )
 
 SELF_MADE: Final = Reason(
-    "it registered itself, which it has to do again with the new project", "let whoever runs it register it again"
+    "the app registered itself, and has to register again with the new project",
+    "ask the owner of the app to register it again",
 )
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Declare every app that somebody has made; one that registered itself is nobody's to declare, and does so anew."""
+    """Return every app that a person created. An app that registered itself is a loss: it has to register again."""
     self_made = [live for live in lives if KINDS[live.kind].self_made(live)]
     made = [_app(live) for live in lives if live not in self_made]
     losses = tuple(Remark(live.kind, live.name or live.id, "client_id", SELF_MADE) for live in self_made)

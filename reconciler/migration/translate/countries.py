@@ -1,4 +1,4 @@
-"""Countries that messages may be sent to: by SMS as before; by WhatsApp B2B sends none."""
+"""Countries that messages may be sent to. B2B has the list for SMS, and sends nothing by WhatsApp."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,11 +7,11 @@ from reconciler.migration.values import Reason, Remark, Setting, Translated
 from reconciler.model import Live
 
 DEFAULT: Final = ["CA", "US"]
-LOST: Final = Reason("B2B sends nothing by WhatsApp", "see that the list for SMS has the countries that are needed")
+LOST: Final = Reason("B2B sends nothing by WhatsApp", "check that the list for SMS has the countries that you need")
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Keep the list for SMS; that for WhatsApp is lost if anybody has changed it."""
+    """Return the list for SMS. The list for WhatsApp is a loss where it is not Stytch's default."""
     kept = [live for live in lives if live.name == "sms"]
     lost = [live for live in lives if live.name == "whatsapp" and live.spec["country_codes"] != DEFAULT]
     return Translated(

@@ -1,4 +1,4 @@
-"""Environments: what can be set of each, and the one setting that B2B has and nobody can take back."""
+"""Environments: their settings, and one that only B2B has and that cannot be changed once it is in use."""
 
 from typing import Final
 
@@ -9,23 +9,24 @@ TEMPLATE: Final = "idp_dynamic_client_registration_access_token_template_content
 PASSWORDS: Final = "cross_org_passwords_enabled"
 ABOUT: Final = {
     PASSWORDS: Reason(
-        "users had one password for everything, so members have one for all organizations; once anybody has a password "
-        "this cannot be changed",
-        "decide before that: false gives a password for each organization, as login pages of their own want it",
+        "users had one password for everything, so members have one for all organizations; the setting cannot be "
+        "changed once any member has a password",
+        "decide before that: false gives members one password for each organization, which organizations with their "
+        "own login pages need",
     ),
     "zero_downtime_session_migration_url": Reason(
-        "Stytch asks this URL when sessions.migrate is called, now for a member of an organization",
-        "see that what answers there also answers for members",
+        "Stytch calls this URL on sessions.migrate, now for a member of an organization",
+        "check that the service behind the URL answers for members too",
     ),
     "idp_authorization_url": Reason(
         "the page behind this URL signs people in through the SDK",
-        "see that it uses the B2B SDK, or name another page",
+        "check that it uses the B2B SDK, or set another page",
     ),
 }
 
 
 def translate(source: Source) -> Translated:
-    """Keep every setting; claims become those of members."""
+    """Return every setting of an environment; claims are rewritten for members."""
     spec = {"name": source.fields["name"], "type": source.type, **source.fields, PASSWORDS: True}
     claims = for_members(spec.get(TEMPLATE) or "")
     if TEMPLATE in spec:

@@ -1,4 +1,4 @@
-"""Custom claims of session tokens are those of members from now on; those of M2M tokens stay as they are."""
+"""Custom claims: those of session tokens become the claims of members, those of M2M tokens stay unchanged."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from reconciler.model import Live
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Rewrite the template of sessions."""
+    """Return the templates, with the template of sessions rewritten for members."""
     return together([_session(live) if live.name == "SESSION" else _copied(live) for live in lives])
 
 

@@ -1,6 +1,7 @@
-"""Names that Stytch lets things share: a manifest needs one for each, and that is the name in Stytch too.
+"""Unique names for resources that share a name in Stytch: a manifest needs one for each, and writes it to Stytch.
 
-Where several environments have things of one name, those that are alike get the same one. No name hangs on an id.
+Where several environments have resources with the same name, equal resources get the same new name. No name depends on
+an id.
 """
 
 import json
@@ -20,11 +21,11 @@ CHOOSE: Final = "choose a name before the first apply"
 NONE: Final = Reason("it had no name", CHOOSE)
 
 ByEnvironment = Mapping[str, Sequence[Live]]
-Renamed = tuple[str, Live]  # the name of its own, and the thing as it was
+Renamed = tuple[str, Live]  # the unique name, and the resource as it was
 
 
 def with_own_names(consumer: Consumer) -> tuple[Consumer, Mapping[str, Sequence[Remark]]]:
-    """Give every thing in an environment a name of its own; and what is to be said about that, by environment."""
+    """Return the project with a unique name for each resource in an environment, and the remarks, by environment."""
     remarks: dict[str, list[Remark]] = {source.name: [] for source in consumer.environments}
     things = {source.name: dict(source.things) for source in consumer.environments}
     for kind in dict.fromkeys(kind for found in things.values() for kind in found):
@@ -39,7 +40,10 @@ def with_own_names(consumer: Consumer) -> tuple[Consumer, Mapping[str, Sequence[
 
 
 def distinct(lives: ByEnvironment) -> Mapping[str, Sequence[Renamed]]:
-    """Name things of one kind, but for those that registered themselves: the second of one name is ``name (2)``."""
+    """Return a unique name for each resource of one kind: the second resource of a name becomes ``name (2)``.
+
+    Resources that registered themselves are left out.
+    """
     declared = {each: [live for live in every if not KINDS[live.kind].self_made(live)] for each, every in lives.items()}
     taken = {live.name for every in declared.values() for live in every}
     found: dict[str, list[Renamed]] = {environment: [] for environment in lives}
@@ -57,7 +61,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _things(lives: ByEnvironment) -> Sequence[Mapping[str, Live]]:
-    """Put together what is one thing in several environments: what is alike, and the rest in the order of content."""
+    """Group resources across environments: equal resources together, then the rest in the order of their content."""
     things: list[dict[str, Live]] = []
     for environment, every in lives.items():
         left = sorted(every, key=lambda live: (_content(live), live.id))
@@ -78,9 +82,9 @@ def _content(live: Live) -> str:
 
 
 def _remarks(named: Sequence[Renamed]) -> Iterator[Remark]:
-    """Say which is which where things shared a name, or had none."""
+    """Yield a remark with the id of each resource that shared its name or had none."""
     names = [live.name for _, live in named]
     for name, live in named:
         if name != live.name or names.count(name) > 1:
-            shared = Reason(f"several things have the name {live.name!r}, and here names tell them apart", CHOOSE)
+            shared = Reason(f"several resources have the name {live.name!r}, but names must be unique here", CHOOSE)
             yield Remark(live.kind, name, f"{KINDS[live.kind].key} of {live.id}", shared if live.name else NONE)

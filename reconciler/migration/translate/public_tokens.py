@@ -1,4 +1,4 @@
-"""Public tokens: new ones, which Stytch makes; where there were several, somebody told applications apart by them."""
+"""Public tokens: Stytch creates new ones. Several tokens mean that each application may have had its own."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,13 +7,13 @@ from reconciler.migration.values import Reason, Remark, Translated
 from reconciler.model import Live
 
 SEVERAL: Final = Reason(
-    "there were several public tokens, and this repository declares none",
-    "declare a PublicToken for each application that needs one of its own",
+    "the project has several public tokens, and this repository declares none of them",
+    "declare a PublicToken for each application that needs its own",
 )
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Declare none, and name those that there were if there was more than one."""
+    """Return no settings, and a remark for each token where the project has more than one."""
     if len(lives) < 2:  # noqa: PLR2004 # several
         return Translated()
     return Translated(changes=tuple(Remark(live.kind, live.name, "value", SEVERAL) for live in lives))

@@ -1,4 +1,4 @@
-"""Roles and what they may do: ``stytch_user``, whom everybody is, becomes ``stytch_member`` (docs/stytch.md)."""
+"""Roles and their permissions: ``stytch_user``, the role of every user, becomes ``stytch_member`` (docs/stytch.md)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,7 @@ CUSTOM: Final = {"custom_roles": "role_id", "custom_scopes": "scope"}
 USER: Final = "stytch_user"
 OWN: Final = "stytch.self"
 EVERY: Final = "*"
-# What a member may do to itself, as far as Stytch's public pages say; they do not agree on "-" and "_".
+# The actions of a member on itself that Stytch's public pages name. The pages do not agree on "-" and "_".
 ACTIONS: Final = frozenset(
     {
         *("update.info.name", "update.info.untrusted-metadata", "update.info.mfa-phone"),
@@ -19,23 +19,25 @@ ACTIONS: Final = frozenset(
     }
 )
 NO_RESOURCE: Final = Reason(
-    "B2B is not known to have this resource of Stytch's", "grant what corresponds to it by hand"
+    "it is not known whether B2B has this resource of Stytch", "grant the corresponding permission by hand"
 )
 STILL_MAY: Final = Reason(
-    "users might not change themselves; members may, by stytch.self, as Stytch lets them unless it is said otherwise",
-    "grant the least action of stytch.self in the manifest, if that is too much",
+    "users could not change their own data; members can, because Stytch by default grants them every action of "
+    "stytch.self",
+    "if that is too much, grant only the smallest action of stytch.self in the manifest",
 )
 NOTHING_LEFT: Final = Reason(
-    "nothing that it grants is left, and Stytch takes none that grants nothing", "declare it anew"
+    "none of its permissions is left, and Stytch accepts no role or scope without permissions",
+    "declare it again with permissions of B2B",
 )
 NO_ACTION: Final = Reason(
-    "members are not known to have this action on themselves",
-    "compare with the actions that Stytch's dashboard lists for stytch.self",
+    "it is not known whether members have this action on themselves",
+    "check the actions that Stytch's dashboard lists for stytch.self",
 )
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Keep everything that is the project's own, and of Stytch's what B2B has."""
+    """Return the policy with the project's own permissions, and with those of Stytch's that B2B has."""
     settings, losses, changes = [], [], []
     for live in lives:
         spec = dict(live.spec)

@@ -1,4 +1,4 @@
-"""What frontend SDKs may do: the sections of a Consumer configuration as those of a B2B one (docs/stytch.md)."""
+"""The settings of frontend SDKs: the sections of a Consumer configuration → those of B2B (docs/stytch.md)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -24,25 +24,26 @@ TRANSLATED: Final[Mapping[str, frozenset[str]]] = {
 NOWHERE: Final[Mapping[str, Reason]] = {
     "webauthn": Reason(
         "B2B has no passkeys and no WebAuthn",
-        "magic links, passcodes by e-mail or passwords, with TOTP or SMS as a second factor; SSO may bring its own",
+        "use magic links, passcodes by e-mail or passwords, with TOTP or SMS as a second factor; an SSO provider may "
+        "offer passkeys",
     ),
     "crypto_wallets": Reason("B2B has no sign-in with a crypto wallet", "ask these users for an e-mail address"),
-    "biometrics": Reason("B2B has no biometrics of mobile devices", "keep the session longer, or use a second factor"),
-    "whatsapp": Reason("B2B sends nothing by WhatsApp", "passcodes by e-mail, or by SMS as a second factor"),
+    "biometrics": Reason("B2B has no biometrics of mobile devices", "use longer sessions, or a second factor"),
+    "whatsapp": Reason("B2B sends nothing by WhatsApp", "use passcodes by e-mail, or by SMS as a second factor"),
 }
-UNKNOWN: Final = Reason("this version does not know the setting", "see in Stytch's dashboard whether B2B has it")
+UNKNOWN: Final = Reason("this version does not know the setting", "check in Stytch's dashboard whether B2B has it")
 TWO_INTO_ONE: Final = Reason(
-    "B2B has one switch for signing in and for sending to somebody who is signed in; one of the two was on",
-    "turn it off in the manifest if that gives too much",
+    "B2B has one switch for signing in and for sending to a signed-in user; only one of the two was on",
+    "turn the switch off in the manifest if it allows too much",
 )
 SMS: Final = Reason(
     "in B2B a passcode by SMS is a second factor, not a way to sign in",
-    "magic links or passcodes by e-mail to sign in",
+    "use magic links or passcodes by e-mail to sign in",
 )
 
 
 def translate(lives: Sequence[Live]) -> Translated:
-    """Translate the configuration, and say of everything that was on and cannot be what it was."""
+    """Return the B2B configuration, the switches that were on and are lost, and those that change their meaning."""
     settings, losses, changes = [], [], []
     for live in lives:
         settings.append(Setting(kind=live.kind, name=live.name, spec=for_b2b(live.spec)))
@@ -52,7 +53,7 @@ def translate(lives: Sequence[Live]) -> Translated:
 
 
 def for_b2b(consumer: Spec) -> Spec:
-    """Give the B2B configuration; what B2B alone has is left as it is."""
+    """Return the B2B configuration of a Consumer configuration, without the settings that only B2B has."""
     basic, links, passcodes = (_section(consumer, name) for name in ("basic", "magic_links", "otps"))
     found = {
         "basic": {
@@ -75,7 +76,7 @@ def for_b2b(consumer: Spec) -> Spec:
 
 
 def _lost(consumer: Spec) -> Iterator[tuple[str, Reason]]:
-    """Yield what was on and has no counterpart, or none that anybody here knows of."""
+    """Yield each setting that was on and has no known counterpart, with the reason."""
     known = {**TRANSLATED, **COPIED}
     for name in consumer:
         for field, value in _section(consumer, name).items():
@@ -84,7 +85,7 @@ def _lost(consumer: Spec) -> Iterator[tuple[str, Reason]]:
 
 
 def _different(consumer: Spec) -> Iterator[tuple[str, Reason]]:
-    """Yield what is carried over and means something else."""
+    """Yield each setting that is carried over with another meaning, with the reason."""
     passcodes = _section(consumer, "otps")
     for name, section, prefix in (
         ("magic_links", _section(consumer, "magic_links"), ""),
