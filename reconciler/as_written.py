@@ -1,7 +1,7 @@
-"""What Stytch holds of a thing → how a person writes it: without what goes without saying, long texts elsewhere.
+"""The spec that Stytch answers → the spec as a person writes it: without defaults, and with long texts in files.
 
-Fields stand in the order in which their type declares them; the keys of metadata, which has no such order, in that of
-the alphabet: so the same thing is always written the same way, however Stytch answers.
+Fields are in the order of their type, keys of metadata in alphabetical order. So the same resource is always written
+the same way, whatever the order of Stytch's answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,15 +14,15 @@ from reconciler.model import Json, Path, Spec
 from reconciler.schema import Kind
 from reconciler.traits import TextFile
 
-LONG: Final = 120  # characters of a text that may still stand on a line of a manifest
+LONG: Final = 120  # characters: the longest text that stays in the manifest
 
 Put = Callable[[Path, str], Json]
 
 
 def as_written(kind: Kind, spec: Spec, put: Put = lambda _path, text: text) -> Spec:
-    """Leave out what the items of lists are by default; each text that a file may hold becomes what ``put`` gives.
+    """Return the spec without the default values of list items.
 
-    ``put`` is told the path in the spec, and the text.
+    ``put`` gets the path in the spec and the text of each field that may be a file, and returns what replaces it.
     """
     types = types_of(kind.spec)
     return {name: _written(spec[name], type_, (name,), put) for name, type_ in types.items() if name in spec}
@@ -30,19 +30,19 @@ def as_written(kind: Kind, spec: Spec, put: Put = lambda _path, text: text) -> S
 
 @cache
 def types_of(spec: type[Struct]) -> Mapping[str, Any]:
-    """Give the types of a spec's fields as ``msgspec.inspect`` describes them; that takes a while."""
+    """Return the types of a spec's fields as ``msgspec.inspect`` describes them. Cached, because it is slow."""
     return {name: field.type for name, field in _fields(inspect.type_info(spec)).items()}
 
 
 def sections_of(type_: Any) -> Mapping[str, Any]:
-    """Give the types of the fields of a map whose keys its type names; {} of any other type."""
+    """Return the types of the fields of a map with fixed keys; {} for any other type."""
     options = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
     struct = next((each for each in options if isinstance(each, inspect.StructType)), None)
     return {name: field.type for name, field in _fields(struct).items()} if struct else {}
 
 
 def is_long(text: str) -> bool:
-    """Tell whether a text reads better in a file of its own."""
+    """Return whether a text belongs into a file of its own."""
     return len(text) > LONG or "\n" in text
 
 

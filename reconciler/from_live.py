@@ -1,4 +1,4 @@
-"""``init --from-live``: a whole repository, written from what a project holds. Its first plan is empty."""
+"""``init --from-live``: write a complete repository from a live project. Its first plan is empty."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,34 +22,34 @@ from reconciler.writing import Store
 from reconciler.yaml_text import block
 
 TITLE: Final = (
-    "# Which Stytch project this repository keeps, and how. "
+    "# The Stytch project that this repository manages, and its settings. "
     "Every setting: docs/configuration.md of stytch-reconciler.\n"
 )
-# Texts of Stytch's come back from files to the byte only if git leaves their line ends alone.
+# Git must not change the line ends of these files: the texts in them must stay exactly as Stytch has them.
 ATTRIBUTES: Final = "/files/** -text\n"
 RULES: Final = """\
-# Which user belongs to which organization: none yet. Once reconciler.yaml says where users come from, for example:
+# Rules that say which user belongs to which organization: none yet. They need `users` in reconciler.yaml. An example:
 #
 # apiVersion: reconciler/v1
 # kind: MappingRules
 # metadata: {name: members}
 # spec:
 #   rules:
-#     - name: by-email-domain             # a verified address in a domain that an organization lists
+#     - name: by-email-domain             # users with a verified address in a domain that an organization lists
 #       match: {email_domain: {organization: trusted_metadata.email_domains, subdomains: true}}
 #       assign: [{organization: "${{ organization.name }}"}]
 """
 
 
 def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> Exported:
-    """Read the project and give every file of a repository that declares it as it is.
+    """Read the project. Return every file of a repository that declares its live state.
 
-    ``config`` says which project that is, as far as the credentials do not; its environment may be "". The owner is the
-    one that the marks of organizations name, so that a repository that was lost can be written anew.
+    ``config`` names the project where the credentials do not; its environment may be "". The owner is the one in the
+    marks of the organizations, so that a lost repository can be written again.
     """
     if not client.has_data and not (config.target.project and config.target.environment):
         hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or give --project SLUG --environments SLUG"
-        raise Refused("nothing says which project and environment of the workspace is meant", hint=hint)
+        raise Refused("no project and no environment of the workspace is chosen", hint=hint)
     found = read_live(config, Declared(), client, store)
     name = config.environment or _sort(found.place)
     config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.place)))
@@ -59,20 +59,20 @@ def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> 
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
-        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),  # last, when all else is there
+        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),  # last: the rest is written
     }
-    return structs.replace(exported, files=files, tables={})  # which the configuration names already
+    return structs.replace(exported, files=files, tables={})  # the configuration already names the tables
 
 
 def _owner(live: Sequence[Live], place: Place) -> str:
-    """Give the owner whom most marks name, or else the project's name, as far as that can be one."""
+    """Return the owner that most marks name, else the project's name, where these are valid owner names."""
     marked = Counter(filter(None, (_marked_by(each) for each in live if each.kind == "Organization")))
     names = [*(owner for owner, _ in marked.most_common()), place.project[:64]]
     return next(filter(_can_own, names), "my-identity")
 
 
 def _marked_by(organization: Live) -> str:
-    """Give the owner that a mark names which proves something."""
+    """Return the owner that a valid mark of the organization names, or ""."""
     mark: Json = (organization.spec.get("trusted_metadata") or {}).get(MARK_KEY)
     owner = str(mark.get("owner")) if isinstance(mark, dict) else ""
     return owner if mark_of(organization, Owner(owner))[0] is Whose.OURS else ""
@@ -91,7 +91,7 @@ def _sort(place: Place) -> str:
 
 
 def _configuration(config: Config, place: Place, tables: Mapping[str, str]) -> dict[str, Json]:
-    """Give what ``reconciler.yaml`` says: which project and environment it is, to the id."""
+    """Return the content of ``reconciler.yaml``, with the project id of the environment."""
     slugs = {"project": place.project, "environment": place.environment} if place.project else {}
     target = {"type": _sort(place), "project_id": place.project_id, **slugs}
     environment = {"target": target, **({"tables": dict(tables)} if tables else {})}

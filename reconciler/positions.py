@@ -35,12 +35,12 @@ class Positions(Mapping[Path, Position]):
         return len(self._all)
 
     def key(self, path: Path) -> Position:
-        """Give the place of the key of the value at ``path``; of an item in a list, the item's."""
+        """Return the place of the key of the value at ``path``; of an item in a list, the item's."""
         key, value = self._all[path]
         return self._position(value if key is None else key)
 
     def inside(self, path: Path, text: str, offset: int) -> Position:
-        """Give the place of the character ``offset`` of the string ``text`` at ``path``, as near as it can be told."""
+        """Return the place of the character ``offset`` of the string ``text`` at ``path``, as near as it can be told."""
         key, mark = self._all[path]
         start, style = self._position(mark), mark & 3
         if style in (_PLAIN, _QUOTED):
@@ -85,5 +85,5 @@ def mark(event: Any) -> int:
 
 
 def place_of(file: str, text: str, offset: int) -> Position:
-    """Give the place of the character ``offset`` of a file's text."""
+    """Return the place of the character ``offset`` of a file's text."""
     return Position(file, text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)

@@ -152,7 +152,7 @@ class _Reader:
         return value
 
     def _key(self, event: Any, depth: int) -> str | None:
-        """Give a key's text, or None after saying why it cannot be one."""
+        """Return a key's text, or None after saying why it cannot be one."""
         if type(event) is not ScalarEvent:
             start = len(self._marks)
             self._value(event, depth + 1)

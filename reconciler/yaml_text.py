@@ -62,7 +62,7 @@ def _item(value: Json, depth: int) -> str:
 
 
 def _may_be_one(value: Json, width: int) -> bool:
-    """Tell whether a value may stand on one line that is so wide: several only on one that is not too wide."""
+    """Return whether a value may stand on one line that is so wide: several only on one that is not too wide."""
     return width <= WIDTH or not isinstance(value, Mapping | list | tuple)
 
 
@@ -82,7 +82,7 @@ def _line(value: Json, *, flow: bool = False) -> str | None:
 
 
 def _is_full(value: Json) -> bool:
-    """Tell whether a value holds collections that hold something: two within one another are enough for a line."""
+    """Return whether a value holds collections that hold something: two within one another are enough for a line."""
     inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return any(isinstance(each, Mapping | list | tuple) and each for each in inside)
 

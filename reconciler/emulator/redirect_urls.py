@@ -53,7 +53,7 @@ def delete(call: Call) -> Answer:
 
 
 def begin(store: Store, environment: Environment) -> None:
-    """Give a new environment the URL of a developer's own machine, as the default of everything."""
+    """Return a new environment the URL of a developer's own machine, as the default of everything."""
     types = [{"type": type_, "is_default": True} for type_ in rules.TYPES[environment.vertical]]
     store.put(store.collection(environment.project_id, "redirect_url"), Row(LOCAL, {"valid_types": types}))
 

@@ -1,4 +1,4 @@
-"""Live → the manifests that a person would have written; planning with them changes nothing.
+"""Live state → the manifests that a person would have written. A plan with these manifests is empty.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Which of the live things are exported, and which are only named by those that are."""
+"""Choose the live resources to export, and find those that the exported ones refer to."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ Chosen = Sequence[Live]
 
 
 def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
-    """Keep what the repository manages: what it declares, or all of its kinds where it declares nothing yet."""
+    """Return the resources that the repository declares; all resources of its kinds where it declares none yet."""
     if not declared.resources:
         return [each for each in live if config.kinds is None or each.kind in config.kinds]
     kinds, names = config.kinds_of(declared), by_address(declared)
@@ -22,7 +22,7 @@ def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
 
 
 def by_address(declared: Declared) -> Mapping[str, Resource]:
-    """Give what is declared by every address at which it can be live."""
+    """Return the declared resources by every address that they can have in Stytch."""
     return dict(_addresses(declared))
 
 
@@ -34,11 +34,15 @@ def _addresses(declared: Declared) -> Iterator[tuple[str, Resource]]:
 
 
 def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
-    """Keep what ``--only`` names: an address, a kind, or ``organization=SLUG``; raises where it names nothing."""
+    """Return what ``--only`` names: an address, a kind, or ``organization=SLUG``.
+
+    Raises ``InvalidInput`` where a value names no live resource.
+    """
     found = {one: [each for each in live if one in _called(each)] for one in only}
     if nothing := [one for one, every in found.items() if not every]:
         raise InvalidInput(
-            f"--only {nothing[0]} names nothing that is live", hint=f"a kind is one of {', '.join(KINDS)}"
+            f"--only {nothing[0]} names no live resource",
+            hint=f"use an address, or one of the kinds {', '.join(KINDS)}",
         )
     wanted = {each.address for every in found.values() for each in every}
     return [each for each in live if each.address in wanted] if only else live
@@ -50,7 +54,7 @@ def _called(live: Live) -> tuple[str, ...]:
 
 
 def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Iterator[Manifest]:
-    """Yield, for each thing that these name and that is none of them, that it must be there and is never written."""
+    """Yield a manifest with ``ensure: external`` for each other resource that these manifests refer to."""
     seen = {manifest.address for manifest in manifests}
     for manifest in manifests:
         kind = KINDS[manifest.kind]

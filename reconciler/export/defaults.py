@@ -1,4 +1,4 @@
-"""What need not be declared, because it is so where nobody has set anything."""
+"""Remove the fields that hold only a default value."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from reconciler.schema import Kind
 
 
 def without_defaults(kind: Kind, live: Spec) -> Spec:
-    """Keep of what is live what somebody has set, and what nothing can be made without."""
+    """Return the live fields that differ from the default, and the fields that a create requires."""
     defaults = {**kind.create_values, **kind.fill(kind.defaults, live)}
     told = {
         name: _told(live[name], defaults.get(name, UNSET), type_ if name in kind.merged else None)
@@ -23,12 +23,12 @@ def without_defaults(kind: Kind, live: Spec) -> Spec:
 
 
 def _told(value: Json, default: Json, type_: Any) -> Json:
-    """Give what is to be said of a field, UNSET if nothing; ``type_`` is its type where its keys are managed alone."""
+    """Return the part of a field to declare, or UNSET. ``type_`` is its type where its keys are managed one by one."""
     if isinstance(value, dict) and isinstance(type_, inspect.StructType):
         inside = default if isinstance(default, dict) else {}
         told = {key: _told(inner, inside.get(key, UNSET), None) for key, inner in value.items()}
         told = {key: inner for key, inner in told.items() if inner is not UNSET}
         return told or UNSET
-    if isinstance(value, dict) and type_ is not None:  # metadata: whatever it holds somebody has put there
+    if isinstance(value, dict) and type_ is not None:  # metadata: a person has set every key of it
         return {key: inner for key, inner in value.items() if inner is not None and key != MARK_KEY} or UNSET
     return UNSET if value in NOTHING or same(value, default) else value

@@ -1,4 +1,4 @@
-"""Files → a folder, all or nothing: what somebody has changed is never overwritten."""
+"""Write files to a folder, all or nothing. A file that somebody has changed is never overwritten."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Final
 from reconciler.errors import InvalidInput
 from reconciler.model import Position, Problem
 
-LISTS: Final = (".gitignore", ".gitattributes")  # lines, among which others may stand
-FOLDERS: Final = ("manifests", "files", "tables")  # which hold nothing but an export
+LISTS: Final = (".gitignore", ".gitattributes")  # these files may contain other lines too
+FOLDERS: Final = ("manifests", "files", "tables")  # these folders contain only exported files
 
 
 def write_files(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Write the files that are not there yet below ``root``, and give their names.
+    """Write the files that do not exist yet below ``root``. Return their names.
 
-    Raises ``InvalidInput`` with every file that is there and says something else; then nothing is written.
+    Raises ``InvalidInput`` with every file that exists with another content; then nothing is written.
     """
     try:
         there = {name: (root / name).read_bytes() for name in files if (root / name).exists()}
@@ -32,14 +32,14 @@ def write_files(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file such that a kill at any instant leaves none or all of it."""
+    """Write a file so that a kill at any moment leaves the complete file or none."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)
     fresh.replace(path)
 
 
 def _says(name: str, content: bytes, text: str) -> bool:
-    """Tell whether a file that is there says what it should: in a list, among other things."""
+    """Return whether an existing file has the text; a list of lines may contain other lines too."""
     return not _missing(content, text) if name in LISTS else content == text.encode()
 
 
@@ -50,25 +50,25 @@ def _missing(content: bytes, text: str) -> list[str]:
 
 def _changed(name: str, content: bytes, text: str) -> Problem:
     if name not in LISTS:
-        return _odd(name, "is there and says something else")
+        return _odd(name, "exists with another content")
     lines = _missing(content, text)
-    message = f"{name} is there and lacks {' and '.join(lines)}"
+    message = f"{name} exists and lacks {' and '.join(lines)}"
     hint = f"nothing was written: add {'this line' if len(lines) == 1 else 'these lines'} to it"
     return Problem(code="changed", severity="error", message=message, hint=hint, at=(Position(name, 1),))
 
 
 def check_nothing_else(root: Path, files: Mapping[str, str]) -> None:
-    """Raise ``InvalidInput`` where other files stand in the folders of an export, whoever wrote them."""
+    """Raise ``InvalidInput`` with every other file in the folders of an export."""
     try:
         others = sorted(set(_there(root)) - files.keys())
     except OSError as error:
         raise InvalidInput(f"cannot read {error.filename}: {error.strerror}", hint="choose another folder") from error
     if others:
-        raise InvalidInput(_odd(name, "is there, and this would not write it") for name in others)
+        raise InvalidInput(_odd(name, "exists, but is not part of the export") for name in others)
 
 
 def _there(root: Path) -> Iterator[str]:
-    """Name every file in the folders of an export, but for hidden ones."""
+    """Yield the name of every file in the folders of an export, except hidden files."""
     for folder in FOLDERS:
         for path in (root / folder).rglob("*"):
             name = path.relative_to(root)
@@ -77,5 +77,5 @@ def _there(root: Path) -> Iterator[str]:
 
 
 def _odd(name: str, what: str) -> Problem:
-    hint = "nothing was written: move these files away to have them written anew, or use another folder"
+    hint = "nothing was written: move the file away and run the command again, or use another folder"
     return Problem(code="changed", severity="error", message=f"{name} {what}", hint=hint, at=(Position(name, 1),))

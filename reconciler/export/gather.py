@@ -1,4 +1,4 @@
-"""One export from end to end: what is read becomes files, and what could not is listed."""
+"""One export from end to end: live state → files, and a list of what could not be exported."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ from reconciler.writing import Store
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What an export is asked for: how much, and in what form."""
+    """The options of an export."""
 
     only: Sequence[str] = ()
     unmanaged: bool = False
@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Exported(Struct, frozen=True, kw_only=True):
-    """Files by their names, the tables among them, what was left out, and the secrets that somebody must provide."""
+    """The files by their names, the tables among them, what was left out, and the secrets that are needed."""
 
     files: Files
     tables: Mapping[str, str]
@@ -44,13 +44,13 @@ class Exported(Struct, frozen=True, kw_only=True):
 
 
 def export(config: Config, client: Client, store: Store, wanted: Wanted) -> Exported:
-    """Read what is live and make the files of it; nothing is written anywhere."""
+    """Read the live state and return its files. Nothing is written."""
     declared = load(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
     return gather(config, declared, read_live(config, declared, client, store), client, wanted)
 
 
 def gather(config: Config, declared: Declared, found: Found, client: Client, wanted: Wanted) -> Exported:
-    """Make the files of what was read."""
+    """Return the files of the live state ``found``."""
     live, left_out = list(found.live), list(found.left_out)
     if wanted.members:
         organizations = [each for each in live if each.kind == "Organization"]

@@ -1,7 +1,7 @@
-"""Which file each document, and each long text, stands in.
+"""Choose the file of each document, and of each long text.
 
-A kind whose things have names of Stytch's own has a file; every other has a folder, with a file for each thing, or for
-each organization in which things lie.
+A kind whose names Stytch fixes has one file. Every other kind has a folder, with one file for each resource, or for
+each organization that holds resources.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,12 +17,12 @@ from reconciler.model import Json, Path
 
 Files = Mapping[str, str]  # path → text
 
-# By how the name of its field ends: a text itself may begin with whatever people wrote.
+# By the end of the field's name: the text itself shows nothing reliable about its format.
 SUFFIXES: Final = {"template_content": "json", "html_content": "html", "pem_files": "pem", "x509_certificate": "pem"}
 
 
 def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
-    """Give manifests as a person writes them, with long texts as names of files; and these files."""
+    """Return the manifests with file names in the place of long texts, and these files."""
     names: dict[str, str] = {}
     for kind in KINDS:
         labels = {each.address: f"{each.namespace or ''} {each.name}" for each in manifests if each.kind == kind}
@@ -37,7 +37,7 @@ def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
                 return content
             words = (names[manifest.address], *path[len(kind.texts) == 1 :])
             file = f"files/{manifest.kind}/{'.'.join(words)}.{_suffix(path)}"
-            files[file] = f"{content}\n"  # the newline at the end of a file is none of the text
+            files[file] = f"{content}\n"  # the last newline of the file does not belong to the text
             return {"file": file}
 
         return structs.replace(manifest, spec=as_written(kind, manifest.spec, put))
@@ -46,7 +46,7 @@ def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
 
 
 def documents(manifests: Iterable[Manifest]) -> Files:
-    """Give the files in which the documents stand."""
+    """Return the files of the documents."""
     found: dict[str, dict[str, list[Manifest]]] = {}
     for manifest in sorted(manifests, key=_place):
         found.setdefault(manifest.kind, {}).setdefault(_group(manifest), []).append(manifest)
@@ -60,21 +60,21 @@ def documents(manifests: Iterable[Manifest]) -> Files:
 
 
 def _group(manifest: Manifest) -> str:
-    """Give what shares a file: everything of a kind whose names are Stytch's, and what lies in one organization."""
+    """Return the file of a manifest within its kind: "" where the kind has one, else a resource or organization."""
     if _own_names(manifest.kind):
         return ""
     return manifest.name if manifest.namespace is None else manifest.namespace
 
 
 def _place(manifest: Manifest) -> tuple[object, ...]:
-    """Order things by their kinds as registered, and by their names; names of Stytch's as it lists them."""
+    """Return the sort key of a manifest: the order of ``KINDS``, then names; fixed names in Stytch's order."""
     names = _own_names(manifest.kind)
     at = names.index(manifest.name) if manifest.name in names else len(names)
     return list(KINDS).index(manifest.kind), manifest.namespace or "", at, manifest.name
 
 
 def _own_names(kind: str) -> tuple[str, ...]:
-    """Give the names that things of a kind can have, where Stytch has chosen them."""
+    """Return the fixed names that Stytch gives the resources of a kind; () where names are free."""
     names = KINDS[kind].key_type
     return get_args(names) if get_origin(names) is Literal else ()
 

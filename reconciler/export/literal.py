@@ -1,7 +1,7 @@
-"""Text of Stytch's own that looks like an expression of ours is written so that it is read as the text that it is.
+"""Escape texts from Stytch that look like an expression, so that a manifest yields the same text.
 
-``${{`` begins an expression in a manifest, wherever it stands. An expression may hold a text in quotes, though, and a
-rendered value is never rendered again: ``${{ "a ${{ b" }}`` is the text ``a ${{ b``.
+``${{`` always begins an expression in a manifest. But an expression may hold a text in quotes, and a rendered value is
+never rendered again: ``${{ "a ${{ b" }}`` is the text ``a ${{ b``.
 """
 
 import json
@@ -13,7 +13,7 @@ OPEN: Final = "${{"
 
 
 def literal(value: Json) -> Json:
-    """Give a value that renders as ``value``; keys are never rendered, so a map with an odd one is written whole."""
+    """Return a value that renders as ``value``. A map with such a key becomes one expression: keys are not rendered."""
     if isinstance(value, dict):
         if any(OPEN in key for key in value):
             return _expression(value)

@@ -1,4 +1,4 @@
-"""Stytch → everything that an export can be about, under the names that manifests use."""
+"""Stytch → every resource that can be exported, under the names that manifests use."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ NEEDED: Final = {
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """Where it was read, every live thing but members, and what could not be read, or not be told apart."""
+    """The place that was read, its live resources except members, and those without access or a unique name."""
 
     place: Place
     live: Sequence[Live]
@@ -36,12 +36,15 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def read_live(config: Config, declared: Declared, client: Client, store: Store) -> Found:
-    """Read all that the credentials reach; raises as a plan does where they lead elsewhere, or something fails."""
+    """Return everything that the credentials can read.
+
+    Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
+    """
     reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
     place = locate(structs.replace(config, kinds=reached), declared, client, store)
     check_target(config, place)
     if not place.project_is_there:
-        raise Refused(f"there is no project {place.project}, so there is nothing to export")
+        raise Refused(f"the project {place.project} does not exist, so there is nothing to export")
     organizations = read.organizations(client) if client.has_data else ()
     place = structs.replace(place, organizations={each.name: each.id for each in organizations})
     things: dict[str, Sequence[Live]] = {}
@@ -67,7 +70,7 @@ def _reaches(client: Client, kind: Kind) -> bool:
 
 
 def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) -> Sequence[Live]:
-    """Call things that have no name as the manifests do whose credentials the store holds."""
+    """Return resources without names under the names of the manifests whose credentials the store holds."""
     if not kind.nameless:
         return rows
     names = {store.id_of(credential_name(kind, each)): each.name for each in declared.things.get(kind.name, ())}
@@ -75,21 +78,21 @@ def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) 
 
 
 def _apart(kind: Kind, rows: Sequence[Live], left_out: list[LeftOut]) -> Iterator[Live]:
-    """Yield what is somebody's, and the only one of its name: nobody could say which of several a manifest means."""
+    """Yield the resources that a manifest can name: not self-registered, and with a unique name."""
     counts = Counter(row.address for row in rows if not kind.self_made(row))
     for row in rows:
         if kind.self_made(row):
-            left_out.append(LeftOut(address=row.address, id=row.id, reason="registered itself"))
+            left_out.append(LeftOut(address=row.address, id=row.id, reason="it registered itself"))
         elif counts[row.address] > 1:
-            reason = f"{counts[row.address]} things bear this name"
+            reason = f"{counts[row.address]} resources have this name"
             left_out.append(LeftOut(address=row.address, id=row.id, reason=reason))
         else:
             yield row
 
 
 def _refused(kind: str, error: Unreadable) -> LeftOut:
-    """Say that Stytch does not show things of a kind, as where a product is not enabled; anything else is raised."""
+    """Return that Stytch refuses to show a kind, for example of a product that is not enabled. Raise other errors."""
     fault = error.__cause__
     if not isinstance(fault, Rejected) or fault.status == UNAUTHORIZED:
         raise error
-    return LeftOut(address=kind, reason=f"Stytch does not show it: {fault}")
+    return LeftOut(address=kind, reason=f"Stytch refuses to show it: {fault}")

@@ -1,4 +1,4 @@
-"""The documents of an export: what is declared of each thing, and how that becomes a document."""
+"""The documents of an export: the manifest of each resource, and its YAML text."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ SEPARATOR: Final = "---\n"
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """One document to be written; ``comment`` stands above it."""
+    """One document to write; ``comment`` is the comment above it."""
 
     kind: str
     name: str
@@ -25,17 +25,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """Give Kind/key, as plans show it."""
+        """Return the address ``Kind/key``, as plans show it."""
         return address(self.kind, self.namespace, self.name)
 
     @property
     def key(self) -> tuple[str, str | None, str]:
-        """Give what tells it from all others."""
+        """Return the unique key of the resource: kind, namespace and name."""
         return self.kind, self.namespace, self.name
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
-    """What is live and not exported, and why: a thing, a whole kind, or only a ``field`` of a thing."""
+    """What is live and not exported, and why: a resource, a kind, or one ``field`` of a resource."""
 
     address: str
     reason: str
@@ -44,7 +44,7 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
 
 def body(manifest: Manifest) -> dict[str, Json]:
-    """Give the document, its keys in the order in which people write them."""
+    """Return the document, with its keys in the usual order."""
     inside = {} if manifest.namespace is None else {"namespace": manifest.namespace}
     return {
         "apiVersion": API_VERSION,
@@ -57,12 +57,12 @@ def body(manifest: Manifest) -> dict[str, Json]:
 
 
 def text(manifest: Manifest) -> str:
-    """Write the document, in which nothing is read as an expression."""
+    """Return the YAML text of the document, in which no text is read as an expression."""
     document: dict[str, Json] = literal(body(manifest))
     comment = "".join(f"# {line}\n" for line in manifest.comment.splitlines())
     return comment + block(document)
 
 
 def without(manifest: Manifest, field: str) -> Manifest:
-    """Leave a field out."""
+    """Return the manifest without a field."""
     return structs.replace(manifest, spec={name: value for name, value in manifest.spec.items() if name != field})

@@ -1,4 +1,4 @@
-"""Members as manifests, where they are asked for: those that no rule gives and no identity provider keeps."""
+"""Members as manifests (``--members``): those that no rule assigns and no identity provider manages."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ MEMBER: Final = KINDS["Member"]
 
 
 def live_members(client: Client, organizations: Sequence[Live], owner: Owner) -> tuple[list[Live], list[LeftOut]]:
-    """Read the members of these organizations; of those that are left out only how many there are is said."""
+    """Return the members of these organizations, and the number of those that are left out, for each reason."""
     slugs = {each.id: each.name for each in organizations}
     found: list[Live] = []
     left_out: Counter[str] = Counter()
     for batch in read.members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
-            left_out["cannot be read"] += there.unread
+            left_out["could not be read"] += there.unread
             present = told_apart(read_member(one, owner) for one in there.members if one.status != "deleted")
             mailboxes = Counter(one.address for one in present)
             for one in present:
                 if one.member.member_id in there.odd:
-                    left_out["cannot be read whole"] += 1
+                    left_out["could not be read completely"] += 1
                 elif mailboxes[one.address] > 1:
-                    left_out["on one mailbox, spelled differently"] += 1
+                    left_out["on the mailbox of another member, in another spelling"] += 1
                 elif reason := _somebody_elses(one):
                     left_out[reason] += 1
                 else:
@@ -41,18 +41,18 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
 
 
 def _somebody_elses(one: Present) -> str:
-    """Say who else keeps a member, if anybody does or may."""
+    """Return why the member is not ours to declare, or ""."""
     if one.member.scim_registration:
-        return "kept by SCIM"
+        return "managed by SCIM"
     if one.doubt:
-        return "whose mark may be a copy"
+        return "with a mark that may be a copy"
     if one.whose is Whose.ANOTHER:
         return "marked by another repository"
-    return "given by rules" if one.mark and one.mark.user is not None else ""
+    return "assigned by rules" if one.mark and one.mark.user is not None else ""
 
 
 def _as_live(one: Present, slug: str) -> Live:
-    """Give a member's fields; of the roles of one that is ours, those that we gave: it is these that are declared."""
+    """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
     member, mark = one.member, one.mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
     spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}

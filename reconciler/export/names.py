@@ -1,7 +1,6 @@
-"""Names of files and of secrets, made of names in Stytch: readable, always the same, and no two alike.
+"""File names and secret names, made from names in Stytch: readable, stable and unique.
 
-Where two would be, even if only for those who cannot tell ``A`` from ``a``, both are told apart by a piece of their
-digest.
+Where two names would be equal (or differ only by case), each gets a piece of its digest.
 """
 
 import re
@@ -13,17 +12,17 @@ from typing import Final
 
 LONGEST: Final = 100  # characters of a file's name, before its suffix
 DIGITS: Final = 8  # of a digest
-# Names that mean a device to Windows, and what a digest at the end would look like.
+# Device names of Windows, and names that look as if they ended with a digest.
 RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|(.*[-_])?[0-9a-f]{8}")
 
 
 def file_names(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """Give a file's name, without a suffix, for each thing; ``labels`` are by what tells it from all others."""
+    """Return a file name without a suffix for each key of ``labels``, made from its label."""
     return _apart({key: _file_name(label) for key, label in labels.items()}, "-")
 
 
 def secret_names(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """Give a secret's name for each; ``labels`` say in words what it is, by what tells it from all others."""
+    """Return a secret's name for each key of ``labels``, made from its label."""
     return _apart({key: _secret_name(label) for key, label in labels.items()}, "_")
 
 

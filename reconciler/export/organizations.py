@@ -1,4 +1,4 @@
-"""Organizations: whose they are; and many of them as one OrganizationSet and its table."""
+"""Organizations: which of them are ours, and many of them as one OrganizationSet with a table."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ KIND: Final = KINDS["Organization"]
 NAME: Final = "organizations"  # of the set and of its table
 TABLE: Final = f"tables/{NAME}.jsonl"
 SET: Final = f"manifests/{KIND.name}Set.yaml"
-NOT_OURS: Final = "not managed yet: `adopt: true` instead of `ensure: external` takes it over"
-ANOTHERS: Final = "carries the mark of another repository, which manages it"
+NOT_OURS: Final = "Not managed yet. To manage it, replace `ensure: external` with `adopt: true`."
+ANOTHERS: Final = "Another repository manages it: it has that repository's mark."
 
 
 def with_owner(manifest: Manifest, live: Live, owner: Owner, *, adopt: bool) -> Manifest:
-    """Say of an organization that is not ours that it is not written, or that it is to become ours."""
+    """Return the manifest; with ``adopt: true`` or ``ensure: external`` where the organization is not ours."""
     whose, _ = mark_of(live, owner)
     if whose in (Whose.OURS, Whose.BEGUN):
         return manifest
@@ -34,7 +34,7 @@ def with_owner(manifest: Manifest, live: Live, owner: Owner, *, adopt: bool) -> 
 
 
 def as_set(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Mapping[str, str]]:
-    """Put organizations into a set, but for those that hold more than a row can; give the rest, and the two files."""
+    """Return the other manifests, and the files of a set of the organizations that fit into a row of a table."""
     rows = {each.name: _row(each) for each in manifests if each.kind == KIND.name}
     fitting = {name: row for name, row in rows.items() if all(map(_fits, row.values()))}
     if not fitting:
@@ -56,7 +56,7 @@ def _fits(value: Json) -> bool:
 
 
 def _set(rows: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    """Give the document; what no row has is in no column, so the template does not ask for it."""
+    """Return the document of the set. The template uses only columns that some row has."""
     columns = {column for row in rows for column in row}
     template: dict[str, Json] = {
         "metadata": {"name": _column("slug")},

@@ -1,6 +1,6 @@
-"""Secrets: what Stytch holds of them cannot be read, so a manifest names each, and somebody must provide it.
+"""Secrets: Stytch does not show their values, so a manifest holds a name for each, and a person must provide the value.
 
-What the repository has named already keeps its name: under it the secret is kept.
+A secret that the repository already names keeps its name, because the credential store knows it by that name.
 """
 
 import re
@@ -19,7 +19,7 @@ WORDS: Final = re.compile(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
 class Needed(Struct, frozen=True, order=True, kw_only=True):
-    """A secret that somebody must provide, the thing that needs it, and how it ends, which is all that is known."""
+    """A secret that a person must provide, the resource that needs it, and its last characters, which Stytch shows."""
 
     name: str
     address: str
@@ -29,7 +29,7 @@ class Needed(Struct, frozen=True, order=True, kw_only=True):
 def with_secrets(
     manifests: Sequence[Manifest], declared: Mapping[str, Resource]
 ) -> tuple[list[Manifest], list[Needed]]:
-    """Put names in the place of secrets, and give these names; ``declared`` is by address."""
+    """Return the manifests with names in the place of secrets, and these names. ``declared`` is by address."""
     found = {_key(each, path): (each, path, last_four) for each in manifests for path, last_four in _secrets(each)}
     names = {
         **secret_names({key: _label(manifest, path) for key, (manifest, path, _) in found.items()}),
@@ -58,7 +58,7 @@ def with_secrets(
 def _named_already(
     found: Mapping[str, tuple[Manifest, Path, str]], declared: Mapping[str, Resource]
 ) -> Mapping[str, str]:
-    """Give the names that the repository has for what Stytch shows, but none for what ends differently."""
+    """Return the names that the repository has for these secrets; none for a name whose secrets end differently."""
     names: dict[str, str] = {}
     ends: dict[str, set[str]] = {}
     for key, (manifest, path, last_four) in found.items():
@@ -69,13 +69,13 @@ def _named_already(
 
 
 def _unshown(manifest: Manifest, declared: Mapping[str, Resource]) -> Spec:
-    """Give the secrets that the repository sends and Stytch never shows."""
+    """Return the secrets that the repository declares and Stytch never shows."""
     kind, told = KINDS[manifest.kind], _declared(manifest, declared)
     return {name: told[name] for name in kind.secret_fields if name in told and name in never_shown(kind)}
 
 
 def _credentials(manifests: Sequence[Manifest], declared: Mapping[str, Resource]) -> Mapping[str, Spec]:
-    """Say, by address, where a credential is kept under another name than the one that is made of the thing's."""
+    """Return, by address, the credential fields whose name in the store differs from the default name."""
     made: dict[str, str] = {}
     for each in manifests:
         kind = KINDS[each.kind]
@@ -103,7 +103,7 @@ def _key(manifest: Manifest, path: Path) -> str:
 
 
 def _label(manifest: Manifest, path: Path) -> str:
-    """Say in words what a secret is: the kind and the name of the thing, and the field."""
+    """Return the words that name a secret: kind, namespace and name of the resource, and the field."""
     return " ".join((*WORDS.findall(manifest.kind), manifest.namespace or "", manifest.name, path[-1]))
 
 
@@ -113,7 +113,7 @@ def _secrets(manifest: Manifest) -> Iterator[tuple[Path, str]]:
 
 
 def _shown(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield where Stytch shows the end of a secret."""
+    """Yield each path at which Stytch shows the last characters of a secret, with these characters."""
     if isinstance(value, dict) and value.keys() == {LAST_FOUR}:
         yield path, str(value[LAST_FOUR])
     elif isinstance(value, dict):

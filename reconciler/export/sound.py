@@ -1,8 +1,8 @@
-"""What of an export can stand in a repository: right in itself, beside the rest, and exactly what is live.
+"""Keep the manifests of an export that are valid, fit together, and give exactly the live state.
 
-Stytch may hold what could not be declared: a setting that it would refuse today, a name that another one differs from
-only by case, a value that no manifest can say. Each field is held against the checks that ``validate`` makes, and
-against what is live; what does not pass is left out and listed, and nothing else is.
+Stytch may hold what cannot be declared: a setting that it would refuse today, a name that differs from another only by
+case, a value that YAML cannot hold. Each field is checked as ``validate`` does, and compared with the live value. What
+does not pass is left out and listed; everything else is kept.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,22 +27,22 @@ from reconciler.text_files import Texts
 
 HERE: Final = frozenset({"here"})  # an export is of one environment
 NOWHERE: Final = Texts(Folder("/"))  # no text is in a file yet
-UNWRITABLE: Final = "holds what no manifest can say"
-CHANGES: Final = "Stytch would be changed by declaring what it answers"
+UNWRITABLE: Final = "a manifest cannot hold its value"
+CHANGES: Final = "declaring the value that Stytch answers would change it"
 
 Reasons = dict[str, dict[str, str]]  # by address and field, "" for all of it
-Wrong = tuple[str, str, str]  # the address of a document, a field of it ("" for all of it), and what is wrong with it
+Wrong = tuple[str, str, str]  # the address of a document, a field ("" for the document), and what is wrong with it
 
 
 class Sound(Struct, frozen=True, kw_only=True):
-    """The manifests that can be written, and what was left out of them, or altogether."""
+    """The manifests that can be written, and the fields and resources that were left out."""
 
     manifests: list[Manifest]
     left_out: list[LeftOut]
 
 
 def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Mapping[str, str]) -> Sound:
-    """Leave out what cannot be declared; ``live`` is by address, ``last_four`` by the name of the secret."""
+    """Return the manifests without what cannot be declared. ``live`` is by address, ``last_four`` by secret name."""
     kept = {manifest.address: manifest for manifest in manifests}
     left_out: Reasons = {}
     resources: dict[str, Resource] = {}
@@ -70,7 +70,7 @@ def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Ma
 
 
 def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
-    """Read a document as ``validate`` does."""
+    """Return the problems that ``validate`` finds in a document, and its resource."""
     document, kind = body(manifest), KINDS[manifest.kind]
     shape, positions = shapes()[manifest.kind], _positions(manifest)
     start = Position(manifest.address, 0)
@@ -90,19 +90,19 @@ def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
 
 
 def _together(resources: Mapping[str, Resource]) -> Iterator[Problem]:
-    """Yield what documents that are right by themselves say against one another."""
+    """Yield the contradictions between documents that are valid one by one."""
     found = Found(scoped=[Scoped(resource, HERE) for resource in resources.values()])
     yield from contradictions(found)
     yield from dangling(found)
 
 
 def _positions(manifest: Manifest) -> Mapping[Path, Position]:
-    """Give each field a line of its own, so that the place of a problem tells whose it is."""
+    """Return a separate line number for each field, so that the position of a problem identifies its field."""
     return {("spec", name): Position(manifest.address, line) for line, name in enumerate(manifest.spec, 1)}
 
 
 def _named(problems: Iterable[Problem], kept: Mapping[str, Manifest]) -> Iterator[Wrong]:
-    """Tell whose problems these are; where documents contradict each other, the one that is named last stays."""
+    """Yield the document and field of each problem. Of contradicting documents, the last one named stays."""
     for problem in problems:
         if problem.severity == "error":
             places = list(dict.fromkeys(problem.at))
@@ -112,7 +112,7 @@ def _named(problems: Iterable[Problem], kept: Mapping[str, Manifest]) -> Iterato
 
 
 def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, str]) -> set[str]:
-    """Name the fields that a plan would change."""
+    """Return the names of the fields that a plan would change."""
     if live is None:
         return set()
     kind = KINDS[resource.kind]
@@ -122,9 +122,9 @@ def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, st
 
 
 def _leave_out(wrong: Iterable[Wrong], kept: dict[str, Manifest], left_out: Reasons) -> None:
-    """Take fields out of their manifests, and manifests away that are nothing without; say of each why.
+    """Remove these fields from their manifests, and note the reason.
 
-    What is nothing without a field that was left out before is left out for the reason that this was.
+    A manifest without a required field is removed. Fields that were left out of it before are named as the reason.
     """
     before = {address: dict(reasons) for address, reasons in left_out.items()}
     for address, field, message in dict.fromkeys(wrong):

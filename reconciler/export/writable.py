@@ -1,4 +1,4 @@
-"""Whether a manifest can say a value at all: numbers of 64 bits, texts of Unicode, and so deep and no deeper."""
+"""Check whether a manifest can hold a value: numbers of 64 bits, valid Unicode, and a limited depth."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from reconciler.yaml_text import block
 
 
 def is_writable(kind: Kind, spec: Mapping[str, Json], name: str) -> bool:
-    """Tell whether this name and these fields are read again as they are; long texts stand in files, and are."""
+    """Return whether this name and these fields, written as YAML, are read back unchanged. Long texts go to files."""
     try:
         value = {"name": name, "spec": as_written(kind, spec, _in_file)}
         document: dict[str, Json] = literal(value)

@@ -14,22 +14,22 @@ WIDTH: Final = 64
 
 
 def each_of(text: str) -> list[str]:
-    """Give the certificates that a text holds, each once, as PEM is usually written."""
+    """Return the certificates that a text holds, each once, as PEM is usually written."""
     return list(dict.fromkeys(map(_written, BLOCK.findall(text))))
 
 
 def normal(text: str) -> str:
-    """Give the certificates of a text in an order of their own; a text that holds none stays as it is."""
+    """Return the certificates of a text in an order of their own; a text that holds none stays as it is."""
     return together(sorted(each_of(text))) or text
 
 
 def together(texts: Iterable[str]) -> str:
-    """Give certificates as one text."""
+    """Return certificates as one text."""
     return "".join(texts)
 
 
 def are_certificates(text: str) -> bool:
-    """Tell whether a text is nothing but certificates."""
+    """Return whether a text is nothing but certificates."""
     bodies = ["".join(body.split()) for body in BLOCK.findall(text)]
     return bool(bodies) and not BLOCK.sub("", text).strip() and all(map(_is_certificate, bodies))
 

@@ -137,7 +137,7 @@ SHOWN_OTHERWISE: Final = frozenset({CERTIFICATE, CLIENT_SECRET, "signing_private
 
 
 def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what Stytch answers of a connection as its spec would be."""
+    """Return what Stytch answers of a connection as its spec would be."""
     shown = {name: row.get(name) for name in FIELDS[sort] if name not in SHOWN_OTHERWISE}
     found = {name: value for name, value in shown.items() if value is not None}
     found |= {name: [] for name in shown.keys() - found.keys() if name.endswith(ASSIGNMENTS)}
@@ -164,5 +164,5 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def _shown(secret: str) -> str:
-    """Give the end of a secret, as far as it is not masked."""
+    """Return the end of a secret, as far as it is not masked."""
     return secret.replace("•", "*").rpartition("*")[2][-SHOWN:]

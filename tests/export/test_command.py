@@ -122,8 +122,8 @@ def test_members_are_exported_where_they_are_asked_for(
     assert exported["acme"].keys() == {"apiVersion", "kind", "metadata", "ensure"}
     assert exported["acme"]["ensure"] == "external"
     told = capsys.readouterr().out
-    assert "left out: Member: 2 given by rules" in told
-    assert "left out: Member: 2 kept by SCIM" in told
+    assert "left out: Member: 2 assigned by rules" in told
+    assert "left out: Member: 2 managed by SCIM" in told
 
 
 @pytest.mark.usefixtures("server")
@@ -181,7 +181,7 @@ def test_what_the_credentials_do_not_reach_is_left_out(
 @pytest.mark.usefixtures("server", "root")
 def test_what_is_named_must_be_live(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("export", "--only", "Organisation") == 1
-    assert "--only Organisation names nothing that is live" in capsys.readouterr().err
+    assert "--only Organisation names no live resource" in capsys.readouterr().err
 
 
 def test_a_whole_repository(run: Run, tmp_path: Path, server: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,5 +34,5 @@ def test_lines_that_a_list_lacks_are_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as refused:
         write_files(tmp_path, FILES)
     (problem,) = refused.value.problems
-    assert problem.message == ".gitignore is there and lacks /.reconciler/"
+    assert problem.message == ".gitignore exists and lacks /.reconciler/"
     assert problem.hint == "nothing was written: add this line to it"

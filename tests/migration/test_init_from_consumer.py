@@ -108,7 +108,7 @@ def test_what_somebody_has_changed_is_not_overwritten(
     before = contents(tmp_path)
     assert run("init", "--from-consumer", str(tmp_path / "b2b"), **source) == 1
     assert contents(tmp_path) == before
-    assert "manifests/rbac-policy.yaml is there and says something else" in capsys.readouterr().err
+    assert "manifests/rbac-policy.yaml exists with another content" in capsys.readouterr().err
 
 
 def test_what_takes_a_secret_that_nobody_knows_is_said_not_to_be_read(
