@@ -1,4 +1,4 @@
-"""Where the values of a YAML document stand: kept as one packed number each, spelt out when a message needs it."""
+"""The positions of the values in a YAML document: one packed number each, unpacked when a message needs it."""
 
 from array import array
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ from yaml.events import ScalarEvent
 from reconciler.model import Json, Path, Position
 
 _COLUMN_BITS: Final = 28
-_PLAIN, _QUOTED, _BLOCK, _ELSE = range(4)  # how a value is written, as far as offsets inside it can be placed
+_PLAIN, _QUOTED, _BLOCK, _ELSE = range(4)  # how a value is written: decides whether a position inside it is known
 
 
 class Positions(Mapping[Path, Position]):
-    """Where each value of a document stands; worked out when somebody asks, as most documents are right.
+    """The position of each value of a document, by path. Computed on demand, because most documents are valid.
 
-    A value is where it begins, or where its key does if the value begins on a later line.
+    The position of a value is its first character, or its key if the value begins on a later line.
     """
 
     def __init__(self, file: str, body: Json, marks: "array[int]") -> None:
@@ -35,12 +35,12 @@ class Positions(Mapping[Path, Position]):
         return len(self._all)
 
     def key(self, path: Path) -> Position:
-        """Return the place of the key of the value at ``path``; of an item in a list, the item's."""
+        """Return the position of the key of the value at ``path``; for an item of a list, the position of the item."""
         key, value = self._all[path]
         return self._position(value if key is None else key)
 
     def inside(self, path: Path, text: str, offset: int) -> Position:
-        """Return the place of the character ``offset`` of the string ``text`` at ``path``, as near as it can be told."""
+        """Return the position of character ``offset`` of the string ``text`` at ``path``, as exactly as it is known."""
         key, mark = self._all[path]
         start, style = self._position(mark), mark & 3
         if style in (_PLAIN, _QUOTED):
@@ -72,7 +72,7 @@ class Positions(Mapping[Path, Position]):
 
 
 def mark(event: Any) -> int:
-    """Pack where an event of libyaml begins, and how it is written."""
+    """Return the start and the style of a libyaml event, packed into one number."""
     start: Any = event.start_mark
     style = _ELSE
     if type(event) is ScalarEvent:
@@ -85,5 +85,5 @@ def mark(event: Any) -> int:
 
 
 def place_of(file: str, text: str, offset: int) -> Position:
-    """Return the place of the character ``offset`` of a file's text."""
+    """Return the position of the character ``offset`` of a file's text."""
     return Position(file, text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)

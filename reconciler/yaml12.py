@@ -1,8 +1,8 @@
-"""YAML 1.2, strictly: text → values, and for each of them the place where it stands.
+"""Strict YAML 1.2: text → values, and the position of each value.
 
-libyaml splits the text into events; what the events mean is decided here, by the core schema of YAML 1.2 (so ``no``,
-``on``, ``12:30`` and ``2024-01-01`` are strings), and whatever two readers could understand differently is refused:
-duplicate keys, keys that are not strings, tags, merge keys.
+libyaml splits the text into events. This module gives them a meaning by the core schema of YAML 1.2, so ``no``, ``on``,
+``12:30`` and ``2024-01-01`` are strings. It refuses everything that two readers could understand differently: duplicate
+keys, keys that are not strings, tags, merge keys.
 """
 
 import re
@@ -29,11 +29,11 @@ from reconciler.positions import Positions, mark, place_of
 
 try:
     from yaml.cyaml import CParser  # type: ignore[attr-defined] # its stub leaves out what it re-exports
-except ImportError as error:  # the pure Python parser is eight times slower and accepts other texts
+except ImportError as error:  # the pure Python parser is eight times slower and accepts different texts
     raise ImportError("PyYAML was built without libyaml; install a PyYAML wheel for this platform") from error
 
-DEPTH: Final = 64  # collections inside one another; nothing that people write comes near
-ALIASED: Final = 10_000  # values that aliases may stand for in one file; a "billion laughs" needs more
+DEPTH: Final = 64  # levels of nested collections; documents that people write have far fewer
+ALIASED: Final = 10_000  # values that the aliases of one file expand to; a "billion laughs" attack needs more
 
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -42,14 +42,14 @@ _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?
 _NO_NUMBER: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MAY_BE_NUMBER: Final = frozenset("0123456789.-+")
 _LONGEST_INTEGER: Final = 20  # characters of any number of 64 bits, with its sign
-# What YAML forbids, and the line breaks of YAML 1.1 that 1.2 reads as text (libyaml still breaks lines there).
+# Characters that YAML forbids, and line breaks of YAML 1.1 that 1.2 reads as text (libyaml still breaks lines there).
 _FORBIDDEN: Final = re.compile(
     r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
 
 class Parsed(Struct, frozen=True):
-    """One document of a file: its value, where it begins and where everything in it stands."""
+    """One document of a file: its value, its position, and the positions of all values in it."""
 
     value: Json
     position: Position
@@ -57,13 +57,13 @@ class Parsed(Struct, frozen=True):
 
 
 def parse(text: str, file: str, problems: list[Problem]) -> Iterator[Parsed]:
-    """Yield the documents of ``text`` that are not empty; add what is wrong, with its place, to ``problems``.
+    """Yield the documents of ``text`` that are not empty. Add each mistake, with its position, to ``problems``.
 
-    What does not parse ends the file; the documents before it have been yielded.
+    A syntax error ends the file; the documents before it are yielded.
     """
     text = text.removeprefix("\ufeff")
     if found := _FORBIDDEN.search(text):
-        message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
+        message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
         at = place_of(file, text, found.start())
         problems.append(_problem("yaml", message, 'write it as an escape in double quotes, e.g. "\\u0007"', at))
         return
@@ -101,7 +101,7 @@ class _Reader:
                 event = self._next()
                 position = self._position(event)
                 value = self._value(event, 0)
-                if value is not None or (type(event) is ScalarEvent and event.value):  # null in so many words
+                if value is not None or (type(event) is ScalarEvent and event.value):  # an explicit null
                     yield Parsed(value, position, Positions(self._file, value, self._marks))
             elif type(event) is DocumentEndEvent:
                 continue
@@ -113,7 +113,7 @@ class _Reader:
             self._wrong(
                 event,
                 f"the tag {_tag(event.tag)} is not allowed",
-                "a value's type follows from how it is written; quote it to make it a string",
+                "remove the tag: the type of a value follows from how it is written; quote it to make it a string",
             )
         start = len(self._marks)
         self._marks.append(mark(event))
@@ -152,12 +152,12 @@ class _Reader:
         return value
 
     def _key(self, event: Any, depth: int) -> str | None:
-        """Return a key's text, or None after saying why it cannot be one."""
+        """Return a key's text, or None after adding a problem."""
         if type(event) is not ScalarEvent:
             start = len(self._marks)
             self._value(event, depth + 1)
             del self._marks[start:]
-            self._wrong(event, "a key is a string, not a list, a map or an alias", "")
+            self._wrong(event, "a key must be a string, not a list, a map or an alias", "")
             return None
         key: str = event.value
         if event.tag is not None:
@@ -167,7 +167,7 @@ class _Reader:
                 self._wrong(
                     event,
                     "merge keys are not part of YAML 1.2",
-                    "write the keys out, or make many organizations with an OrganizationSet",
+                    "write the keys out, or declare many organizations with an OrganizationSet",
                 )
                 return None
             if not isinstance(self._scalar(event), str):
@@ -175,7 +175,7 @@ class _Reader:
         return key
 
     def _scalar(self, event: Any) -> Json:
-        """Resolve a plain scalar by the core schema (YAML 1.2.2, §10.3.2)."""
+        """Return the value of a plain scalar by the core schema (YAML 1.2.2, §10.3.2)."""
         text: str = event.value
         if text in _NULL:
             return None
@@ -194,19 +194,19 @@ class _Reader:
                 self._wrong(event, f"{text} is too large for a number", "quote it to make it a string")
             return real
         if _NO_NUMBER.fullmatch(text):
-            self._wrong(event, f"{text} is no number that JSON can hold", "quote it to make it a string")
+            self._wrong(event, f"{text} is not a number that JSON can hold", "quote it to make it a string")
         return text
 
     def _alias(self, event: Any) -> Json:
         if event.anchor not in self._anchors:
-            self._wrong(event, f"the alias *{event.anchor} names nothing that is complete before it", "")
+            self._wrong(event, f"the alias *{event.anchor} has no complete anchor before it", "")
             self._marks.append(mark(event))
             return None
         value, marks = self._anchors[event.anchor]
         self._aliased += len(marks)
         if self._aliased > ALIASED:
-            message = f"aliases stand for more than {ALIASED:,} values"
-            raise _TooMuch(message, "make many organizations with an OrganizationSet", self._position(event))
+            message = f"aliases expand to more than {ALIASED:,} values"
+            raise _TooMuch(message, "declare many organizations with an OrganizationSet", self._position(event))
         self._marks.extend(marks)
         return value
 
@@ -227,18 +227,18 @@ def _tag(tag: str) -> str:
 
 
 _HINTS: Final = (
-    ("mapping values are not allowed", 'a text that holds ": " needs quotes; otherwise check the indentation'),
-    ("cannot start any token", "indent with blanks, not tabs; a text that begins with @, ` or % needs quotes"),
+    ("mapping values are not allowed", 'quote a text that contains ": "; otherwise check the indentation'),
+    ("cannot start any token", "indent with blanks, not tabs; quote a text that begins with @, ` or %"),
     ("did not find expected key", "check the indentation, and that quotes and brackets are closed"),
-    ("did not find expected ',' or", "check that brackets are closed; inside { } and [ ], ${{ }} needs quotes"),
-    ("did not find expected '-'", "check the indentation: items of one list begin in one column"),
-    ("could not find expected ':'", "a key needs a colon and a blank after it"),
-    ("unexpected end of stream", "a quote is not closed"),
+    ("did not find expected ',' or", "check that brackets are closed; quote ${{ }} inside { } and [ ]"),
+    ("did not find expected '-'", "check the indentation: all items of a list begin in the same column"),
+    ("could not find expected ':'", "write a colon and a blank after the key"),
+    ("unexpected end of stream", "close the quote"),
 )
 
 
 def _explained(error: yaml.YAMLError, file: str) -> Problem:
-    """Say what libyaml found, where, and what is usually meant by it."""
+    """Return a problem with libyaml's message, its position, and a hint about the usual cause."""
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     place: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     at = Position(file, place.line + 1, place.column + 1) if place else Position(file, 1, 1)

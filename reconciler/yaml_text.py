@@ -1,6 +1,6 @@
-"""Values → YAML as a person writes it: short things on one line, long texts in blocks, quotes where they are needed.
+"""Values → YAML as a person writes it: short values on one line, long texts as blocks, quotes where they are needed.
 
-What ``reconciler.yaml12`` reads from it is the value again. Readers of YAML 1.1 take every text for a text, too.
+``reconciler.yaml12`` reads the same value back. YAML 1.1 parsers read every text as a text, too.
 """
 
 import json
@@ -10,16 +10,16 @@ from typing import Final
 
 from reconciler.model import Json
 
-WIDTH: Final = 100  # of a line that several values may share
+WIDTH: Final = 100  # characters of a line that holds several values
 STEP: Final = "  "
 
 _PLAIN: Final = re.compile(r"[\w./+](?:[\w./+@=?&%;()-]|:(?=\S)| (?=[^\s#:]))*")
-# What some reader of YAML takes for something else than a text: null, booleans, numbers, times, dates.
+# Texts that some YAML parser does not read as a text: null, booleans, numbers, times, dates.
 _NO_TEXT: Final = re.compile(
     r"(?i:null|true|false|yes|no|on|off|y|n|=|<<)|[-+]?\.(?i:inf|nan)"
     r"|[-+.]?[0-9][0-9A-Fa-f_.,:xXoOeE+-]*([T ][0-9:.Zz+ -]+)?"
 )
-# What a block of text does not give back as it is: characters that YAML forbids, and line breaks of other sorts.
+# Characters that a block does not preserve: those that YAML forbids, and line breaks other than \n.
 _NO_BLOCK: Final = re.compile(
     r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -27,18 +27,18 @@ _ESCAPED: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\u
 
 
 def documents_text(documents: Iterable[Mapping[str, Json]]) -> str:
-    """Write documents, one after the other."""
+    """Return the documents as the text of one YAML file."""
     return "---\n".join(block(document) for document in documents)
 
 
 def block(value: Mapping[str, Json], depth: int = 0) -> str:
-    """Write a map that is not empty, each key on a line of its own."""
+    """Return a map that is not empty as YAML, with each key on a line of its own."""
     indent = STEP * depth
     return "".join(f"{indent}{scalar(key)}:{_after(inner, depth, len(str(key)))}" for key, inner in value.items())
 
 
 def _after(value: Json, depth: int, used: int) -> str:
-    """Write what comes after a key's colon, up to the end of its last line."""
+    """Return the text after a key's colon, up to the end of the value's last line."""
     if (line := _line(value)) is not None and _may_be_one(value, depth * len(STEP) + used + len(line)):
         return f" {line}\n"
     if isinstance(value, Mapping):
@@ -49,7 +49,7 @@ def _after(value: Json, depth: int, used: int) -> str:
 
 
 def _item(value: Json, depth: int) -> str:
-    """Write an item of a list, at this depth."""
+    """Return an item of a list as YAML, at this depth."""
     indent = STEP * depth
     if (line := _line(value)) is not None and _may_be_one(value, len(indent) + len(line)):
         return f"{indent}- {line}\n"
@@ -62,12 +62,12 @@ def _item(value: Json, depth: int) -> str:
 
 
 def _may_be_one(value: Json, width: int) -> bool:
-    """Return whether a value may stand on one line that is so wide: several only on one that is not too wide."""
+    """Return whether a value may be on one line of this width. Only maps and lists have a limit."""
     return width <= WIDTH or not isinstance(value, Mapping | list | tuple)
 
 
 def _line(value: Json, *, flow: bool = False) -> str | None:
-    """Write a value on one line: a scalar, or a collection of those; None where it should have more."""
+    """Return a value on one line (a scalar, or a collection of scalars); None where it needs several lines."""
     if isinstance(value, Mapping):
         inner = {key: _line(each, flow=True) for key, each in value.items()}
         if any(line is None or _is_full(each) for each, line in zip(value.values(), inner.values(), strict=True)):
@@ -82,13 +82,13 @@ def _line(value: Json, *, flow: bool = False) -> str | None:
 
 
 def _is_full(value: Json) -> bool:
-    """Return whether a value holds collections that hold something: two within one another are enough for a line."""
+    """Return whether a value holds collections that are not empty: one line has at most two levels of them."""
     inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return any(isinstance(each, Mapping | list | tuple) and each for each in inside)
 
 
 def scalar(value: Json, *, flow: bool = False) -> str:
-    """Write a scalar; within ``flow``, between brackets, some readers stumble over a question mark."""
+    """Return a scalar as YAML. Inside brackets (``flow``), a text with a question mark is quoted for some parsers."""
     if not isinstance(value, str):
         return json.dumps(value)
     plain = _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value) and not (flow and "?" in value)
@@ -96,14 +96,14 @@ def scalar(value: Json, *, flow: bool = False) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Put a text into quotes: single ones where it holds double ones, which would have to be escaped."""
+    """Return a text in quotes: single quotes where it holds double quotes or backslashes, which would need escapes."""
     if ('"' in text or "\\" in text) and "\n" not in text and "\t" not in text and not _NO_BLOCK.search(text):
         return "'" + text.replace("'", "''") + "'"
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _lines(text: str, depth: int) -> str:
-    """Write a text of several lines as a block; in quotes where a block would not give it back."""
+    """Return a text of several lines as a block; in quotes where a block would not preserve it."""
     lines = text.split("\n")
     first = next(filter(None, lines), " ")
     if _NO_BLOCK.search(text) or first[0] in " \t":

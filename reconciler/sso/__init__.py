@@ -1,1 +1,1 @@
-"""What the three sorts of SSO connection are made of: their fields, what is wrong with them, certificates and keys."""
+"""The three sorts of SSO connections: their fields, their checks, their certificates and keys."""

@@ -1,4 +1,4 @@
-"""X.509 certificates in PEM, compared by what they say: white space around and within them means nothing."""
+"""X.509 certificates in PEM, compared by their content: white space around and inside them is ignored."""
 
 import re
 from base64 import b64decode
@@ -14,12 +14,12 @@ WIDTH: Final = 64
 
 
 def each_of(text: str) -> list[str]:
-    """Return the certificates that a text holds, each once, as PEM is usually written."""
+    """Return the certificates in a text, each once, in the usual form of PEM."""
     return list(dict.fromkeys(map(_written, BLOCK.findall(text))))
 
 
 def normal(text: str) -> str:
-    """Return the certificates of a text in an order of their own; a text that holds none stays as it is."""
+    """Return the certificates of a text, sorted; the text itself where it holds no certificate."""
     return together(sorted(each_of(text))) or text
 
 
@@ -29,7 +29,7 @@ def together(texts: Iterable[str]) -> str:
 
 
 def are_certificates(text: str) -> bool:
-    """Return whether a text is nothing but certificates."""
+    """Return whether a text consists only of valid certificates."""
     bodies = ["".join(body.split()) for body in BLOCK.findall(text)]
     return bool(bodies) and not BLOCK.sub("", text).strip() and all(map(_is_certificate, bodies))
 
@@ -42,7 +42,7 @@ def _is_certificate(body: str) -> bool:
     from cryptography.x509 import load_der_x509_certificate
 
     try:
-        with catch_warnings(action="ignore"):  # of what is odd about one that identity providers have all the same
+        with catch_warnings(action="ignore"):  # identity providers use certificates that cause warnings
             load_der_x509_certificate(b64decode(body, validate=True))
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""What Stytch would refuse in an SSO connection although every type is right."""
+"""Checks of SSO connections: mistakes that Stytch would refuse although every type is right."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ HTTPS: Final = ("idp_sso_url", "issuer", *URLS)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
-    """Yield everything that is wrong with a connection that is to be there."""
+    """Yield every problem of a declared connection (``ensure: present``)."""
     said = {**resource.initial, **resource.spec}
     sort = said.get(TYPE)
     if resource.ensure != "present":
@@ -26,13 +26,13 @@ def check(resource: Resource) -> Iterator[Problem]:
         return
     for name in EXTERNAL_KEY if sort == "external" else ():
         if name not in said:
-            message = f"an external connection rests on another one, and there is no {name}"
+            message = f"an external connection refers to another connection, and spec has no {name}"
             yield problem(resource, "missing-key", message, f"add {name}", ("spec", TYPE))
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in spec.keys() - {TYPE, *FIELDS[sort]}:
             others = " and ".join(other for other, names in FIELDS.items() if name in names)
-            message = f"{name} is a field of {others} connections, and this one is {sort}"
-            yield problem(resource, "contradiction", message, "remove it", (part, name), (part, TYPE))
+            message = f"{name} is a field of {others} connections, but {TYPE} is {sort}"
+            yield problem(resource, "contradiction", message, f"remove {name}", (part, name), (part, TYPE))
         yield from _check_urls(resource, part, spec)
         yield from _check_certificates(resource, (part, CERTIFICATE), spec.get(CERTIFICATE))
         for name in (each for each in FIELDS[sort] if each.endswith(ASSIGNMENTS)):
@@ -46,7 +46,7 @@ def _check_urls(resource: Resource, part: str, spec: Spec) -> Iterator[Problem]:
     for name in HTTPS:
         url = spec.get(name)
         if url is not None and not _is_https(url):
-            yield problem(resource, "not-https", f"{name} is no URL with https", "write it as https://…", (part, name))
+            yield problem(resource, "not-https", f"{name} is not an https URL", "begin it with https://", (part, name))
 
 
 def _is_https(url: str) -> bool:
@@ -60,23 +60,23 @@ def _check_certificates(resource: Resource, path: Path, text: str | None) -> Ite
     if text is None:
         return
     if "PRIVATE KEY" in text:
-        hint = "take it out of the repository, and put the certificate in its place"
-        yield problem(resource, "private-key", "this holds a private key, which is nobody else's", hint, path)
+        hint = "remove the private key from the repository, and put the certificate here"
+        yield problem(resource, "private-key", "this text holds a private key, which must stay private", hint, path)
     elif not are_certificates(text):
-        hint = "write all of it, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
-        yield problem(resource, "not-a-certificate", "this is no X.509 certificate in PEM", hint, path)
+        hint = "write the complete text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
+        yield problem(resource, "not-a-certificate", "this is not an X.509 certificate in PEM", hint, path)
     elif len(each_of(text)) > MOST:
-        message = f"these are {len(each_of(text))} certificates; Stytch keeps {MOST}"
-        yield problem(resource, "too-many", message, "leave out those that are used no more", path)
+        message = f"these are {len(each_of(text))} certificates; Stytch keeps at most {MOST}"
+        yield problem(resource, "too-many", message, "remove certificates that are no longer used", path)
 
 
 def _check_mapping(resource: Resource, path: Path, spec: Spec, *, grouped: bool) -> Iterator[Problem]:
     mapping = spec[MAPPING]
     if not mapping.get("email"):
-        yield problem(resource, "missing-key", f"{MAPPING} has no email", "add email: and the attribute's name", path)
+        yield problem(resource, "missing-key", f"{MAPPING} has no email", "add email: with the attribute's name", path)
     if not (mapping.get("full_name") or (mapping.get("first_name") and mapping.get("last_name"))):
         hint = "add full_name, or first_name and last_name"
-        yield problem(resource, "missing-key", f"{MAPPING} says nowhere what a name is made of", hint, path)
+        yield problem(resource, "missing-key", f"{MAPPING} has no attributes for the name", hint, path)
     if grouped and not mapping.get("groups"):
-        message = f"roles follow from groups, and {MAPPING} has no groups"
-        yield problem(resource, "missing-key", message, "add groups: and the attribute's name", path)
+        message = f"{GROUPS} needs groups, and {MAPPING} has no groups"
+        yield problem(resource, "missing-key", message, "add groups: with the attribute's name", path)

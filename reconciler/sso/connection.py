@@ -1,4 +1,4 @@
-"""One SSO connection in Stytch: how it is read, and how the keys of a SAML one are changed one by one."""
+"""One SSO connection in Stytch: read it, and change the certificates and keys of a SAML connection one by one."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 
 class Connection(Struct, frozen=True):
-    """A connection of one organization, and the way to it."""
+    """A connection of one organization, and the client that reaches it."""
 
     client: "Client"
     organization_id: str
@@ -27,23 +27,23 @@ class Connection(Struct, frozen=True):
     id: str
 
     def row(self) -> Row:
-        """Read it; raises ``Moved`` where it is no longer there."""
+        """Return Stytch's record of it. Raises ``Moved`` where it no longer exists."""
         for sort, row in rows(self.client, self.organization_id):
             if (sort, row["connection_id"]) == (self.sort, self.id):
                 return row
         raise Moved("it is no longer there")
 
     def write(self, method: str, **body: Json) -> str:
-        """Call one of the SDK's methods on it, and give the id of the request."""
+        """Call one of the SDK's methods for it. Return the id of the request."""
         told = {"organization_id": self.organization_id, "connection_id": self.id, **body}
         return self.client.write(f"sso.{method}", **told).request_id
 
     def change(self, **body: Json) -> str:
-        """Change fields, which may be sent twice, and give the id of the request."""
+        """Change fields (safe to send twice). Return the id of the request."""
         return repeated(lambda: self.write(f"{self.sort}.update_connection", **body))
 
     def change_certificates(self, text: str) -> str:
-        """Make the certificates those of a text: new ones come before old ones go. Gives the id of the last request."""
+        """Replace the certificates: add the new ones, then delete the old ones. Return the id of the last request."""
         wanted = each_of(text)
         requests = [self._add_certificate(one) for one in wanted if one not in self._certificates().values()]
         kept: set[str] = set()
@@ -54,7 +54,7 @@ class Connection(Struct, frozen=True):
         return requests[-1] if requests else ""
 
     def put_encryption_key(self, key: str) -> str:
-        """Add the key that assertions are decrypted with, in the place of others; gives the id of the last request."""
+        """Replace the key that decrypts assertions. Return the id of the last request."""
         before = self._encryption_keys()
         request_id = created(
             lambda: self.write("saml.update_connection", **{ENCRYPTION_KEY: key}),
@@ -72,7 +72,7 @@ class Connection(Struct, frozen=True):
         )
 
     def _certificates(self) -> dict[str, str]:
-        """Read its certificates by their ids."""
+        """Return its certificates by their ids."""
         found = self.row().get("verification_certificates") or ()
         return {each["certificate_id"]: normal(each["certificate"]) for each in found}
 
@@ -84,7 +84,7 @@ class Connection(Struct, frozen=True):
 
 
 def rows(client: "Client", organization_id: str) -> Iterator[tuple[str, Row]]:
-    """Read every connection of an organization, and of which sort it is."""
+    """Yield the sort and the record of every connection of an organization."""
     found = client.read("sso.get_connections", f"/v1/b2b/sso/{quote(organization_id, safe='')}")
     for sort in SORTS:
         for row in found.get(f"{sort}_connections") or ():

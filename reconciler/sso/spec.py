@@ -1,4 +1,4 @@
-"""The fields of SSO connections, and which sort of connection has which (docs/stytch.md, "SSO connections")."""
+"""The fields of each sort of SSO connection (docs/stytch.md, "SSO connections")."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -51,13 +51,13 @@ IdentityProvider = Literal[
 
 
 class RoleOfAll(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A role that everybody has who comes through a connection."""
+    """A role of every member who signs in through a connection."""
 
     role_id: Text
 
 
 class RoleOfGroup(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A role that a group has whose members come through a connection."""
+    """A role of the members of a group who sign in through a connection."""
 
     role_id: Text
     group: Text
@@ -69,9 +69,9 @@ Key = Annotated[SecretName | UnsetType, HoldsSecret(readable=False)]
 
 
 class SSOConnectionSpec(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Every field of a connection of any sort that can be written, under Stytch's names; but for ``connection_type``.
+    """Every writable field of all sorts of connections, under Stytch's names. Only ``connection_type`` is ours.
 
-    In Stytch the sort of a connection is the path that it is made at. Its ``display_name`` is ``metadata.name``.
+    In Stytch the path of the create request decides the sort. Its ``display_name`` is ``metadata.name``.
     """
 
     connection_type: Annotated[Sort | UnsetType, CreateOnly()] = UNSET
@@ -137,7 +137,7 @@ SHOWN_OTHERWISE: Final = frozenset({CERTIFICATE, CLIENT_SECRET, "signing_private
 
 
 def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Stytch answers of a connection as its spec would be."""
+    """Return the spec of a connection, given its record in Stytch's answer."""
     shown = {name: row.get(name) for name in FIELDS[sort] if name not in SHOWN_OTHERWISE}
     found = {name: value for name, value in shown.items() if value is not None}
     found |= {name: [] for name in shown.keys() - found.keys() if name.endswith(ASSIGNMENTS)}
@@ -149,14 +149,14 @@ def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def normalize(spec: Spec) -> Spec:
-    """Sort sets, and take certificates by what they say."""
+    """Return the spec with sorted sets and with certificates in their normal form."""
     if isinstance(spec.get(CERTIFICATE), str):
         spec = {**spec, CERTIFICATE: normal(spec[CERTIFICATE])}
     return normalize_by_traits(SSOConnectionSpec, spec)
 
 
 def fill(desired: Spec, live: Spec) -> Spec:
-    """Take a secret of which Stytch shows less than its last four characters for the declared one if these fit."""
+    """Return the desired spec with the live secret where the characters that Stytch shows match the declared ones."""
     told, seen = desired.get(CLIENT_SECRET), live.get(CLIENT_SECRET)
     if told and seen and str(told[LAST_FOUR]).endswith(seen[LAST_FOUR]):
         return {**desired, CLIENT_SECRET: seen}
@@ -164,5 +164,5 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def _shown(secret: str) -> str:
-    """Return the end of a secret, as far as it is not masked."""
+    """Return the last characters of a secret that are not masked, at most four."""
     return secret.replace("•", "*").rpartition("*")[2][-SHOWN:]
