@@ -116,8 +116,9 @@ def test_what_takes_a_secret_that_nobody_knows_is_said_not_to_be_read(
 ) -> None:
     known = {name: value for name, value in source.items() if not name.endswith("_PRODUCTION")}
     assert run("init", "--from-consumer", str(tmp_path), **known) == 0
-    assert section(tmp_path, "Not read").strip().endswith(
-        "\n\n- `production`: M2MClient, ConnectedApp, DFPRule and VerdictReasonOverride. They need a secret of the "
+    _, line = section(tmp_path, "Not read").strip().split("\n\n")
+    assert line == (
+        "- `production`: M2MClient, ConnectedApp, DFPRule and VerdictReasonOverride. They need a secret of the "
         "environment, and none is set. To read them: set STYTCH_CONSUMER_SECRET_PRODUCTION to a secret of production "
         "and run the command again in another folder."
     )
