@@ -76,7 +76,18 @@ def test_the_found_organization_can_be_read() -> None:
     assert given(compiled, user("ann@acme.example", "ann@eu.acme.example")) == {"eu": ()}
 
 
-NOBODYS = ["gmail.com", "Outlook.co.uk", "orange.es", "free.de", "co.uk", "github.io", "com", "att.com", "web.de"]
+NOBODYS = [
+    "gmail.com",
+    "Outlook.co.uk",
+    "orange.es",
+    "free.de",
+    "co.uk",
+    "github.io",
+    "com",
+    "att.com",
+    "web.de",
+    "yopmail.com",
+]
 
 
 @pytest.mark.parametrize("domain", NOBODYS)

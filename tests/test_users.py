@@ -253,3 +253,21 @@ def test_many_users_take_little_memory(tmp_path: Path, name: str) -> None:
     tracemalloc.stop()
     assert count == 20_000
     assert peak < 12 << 20 < len(content)
+
+
+@pytest.mark.parametrize("name", ["users.json", "users.jsonl", "users.csv"])
+def test_ids_lose_outer_white_space_and_a_blank_one_is_none(tmp_path: Path, name: str) -> None:
+    users = [user(1, user_id=" u-1\t", external_id="\u3000e-1 "), user(2, external_id=" "), user(3, user_id="\u3000")]
+    forms = {
+        "json": json.dumps(users),
+        "jsonl": as_lines(users),
+        "csv": as_csv(users, columns=[*COLUMNS, "external_id"]),
+    }
+    stream = opened(tmp_path, name, forms[name.partition(".")[2]], "external_id")
+    one, two, three = stream
+    assert not isinstance(one, OddUser)
+    assert not isinstance(two, OddUser)
+    assert (one["user_id"], one["external_id"], two["external_id"]) == ("u-1", "e-1", None)
+    assert isinstance(three, OddUser)
+    assert three.user_id is None
+    assert not stream.permits_deletes
