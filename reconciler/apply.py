@@ -29,6 +29,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    Kept,
     Listed,
     Live,
     ManualStep,
@@ -61,7 +62,8 @@ class Applied(Struct, frozen=True):
 
     ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
     ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
-    of data, must be looked at before a run can end well.
+    of data, must be looked at before a run can end well. ``kept`` are the credentials that the store took, and
+    ``ledger`` is the file with the ids of what they belong to.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -71,6 +73,8 @@ class Applied(Struct, frozen=True):
     manual_steps: tuple[ManualStep, ...] = ()
     held: tuple[Listed, ...] = ()
     leaves_open: bool = False
+    kept: tuple[Kept, ...] = ()
+    ledger: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -114,7 +118,7 @@ def apply_changes(
     run = _Run(client, scene, journal, tell, outcomes, heirs)
     for _, batch in groupby(changes, key=_sort):
         run.batch(tuple(batch))
-    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted)
+    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted, kept=tuple(scene.kept))
 
 
 def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:

@@ -1,11 +1,12 @@
 """What is checked between reading and deciding: the right project, roles that exist, users that somebody placed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from reconciler import read
 from reconciler.clients.data import Client
 from reconciler.config import FILE, OTHER_TYPE, Config
+from reconciler.credential_store import LASTING
 from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
 from reconciler.diff.things import ThingDiff
@@ -17,6 +18,7 @@ from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place,
 from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rivals import other_projects
 from reconciler.rules import Rules
+from reconciler.writing import Store, kept_as
 
 Things = Mapping[str, ThingDiff]
 SHOWN = 5  # users that are named
@@ -93,6 +95,31 @@ def check_consumer(config: Config, consumer: str, place: Place | None = None) ->
             "test users do not become live members, nor live users test members",
             hint=OTHER_TYPE,
         )
+
+
+def check_lasting(changes: Iterable[Change], store: Store) -> None:
+    """Refuse to have credentials made that the store would keep no longer than this machine lasts."""
+    for problem in fleeting(changes, store):
+        raise Refused(f"{problem.message}: nothing was written", hint=problem.hint)
+
+
+def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
+    """Warn that `apply` would refuse to have credentials made, if so."""
+    why = store.fleeting()
+    addresses = tuple(change.address for change in changes if _is_made(change, store)) if why else ()
+    if not addresses:
+        return ()
+    found = f"{why}; {addresses[0]} would be given a credential that is lost with it"
+    return (Problem(code="store-not-lasting", severity="warning", message=found, hint=LASTING, addresses=addresses),)
+
+
+def _is_made(change: Change, store: Store) -> bool:
+    """Tell whether a credential comes into being with a change, and is nowhere yet."""
+    credential = KINDS[change.kind].credential
+    if credential is None or change.withheld_by or isinstance(change, Delete):
+        return False
+    name = kept_as(change, credential.field)
+    return bool(name) and not (credential.chosen and store.value(name))
 
 
 def check_environment(config: Config, declared: Declared, place: Place) -> None:

@@ -233,7 +233,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         message = "rows says how many users a file holds; there is no file"
         yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
     if chosen.credentials and (message := contradiction(chosen.credentials)):
-        hint = "write {dotenv: FILE}, or {command: [...], read: [...], ids: FILE}"
+        hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"
         yield _problem("credentials", message, hint, document.at(*here, "credentials"))
     target = chosen.target
     if target.environment and not target.project:

@@ -1,13 +1,13 @@
 """Credentials that only an emergency file holds, as the credential store refused them: said until it takes them."""
 
-from reconciler.model import Outcome, Problem
+from reconciler.model import Kept, Outcome, Problem
 from reconciler.writing import NOW_IN, Store
 
 
-def settled(store: Store) -> tuple[Outcome, ...]:
-    """Hand what waits in emergency files to the store, and give a failed outcome for each that it refuses again."""
-    store.settle()
-    return tuple(
+def settled(store: Store) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
+    """Hand what waits in emergency files to the store: what it took, and a failed outcome for each it refuses again."""
+    taken = tuple(Kept(address=f"credential/{name}", name=name, place=store.place(name)) for name in store.settle())
+    return taken, tuple(
         Outcome(
             address=f"credential/{name}",
             action="update",

@@ -7,7 +7,7 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.fields import is_id, problem
 from reconciler.model import Json, Lifecycle, Position, Problem, Resource
 from reconciler.model import Path as Keys
-from reconciler.named_secrets import is_secret_name
+from reconciler.named_secrets import is_secret_name, names_of_the_runner
 from reconciler.schema import Kind, ignorable
 from reconciler.text_files import Texts, with_texts
 from reconciler.traits import fields_of
@@ -95,6 +95,10 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         message = f"nothing can be kept in the credential store as {resource.name}"
         hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
         yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
+    for place, name in names_of_the_runner(kind, resource):
+        message = f"{name} is a variable of the machine's own, and no secret of a manifest"
+        hint = "name the secret otherwise: docs/credentials.md lists which names are not read"
+        yield problem(resource, "not-a-secret-name", message, hint, place)
     for index, path in enumerate(resource.lifecycle.ignore):
         if wrong := _not_ignorable(kind, resource, path):
             yield problem(resource, "unknown-path", *wrong, ("lifecycle", "ignore", str(index)))

@@ -16,6 +16,23 @@ NAME = "secret"
 LAST_FOUR = "last_four"
 DIGITS: Final = 8  # of a digest
 
+# What the machine, its CI and its other programs keep in variables: no manifest may have it sent to Stytch.
+RUNNERS_NAMES: Final = frozenset(
+    """ALL_PROXY CI COLUMNS CURL_CA_BUNDLE DISPLAY EDITOR GOOGLE_APPLICATION_CREDENTIALS GOOGLE_CREDENTIALS
+    GOOGLE_GHA_CREDS_PATH HOME HOSTNAME HTTPS_PROXY HTTP_PROXY IFS JAVA_TOOL_OPTIONS KUBECONFIG LANG LANGUAGE LOGNAME
+    MAIL NETRC NO_COLOR NO_PROXY OLDPWD PAGER PATH PERL5LIB PERL5OPT PWD REQUESTS_CA_BUNDLE RUBYLIB RUBYOPT SHELL SHLVL
+    SSLKEYLOGFILE SSL_CERT_DIR SSL_CERT_FILE TEMP TERM TMP TMPDIR TZ USER VIRTUAL_ENV VISUAL""".split()  # noqa: SIM905 # plain words
+)
+RUNNERS_PREFIXES: Final = tuple(
+    """ACTIONS_ ARM_ AWS_ AZURE_ BASH BITBUCKET_ BUILDKITE_ CIRCLE_ CI_DEPENDENCY_ CI_DEPLOY_ CI_JOB_
+    CI_REGISTRY_ CI_REPOSITORY_ CI_RUNNER_ CLOUDSDK_ CODEBUILD_ DOCKER_ DRONE_ DYLD_ GCLOUD_ GH_ GITHUB_ GITLAB_
+    GIT_ GPG_ INPUT_ JENKINS_ KUBERNETES_ LC_ LD_ NODE_ NPM_ OP_ PIP_ PYTHON RECONCILER_ RUNNER_ SEMAPHORE_ SSH_
+    STYTCH_ SUDO_ SYSTEM_ TEAMCITY_ TF_ TRAVIS_ TWINE_ UV_ VAULT_ XDG_""".split()  # noqa: SIM905 # as above
+)
+# What opens the workspace and other projects is ours to read; a Secret or a public token of Stytch may have the rest.
+OUR_PREFIXES: Final = tuple(f"STYTCH_{each}_" for each in ("API", "CONSUMER", "MANAGEMENT", "TELEMETRY", "WORKSPACE"))
+OURS: Final = "STYTCH_"
+
 LastFour = Callable[[str], str | None]
 
 
@@ -27,6 +44,25 @@ def is_name(value: Json) -> bool:
 def is_secret_name(text: str) -> bool:
     """Tell whether a secret can be kept under this name."""
     return re.fullmatch(CREDENTIAL_NAME, text) is not None
+
+
+def is_the_runners(name: str) -> bool:
+    """Tell whether a name is that of a variable which belongs to the machine, whatever its case."""
+    return name.upper() in RUNNERS_NAMES or name.upper().startswith(RUNNERS_PREFIXES)
+
+
+def names_of_the_runner(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]:
+    """Yield the names that a resource may not give a secret, and where each stands.
+
+    What Stytch gives for nothing but a name, such as a secret of the environment, may be kept as STYTCH_SECRET.
+    """
+    fields = {*kind.secret_fields, *({kind.credential.field} if kind.credential else ())}
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for name in fields & spec.keys():
+            yield from ((path, each) for path, each in names_in(spec[name], (part, name)) if is_the_runners(each))
+    may_be_kept = resource.name.startswith(OURS) and not resource.name.startswith(OUR_PREFIXES)
+    if kind.nameless and is_the_runners(resource.name) and not may_be_kept:
+        yield ("metadata", "name"), resource.name
 
 
 def names_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:

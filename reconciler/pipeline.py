@@ -12,7 +12,7 @@ way to a write, and no flag that turns one into another.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -25,6 +25,7 @@ from reconciler.check import (
     check_consumer,
     check_creates,
     check_environment,
+    check_lasting,
     check_leavers,
     check_named,
     check_only,
@@ -32,6 +33,7 @@ from reconciler.check import (
     check_roles,
     check_target,
     check_unmatched,
+    fleeting,
     unread_warning,
 )
 from reconciler.clients.data import Client
@@ -40,6 +42,7 @@ from reconciler.credential_store import open_store
 from reconciler.decide import Compared, decide, narrow
 from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
+from reconciler.diff.things import ThingDiff
 from reconciler.emergencies import settled, waiting_warnings
 from reconciler.errors import Fault, InvalidInput, ReconcilerError, Unreadable
 from reconciler.foundation import (
@@ -143,6 +146,7 @@ def plan(
         manual_steps=open_steps(declared.manual_steps, client, place, there),
         warnings=(
             *(unread_warning(place, config) if unread else ()),
+            *fleeting(_written(config, declared, things), store),
             *(waiting_warnings(store) if keeps_credentials(things) else ()),
         ),
         place=place,
@@ -171,10 +175,11 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
     again, now that it can be, and only what the first plan held is written.
     """
     store = store or store_of(config)
+    check_lasting(planned.plan.changes, store)
     if any(gives_credential(change) for change in planned.plan.changes):
         store.check()
     first = foundation(planned) if planned.unread else planned.plan.changes
-    waiting = settled(store) if keeps_credentials(planned.ids) else ()
+    taken, waiting = settled(store) if keeps_credentials(planned.ids) else ((), ())
     applied = _carry_out(planned, first, config, client, tell, store)
     applied = structs.replace(
         applied,
@@ -182,6 +187,8 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         manual_steps=planned.plan.manual_steps,
         held=planned.plan.held,
         leaves_open=leaves_open(planned.plan),
+        kept=(*taken, *applied.kept),
+        ledger=store.ledger,
     )
     with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
         applied = structs.replace(applied, pins=pins(client, planned.place, applied.outcomes))
@@ -210,10 +217,18 @@ def _built_on(applied: Applied, planned: Planned, config: Config, client: Client
         applied,
         outcomes=(*applied.outcomes, *rest.outcomes, *not_planned_again(planned, again, left)),
         journal=rest.journal or applied.journal,
+        kept=(*applied.kept, *rest.kept),
         manual_steps=again.plan.manual_steps,
         held=again.plan.held,
         leaves_open=leaves_open(again.plan),
     )
+
+
+def _written(config: Config, declared: Declared, things: Mapping[str, ThingDiff]) -> Iterator[Change]:
+    """Yield what changes in the kinds that this run may write."""
+    for kind, diff in things.items():
+        if is_written(kind, config, declared):
+            yield from diff.changes
 
 
 def keeps_credentials(kinds: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 FOLDER: Final = ".reconciler"
 OWNER_ONLY: Final = 0o600
+OWNER_ALONE: Final = 0o700  # of a folder
 IGNORED: Final = b"*\n"
 
 
@@ -19,7 +20,9 @@ def own_folder(root: Path) -> Path:
     folder = root / FOLDER
     if folder.is_symlink():  # whoever can write to the repository would choose where secrets go
         raise OSError(errno.ELOOP, "is a symbolic link", str(folder))
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=OWNER_ALONE, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) & ~OWNER_ALONE:  # it was made by hand, or unpacked
+        folder.chmod(OWNER_ALONE)
     ignore = folder / ".gitignore"
     if not ignore.is_file() or ignore.read_bytes() != IGNORED:
         ignore.write_bytes(IGNORED)

@@ -57,10 +57,24 @@ spec:
         '"verified":true}],"phone_numbers":[],"trusted_metadata":{},"status":"active"}\n'
     ),
     ".gitignore": """\
-# The journal of applies, plan files and credentials name people or open doors: they stay out of git.
+# Plans, users, tables of people, journals and credentials name people or open doors: they stay out of git. What is
+# committed besides manifests and rules: the ids of what was made, *.credential-ids.json.
 /.reconciler/
+plan.json
 *.plan.json
+/reviewed/
+users*.json
+users*.jsonl
+users*.csv
+memberships*.json
+memberships*.jsonl
+memberships*.csv
 .env
+.env.*
+*.env
+*.env.lock
+journal-*.jsonl
+emergency-*.json
 """,
 }
 

@@ -62,6 +62,7 @@ def thing_diffs(
     held = Held(
         id_of=store.id_of,
         last_four=lambda name: found.last_four if (found := store.value(name)) else None,
+        lost=store.lost,
         begun=begun,
         now=datetime.now(UTC),
     )

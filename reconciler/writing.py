@@ -1,6 +1,6 @@
 """What every kind's writing verbs share: the payload of a change, and how to repeat what is safe to repeat."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,7 +13,7 @@ from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.errors import Ambiguous, Fault, Unreadable
 from reconciler.fields import is_id
 from reconciler.marks import Owner
-from reconciler.model import Change, FieldChange, Intent, Json, Place, Spec
+from reconciler.model import Change, FieldChange, Intent, Json, Kept, Place, Spec
 from reconciler.named_secrets import NAME, is_name, made_name, replaced
 from reconciler.schema import Kind
 
@@ -64,6 +64,11 @@ class Store(Protocol):
     """The environment's credential store, as ``reconciler.credential_store`` describes it."""
 
     def check(self) -> None: ...  # noqa: D102  # the name says it
+    def fleeting(self) -> str: ...  # noqa: D102  # as above
+    def place(self, name: str) -> str: ...  # noqa: D102  # as above
+    def lost(self, name: str) -> bool: ...  # noqa: D102  # as above
+    @property
+    def ledger(self) -> str: ...  # noqa: D102  # as above
     def value(self, name: str) -> Sealed | None: ...  # noqa: D102  # as above
     def id_of(self, name: str) -> str | None: ...  # noqa: D102  # as above
     def keep(self, name: str, value: Sealed, id: str) -> Path | None: ...  # noqa: D102  # as above
@@ -81,7 +86,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
-    things. ``note`` puts a line into the journal; ``begun`` is what earlier runs began and never ended.
+    things, ``kept`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is what
+    earlier runs began and never ended.
     """
 
     owner: Owner
@@ -91,6 +97,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     store: Store | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = _note_nothing
+    kept: MutableSequence[Kept] = field(default_factory=list)
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
         """Note what is there before a thing is made; raises ``NotNoted`` where that cannot be."""
@@ -125,8 +132,10 @@ class Scene(Struct, frozen=True, kw_only=True):
         """Hand a credential that Stytch has just given to the store; raises ``NotKept`` where it refuses."""
         if self.store is None:
             raise Moved("there is no credential store")
-        if path := self.store.keep(kept_as(change, field), Sealed(text), id):
-            raise NotKept(path, id, self.store.refusal(kept_as(change, field)))
+        name = kept_as(change, field)
+        if path := self.store.keep(name, Sealed(text), id):
+            raise NotKept(path, id, self.store.refusal(name))
+        self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
 
     def chosen(self, change: Change, field: str, id: str) -> Sealed:
         """Give the credential of a thing that is to be made, the store's or a new one, once it is kept."""
@@ -136,6 +145,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         value = self.store.value(name) or generate()
         if path := self.store.keep(name, value, id):
             raise NotKept(path, "", self.store.refusal(name))
+        self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
         return value
 
     def forget(self, kind: Kind, change: Change) -> None:

@@ -9,11 +9,18 @@ Value = str | Mapping[str, str]
 
 
 class MemoryStore:
-    """``given`` holds values by name; one that says an ``id`` too is what an earlier run kept."""
+    """``given`` holds values by name; one that says an ``id`` too is what an earlier run kept.
+
+    One with an ``id`` alone was kept once, and its value is gone.
+    """
 
     def __init__(self, given: Mapping[str, Value], refused: Collection[str] = ()) -> None:
         self._refused = refused
-        self.texts = {name: each if isinstance(each, str) else each["value"] for name, each in given.items()}
+        self.texts = {
+            name: each if isinstance(each, str) else each["value"]
+            for name, each in given.items()
+            if isinstance(each, str) or "value" in each
+        }
         self.ids = {name: each["id"] for name, each in given.items() if not isinstance(each, str)}
 
     def value(self, name: str) -> Sealed | None:
@@ -21,6 +28,17 @@ class MemoryStore:
 
     def id_of(self, name: str) -> str | None:
         return self.ids.get(name)
+
+    def lost(self, name: str) -> bool:
+        return name in self.ids and name not in self.texts
+
+    def place(self, _name: str) -> str:
+        return "memory"
+
+    ledger = "ids.json"
+
+    def fleeting(self) -> str:
+        return ""
 
     def check(self) -> None:
         """It is always there."""

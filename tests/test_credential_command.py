@@ -36,6 +36,26 @@ def store(root: Path, *put: str, environ: Mapping[str, str] = ENVIRON, **more: A
     return open_store(CredentialSettings(command=list(put), **more), root, "live", environ)
 
 
+@pytest.mark.parametrize(
+    ("more", "gets"),
+    [
+        ({}, {"PATH", "TOKEN", "OTHER"}),
+        ({"environment": ["TOKEN", "NOT_THERE"]}, {"PATH", "TOKEN", "LC_ALL"}),
+        ({"environment": []}, {"PATH", "LC_ALL"}),
+    ],
+    ids=["every variable", "those that are named", "none"],
+)
+def test_a_command_gets_none_of_our_credentials(tmp_path: Path, more: dict[str, Any], gets: set[str]) -> None:
+    ours = {"STYTCH_SECRET": CANARY, "STYTCH_WORKSPACE_KEY_SECRET": CANARY, "STYTCH_PROJECT_ID": "project-test-1"}
+    environ = {**ENVIRON, "OTHER": "1", "LC_ALL": "C", **ours}
+    opened = store(tmp_path, script(tmp_path, PUT), "{name}", environ=environ, **more)
+    assert opened.keep("NAME", Sealed("kept"), "id-1") is None
+    found = {line.partition("=")[0] for line in (tmp_path / "NAME.environ").read_text().splitlines()}
+    assert found - {"PWD", "SHLVL", "_", "OLDPWD"} - gets <= {"LC_ALL"}
+    assert gets <= found
+    assert not found & ours.keys()
+
+
 def refusal(root: Path, text: str, secret: str = CANARY) -> str:
     """What is said of a script that does not take a value."""
     opened = store(root, script(root, text))

@@ -201,4 +201,9 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     assert len(found) > 4
     assert found == sorted(found, key=new.__eq__)
     assert set(found) == {old, new}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys.env", "keys.env.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".reconciler",
+        "keys.env",
+        "keys.env.lock",
+        "test.credential-ids.json",
+    ]

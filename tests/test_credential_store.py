@@ -327,8 +327,11 @@ def test_a_lost_value_is_said_to_be_lost(tmp_path: Path) -> None:
     [
         ({}, "either in a dotenv file or by a command"),
         ({"dotenv": "a.env", "command": ["cat"]}, "either in a dotenv file or by a command"),
-        ({"dotenv": "a.env", "read": ["cat"]}, "read and ids go with a command"),
-        ({"dotenv": "a.env", "ids": "ids.json"}, "read and ids go with a command"),
+        ({"dotenv": "a.env", "file": "a.env"}, "either in a dotenv file or by a command"),
+        ({"file": "a.env", "read": ["cat"]}, "read and environment go with a command"),
+        ({"file": "a.env", "environment": ["A"]}, "read and environment go with a command"),
+        ({"command": ["cat"], "ephemeral": True}, "ephemeral is said of a file"),
+        ({"command": ["cat"], "environment": ["A", "stytch_secret"]}, "which no command gets"),
     ],
 )
 def test_settings_that_contradict_themselves(tmp_path: Path, body: dict[str, Any], said: str) -> None:
@@ -343,7 +346,9 @@ def test_settings_that_contradict_themselves(tmp_path: Path, body: dict[str, Any
     [
         ({"dotenv": "a.env"}, []),
         ({"command": ["cat"], "read": ["cat", ""], "ids": "ids.json"}, []),
-        ({"dotenv": "a.env", "file": "b.env"}, ["unknown-key"]),
+        ({"file": "a.env", "ephemeral": True, "ids": "ids.json"}, []),
+        ({"dotenv": "a.env", "files": "b.env"}, ["unknown-key"]),
+        ({"command": ["cat"], "environment": ["A=1"]}, ["wrong-value"]),
         ({"command": []}, ["wrong-value"]),
         ({"command": "cat"}, ["wrong-type"]),
         ({"dotenv": ""}, ["wrong-value"]),

@@ -131,7 +131,9 @@ def undisturbed(config: Config) -> tuple[Counter[str], int, int]:
 
 def usable(app: App, store: MemoryStore) -> None:
     """Every credential that is kept is the one that Stytch has."""
-    here = next(each for each in app.workspace.environments if each.slug == "staging")
+    here = next(
+        each for each in app.workspace.environments if each.slug == "production" and each.project_slug == "acme-b2b"
+    )
     shown = json.dumps(list(everything(app).values()))
     for name, id_ in store.ids.items():
         text = store.texts[name]

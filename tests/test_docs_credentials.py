@@ -13,6 +13,7 @@ import yaml
 
 from reconciler.credential_store import CredentialSettings, Sealed, contradiction, open_store
 from reconciler.credential_store.assignments import values_of
+from reconciler.named_secrets import OUR_PREFIXES, RUNNERS_NAMES, RUNNERS_PREFIXES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "credentials.md").read_text(encoding="utf-8")
 CANARY = "canary-3f9c-not-to-be-seen"
@@ -86,3 +87,8 @@ def test_the_dotenv_file_that_is_shown_reads_as_it_is_explained() -> None:
 
 def test_every_setting_is_documented() -> None:
     assert [name for name in CredentialSettings.__struct_fields__ if f"| `{name}` |" not in PAGE] == []
+
+
+def test_every_name_that_is_not_read_is_listed() -> None:
+    shown = {text.rstrip("*") for text in re.findall(r"`([A-Z0-9_]+\*?)`", PAGE)}
+    assert {*RUNNERS_NAMES, *RUNNERS_PREFIXES, *OUR_PREFIXES} - shown == set()

@@ -21,7 +21,8 @@ def store(tmp_path: Path) -> CredentialStore:
 
 def test_it_is_a_failed_outcome_as_long_as_the_store_refuses(store: CredentialStore) -> None:
     for _ in range(2):
-        (outcome,) = settled(store)
+        taken, (outcome,) = settled(store)
+        assert taken == ()
         assert (outcome.address, outcome.result) == ("credential/STYTCH_SECRET", "failed")
         assert "emergency-test" in outcome.detail
         assert VALUE not in outcome.detail
@@ -35,6 +36,7 @@ def test_a_plan_warns_of_it(store: CredentialStore) -> None:
 
 def test_it_is_handed_over_once_the_store_is_mended(store: CredentialStore, tmp_path: Path) -> None:
     (tmp_path / "mended").touch()
-    assert settled(store) == ()
+    (kept,), outcomes = settled(store)
+    assert (kept.name, kept.place.startswith("sh -c"), outcomes) == ("STYTCH_SECRET", True, ())
     assert (tmp_path / "kept-secret").read_text() == VALUE
     assert waiting_warnings(store) == ()

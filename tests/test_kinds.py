@@ -69,7 +69,12 @@ class Repository:
         self.spec: Fields = dict(told.get("spec") or {})
         self.names: Mapping[str, str] = {}
         target = told.get("target", HERE)
-        settings = {"target": target, "rates": {"requests_per_second": 10_000, "searches_per_minute": 100_000}}
+        keeps = {"file": "credentials.env", "ephemeral": True}
+        settings = {
+            "target": target,
+            "credentials": keeps,
+            "rates": {"requests_per_second": 10_000, "searches_per_minute": 100_000},
+        }
         self._write("reconciler.yaml", [{"kind": "Configuration", "name": OWNER, "environments": {"test": settings}}])
         (root / "manifests").mkdir()
         if beside := told.get("beside"):

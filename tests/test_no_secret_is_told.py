@@ -122,6 +122,9 @@ class Stopped(VirtualClock):
         """Nobody waits."""
 
 
+KEEPS = {"file": ".reconciler/credentials-test.env", "ephemeral": True}
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     files = {path.relative_to(REPOSITORY).as_posix(): path.read_text() for path in REPOSITORY.rglob("*.*")}
@@ -132,7 +135,7 @@ def root(tmp_path: Path) -> Path:
 def settings(**more: Any) -> str:
     """The repository's configuration, with more settings of its environment."""
     body = yaml.safe_load((REPOSITORY / "reconciler.yaml").read_text())
-    body["environments"]["test"] |= more
+    body["environments"]["test"] |= {"credentials": KEEPS} | more
     return yaml.safe_dump(body)
 
 
@@ -163,7 +166,8 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     monkeypatch.setattr("reconciler.clients.SystemClock", Stopped)
 
     def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(root), *arguments])
+        agreed = ["--yes"] if arguments[0] == "apply" else []
+        monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(root), *arguments, *agreed])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         return int(ended.value.code or 0)
@@ -322,7 +326,7 @@ def test_a_program_that_is_told_to_end(
 
     with monkeypatch.context() as patched:
         patched.setattr(server.app, "respond", interrupting)
-        running.append(process := reconciler(root, "apply"))
+        running.append(process := reconciler(root, "apply", "--yes"))
         assert ended(process) != 0
         assert not running
     assert run("apply") == 0
@@ -336,8 +340,8 @@ def test_a_project_that_is_there_already(
     assert run("apply") == 0
     made = store_of(config_of(root)).value("STYTCH_SECRET")
     assert made
-    staging = next(one for one in server.app.workspace.environments if one.slug == "staging")
-    monkeypatch.setenv("STYTCH_PROJECT_ID", staging.project_id)
+    there = [one for one in server.app.workspace.environments if one.project_slug == "acme-b2b"]
+    monkeypatch.setenv("STYTCH_PROJECT_ID", next(one.project_id for one in there if one.slug == "production"))
     monkeypatch.setenv("STYTCH_SECRET", made.reveal())
     assert run("init", str(tmp_path / "taken-over"), "--from-live") == 0
     for form in FORMATS:

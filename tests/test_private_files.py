@@ -40,6 +40,12 @@ def test_the_folder_is_for_its_owner_alone_and_outside_git(tmp_path: Path) -> No
     assert (own_folder(tmp_path) / ".gitignore").read_text() == "*\n"
 
 
+def test_a_folder_that_others_could_look_into_is_taken_from_them(tmp_path: Path) -> None:
+    (tmp_path / ".reconciler").mkdir(mode=0o755)
+    (tmp_path / ".reconciler").chmod(0o777)
+    assert mode(own_folder(tmp_path)) == 0o700
+
+
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     assert read_whole(tmp_path / "file") is None
 

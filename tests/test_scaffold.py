@@ -1,6 +1,7 @@
 """``init`` writes a repository that validates as it stands; and so does the worked example at the root."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,24 @@ def test_init_ends_with_a_next_step_that_works(tmp_path: Path, folder: str) -> N
     done = subprocess.run(command, cwd=tmp_path, env=typed, check=True, capture_output=True, text=True)
     following = done.stdout.splitlines()[-1].removeprefix("Next: ")
     subprocess.run(["sh", "-c", following], cwd=tmp_path, env=typed, check=True, capture_output=True)
+
+
+def test_what_names_people_stays_out_of_git(tmp_path: Path) -> None:
+    scaffold(tmp_path)
+    docs = "\n".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    plans = set(re.findall(r"[\w/.-]*plan\.json", docs))
+    assert plans
+    people = ["users.jsonl", "data/users.csv", "users-test.json", "memberships.csv", "memberships.jsonl"]
+    private = [".env", ".env.test", "keys.env", "keys.env.lock", ".reconciler/credentials-test.env"]
+    left = ["journal-test-20260101T000000.000000Z-1.jsonl", ".reconciler/journal.jsonl", "emergency-test-1.json"]
+    ours = ["manifests/users.yaml", "rules/members.yaml", "tenants.csv", "test.credential-ids.json", "reconciler.yaml"]
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    names = [*plans, "test.plan.json", *people, *private, *left, *ours]
+    asked = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=tmp_path, input="\n".join(names), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert asked.stdout.splitlines() == [name for name in names if name not in ours]
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:

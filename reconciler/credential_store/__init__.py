@@ -5,9 +5,10 @@
 
 from reconciler.credential_store.sealed import Revealed, Sealed, generate
 from reconciler.credential_store.settings import CredentialSettings, contradiction
-from reconciler.credential_store.store import CredentialStore, open_store
+from reconciler.credential_store.store import LASTING, CredentialStore, open_store
 
 __all__ = [
+    "LASTING",
     "CredentialSettings",
     "CredentialStore",
     "Revealed",

@@ -2,18 +2,20 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+
+from msgspec import UNSET
 
 from reconciler.credential_store.ledger import Ledger
 from reconciler.credential_store.refusal import NotUnderstood, Refusal, reason
 from reconciler.credential_store.sealed import Sealed
-from reconciler.credential_store.settings import CredentialSettings
+from reconciler.credential_store.settings import OURS, CredentialSettings
 from reconciler.credential_store.spoken import first_line
 from reconciler.errors import Refused
 
@@ -23,16 +25,26 @@ PLACEHOLDER: Final = re.compile(r"\{(name|id|environment)\}")
 PLAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]*")
 
 
+ALWAYS: Final = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ"})  # with every LC_…: what any program needs
+
+
 class CommandStore:
     """What one command puts values into, and another (if there is one) prints them from; a ledger remembers the ids."""
 
-    def __init__(self, settings: CredentialSettings, root: Path, environment: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: CredentialSettings,
+        root: Path,
+        environment: str,
+        environ: Mapping[str, str],
+        ledger: Ledger,
+    ) -> None:
         self._put = settings.command or []
         self._read = settings.read or []
-        self._ledger = Ledger(root, settings.ids or f"{quote(environment, safe='')}.credential-ids.json")
+        self._ledger = ledger
         self._root = root
         self._environment = environment
-        self._environ = environ
+        self._environ = _handed_on(environ, settings)
 
     def value(self, name: str) -> Sealed | None:
         """Give what the reading command prints, without its last newline; None where it says no or prints nothing."""
@@ -73,6 +85,13 @@ class CommandStore:
                 raise Refused(f"{program}, which keeps the credentials, is not there or cannot be executed", hint=hint)
         self._ledger.record("", "")  # changes nothing, by the same way as a change
 
+    def place(self, name: str) -> str:
+        """Say where a value is: by the command that took it."""
+        return shlex.join(PLACEHOLDER.sub(lambda found: self._filled(name)[found[1]], each) for each in self._put)
+
+    def _filled(self, name: str) -> dict[str, str]:
+        return {"name": name, "id": self._ledger.id_of(name) or "", "environment": self._environment}
+
     def _run(self, command: Sequence[str], name: str, id: str, given: bytes = b"") -> tuple[int, bytes, bytes]:
         """Give a command's exit code and what it printed and said; ``Refusal`` if it was cut short or never began."""
         import subprocess
@@ -106,3 +125,11 @@ class CommandStore:
                 return process.returncode, printed, said
             problem = f"{command[0]} was ended by signal {-process.returncode}"
         raise Refusal(problem)  # out here, so that neither input nor output hangs on it
+
+
+def _handed_on(environ: Mapping[str, str], settings: CredentialSettings) -> Mapping[str, str]:
+    """Give the variables that a command gets: none of our own credentials, and of the others those that are named."""
+    names = {name for name in environ if not name.upper().startswith(OURS)}
+    if settings.environment is not UNSET:
+        names &= {*ALWAYS, *settings.environment, *(name for name in names if name.startswith("LC_"))}
+    return {name: environ[name] for name in names}

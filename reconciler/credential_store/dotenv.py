@@ -1,12 +1,14 @@
 """Credentials in a dotenv file, the id of NAME under NAME_ID: for its owner alone, and each change whole or not at all.
 
-Everything else in the file, comments too, stays as it is. Of several writers one goes after the other.
+The ids stand in the ledger as well, so that a checkout without the file knows what was made. Everything else in the
+file, comments too, stays as it is. Of several writers one goes after the other.
 """
 
 import os
 from pathlib import Path
 
 from reconciler.credential_store.assignments import Unclosed, values_of, with_values
+from reconciler.credential_store.ledger import Ledger
 from reconciler.credential_store.refusal import NotUnderstood, Refusal
 from reconciler.credential_store.sealed import Sealed
 from reconciler.credential_store.settings import ID_SUFFIX
@@ -17,8 +19,9 @@ from reconciler.private_files import FOLDER, locked, own_folder, read_whole, wri
 class DotenvFile:
     """A dotenv file as a credential store; ``shown`` is its name as people wrote it."""
 
-    def __init__(self, root: Path, shown: str) -> None:
+    def __init__(self, root: Path, shown: str, ledger: Ledger) -> None:
         self._root = root
+        self._ledger = ledger
         self._shown = shown
         self._path = _path(root, shown)
 
@@ -29,7 +32,7 @@ class DotenvFile:
 
     def id_of(self, name: str) -> str | None:
         """Give the id that belongs to the value under a name."""
-        return self._value(name + ID_SUFFIX) or None
+        return self._value(name + ID_SUFFIX) or self._ledger.id_of(name)
 
     def put(self, name: str, value: Sealed, id: str) -> None:
         """Write a value and its id; of what was there under that name nothing is left."""
@@ -37,15 +40,23 @@ class DotenvFile:
         if not (text and text.isprintable() and id.isprintable()):
             raise Refusal("a dotenv file holds only printable characters, and at least one")
         self._change({name: text, name + ID_SUFFIX: id or None})
+        self._ledger.record(name, id)
 
     def remove(self, name: str) -> None:
         """Take a value and its id out."""
         if os.path.lexists(self._path):
             self._change({name: None, name + ID_SUFFIX: None})
+        if self._ledger.id_of(name):
+            self._ledger.record(name, "")
 
     def check(self) -> None:
         """Raise what would keep a value from being written."""
         self._change({})
+        self._ledger.record("", "")  # changes nothing, by the same way as a change
+
+    def place(self, _name: str) -> str:
+        """Say where values are."""
+        return self._shown
 
     def _value(self, name: str) -> str | None:
         values = self._understood(self._read())

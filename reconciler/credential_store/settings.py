@@ -12,26 +12,44 @@ CommandLine = Annotated[list[str], Meta(min_length=1)]
 WRITTEN_BY_PEOPLE: Final = ("reconciler.yaml", "manifests", "rules")
 
 
+OURS: Final = "STYTCH_"  # how the names of our own credentials begin
+VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)", description="the name of a variable")]
+
+
 class CredentialSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where an environment's credentials are kept: a dotenv file, or whatever a command puts them into.
 
-    ``read`` is a command that prints a credential, ``ids`` the file that remembers which ids belong to which names;
-    a dotenv file needs neither.
+    ``dotenv`` is another word for ``file``. ``ephemeral`` says whether the file goes with the machine that it is on,
+    ``ids`` names the file that remembers which ids belong to which names. ``read`` is a command that prints a
+    credential, ``environment`` names the variables that commands get.
     """
 
+    file: Name | UnsetType = UNSET
     dotenv: Name | UnsetType = UNSET
+    ephemeral: bool | UnsetType = UNSET
     command: CommandLine | UnsetType = UNSET
     read: CommandLine | UnsetType = UNSET
     ids: Name | UnsetType = UNSET
+    environment: list[VariableName] | UnsetType = UNSET
+
+    @property
+    def path(self) -> str:
+        """Give the dotenv file as people wrote it, "" where a command keeps credentials."""
+        return self.file or self.dotenv or ""
 
 
 def contradiction(settings: CredentialSettings) -> str:
     """Say what is of the right type and still cannot be meant; "" where nothing is."""
-    if (settings.dotenv is UNSET) == (settings.command is UNSET):
+    if sum(each is not UNSET for each in (settings.file, settings.dotenv, settings.command)) != 1:
         return "credentials are kept either in a dotenv file or by a command"
-    if settings.dotenv is not UNSET and (settings.read is not UNSET or settings.ids is not UNSET):
-        return "read and ids go with a command; a dotenv file needs neither"
-    for file in (settings.dotenv, settings.ids):
+    if settings.command is UNSET and (settings.read is not UNSET or settings.environment is not UNSET):
+        return "read and environment go with a command; a dotenv file needs neither"
+    if settings.command is not UNSET and settings.ephemeral is not UNSET:
+        return "ephemeral is said of a file; a command keeps credentials elsewhere"
+    for name in settings.environment or ():
+        if name.upper().startswith(OURS):
+            return f"{name} is one of our own credentials, which no command gets"
+    for file in (settings.path or UNSET, settings.ids):
         if file is not UNSET and PurePosixPath(file).parts[:1] in {(name,) for name in WRITTEN_BY_PEOPLE}:
             return f"{file} is what people write; nothing else may write there"
     return ""

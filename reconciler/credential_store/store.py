@@ -15,6 +15,7 @@ from urllib.parse import quote
 from msgspec import UNSET
 
 from reconciler.credential_store.emergency import Rescued, rescue, rescued
+from reconciler.credential_store.ledger import Ledger
 from reconciler.credential_store.refusal import NotUnderstood, Refusal, reason
 from reconciler.credential_store.sealed import Sealed
 from reconciler.credential_store.settings import CredentialSettings, contradiction
@@ -25,6 +26,11 @@ from reconciler.traits import CREDENTIAL_NAME
 T = TypeVar("T")
 
 DEFAULT: Final = FOLDER + "/credentials-{}.env"
+IDS: Final = "{}.credential-ids.json"
+LASTING: Final = (
+    'keep them by a command, such as credentials: {command: [gh, secret, set, "{name}", --env, "{environment}"]}, see '
+    "docs/credentials.md; or say credentials: {file: FILE, ephemeral: true}, if they may go with the machine"
+)
 
 
 class Backend(Protocol):
@@ -35,13 +41,22 @@ class Backend(Protocol):
     def put(self, name: str, value: Sealed, id: str) -> None: ...  # noqa: D102 # takes the value, or raises
     def remove(self, name: str) -> None: ...  # noqa: D102 # a name that is not there is removed already
     def check(self) -> None: ...  # noqa: D102 # as of CredentialStore
+    def place(self, name: str) -> str: ...  # noqa: D102 # as of CredentialStore
 
 
 class CredentialStore:
     """What Stytch shows once, by name; several threads may use it at a time."""
 
-    def __init__(self, backend: Backend, root: Path, environment: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        root: Path,
+        environment: str,
+        environ: Mapping[str, str],
+        settings: CredentialSettings,
+    ) -> None:
         self._backend = backend
+        self._settings = settings
         self._root = root
         self._environment = environment
         self._environ = environ
@@ -58,6 +73,26 @@ class CredentialStore:
         else:
             return
         raise Refused(problem)
+
+    def fleeting(self) -> str:
+        """Say why what is kept would not outlast this machine; "" where it does, or where that is said to be meant."""
+        runs_in_ci = self._environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
+        if not (runs_in_ci and self._settings.path and self._settings.ephemeral is UNSET):
+            return ""
+        return f"CI is set, and the credential store is a file, {self._settings.path}, which goes with the runner"
+
+    @property
+    def ledger(self) -> str:
+        """Give the file of ids, which is meant to be committed."""
+        return self._settings.ids or IDS.format(quote(self._environment, safe=""))
+
+    def place(self, name: str) -> str:
+        """Say where the credential of a name is kept, and nothing of it."""
+        return self._backend.place(name)
+
+    def lost(self, name: str) -> bool:
+        """Tell whether a credential was given once and is nowhere now; a command, which took it, is not asked."""
+        return bool(self._settings.path) and self.id_of(name) is not None and self.value(name) is None
 
     def value(self, name: str) -> Sealed | None:
         """Give what ``{secret: NAME}`` stands for, None if nobody knows.
@@ -162,20 +197,21 @@ def open_store(
     ``settings`` are those of ``reconciler.yaml`` (None: a dotenv file outside git), ``environ`` the variables of the
     process. Raises ``InvalidInput`` for settings that contradict themselves, ``Refused`` for a file that may not be.
     """
-    settings = settings or CredentialSettings(dotenv=DEFAULT.format(quote(environment, safe="")))
+    settings = settings or CredentialSettings(file=DEFAULT.format(quote(environment, safe="")))
     if problem := contradiction(settings):
         raise InvalidInput(problem)
     root = Path(os.path.abspath(root))  # noqa: PTH100 # a symbolic link to a repository is that repository, as named
     backend: Backend
-    if settings.dotenv is UNSET:
+    ledger = Ledger(root, settings.ids or IDS.format(quote(environment, safe="")))
+    if not settings.path:
         from reconciler.credential_store.command import CommandStore
 
-        backend = CommandStore(settings, root, environment, environ)
+        backend = CommandStore(settings, root, environment, environ, ledger)
     else:
         from reconciler.credential_store.dotenv import DotenvFile
 
-        backend = DotenvFile(root, settings.dotenv)
-    return CredentialStore(backend, root, environment, environ)
+        backend = DotenvFile(root, settings.path, ledger)
+    return CredentialStore(backend, root, environment, environ, settings)
 
 
 def _told(ask: Callable[[], T]) -> T:

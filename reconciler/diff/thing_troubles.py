@@ -1,7 +1,7 @@
 """What keeps a declared thing from being settled: which live one it is, what cannot be changed, what nobody knows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import structs
 
@@ -17,6 +17,8 @@ from reconciler.named_secrets import (
     secrets_needed,
 )
 from reconciler.schema import Kind
+
+SEVERAL: Final = 2
 
 
 def trouble(
@@ -76,8 +78,10 @@ def as_far_as_known(kind: Kind, resource: Resource, live: Live, held: Held) -> t
     spec = dict(resource.spec)
     for field, seal in kind.secret_fields.items():
         names = dict(names_in(spec.get(field), (field,)))
+        if not seal.readable and resource.address not in held.begun:
+            continue  # it is neither compared nor sent, so nobody asks for it
         unknown = {path: name for path, name in names.items() if held.last_four(name) is None}
-        if not unknown or (not seal.readable and resource.address not in held.begun):
+        if not unknown:
             continue
         shown = replaced(spec.pop(field), lambda name: {LAST_FOUR: held.last_four(name)})
         waits = not seal.readable or not same(_assumed(shown, live.spec.get(field)), live.spec.get(field))
@@ -136,3 +140,50 @@ def _fixed(kind: Kind, resource: Resource, live: Live) -> list[str]:
     credential = kind.credential.field if kind.credential else ""
     names = sorted((kind.create_only & resource.spec.keys()) - {credential})
     return [name for name in names if not same(resource.spec[name], live.spec.get(name))]
+
+
+def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> Problem | None:
+    """Say that Stytch gave the credential of a live thing, and that no store holds it any more."""
+    credential = kind.credential
+    if credential is None or not credential.shown_once or resource.ensure != "present":
+        return None
+    if not credential.has_one(resource.spec):
+        return None
+    name = credential_name(kind, resource)
+    if held.id_of(name) != live.id or not held.lost(name):
+        return None
+    return Problem(
+        code="lost-credential",
+        severity="problem",
+        message=f"the {credential.field} of {resource.address} ({live.id}) was given to an earlier run as {name}, and "
+        "is neither in the environment nor in the credential store",
+        hint=f"set the variable {name}, or bring the store back; if nobody has the value, delete {live.id} in Stytch: "
+        "the next apply makes another",
+        at=(resource.position,),
+        addresses=(resource.address,),
+    )
+
+
+def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held, in_use: str) -> Problem | None:
+    """Say that one of several live things without a name may be what is to be made, and that nobody can say which.
+
+    ``live`` are those that no manifest claims; ``in_use`` is what Stytch shows of the secret that is in use. One is no
+    sign of that: Stytch itself, or a person, made it with the environment.
+    """
+    if not kind.nameless or resource.ensure != "present" or resource.address in held.begun:
+        return None
+    if held.id_of(credential_name(kind, resource)) is not None:
+        return None  # that one was made, and is gone
+    unknown = [each.id for each in live if not in_use or each.spec.get("last_four") != in_use]
+    if len(unknown) < SEVERAL:
+        return None
+    return Problem(
+        code="unknown-things",
+        severity="problem",
+        message=f"{resource.address} is not known to be made, and {len(unknown)} of its kind are live that nobody "
+        f"here knows: {', '.join(sorted(unknown))}",
+        hint=f"if one of them is it, set the variable {resource.name} to its value, or write its id into the file of "
+        "ids; declare the others by their ids, with `ensure: external`",
+        at=(resource.position,),
+        addresses=(resource.address,),
+    )

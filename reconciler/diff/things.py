@@ -7,14 +7,20 @@ thing that is there, a secret that nobody knows holds only what must be sent wit
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Sequence
+from typing import Any, Final
 
 from msgspec import Struct, field
 
 from reconciler.diff.credentials import Held, doubt, kept, may_be_lost, orphans, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
-from reconciler.diff.thing_troubles import as_far_as_known, taken_name, unknown_secret
+from reconciler.diff.thing_troubles import (
+    as_far_as_known,
+    lost_credential,
+    made_before,
+    taken_name,
+    unknown_secret,
+)
 from reconciler.diff.thing_troubles import trouble as trouble_of
 from reconciler.fields import universal
 from reconciler.left_out import completed
@@ -38,6 +44,7 @@ from reconciler.named_secrets import as_declared, as_shown, credential_name
 from reconciler.schema import Kind
 
 Key = tuple[str | None, str]
+SHOWN: Final = 4  # characters of a secret that Stytch goes on showing
 
 
 class ThingDiff(Struct, kw_only=True):
@@ -68,8 +75,7 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
             None if candidates else unknown_secret(kind, resource, held) or taken_name(kind, resource, live, held)
         )
         if trouble:
-            result.problems.append(trouble)
-            result.held.append(Listed(address=resource.address, reason=trouble.message, at=trouble.at[:1]))
+            _hold(result, resource, trouble)
             for each in candidates:
                 claimed.setdefault(each.id, resource)
             continue
@@ -86,6 +92,9 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
             claimed[found.id] = resource
             result.ids[resource.namespace, resource.name] = found.id
             result.managed += 1
+        elif unclear := made_before(kind, resource, _unclaimed(live, known, desired), held, place.secret_last_four):
+            _hold(result, resource, unclear)
+            continue
         _settle(result, kind, resource, found, live, place, held)
     if kind.alone:
         _make_room(result, [each for each in live if each.id not in claimed])
@@ -95,6 +104,12 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
         if each.id not in claimed and not (kind.singletons and is_default(kind, each))
     )
     return result
+
+
+def _unclaimed(live: Sequence[Live], known: Container[str | None], desired: Sequence[Resource]) -> list[Live]:
+    """Give the live things that neither the store nor a manifest knows."""
+    declared = {each.name for each in desired}
+    return [each for each in live if each.id not in known and each.name not in declared]
 
 
 def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
@@ -147,13 +162,18 @@ class _Index:
             return [self._by_id[known]]
         if self._kind.nameless and (shown := held.last_four(credential_name(self._kind, resource))):
             # Where the store is gone, or another one, the value that is at hand still tells which it is.
-            alike = [each for each in self._by_id.values() if each.spec.get("last_four") == shown]
+            alike = [each for each in self._by_id.values() if self._shown(each) == shown]
             if len(alike) == 1:
                 return alike
         found = self._by_key[resource.namespace, resource.name]
         if not found and resource.renamed_from:
             found = self._by_key[resource.namespace, resource.renamed_from]
         return list(found)
+
+    def _shown(self, live: Live) -> Json:
+        """Give the last characters of a thing's credential, which may be its id."""
+        told_by_id = self._kind.credential is not None and not self._kind.credential.shown_once
+        return live.id[-SHOWN:] if told_by_id else live.spec.get("last_four")
 
 
 def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequence[Live]) -> None:
@@ -201,6 +221,7 @@ def _settle(
         return
     resource, unknown = as_far_as_known(kind, resource, found, held)
     doubtful = [doubt(kind, resource, [found.id], held)] if may_be_lost(kind, resource, found, held) else []
+    doubtful += [lost] if (lost := lost_credential(kind, resource, found, held)) else []
     for problem in (*unknown, *doubtful):
         if problem.severity == "problem":
             _hold(result, resource, problem, found.id)

@@ -219,6 +219,14 @@ class Plan(Struct, frozen=True, kw_only=True):
 Result = Literal["applied", "failed", "withheld", "skipped"]
 
 
+class Kept(Struct, frozen=True, kw_only=True):
+    """A credential that an apply handed to the store: whose it is, under which name, and where; never its value."""
+
+    address: str
+    name: str
+    place: str
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's.
 

@@ -16,7 +16,7 @@ from reconciler.model import FORMAT_VERSION, Change, Outcome, Plan, Problem
 from reconciler.report.encoded import outcomes_json, plan_json, problems_json, to_json
 from reconciler.report.escaping import on_a_line
 from reconciler.report.layout import View
-from reconciler.report.outcomes import outcomes_view
+from reconciler.report.outcomes import NO_CREDENTIALS, Credentials, outcomes_view
 from reconciler.report.problems import in_order, problem_lines, tally
 from reconciler.report.templates import report
 from reconciler.report.terminal import write
@@ -56,6 +56,7 @@ def apply_report(
     *,
     journal: str | None = None,
     pins: Mapping[str, str] = NO_PINS,
+    credentials: Credentials = NO_CREDENTIALS,
 ) -> str:
     """Write what became of a plan's changes: those that were not applied line by line, the others counted.
 
@@ -63,8 +64,8 @@ def apply_report(
     environments that were made, by slug.
     """
     if form == "json":
-        return outcomes_json(plan, outcomes, new, pins)
-    return _laid_out(outcomes_view(plan, outcomes, new, journal, pins), form)
+        return outcomes_json(plan, outcomes, new, pins, credentials[0])
+    return _laid_out(outcomes_view(plan, outcomes, new, journal, pins, credentials), form)
 
 
 def problems_report(problems: Sequence[Problem], form: str = "text", *, title: str = "") -> str:
@@ -91,7 +92,9 @@ def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: s
     """Print what an apply did, and what is left for a person to do."""
     plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
     journal = str(applied.journal) if applied.journal else None
-    write(apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins), sys.stdout, form)
+    kept = (applied.kept, applied.ledger)
+    told = apply_report(plan, applied.outcomes, new, form, journal=journal, pins=applied.pins, credentials=kept)
+    write(told, sys.stdout, form)
 
 
 def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from reconciler.model import FORMAT_VERSION, Change, Json, Outcome, Plan, Problem, Result
+from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Problem, Result
 from reconciler.report.escaping import in_json
 from reconciler.report.problems import in_order
 
@@ -30,7 +30,13 @@ def problems_json(problems: Sequence[Problem]) -> str:
     return to_json({"format_version": FORMAT_VERSION, "problems": in_order(problems)})
 
 
-def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], pins: Mapping[str, str]) -> str:
+def outcomes_json(
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    new: Sequence[Change],
+    pins: Mapping[str, str],
+    kept: Sequence[Kept] = (),
+) -> str:
     """Write the outcome of every change of ``plan``, in its order, their counts, and what the plan file lacked."""
     counts = Counter(outcome.result for outcome in outcomes)
     found = sum(outcome.found for outcome in outcomes)
@@ -44,6 +50,7 @@ def outcomes_json(plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change]
             "outcomes": outcomes,
             "new": new,
             "pins": dict(pins),
+            "credentials": kept,
             "manual_steps": plan.manual_steps,
             "held": plan.held,
             "held_by": plan.held_by,

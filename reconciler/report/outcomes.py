@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Final
 
 from msgspec import structs
 
-from reconciler.model import Change, Outcome, Plan
+from reconciler.model import Change, Kept, Outcome, Plan
 from reconciler.report import parts
 from reconciler.report.alike import FIRST, action, runs
 from reconciler.report.escaping import printable
@@ -18,6 +19,8 @@ from reconciler.yaml_text import scalar
 
 Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
 
+Credentials = tuple[Sequence[Kept], str]  # what was kept, and the file of ids
+NO_CREDENTIALS: Final[Credentials] = ((), "")
 THERE = "there already"  # what somebody else made since the plan was made
 _DONE = {
     "create": "created",
@@ -31,11 +34,16 @@ _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
 def outcomes_view(
-    plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], journal: str | None, pins: Mapping[str, str]
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    new: Sequence[Change],
+    journal: str | None,
+    pins: Mapping[str, str],
+    credentials: Credentials = NO_CREDENTIALS,
 ) -> View:
     """Lay out the outcomes of an apply; ``new`` are changes that the reviewed plan does not hold.
 
-    ``pins`` are the project ids of environments that were made, by slug.
+    ``pins`` are the project ids of environments that were made, by slug, ``credentials`` what the store has taken.
     """
     made = pins.get(plan.target.rpartition("/")[2])
     name = parts.name(structs.replace(plan, project_id=plan.project_id or made or ""))
@@ -47,7 +55,7 @@ def outcomes_view(
             parts.required_steps(plan),
             parts.problems(plan),
         )
-        return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=tuple(found))
+        return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=(*_kept(*credentials), *found))
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
     applied = [one for one in outcomes if one.result == "applied"]
@@ -56,7 +64,13 @@ def outcomes_view(
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
         title=f"Applied to {name}: {', '.join([*(done or ['nothing']), *rest])}.",
-        parts=(*_not_applied(plan, outcomes), *_not_reviewed(new), *parts.held(plan), *parts.required_steps(plan)),
+        parts=(
+            *_not_applied(plan, outcomes),
+            *_not_reviewed(new),
+            *_kept(*credentials),
+            *parts.held(plan),
+            *parts.required_steps(plan),
+        ),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )
 
@@ -95,6 +109,14 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
     if new:
         title = f"Not in the reviewed plan, so not applied: {counted(len(new), 'change')}"
         yield Part(title, blocks(runs(new), PLANNED), hints=("plan again and have the new plan reviewed",))
+
+
+def _kept(kept: Sequence[Kept], ledger: str) -> Iterator[Part]:
+    """Write where each credential is now; its value is written nowhere."""
+    if kept:
+        lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in kept)
+        hint = f"commit {ledger}, so that every checkout knows what they belong to; it holds ids, and no secret"
+        yield Part(f"Credentials kept: {len(kept):,}", lines=lines, hints=(printable(hint),))
 
 
 def _line(outcome: Outcome, verbs: Verbs) -> str:
