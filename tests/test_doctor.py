@@ -11,6 +11,7 @@ from reconciler.config import Credentials, load_config
 from reconciler.doctor import Finding, examine
 from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.running import Running, running
+from reconciler.errors import Rejected
 from tests.repositories import write
 
 CONFIGURATION = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme\nenvironments:\n  test:\n    "
@@ -39,7 +40,7 @@ def server() -> Iterator[Running]:
 def findings(server: Running, tmp_path: Path) -> Any:
     def findings(target: str = "{}", manifest: str = "", settings: str = "", **given: str) -> list[Finding]:
         text = f"{CONFIGURATION}target: {target}\n{settings}"
-        write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": manifest})
+        write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": manifest or "# nothing\n"})
         credentials = structs.replace(Credentials.from_environment(server.environment), **given)
         return list(examine(load_config(tmp_path), credentials))
 
@@ -173,3 +174,27 @@ def test_fraud_rules_are_not_enabled_only_where_stytch_says_so(server: Running, 
     assert found()["fraud rules"].text == "readable"
     rules = found(secret="wrong")["fraud rules"]  # so it is
     assert (rules.ok, "enabled" in rules.text) == (False, False)
+
+
+def test_the_way_of_writes_is_tried_too(found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found()["writes"].ok
+    monkeypatch.setattr("reconciler.clients.sdk.Writer.read", lambda *_: refuse())
+    every = found()
+    assert (every["RBAC policy"].ok, every["writes"].ok) == (True, False)
+
+
+def refuse() -> None:
+    raise Rejected("the way of writes is closed", status=403)
+
+
+def test_the_network_is_shown_and_what_cannot_be_obeyed_is_said(found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert "network" not in found()
+    monkeypatch.setenv("HTTPS_PROXY", "http://ann:hush@proxy.example:3128")
+    assert found()["network"].text == "trusted certificates: the usual ones; proxy: none is used for these servers"
+    far = found(api_url="https://stytch.example", secret="", workspace_key_secret="")["network"].text
+    assert far.endswith("proxy: the proxy proxy.example:3128 (HTTPS_PROXY)")
+    wrong = found(api_url="https://ann:hush@stytch.example")["credentials"]
+    assert (wrong.ok, "STYTCH_API_URL" in wrong.text) == (False, True)
+    assert "hush" not in f"{far}{wrong.text}{wrong.hint}"

@@ -80,11 +80,14 @@ class Network(Struct, frozen=True, kw_only=True):
 
     def problems(self, urls: Iterable[str]) -> Iterator[Problem]:
         """Yield whatever keeps these servers from being reached as the environment says."""
-        for named in self.certificates:
-            try:
-                _trust((named,))
-            except Refused as refused:
-                yield from refused.problems
+        try:
+            self.trust()
+        except Refused:
+            for named in self.certificates:
+                try:
+                    _trust((named,))
+                except Refused as refused:
+                    yield from refused.problems
         for named in sorted(set(self.proxies.values()), key=lambda each: each.variable):
             if not _is_proxy(named):
                 yield _problem(f"{named.variable} is not the address of a proxy", "such as http://proxy.example:3128")
@@ -214,7 +217,7 @@ def _trust(certificates: tuple[Named, ...]) -> "ssl.SSLContext":
     if not certificates:
         return httpx.create_ssl_context(trust_env=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for named in certificates:
+    for named in {named.value: named for named in certificates}.values():
         _load(context, named)
     return context
 

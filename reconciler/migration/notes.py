@@ -8,6 +8,7 @@ from reconciler.migration.declarable import LeftOuts
 from reconciler.migration.secrets import Needed
 from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
+from reconciler.report.escaping import printable
 from reconciler.report.templates import fill
 
 TICKS: Final = re.compile("`+")
@@ -45,7 +46,7 @@ def notes(
 
 def code(text: str) -> str:
     """Return a text from Stytch as a Markdown code span, whatever it contains."""
-    plain = " ".join(text.split())
+    plain = printable(" ".join(text.split()))
     fence = "`" * (1 + max((len(row) for row in TICKS.findall(plain)), default=0))
     blank = " " if len(fence) > 1 else ""
     return f"{fence}{blank}{plain}{blank}{fence}"
