@@ -18,6 +18,7 @@ from reconciler.organization_set import render_set
 from reconciler.references import dangling
 from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
+from reconciler.schema import Kind
 from reconciler.shapes import TEMPLATED, computed_in, shapes
 from reconciler.tables import read_table
 from reconciler.text_files import Texts
@@ -107,6 +108,7 @@ def examine(config: Config) -> Examined:
         else:
             kind, positions = KINDS[document.kind], document.positions
             resource = resource_of(kind, document.body, document.position, positions, texts, problems)
+            problems.extend(_said_twice(document, kind))
             found.scoped.append(Scoped(resource, environments))
     unread.extend(unread_files(others, config.root, {*found.files, *config.files_named()}))
     problems.extend(_without_effect(ignored, config))
@@ -176,6 +178,17 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
         )
     )
     return len(problems) == before
+
+
+def _said_twice(document: Document, kind: Kind) -> Iterator[Problem]:
+    """Yield what ``initial`` says of a field, or of a key managed by itself, that ``spec`` keeps as it says."""
+    spec, initial = document.body.get("spec") or {}, document.body.get("initial") or {}
+    for name in initial.keys() & spec.keys():
+        keyed = name in kind.merged and isinstance(initial[name], dict) and isinstance(spec[name], dict)
+        for path in [(name, key) for key in initial[name].keys() & spec[name].keys()] if keyed else [(name,)]:
+            message = f"spec says what {'.'.join(path)} is, so initial says nothing"
+            at = document.key_at("initial", *path), document.key_at("spec", *path)
+            yield _error("contradiction", message, "remove one of the two", *at)
 
 
 def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:

@@ -18,9 +18,7 @@ from reconciler.schema import Kind
 
 UNREAD: Final = object()
 # What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
-_SECRET: Final = re.compile(
-    r"(?m)^\s*(?:export\s+)?STYTCH_\w*(?:SECRET|KEY|TOKEN)\w*\s*=|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-)
+_SECRET: Final = re.compile(r"(?m)^\s*(?:export\s+)?STYTCH_\w*(?:SECRET|KEY|TOKEN)\w*\s*=")
 _OURS: Final = (
     frozenset({"format_version", "digest", "changes"}),
     frozenset({"environment", "name", "id", "value", "why"}),

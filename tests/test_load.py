@@ -122,7 +122,6 @@ CLOSED = {
     "journal.txt": '{"at": "2026-01-01", "event": "intent", "address": "Member/acme/a"}\n{"at": 1}\n',
     "emergency.txt": '{"environment": "test", "name": "A", "id": "", "value": "x", "why": ""}',
     "exported.sh": "# emulator\nexport STYTCH_SECRET=secret-test-1\n",
-    "key.pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
     "link.txt": "",
 }
 

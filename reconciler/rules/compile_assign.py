@@ -24,6 +24,11 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader, direc
     roles, role_tree = _roles(entry.get("roles"), place.below("roles"), reader)
     spec = {name: value for name, value in entry.items() if name not in {"organization", "roles", "initial"}}
     fields, field_tree = _fields(spec, place, reader)
+    for name in spec.keys() & (entry.get("initial") or {}).keys():
+        if name not in METADATA:
+            message = f"{name} is given for good, so initial says nothing"
+            at = place.below("initial", name).key.position
+            reader.problems.append(error("contradiction", message, "remove one of the two", at))
     initial, initial_tree = _initial(entry.get("initial") or {}, place.below("initial"), reader)
     if target is None or len(reader.problems) > before:
         return None
