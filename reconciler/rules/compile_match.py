@@ -65,8 +65,7 @@ def compile_match(
             reader.warnings.append(warning("matches-nobody", message, "remove it", place.below(key).key.position))
     several = dict(_several(match, place))
     return Match(
-        waiting={(key, value): at for key, values in several.items() for value, at in values.items()}
-        | ({WHOLE: place.position} if excepts else {}),
+        waiting=several | ({WHOLE: {WHOLE: place.position}} if excepts else {}),
         counts={key: len(values) for key, values in several.items()},
         any_address=any_address,
         addresses=_addresses(match, place, reader),

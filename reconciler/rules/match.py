@@ -1,6 +1,6 @@
 """``match`` and ``except``: what a user must be, key by key; all keys must hold, any value of each will do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -72,7 +72,7 @@ class Match(Struct, frozen=True, kw_only=True):
     external_ids: frozenset[str] | None = None
     metadata: tuple[Wanted, ...] = ()
     on_addresses: bool = False  # whether any key is about addresses
-    waiting: dict[tuple[str, str], Position] = field(default_factory=dict)  # values that matched nobody yet, by key
+    waiting: dict[str, dict[str, Position]] = field(default_factory=dict)  # values that matched nobody yet, by key
     counts: Mapping[str, int] = field(default_factory=dict)  # how many values each of these keys has
 
     @property
@@ -101,19 +101,25 @@ class Match(Struct, frozen=True, kw_only=True):
 
     def _note(self, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> None:
         """Note which values matched a user."""
+        for key, values in tuple(self.waiting.items()):
+            for found in self._found(key, person, hits, patterns):
+                values.pop(found, None)
+            if not values:
+                del self.waiting[key]
+
+    def _found(self, key: str, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> Iterable[Any]:
+        """Give what a user who matched has that a key is about."""
+        if key == "email_domain":
+            return [address.domain for hit in hits for address in hit.addresses]
+        if key == "email":
+            return [address.text for hit in hits for address in hit.addresses]
+        if key == "email_regex":
+            addresses = [address for hit in hits for address in hit.addresses]
+            return [patterns.text(number) for one in addresses for number in person.matched(one, patterns)]
+        if key in ("user_id", "external_id"):
+            return (person.user.get(key),)
         scope = person.scope(any_address=True)
-        for key, value in (
-            WHOLE,
-            ("user_id", person.user_id),
-            ("external_id", person.user.get("external_id")),
-            *((wanted.expression.text, wanted.find(scope)) for wanted in self.metadata if wanted.texts),
-        ):
-            self.waiting.pop((key, str(value)), None)
-        for address in (address for hit in hits for address in hit.addresses):
-            self.waiting.pop(("email", address.text), None)
-            self.waiting.pop(("email_domain", address.domain), None)
-            for number in person.matched(address, patterns) if self.patterns else ():
-                self.waiting.pop(("email_regex", patterns.text(number)), None)
+        return [WHOLE, *(wanted.find(scope) for wanted in self.metadata if wanted.expression.text == key)]
 
     def metadata_holds(self, person: Person) -> bool:
         """Tell whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""

@@ -57,7 +57,7 @@ class Rules(Struct, frozen=True, kw_only=True):
             if number in unsure:
                 continue
             if WHOLE in one.waiting:
-                yield nobody("this exception", one.waiting[WHOLE])
+                yield nobody("this exception", one.waiting[WHOLE][WHOLE])
             else:
                 yield from values_warnings("this exception", one.waiting, one.counts)
 

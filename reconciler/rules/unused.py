@@ -10,7 +10,7 @@ from reconciler.model import Position, Problem
 from reconciler.rules.inputs import Table
 
 Texts = frozenset[tuple[str, str]]  # what a user would join by: column and text
-WHOLE: Final = ("", "")  # stands for the whole of a match among its values
+WHOLE: Final = ""  # stands for the whole of a match among its keys and values
 _SHOWN: Final = 5  # places that one warning names
 _NAMED: Final = 1_000  # users that one warning names
 _COMPARED: Final = 10_000  # users without a row that are compared with the rows without a user
@@ -137,11 +137,11 @@ def _difference(one: str, other: str) -> str:
 
 
 def values_warnings(
-    what: str, waiting: Mapping[tuple[str, str], Position], counts: Mapping[str, int]
+    what: str, waiting: Mapping[str, Mapping[str, Position]], counts: Mapping[str, int]
 ) -> Iterator[Problem]:
     """Give a warning for each key of a match some of whose values matched nobody."""
-    for key in sorted({key for key, _value in waiting}):
-        places = sorted(place for (one, _value), place in waiting.items() if one == key)
+    for key, values in sorted(waiting.items()):
+        places = sorted(values.values())
         yield Problem(
             code="matches-nobody",
             severity="warning",
