@@ -63,7 +63,7 @@ def in_json(value: object) -> str:
     except UnicodeEncodeError:  # a file name that is not UTF-8
         encoded = msgspec.json.encode(_whole(msgspec.to_builtins(value)), order="deterministic")
     text = msgspec.json.format(encoded, indent=1).decode()
-    if not text.isascii() or "\x7f" in text:
+    if not text.replace("\n", "").isprintable() or (not text.isascii() and _BLANK.search(text)):
         text = "\n".join("".join(map(_in_json, line)) if printable(line) != line else line for line in text.split("\n"))
     return inert(text)
 
