@@ -18,6 +18,7 @@ _BLANK: Final = re.compile(
 )
 _BRACKETED: Final = re.compile(r"##(?=\w*\[)")  # Azure Pipelines, TeamCity, and GitHub of old, anywhere in a line
 _MARKUP: Final = re.compile(r"[\\`*<>&~$@#\[\]]|(?<!\w)_|_(?!\w)|://|www\.|:\w+:|^[\s+=-]|^\d+[.)]|\s$", re.IGNORECASE)
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _BACKTICKS: Final = re.compile("`+")
 
 
@@ -63,7 +64,8 @@ def in_json(value: object) -> str:
     except UnicodeEncodeError:  # a file name that is not UTF-8
         encoded = msgspec.json.encode(_whole(msgspec.to_builtins(value)), order="deterministic")
     text = msgspec.json.format(encoded, indent=1).decode()
-    if not text.replace("\n", "").isprintable() or (not text.isascii() and _BLANK.search(text)):
+    beyond = "" if text.isascii() else "".join(_BEYOND_ASCII.findall(text))  # few, of a plan of a hundred thousand
+    if "\x7f" in text or printable(beyond) != beyond:
         text = "\n".join("".join(map(_in_json, line)) if printable(line) != line else line for line in text.split("\n"))
     return inert(text)
 
