@@ -35,7 +35,7 @@ def test_a_condition_matches_only_when_it_is_true() -> None:
 
 
 def test_what_is_no_condition_is_a_problem_and_no_match() -> None:
-    with pytest.raises(Mistyped, match="gives a string"):
+    with pytest.raises(Mistyped, match="this one is a string"):
         compile_expression("user.plan", ROOTS).matches({"user": {"plan": "gold"}})
 
 
@@ -45,7 +45,7 @@ def test_each_over_nothing_gives_nothing() -> None:
     assert tenants.items({"user": {"tenants": None}}) == []
     assert tenants.items({"user": {}}) == []
     assert tenants.items({}) == []
-    with pytest.raises(Mistyped, match="this is a string"):
+    with pytest.raises(Mistyped, match="the value is a string"):
         tenants.items({"user": {"tenants": "a"}})
 
 
@@ -67,22 +67,22 @@ def test_a_dot_looks_up_keys_and_never_attributes() -> None:
     ("text", "message"),
     [
         ("user.n.x", "`user.n` is a number"),
-        ("user.l.x", "`user.l` is a list: it is indexed by whole numbers, not by a string"),
-        ("user.l[row.key]", "`user.l` is a list: it is indexed by whole numbers, not by a string"),
+        ("user.l.x", "`user.l` is a list: its indexes are whole numbers, not a string"),
+        ("user.l[row.key]", "`user.l` is a list: its indexes are whole numbers, not a string"),
         ("user.m[0]", "`user.m` is a map: its keys are strings, not a number"),
-        ("user.m[user.b]", "a key is a string or a whole number, not a boolean"),
-        ("user.none[user.l]", "a key is a string or a whole number, not a list"),
+        ("user.m[user.b]", "a key must be a string or a whole number, not a boolean"),
+        ("user.none[user.l]", "a key must be a string or a whole number, not a list"),
         ("user.n < row.key", "`<` compares two numbers or two strings, not a number with a string"),
         ("user.b <= 1", "`<=` compares two numbers or two strings, not a boolean with a number"),
         ("1 in row.key", "`row.key` is a string; contains(text, piece) looks into a string"),
         ("1 in user.n", "`in` needs a list or a map on its right; `user.n` is a number"),
         ("not user.n", "`not` takes booleans; `user.n` is a number"),
-        ("user.b and lower(row.key)", "`and` takes booleans; one of them is a string"),
+        ("user.b and lower(row.key)", "`and` takes booleans; one of its terms is a string"),
         ("user.l or true", "`or` takes booleans; `user.l` is a list"),
         ("split(row.key, user.n)", "split() takes a string; `user.n` is a number"),
         ("len(user.b)", "len() takes a string, a list or a map; `user.b` is a boolean"),
-        ("any(user.l)", "a list of booleans holds a number"),
-        ("join([user.m], '')", "a map cannot stand inside a text"),
+        ("any(user.l)", "the list must hold only booleans; one item is a number"),
+        ("join([user.m], '')", "a map cannot be part of a text"),
         ("split(row.key, row.empty)", "the separator is an empty string"),
         ("matches(row.key, user.r)", "RE2 refuses the regular expression"),
     ],
@@ -255,11 +255,11 @@ def test_explain_says_of_every_term_what_it_found() -> None:
             "user.n.x == 1",
             value=UNKNOWN,
             reads=(("user.n.x", None),),
-            problem="`user.n` is a number: only maps and lists have something inside",
+            problem="`user.n` is a number: only maps and lists have keys",
         ),
     )
 
 
 def test_explain_of_a_term_that_is_no_condition_says_so() -> None:
     (term,) = explain(compile_expression("user.plan", ROOTS), {"user": {"plan": "gold"}})
-    assert (term.value, term.problem) == (UNKNOWN, "a condition is true or false; this one gives a string")
+    assert (term.value, term.problem) == (UNKNOWN, "a condition must be true or false; this one is a string")

@@ -2,9 +2,9 @@
 
 ``docs/expressions.md`` is the reference.
 
-``compile_expression`` → ``Expression``, ``compile_template`` → ``Template``, ``compile_tree`` → ``Tree``: texts are
-compiled once, where files are read, and raise ``ExpressionError`` there; over data they raise ``Mistyped`` and nothing
-else. ``explain`` and ``equalities`` look into a condition.
+``compile_expression`` → ``Expression``, ``compile_template`` → ``Template``, ``compile_tree`` → ``Tree``. A text is
+compiled once, when its file is read; a mistake in it raises ``ExpressionError``. Evaluation raises only ``Mistyped``.
+``explain`` and ``equalities`` analyse a condition.
 """
 
 from reconciler.expressions.explain import Scalar, Term, equalities, explain

@@ -1,4 +1,4 @@
-"""Nodes → nested closures, built once: what runs for every user."""
+"""Nodes → nested closures. They are built once and run for every user."""
 
 from typing import TypeGuard
 
@@ -23,7 +23,7 @@ from reconciler.expressions.values import UNKNOWN, Mistyped, kind_of, known
 
 
 def compiled_node(node: Node) -> Run:
-    """A function from a scope to the node's value, which for conditions may be ``UNKNOWN``."""
+    """Return a function from a scope to the node's value. The value of a condition may be ``UNKNOWN``."""
     match node:
         case Literal(value=value):
             return lambda _scope: value
@@ -53,17 +53,17 @@ def compiled_node(node: Node) -> Run:
 
 
 def described(node: Node) -> str:
-    """The path a node reads, or "": messages name paths, never values."""
+    """Return the path that a node reads, or "". Messages name paths, never values."""
     return spell(node.path) if isinstance(node, Read) else ""
 
 
 def step(value: object, key: object, where: str = "") -> object:
-    """What ``value`` holds under ``key``: null if it has no such key or is null itself."""
+    """Return the item of ``value`` under ``key``; null if ``value`` has no such key or is null."""
     if key is not None and type(key) is not str and type(key) is not int:
-        raise Mistyped(f"a key is a string or a whole number, not {kind_of(key)}")
+        raise Mistyped(f"a key must be a string or a whole number, not {kind_of(key)}")
     if value is None or key is None:
         return None
-    subject = f"`{where}`" if where else "what is indexed here"
+    subject = f"`{where}`" if where else "the value before the key"
     if type(value) is dict:
         if type(key) is str:
             return value.get(key)
@@ -71,12 +71,12 @@ def step(value: object, key: object, where: str = "") -> object:
     if type(value) is list:
         if type(key) is int:
             return value[key] if -len(value) <= key < len(value) else None
-        raise Mistyped(f"{subject} is a list: it is indexed by whole numbers, not by {kind_of(key)}")
-    raise Mistyped(f"{subject} is {kind_of(value)}: only maps and lists have something inside")
+        raise Mistyped(f"{subject} is a list: its indexes are whole numbers, not {kind_of(key)}")
+    raise Mistyped(f"{subject} is {kind_of(value)}: only maps and lists have keys")
 
 
 def _value(node: Node) -> Run:
-    """As ``compiled_node``, but for a place that takes a value: there, unknown is null."""
+    """Return a function as ``compiled_node`` does, for a place that takes a value: unknown becomes null."""
     run = compiled_node(node)
     predicate = isinstance(node, Call) and node.function.null is UNKNOWN
     if not predicate and not isinstance(node, Compare | And | Or | Not | Literal):
@@ -98,7 +98,7 @@ def _read(path: Path) -> Run:
             elif value is None:
                 return None
             else:
-                return step(value, key, spell(path[:depth]))  # raises, and says where
+                return step(value, key, spell(path[:depth]))  # raises with the path
         return value
 
     return read

@@ -1,4 +1,7 @@
-"""Comparisons and ``and or not`` over values already computed: SQL's three-valued logic, and no mixing of types."""
+"""Comparisons and ``and or not`` over computed values: SQL's three-valued logic, without mixing types.
+
+Each function takes functions from a scope to a value, and returns such a function.
+"""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -18,12 +21,12 @@ _ORDERINGS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 def is_null(run: Run) -> Run:
-    """``== null``: a test of presence, never unknown."""
+    """Return ``== null``: a test of presence, never unknown."""
     return lambda scope: run(scope) is None
 
 
 def equal(left: Run, right: Run) -> Run:
-    """``==``; unknown if either side is null."""
+    """Return ``==``; unknown if either side is null."""
 
     def run(scope: Scope) -> object:
         one, other = left(scope), right(scope)
@@ -33,7 +36,7 @@ def equal(left: Run, right: Run) -> Run:
 
 
 def equal_to_text(left: Run, text: str) -> Run:
-    """``== "text"``, the commonest of all: a value of another type is not equal to it anyway."""
+    """Return ``== "text"``, the most frequent comparison. A value of another type is never equal to a text."""
 
     def run(scope: Scope) -> object:
         value = left(scope)
@@ -43,7 +46,7 @@ def equal_to_text(left: Run, text: str) -> Run:
 
 
 def one_of_texts(item: Run, texts: frozenset[str]) -> Run:
-    """``in ["a", "b"]``, without walking through the list."""
+    """Return ``in ["a", "b"]``, as a set lookup."""
 
     def run(scope: Scope) -> object:
         value = item(scope)
@@ -53,7 +56,7 @@ def one_of_texts(item: Run, texts: frozenset[str]) -> Run:
 
 
 def within(item: Run, collection: Run, where: str) -> Run:
-    """``in`` a list or the keys of a map; ``where`` is the path of the right side, or ""."""
+    """Return ``in`` a list or the keys of a map. ``where`` is the path of the right side, or ""."""
 
     def run(scope: Scope) -> object:
         value, many = item(scope), collection(scope)
@@ -61,7 +64,7 @@ def within(item: Run, collection: Run, where: str) -> Run:
             return UNKNOWN
         if type(many) is list or type(many) is dict:
             return contained(value, many)
-        subject = f"`{where}`" if where else "it"
+        subject = f"`{where}`" if where else "the right side"
         hint = "; contains(text, piece) looks into a string" if type(many) is str else ""
         raise Mistyped(f"`in` needs a list or a map on its right; {subject} is {kind_of(many)}{hint}")
 
@@ -69,7 +72,7 @@ def within(item: Run, collection: Run, where: str) -> Run:
 
 
 def ordered(symbol: str, left: Run, right: Run) -> Run:
-    """One of ``< <= > >=``, between two numbers or two strings (by code point)."""
+    """Return one of ``< <= > >=``, between two numbers or two strings (by code point)."""
     compare = _ORDERINGS[symbol]
 
     def run(scope: Scope) -> object:
@@ -84,7 +87,7 @@ def ordered(symbol: str, left: Run, right: Run) -> Run:
 
 
 def opposite(term: Run, where: str = "") -> Run:
-    """``not``; ``where`` is the path of its term, or ""."""
+    """Return ``not``. ``where`` is the path of its term, or ""."""
 
     def run(scope: Scope) -> object:
         value = term(scope)
@@ -98,7 +101,7 @@ def opposite(term: Run, where: str = "") -> Run:
 
 
 def junction(terms: tuple[tuple[Run, str], ...], *, decisive: bool) -> Run:
-    """``and``, which false decides, or ``or``, which true decides, from left to right; terms come with their paths."""
+    """Return ``and`` (false decides) or ``or`` (true decides), from left to right. Each term has its path, or ""."""
 
     def run(scope: Scope) -> object:
         unknown = False
@@ -116,5 +119,5 @@ def junction(terms: tuple[tuple[Run, str], ...], *, decisive: bool) -> Run:
 
 
 def _no_condition(word: str, where: str, value: object) -> Mistyped:
-    subject = f"`{where}`" if where else "one of them"
+    subject = f"`{where}`" if where else "one of its terms"
     return Mistyped(f"`{word}` takes booleans; {subject} is {kind_of(value)}")

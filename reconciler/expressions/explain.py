@@ -1,4 +1,4 @@
-"""Looking into an expression: what it needs to match, and what it found."""
+"""Analyse a condition: the values it needs to match, and the values it found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Conditions = dict[Path, frozenset[Scalar]]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One of the terms that ``and`` joins: its text, its truth, and the value of every path in it.
+    """One term of an ``and``: its text, its truth value, and the value of every path in it.
 
-    ``problem`` says what is wrong with the data where ``value`` could not be computed; "" otherwise.
+    ``problem`` is the problem of the data where ``value`` could not be computed, else "".
     """
 
     text: str
@@ -26,7 +26,7 @@ class Term:
 
 
 def explain(expression: Expression, scope: Mapping[str, object]) -> tuple[Term, ...]:
-    """The top-level terms of a condition over ``scope``, in the order of the text; all true means that it matches."""
+    """Return the top-level terms of a condition over ``scope``, in the order of the text. All true: a match."""
     whole = {**scope, **expression.constants}
     terms = expression.node.terms if isinstance(expression.node, And) else (expression.node,)
     return tuple(_term(expression.text[slice(*term.span)], term, whole) for term in terms)
@@ -50,11 +50,12 @@ def _value(path: Path, scope: Mapping[str, object]) -> object:
 
 
 def equalities(expression: Expression) -> tuple[tuple[Path, frozenset[Scalar]], ...]:
-    """What must hold for the expression to be true, as far as it says that a path equals one of some values.
+    """Return the paths that must have one of these values for the expression to be true.
 
-    Necessary, never sufficient; an empty set of values: it is never true. As in any Python set 1 stands for ``True``
-    and 1.0 too, so that an index over them finds too many, never too few. Who is ruled out here cannot match, however
-    the rest of his data were mended: ``evaluate`` might still find a problem in it, an index does not.
+    The conditions are necessary, never sufficient. An empty set of values means that the expression is never true. As
+    in any Python set, 1 also stands for ``True`` and 1.0, so an index over the values finds too many users, never too
+    few. A user whom these conditions exclude cannot match, even where ``evaluate`` would find a problem in other data
+    of that user.
     """
     return tuple(sorted(_necessary(expression.node).items(), key=lambda condition: spell(condition[0])))
 
@@ -91,7 +92,7 @@ def _never(node: Node) -> bool:
 
 
 def _equal(path: Path, values: list[object]) -> Conditions:
-    """Nothing equals null; and nothing follows from lists and maps, which no index holds."""
+    """Return the scalars that the path must equal. Null never matches; lists and maps give no condition: no index."""
     present = [value for value in values if value is not None]
     scalars = frozenset(value for value in present if isinstance(value, str | int | float))
     return {path: scalars} if all(isinstance(value, str | int | float) for value in present) else {}

@@ -1,4 +1,4 @@
-"""An expression, ready to run: the value that rules hold."""
+"""A compiled expression, as rules hold it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ _NONE: Final[Mapping[str, object]] = {}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """``text`` compiled; ``paths`` is everything it reads, constants included.
+    """A compiled ``text``. ``paths`` are all paths that it reads, constants included.
 
-    Values are shared with the scope and the constants: callers do not change them.
+    Results share values with the scope and the constants: callers must not change them.
     """
 
     text: str
@@ -27,13 +27,13 @@ class Expression:
 
     @property
     def constant(self) -> bool:
-        """Whether the value is the same for every user."""
+        """Return whether the value is the same for every user."""
         return isinstance(self.node, Literal)
 
     def evaluate(self, scope: Mapping[str, object]) -> object:
-        """The value over ``scope``, which maps roots to JSON values; ``UNKNOWN`` is one of them.
+        """Return the value over ``scope``, which maps roots to JSON values. A condition may give ``UNKNOWN``.
 
-        ``Mistyped`` if the data has the wrong type or the value is longer than 64 KiB; nothing else is ever raised.
+        Raises only ``Mistyped``: where the data has the wrong type, or the value is longer than 64 KiB.
         """
         try:
             value = self._run(scope)
@@ -42,23 +42,23 @@ class Expression:
             raise Mistyped("the data is nested too deeply") from None
 
     def matches(self, scope: Mapping[str, object]) -> bool:
-        """Whether the condition holds; unknown and null do not. ``Mistyped`` if it is no condition."""
+        """Return whether the condition is true; unknown and null are not. Raises ``Mistyped`` for other values."""
         return truth(self.evaluate(scope)) is True
 
     def items(self, scope: Mapping[str, object]) -> list[object]:
-        """The items of a list; none if there is nothing. ``Mistyped`` if it is no list."""
+        """Return the items of a list; none for null and unknown. Raises ``Mistyped`` for other values."""
         value = self.evaluate(scope)
         if type(value) is list:
             return value
         if value is None or value is UNKNOWN:
             return []
-        raise Mistyped(f"a list is needed; this is {kind_of(value)}")
+        raise Mistyped(f"a list is needed; the value is {kind_of(value)}")
 
 
 def compile_expression(text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Expression:
-    """``text`` over ``roots``; ``constants`` are roots whose value is known now (``vars``, ``environment``).
+    """Return ``text`` compiled over ``roots``. ``constants`` are roots with known values (``vars``, ``environment``).
 
-    ``ExpressionError`` if it is not part of the language, and for a key that a constant map does not have.
+    Raises ``ExpressionError`` where the text is not part of the language, or names a key that a constant does not have.
     """
     node = parsed(text, roots, constants)
     return Expression(text, node, frozenset(paths_of(node)), constants, compiled_node(node))

@@ -1,6 +1,7 @@
-"""The functions of the language: the whole of what an expression can call.
+"""The functions of the language: an expression can call only these.
 
-A null argument reaches only ``split``, which finds no pieces in it: text functions then give null, predicates unknown.
+Only ``split`` accepts a null argument, and returns no pieces. For any other function a null argument gives null, or
+unknown if the function is a predicate.
 """
 
 from collections.abc import Callable
@@ -30,9 +31,9 @@ _SAID: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``call`` gets values of exactly the ``parameters``' types; a null that a parameter does not take gives ``null``.
+    """A function. ``call`` gets only values of the ``parameters``' types; a null that they refuse gives ``null``.
 
-    ``vet`` checks a literal last argument before any user is looked at, by raising ``Mistyped``.
+    ``vet`` checks a literal last argument when the text is compiled. It raises ``Mistyped``.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Function:
     vet: Callable[[str], object] | None = None
 
     def unfit(self, position: int, value: object) -> str:
-        """What is wrong with a literal as argument ``position`` (from 0); "" if nothing is."""
+        """Return the problem of a literal as argument ``position`` (from 0), or ""."""
         if value is None or value is UNKNOWN or self.name == "default":
             return ""
         if type(value) not in self.parameters[position]:
@@ -55,7 +56,7 @@ class Function:
         return ""
 
     def refusal(self, position: int, value: object, who: str = "") -> str:
-        """Why ``value`` cannot be argument ``position`` (from 0); ``who`` is its path, if it has one."""
+        """Return the message that ``value`` cannot be argument ``position`` (from 0). ``who`` is its path, or ""."""
         ordinal = ("first", "second")[position] + " " if len(self.parameters) > 1 else ""
         subject = f"`{who}`" if who else f"its {ordinal}argument"
         return f"{self.name}() takes {_SAID[self.parameters[position]]}; {subject} is {kind_of(value)}"
@@ -74,14 +75,14 @@ def _split(text: str | None, separator: str) -> list[str]:
 def _join(pieces: list[object], separator: str) -> str:
     texts = [text for piece in pieces if piece is not None and (text := text_of(piece))]
     if sum(map(len, texts)) + len(separator) * (len(texts) - 1) > LIMIT:
-        raise Mistyped("join() gives more than 64 KiB")
+        raise Mistyped("the result of join() is longer than 64 KiB")
     return separator.join(texts)
 
 
 def _truths(values: list[object]) -> set[object]:
     for value in values:
         if value is not None and type(value) is not bool:
-            raise Mistyped(f"a list of booleans holds {kind_of(value)}")
+            raise Mistyped(f"the list must hold only booleans; one item is {kind_of(value)}")
     return set(values)
 
 
@@ -100,7 +101,7 @@ def _contains(whole: str | list[object], part: object) -> bool | Unknown:
         return contained(part, whole)
     if isinstance(part, str):
         return part in whole
-    raise Mistyped(f"contains() finds strings in a string; its second argument is {kind_of(part)}")
+    raise Mistyped(f"contains() looks for a string in a string; its second argument is {kind_of(part)}")
 
 
 def _default(_value: object, _fallback: object) -> object:

@@ -1,4 +1,4 @@
-"""What an expression's text means: a tree of frozen nodes, each knowing where in the text it stands."""
+"""The parsed expression: a tree of frozen nodes, each with its position in the text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Path = tuple[str | int, ...]  # a root's name, then keys and indexes: ("user", "
 
 
 class Span(NamedTuple):
-    """A stretch of the text, in characters from its start."""
+    """A range of the text, in characters from its start."""
 
     start: int
     end: int
@@ -18,16 +18,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A part of an expression, and where in the text it stands."""
+    """A part of an expression, with its position in the text."""
 
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Literal(Node):
-    """A value known before any user is; ``reads`` are the constants it was computed from.
+    """A value that does not depend on a user; ``reads`` are the constants that it was computed from.
 
-    ``folded`` tells a null that came out of a computation from the word ``null``, which tests presence.
+    ``folded`` distinguishes a computed null from the word ``null``, which tests presence.
     """
 
     value: object
@@ -37,14 +37,14 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(Node):
-    """A path whose keys are all known: ``user.emails[0].email``."""
+    """A path with fixed keys: ``user.emails[0].email``."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup(Node):
-    """An index that is itself computed: ``vars.roles[row.role]``."""
+    """A lookup with a computed key: ``vars.roles[row.role]``."""
 
     of: Node
     key: Node
@@ -61,28 +61,28 @@ class Compare(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class And(Node):
-    """Two terms or more, of which all must hold."""
+    """Two or more terms. All must hold."""
 
     terms: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Or(Node):
-    """Two terms or more, of which one must hold."""
+    """Two or more terms. At least one must hold."""
 
     terms: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not(Node):
-    """The opposite of a term."""
+    """The negation of a term."""
 
     term: Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Node):
-    """A function with as many arguments as it takes."""
+    """A call of a function with the right number of arguments."""
 
     function: Function
     arguments: tuple[Node, ...]
@@ -104,7 +104,7 @@ class MapOf(Node):
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes that ``node`` is made of, in the order of the text."""
+    """Return the direct children of ``node``, in the order of the text."""
     match node:
         case And(terms=parts) | Or(terms=parts) | ListOf(items=parts) | MapOf(items=parts) | Call(arguments=parts):
             return parts
@@ -116,7 +116,7 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def paths_of(node: Node) -> Iterator[Path]:
-    """Every path that ``node`` reads, in the order of the text; of a computed index the part known beforehand."""
+    """Yield every path that ``node`` reads, in the order of the text; for a computed key, the part before it."""
     match node:
         case Read(path=path):
             yield path
@@ -128,7 +128,7 @@ def paths_of(node: Node) -> Iterator[Path]:
 
 
 def spell(path: Path) -> str:
-    """A path as one writes it: ``row["Tenant Id"]``, ``user.emails[0].email``; a key that is an address is left out."""
+    """Return a path as text: ``row["Tenant Id"]``, ``user.emails[0].email``. A key that is an address is masked."""
     text = str(path[0])
     for key in path[1:]:
         if isinstance(key, int):

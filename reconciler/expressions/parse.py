@@ -1,4 +1,4 @@
-"""Syntax → nodes, through an allow-list; what depends on nothing but constants is computed here."""
+"""Syntax → nodes, through an allow-list of syntax. Parts that depend only on constants are computed here."""
 
 import ast
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ DEEPEST: Final = 50
 _BIGGEST_WHOLE: Final = 2**63 - 1
 _BIGGEST: Final = 1.7e308
 _NOTHING: Final = frozenset({"null", "unknown"})
-_MOST_COMPARED: Final = 1000  # names looked through for a near miss
+_MOST_COMPARED: Final = 1000  # names that are compared for a "did you mean"
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], str]] = {
     ast.Eq: "==",
@@ -48,7 +48,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {"null": None, "true": True, "false":
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is being read, and the names that mean something in it."""
+    """The text being parsed, and the names that are known in it."""
 
     syntax: Syntax
     roots: frozenset[str]
@@ -56,7 +56,7 @@ class _Source:
 
 
 def parsed(text: str, roots: frozenset[str], constants: Mapping[str, object]) -> Node:
-    """The meaning of ``text``; ``ExpressionError`` if it has none in this language."""
+    """Return the node of ``text``. Raises ``ExpressionError`` where it is not part of the language."""
     syntax = syntax_of(text)
     try:
         return _node(_Source(syntax, roots, constants), syntax.tree, 0)
@@ -96,13 +96,13 @@ def _node(source: _Source, part: ast.expr, depth: int) -> Node:
 def _refusal(part: ast.expr) -> tuple[str, str]:
     match part:
         case ast.BinOp() | ast.UnaryOp():
-            return "there is no arithmetic", 'a key with a hyphen is written in brackets: user["first-name"]'
+            return "arithmetic is not supported", 'write a key with a hyphen in brackets: user["first-name"]'
         case ast.Tuple():
-            return "a comma outside brackets", "a list is written [a, b]"
+            return "a comma outside brackets", "write a list as [a, b]"
         case ast.Set():
-            return "there are no sets", "a list is written [a, b]"
+            return "sets are not supported", "write a list as [a, b]"
         case ast.Slice():
-            return "there are no slices", "an index is one number or key"
+            return "slices are not supported", "write one number or key as the index"
     return f"{type(part).__name__} is not part of the language", ""
 
 
@@ -137,10 +137,8 @@ def _root(source: _Source, name: ast.Name) -> Node:
     if name.id in FUNCTIONS:
         raise source.syntax.error(name, f"`{name.id}` is a function", f"write `{name.id}(…)`")
     known = sorted({*source.roots, *source.constants})
-    hint = (
-        _near(name.id, (*known, *_WORDS)) or f"here there are {', '.join(f'`{each}`' for each in known) or 'no names'}"
-    )
-    raise source.syntax.error(name, f"nothing is called `{name.id}` here", hint)
+    hint = _near(name.id, (*known, *_WORDS)) or f"known names: {', '.join(f'`{each}`' for each in known) or 'none'}"
+    raise source.syntax.error(name, f"`{name.id}` is not a known name here", hint)
 
 
 def _path(source: _Source, part: ast.expr, depth: int) -> Node:
@@ -152,7 +150,7 @@ def _path(source: _Source, part: ast.expr, depth: int) -> Node:
     for depth_here, link in enumerate(reversed(links), depth):
         key, span = _key(source, link, depth), source.syntax.span(link)
         if isinstance(key, Literal) and isinstance(key.value, bool | float | list | dict):
-            raise source.syntax.error(link, f"a key is a string or a whole number, not {kind_of(key.value)}")
+            raise source.syntax.error(link, f"a key must be a string or a whole number, not {kind_of(key.value)}")
         if isinstance(node, Read) and isinstance(key, Literal) and isinstance(key.value, str | int):
             node = Read(span=span, path=(*node.path, key.value))
         elif isinstance(node, Literal) and isinstance(key, Literal):
@@ -172,7 +170,7 @@ def _key(source: _Source, link: ast.Attribute | ast.Subscript, depth: int) -> No
 
 
 def _inside(constant: Literal, key: Literal, span: Span) -> Node:
-    """A part of a constant. A key that a map does not have is a slip of the pen, unless the key was computed."""
+    """Return a part of a constant. A literal key that the map lacks is an error; a computed key may be missing."""
     path = next(iter(constant.reads), ()) if len(constant.reads) == 1 else ()
     if path and not key.folded and isinstance(constant.value, dict) and key.value not in constant.value:
         hint = _near(str(key.value), tuple(map(str, constant.value)))
@@ -188,7 +186,7 @@ def _inside(constant: Literal, key: Literal, span: Span) -> Node:
 
 def _comparison(source: _Source, part: ast.Compare, depth: int) -> Node:
     if len(part.ops) > 1:
-        raise source.syntax.error(part.comparators[1], "comparisons are not chained", "write `a < b and b < c`")
+        raise source.syntax.error(part.comparators[1], "comparisons cannot be chained", "write `a < b and b < c`")
     symbol = _COMPARISONS[type(part.ops[0])]
     left, right = _node(source, part.left, depth), _node(source, part.comparators[0], depth)
     if symbol == "in" and isinstance(right, Literal) and kind_of(right.value) not in {"a list", "a map", *_NOTHING}:
@@ -204,7 +202,7 @@ def _boolean(source: _Source, part: ast.expr, depth: int) -> Node:
     node = _node(source, part, depth)
     if isinstance(node, Literal) and kind_of(node.value) not in {"a boolean", *_NOTHING}:
         message = f"`and`, `or` and `not` take conditions, not {kind_of(node.value)}"
-        raise ExpressionError(message, node.span.start, "write out the comparison")
+        raise ExpressionError(message, node.span.start, "write a comparison")
     return node
 
 
@@ -212,10 +210,10 @@ def _call(source: _Source, part: ast.Call, depth: int) -> Node:
     if not isinstance(part.func, ast.Name):
         method = part.func.attr if isinstance(part.func, ast.Attribute) else ""
         hint = f"write {method}(…)" if method in FUNCTIONS else _near(method, tuple(FUNCTIONS))
-        raise source.syntax.error(part, "values have no methods; only functions are called", hint)
+        raise source.syntax.error(part, "values have no methods; only functions can be called", hint)
     function = FUNCTIONS.get(part.func.id)
     if function is None:
-        hint = _near(part.func.id, tuple(FUNCTIONS)) or f"there are {', '.join(FUNCTIONS)}"
+        hint = _near(part.func.id, tuple(FUNCTIONS)) or f"the functions are {', '.join(FUNCTIONS)}"
         raise source.syntax.error(part, f"there is no function `{part.func.id}`", hint)
     wanted = len(function.parameters)
     if len(part.args) != wanted:
@@ -232,16 +230,16 @@ def _map(source: _Source, part: ast.Dict, depth: int) -> Node:
     keys: list[str] = []
     for key in part.keys:
         if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-            raise source.syntax.error(key or part, "the keys of a map are strings in quotes")
+            raise source.syntax.error(key or part, "the keys of a map must be strings in quotes")
         if key.value in keys:
-            raise source.syntax.error(key, f"the key `{key.value}` is there twice")
+            raise source.syntax.error(key, f"the key `{key.value}` is given twice")
         keys.append(key.value)
     items = tuple(_node(source, value, depth) for value in part.values)
     return MapOf(span=source.syntax.span(part), keys=tuple(keys), items=items)
 
 
 def _folded(node: Node) -> Node:
-    """``node``, computed already if nothing in it depends on data."""
+    """Return ``node``, or its value as a literal if nothing in it depends on data."""
     if not all(isinstance(child, Literal) for child in children(node)):
         return node
     try:

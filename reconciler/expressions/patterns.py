@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from reconciler.expressions.values import LIMIT, Mistyped
 
-_BUDGET: Final = 1 << 19  # bytes RE2 may spend on one pattern: it refuses what would take long to compile or run
+_BUDGET: Final = 1 << 19  # bytes RE2 may use for one pattern: it refuses patterns that are slow to compile or run
 _LONGEST: Final = 4096  # characters of a pattern
 
-# RE2 folds these two letters to `s` and `k` under (?i); case is a matter of ASCII here, so that nobody gets in with
-# them. Each is replaced by a letter of its own category that nothing folds to.
+# RE2 folds these two letters to `s` and `k` under (?i). Here only ASCII letters ignore case, so these two must not
+# match. Each is replaced by a letter of the same category that nothing folds to.
 _IGNORES_CASE: Final = re.compile(r"\(\?[A-Za-z]*i")
 _FOLDS_TO_ASCII: Final = {0x017F: 0x0138, 0x212A: 0x2102}
 
@@ -27,7 +27,7 @@ def _options() -> Any:
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Any:
-    """``pattern`` as RE2 has it; ``Mistyped`` says why RE2 refuses it."""
+    """Return the pattern, compiled by RE2. Raises ``Mistyped`` with RE2's reason where RE2 refuses it."""
     import re2
 
     if len(pattern) > _LONGEST:
@@ -42,7 +42,7 @@ def compiled(pattern: str) -> Any:
 
 
 def whole_match(text: str, pattern: str) -> bool:
-    """Whether ``pattern`` matches the whole of ``text``."""
+    """Return whether ``pattern`` matches the whole ``text``."""
     program = compiled(pattern)
     if not text.isascii() and pattern.isascii() and _IGNORES_CASE.search(pattern):
         text = text.translate(_FOLDS_TO_ASCII)

@@ -1,4 +1,4 @@
-"""Text → tokens: where strings, brackets and words begin and end, and what is no part of the language at all."""
+"""Text → tokens: strings, numbers, words and marks. Characters outside the language are refused."""
 
 import re
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER: Final = 400  # digits; how big a number may be is said where its value is known
+_LONGEST_NUMBER: Final = 400  # digits; the parser checks the value of shorter numbers
 _OPERATORS: Final = frozenset({"and", "or", "not", "in"})
 _YAML_NAMES: Final = {"None": "null", "True": "true", "False": "false"}
 
-_NO_ARITHMETIC: Final = "there is no arithmetic; put texts together with join() or in a string with ${{ }}"
+_NO_ARITHMETIC: Final = "arithmetic is not supported; join texts with join() or in a string with ${{ }}"
 _HINTS: Final = {
     "&": "write `and`",
     "|": "write `or`",
     "!": "write `not`, or `!=` to compare",
-    "=": "write `==` to compare; arguments have no names",
+    "=": "write `==` to compare; arguments cannot be named",
     "+": _NO_ARITHMETIC,
     "*": _NO_ARITHMETIC,
     "/": _NO_ARITHMETIC,
@@ -37,11 +37,11 @@ _HINTS: Final = {
     "~": "write `matches(text, regex)` for a regular expression",
     "?": "write `condition and value == …`, or default(value, fallback)",
     "#": "write comments in YAML, outside the expression",
-    "$": "inside an expression, paths are written bare: `user.name`, without ${{ }}",
+    "$": "inside an expression, write paths without ${{ }}: `user.name`",
     "@": "write texts in quotes",
     "“": 'write straight quotes: "text"',
     "”": 'write straight quotes: "text"',
-    "‘": 'write straight quotes: "text"',  # noqa: RUF001 - the quote that word processors put there
+    "‘": 'write straight quotes: "text"',  # noqa: RUF001 - the quote that word processors insert
     "’": 'write straight quotes: "text"',
 }
 
@@ -56,7 +56,7 @@ class Token(NamedTuple):
 
 
 def scan(text: str, start: int = 0) -> Iterator[Token]:
-    """The tokens of ``text`` from ``start`` on, one by one; ``ExpressionError`` at the first that is none."""
+    """Yield the tokens of ``text`` from ``start`` on. Raises ``ExpressionError`` at the first invalid character."""
     before = Token("", "", start, start)
     while start < len(text):
         found = _TOKEN.match(text, start)
@@ -73,23 +73,23 @@ def scan(text: str, start: int = 0) -> Iterator[Token]:
 def _no_token(text: str, start: int) -> ExpressionError:
     sign = text[start]
     if sign in "\"'":
-        return ExpressionError("this string does not end", start, "a string ends on its line, with the quote it began")
+        return ExpressionError("this string does not end", start, "close it on the same line, with the same quote")
     if not sign.isprintable():
-        return ExpressionError("an unprintable character outside a string", start)
-    hint = _HINTS.get(sign, "" if sign.isascii() else 'letters beyond ASCII stand in strings: user["…"]')
+        return ExpressionError(f"the unprintable character U+{ord(sign):04X} outside a string", start, "remove it")
+    hint = _HINTS.get(sign, "" if sign.isascii() else 'write letters beyond ASCII in a string: user["…"]')
     return ExpressionError(f"`{sign}` is not part of the language", start, hint)
 
 
 def _vet(token: Token, before: Token) -> None:
     if token.kind == "number" and not _NUMBER.fullmatch(token.text):
-        raise ExpressionError("numbers are written as in JSON", token.start)
+        raise ExpressionError("a number must be written as in JSON", token.start)
     if token.kind == "number" and len(token.text) > _LONGEST_NUMBER:
         raise ExpressionError("the number is too big", token.start)
     if token.kind == "string":
         if before.kind == "string":
-            raise ExpressionError("two strings side by side", token.start, "is a comma missing?")
+            raise ExpressionError("two strings side by side", token.start, "add the missing comma")
         if not token.text.startswith(('"', "'", 'r"', "r'")):
-            raise ExpressionError('a string begins with its quote, or with r" if \\ is just \\', token.start)
+            raise ExpressionError('a string must begin with a quote, or with r" if \\ is a plain \\', token.start)
     if token.kind == "word" and iskeyword(token.text):
         _vet_keyword(token, before)
 
@@ -99,7 +99,8 @@ def _vet_keyword(token: Token, before: Token) -> None:
     if before.text == ".":
         raise ExpressionError(f"`{word}` cannot follow a dot", token.start, f'write ["{word}"] without the dot')
     if word in _YAML_NAMES:
-        raise ExpressionError(f"`{word}` is Python's", token.start, f"did you mean `{_YAML_NAMES[word]}`?")
+        message = f"`{word}` is not part of the language"
+        raise ExpressionError(message, token.start, f"did you mean `{_YAML_NAMES[word]}`?")
     if word not in _OPERATORS:
         hint = "write `==`" if word == "is" else ""
         raise ExpressionError(f"`{word}` is not part of the language", token.start, hint)

@@ -1,4 +1,4 @@
-"""Text → Python's syntax tree, within bounds and with positions that count characters."""
+"""Text → Python's syntax tree, with limits on size and depth, and with positions in characters."""
 
 import ast
 import warnings
@@ -14,18 +14,18 @@ MOST_NODES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """A parsed text. The parser counts octets of ``octets``, which begin ``lead`` characters into the text."""
+    """A parsed text. The parser counts bytes of ``octets``, which begin after ``lead`` characters of the text."""
 
     tree: ast.expr
     octets: bytes
     lead: int
 
     def span(self, part: ast.expr) -> Span:
-        """Where ``part`` stands in the text."""
+        """Return the position of ``part`` in the text."""
         return Span(self._offset(part.col_offset), self._offset(part.end_col_offset or 0))
 
     def error(self, part: ast.expr, message: str, suggestion: str = "") -> ExpressionError:
-        """An error at the start of ``part``."""
+        """Return an error at the start of ``part``."""
         return ExpressionError(message, self.span(part).start, suggestion)
 
     def _offset(self, octet: int) -> int:
@@ -33,11 +33,14 @@ class Syntax:
 
 
 def syntax_of(text: str) -> Syntax:
-    """``text`` as Python reads it, line breaks aside; ``ExpressionError`` if it does not, or for too long."""
+    """Return the syntax tree of ``text``; line breaks count as blanks.
+
+    Raises ``ExpressionError`` where Python cannot parse the text, or where it is too long.
+    """
     if len(text) > LIMIT or len(text.encode(errors="surrogatepass")) > LIMIT:
         raise ExpressionError("the expression is longer than 64 KiB")
     for _token in scan(text):
-        pass  # what is no token at all is best said by the scanner
+        pass  # the scanner has the better messages for invalid characters
     bare = text.replace("\n", " ").replace("\r", " ").strip()
     if not bare:
         raise ExpressionError("the expression is empty")
@@ -59,7 +62,7 @@ def _parse(text: str, lead: int) -> ast.expr:
         reason = getattr(error, "msg", None) or "not valid"
         if "too many nested" in reason:
             raise ExpressionError("the expression is nested too deeply", lead) from None
-        position = getattr(error, "offset", None) or len(text) + 1  # none or 0: the text ended too early
+        position = getattr(error, "offset", None) or len(text) + 1  # None or 0: the text ended too early
         offset = min(position - 1, len(text))
-        hint = 'write r"…" where \\ is just \\, as in regular expressions' if "escape" in reason else ""
+        hint = 'write r"…" where \\ is a plain \\, as in regular expressions' if "escape" in reason else ""
         raise ExpressionError(f"the expression does not parse: {reason}", lead + offset, hint) from None

@@ -1,4 +1,4 @@
-"""``${{ … }}`` inside strings, and strings inside specs. Stytch's own ``{{ … }}`` and ``{% … %}`` are plain text."""
+"""Strings with ``${{ … }}``. Stytch's own ``{{ … }}`` and ``{% … %}`` are plain text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _NONE: Final[Mapping[str, object]] = {}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A string in pieces: plain texts and expressions in turn; a rendered value is never rendered again."""
+    """A string as a sequence of plain texts and expressions. A rendered value is never rendered again."""
 
     text: str
     pieces: tuple[str | Expression, ...]
@@ -32,18 +32,18 @@ class Template:
 
     @property
     def constant(self) -> bool:
-        """Whether there is nothing to render."""
+        """Return whether the string holds no expression."""
         return not any(isinstance(piece, Expression) for piece in self.pieces)
 
     @property
     def single(self) -> Expression | None:
-        """The expression that the whole string is, outer blanks aside; its value keeps its type."""
+        """Return the expression if it is the whole string (outer blanks aside), so that its value keeps its type."""
         return self.pieces[0] if len(self.pieces) == 1 and isinstance(self.pieces[0], Expression) else None
 
     def render(self, scope: Mapping[str, object]) -> object:
-        """The value over ``scope``; None from a single expression means *not managed*.
+        """Return the value over ``scope``. None from a single expression means *not managed*.
 
-        ``NullInText`` for a null inside a longer string, ``Mistyped`` for a list or map there and beyond 64 KiB.
+        Raises ``NullInText`` for a null inside a longer string, ``Mistyped`` for a list or map there or beyond 64 KiB.
         """
         if self.single:
             return known(self.single.evaluate(scope))
@@ -53,9 +53,10 @@ class Template:
 
 
 def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Template:
-    """``text`` with its expressions compiled as ``compile_expression`` does.
+    """Return ``text`` with its expressions compiled as ``compile_expression`` does.
 
-    ``ExpressionError`` offsets count from the start of ``text``; a constant that no longer string can hold is one too.
+    Raises ``ExpressionError``, with an offset from the start of ``text``; also for a constant list, map or null inside
+    a longer string.
     """
     if OPEN in text and len(text.encode(errors="surrogatepass")) > LIMIT:
         raise ExpressionError("the string is longer than 64 KiB")
@@ -75,9 +76,9 @@ def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, o
 
 
 def is_single(text: str) -> bool:
-    """Whether the whole of ``text`` is one expression, outer blanks aside, so that it may be of any type.
+    """Return whether ``text`` is one expression, outer blanks aside, so that its value may be of any type.
 
-    So is what does not end: what is wrong with it is known once it is compiled.
+    Also true for an expression that does not end: compiling it reports the mistake.
     """
     inner = text.strip()
     try:
@@ -121,7 +122,7 @@ def _rendered(piece: str | Expression, scope: Mapping[str, object]) -> str:
     value = known(piece.evaluate(scope))
     subject = f"`{described(piece.node)}`" if described(piece.node) else "an expression"
     if value is None:
-        raise NullInText(f"{subject} inside a longer string is null; default(value, fallback) says what stands there")
+        raise NullInText(f"{subject} inside a longer string is null; use default(value, fallback) to replace null")
     try:
         return text_of(value)
     except Mistyped as problem:

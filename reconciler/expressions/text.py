@@ -1,4 +1,4 @@
-"""Text as addresses, slugs and domains see it: what is the same, and what is none of them (docs/rules.md)."""
+"""Normal forms of texts, addresses, slugs and domains: which are equal, and which are invalid (docs/rules.md)."""
 
 import re
 from functools import lru_cache
@@ -6,9 +6,9 @@ from typing import Final
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _A_LABELS: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# What may stand before the @ of an address: no blank, no control character, nothing that only quotes would allow.
+# The part before the @ of an address: no blanks, no control characters, no characters that need quotes.
 _LOCAL_PART: Final = re.compile(r'[^\s@"(),:;<>\[\\\]\x00-\x1f\x7f]+')
-# Unicode's White_Space, which Python's own notion exceeds by four control characters.
+# Unicode's White_Space. Python's own set has four control characters more.
 _WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -21,22 +21,22 @@ _UPPER: Final = {lower: lower - 32 for lower in range(ord("a"), ord("z") + 1)}
 
 
 def fold(text: str) -> str:
-    """``text`` with A to Z in lower case and everything else as it was."""
+    """Return ``text`` with A to Z in lower case and everything else unchanged."""
     return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def trimmed(text: str) -> str:
-    """``text`` without outer white space."""
+    """Return ``text`` without outer white space."""
     return text.strip(_WHITE_SPACE)
 
 
 def raise_case(text: str) -> str:
-    """``text`` with a to z in upper case and everything else as it was."""
+    """Return ``text`` with a to z in upper case and everything else unchanged."""
     return text.upper() if text.isascii() else text.translate(_UPPER)
 
 
 def slugify(text: str) -> str:
-    """``text`` as a slug: NFKD, ASCII only, lower case, other runs to ``-``, trimmed; "" if nothing is left."""
+    """Return ``text`` as a slug: NFKD, ASCII only, lower case, other runs to ``-``, trimmed; "" if nothing is left."""
     if not text.isascii():
         import unicodedata
 
@@ -45,10 +45,10 @@ def slugify(text: str) -> str:
 
 
 def a_label(domain: str) -> str | None:
-    """A domain as DNS spells it, in lower case (``müller.example`` is ``xn--mller-kva.example``).
+    """Return a domain as its lower-case A-label (``müller.example`` is ``xn--mller-kva.example``).
 
-    The one form in which domains are compared. None for what is no domain name: an empty or overlong label, a blank,
-    a trailing dot, a character that UTS #46 refuses.
+    Domains are compared only in this form. None for an invalid domain name: an empty or overlong label, a blank, a
+    trailing dot, a character that UTS #46 refuses.
     """
     if len(domain) > _LONGEST_DOMAIN:
         return None
@@ -68,12 +68,12 @@ _label: Final = lru_cache(maxsize=1 << 16)(a_label)
 
 
 def parsed_address(text: str) -> tuple[str, str] | None:
-    """An e-mail address in the one form in which addresses compare, and its domain; None for what is no address.
+    """Return an e-mail address in its normal form, and its domain; None for an invalid address.
 
-    Outer white space is gone, A to Z in lower case, the domain an A-label. What cannot be seen (control, format and
-    bidirectional characters) stands in no address.
+    The normal form has no outer white space, A to Z in lower case, and the domain as an A-label. An address with
+    invisible characters (control, format and bidirectional characters) is invalid.
     """
-    if text.isascii():  # a million of them in a run
+    if text.isascii():  # the fast path: a run may have a million addresses
         folded = text.lower()
         local, _, domain = folded.rpartition("@")
         if (label := _label(domain)) and _LOCAL_PART.fullmatch(local) and len(text) <= _LONGEST_ADDRESS:
@@ -90,28 +90,28 @@ def parsed_address(text: str) -> tuple[str, str] | None:
 
 
 def mailbox(text: str) -> str | None:
-    """An e-mail address in the one form in which addresses compare; None for what is no address."""
+    """Return an e-mail address in its normal form; None for an invalid address."""
     found = parsed_address(text)
     return found and found[0]
 
 
 def mailbox_or_text(text: str) -> str:
-    """As ``mailbox``, of an address that is there whether it reads as one or not: then its text in lower case."""
+    """Return an address in its normal form, or the trimmed text in lower case where the address is invalid."""
     return mailbox(text) or fold(trimmed(text))
 
 
 def address_domain(address: str) -> str | None:
-    """The A-label of the domain of an e-mail address; None unless exactly one ``@`` divides it sensibly."""
+    """Return the A-label of the domain of an e-mail address; None for an invalid address."""
     found = parsed_address(address)
     return found and found[1]
 
 
 def domain_label(text: str) -> str | None:
-    """A domain as DNS spells it, without outer white space; None for what is no domain name."""
+    """Return the A-label of a domain without outer white space; None for an invalid domain name."""
     return a_label(trimmed(text))
 
 
 def joined_text(text: str) -> str:
-    """A table's cell, or what it is joined with, as they compare: an address as addresses do; "" joins nothing."""
+    """Return a table's cell, or the value it is joined with, in its normal form. "" joins nothing."""
     text = trimmed(text)
     return mailbox(text) or text if "@" in text else text

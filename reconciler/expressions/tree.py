@@ -1,4 +1,4 @@
-"""Specs whose strings are templates: compiled once, with every mistake in them, and rendered for each user or row."""
+"""Specs whose strings are templates: compiled once, with all mistakes reported, and rendered for each user or row."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from reconciler.expressions.values import ExpressionError, Mistyped, NullInText
 
 _OPEN: Final = "${{"
 _NONE: Final[Mapping[str, object]] = {}
-_DROPPED: Final = object()  # what a single expression that gave null leaves: nothing, where a literal null stays
+_DROPPED: Final = object()  # the result of a single expression that gave null: its key is left out
 
 _Run = Callable[[Mapping[str, object]], object]
 
 
 class InvalidTree(Exception):
-    """Every string of a spec that does not compile: pairs of the keys that lead there and the error in it."""
+    """All strings of a spec that do not compile: pairs of the path of the string and its error."""
 
     def __init__(self, errors: Iterable[tuple[Path, ExpressionError]]) -> None:
         self.errors = tuple(errors)
@@ -25,17 +25,17 @@ class InvalidTree(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tree:
-    """A spec with its strings compiled; ``paths`` is everything they read."""
+    """A spec with compiled strings. ``paths`` are all paths that they read."""
 
     paths: frozenset[Path]
     constant: bool
     _run: _Run = field(repr=False)
 
     def render(self, scope: Mapping[str, object]) -> object:
-        """The spec over ``scope``, a new value each time but for what has no template in it.
+        """Return the spec over ``scope``: a new value each time, except for the parts without a template.
 
-        A map's key whose only expression gives null is left out: it is not managed. A literal null stays. The whole
-        may be None. ``NullInText`` for such a null in a list; this and every ``Mistyped`` carries its ``path``.
+        A key of a map whose single expression gives null is left out: it is not managed. A literal null stays. The
+        result may be None. Raises ``NullInText`` for such a null in a list. Every ``Mistyped`` carries its ``path``.
         """
         try:
             value = self._run(scope)
@@ -45,19 +45,20 @@ class Tree:
 
 
 def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Tree:
-    """Every string in ``value`` as a template; ``InvalidTree`` with all errors and where they are."""
+    """Return ``value`` with every string compiled as a template. Raises ``InvalidTree`` with all errors and paths."""
     templates: list[Template] = []
     errors: list[tuple[Path, ExpressionError]] = []
 
     def compiled(part: object, path: Path) -> _Run | None:
-        """None for what holds no expression and so is its own rendering."""
+        """Return the function that renders a part; None for a part without an expression."""
         match part:
             case str():
                 return text(part, path)
             case dict():
                 templated = [key for key in part if isinstance(key, str) and _OPEN in key]
                 errors.extend(
-                    ((*path, key), ExpressionError("keys are not rendered, only values")) for key in templated
+                    ((*path, key), ExpressionError("an expression cannot be in a key, only in a value"))
+                    for key in templated
                 )
                 runs = {key: compiled(child, (*path, key)) for key, child in part.items()}
                 return _map(part, runs) if any(runs.values()) else None

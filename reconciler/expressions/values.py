@@ -1,18 +1,18 @@
-"""What expressions compute with: plain JSON values, the third truth value, and what "the same" means."""
+"""The values of expressions: plain JSON values and a third truth value; and their equality."""
 
 import json
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-LIMIT: Final = 64 * 1024  # bytes of UTF-8, of an expression's text and of every value it gives
+LIMIT: Final = 64 * 1024  # bytes of UTF-8: the longest text of an expression, and the longest value
 
 
-LEVELS: Final = 64  # lists and maps inside one another, as many as a manifest may have
+LEVELS: Final = 64  # levels of nested lists and maps, as in a manifest
 
 
 class Unknown(Enum):
-    """The third truth value of SQL; a type of its own, so that nobody mistakes it for null or false."""
+    """The third truth value of SQL. It is a type of its own, so that it cannot be mistaken for null or false."""
 
     UNKNOWN = "unknown"
 
@@ -27,10 +27,9 @@ UNKNOWN: Final = Unknown.UNKNOWN
 
 
 class ExpressionError(Exception):
-    """A text that is not part of the language; found before any user is looked at.
+    """A text that is not part of the language. Raised when the text is compiled, before any data is read.
 
-    ``offset`` counts characters from the start of the text that was compiled; ``suggestion`` is a sentence on what was
-    probably meant, or "".
+    ``offset`` counts characters from the start of the compiled text. ``suggestion`` is a hint, or "".
     """
 
     def __init__(self, message: str, offset: int = 0, suggestion: str = "") -> None:
@@ -41,9 +40,9 @@ class ExpressionError(Exception):
 
 
 class Mistyped(Exception):
-    """Data that an expression cannot be applied to: a problem of that one user or row.
+    """Data of the wrong type for an expression: a problem of that one user or row.
 
-    The message names paths and types, never values. ``path`` leads to the string inside a ``Tree`` that was rendered.
+    The message names paths and types, never values. ``path`` is the path of the string inside a rendered ``Tree``.
     """
 
     def __init__(self, message: str) -> None:
@@ -53,7 +52,7 @@ class Mistyped(Exception):
 
 
 class NullInText(Mistyped):
-    """A null where only text will do: inside a longer string, or as an item of a list."""
+    """A null in a place that needs a value: inside a longer string, or as an item of a list."""
 
 
 NUMBERS: Final = frozenset({int, float})
@@ -71,26 +70,26 @@ _KINDS: Final = {
 
 
 def kind_of(value: object) -> str:
-    """The JSON type of ``value`` as a person says it: "a string", "a list"."""
-    return _KINDS.get(type(value), "no JSON value")
+    """Return the JSON type of ``value`` with its article: "a string", "a list"."""
+    return _KINDS.get(type(value), "not a JSON value")
 
 
 def known(value: object) -> object:
-    """``value`` where a value is needed: there, unknown is null."""
+    """Return ``value``; null for unknown."""
     return None if value is UNKNOWN else value
 
 
 def truth(value: object) -> bool | Unknown:
-    """What ``value`` says as a condition: null is unknown, and ``Mistyped`` what is no condition."""
+    """Return the truth value of a condition: null is unknown. Raises ``Mistyped`` for any value but a boolean."""
     if isinstance(value, bool | Unknown):
         return value
     if value is None:
         return UNKNOWN
-    raise Mistyped(f"a condition is true or false; this one gives {kind_of(value)}")
+    raise Mistyped(f"a condition must be true or false; this one is {kind_of(value)}")
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two values are equal and of one JSON type: 1 is 1.0, but neither ``true`` nor "1"."""
+    """Return whether two values are equal and have the same JSON type: 1 equals 1.0, but not ``true`` or "1"."""
     if type(left) is dict:
         return (
             type(right) is dict
@@ -105,7 +104,7 @@ def same(left: object, right: object) -> bool:
 
 
 def contained(item: object, collection: object) -> bool | Unknown:
-    """``item in collection`` as SQL has it: a null on the left is unknown, and so is a miss in a list with a null.
+    """Return ``item in collection`` as in SQL: unknown for a null item, and for a miss in a list that holds null.
 
     ``collection`` is a list (its items) or a map (its keys).
     """
@@ -117,16 +116,16 @@ def contained(item: object, collection: object) -> bool | Unknown:
         if any(same(item, member) for member in collection):
             return True
         return UNKNOWN if None in collection else False
-    raise Mistyped(f"`in` needs a list or a map on its right, which is {kind_of(collection)}")
+    raise Mistyped(f"`in` needs a list or a map on its right, not {kind_of(collection)}")
 
 
 def text_of(value: object) -> str:
-    """A string, number or boolean as it stands inside a longer text (numbers and booleans as in JSON)."""
+    """Return a string, number or boolean as text (numbers and booleans as in JSON). Raises ``Mistyped`` for others."""
     if type(value) is str:
         return value
     if type(value) in NUMBERS or type(value) is bool:
         return _json(value)
-    raise Mistyped(f"{kind_of(value)} cannot stand inside a text")
+    raise Mistyped(f"{kind_of(value)} cannot be part of a text")
 
 
 def _is_deep(value: object) -> bool:
@@ -144,12 +143,12 @@ def _inside(value: object) -> Iterable[object]:
 
 
 def within_limit(value: object) -> object:
-    """``value`` itself, unless it is longer than 64 KiB (as UTF-8, lists and maps as JSON), or nested too deeply."""
+    """Return ``value``. Raises ``Mistyped`` if its text or JSON exceeds 64 KiB, or if it is nested too deeply."""
     if type(value) is str:
         text = value
     elif type(value) is list or type(value) is dict:
         if _is_deep(value):
-            raise Mistyped(f"the value is nested more than {LEVELS} deep")
+            raise Mistyped(f"the value is nested more than {LEVELS} levels deep")
         text = _json(value)
     else:
         return value
@@ -162,4 +161,4 @@ def _json(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise Mistyped("the value is not one that JSON can hold") from error
+        raise Mistyped("JSON cannot hold the value") from error
