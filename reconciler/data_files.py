@@ -36,8 +36,9 @@ def format_of(file: Path, shown: str) -> Format:
             refuse(shown, f"{shown} is not a plain file")
         with file.open("rb") as stream:
             return _format(stream, file, shown)
-    except OSError as error:
-        refuse(shown, f"{shown} cannot be read: {error.strerror}", "paths are relative to the repository's root")
+    except (OSError, ValueError) as error:  # a name with a character that no file's name can have
+        why = getattr(error, "strerror", None) or str(error)
+        refuse(shown, f"{shown} cannot be read: {why}", "paths are relative to the repository's root")
 
 
 def open_rows(file: Path) -> IO[bytes]:

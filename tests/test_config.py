@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Config, Credentials, RowsSource, Target, UsersSource, load_config
-from reconciler.errors import InvalidInput
+from reconciler.errors import InvalidInput, Unreadable
 from reconciler.guards import Limits
 from reconciler.marks import Owner
 from reconciler.settings import MembersPolicy, Rates
+from reconciler.tables import read_tables
+from reconciler.users import read_users
 from tests.repositories import write
 
 HEAD = "apiVersion: reconciler/v1\nkind: Configuration\n"
@@ -242,3 +244,14 @@ def test_a_file_of_the_repository_leads_nowhere_else(tmp_path: Path) -> None:
     ]
     (tmp_path / "named").symlink_to(root)
     assert config(tmp_path / "named", "environments: {test: {tables: {b: inside.csv}}}\n").tables
+
+
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
+    (told,) = refusal(tmp_path, 'environments: {test: {credentials: {file: "a\\0b"}}}\n')
+    assert told[0] == "'a\\x00b' cannot be the name of a file"
+    found = config(tmp_path, 'environments: {test: {tables: {a: "a\\0b"}, users: {file: "a\\0b"}}}\n')
+    with pytest.raises(Unreadable, match="cannot be read"):
+        read_tables(found)
+    assert found.users
+    with pytest.raises(Unreadable, match="cannot be read"):
+        read_users(found.users, frozenset())

@@ -50,6 +50,8 @@ def contradiction(settings: CredentialSettings) -> str:
         if name.upper().startswith(OURS):
             return f"{name} is one of our own credentials, which no command gets"
     for file in (settings.path or UNSET, settings.ids):
+        if file is not UNSET and "\0" in file:
+            return f"{file!r} cannot be the name of a file"
         if file is not UNSET and PurePosixPath(file).parts[:1] in {(name,) for name in WRITTEN_BY_PEOPLE}:
             return f"{file} is what people write; nothing else may write there"
     return ""
