@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from reconciler.clients.masking import mask
 from reconciler.diff.fields import NOTHING, by_key, same
+from reconciler.fields import universal
 from reconciler.model import Change, Create, FieldChange, Json, Spec
 from reconciler.named_secrets import is_name, names_in
 from reconciler.schema import Kind
@@ -53,9 +54,11 @@ def _says_nothing(kind: Kind, field: FieldChange, there: Spec) -> bool:
 
 
 def _agree(wanted: Json, now: Json) -> bool:
-    """Tell whether two values are the same; a secret may come back in any form."""
+    """Tell whether two values are the same but for line ends; a secret may come back in any form."""
     if is_name(wanted):
         return True
+    if isinstance(wanted, str) and isinstance(now, str):
+        return universal(wanted) == universal(now)
     if isinstance(wanted, dict) and isinstance(now, dict) and any(names_in(wanted)):
         return wanted.keys() == now.keys() and all(_agree(value, now[key]) for key, value in wanted.items())
     return same(wanted, now)

@@ -29,7 +29,7 @@ from reconciler.journal import unfinished
 from reconciler.kinds import KINDS
 from reconciler.locate import locate
 from reconciler.model import Delete
-from reconciler.writing import Scene
+from reconciler.writing import Scene, Store
 from tests.emulator.certificates import public_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -187,7 +187,7 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
     usable(app, store)
 
 
-def doubtful(config: Config, app: App, store: MemoryStore, *, delete: bool = False) -> list[str]:
+def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) -> list[str]:
     """What is held because nothing proves whose it is; somebody may look, and delete it."""
     with asked(config, app) as client:
         scene = Scene(owner=config.owner, organization_ids={})

@@ -114,6 +114,13 @@ def test_a_value_is_taken_where_the_answer_has_it_or_both_have_none(sent: Json, 
     assert bool(odd) == (not same and not (sent in nothing and answered in nothing))
 
 
+def test_line_ends_are_no_difference() -> None:
+    sent = FieldChange(path=("template_content",), after='{\n  "a": 1\n}\n')
+    change = Update(address="JWTTemplate/M2M", kind="JWTTemplate", id="M2M", fields=(sent,))
+    answered = {"template_content": '{\r\n  "a": 1\r\n}\r\n'}
+    assert list(not_taken(KINDS["JWTTemplate"], change, answered, SCENE.with_ids)) == []
+
+
 def test_what_an_answer_leaves_out_says_nothing() -> None:
     change = Update(
         address="M2MClient/a", kind="M2MClient", id="a", fields=(FieldChange(path=("client_name",), after="A"),)
