@@ -202,7 +202,7 @@ def refused(repository: Repository, piece: Fields) -> None:
     """What cannot be changed is a problem, and nothing is planned."""
     repository.declare(together(KINDS[repository.kind], repository.spec, piece))
     code, plan = repository.run("plan")
-    assert (code, plan["changes"], problems(plan)) == (0, [], ["create-only"]), plan
+    assert (code, plan["changes"], problems(plan)) == (3, [], ["create-only"]), plan
     repository.declare(repository.spec)
 
 

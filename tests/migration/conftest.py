@@ -58,6 +58,7 @@ def run(server: Running, patch: pytest.MonkeyPatch) -> Run:
 
     def run(*arguments: str, **variables: str) -> int:
         with pytest.MonkeyPatch.context() as here:
+            here.delenv("CI", raising=False)  # a person at a machine that lasts
             for name, value in {**workspace, **variables}.items():
                 here.setenv(name, value)
             here.setattr(sys, "argv", ["reconciler", *arguments])

@@ -19,4 +19,6 @@ def subjects(text: str) -> list[str]:
 
 
 def contents(root: Path) -> Mapping[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    """Every file but the ids of what an apply has made."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in files if not path.match("*.credential-ids.json")}
