@@ -60,6 +60,11 @@ class Present(Struct, frozen=True, gc=False):
     copied: Mark | None = None
     doubt: str = ""
 
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether it is ours beyond doubt; a mark without user and member is as the organization's own mark is."""
+        return self.mark is not None and not self.doubt and (self.mark.user or self.mark.member) is not None
+
 
 def provisional(owner: str, slug: str) -> dict[str, Json]:
     """Give the provisional mark that the create of an organization carries: its owner, and a token of this create."""

@@ -13,7 +13,7 @@ from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_membe
 from reconciler.diff.organizations import OrganizationDiff
 from reconciler.journal import unfinished_deletes
 from reconciler.load import Declared
-from reconciler.marks import Owner, Whose, read_member, told_apart
+from reconciler.marks import Owner, read_member, told_apart
 from reconciler.model import ADMIN_ROLE, Cause, Listed, Membership, Problem, Resource
 from reconciler.read import OrganizationMembers
 from reconciler.rules import Rules
@@ -44,8 +44,7 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascad
         for identifier, read in batch.items():
             present = told_apart(read_member(row, owner) for row in read.members if row.status != "deleted")
             total[doomed[identifier]] = len(present) + read.unread
-            certain = [item for item in present if not item.doubt and item.member.member_id not in read.odd]
-            ours = sum(item.whose is Whose.OURS for item in certain)
+            ours = sum(item.is_proven and item.member.member_id not in read.odd for item in present)
             strangers[doomed[identifier]] = len(present) - ours + read.unread
             breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)

@@ -63,10 +63,15 @@ def sources_taken(change: Change) -> frozenset[str]:
         return SCIM
     taken: set[str] = set()
     for field in change.fields:
-        if field.path[0].endswith(ASSIGNMENTS):
-            gone = _roles(_items(field.before) - _items(field.after))
-            taken |= SOURCES[field.path[0].removesuffix(ASSIGNMENTS)] if ADMIN_ROLE in gone else set()
+        if ADMIN_ROLE in assigned_no_more(field):
+            taken |= SOURCES[field.path[0].removesuffix(ASSIGNMENTS)]
     return frozenset(taken)
+
+
+def assigned_no_more(field: FieldChange) -> frozenset[str]:
+    """Name the roles of the assignments that a change of a field takes away."""
+    is_one = field.path[0].endswith(ASSIGNMENTS)
+    return frozenset(_roles(_items(field.before) - _items(field.after)) if is_one else ())
 
 
 def _assigned(change: Change) -> Iterator[str]:

@@ -7,12 +7,14 @@ from msgspec import structs
 
 from reconciler.config import Config
 from reconciler.diff.credentials import Held
+from reconciler.diff.fields import clears
 from reconciler.diff.organizations import OrganizationDiff, led_to
 from reconciler.diff.things import ThingDiff, diff_things
 from reconciler.journal import Begun
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import Change, Delete, Listed, Live, Place, Plan, Position, Problem, Resource
+from reconciler.model import Change, Delete, FieldChange, Listed, Live, Place, Plan, Position, Problem, Resource, Update
+from reconciler.power import assigned_no_more
 from reconciler.read import Missing, Named, with_names
 from reconciler.writing import Store
 
@@ -98,19 +100,43 @@ def only_settled(
     """Hold whatever lies in an organization of which nobody knows which it is, or that nobody makes.
 
     ``made`` says whether this run may make organizations. What lies in one that is to be deleted goes with it. In one
-    that is ``external`` nothing is deleted.
+    that is ``external`` nothing is deleted or withdrawn.
     """
     settled = organizations.live.keys() | organizations.doomed.keys() | (organizations.new if made else frozenset())
     for diff in things.values():
         diff.changes = [each for each in diff.changes if each.namespace not in organizations.doomed]
         adrift = [each for each in diff.changes if each.namespace is not None and each.namespace not in settled]
-        theirs = [each for each in diff.changes if isinstance(each, Delete) and each.namespace in external]
+        theirs = [each for each in diff.changes if each.namespace in external and _withdraws(each)]
         diff.changes = [each for each in diff.changes if each not in adrift and each not in theirs]
-        kept = "declared absent, but nothing is deleted in an organization that is `ensure: external`"
-        diff.held.extend(Listed(address=each.address, id=each.id, reason=kept, at=_places(each)) for each in theirs)
+        diff.held.extend(
+            Listed(address=each.address, id=each.id, reason=_kept(each), at=_places(each)) for each in theirs
+        )
         reason = "nobody knows yet which organization it lies in"
         diff.held.extend(Listed(address=each.address, id=each.id, reason=reason) for each in adrift)
     return things
+
+
+def _withdraws(change: Change) -> bool:
+    return (
+        isinstance(change, Delete)
+        or change.replaces
+        or (isinstance(change, Update) and any(map(_takes, change.fields)))
+    )
+
+
+def _takes(field: FieldChange) -> bool:
+    return clears(field) or bool(assigned_no_more(field))
+
+
+def _kept(change: Change) -> str:
+    if isinstance(change, Delete):
+        return "declared absent, but nothing is deleted in an organization that is `ensure: external`"
+    if change.replaces:
+        return (
+            "it would be deleted and made again, and nothing is deleted in an organization that is `ensure: external`"
+        )
+    taken = ", ".join(".".join(field.path) for field in change.fields if _takes(field))
+    return f"it would lose {taken}, and nothing is withdrawn in an organization that is `ensure: external`"
 
 
 def _places(change: Change) -> tuple[Position, ...]:

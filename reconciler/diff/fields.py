@@ -52,6 +52,11 @@ def diff_fields(
             yield from _compare((name,), value, live.get(name, UNSET))
 
 
+def clears(change: FieldChange) -> bool:
+    """Tell whether a change takes a value away and puts none in its place."""
+    return change.before not in (UNSET, *NOTHING) and change.after in (UNSET, *NOTHING)
+
+
 def _compare(path: Path, desired: Json, live: Json) -> Iterator[FieldChange]:
     if desired is None:
         if live is not UNSET and live not in NOTHING:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from msgspec import UNSET, Struct
 
-from reconciler.diff.fields import NOTHING, created_fields, diff_fields
+from reconciler.diff.fields import NOTHING, clears, created_fields, diff_fields
 from reconciler.diff.roles import Roles, direct_roles, exact, kept_to, only_added, ours, untouched
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.marks import Owner, Present, farewell
@@ -54,7 +54,7 @@ class MemberUpdate(Struct, frozen=True):
     """The update, if one is needed, the fields that differ and are not ours to write, and what is not given or taken.
 
     ``not_given`` names fields and roles that wait until the member's address is its user's again, ``kept`` the roles
-    that are no longer wanted and stay.
+    and fields that are no longer wanted and stay.
     """
 
     change: Update | None
@@ -101,6 +101,7 @@ def update_member(
     fields: list[FieldChange] = []
     differing: list[str] = []
     not_given: list[str] = []
+    cleared: list[str] = []
     if standing.new_address:
         fields.append(FieldChange(path=("email_address",), before=live.email_address, after=standing.new_address))
     if membership.fields:
@@ -108,19 +109,21 @@ def update_member(
         for field in diff_fields(membership.fields, there, merged=MERGED, ignore=standing.ignore):
             if not standing.gives:
                 not_given.append(".".join(field.path))
-            elif is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING:
-                fields.append(field)
-            else:
+            elif not (is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING):
                 differing.append(".".join(field.path))
+            elif clears(field) and not standing.withdraws:
+                cleared.append(".".join(field.path))
+            else:
+                fields.append(field)
     roles: Roles | None = None
-    kept: tuple[str, ...] = ()
+    kept = tuple(cleared)
     if ("roles",) not in standing.ignore:
         wanted = _roles(membership, live, standing)
         given = standing.mark.roles if standing.mark else ()
         direct = direct_roles(live.roles)
         roles = kept_to(wanted, direct, given, gives=standing.gives, withdraws=standing.withdraws)
         not_given.extend(f"role {role}" for role in wanted.added if role not in roles.added)
-        kept = tuple(role for role in wanted.withdrawn if role not in roles.withdrawn)
+        kept = (*(role for role in wanted.withdrawn if role not in roles.withdrawn), *kept)
         if roles.added or roles.withdrawn:
             fields.append(FieldChange(path=("roles",), before=list(direct), after=list(roles.final)))
     mark = _mark(membership, live, standing, roles, completes=bool(fields)) if is_ours else None

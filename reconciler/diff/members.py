@@ -41,8 +41,8 @@ from reconciler.model import (
 ODD: Final = "its record could not be read whole, so it is left as it is"
 BROUGHT_BACK: Final = "no longer wanted, and brought back in Stytch after we removed it"
 NAMES_NOBODY: Final = (
-    "several members carry a mark that names neither a user nor a member, so one may be a copy of another: "
-    "`ensure: absent` on a Member removes it"
+    "no longer wanted, and its mark names neither a user nor a member, so it may be a copy of another member's or of "
+    "the organization's: `ensure: absent` on a Member removes it"
 )
 
 
@@ -78,8 +78,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
     by address; ``complete`` is False where a live record could not be read, so that nobody is deleted;
     ``odd`` are the ids of live members whose record could be read in part, who are left as they are. In an
-    organization that is ``external`` nobody is deleted, and no role withdrawn. ``unfinished`` are the ids of members
-    whose delete an earlier run began and never ended.
+    organization that is ``external`` nobody is deleted, no address changed, and nothing withdrawn. ``unfinished`` are
+    the ids of members whose delete an earlier run began and never ended.
     """
 
     organization: str
@@ -130,7 +130,8 @@ def diff_members(
     _count(result, wanted, present, users, {membership.user for membership in wanted.memberships})
     taken: set[str] = set()
     disputed: dict[str, list[Seat]] = {}  # by address
-    for seat in seats(wanted.memberships, present, move=policy.manage_address, disputed=users.disputed):
+    moves = policy.manage_address and not wanted.external  # which clears the password
+    for seat in seats(wanted.memberships, present, move=moves, disputed=users.disputed):
         result.memberships += 1
         result.unverified += seat.membership.unverified
         result.untrusted += seat.membership.untrusted
@@ -148,11 +149,8 @@ def diff_members(
         result.held.append(held)
     users_in_dispute = {seat.membership.user for seats_there in disputed.values() for seat in seats_there} - {None}
     left = [item for item in present if item.member.member_id not in taken]
-    nameless = sum(_names_nobody(item) for item in left)
     for item in left:
-        if nameless > 1 and _names_nobody(item):
-            result.held.append(listed(wanted.organization, item, NAMES_NOBODY))
-        elif item.mark and item.mark.user in users_in_dispute:
+        if item.mark and item.mark.user in users_in_dispute:
             reason = "a conflict leaves open which member this user is"
             result.held.append(listed(wanted.organization, item, reason))
         else:
@@ -235,7 +233,7 @@ def _settle(
         mark=item.mark,
         adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
         roles=policy.roles,
-        gives=not moved or policy.manage_address,
+        gives=not moved or seat.becomes is not None,
         withdraws=not wanted.external,
         by_hand=declared.spec if declared else (),
         ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
@@ -269,11 +267,6 @@ def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
     if update.kept:
         text = "no longer wanted, and kept, as nothing is withdrawn in an organization that is `ensure: external`"
         yield "kept", f"{text}: {', '.join(update.kept)}"
-
-
-def _names_nobody(item: Present) -> bool:
-    """Tell whether a mark of ours names neither user nor member, so that it may be a copy of another one."""
-    return item.mark is not None and item.mark.user is None and item.mark.member is None
 
 
 def _on_proof(membership: Membership, item: Present) -> bool:
@@ -331,6 +324,8 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
         result.held.append(
             listed(wanted.organization, item, "there are no users to read, so nothing says that this one is gone")
         )
+    elif policy.authoritative and not item.is_proven:
+        result.held.append(listed(wanted.organization, item, NAMES_NOBODY))
     elif not wanted.complete:
         result.held.append(listed(wanted.organization, item, "not every member of this organization could be read"))
     elif policy.authoritative:

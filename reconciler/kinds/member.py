@@ -12,7 +12,7 @@ from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
 from reconciler.diff.roles import direct_roles
 from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
-from reconciler.marks import Owner, Whose, farewell, read_member
+from reconciler.marks import Owner, Present, Whose, farewell, read_member
 from reconciler.model import (
     ADMIN_ROLE,
     MARK_KEY,
@@ -123,15 +123,20 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
-    """Change the declared fields; roles start from what is live now, and lose or gain only what is planned."""
+    """Change the declared fields of a member that is still at its address and still whose the plan saw it to be.
+
+    Roles start from what is live now, and lose or gain only what is planned.
+    """
     organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
+    live = _live(client, organization_id, identifier, change)
+    found = read_member(live, scene.owner)
+    if not _may_claim(change, found):
+        raise Moved("it is no longer ours")
     body = payload(change.fields, cleared=KIND.cleared)
     mark = change.mark
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
     if roles:
-        live = _live(client, organization_id, identifier, change)
-        before = read_member(live, scene.owner).carried
-        given |= {*(before.roles if before else ())} & {*withdrawn_roles(change)}
+        given |= {*(found.carried.roles if found.carried else ())} & {*withdrawn_roles(change)}
         there, added, withdrawn = set(direct_roles(live.roles)), set(added_roles(change)), set(withdrawn_roles(change))
         body["roles"] = sorted((there | added) - withdrawn)
         body["preserve_existing_sessions"] = not withdrawn
@@ -190,6 +195,15 @@ def writes(change: Change) -> int:
         return 2
     with_the_mark = any(field.path[0] in KIND.update_only for field in change.fields)
     return 1 if with_the_mark or change.mark is None else 2
+
+
+def _may_claim(change: Update, found: Present) -> bool:
+    """Tell whether an update may do to a member what only ours suffer: be marked by us, and lose roles."""
+    if found.whose is Whose.ANOTHER:
+        return False
+    if change.mark is None and not withdrawn_roles(change):
+        return True
+    return found.whose is Whose.OURS or (change.adopts and not found.member.scim_registration)
 
 
 def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:

@@ -183,13 +183,17 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
-    """Change the declared fields, after a look at the lists that are replaced whole; an adoption adds the mark.
+    """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
 
     Without an id it is the second half of a create: what names things in the organization, which are there by now.
     """
     identifier = change.id or scene.organization_ids[change.name]
-    if any(isinstance(field.before, list | dict) for field in change.fields):
-        _still(change, client.get_organization(identifier), scene)
+    replaces = any(isinstance(field.before, list | dict) for field in change.fields)
+    live = client.get_organization(identifier) if replaces or change.mark else {}
+    if change.mark and _whose(live, scene) is Whose.ANOTHER:
+        raise Moved("another repository has marked it since")
+    if replaces:
+        _still(change, live, scene)
     request_id, now = "", None
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
