@@ -1,4 +1,4 @@
-"""Who asks, what for, and with which words: the credentials, the path and the body of a request."""
+"""Check the credentials, the path and the body of a request."""
 
 import base64
 import json
@@ -13,14 +13,16 @@ from reconciler.emulator.workspace import NO_PROJECT, NOWHERE, Environment, Proj
 
 FORM = "application/x-www-form-urlencoded"
 DEEPEST = 100
-"""How deep a body may be nested: what Stytch allows is unknown."""
+"""The deepest nesting of a body. Stytch's limit is unknown."""
 
 
 def admitted(request: Request, workspace: Workspace, now: str) -> Environment:
-    """The environment that asks; the whole workspace asks from nowhere, and everybody may ask of a public path's.
+    """Return the environment of the request: by its credentials, or by the path where the path is public.
+
+    It is ``NOWHERE`` for the management API, which needs the workspace's key.
 
     Raises:
-        Refusal: where the credentials are not an environment's, or those of the workspace where they must be.
+        Refusal: where the credentials are wrong.
     """
     if is_public(request.path):
         return _named(request, workspace)
@@ -36,7 +38,7 @@ def admitted(request: Request, workspace: Workspace, now: str) -> Environment:
 
 
 def concerned(workspace: Workspace, path: Mapping[str, str]) -> tuple[Project, Environment]:
-    """The project and the environment that a path of the management API names.
+    """Return the project and the environment in a path of the management API.
 
     Raises:
         Refusal: ``project_not_found``; the vendor lists no type for an environment [2.2].
@@ -55,7 +57,7 @@ def concerned(workspace: Workspace, path: Mapping[str, str]) -> tuple[Project, E
 
 
 def check_vertical(route: Route, environment: Environment) -> None:
-    """Refuse an operation of the other sort of project."""
+    """Refuse an operation that this vertical does not have."""
     if route.vertical in (None, environment.vertical):
         return
     if route.vertical == "B2B":
@@ -64,15 +66,15 @@ def check_vertical(route: Route, environment: Environment) -> None:
 
 
 def body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; nothing at all is an empty one, and so is whatever comes with a GET.
+    """Return the request's JSON object; {} for an empty body, and for any body of a GET.
 
-    The official SDK for Rust sends ``null`` with those [6].
+    The official SDK for Rust sends ``null`` with a GET [6].
     """
     if not request.body or request.method == "GET":
         return {}
     try:
         read = json.loads(request.body, parse_constant=_no_number)
-        json.dumps(read, ensure_ascii=False).encode()  # A lone surrogate is no text.
+        json.dumps(read, ensure_ascii=False).encode()  # Refuses lone surrogates.
     except (ValueError, RecursionError):
         raise Refusal("bad_request", "The body is not valid JSON.") from None
     if not isinstance(read, dict):
@@ -83,7 +85,7 @@ def body(request: Request) -> dict[str, Any]:
 
 
 def form(request: Request) -> dict[str, Any]:
-    """An OAuth request's parameters, in JSON or as a form; who the client is may also be said in a header."""
+    """Return an OAuth request's parameters, from JSON or a form. The client's credentials may also be in a header."""
     if request.headers.get("content-type", "").lower().startswith(FORM):
         sent: dict[str, Any] = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
     else:
@@ -95,7 +97,7 @@ def form(request: Request) -> dict[str, Any]:
 
 
 def without_nulls(value: Any) -> Any:
-    """The value without the fields that are null: the official SDK sends those that nobody has set [6]."""
+    """Return the value without fields that are null: the official SDK sends null for fields that are not set [6]."""
     if isinstance(value, dict):
         return {name: without_nulls(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The app: a request in, a response out. Authentication, routing, limits, faults, the envelope; no socket."""
+"""The app: a request in, a response out. Authentication, routing, limits, faults and the envelope, without a socket."""
 
 import json
 import threading
@@ -71,21 +71,21 @@ class App:
         return response
 
     def now(self) -> float:
-        """The time by the app's clock, whichever it has by now."""
+        """Return the time of the app's clock, which may be replaced."""
         return self.clock()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with self.lock:
             self.store.close()
             self.index.close()
 
     def call(self, environment: Environment = NOWHERE, project: Project = NO_PROJECT) -> Call:
-        """A call without a request, to write to the store directly."""
+        """Return a call without a request, to write to the store directly."""
         return Call(self.workspace, self.store, self.index.store, self.behaviour, self.clock, environment, project)
 
     def _met(self, route: Route, request: Request, call: Callable[[str], Call], request_id: str) -> Response:
-        """The answer after whatever happens to the request."""
+        """Return the answer to a request, with the faults that it meets."""
         happening = self.faults.happening(route, request.path)
         if happening.latency:
             self.sleep(happening.latency)
@@ -126,7 +126,7 @@ class App:
         return Response(status, f'{{"status_code":{status},"request_id":"{request_id}"{more}}}'.encode())
 
     def _limited(self, route: Route, environment: Environment, request_id: str) -> Response | None:
-        """A 429, where the project has used up a limit's window."""
+        """Return a 429 where the project has used up a limit's window, else None."""
         wait = self.limits.wait(environment.project_id or self.workspace.key_id, route, self.clock())
         if wait is None:
             return None

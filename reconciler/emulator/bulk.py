@@ -1,4 +1,4 @@
-"""Straight into the store: exactly as given, fields that the API cannot set included; and fast."""
+"""Write objects directly to the store: fast, exactly as given, also fields that the API cannot set."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ BATCH = 10_000
 
 
 def place_project(app: App, slug: str, vertical: Vertical = "B2B") -> Project:
-    """Make a project, without any environment."""
+    """Create a project without environments."""
     with app.lock:
         project = make_project(app.workspace, vertical, slug, slug, app.call().now())
         app.store.commit()
@@ -28,7 +28,7 @@ def place_project(app: App, slug: str, vertical: Vertical = "B2B") -> Project:
 
 
 def place_environment(app: App, project: Project, slug: str, type_: Type = "test", **fields: Any) -> Environment:
-    """Make an environment of a project; its ``secret`` lets a client in. ``fields`` are any that the API answers."""
+    """Create an environment of a project, with a ``secret`` for clients. ``fields`` are any that the API answers."""
     stated = {"environment_slug": slug, "name": slug, **fields}
     with app.lock:
         secret, now = new_secret(type_), app.call().now()
@@ -38,7 +38,7 @@ def place_environment(app: App, project: Project, slug: str, type_: Type = "test
 
 
 def place_organization(app: App, fields: Mapping[str, Any], environment: Environment | None = None) -> Fields:
-    """Store an organization as given, over the defaults; one with the same ``organization_id`` is replaced."""
+    """Store an organization: ``fields`` over the defaults. Replace the one with the same ``organization_id``."""
     call = app.call(environment or app.workspace.environment("B2B"))
     started = {
         "organization_id": call.new_id("organization"),
@@ -58,17 +58,17 @@ def place_organization(app: App, fields: Mapping[str, Any], environment: Environ
 
 
 def place_member(app: App, fields: Mapping[str, Any], environment: Environment | None = None) -> Fields:
-    """Store a member as given, over the defaults; needs ``organization_id`` and ``email_address``.
+    """Store a member: ``fields`` over the defaults. ``organization_id`` and ``email_address`` are required.
 
-    ``roles`` may be ids, which become direct assignments, or objects, which are kept as they are. A member with the
-    same ``member_id`` is replaced.
+    ``roles`` are ids, which become direct assignments, or objects, which are kept unchanged. A member with the same
+    ``member_id`` is replaced.
     """
     call = app.call(environment or app.workspace.environment("B2B"))
     now = call.now()
     with app.lock:
         organization = app.store.get(call.collection("organization"), fields["organization_id"])
         if organization is None:
-            raise ValueError("the member's organization_id is of no organization")
+            raise ValueError("the member's organization_id belongs to no organization")
         started = {
             "member_id": call.new_id("member"),
             "status": "active",
@@ -86,7 +86,7 @@ def place_member(app: App, fields: Mapping[str, Any], environment: Environment |
 
 
 def place_user(app: App, fields: Mapping[str, Any], environment: Environment | None = None) -> Fields:
-    """Store a Consumer user as given, over the defaults; one with the same ``user_id`` is replaced."""
+    """Store a Consumer user: ``fields`` over the defaults. Replace the one with the same ``user_id``."""
     call = app.call(environment or app.workspace.environment("CONSUMER"))
     with app.lock:
         whole = {"user_id": call.new_id("user"), "status": "active", **user_record.DEFAULTS, "created_at": call.now()}
@@ -98,25 +98,25 @@ def place_user(app: App, fields: Mapping[str, Any], environment: Environment | N
 
 
 def organizations(app: App, environment: Environment | None = None) -> list[Fields]:
-    """Every organization, in the order of insertion."""
+    """Return every organization, in the order of insertion."""
     return _all(app, environment or app.workspace.environment("B2B"), "organization")
 
 
 def members(app: App, environment: Environment | None = None) -> list[Fields]:
-    """Every member of every organization, deleted ones included, by organization in the order of insertion."""
+    """Return every member, also deleted ones, by organization, in the order of insertion."""
     return _all(app, environment or app.workspace.environment("B2B"), "member")
 
 
 def users(app: App, environment: Environment | None = None) -> list[Fields]:
-    """Every Consumer user, in the order of insertion."""
+    """Return every Consumer user, in the order of insertion."""
     return _all(app, environment or app.workspace.environment("CONSUMER"), "user")
 
 
 def load_users(app: App, environment: Environment, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Add Consumer users fast: exactly as given, over the defaults. Answers how many.
+    """Add Consumer users in batches: each row over the defaults. Return their number.
 
     Raises:
-        ValueError: where one has no id, or one that another user has.
+        ValueError: where a user has no id, or the id of another user.
     """
     collection = app.store.collection(environment.project_id, "user")
     defaults = {"status": "active", **user_record.DEFAULTS, "created_at": app.call(environment).now()}
@@ -131,7 +131,7 @@ def load_users(app: App, environment: Environment, rows: Iterable[Mapping[str, A
 
 
 def load_members(app: App, environment: Environment, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Add members fast: as ``place_member`` takes them, ``member_id`` needed too. Answers how many."""
+    """Add members in batches: as in ``place_member``, but ``member_id`` is required. Return their number."""
     collection = app.store.collection(environment.project_id, "member")
     found = app.store.children(app.store.collection(environment.project_id, "organization"))
     known = {row.id: row for row in found}
@@ -164,7 +164,7 @@ def _load(
                 app.store.put_many(collection, batch)
             except sqlite3.IntegrityError:
                 app.store.rollback()
-                raise ValueError("two of them have the same id, or one is there already") from None
+                raise ValueError("two rows have the same id, or an id exists already") from None
             count += len(batch)
         app.index.refresh()
     return count

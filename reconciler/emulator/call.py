@@ -1,4 +1,4 @@
-"""One authenticated request on its way through an endpoint."""
+"""One authenticated request, as an endpoint gets it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,17 +15,17 @@ ID = re.compile(r"[a-z0-9-]+-(test|live)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-
 
 
 class Rendered(str):
-    """The members of a JSON object, already as text; the envelope is put around it."""
+    """The inside of a JSON object, already as text. The app adds the envelope."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an endpoint may look at: what it concerns, what is asked, and the stores; ``index`` is what searches read.
+    """The input of an endpoint: the request, its project and environment, and the stores. Searches read ``index``.
 
-    A request to the management API concerns the project and the environment of its path, any other the environment
-    that asks.
+    For the management API, project and environment come from the path. For other requests the environment comes from
+    the credentials.
     """
 
     workspace: Workspace
@@ -39,30 +39,30 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Fields = field(default_factory=dict)
     disturbance: str = ""
-    """``short_page`` or ``moved_rows`` where a search is to be wrong (see ``faults``)."""
+    """``short_page`` or ``moved_rows`` where the search must answer wrongly (see ``faults``)."""
 
     def collection(self, kind: str) -> int:
-        """The environment's collection of this kind."""
+        """Return the environment's collection of this kind."""
         return self.store.collection(self.environment.project_id, kind)
 
     def document(self, name: str) -> Any:
-        """What the environment keeps under ``name``, or None."""
+        """Return the environment's document of this name, or None."""
         return self.store.setting(f"{name} {self.environment.project_id}")
 
     def keep_document(self, name: str, value: Any) -> None:
-        """Keep anything JSON can hold under ``name``; it is gone with the environment."""
+        """Store a JSON value under ``name``. It is deleted with the environment."""
         self.store.set(f"{name} {self.environment.project_id}", value)
 
     def new_id(self, kind: str) -> str:
-        """A fresh id for this environment."""
+        """Return a fresh id for this environment."""
         return new_id(kind, self.environment.type)
 
     def now(self) -> str:
-        """The time, as the API writes it."""
+        """Return the current time in the API's format."""
         return timestamp(self.clock())
 
     def id(self, name: str) -> str:
-        """A path parameter; an id of the other environment is refused.
+        """Return a path parameter. An id of the other environment is refused.
 
         Raises:
             Refusal: ``live_id_used_in_test_environment`` or ``test_id_used_in_live_environment``.
@@ -70,7 +70,7 @@ class Call:
         return self.own(self.path[name])
 
     def own(self, id: str) -> str:
-        """``id`` if it is not one of the other environment; raises as ``id``."""
+        """Return ``id``. Raises as ``id`` does for an id of the other environment."""
         found = ID.fullmatch(id)
         if found and found[1] != self.environment.type:
             other, here = found[1], self.environment.type
@@ -83,5 +83,5 @@ Endpoint = Callable[[Call], Answer]
 
 
 def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC, whole seconds."""
+    """Return a time as RFC 3339 in UTC, in whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""A throw-away certificate for 127.0.0.1 and localhost, signed by an authority made for it and then forgotten."""
+"""A temporary certificate for 127.0.0.1 and localhost, signed by an authority whose key is not kept."""
 
 import datetime as dt
 import ipaddress
@@ -14,7 +14,7 @@ DAYS = 7
 
 
 def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """The server's TLS context, and the file that clients are to trust, in ``folder``."""
+    """Return the server's TLS context, and the file in ``folder`` that clients must trust."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Throw-away authority of a local emulator")
     authority = (

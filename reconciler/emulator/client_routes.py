@@ -1,4 +1,4 @@
-"""The operations on M2M clients, Connected Apps and fraud prevention: of Consumer and of B2B projects."""
+"""The operations on M2M clients, Connected Apps and fraud prevention, for Consumer and B2B projects."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The command: serve until told to stop."""
+"""The command ``emulator``: serve until a signal."""
 
 import os
 import shlex
@@ -13,7 +13,7 @@ from reconciler.emulator.running import Options, running
 
 
 def say(text: str) -> None:
-    """Print at once: whoever waits for it at the end of a pipe waits for it now."""
+    """Print and flush, so that a reader of a pipe gets the line at once."""
     print(text, flush=True)  # noqa: T201 # this is the command line's own output
 
 
@@ -31,11 +31,11 @@ def run(  # noqa: PLR0913 # each is one option of the command line
     seed: int = 0,
     announce: Callable[[str], Any] = say,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then stop; ``env_file`` is written once connections are accepted.
+    """Serve until SIGINT or SIGTERM. ``env_file`` is written once connections are accepted.
 
     Raises:
-        ValueError: saying every option that cannot be, and why.
-        OSError: where the port is taken or a file cannot be read or written.
+        ValueError: with every invalid option and the reason.
+        OSError: where the port is taken, or a file cannot be read or written.
     """
     options = Options(
         port=port,
@@ -64,13 +64,13 @@ def run(  # noqa: PLR0913 # each is one option of the command line
 
 
 def sourcing(path: Path) -> str:
-    """Return the line that makes any POSIX shell read the file: without a slash in it, ``.`` would search PATH."""
+    """Return the command that makes any POSIX shell read the file. Without a slash, ``.`` would search PATH."""
     text = str(path)
     return f". {shlex.quote(text if os.sep in text else f'./{text}')}"
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
-    """Write the file that a shell sources: whole or not at all, and readable by its owner alone."""
+    """Write the file that a shell sources: complete or not at all, and readable only by its owner."""
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

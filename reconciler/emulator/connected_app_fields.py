@@ -1,4 +1,4 @@
-"""What a request says about a Connected App, and the rules it must keep [2.17]."""
+"""The fields of a Connected App in a request, and their rules [2.17]."""
 
 import json
 import re
@@ -43,10 +43,10 @@ WRONG_URL: Final = "connected_app_redirect_url"
 
 
 def sent(body: Fields, client_type: str, behaviour: Behaviour) -> Fields:
-    """The fields that ``body`` states, each valid for an app of this type.
+    """Return the fields in ``body``, each valid for an app of this type.
 
     Raises:
-        Refusal: with the vendor's error type of the first that is not.
+        Refusal: with the vendor's error type of the first invalid field.
     """
     found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in (*TEXTS, *TEMPLATES)}
     for name in TEMPLATES:
@@ -64,7 +64,7 @@ def sent(body: Fields, client_type: str, behaviour: Behaviour) -> Fields:
 
 
 def _check_template(content: str | None) -> None:
-    """A JSON object, whatever its tags become."""
+    """Refuse a template that is not a JSON object, whatever the values of its tags."""
     try:
         whole = content and json.loads(TAG.sub(STAND_IN, content))
     except (ValueError, RecursionError):
@@ -82,7 +82,7 @@ def _urls(urls: list[str] | None, behaviour: Behaviour) -> list[str] | None:
 
 
 def _check_url(url: str, plain: str) -> None:
-    """Https, or http to the machine itself; ``plain`` says which of the latter."""
+    """Refuse a URL that is not https, except http to the local machine as far as ``plain`` allows it."""
     found = parts(url)
     host = found.hostname or ""
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):

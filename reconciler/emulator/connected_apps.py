@@ -14,7 +14,7 @@ KIND: Final = "connected_app"
 
 
 def create(call: Call) -> Answer:
-    """``POST /v1/connected_apps/clients``: the only answer that holds the secret of an app that is not public."""
+    """``POST /v1/connected_apps/clients``: the only answer with the secret of an app (public apps have none)."""
     client_type = choice(call.body, "client_type", TYPES, call.behaviour, "invalid_connected_app_type")
     if not client_type:
         raise Refusal("invalid_connected_app_type", "client_type is required.")
@@ -39,21 +39,21 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT /v1/connected_apps/clients/{client_id}``: only the fields that are sent; the type stays."""
+    """``PUT /v1/connected_apps/clients/{client_id}``: changes only the fields that are sent, never the type."""
     row = _find(call)
     fields = {**row.fields, **sent(call.body, row.fields["client_type"], call.behaviour)}
     return {KIND: call.store.put(call.collection(KIND), replace(row, fields=fields)).fields}
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE /v1/connected_apps/clients/{client_id}``: for good."""
+    """``DELETE /v1/connected_apps/clients/{client_id}``: permanently."""
     row = _find(call)
     call.store.remove(row)
     return {"client_id": row.id}
 
 
 def rotate_start(call: Call) -> Answer:
-    """``POST …/secrets/rotate/start``: the only answer that holds the next secret."""
+    """``POST …/secrets/rotate/start``: the only answer with the next secret."""
     row, value = rotation.start(call, KIND, _confidential(call))
     return {KIND: {**_brief(row.fields), "next_client_secret": value}}
 
@@ -69,7 +69,7 @@ def rotate_cancel(call: Call) -> Answer:
 
 
 def find(call: Call, id: str) -> Row:
-    """The app with this id.
+    """Return the app with this id.
 
     Raises:
         Refusal: ``connected_app_not_found``.
@@ -96,5 +96,5 @@ def _is_public(client_type: str) -> bool:
 
 
 def _brief(fields: Fields) -> Fields:
-    """An answer that holds a secret does not say how the app was made."""
+    """Return the fields of an answer that holds a secret: without those on how the app was made."""
     return {name: value for name, value in fields.items() if name != "creation_method"}

@@ -1,4 +1,4 @@
-"""The operations on what an organization is connected with: SSO, SCIM, Connected Apps; and on its own roles."""
+"""The operations on an organization's SSO and SCIM connections, Connected Apps and own roles."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The countries that messages may be sent to, by SMS and by WhatsApp [2.8]."""
+"""The countries that SMS and WhatsApp messages may be sent to [2.8]."""
 
 from functools import partial
 from typing import Final
@@ -28,7 +28,7 @@ def get(channel: str, call: Call) -> Answer:
 
 
 def replace(channel: str, call: Call) -> Answer:
-    """``POST …/allowed_country_codes/sms`` and ``…/whatsapp``: the whole list, kept in upper case and sorted."""
+    """``POST …/allowed_country_codes/sms`` and ``…/whatsapp``: replaces the list, sorted and in upper case."""
     _refuse_unsupported(channel, call)
     error = "country_code_allowlist_invalid_country_codes"
     codes = sorted({code.upper() for code in texts(call.body, "country_codes", call.behaviour, error) or ()})

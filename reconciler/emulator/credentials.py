@@ -12,7 +12,7 @@ MOST: Final = 50
 
 
 def create_secret(call: Call) -> Answer:
-    """``POST …/secrets``: the only answer that holds the value."""
+    """``POST …/secrets``: the only answer with the value."""
     if call.store.count(call.collection("secret")) >= MOST:
         raise Refusal("too_many_secrets", f"An environment may have at most {MOST} secrets.")
     value = keys.new_secret(call.environment.type)
@@ -31,7 +31,7 @@ def get_secret(call: Call) -> Answer:
 
 
 def delete_secret(call: Call) -> Answer:
-    """``DELETE …/secrets/{secret_id}``: whoever knows it is not let in any more."""
+    """``DELETE …/secrets/{secret_id}``: the secret no longer works."""
     keys.remove_secret(call.workspace, call.project, call.environment, _secret(call))
     return {}
 
@@ -54,7 +54,7 @@ def get_public_token(call: Call) -> Answer:
 
 
 def delete_public_token(call: Call) -> Answer:
-    """``DELETE …/public_tokens/{public_token}``: the last one stays."""
+    """``DELETE …/public_tokens/{public_token}``: refused for the last one."""
     row = _public_token(call)
     if call.store.count(call.collection("public_token")) == 1:
         raise Refusal("unable_to_delete_last_public_token", "The last public token cannot be deleted.")

@@ -1,4 +1,4 @@
-"""Which of a project's e-mail templates is the default for what [2.15]."""
+"""The default e-mail template of each type in a project [2.15]."""
 
 from reconciler.emulator import template_rules as rules
 from reconciler.emulator.call import Answer, Call
@@ -22,7 +22,7 @@ def set_default(call: Call) -> Answer:
 
 
 def get_default(call: Call) -> Answer:
-    """``GET …/default_email_templates/{email_template_type}``: an error where there is none."""
+    """``GET …/default_email_templates/{email_template_type}``: an error where no default is set."""
     id_ = defaults(call).get(_type(call))
     if id_ is None:
         raise Refusal("email_template_not_found", "There is no default template of this type.")
@@ -30,7 +30,7 @@ def get_default(call: Call) -> Answer:
 
 
 def unset_default(call: Call) -> Answer:
-    """``DELETE …/default_email_templates/{email_template_type}``; the prebuilt one can only be replaced."""
+    """``DELETE …/default_email_templates/{email_template_type}``: the prebuilt default can only be replaced."""
     type_ = _type(call)
     if type_ == "PREBUILT":
         raise Refusal("invalid_argument", "The default prebuilt template cannot be unset.")

@@ -1,4 +1,4 @@
-"""Mail domains: which are well formed, and which are too common to stand for one company [4]."""
+"""Mail domains: which are well formed, and which are too common to belong to one company [4]."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ COMMON_NAMES = frozenset(
         *("rediffmail", "uol", "bol", "ig"),
     )
 )
-"""Stytch lists providers without a top-level domain: the label in front of the public suffix counts."""
+"""Mail providers in Stytch's list, without a top-level domain: the label before the public suffix decides."""
 COMMON_DOMAINS = frozenset(
     (
         *(
@@ -34,25 +34,25 @@ COMMON_DOMAINS = frozenset(
         *("zoho.com", "fastmail.com", "fastmail.fm", "libero.it"),
     )
 )
-"""Its list goes on where the copy of it that we have ends: the largest of the others."""
+"""The copy of Stytch's list that we have is incomplete. These are the largest providers that it lacks."""
 DISPOSABLE_DOMAINS = frozenset(
     ("mailinator.com", "guerrillamail.com", "10minutemail.com", "yopmail.com", "trashmail.com", "temp-mail.org")
 )
 
 
 def well_formed(domain: str) -> bool:
-    """Whether this can be a domain."""
+    """Return whether the text is a well-formed domain."""
     return DOMAIN.fullmatch(domain.lower()) is not None
 
 
 def is_common(domain: str) -> bool:
-    """Whether everybody has addresses there: ``outlook.co.uk`` and ``mail.orange.es`` as well as ``gmail.com``."""
+    """Return whether it is a common domain, such as ``gmail.com``, ``outlook.co.uk`` or ``mail.orange.es``."""
     own = _suffixes().privatesuffix(domain.lower()) or ""
     return own.partition(".")[0] in COMMON_NAMES or domain.lower() in COMMON_DOMAINS
 
 
 def is_disposable(domain: str) -> bool:
-    """Whether addresses there are thrown away."""
+    """Return whether it is a domain of disposable addresses."""
     return domain.lower() in DISPOSABLE_DOMAINS
 
 

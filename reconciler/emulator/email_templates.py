@@ -52,7 +52,7 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE …/email_templates/{template_id}``: not while it is a default."""
+    """``DELETE …/email_templates/{template_id}``: refused while the template is a default."""
     row = found(call, call.path["template_id"])
     if row.id in defaults(call).values():
         raise Refusal("cannot_delete_default_email_template", "The template is a default.")
@@ -61,13 +61,13 @@ def delete(call: Call) -> Answer:
 
 
 def _stated(call: Call, body: Fields) -> Fields:
-    """Every field of a template as ``body`` has it; what it does not say is None."""
+    """Return every field of a template from ``body``; None for a field that it does not have."""
     kind, looks = rules.customization(body, call.behaviour)
     sender = rules.sender(body, call.behaviour)
     if kind == rules.CUSTOM and sender is None:
         raise Refusal("invalid_argument", "Custom HTML needs sender_information.")
     if sender and sender.get("from_domain") and kind == rules.PREBUILT and not call.behaviour.email_domain_verified:
-        sender = None  # Stytch says nothing of it.
+        sender = None  # Stytch does not document it.
     return {
         "name": given(body, "name", str, call.behaviour, "invalid_argument"),
         "sender_information": sender,

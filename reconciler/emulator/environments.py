@@ -26,7 +26,7 @@ LOCKS: Final = {"user_lock_threshold": "invalid_user_lock_threshold", "user_lock
 
 
 def create(call: Call) -> Answer:
-    """``POST …/environments``: the live one first, then test ones."""
+    """``POST …/environments``: the live environment first, then test environments."""
     name = required_name(call, "invalid_argument")
     type_ = choice(call.body, "type", ("LIVE", "TEST"), call.behaviour, "invalid_argument")
     there = call.workspace.environments_of(call.project)
@@ -57,7 +57,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PATCH …/environments/{environment_slug}``: what is stated changes, the rest stays."""
+    """``PATCH …/environments/{environment_slug}``: changes only the fields that are sent."""
     before = call.workspace.shown(call.environment)
     stated = _settings(call)
     if call.body.get("name") is not None:
@@ -75,7 +75,7 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE …/environments/{environment_slug}``: a live one goes with its project only."""
+    """``DELETE …/environments/{environment_slug}``: only a project's delete deletes a live one."""
     if call.environment.type == "live":
         raise Refusal("invalid_argument", "A live environment can only be deleted with its project.")
     call.workspace.remove_environment(call.environment)
@@ -83,7 +83,7 @@ def delete(call: Call) -> Answer:
 
 
 def metrics(call: Call) -> Answer:
-    """``GET …/metrics``: how much of what is active."""
+    """``GET …/metrics``: the numbers of active objects."""
     counted = {
         "user_count": ("user", "deleted"),
         "organization_count": ("organization", "deleted"),

@@ -1,4 +1,4 @@
-"""Where an environment's event logs are streamed to: one destination at most [2.12]."""
+"""The destination of an environment's event logs: at most one [2.12]."""
 
 import re
 from typing import Final
@@ -23,7 +23,7 @@ def create(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """``GET …/{destination_type}``: of the secret only its end."""
+    """``GET …/{destination_type}``: of the secret only the last characters."""
     kept = _kept(call)
     type_ = kept["destination_type"]
     config = dict(kept["destination_config"][CONFIGS[type_]])
@@ -32,7 +32,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/{destination_type}``: the whole of its configuration."""
+    """``PUT …/{destination_type}``: replaces the whole configuration."""
     kept = _kept(call)
     return _keep(call, {**kept, **_config(call, kept["destination_type"])})
 

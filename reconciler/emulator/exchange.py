@@ -1,4 +1,4 @@
-"""What goes over the wire, as plain values: a request, a response, and the refusal that becomes an error response."""
+"""The plain values of an exchange: a request, a response, and a refusal, which becomes an error response."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ DOCS = "https://stytch.com/docs"
 
 
 class Lost(Enum):
-    """How a response fails to arrive."""
+    """The ways in which a response does not arrive."""
 
     DROPPED = "the connection is closed without a byte"
     STALLED = "nothing is sent and the connection stays open"
@@ -23,7 +23,7 @@ class Lost(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; names of ``headers`` are lower case, ``path`` is still percent-encoded and without the query."""
+    """One request. The names of ``headers`` are in lower case; ``path`` is percent-encoded and without the query."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response; ``lost`` says that the client must not see it."""
+    """One response. ``lost`` is set where the client must not see it."""
 
     status: int
     body: bytes
@@ -43,7 +43,7 @@ class Response:
 
 
 class Refusal(Exception):
-    """The API says no: ``status``, Stytch's ``error_type`` and a sentence for people."""
+    """An error response: ``status``, Stytch's ``error_type`` and a sentence for people."""
 
     def __init__(self, error_type: str, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class Refusal(Exception):
 
 
 def status_of(error_type: str) -> int:
-    """The HTTP status of an error type, by the pattern that the vendor's documented errors follow [1.2]."""
+    """Return the HTTP status of an error type, by the pattern of the vendor's documented errors [1.2]."""
     if error_type.endswith("_not_found"):
         return 404
     return {
@@ -67,12 +67,12 @@ def status_of(error_type: str) -> int:
 
 
 def new_id(kind: str, environment_type: str) -> str:
-    """A fresh id of the vendor's shape, for example ``member-test-`` and a UUID."""
+    """Return a new id in the vendor's format, for example ``member-test-`` and a UUID."""
     return f"{kind}-{environment_type}-{uuid.uuid4()}"
 
 
 def error_body(refusal: Refusal, request_id: str, path: str = "") -> bytes:
-    """The vendor's error envelope, as a request to this path is answered with it."""
+    """Return the vendor's error envelope for a request to this path."""
     section = "b2b/api" if path.startswith("/v1/b2b/") else "api"
     oauth = path.startswith("/v1/public/")
     type_, message, url = OAUTH if oauth else ("error_type", "error_message", "error_url")

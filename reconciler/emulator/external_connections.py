@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/external``: an organization lets in through a connection of another one [2.21]."""
+"""``/v1/b2b/sso/external``: an organization uses the SSO connection of another organization [2.21]."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,7 +16,7 @@ GROUPS: Final = "external_group_implicit_role_assignments"
 
 
 def create(call: Call) -> Answer:
-    """``POST /v1/b2b/sso/external/{organization_id}``: active at once."""
+    """``POST /v1/b2b/sso/external/{organization_id}``: the connection is active at once."""
     organization = organizations.find(call)
     wanted: dict[str, str | None] = {
         name: given(call.body, name, str, call.behaviour)
@@ -41,7 +41,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/connections/{connection_id}``: only the fields that are sent."""
+    """``PUT …/connections/{connection_id}``: changes only the fields that are sent."""
     organization, row = find(call, EXTERNAL)
     before = row.fields
     stated = {
@@ -61,7 +61,7 @@ def _name(call: Call) -> Fields:
 
 
 def _underlying(call: Call, organization_id: str, connection_id: str) -> Row:
-    """The other organization's connection.
+    """Return the other organization's connection.
 
     Raises:
         Refusal: ``external_connection_id_not_found``.

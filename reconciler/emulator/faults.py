@@ -1,4 +1,4 @@
-"""Faults on request: a small grammar, and what happens to each request, decided by a seed.
+"""Faults: the grammar of ``--faults``, and the faults of each request, chosen by a seed.
 
 ::
 
@@ -43,7 +43,7 @@ ITEM = re.compile(r"([a-z_0-9]+):(\d+|\d*\.\d+)((?::[^:@]+)*)(?:@([A-Z]*)(/.*)?)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One sort of fault: how likely, with which arguments, at which requests; ``seconds`` from and to, for latency."""
+    """One fault: its probability, arguments and requests. ``seconds`` are the shortest and longest latency."""
 
     name: str
     probability: float
@@ -53,7 +53,7 @@ class Fault:
     seconds: tuple[float, float] = (0.0, 0.0)
 
     def concerns(self, route: Route, path: str) -> bool:
-        """Whether it may happen to this request."""
+        """Return whether the fault applies to this request."""
         if self.name in SEARCHES and not route.name.endswith("_search"):
             return False
         return self.method in ("", route.method) and (not self.path or fnmatchcase(path, self.path))
@@ -61,7 +61,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What happens to one request: seconds of latency, a wrong search, and at most one fault in place of the answer."""
+    """The faults of one request: seconds of latency, a wrong search, and at most one fault that replaces the answer."""
 
     latency: float = 0.0
     disturbance: str = ""
@@ -69,11 +69,11 @@ class Happening:
 
     @property
     def after(self) -> bool:
-        """Whether the request takes effect nevertheless."""
+        """Return whether the request is carried out before the fault."""
         return self.fault is not None and (self.fault.name == "drop_after" or "after" in self.fault.arguments)
 
     def instead(self, request_id: str, path: str, behaviour: Behaviour) -> Response | None:
-        """What is answered to a request to this path in place of the truth; None for the truth."""
+        """Return the response that replaces the true answer to a request to this path, or None."""
         if self.fault is None:
             return None
         name, _, number = self.fault.name.rpartition("_")
@@ -100,7 +100,7 @@ CALM = Happening()
 
 
 class Faults:
-    """Decides what happens to each request: the n-th request to a route always meets the same, whatever its ids are."""
+    """Chooses the faults of each request: the n-th request to a route always meets the same faults."""
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
         self.faults = tuple(faults)
@@ -109,7 +109,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def happening(self, route: Route, path: str) -> Happening:
-        """What happens to this request."""
+        """Return the faults of this request."""
         if not self.faults:
             return CALM
         with self._lock:
@@ -131,10 +131,10 @@ class Faults:
 
 
 def parse(specs: Sequence[str]) -> tuple[tuple[Fault, ...], dict[str, Limit]]:
-    """The faults and limits that ``--faults`` texts ask for.
+    """Return the faults and limits that ``--faults`` texts ask for.
 
     Raises:
-        ValueError: naming every item that is not one, and why.
+        ValueError: with every invalid item and the reason.
     """
     faults: list[Fault] = []
     limits: dict[str, Limit] = {}
@@ -158,12 +158,12 @@ def _limit(item: str) -> dict[str, Limit]:
     found = LIMIT.fullmatch(item)
     names = {"writes", "requests", *(route.name for route in ROUTES)}
     if not found:
-        raise ValueError("a limit is limit_NAME:COUNT/SECONDSs, for example limit_writes:65/s")
+        raise ValueError("write a limit as limit_NAME:COUNT/SECONDSs, for example limit_writes:65/s")
     if found[1] not in names:
-        raise ValueError(f"there is no {found[1]!r} to limit; there are {', '.join(sorted(names))}")
+        raise ValueError(f"there is no operation {found[1]!r}; use one of {', '.join(sorted(names))}")
     seconds = float(found[3] or 1)
     if not seconds:
-        raise ValueError("a window is longer than nothing")
+        raise ValueError("the window must be longer than 0 seconds")
     return {found[1]: Limit(int(found[2]), seconds)}
 
 
@@ -171,18 +171,18 @@ def _fault(item: str) -> Fault:
     found = ITEM.fullmatch(item)
     if not found:
         raise ValueError(
-            "a fault is NAME:PROBABILITY[:ARGUMENT][@METHOD/PATH], for example drop_after:0.03@POST/v1/b2b/*"
+            "write a fault as NAME:PROBABILITY[:ARGUMENT][@METHOD/PATH], for example drop_after:0.03@POST/v1/b2b/*"
         )
     name, probability, arguments = found[1], float(found[2]), tuple(found[3].split(":")[1:])
     if name not in ARGUMENTS:
-        raise ValueError(f"there is no fault {name!r}; there are {', '.join(ARGUMENTS)}")
+        raise ValueError(f"there is no fault {name!r}; use one of {', '.join(ARGUMENTS)}")
     if not 0 <= probability <= 1:
-        raise ValueError("the probability is 0 to 1")
+        raise ValueError("the probability must be from 0 to 1")
     seconds = (0.0, 0.0)
     if name == "latency":
         seconds = _seconds(arguments)
     elif not set(arguments) <= ARGUMENTS[name]:
-        raise ValueError(f"the arguments of {name} are {', '.join(sorted(ARGUMENTS[name])) or 'none'}")
+        raise ValueError(f"{name} takes these arguments: {', '.join(sorted(ARGUMENTS[name])) or 'none'}")
     return Fault(name, probability, arguments, found[4] or "", found[5] or "", seconds)
 
 

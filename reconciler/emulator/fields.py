@@ -1,4 +1,4 @@
-"""Reading a request's fields: the type first, then the vendor's limits [1.5, 2, 2.19, 4]."""
+"""Read a request's fields: check the type first, then the vendor's limits [1.5, 2, 2.19, 4]."""
 
 import re
 from collections.abc import Collection
@@ -25,10 +25,10 @@ _TYPES: dict[type, str] = {
 
 
 def given(body: Fields, name: str, type_: type, behaviour: Behaviour, error: str = "bad_request") -> Any:
-    """The field's value, or None where the request leaves it alone.
+    """Return the field's value, or None where the request does not change it.
 
     Raises:
-        Refusal: ``error``, where the value is of another type.
+        Refusal: ``error``, where the value has another type.
     """
     value = body.get(name)
     if value is None:
@@ -42,15 +42,15 @@ def given(body: Fields, name: str, type_: type, behaviour: Behaviour, error: str
 
 
 def texts(body: Fields, name: str, behaviour: Behaviour, error: str = "bad_request") -> list[str] | None:
-    """A list of strings, or None where the request leaves it alone; raises as ``given``."""
+    """Return a list of strings, or None where the request does not change it. Raises as ``given`` does."""
     values = given(body, name, list, behaviour, error)
     if values is not None and not all(isinstance(value, str) for value in values):
         raise Refusal(error, f"{name} must be an array of strings.")
-    return values  # type: ignore[no-any-return] # The line above has looked at every one.
+    return values  # type: ignore[no-any-return] # The line above has checked every item.
 
 
 def choice(body: Fields, name: str, choices: Collection[str], behaviour: Behaviour, error: str) -> str | None:
-    """One of ``choices``, or None where the request leaves it alone; raises as ``given``."""
+    """Return one of ``choices``, or None where the request does not change it. Raises as ``given`` does."""
     value: str | None = given(body, name, str, behaviour, error)
     if value is not None and value not in choices:
         raise Refusal(error, f"{name} must be one of {', '.join(choices)}.")
@@ -58,7 +58,7 @@ def choice(body: Fields, name: str, choices: Collection[str], behaviour: Behavio
 
 
 def positive(body: Fields, name: str, error: str) -> int | None:
-    """A whole number from 1 on, or None where the request leaves it alone; null is no number."""
+    """Return an integer of at least 1, or None where the request does not change it. Null is refused."""
     value = body.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST):
         raise Refusal(error, f"{name} must be a whole number from 1 to {LARGEST}.")
@@ -66,7 +66,7 @@ def positive(body: Fields, name: str, error: str) -> int | None:
 
 
 def external_id(body: Fields, name: str, behaviour: Behaviour, error: str) -> str | None:
-    """An external id; ``""`` is not one (there are endpoints to delete it)."""
+    """Return an external id. ``""`` is refused: separate endpoints delete external ids."""
     value: str | None = given(body, name, str, behaviour, error)
     if value is not None and not EXTERNAL_ID.fullmatch(value):
         raise Refusal(error, f"{name} must have 1 to 128 characters of A-Z, a-z, 0-9 and . _ - |")
@@ -74,21 +74,21 @@ def external_id(body: Fields, name: str, behaviour: Behaviour, error: str) -> st
 
 
 def email(text: str, behaviour: Behaviour) -> str:
-    """A valid address, as it is kept."""
+    """Return a valid address in the form in which it is stored."""
     if len(text) > EMAIL_LENGTH or not EMAIL.fullmatch(text):
         raise Refusal("invalid_email", "Email format is invalid.")
     return text.lower() if behaviour.lower_emails else text
 
 
 def phone(text: str) -> str:
-    """A valid phone number in E.164."""
+    """Return a valid phone number in E.164."""
     if not PHONE.fullmatch(text):
         raise Refusal("invalid_phone_number", "Phone number is invalid; it must be in E.164 format.")
     return text
 
 
 def ordered(values: list[Any], behaviour: Behaviour) -> list[Any]:
-    """A list that is a set, in the order in which it comes back."""
+    """Return the items of a set in the order in which the API answers them."""
     if behaviour.set_order == "kept":
         return values
     return sorted(values, key=str, reverse=behaviour.set_order == "reversed")

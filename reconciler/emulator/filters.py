@@ -1,4 +1,4 @@
-"""Search filters: each is an SQL condition over a row, and the shape its value must have [1.3]."""
+"""Search filters: each is an SQL condition on a row, and the shape of its value [1.3]."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,19 +15,19 @@ LISTED = "(SELECT value FROM json_each({value}))"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """``sql`` with ``{value}`` where the bound value goes; ``shape`` is a word of ``_SHAPES``."""
+    """A filter: ``sql`` with ``{value}`` for the bound value; ``shape`` is a key of ``_SHAPES``."""
 
     shape: str
     sql: str
 
 
 def any_of(expression: str) -> Filter:
-    """The expression is one of the strings."""
+    """Return the filter: the expression is one of the strings."""
     return Filter("strings", f"{expression} IN {LISTED}")
 
 
 def named(prefix: str, *, fold: bool = False) -> Filter:
-    """The object is found by one of the names that the strings make with ``prefix``."""
+    """Return the filter: the object has one of the names that ``prefix`` and the strings form."""
     value = "lower(value)" if fold else "value"
     wanted = f"(SELECT '{prefix}:' || {value} FROM json_each({{value}}))"  # noqa: S608 # its parts are written in this package; values are bound
     inner = "SELECT object FROM name WHERE collection = :collection AND parent = :parent"
@@ -35,35 +35,35 @@ def named(prefix: str, *, fold: bool = False) -> Filter:
 
 
 def holds(expression: str) -> Filter:
-    """The text holds the string, whatever the case."""
+    """Return the filter: the text contains the string, in any case."""
     return Filter("fuzzy", f"instr(lower(coalesce({expression}, '')), lower({{value}})) > 0")
 
 
 def each(path: str, condition: str, shape: str = "strings") -> Filter:
-    """An item of the list at ``path`` meets the condition; ``value`` in it is the item."""
+    """Return the filter: an item of the list at ``path`` meets the condition, in which ``value`` is the item."""
     return Filter(shape, f"EXISTS (SELECT 1 FROM json_each(text, '{path}') AS item WHERE {condition})")  # noqa: S608 # its parts are written in this package; values are bound
 
 
 def item_in(path: str, field: str) -> Filter:
-    """A field of an item of the list at ``path`` is one of the strings."""
+    """Return the filter: a field of an item of the list at ``path`` is one of the strings."""
     return each(path, f"json_extract(item.value, '$.{field}') IN {LISTED}")
 
 
 def item_flag(path: str) -> Filter:
-    """An item of the list at ``path`` is verified, or one is not."""
+    """Return the filter: the list at ``path`` has a verified item, or an unverified one."""
     return each(path, "json_extract(item.value, '$.verified') = {value}", "flag")
 
 
 def item_holds(path: str, field: str) -> Filter:
-    """A field of an item of the list at ``path`` holds the string, whatever the case."""
+    """Return the filter: a field of an item of the list at ``path`` contains the string, in any case."""
     return each(path, f"instr(lower(json_extract(item.value, '$.{field}')), lower({{value}})) > 0", "fuzzy")
 
 
 def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[str, dict[str, Any]]:
-    """The request's ``query`` as an SQL condition and its values.
+    """Return the request's ``query`` as an SQL condition and its values.
 
     Raises:
-        Refusal: with the vendor's error type for what is not a filter, an operator or a value.
+        Refusal: with the vendor's error type for an invalid filter, operator or value.
     """
     query = body.get("query")
     if query is None:
@@ -72,7 +72,7 @@ def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[s
     if not isinstance(operands, list | None):
         raise Refusal("bad_request", "query must have an operator and operands.")
     operator = "AND" if query.get("operator") in (None, "") else query["operator"]
-    if operator not in ("AND", "OR"):  # A tuple, as what is asked for may not be hashable.
+    if operator not in ("AND", "OR"):  # A tuple, because the value may not be hashable.
         raise Refusal(
             "user_search_invalid_operator" if kind == "user" else "bad_request", "operator must be AND or OR."
         )
@@ -85,7 +85,7 @@ def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[s
 
 
 def operand_values(body: Fields, name: str) -> list[Any]:
-    """The values of every operand with this filter name, in a request that ``condition`` has passed."""
+    """Return the values of every operand with this filter name, in a request that ``condition`` has checked."""
     operands = (body.get("query") or {}).get("operands") or ()
     lists = [operand.get("filter_value") for operand in operands if operand.get("filter_name") == name]
     return [value for values in lists if isinstance(values, list) for value in values]
@@ -116,7 +116,7 @@ def _strings(operand: Fields, kind: str) -> str:
 
 
 def _string(operand: Fields, kind: str) -> str:
-    """One string; a list of them is taken too."""
+    """Return the shape of one string; a list of strings is accepted too."""
     value = operand["filter_value"]
     return _strings({**operand, "filter_value": [value] if isinstance(value, str) else value}, kind)
 

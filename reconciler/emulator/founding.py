@@ -1,4 +1,4 @@
-"""Making projects and environments: for the API, for tests, and for what the emulator begins with [2.1, 2.2]."""
+"""Create projects and environments: for the API, for tests, and for the initial workspace [2.1, 2.2]."""
 
 import secrets
 import uuid
@@ -28,14 +28,14 @@ TYPES: Final[tuple[tuple[Type, str, str], ...]] = (("live", "production", "Produ
 
 
 def open_workspace(store: Store, behaviour: Behaviour, now: str) -> Workspace:
-    """The store's workspace; a new one holds a Consumer and a B2B project, each with a live and a test environment."""
+    """Return the store's workspace. A new one has a Consumer and a B2B project, each with a live and a test one."""
     kept: Fields = store.setting("workspace") or {
         "key_id": f"workspace-key-prod-{uuid.uuid4()}",
         "key_secret": secrets.token_urlsafe(32),
         "environments": [],
     }
     workspace = Workspace(store, kept["key_id"], kept["key_secret"])
-    if "environments" in kept:  # It is new, or of a time when a workspace could not change.
+    if "environments" in kept:  # The database is new, or from a version in which a workspace could not change.
         before = {
             (each["vertical"], each["type"]): {"secret": each["secret"], "project_id": each["project_id"]}
             for each in kept["environments"]
@@ -52,7 +52,7 @@ def open_workspace(store: Store, behaviour: Behaviour, now: str) -> Workspace:
 
 
 def make_project(workspace: Workspace, vertical: Vertical, slug: str, name: str, now: str) -> Project:
-    """A new project; it has no environment yet."""
+    """Create a project without environments."""
     return workspace.keep_project({"project_slug": slug, "name": name, "vertical": vertical, "created_at": now})
 
 
@@ -67,9 +67,9 @@ def make_environment(
     secret: str = "",
     project_id: str = "",
 ) -> Environment:
-    """A new environment and what it holds from the beginning; ``stated`` goes over the defaults.
+    """Create an environment with its initial content. ``stated`` overrides the defaults.
 
-    Only the emulator itself gives ``secret``, which then lets clients in, and ``project_id``.
+    Only the emulator itself passes ``secret``, with which clients authenticate, and ``project_id``.
     """
     shown = {
         "project_id": project_id or new_id("project", type_),

@@ -1,4 +1,4 @@
-"""``/v1/rules``: what fraud prevention decides for a device, a network or a country [2.18]."""
+"""``/v1/rules``: the decisions of fraud prevention for a device, a network or a country [2.18]."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,13 +19,13 @@ IDENTIFIERS: Final = (
     *("network_fingerprint", "cidr_block", "country_code", "asn"),
 )
 PAGE_SIZES: Final = (10, 100)
-"""Of a list: unless the request says, and at most."""
+"""The default and the largest page size of a list."""
 PREFIXES: Final = range(16, 33)
 LARGEST_ASN: Final = 4_294_967_295
 
 
 def set_rule(call: Call) -> Answer:
-    """``POST /v1/rules/set``: makes a rule, replaces it, or with ``NONE`` takes it away."""
+    """``POST /v1/rules/set``: creates a rule, replaces it, or removes it (action ``NONE``)."""
     check_enabled(call)
     action = choice(call.body, "action", ACTIONS, call.behaviour, "invalid_argument")
     if not action:
@@ -47,7 +47,7 @@ def set_rule(call: Call) -> Answer:
 
 
 def list_rules(call: Call) -> Answer:
-    """``POST /v1/rules/list``: those that have not expired."""
+    """``POST /v1/rules/list``: the rules that have not expired."""
     check_enabled(call)
     live = "coalesce(json_extract(text, '$.expires_at') > :now, 1)"
     selection = Selection(call.collection(KIND), (0,), f"({live})", (("now", call.now()),))
@@ -58,7 +58,7 @@ def list_rules(call: Call) -> Answer:
 
 
 def check_enabled(call: Call) -> None:
-    """Refuse where the project may not use fraud prevention."""
+    """Refuse the request where the project may not use fraud prevention."""
     if not call.behaviour.dfp_enabled:
         raise Refusal("enterprise_endpoint", "Device Fingerprinting is not enabled for this project.")
 
@@ -81,7 +81,7 @@ def _has_expired(call: Call, row: Row) -> bool:
 
 
 def _identifier(call: Call) -> tuple[str, str, str]:
-    """Whom the rule is for: the field's name, the value as it is answered, and as it is compared."""
+    """Return the subject of the rule: the field's name, the value in answers, and the value for comparison."""
     named = [name for name in IDENTIFIERS if call.body.get(name) is not None]
     if len(named) != 1:
         raise Refusal("invalid_argument", f"Exactly one of {', '.join(IDENTIFIERS)} must be given.")
@@ -98,7 +98,7 @@ def _plain(value: str) -> str | None:
 
 
 def _network(value: str) -> str | None:
-    """An address, or a block of IPv4 with a prefix of 16 to 32."""
+    """Return an IPv4 address or block with a prefix of 16 to 32, as a network; None for another text."""
     try:
         network = IPv4Network(value, strict=False)
     except ValueError:

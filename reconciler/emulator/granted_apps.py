@@ -1,6 +1,6 @@
-"""``…/connected_apps`` of one member or one user: what they have let in, and letting it out again [2.20, 2.23].
+"""``…/connected_apps`` of one member or one user: the apps with their consent, and its revocation [2.20, 2.23].
 
-A user has let nothing in: consents come from log-ins, which there are none of, or for members from ``placing``.
+Users have no consents: a consent comes from a log-in, which the emulator lacks, or for members from ``placing``.
 """
 
 from reconciler.emulator import connected_apps, members, organization_apps, users

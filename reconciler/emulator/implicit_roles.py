@@ -1,4 +1,4 @@
-"""Roles that a connection gives to whoever comes through it [2.21, 2.22]."""
+"""Roles that a connection gives to the members who sign in through it [2.21, 2.22]."""
 
 from typing import Any, Final
 
@@ -13,15 +13,15 @@ TO_GROUPS: Final = ("role_id", "group")
 
 
 def known_roles(call: Call, organization: Row) -> set[str]:
-    """The roles of the project's policy, and the organization's own."""
+    """Return the roles of the project's policy and the organization's own roles."""
     return {*role_ids(call), *(role["role_id"] for role in organization.fields.get("custom_roles", ()))}
 
 
 def assignments(call: Call, organization: Row, name: str, parts: tuple[str, ...]) -> list[Fields] | None:
-    """The assignments that the request states under ``name``, each of these parts; None where it leaves them alone.
+    """Return the assignments in the request's field ``name``, with these parts each; None where it has none.
 
     Raises:
-        Refusal: ``invalid_role`` where there is no such role.
+        Refusal: ``invalid_role`` for an unknown role.
     """
     values: list[Any] | None = given(call.body, name, list, call.behaviour)
     if values is None:

@@ -1,4 +1,4 @@
-"""The search index: the store itself, or a copy that learns of writes later [1.3, 7.20]."""
+"""The search index: the store itself, or a copy that gets the writes later [1.3, 7.20]."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from reconciler.emulator.store import Store, Write
 
 
 class Index:
-    """What searches read; ``catch_up`` is called at the beginning of each request."""
+    """The index that searches read. ``catch_up`` is called at the beginning of each request."""
 
     def __init__(self, store: Store, behaviour: Behaviour, clock: Callable[[], float]) -> None:
         self._truth = store
@@ -22,21 +22,21 @@ class Index:
             store.follower = self._follow
 
     def catch_up(self) -> None:
-        """Repeat the writes whose time has come."""
+        """Apply the writes that are due."""
         self._requests += 1
         now = self._clock()
         while self._pending and self._pending[0][0] < self._requests and self._pending[0][1] <= now:
             self.store.repeat(self._pending.popleft()[2])
 
     def refresh(self) -> None:
-        """Take over everything at once, as after a bulk load."""
+        """Copy the complete store, as after a bulk load."""
         if self._lags:
             self.store.close()
             self.store = self._truth.copy()
             self._pending.clear()
 
     def close(self) -> None:
-        """Let go of the copy."""
+        """Close the copy."""
         if self._lags:
             self.store.close()
 

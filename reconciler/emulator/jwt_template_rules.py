@@ -1,6 +1,6 @@
-"""What a JWT template may be: a JSON object with tags like ``{{ member.name }}`` where values stand [2.7].
+"""The rules of a JWT template: a JSON object with tags like ``{{ member.name }}`` as values [2.7].
 
-A tag is quoted or not: ``{"role": {{ user.trusted_metadata.role }}, "hello": "Hi {{ user.name.first_name }}"}``.
+A tag may be in quotes or not: ``{"role": {{ user.trusted_metadata.role }}, "hello": "Hi {{ user.name.first_name }}"}``.
 """
 
 import json
@@ -22,14 +22,14 @@ ROOTS: Final[Mapping[tuple[str, Vertical], frozenset[str]]] = {
     ("M2M", "CONSUMER"): frozenset({"client", "request"}),
 }
 STAND_IN: Final = "[[[]]]"
-"""Takes a tag's place: JSON by itself, text in a string, and nothing next to anything else."""
+"""Replaces a tag: it is valid JSON by itself, text inside a string, and invalid next to anything else."""
 RESERVED: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 STYTCH: Final = "https://stytch.com/"
 SIZE: Final = 4096
 
 
 def check(content: str, type_: str, vertical: Vertical, behaviour: Behaviour) -> None:
-    """Refuse what is no template of this type.
+    """Refuse an invalid template of this type.
 
     Raises:
         Refusal: ``jwt_template_mismatched_tag``, ``jwt_template_invalid_tag``, ``jwt_template_invalid_json``,

@@ -1,4 +1,4 @@
-"""JWT templates: the claims that every session or M2M token of an environment carries [2.7]."""
+"""JWT templates: the claims in every session token or M2M token of an environment [2.7]."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ def get(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    """``PUT …/jwt_templates/{jwt_template_type}``: kept to the letter. An empty text and an absent one are the same."""
+    """``PUT …/jwt_templates/{jwt_template_type}``: kept exactly as sent. An empty text counts as absent."""
     type_ = _type(call)
     kept = {name: given(call.body, name, str, call.behaviour, "invalid_argument") or "" for name in DEFAULT}
     check(kept["template_content"], type_, call.environment.vertical, call.behaviour)

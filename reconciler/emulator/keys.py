@@ -1,4 +1,4 @@
-"""What lets a client in: how an environment's secrets and public tokens are kept [2.3, 2.4]."""
+"""How an environment's secrets and public tokens are stored and checked [2.3, 2.4]."""
 
 import secrets
 from hashlib import sha256
@@ -9,19 +9,19 @@ from reconciler.emulator.workspace import Environment, Project, Workspace
 
 
 def new_secret(environment_type: str) -> str:
-    """A fresh value."""
+    """Return a new value."""
     return f"secret-{environment_type}-{secrets.token_urlsafe(32)}"
 
 
 def add_secret(store: Store, environment: Environment, value: str, now: str) -> Row:
-    """Let clients in that know ``value``; the value itself is not kept."""
+    """Store a secret. Only a digest of ``value`` is kept."""
     fields: Fields = {"secret_id": new_id("secret", environment.type), "last_four": value[-4:], "created_at": now}
     row = Row(fields["secret_id"], fields, (_name(value),))
     return store.put(store.collection(environment.project_id, "secret"), row)
 
 
 def admits(store: Store, environment: Environment, value: str, now: str) -> bool:
-    """Whether this is one of the environment's secrets; if so it has been used now."""
+    """Return whether ``value`` is one of the environment's secrets. If so, its time of last use becomes ``now``."""
     found = store.named(store.collection(environment.project_id, "secret"), _name(value))
     for row in found:
         if used_at(store, environment, row) != now:
@@ -31,7 +31,7 @@ def admits(store: Store, environment: Environment, value: str, now: str) -> bool
 
 
 def remove_secret(workspace: Workspace, project: Project, environment: Environment, row: Row) -> None:
-    """Let nobody in any more who knows this secret."""
+    """Delete a secret, so that it no longer works."""
     store = workspace.store
     if environment.secret and row in store.named(
         store.collection(environment.project_id, "secret"), _name(environment.secret)
@@ -41,13 +41,13 @@ def remove_secret(workspace: Workspace, project: Project, environment: Environme
 
 
 def used_at(store: Store, environment: Environment, row: Row) -> str | None:
-    """When a secret was used last."""
+    """Return the time of a secret's last use, or None."""
     found: str | None = store.setting(f"used {row.id} {environment.project_id}")
     return found
 
 
 def add_public_token(store: Store, environment: Environment, now: str) -> Row:
-    """Make a public token."""
+    """Create a public token."""
     fields: Fields = {"public_token": new_id("public-token", environment.type), "created_at": now}
     row = Row(fields["public_token"], fields)
     return store.put(store.collection(environment.project_id, "public_token"), row)

@@ -1,4 +1,4 @@
-"""Projects as clients of the former management API knew them: those with a live and a test environment [1.1]."""
+"""Projects as the former management API showed them: those with a live and a test environment [1.1]."""
 
 from collections.abc import Iterator
 

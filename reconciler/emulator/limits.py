@@ -1,4 +1,4 @@
-"""Rate limits in windows aligned to the clock, for each project [1.4]."""
+"""Rate limits for each project, in windows aligned to the clock [1.4]."""
 
 import math
 import threading
@@ -12,7 +12,7 @@ MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in each window of so many seconds."""
+    """The number of requests in each window of so many seconds."""
 
     requests: int
     seconds: float
@@ -26,7 +26,7 @@ VENDOR: Mapping[str, Limit] = {
 
 
 class Limits:
-    """Limits by route name; ``writes`` and ``requests`` count all of theirs together."""
+    """Limits by route name. ``writes`` counts all writes together, ``requests`` all requests."""
 
     def __init__(self, limits: Mapping[str, Limit] | None = None) -> None:
         self.limits = dict(limits or {})
@@ -34,7 +34,7 @@ class Limits:
         self._used: dict[tuple[str, str], tuple[int, int]] = {}
 
     def wait(self, project_id: str, route: Route, now: float) -> int | None:
-        """None, and the request is counted; or whole seconds until the window that is full ends."""
+        """Count the request and return None; where a window is full, return the whole seconds until it ends."""
         names = [route.name, "requests"] if route.reads else [route.name, "requests", "writes"]
         with self._lock:
             used = []

@@ -1,4 +1,4 @@
-"""Connections and Connected Apps that an organization's settings list: what is not there cannot be listed [2.19]."""
+"""Connections and Connected Apps that an organization's settings list: they must exist [2.19]."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ APPS: Final = {
 
 
 def check(call: Call, stated: Fields, row: Row | None) -> None:
-    """Refuse ids of nothing; those that the organization lists already may stay.
+    """Refuse ids that do not exist. Ids that the organization already lists may stay.
 
     Raises:
         Refusal: ``sso_connection_not_found``, ``requires_active_sso_connection`` or ``connected_app_not_found``.
@@ -33,12 +33,12 @@ def check(call: Call, stated: Fields, row: Row | None) -> None:
 
 
 def active_connections(row: Row | None) -> set[str]:
-    """The organization's active SSO connections."""
+    """Return the organization's active SSO connections."""
     return {each["connection_id"] for each in row.fields.get("sso_active_connections", ())} if row else set()
 
 
 def unusable_connection(call: Call, id: str, row: Row | None, unknown: str) -> Refusal:
-    """Why a connection that is not active cannot be named: it is not active, or ``unknown``."""
+    """Return the refusal for a connection that is not active, or that does not exist (``unknown``)."""
     kinds = ("saml_connection", "oidc_connection", "external_connection")
     found = (call.store.get(call.collection(kind), call.own(id)) for kind in kinds)
     if row is not None and any(each is not None and each.parent == row.number for each in found):

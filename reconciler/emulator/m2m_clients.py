@@ -24,11 +24,11 @@ DEFAULTS: Final[Fields] = {
 ID_LENGTH: Final = 128
 SECRET_LENGTH: Final = 8
 SECRET_BITS: Final = 32
-"""The entropy that a secret must have: how the vendor measures it is unknown."""
+"""The least entropy of a secret. How the vendor measures it is unknown."""
 
 
 def create(call: Call) -> Answer:
-    """``POST /v1/m2m/clients``: the only answer that holds the secret; an SDK may leave out scopes that are none."""
+    """``POST /v1/m2m/clients``: the only answer with the secret. An SDK may leave out empty scopes."""
     stated = _stated(call, {})
     _room(call)
     value = _secret(call) or shown_once.new_value()
@@ -44,7 +44,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT /v1/m2m/clients/{client_id}``: only the fields that are sent."""
+    """``PUT /v1/m2m/clients/{client_id}``: changes only the fields that are sent."""
     row = _find(call)
     status = choice(call.body, "status", ("active", "inactive"), call.behaviour, "m2m_client_invalid_status")
     fields = {**row.fields, **_stated(call, row.fields), **({"status": status} if status else {})}
@@ -53,14 +53,14 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE /v1/m2m/clients/{client_id}``: for good; its id may be used again."""
+    """``DELETE /v1/m2m/clients/{client_id}``: permanently; its id may be used again."""
     row = _find(call)
     call.store.remove(row)
     return {"client_id": row.id}
 
 
 def rotate_start(call: Call) -> Answer:
-    """``POST …/secrets/rotate/start``: the only answer that holds the next secret."""
+    """``POST …/secrets/rotate/start``: the only answer with the next secret."""
     row, value = rotation.start(call, KIND, _find(call))
     return {KIND: {**row.fields, "next_client_secret": value}}
 
@@ -77,14 +77,14 @@ def rotate_cancel(call: Call) -> Answer:
 
 def _find(call: Call) -> Row:
     row = call.store.get(call.collection(KIND), call.path["client_id"])
-    if row is None:  # An id that the client brought along may look like any environment's.
+    if row is None:  # An id that the client chose may look like an id of any environment.
         call.id("client_id")
         raise Refusal("m2m_client_not_found", "M2M client could not be found.")
     return row
 
 
 def _stated(call: Call, before: Fields) -> Fields:
-    """The fields that the request states."""
+    """Return the fields in the request."""
     body, behaviour = call.body, call.behaviour
     stated: dict[str, Any] = {
         name: given(body, name, str, behaviour, f"m2m_client_invalid_{name}")

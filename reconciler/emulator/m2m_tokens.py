@@ -1,4 +1,4 @@
-"""``/v1/public/{project_id}/oauth2/token``: what an M2M client shows to whom it calls [1.1, 2.16]."""
+"""``/v1/public/{project_id}/oauth2/token``: access tokens of M2M clients [1.1, 2.16]."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ from reconciler.emulator.store import Row
 
 GRANT: Final = "client_credentials"
 VALID: Final = 3600
-"""Seconds for which a token is valid."""
+"""The lifetime of a token, in seconds."""
 
 
 def issue(call: Call) -> Answer:
-    """``POST …/oauth2/token``: the errors are those of RFC 6749; which of them Stytch gives is unknown."""
+    """``POST …/oauth2/token``: with the errors of RFC 6749. Which of them Stytch answers is unknown."""
     grant = call.body.get("grant_type")
     if grant != GRANT:
         message = f"grant_type must be {GRANT}."
@@ -43,7 +43,7 @@ def _client(call: Call) -> Row:
 
 
 def _scopes(call: Call, client: Row) -> list[str]:
-    """Those that are asked for, or all that the client has."""
+    """Return the requested scopes, or all scopes of the client."""
     asked = call.body.get("scope")
     had: list[str] = client.fields["scopes"]
     if asked in (None, ""):

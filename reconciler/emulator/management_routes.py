@@ -1,4 +1,4 @@
-"""The operations of the management API, in one table; settings of an environment bring their own lines."""
+"""The operations of the management API, in one table. Each file of environment settings adds its own lines."""
 
 from typing import Final
 
@@ -42,7 +42,7 @@ BELOW_ENVIRONMENT: Routes = (
     *event_log_streaming.ROUTES,
     *sdk_config.ROUTES,
 )
-"""``ROUTES`` of each such file, paths from the environment on: ``("GET", "rbac_policy", "rbac_policy_get", …)``."""
+"""``ROUTES`` of each such file, with paths below the environment: ``("GET", "rbac_policy", "rbac_policy_get", …)``."""
 
 MANAGEMENT: Routes = (
     ("POST", PROJECTS, "projects_create", projects.create),

@@ -1,4 +1,4 @@
-"""What a member has beside the record: MFA phone, password, TOTP, external id, a retired address, a next one [2.20]."""
+"""A member's MFA phone, password, TOTP, external id, retired address and next address [2.20]."""
 
 from reconciler.emulator import member_fields, members, organizations
 from reconciler.emulator.call import Answer, Call
@@ -44,20 +44,20 @@ def delete_external_id(call: Call) -> Answer:
 
 
 def start_email_update(call: Call) -> Answer:
-    """``POST …/members/{member_id}/start_email_update``: no mail is sent, so that nothing ever comes of it."""
+    """``POST …/members/{member_id}/start_email_update``: no mail is sent, so the address never changes."""
     organization, row = members.find(call)
     member_fields.check_new_email(call, organization, row)
     return members.answer(row, organization)
 
 
 def oidc_providers(call: Call) -> Answer:
-    """``GET …/members/{member_id}/oidc_providers``: the tokens of log-ins, which there are none of."""
+    """``GET …/members/{member_id}/oidc_providers``: always empty, because the emulator has no log-ins."""
     members.find(call)
     return {"registrations": []}
 
 
 def unlink_retired_email(call: Call) -> Answer:
-    """``POST …/members/{member_id}/unlink_retired_email``: the address may be used by others again."""
+    """``POST …/members/{member_id}/unlink_retired_email``: others may use the address again."""
     organization, row = members.find(call)
     id_ = given(call.body, "email_id", str, call.behaviour)
     address = given(call.body, "email_address", str, call.behaviour)

@@ -1,4 +1,4 @@
-"""What a request says about a member, checked against the member's organization [2.20 and 4]."""
+"""The fields of a member in a request, checked against the member's organization [2.20 and 4]."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ FACTORS = {"sms_otp": "mfa_phone_number", "totp": "totp_registration_id"}
 
 
 def check_create(call: Call, organization: Row) -> str:
-    """The new member's address, if the organization can have it.
+    """Return the new member's address, if the organization allows it.
 
     Raises:
         Refusal: with the vendor's error type.
@@ -58,10 +58,10 @@ def check_create(call: Call, organization: Row) -> str:
 
 
 def stated(call: Call, organization: Row, row: Row | None) -> tuple[Fields, list[str] | None]:
-    """The fields that the request states, and the roles, None where it leaves them alone.
+    """Return the fields in the request, and the roles (None where it does not change them).
 
     Raises:
-        Refusal: with the vendor's error type of the first that is not valid.
+        Refusal: with the vendor's error type of the first invalid field.
     """
     body, behaviour = call.body, call.behaviour
     before = row.fields if row else {}
@@ -91,12 +91,12 @@ def stated(call: Call, organization: Row, row: Row | None) -> tuple[Fields, list
 
 
 def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fields:
-    """The member with the address that the request states.
+    """Return the member with the address in the request.
 
-    Another one than before clears the password, is unverified, and retires the old one, unless ``unlink_email``.
+    A new address clears the password and is unverified. The old address is retired, unless ``unlink_email``.
 
     Raises:
-        Refusal: with the vendor's error type, where the address is not to be had.
+        Refusal: with the vendor's error type, where the member cannot have the address.
     """
     unlink = given(call.body, "unlink_email", bool, call.behaviour)
     wanted: str | None = given(call.body, "email_address", str, call.behaviour, "invalid_email")
@@ -113,7 +113,7 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
 
 
 def check_new_email(call: Call, organization: Row, row: Row) -> str:
-    """The address that the request states, if the member can have it.
+    """Return the address in the request, if the member can have it.
 
     Raises:
         Refusal: with the vendor's error type.

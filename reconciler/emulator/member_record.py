@@ -1,4 +1,4 @@
-"""How a member is kept in the store."""
+"""How a member is stored."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from reconciler.emulator.store import Fields, Row
 
 
 def keep(call: Call, fields: Fields, row: Row | None, organization: Row | None = None) -> Row:
-    """Store a member; ``row`` is what it was, ``organization`` where it is new."""
+    """Store a member. ``row`` is its former row; a new member needs ``organization``."""
     parent = row.parent if row else organization.number if organization else 0
     number = row.number if row else 0
     kept = Row(fields["member_id"], fields, tuple(names(fields)), fields["status"], parent, number)
@@ -15,7 +15,7 @@ def keep(call: Call, fields: Fields, row: Row | None, organization: Row | None =
 
 
 def names(fields: Fields) -> Iterator[str]:
-    """What a member is found by beside its id."""
+    """Yield the names by which a member is found, apart from its id."""
     yield f"email:{fields['email_address'].lower()}"
     yield from (f"retired:{each['email_address'].lower()}" for each in fields.get("retired_email_addresses", ()))
     if fields.get("external_id"):

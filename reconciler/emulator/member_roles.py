@@ -1,4 +1,4 @@
-"""A member's roles: asked for as ids, answered as objects that say where each comes from [2.20]."""
+"""A member's roles: ids in requests, objects with their sources in answers [2.20]."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ OURS = {DIRECT, BY_EMAIL}
 
 
 def check(roles: Sequence[str], known: Collection[str]) -> None:
-    """Refuse what cannot be assigned.
+    """Refuse roles that cannot be assigned.
 
     Raises:
         Refusal: ``cannot_assign_default_rbac_role_id`` or ``invalid_role``.
@@ -25,7 +25,7 @@ def check(roles: Sequence[str], known: Collection[str]) -> None:
 
 
 def assigned(member: Fields) -> list[str]:
-    """The roles that were assigned directly."""
+    """Return the directly assigned roles."""
     return [
         role["role_id"]
         for role in member.get("roles", ())
@@ -34,9 +34,9 @@ def assigned(member: Fields) -> list[str]:
 
 
 def with_roles(member: Fields, direct: Sequence[str], organization: Fields) -> Fields:
-    """The member with exactly these direct assignments, and whatever comes from elsewhere.
+    """Return the member with exactly these direct assignments, and the roles from other sources.
 
-    The organization's assignments by domain are worked out anew; sources of SSO and SCIM are kept as they are.
+    The organization's assignments by domain are computed again. Sources of SSO and SCIM are kept.
     """
     sources: dict[str, list[Fields]] = {MEMBER: [{"type": DIRECT, "details": {}}]}
     for role in member.get("roles", ()):
@@ -55,5 +55,5 @@ def with_roles(member: Fields, direct: Sequence[str], organization: Fields) -> F
 
 
 def with_implicit_roles(member: Fields, organization: Fields) -> Fields:
-    """The member with the organization's assignments by domain worked out anew."""
+    """Return the member with the organization's assignments by domain, computed again."""
     return with_roles(member, assigned(member), organization)

@@ -56,11 +56,11 @@ def dangerously_get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/members/{member_id}``: only the fields that are sent."""
+    """``PUT …/members/{member_id}``: changes only the fields that are sent."""
     organization, row = find(call)
     if row.status == "deleted":
         raise Refusal("action_available_only_for_active_members", "A deleted member cannot be updated.")
-    given(call.body, "preserve_existing_sessions", bool, call.behaviour)  # There are none.
+    given(call.body, "preserve_existing_sessions", bool, call.behaviour)  # The emulator has no sessions.
     fields, roles = stated(call, organization, row)
     member = change_email(call, organization, row, {**row.fields, **fields, "updated_at": call.now()})
     return answer(keep(call, _with_roles(member, roles, organization), row), organization)
@@ -93,7 +93,7 @@ def reactivate(call: Call) -> Answer:
 
 
 def find(call: Call) -> tuple[Row, Row]:
-    """The organization and the member that the path names; the member by id or external id.
+    """Return the organization and the member in the path. The member is found by id or external id.
 
     Raises:
         Refusal: ``organization_not_found`` or ``member_not_found``.
@@ -103,12 +103,12 @@ def find(call: Call) -> tuple[Row, Row]:
 
 
 def answer(row: Row, organization: Row) -> Answer:
-    """What is answered with a member."""
+    """Return the answer for a member."""
     return {"member_id": row.id, "member": row.fields, "organization": organization.fields}
 
 
 def answer_with(call: Call, organization: Row, row: Row, change: dict[str, Any]) -> Answer:
-    """Store the member with ``change`` and answer with it."""
+    """Store the member with ``change``, and return the answer."""
     return answer(keep(call, {**row.fields, **change, "updated_at": call.now()}, row), organization)
 
 

@@ -1,4 +1,4 @@
-"""Metadata, and other fields that may be there or not [1.5, 2.19, 7.19]."""
+"""Metadata and other optional fields [1.5, 2.19, 7.19]."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ METADATA_BYTES = 4096
 
 
 def metadata(before: Fields | None, body: Fields, name: str, behaviour: Behaviour) -> Fields:
-    """Metadata after the request: merged key by key, a key set to null deleted, nested objects replaced whole."""
+    """Return the metadata after the request: merged by key; null deletes a key; nested objects are replaced."""
     merged = dict(before or {})
     change = given(body, name, dict, behaviour, "metadata_invalid_format")
     for key, value in (change or {}).items():
@@ -30,7 +30,7 @@ def metadata(before: Fields | None, body: Fields, name: str, behaviour: Behaviou
 
 
 def cleaner(behaviour: Behaviour) -> Callable[[Fields], Fields]:
-    """Gives an object its answered form: with or without the fields that have no value."""
+    """Return the function that removes fields without a value, where answers leave them out."""
     absent = behaviour.unset_fields == "absent"
     without_empty = behaviour.empty_metadata == "absent"
 

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/oidc``: made by name first, then completed by updates [2.21]."""
+"""``/v1/b2b/sso/oidc``: created with a name, then completed by updates [2.21]."""
 
 from typing import Final
 
@@ -16,9 +16,9 @@ DISCOVERED: Final = {
     "userinfo_url": "/oauth2/userinfo",
     "jwks_url": "/oauth2/keys",
 }
-"""Where the metadata of an issuer says that things are: made up from its URL."""
+"""The URLs in an issuer's metadata. The emulator derives them from the issuer's URL."""
 NEEDED: Final = ("issuer", "client_id", "client_secret", *DISCOVERED)
-"""What makes a connection active."""
+"""The fields that make a connection active."""
 URL_WORDS: Final = {"issuer": "issuer_url", **{name: name for name in DISCOVERED}}
 MASK: Final = "********"
 
@@ -33,7 +33,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/connections/{connection_id}``: only the fields that are sent; an issuer that is new fills in its URLs."""
+    """``PUT …/connections/{connection_id}``: changes only the fields that are sent. A new issuer fills in its URLs."""
     organization, row = find(call, OIDC)
     stated = _stated(call)
     found, warning = _discovered(call, row.fields, stated)
@@ -48,7 +48,7 @@ def update(call: Call) -> Answer:
 
 
 def _stated(call: Call) -> Fields:
-    """The fields that the request states, each valid by itself."""
+    """Return the fields in the request, each valid by itself."""
     body, behaviour = call.body, call.behaviour
     found = {name: given(body, name, str, behaviour) for name in (*NEEDED, "custom_scopes")}
     found["attribute_mapping"] = given(body, "attribute_mapping", dict, behaviour)
@@ -59,7 +59,7 @@ def _stated(call: Call) -> Fields:
 
 
 def _discovered(call: Call, before: Fields, stated: Fields) -> tuple[Fields, Fields]:
-    """The URLs that follow from the issuer, where it is another one than before; or a warning that they are unknown."""
+    """Return the URLs of a changed issuer; or a warning that they are unknown."""
     issuer = stated.get("issuer", "")
     if not issuer or issuer == before["issuer"]:
         return {}, {}

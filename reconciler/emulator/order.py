@@ -1,4 +1,4 @@
-"""The order of lists that are answered whole: as that of searches [1.3]."""
+"""The order of lists without pages: the same as in searches [1.3]."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ _DRAW: Final = random.SystemRandom()
 
 
 def arranged(items: Iterable[T], behaviour: Behaviour, key: Callable[[T], Any] = str) -> list[T]:
-    """Items that come in their order of insertion, in the order in which they are answered; ``key`` is an item's id."""
+    """Return items, given in the order of insertion, in the order of the answer. ``key`` returns an item's id."""
     found = list(items)
     if behaviour.search_order == "id":
         found.sort(key=key)

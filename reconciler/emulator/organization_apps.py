@@ -1,4 +1,4 @@
-"""``…/organizations/{organization_id}/connected_apps``: what members have let in [2.19]."""
+"""``…/organizations/{organization_id}/connected_apps``: the apps with the consent of members [2.19]."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ from reconciler.emulator.order import arranged
 from reconciler.emulator.store import Fields, Row
 
 GRANT: Final = "app_grant"
-"""A member's consent to an app: ``connected_app_id``, ``member_id``, ``granted_scopes``; made by ``placing`` alone."""
+"""A member's consent to an app: ``connected_app_id``, ``member_id``, ``granted_scopes``. ``placing`` creates it."""
 
 
 def list_all(call: Call) -> Answer:
-    """``GET …/connected_apps``: the apps that a member has let in."""
+    """``GET …/connected_apps``: the apps with the consent of some member."""
     organization = organizations.find(call)
     ids = dict.fromkeys(row.fields["connected_app_id"] for row in grants(call, organization))
     found = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(ids, call.behaviour))
@@ -20,7 +20,7 @@ def list_all(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """``GET …/connected_apps/{connected_app_id}``: and the members that have."""
+    """``GET …/connected_apps/{connected_app_id}``: with the members that have consented."""
     organization = organizations.find(call)
     app = connected_apps.find(call, call.path["connected_app_id"])
     members = [
@@ -32,12 +32,12 @@ def get(call: Call) -> Answer:
 
 
 def grants(call: Call, organization: Row) -> list[Row]:
-    """The consents of the organization's members."""
+    """Return the consents of the organization's members."""
     return list(call.store.children(call.collection(GRANT), organization.number))
 
 
 def shown(call: Call, app: Row) -> Fields:
-    """An app as lists of what has been let in have it."""
+    """Return an app as lists of consents show it."""
     fields = app.fields
     answer = {
         "connected_app_id": app.id,

@@ -1,4 +1,4 @@
-"""``/v1/b2b/rbac/organizations``: the roles that an organization has of its own [2.9]."""
+"""``/v1/b2b/rbac/organizations``: an organization's own roles [2.9]."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from reconciler.emulator.rbac import role_ids, stored_policy
 from reconciler.emulator.store import Fields
 
 ROLES: Final = "custom_roles"
-"""The organization's field that holds them."""
+"""The organization's field with its own roles."""
 
 
 def get(call: Call) -> Answer:
@@ -19,17 +19,17 @@ def get(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    """``PUT /v1/b2b/rbac/organizations/{organization_id}``: all of its roles anew."""
+    """``PUT /v1/b2b/rbac/organizations/{organization_id}``: replaces all of its roles."""
     organization = organizations.find(call)
     stated = given(call.body, "org_policy", dict, call.behaviour)
     if stated is None:
         raise Refusal("bad_request", "org_policy is required.")
-    roles = given(stated, "roles", list, call.behaviour) or []  # Some SDKs leave out a list without anything.
+    roles = given(stated, "roles", list, call.behaviour) or []  # Some SDKs leave out empty lists.
     taken = role_ids(call)
     for role in roles:
         id_ = role.get("role_id") if isinstance(role, dict) else None
         if not isinstance(id_, str):
-            continue  # What comes below says so.
+            continue  # The check below reports it.
         if id_.startswith("stytch_"):
             raise Refusal("rbac_org_custom_roles_only", "An organization's policy has roles of its own only.")
         if id_ in taken:
@@ -41,7 +41,7 @@ def replace(call: Call) -> Answer:
 
 
 def check_kept(call: Call, policy: Fields) -> None:
-    """Refuse a policy of the project that an organization's own roles could not rest on.
+    """Refuse a policy of the project that lacks what an organization's own roles refer to.
 
     Raises:
         Refusal: ``rbac_cannot_delete_attribute_used_in_org_policy``.

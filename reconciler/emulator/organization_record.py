@@ -1,4 +1,4 @@
-"""How an organization is kept in the store."""
+"""How an organization is stored."""
 
 from reconciler.emulator.call import Call
 from reconciler.emulator.store import Fields, Row
@@ -15,13 +15,13 @@ COMPUTED: Fields = {
 
 
 def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
-    """Store an organization; ``row`` is what it was."""
+    """Store an organization. ``row`` is its former row."""
     kept = Row(fields["organization_id"], fields, names(call, fields), number=row.number if row else 0)
     return call.store.put(call.collection("organization"), kept)
 
 
 def names(call: Call, fields: Fields) -> tuple[str, ...]:
-    """What an organization is found by beside its id."""
+    """Return the names by which an organization is found, apart from its id."""
     found = [f"slug:{folded(call, fields['organization_slug'])}"]
     if fields.get("organization_external_id"):
         found.append(f"external:{fields['organization_external_id']}")
@@ -30,5 +30,5 @@ def names(call: Call, fields: Fields) -> tuple[str, ...]:
 
 
 def folded(call: Call, slug: str) -> str:
-    """A slug as it is compared."""
+    """Return a slug in the form that is compared."""
     return slug if call.behaviour.slug_case_sensitive else slug.lower()

@@ -1,4 +1,4 @@
-"""The rules that an organization's settings must keep [2.19 and 4]."""
+"""The rules of an organization's settings [2.19 and 4]."""
 
 from collections.abc import Collection
 from typing import Any
@@ -38,7 +38,7 @@ LISTS = (
 )
 THREE = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites")
 ROUTES = {"three": THREE, "four": (*THREE, "oauth_tenant_jit_provisioning"), "unchecked": ()}
-"""The ways to join of which one must stay open."""
+"""The ways to join an organization. At least one must stay open."""
 SETTINGS = {*CHOICES, *LISTS, "email_allowed_domains", "allowed_auth_methods", "allowed_mfa_methods",
             "allowed_oauth_tenants", "claimed_email_domains", "rbac_email_implicit_role_assignments"}  # fmt: skip
 
@@ -63,9 +63,9 @@ DEFAULTS: Fields = {
 
 
 def defaults(body: Fields, behaviour: Behaviour) -> Fields:
-    """What a create that sends ``body`` starts from: any auth setting closes ``email_invites`` [7.12].
+    """Return the initial settings of a create with ``body``: any auth setting closes ``email_invites`` [7.12].
 
-    A list without anything is none: the official SDK for Java sends every one that nobody has set.
+    An empty list counts as absent, because the official SDK for Java sends every list that is not set.
     """
     given_ = {name for name in SETTINGS if body.get(name) not in (None, [], {})}
     sso: str = behaviour.sso_jit_default
@@ -75,10 +75,10 @@ def defaults(body: Fields, behaviour: Behaviour) -> Fields:
 
 
 def sent(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> Fields:
-    """The settings that ``body`` states, each valid by itself.
+    """Return the settings in ``body``, each valid by itself.
 
     Raises:
-        Refusal: with the vendor's error type of the first that is not.
+        Refusal: with the vendor's error type of the first invalid setting.
     """
     found: dict[str, Any] = {
         name: choice(body, name, choices, behaviour, error) for name, (choices, error) in CHOICES.items()
@@ -98,10 +98,10 @@ def sent(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> Fields:
 
 
 def checked(organization: Fields, stated: Fields, behaviour: Behaviour) -> Fields:
-    """The whole organization after ``stated`` was laid over it, if its settings fit together.
+    """Return the complete organization with ``stated`` applied, if its settings fit together.
 
     Raises:
-        Refusal: with the vendor's error type of the first that do not.
+        Refusal: with the vendor's error type of the first contradiction.
     """
     after = {**organization, **stated}
     for setting, name, error in (

@@ -40,7 +40,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT /v1/b2b/organizations/{organization_id}``: only the fields that are sent."""
+    """``PUT /v1/b2b/organizations/{organization_id}``: changes only the fields that are sent."""
     row = find(call)
     before = {**COMPUTED, **row.fields}
     stated = _stated(call, row)
@@ -52,7 +52,7 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE /v1/b2b/organizations/{organization_id}``: with all its members, for good."""
+    """``DELETE /v1/b2b/organizations/{organization_id}``: permanently, with all its members."""
     row = find(call)
     call.store.remove(row)
     return {"organization_id": row.id}
@@ -69,14 +69,14 @@ def delete_external_id(call: Call) -> Answer:
 
 
 def metrics(call: Call) -> Answer:
-    """``GET /v1/b2b/organizations/{organization_id}/metrics``: members that are not deleted."""
+    """``GET /v1/b2b/organizations/{organization_id}/metrics``: counts the members that are not deleted."""
     row = find(call)
     members = call.store.children(call.collection("member"), row.number)
     return {"member_count": sum(member.status != "deleted" for member in members)}
 
 
 def find(call: Call) -> Row:
-    """The organization that the path names, by id, slug or external id.
+    """Return the organization in the path, by id, slug or external id.
 
     Raises:
         Refusal: ``organization_not_found``.
@@ -96,7 +96,7 @@ def find(call: Call) -> Row:
 
 
 def _stated(call: Call, row: Row | None) -> Fields:
-    """The fields that the request states, each valid by itself and free to be taken."""
+    """Return the fields in the request, each valid by itself and not in use elsewhere."""
     body, behaviour = call.body, call.behaviour
     custom = {role["role_id"] for role in row.fields.get("custom_roles", ())} if row else set()
     stated: dict[str, Any] = settings.sent(body, behaviour, {*role_ids(call), *custom})

@@ -1,4 +1,4 @@
-"""How strong a password must be [2.10]."""
+"""The password strength policy of an environment [2.10]."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ def get(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    """``PUT …/password_strength_config``: the whole of it; a check that is absent is off."""
+    """``PUT …/password_strength_config``: replaces it. A check that is absent is off."""
     after: Fields = {name: bool(given(call.body, name, bool, call.behaviour, "invalid_argument")) for name in CHECKS}
     policy = choice(call.body, "validation_policy", POLICIES, call.behaviour, "invalid_argument") or "ZXCVBN"
     after["validation_policy"] = policy

@@ -1,4 +1,4 @@
-"""What tests need and the API cannot make: apps that registered themselves, SCIM groups, consents; and what counts."""
+"""Objects that tests need and the API cannot create: self-registered apps, SCIM groups, consents."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from reconciler.emulator.workspace import Environment
 
 
 def place_connected_app(app: App, fields: Mapping[str, Any], environment: Environment | None = None) -> Fields:
-    """Store a Connected App as given, over the defaults of one that registered itself."""
+    """Store a Connected App: ``fields`` over the defaults of an app that registered itself."""
     call = _call(app, environment)
     whole = {
         "client_id": call.new_id("connected-app"),
@@ -24,7 +24,7 @@ def place_connected_app(app: App, fields: Mapping[str, Any], environment: Enviro
 
 
 def place_scim_group(app: App, organization_id: str, name: str, environment: Environment | None = None) -> Fields:
-    """A group that the identity provider of the organization's SCIM connection has pushed."""
+    """Store a group that the identity provider of the organization's SCIM connection pushed."""
     call = _call(app, environment)
     organization = _organization(call, organization_id)
     connection = scim_record.active(call, organization)
@@ -42,7 +42,7 @@ def place_scim_group(app: App, organization_id: str, name: str, environment: Env
 def place_grant(
     app: App, member: Mapping[str, Any], app_id: str, scopes: Sequence[str], environment: Environment | None = None
 ) -> None:
-    """A member has let a Connected App in."""
+    """Store a member's consent to a Connected App."""
     call = _call(app, environment)
     organization = _organization(call, member["organization_id"])
     grant = {"connected_app_id": app_id, "member_id": member["member_id"], "granted_scopes": list(scopes)}
@@ -51,7 +51,7 @@ def place_grant(
 
 
 def counts(app: App, kind: str, id: str, value: str, environment: Environment | None = None) -> bool:
-    """Whether a value lets its owner in: of an ``m2m_client``, a ``connected_app`` or a ``scim_connection``."""
+    """Return whether a secret or token is valid for an ``m2m_client``, a ``connected_app`` or a ``scim_connection``."""
     with app.lock:
         return shown_once.counts(_call(app, environment), kind, id, value)
 
@@ -63,7 +63,7 @@ def _call(app: App, environment: Environment | None) -> Call:
 def _organization(call: Call, id: str) -> Row:
     row = call.store.get(call.collection("organization"), id)
     if row is None:
-        raise ValueError("the organization_id is of no organization")
+        raise ValueError("the organization_id belongs to no organization")
     return row
 
 

@@ -1,4 +1,4 @@
-"""Made-up Consumer users, any number of them, always the same for a seed, with the awkward cases among them."""
+"""Made-up Consumer users, always the same for a seed, with edge cases among them."""
 
 import random
 import uuid
@@ -38,7 +38,7 @@ CASES = (
 
 
 def population(count: int, seed: int = 0, domains: Sequence[str] | None = None) -> Iterator[Fields]:
-    """``count`` users of Stytch's shape, in the order of their creation; ``domains`` are those of their addresses."""
+    """Yield ``count`` users in Stytch's format, in the order of their creation. ``domains`` are their mail domains."""
     draw = random.Random(f"population {seed}")  # noqa: S311 # not for secrets
     names, weights = zip(*CASES, strict=True)
     domains = domains or [f"company-{number}.example" for number in range(COMPANIES)]
@@ -72,7 +72,7 @@ def _user(draw: random.Random, number: int, case: str, domains: Sequence[str]) -
 
 
 def _awkward(draw: random.Random, case: str, number: int, address: str, domains: Sequence[str]) -> dict[str, Any]:
-    """What this case has instead of the plain user's."""
+    """Return the fields in which this edge case differs from a plain user."""
     local, _, domain = address.partition("@")
     match case:
         case "several_addresses":

@@ -16,7 +16,7 @@ VERTICALS: Final[tuple[Vertical, ...]] = ("CONSUMER", "B2B")
 
 
 def create(call: Call) -> Answer:
-    """``POST /pwa/v3/projects``: a project without any environment."""
+    """``POST /pwa/v3/projects``: a project without environments."""
     name = required_name(call, "invalid_project_name")
     vertical = choice(call.body, "vertical", VERTICALS, call.behaviour, "invalid_argument")
     if vertical is None:
@@ -41,7 +41,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PATCH …/projects/{project_slug}``: its name."""
+    """``PATCH …/projects/{project_slug}``: changes its name."""
     fields = _shown(call.project)
     if call.body.get("name") is not None:
         fields["name"] = required_name(call, "invalid_project_name")
@@ -55,7 +55,7 @@ def delete(call: Call) -> Answer:
 
 
 def required_name(call: Call, error: str) -> str:
-    """The name that the request states."""
+    """Return the name in the request, which is required."""
     name: str | None = given(call.body, "name", str, call.behaviour, error)
     if not name:
         raise Refusal(error, "name is required.")

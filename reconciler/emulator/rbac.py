@@ -1,4 +1,4 @@
-"""The RBAC policy of an environment, and how the data API shows it [2.9]."""
+"""The RBAC policy of an environment, and its form in the data API [2.9]."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -31,20 +31,20 @@ RESOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "stytch.scim": ("create", "update", "delete", "get"),
     "stytch.user": ("read", "update"),
 }
-"""The vendor's own resources and their actions; sources do not agree on how those are spelled.
+"""The vendor's own resources and their actions. The sources do not agree on their spelling.
 
-Of a user's only what an example for the vendor's Terraform provider uses is known.
+Of the actions on users only those in an example of the vendor's Terraform provider are known.
 """
 OWN: Final[Mapping[Vertical, tuple[str, ...]]] = {
     "B2B": ("stytch.self", "stytch.organization", "stytch.member", "stytch.sso", "stytch.scim"),
     "CONSUMER": ("stytch.self", "stytch.user"),
 }
-"""Which of them a vertical has."""
+"""The vendor's resources of each vertical."""
 DEFAULTS: Final[Mapping[Vertical, Mapping[str, tuple[str, ...]]]] = {
     "B2B": {"stytch_member": ("stytch.self",), "stytch_admin": OWN["B2B"]},
     "CONSUMER": {"stytch_user": ("stytch.self",)},
 }
-"""The vendor's own roles, and the resources of which each has every action."""
+"""The vendor's own roles, and the resources on which each has every action."""
 IMPLICIT: Final = {"B2B": "stytch_member", "CONSUMER": "stytch_user"}
 
 
@@ -58,7 +58,7 @@ def policy(call: Call) -> Answer:
 
 
 def stored_policy(store: Store, environment: Environment) -> Fields:
-    """The environment's whole policy, in the form of the management API."""
+    """Return the environment's complete policy, in the form of the management API."""
     kept: Fields = store.setting(f"{NAME} {environment.project_id}") or {}
     own = DEFAULTS[environment.vertical]
     return {
@@ -70,21 +70,21 @@ def stored_policy(store: Store, environment: Environment) -> Fields:
 
 
 def role_ids(call: Call) -> Collection[str]:
-    """The roles that the environment's policy knows."""
+    """Return the role ids of the environment's policy."""
     kept: Fields = call.document(NAME) or {}
     return {*DEFAULTS[call.environment.vertical], *(role["role_id"] for role in kept.get("custom_roles", ()))}
 
 
 def set_policy(store: Store, environment: Environment, document: Any) -> None:
-    """Keep a policy as it is, in the data API's form or in the management API's.
+    """Store a policy, given in the form of the data API or of the management API.
 
     Raises:
-        ValueError: saying what is not as it should be.
+        ValueError: with the mistake in the policy.
     """
     if isinstance(document, dict) and isinstance(document.get("policy"), dict):
         document = document["policy"]
     if not isinstance(document, dict):
-        raise ValueError("an RBAC policy is an object with roles, resources and scopes")  # noqa: TRY004 # whoever gave the file is told in one way
+        raise ValueError("an RBAC policy must be an object with roles, resources and scopes")  # noqa: TRY004 # every mistake in a file is a ValueError
     roles = _listed(document, "role_id", "roles", "custom_roles")
     listed = _listed(document, "resource_id", "resources", "custom_resources", "stytch_resources")
     resources = [_resource(each["resource_id"], each.get("description", ""), _actions(each)) for each in listed]
@@ -107,10 +107,10 @@ def _listed(document: Fields, key: str, *names: str) -> list[Fields]:
     for name in names:
         value = document.get(name) or []
         if not isinstance(value, list):
-            raise ValueError(f"{name} of an RBAC policy is a list")  # noqa: TRY004 # whoever gave the file is told in one way
+            raise ValueError(f"{name} of an RBAC policy must be a list")  # noqa: TRY004 # every mistake in a file is a ValueError
         found += value
     if not all(isinstance(each, dict) and isinstance(each.get(key), str) for each in found):
-        raise ValueError(f"an RBAC policy's entry has no {key}")
+        raise ValueError(f"an entry of the RBAC policy has no {key}")
     return found
 
 
@@ -120,7 +120,7 @@ def _granted(resources: Collection[str]) -> Fields:
 
 def _default_role(role: Any) -> Fields:
     if not isinstance(role, dict):
-        raise ValueError("a role of an RBAC policy is an object")  # noqa: TRY004 # whoever gave the file is told in one way
+        raise ValueError("a role of an RBAC policy must be an object")  # noqa: TRY004 # every mistake in a file is a ValueError
     return {"permissions": role.get("permissions") or []}
 
 
@@ -137,7 +137,7 @@ def _resource(resource_id: str, description: str, actions: Collection[str]) -> F
 
 
 def _actions(resource: Fields) -> list[str]:
-    """The data API says ``actions`` where the management API says ``available_actions``."""
+    """Return a resource's actions: the data API calls them ``actions``, the management API ``available_actions``."""
     actions: list[str] = resource["actions"] if "actions" in resource else resource.get("available_actions", [])
     return actions
 

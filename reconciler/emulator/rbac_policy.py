@@ -1,4 +1,4 @@
-"""The RBAC policy as the management API shows and sets it [2.9]."""
+"""The RBAC policy in the management API [2.9]."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ def get(call: Call) -> Answer:
 
 
 def replace(call: Call) -> Answer:
-    """``PUT …/rbac_policy``; a role of the vendor's that is absent keeps what it may do."""
+    """``PUT …/rbac_policy``: replaces it. A role of the vendor's that is absent keeps its permissions."""
     vertical = call.environment.vertical
     for other, roles in DEFAULTS.items():
         if other != vertical and any(call.body.get(role_id) is not None for role_id in roles):

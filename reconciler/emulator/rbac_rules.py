@@ -1,4 +1,4 @@
-"""The rules that an RBAC policy must keep, in the form of the management API [2.9]."""
+"""The rules of an RBAC policy, in the form of the management API [2.9]."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -15,10 +15,10 @@ ALL: Final = "*"
 
 
 def entries(name: str, stated: Sequence[Any]) -> list[Fields]:
-    """The entries of ``custom_resources``, ``custom_roles`` or ``custom_scopes``, each valid by itself and unique.
+    """Return the entries of ``custom_resources``, ``custom_roles`` or ``custom_scopes``, valid and unique.
 
     Raises:
-        Refusal: with the vendor's error type of the first that is not.
+        Refusal: with the vendor's error type of the first invalid entry.
     """
     key = KEYS[name]
     kind = key.removesuffix("_id")
@@ -40,10 +40,10 @@ def entries(name: str, stated: Sequence[Any]) -> list[Fields]:
 
 
 def default_role(role_id: str, role: Any) -> Fields:
-    """What a request makes of a role of the vendor's own, of which only the permissions can be set.
+    """Return one of the vendor's own roles as the request sets it. Only the permissions can be set.
 
     Raises:
-        Refusal: with the vendor's error type of what is not allowed.
+        Refusal: with the vendor's error type of the first mistake.
     """
     if not isinstance(role, dict):
         raise Refusal("invalid_argument", f"{role_id} must be of type object.")
@@ -62,7 +62,7 @@ def check(policy: Fields) -> None:
     for holder in (*policy["custom_roles"], *policy["custom_scopes"], *roles):
         for permission in holder["permissions"]:
             resource = permission["resource_id"]
-            if resource in stytchs:  # No source is sure how the actions of these are spelled.
+            if resource in stytchs:  # The sources do not agree on the spelling of the actions of these.
                 continue
             if resource not in custom:
                 raise Refusal("invalid_permission_resource", "A permission names a resource that does not exist.")

@@ -1,4 +1,4 @@
-"""Which redirect URLs are allowed, for what, and which of them are the defaults [2.5]."""
+"""The rules of redirect URLs: which are allowed for which type, and which are the defaults [2.5]."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ LOOPBACK: Final = {"localhost", "127.0.0.1", "[::1]"}
 PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 
 Types = dict[str, bool]
-"""What a URL is for, and whether it is the default of it."""
+"""The types of a URL, and for each whether the URL is its default."""
 
 
 def check_url(url: str, environment: Environment, behaviour: Behaviour) -> None:
-    """Refuse what is no URL to send anybody to.
+    """Refuse an invalid redirect URL.
 
     Raises:
-        Refusal: saying why.
+        Refusal: with the reason.
     """
     try:
         parts = urlsplit(url)
@@ -45,7 +45,7 @@ def check_url(url: str, environment: Environment, behaviour: Behaviour) -> None:
 
 
 def check_defaults(url: str, types: Types) -> None:
-    """Refuse a default that nobody could be sent to as it is."""
+    """Refuse a default URL that is not complete, such as one with a wildcard."""
     if not any(types.values()) or can_be_default(url):
         return
     if "*" in url:
@@ -56,12 +56,12 @@ def check_defaults(url: str, types: Types) -> None:
 
 
 def can_be_default(url: str) -> bool:
-    """Whether the URL says all of where it leads."""
+    """Return whether the URL is complete, without a wildcard or placeholder."""
     return "*" not in url and not PLACEHOLDER.search(url.partition("?")[2])
 
 
 def demoted(urls: Mapping[str, Types], changed: str) -> dict[str, Types]:
-    """The URLs with no other default than ``changed`` for what it is the default of."""
+    """Return the URLs, with ``changed`` as the only default of its types."""
     own = {type_ for type_, default in urls[changed].items() if default}
     return {
         url: types if url == changed else {type_: default and type_ not in own for type_, default in types.items()}
@@ -70,7 +70,7 @@ def demoted(urls: Mapping[str, Types], changed: str) -> dict[str, Types]:
 
 
 def promoted(urls: Mapping[str, Types], vertical: Vertical) -> dict[str, Types]:
-    """The URLs, the oldest that can be made the default of whatever has none."""
+    """Return the URLs; for a type without a default, the oldest possible URL becomes the default."""
     result = {url: dict(types) for url, types in urls.items()}
     for type_ in TYPES[vertical]:
         able = [url for url, types in result.items() if type_ in types and can_be_default(url)]

@@ -13,11 +13,11 @@ from reconciler.emulator.workspace import Environment
 
 MOST: Final = 100
 LOCAL: Final = "http://localhost:3000/authenticate"
-"""What a new test environment may begin with."""
+"""The redirect URL of a new test environment (see ``new_redirect_url``)."""
 
 
 def create(call: Call) -> Answer:
-    """``POST …/redirect_urls``: a new one, or more types for one that is there."""
+    """``POST …/redirect_urls``: creates a URL, or adds types to an existing one."""
     url: str | None = given(call.body, "url", str, call.behaviour, "invalid_url")
     if not url:
         raise Refusal("invalid_url", "url is required.")
@@ -41,7 +41,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/redirect_urls?url=``: these types and no other."""
+    """``PUT …/redirect_urls?url=``: replaces the types."""
     return _changed(call, _known(call), _stated(call))
 
 
@@ -53,7 +53,7 @@ def delete(call: Call) -> Answer:
 
 
 def begin(store: Store, environment: Environment) -> None:
-    """Return a new environment the URL of a developer's own machine, as the default of everything."""
+    """Add the URL of a developer's own machine to a new environment, as the default of every type."""
     types = [{"type": type_, "is_default": True} for type_ in rules.TYPES[environment.vertical]]
     store.put(store.collection(environment.project_id, "redirect_url"), Row(LOCAL, {"valid_types": types}))
 
@@ -65,10 +65,10 @@ def _changed(call: Call, url: str, types: Types) -> Answer:
 
 
 def _stated(call: Call) -> Types:
-    """The types that the request gives.
+    """Return the types in the request.
 
     Raises:
-        Refusal: where there is none, or one that the project does not have.
+        Refusal: where it has no type, or a type that the project's vertical does not have.
     """
     known = rules.TYPES[call.environment.vertical]
     stated: Types = {}
@@ -97,7 +97,7 @@ def _all(call: Call) -> dict[str, Types]:
 
 
 def _keep(call: Call, urls: dict[str, Types]) -> dict[str, Types]:
-    """Keep these and no other; unless the request forbids it, what has no default gets one."""
+    """Store these URLs. Unless the request forbids it, a type without a default gets one. Return the URLs."""
     stays = call.query.get("do_not_promote_defaults", "").lower() == "true"
     if not (stays or given(call.body, "do_not_promote_defaults", bool, call.behaviour, "invalid_argument")):
         urls = rules.promoted(urls, call.environment.vertical)

@@ -1,6 +1,6 @@
-"""The rotation of a client's secret, alike for M2M clients and Connected Apps [2.16, 2.17].
+"""The rotation of a client's secret, for M2M clients and Connected Apps [2.16, 2.17].
 
-While it goes on both secrets count; the new one is shown once.
+During a rotation both secrets are valid. The new one is shown once.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ NEXT_LAST_FOUR: Final = "next_client_secret_last_four"
 
 
 def start(call: Call, kind: str, row: Row) -> tuple[Row, str]:
-    """The client with a second secret, and that secret.
+    """Return the client with a second secret, and that secret.
 
     Raises:
         Refusal: ``…_already_rotating_secret``.
@@ -29,14 +29,14 @@ def start(call: Call, kind: str, row: Row) -> tuple[Row, str]:
 
 
 def finish(call: Call, kind: str, row: Row) -> Row:
-    """The client with its second secret only; raises as ``cancel``."""
+    """Return the client with its second secret only. Raises as ``cancel`` does."""
     following = _following(kind, row)
     shown_once.promote(call, kind, row)
     return _kept(call, kind, row, {LAST_FOUR: following, NEXT_LAST_FOUR: None})
 
 
 def cancel(call: Call, kind: str, row: Row) -> Row:
-    """The client with its first secret only.
+    """Return the client with its first secret only.
 
     Raises:
         Refusal: ``…_not_rotating_secret``.

@@ -1,4 +1,4 @@
-"""Every operation the emulator has, in one table; an API family is one file of endpoints and its lines here."""
+"""All operations of the emulator, in one table. An API family is one file of endpoints, and its lines here."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from reconciler.emulator.workspace import Vertical
 class Route:
     """One operation.
 
-    ``name`` is what limits, faults and statistics call it; ``vertical`` whose projects may use it, None for both. An
-    operation of the management API wants the workspace's key, a public one nothing, any other the secret of an
-    environment.
+    Limits, faults and statistics use ``name``. ``vertical`` is the vertical that has the operation, None for both. An
+    operation of the management API needs the workspace's key, a public one needs no credentials, any other needs the
+    secret of an environment.
     """
 
     method: str
@@ -40,22 +40,22 @@ class Route:
 
     @property
     def manages(self) -> bool:
-        """Whether it is one of the management API."""
+        """Return whether the operation belongs to the management API."""
         return is_management(self.path)
 
     @property
     def speaks_oauth(self) -> bool:
-        """Whether it is called as RFC 6749 says."""
+        """Return whether requests have the form of RFC 6749."""
         return self.path.endswith("/oauth2/token")
 
     @property
     def creates(self) -> bool:
-        """Whether success may be a 201."""
+        """Return whether the status of a success may be 201."""
         return self.name.endswith("_create")
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing."""
+        """Return whether the operation changes nothing."""
         return self.method == "GET" or self.name.endswith(("_search", "_list"))
 
 
@@ -63,7 +63,7 @@ ORGANIZATIONS = "/v1/b2b/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 MEMBER = f"{ORGANIZATION}/members/{{member_id}}"
 ELSEWHERE = frozenset({"/v1/b2b/sso/authenticate"})
-"""Paths of the vendor's that are not served, though they look like one that is."""
+"""Paths of the vendor's API that are not served, although they match a path with a parameter."""
 USER = "/v1/users/{user_id}"
 
 B2B: tuple[tuple[str, str, str, Endpoint], ...] = (
@@ -157,23 +157,23 @@ def _first_look(segments: list[str]) -> tuple[int, str]:
 
 
 _TABLE: defaultdict[tuple[int, str], list[tuple[Route, list[str]]]] = defaultdict(list)
-"""The operations by how many segments a path has and its first two, which are never parameters."""
+"""The operations by the number of path segments and the first two segments, which are never parameters."""
 for _segments, _route in ((each.path.split("/"), each) for each in ROUTES):
     _TABLE[_first_look(_segments)].append((_route, _segments))
 
 
 def is_management(path: str) -> bool:
-    """Whether a path is one of the management API."""
+    """Return whether a path belongs to the management API."""
     return path.startswith(("/pwa/", "/web/"))
 
 
 def is_public(path: str) -> bool:
-    """Whether whoever asks need not be a client of the project: its id is in the path."""
+    """Return whether a path needs no credentials: it contains the project's id."""
     return path.startswith(("/v1/public/", "/v1/sessions/jwks/", "/v1/b2b/sessions/jwks/"))
 
 
 def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The operation that serves this request, and its path parameters, decoded.
+    """Return the operation of this request, and its decoded path parameters.
 
     A literal segment wins over a parameter.
 

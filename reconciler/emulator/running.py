@@ -1,4 +1,4 @@
-"""The emulator on a thread of this process, for tests and the demo."""
+"""Run the emulator on a thread of this process, for tests and the demo."""
 
 import shutil
 import sqlite3
@@ -17,7 +17,7 @@ from reconciler.emulator.serve import Server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What an emulator is started with; ``faults`` and ``behaviour`` as on the command line."""
+    """The options of an emulator. ``faults`` and ``behaviour`` are texts as on the command line."""
 
     port: int = 0
     database: Path | None = None
@@ -32,7 +32,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running emulator: where, and the variables that point clients at it."""
+    """A running emulator: its app, its URL, and the environment variables for clients."""
 
     app: App
     url: str
@@ -40,10 +40,10 @@ class Running:
 
 
 def make(options: Options) -> App:
-    """The app that ``options`` describe, without a socket.
+    """Return the app that ``options`` describe, without a socket.
 
     Raises:
-        ValueError: saying what cannot be, and why.
+        ValueError: with every invalid option and the reason.
         OSError: where a file cannot be read or written.
     """
     asked, limits = faults.parse(options.faults)
@@ -63,7 +63,7 @@ def make(options: Options) -> App:
 
 @contextmanager
 def running(options: Options | None = None, app: App | None = None) -> Iterator[Running]:
-    """Serve ``app``, or the one that ``options`` describe, until the block ends; then raise what it has raised."""
+    """Serve ``app``, or the app of ``options``, until the block ends. Then raise the first error of the app, if any."""
     options = options or Options()
     served = app or make(options)
     folder = Path(tempfile.mkdtemp(prefix="stytch-emulator-")) if options.https else None
@@ -84,7 +84,7 @@ def running(options: Options | None = None, app: App | None = None) -> Iterator[
         finally:
             server.close()
             thread.join()
-        if server.failures:  # Its client may have taken the 500 for a fault that passes.
+        if server.failures:  # The client may have retried the 500 as a temporary fault.
             raise server.failures[0]
     finally:
         if app is None:
@@ -94,9 +94,9 @@ def running(options: Options | None = None, app: App | None = None) -> Iterator[
 
 
 def variables(app: App, url: str, trust: Path | None = None) -> dict[str, str]:
-    """The environment variables that point every client at the emulator: the credentials are those of the test ones.
+    """Return the environment variables for clients, with the credentials of the test environments.
 
-    Those of a project that has been deleted are left out.
+    A project that has been deleted has no variables.
     """
     found = {
         "STYTCH_WORKSPACE_KEY_ID": app.workspace.key_id,
@@ -116,10 +116,10 @@ def variables(app: App, url: str, trust: Path | None = None) -> dict[str, str]:
 
 
 def seed(app: App, options: Options) -> None:
-    """Put in what the app is to start with.
+    """Load the initial data that ``options`` name.
 
     Raises:
-        ValueError: saying which file is not as it should be.
+        ValueError: with the invalid file and the reason.
     """
     from reconciler.emulator.bulk import load_users
     from reconciler.emulator.population import population
@@ -138,7 +138,7 @@ def seed(app: App, options: Options) -> None:
         return
     consumer = app.workspace.environment("CONSUMER")
     if app.store.count(app.store.collection(consumer.project_id, "user")):
-        return  # A database that is opened again has its users.
+        return  # A database that is opened again keeps its users.
     if options.users is not None:
         try:
             load_users(app, consumer, read_users(options.users))

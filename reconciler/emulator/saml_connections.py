@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/saml``: made by name first, then completed by updates [2.21]."""
+"""``/v1/b2b/sso/saml``: created with a name, then completed by updates [2.21]."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from reconciler.emulator.store import Fields
 from reconciler.emulator.urls import is_https, parts
 
 NEEDED: Final = ("idp_entity_id", "idp_sso_url", "attribute_mapping", "verification_certificates")
-"""What makes a connection active."""
+"""The fields that make a connection active."""
 
 
 def create(call: Call) -> Answer:
@@ -25,7 +25,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/connections/{connection_id}``: only the fields that are sent; a certificate comes to the others."""
+    """``PUT …/connections/{connection_id}``: changes only the fields that are sent, and adds a certificate."""
     organization, row = find(call, SAML)
     fields = {**DEFAULTS, **row.fields, **named(call), **sent(call, organization)}
     certificate, signing_key, encryption_key = (
@@ -44,7 +44,7 @@ def update(call: Call) -> Answer:
 
 
 def update_by_url(call: Call) -> Answer:
-    """``PUT …/connections/{connection_id}/url``: what the metadata would say is made up from where they are."""
+    """``PUT …/connections/{connection_id}/url``: the metadata is not fetched; its values are derived from its URL."""
     organization, row = find(call, SAML)
     url = given(call.body, "metadata_url", str, call.behaviour, "invalid_saml_metadata_url") or ""
     host = parts(url).hostname
@@ -61,7 +61,7 @@ def update_by_url(call: Call) -> Answer:
 
 
 def delete_verification_certificate(call: Call) -> Answer:
-    """``DELETE …/verification_certificates/{certificate_id}``: but for the last one."""
+    """``DELETE …/verification_certificates/{certificate_id}``: refused for the last one."""
     organization, row = find(call, SAML)
     certificates, id_ = row.fields["verification_certificates"], call.id("certificate_id")
     left = [each for each in certificates if each["certificate_id"] != id_]

@@ -1,4 +1,4 @@
-"""What a request says about a SAML connection, and the rules that it must keep [2.21]."""
+"""The fields of a SAML connection in a request, and their rules [2.21]."""
 
 from typing import Any, Final
 
@@ -32,10 +32,10 @@ WRONG: Final = "saml_connection"
 
 
 def sent(call: Call, organization: Row) -> Fields:
-    """The fields that the request states, each valid by itself.
+    """Return the fields in the request, each valid by itself.
 
     Raises:
-        Refusal: with the vendor's error type of the first that is not.
+        Refusal: with the vendor's error type of the first invalid field.
     """
     body, behaviour = call.body, call.behaviour
     found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in TEXTS}
@@ -45,7 +45,7 @@ def sent(call: Call, organization: Row) -> Fields:
         _check_url(found["idp_sso_url"])
     found["attribute_mapping"] = (
         given(body, "attribute_mapping", dict, behaviour) or None
-    )  # Some SDKs send what is unset.
+    )  # Some SDKs send fields that are not set.
     if found["attribute_mapping"] is not None:
         _check_mapping(found["attribute_mapping"])
     everybody, groups = "saml_connection_implicit_role_assignments", "saml_group_implicit_role_assignments"
@@ -55,7 +55,7 @@ def sent(call: Call, organization: Row) -> Fields:
 
 
 def checked(fields: Fields) -> Fields:
-    """The whole connection, if its fields fit together.
+    """Return the complete connection, if its fields fit together.
 
     Raises:
         Refusal: ``saml_connection_attribute_mapping_missing_groups_key``.

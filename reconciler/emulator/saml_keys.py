@@ -1,6 +1,6 @@
 """The certificates and private keys of SAML connections [2.21].
 
-A private key is never answered with. Certificates that the vendor would fetch or make are made here, once a process.
+Answers never contain a private key. Certificates that the vendor would fetch or create are made here, once a process.
 """
 
 import datetime as dt
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 MOST: Final = 5
-"""Certificates a connection may have for each purpose."""
+"""The most certificates of a connection for each purpose."""
 PKCS1: Final = "-----BEGIN RSA PRIVATE KEY-----"
 OWN: Final = "Stytch"
 YEARS: Final = 10
 
 
 def with_verification(call: Call, certificates: list[Fields], pem: str) -> list[Fields]:
-    """The certificates that assertions are checked with, and one more.
+    """Return the certificates that verify assertions, with a new one.
 
     Raises:
         Refusal: ``invalid_x509_certificate``, or ``too_many_sso_verification_certificates``.
@@ -41,7 +41,7 @@ def with_verification(call: Call, certificates: list[Fields], pem: str) -> list[
 
 
 def with_encryption(call: Call, keys: list[Fields], pem: str) -> list[Fields]:
-    """The keys that assertions are decrypted with, and one more; raises as ``signing``."""
+    """Return the keys that decrypt assertions, with a new one. Raises as ``signing`` does."""
     _private(pem)
     if len(keys) >= MOST:
         raise Refusal("too_many_encryption_certificates", f"A connection may have at most {MOST} encryption keys.")
@@ -49,7 +49,7 @@ def with_encryption(call: Call, keys: list[Fields], pem: str) -> list[Fields]:
 
 
 def signing(call: Call, pem: str | None) -> list[Fields]:
-    """The certificate of requests that are signed with this key, or with one of the vendor's own.
+    """Return the certificate for requests that are signed with this key, or with a key of the vendor's.
 
     Raises:
         Refusal: ``saml_signing_private_key_format_not_supported`` or ``saml_signing_private_key_invalid``.
@@ -60,7 +60,7 @@ def signing(call: Call, pem: str | None) -> list[Fields]:
 
 @cache
 def made(name: str) -> str:
-    """A certificate of this name, for whatever would be fetched or made elsewhere."""
+    """Return a certificate with this name, in place of one that the vendor would fetch or create."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     return _pem(_made(name, ec.generate_private_key(ec.SECP256R1())))
@@ -82,7 +82,7 @@ def _read(pem: str) -> "x509.Certificate":
 
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
-        certificate.issuer.rfc4514_string()  # A name that is broken shows only here.
+        certificate.issuer.rfc4514_string()  # An invalid name is found only here.
         return certificate
     except (ValueError, x509.InvalidVersion):
         raise Refusal("invalid_x509_certificate", "The certificate is not an X.509 certificate in PEM.") from None

@@ -1,4 +1,4 @@
-"""``/v1/b2b/scim``: an identity provider keeps an organization's members [2.22]."""
+"""``/v1/b2b/scim``: an identity provider manages an organization's members [2.22]."""
 
 import re
 from dataclasses import replace
@@ -22,7 +22,7 @@ ROLES: Final = "scim_group_implicit_role_assignments"
 
 
 def create(call: Call) -> Answer:
-    """``POST /v1/b2b/scim/{organization_id}/connection``: the only answer that holds the token."""
+    """``POST /v1/b2b/scim/{organization_id}/connection``: the only answer with the token."""
     organization = organizations.find(call)
     if active(call, organization) is not None:
         raise Refusal("active_scim_connection_exists", "The organization has an active SCIM connection already.")
@@ -54,7 +54,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT …/connection/{connection_id}``: only the fields that are sent."""
+    """``PUT …/connection/{connection_id}``: changes only the fields that are sent."""
     organization, row = find(call)
     roles = _roles(call, organization)
     fields = {**row.fields, **_stated(call), **({} if roles is None else {ROLES: roles})}
@@ -62,7 +62,7 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE …/connection/{connection_id}``: with its groups; the members that it made stay."""
+    """``DELETE …/connection/{connection_id}``: with its groups. The members that it created stay."""
     organization, row = find(call)
     for group in call.store.children(call.collection(GROUP), organization.number):
         call.store.remove(group)
@@ -73,7 +73,7 @@ def delete(call: Call) -> Answer:
 
 
 def groups(call: Call) -> Answer:
-    """``GET …/connection/{connection_id}``: the groups that the identity provider has pushed."""
+    """``GET …/connection/{connection_id}``: the groups that the identity provider pushed."""
     organization, _ = find(call)
     asked = {**call.query, "limit": _limit(call.query.get("limit", ""))}
     selection = Selection(call.collection(GROUP), (organization.number,), "1")
@@ -84,7 +84,10 @@ def groups(call: Call) -> Answer:
 
 
 def _limit(text: str) -> int | str | None:
-    """SDKs send 0 or nothing where none is set, and that for Java a number with a point; other text is no limit."""
+    """Return the limit in a query: a number, None for no limit, or an invalid text unchanged.
+
+    For no limit, SDKs send 0 or "". The SDK for Java sends a number with a decimal point.
+    """
     found = NUMBER.fullmatch(text)
     return (int(found[1]) or None) if found else text or None
 
@@ -97,7 +100,7 @@ def _stated(call: Call) -> Fields:
 
 
 def _roles(call: Call, organization: Row) -> list[Fields] | None:
-    """The roles by group that the request states: the group must have been pushed already."""
+    """Return the roles by group in the request. The identity provider must have pushed the group."""
     values: list[Any] | None = given(call.body, ROLES, list, call.behaviour)
     if values is None:
         return None

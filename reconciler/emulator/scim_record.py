@@ -1,4 +1,4 @@
-"""How a SCIM connection is kept, found and answered with [2.22]."""
+"""How a SCIM connection is stored, found and answered [2.22]."""
 
 from typing import Final
 
@@ -12,17 +12,17 @@ GROUP: Final = "scim_group"
 TOKEN: Final = "bearer_token"  # noqa: S105 # a field's name
 NEXT_TOKEN: Final = "next_bearer_token"  # noqa: S105 # a field's name
 VALID: Final = 5 * 365 * 86_400
-"""Seconds for which a token is valid."""
+"""The lifetime of a token, in seconds."""
 SHOWN_ACTIVE: Final = ("connection_id", "display_name", f"{TOKEN}_last_four", f"{TOKEN}_expires_at")
 
 
 def active(call: Call, organization: Row) -> Row | None:
-    """The organization's connection: there is at most one."""
+    """Return the organization's connection, or None. There is at most one."""
     return next(iter(call.store.children(call.collection(KIND), organization.number)), None)
 
 
 def find(call: Call) -> tuple[Row, Row]:
-    """The organization and its connection that the path names.
+    """Return the organization and the connection in the path.
 
     Raises:
         Refusal: ``no_active_scim_connection``.
@@ -35,12 +35,12 @@ def find(call: Call) -> tuple[Row, Row]:
 
 
 def missing() -> Refusal:
-    """What is said where there is no connection."""
+    """Return the refusal where there is no connection."""
     return Refusal("no_active_scim_connection", "The organization has no active SCIM connection.")
 
 
 def keep(call: Call, organization: Row, fields: Fields, row: Row | None = None) -> Row:
-    """Store a connection, and show it as the organization's active one; ``row`` is what it was."""
+    """Store a connection as the organization's active connection. ``row`` is its former row."""
     host = "api" if call.environment.type == "live" else "test"
     flag = "?aadOptscim062020" if fields["identity_provider"] == "microsoft-entra" else ""
     whole = {**fields, "base_url": f"https://{host}.stytch.com/v1/b2b/scim/{fields['connection_id']}{flag}"}
@@ -51,10 +51,10 @@ def keep(call: Call, organization: Row, fields: Fields, row: Row | None = None) 
 
 
 def token(call: Call, name: str, value: str) -> Fields:
-    """What is kept of a new token."""
+    """Return the fields that are stored for a new token."""
     return {f"{name}_last_four": value[-4:], f"{name}_expires_at": timestamp(call.clock() + VALID)}
 
 
 def without(row: Row, *hidden: str) -> Fields:
-    """The connection as an answer that holds a token has it: without these fields."""
+    """Return the connection without these fields, for an answer that contains a token."""
     return {name: value for name, value in row.fields.items() if name not in hidden}

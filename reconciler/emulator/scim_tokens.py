@@ -1,4 +1,4 @@
-"""``…/connection/{connection_id}/rotate``: while it goes on both tokens count [2.22]."""
+"""``…/connection/{connection_id}/rotate``: both tokens are valid during a rotation [2.22]."""
 
 from reconciler.emulator import shown_once
 from reconciler.emulator.call import Answer, Call
@@ -10,7 +10,7 @@ NO_NEXT: Fields = {f"{NEXT_TOKEN}_last_four": "", f"{NEXT_TOKEN}_expires_at": No
 
 
 def start(call: Call) -> Answer:
-    """``POST …/rotate/start``: the only answer that holds the next token; one that was started before is lost."""
+    """``POST …/rotate/start``: the only answer with the next token. The token of an earlier start is lost."""
     organization, row = find(call)
     value = shown_once.new_value()
     shown_once.keep(call, KIND, row, value, shown_once.NEXT)
@@ -19,7 +19,7 @@ def start(call: Call) -> Answer:
 
 
 def complete(call: Call) -> Answer:
-    """``POST …/rotate/complete``: the next token counts, the one before no more."""
+    """``POST …/rotate/complete``: the next token stays valid, the former one does not."""
     organization, row = _rotating(call)
     shown_once.promote(call, KIND, row)
     moved = {f"{TOKEN}{part}": row.fields[f"{NEXT_TOKEN}{part}"] for part in ("_last_four", "_expires_at")}
@@ -27,7 +27,7 @@ def complete(call: Call) -> Answer:
 
 
 def cancel(call: Call) -> Answer:
-    """``POST …/rotate/cancel``: the next token counts no more."""
+    """``POST …/rotate/cancel``: the next token is no longer valid."""
     organization, row = _rotating(call)
     shown_once.drop(call, KIND, row, shown_once.NEXT)
     return {"connection": keep(call, organization, {**row.fields, **NO_NEXT}, row).fields}

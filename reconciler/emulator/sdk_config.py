@@ -1,4 +1,4 @@
-"""What a project's frontend SDKs may do, for each vertical [2.13]."""
+"""The settings of frontend SDKs, for each vertical [2.13]."""
 
 from functools import partial
 from typing import Final
@@ -18,7 +18,7 @@ def get(vertical: Vertical, call: Call) -> Answer:
 
 
 def replace(vertical: Vertical, call: Call) -> Answer:
-    """``PUT …/sdk/b2b`` and ``…/sdk/consumer``: each section that is stated, whole."""
+    """``PUT …/sdk/b2b`` and ``…/sdk/consumer``: replaces each section that is sent."""
     before = _kept(vertical, call)
     config = given(call.body, "config", dict, call.behaviour, "invalid_argument")
     if config is None:

@@ -17,17 +17,17 @@ BAD: Final = "invalid_argument"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field: what it is where nobody states it, and how it is read from a section; None leaves the default."""
+    """One field: its default, and the function that reads it from a section (None where it is absent)."""
 
     default: Any
     read: Callable[[Fields, str, Behaviour], Any]
 
 
 def section(vertical: Vertical, name: str, sent: Any, behaviour: Behaviour) -> Fields:
-    """A section as a request states it; a field that is absent has its default.
+    """Return a section as the request sets it. An absent field has its default.
 
     Raises:
-        Refusal: ``invalid_argument``, where a value is not one of its field.
+        Refusal: ``invalid_argument``, for an invalid value.
     """
     if not isinstance(sent, dict):
         raise Refusal(BAD, f"{name} must be of type object.")
@@ -36,7 +36,7 @@ def section(vertical: Vertical, name: str, sent: Any, behaviour: Behaviour) -> F
 
 
 def defaults(vertical: Vertical) -> Fields:
-    """The configuration of a new environment."""
+    """Return the configuration of a new environment."""
     return {name: _defaults(fields) for name, fields in SECTIONS[vertical].items()}
 
 

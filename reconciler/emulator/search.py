@@ -1,4 +1,4 @@
-"""The searches: pages out of the index, joined from stored text [1.3]."""
+"""Pages of a search: read from the index, joined from stored text [1.3]."""
 
 import base64
 import hashlib
@@ -13,14 +13,14 @@ from reconciler.emulator.exchange import Refusal
 from reconciler.emulator.store import Store
 
 SIZES = (100, 1000)
-"""Of a page: unless the request says, and at most."""
+"""The default and the largest size of a page."""
 PER_STATEMENT = 500
 KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a search looks for: within which parents, and an SQL condition with its values by name."""
+    """The objects that a search looks for: the parents, and an SQL condition with its values by name."""
 
     collection: int
     parents: tuple[int, ...]
@@ -43,10 +43,10 @@ Found = tuple[int, int, str]
 
 
 def page(call: Call, selection: Selection, kind: str, sizes: tuple[int, int] = SIZES) -> Page:
-    """The page that the request's ``cursor`` and ``limit`` ask for.
+    """Return the page of the request's ``cursor`` and ``limit``.
 
     Raises:
-        Refusal: for a cursor or a limit that is none.
+        Refusal: for an invalid cursor or limit.
     """
     limit, cursor = _limit(call, kind, *sizes), _cursor(call, kind)
     if call.behaviour.search_order == "insertion":
@@ -61,7 +61,7 @@ def page(call: Call, selection: Selection, kind: str, sizes: tuple[int, int] = S
 
 
 def count(index: Store, selection: Selection) -> int:
-    """How many objects match; remembered until the index changes."""
+    """Return the number of matching objects. It is cached until the index changes."""
     version, totals = index.totals
     if version != index.version or len(totals) > KEPT:
         totals = {}
@@ -76,7 +76,7 @@ def count(index: Store, selection: Selection) -> int:
 
 
 def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
-    """In the order of insertion; within organizations, one after the other."""
+    """Return rows in the order of insertion, organization by organization, and the next cursor."""
     at, number = cursor or (0, 0)
     sql = (
         "SELECT parent, number, text FROM object WHERE parent = :parent AND collection = :collection"  # noqa: S608 # its parts are written in this package; values are bound
@@ -95,7 +95,7 @@ def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tu
 
 
 def _arranged(call: Call, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
-    """By id, or in an order that each search draws anew; the cursor carries the draw."""
+    """Return rows by id, or in a random order for each search, and the next cursor, which keeps the order."""
     salt, start = cursor or (secrets.token_hex(4), 0)
     sql = f"SELECT id, number FROM object WHERE parent = :parent AND collection = :collection AND {selection.where}"  # noqa: S608 # its parts are written in this package; values are bound
     values = dict(selection.values) | {"collection": selection.collection}
@@ -112,7 +112,7 @@ def _arranged(call: Call, selection: Selection, cursor: Any, limit: int) -> tupl
 
 
 def _disturbed(call: Call, found: list[Found]) -> list[Found]:
-    """A page that misses a row, or that shows one row twice in place of another, as concurrent writes would make it."""
+    """Return the page without a row, or with one row twice in place of another, as concurrent writes may cause."""
     if call.disturbance == "short_page":
         return found[: len(found) // 2]
     if call.disturbance == "moved_rows" and len(found) > 1:

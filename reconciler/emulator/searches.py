@@ -1,4 +1,4 @@
-"""The three searches: organizations, members, users; and their filters [1.3]."""
+"""The searches for organizations, members and users, and their filters [1.3]."""
 
 import json
 
@@ -105,7 +105,7 @@ def organizations(call: Call) -> Answer:
 
 
 def members(call: Call) -> Answer:
-    """``POST /v1/b2b/organizations/members/search``: deleted members only where ``statuses`` lists them."""
+    """``POST /v1/b2b/organizations/members/search``: finds deleted members only where ``statuses`` lists them."""
     parents = _parents(call)
     where, values = condition(call.body, "member", MEMBER_FILTERS)
     _one_sort_of_id(call, "member_ids", "member", "member")
@@ -127,12 +127,12 @@ def users(call: Call) -> Answer:
 
 
 def rendered(name: str, found: Page, more: str = "") -> Rendered:
-    """A page as it is answered: its rows under ``name``, then ``more``, then how the search goes on."""
+    """Return the answer with a page: its rows under ``name``, then ``more``, then ``results_metadata``."""
     return Rendered(f'"{name}":[{",".join(found.texts)}],{more}"results_metadata":{found.metadata}')
 
 
 def _parents(call: Call) -> tuple[int, ...]:
-    """The numbers of the organizations that the request names, in their order of insertion."""
+    """Return the numbers of the organizations in the request, in the order of insertion."""
     ids = call.body.get("organization_ids", [])
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
         raise Refusal("bad_request", "organization_ids must be an array of strings.")
@@ -150,7 +150,7 @@ def _parents(call: Call) -> tuple[int, ...]:
 
 
 def _organizations(call: Call, found: Page) -> str:
-    """The organizations of the members on the page, by id."""
+    """Return the organizations of the members on the page, by id."""
     sql = "SELECT id, text FROM object WHERE number IN (SELECT value FROM json_each(?))"
     rows = call.index.connection.execute(sql, (json.dumps(list(set(found.parents))),))
     return "{" + ",".join(f'"{id_}":{text}' for id_, text in rows) + "}"

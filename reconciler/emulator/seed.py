@@ -1,7 +1,7 @@
-"""Reading what the emulator starts with: a Consumer export as Stytch's utility writes it, and an RBAC policy.
+"""Read the initial data: a Consumer export as Stytch's utility writes it, and an RBAC policy.
 
-The utility writes pages [2.23]: JSON pages joined by commas within one array, where an empty page leaves a comma too
-many; CSV with the header repeated at every page and nested values as JSON in a cell. JSON lines are read too.
+The utility writes pages [2.23]. In JSON, the pages are joined by commas in one array; an empty page leaves an extra
+comma. In CSV, the header is repeated on every page, and nested values are JSON in a cell. JSON lines are read too.
 """
 
 import csv
@@ -17,10 +17,10 @@ LARGEST_CELL = 16 * 1024 * 1024
 
 
 def read_users(path: Path) -> Iterator[Fields]:
-    """The users of an export, one by one.
+    """Yield the users of an export, one by one.
 
     Raises:
-        ValueError: with the file and the line that cannot be read.
+        ValueError: with the file and the invalid line.
     """
     if path.suffix.lower() == ".csv":
         return _csv(path)
@@ -30,10 +30,10 @@ def read_users(path: Path) -> Iterator[Fields]:
 
 
 def read_policy(path: Path) -> Any:
-    """An RBAC policy: JSON, or YAML.
+    """Return an RBAC policy: JSON, or YAML.
 
     Raises:
-        ValueError: with the file, where it is neither.
+        ValueError: with the file, where it is neither JSON nor YAML.
     """
     import yaml
 
@@ -51,17 +51,17 @@ def _lines(path: Path) -> Iterator[Fields]:
 
 
 def _array(path: Path) -> Iterator[Fields]:
-    """The items of one array, however many commas are between them."""
+    """Yield the items of one array, with any number of commas between them."""
     text = path.read_text(encoding="utf-8")
     decoder, blank = json.JSONDecoder(), re.compile(r"[\s,]*")
-    place = blank.match(text, text.index("[") + 1).end()  # type: ignore[union-attr] # It matches nothing, too.
+    place = blank.match(text, text.index("[") + 1).end()  # type: ignore[union-attr] # The pattern also matches an empty text.
     while place < len(text) and text[place] != "]":
         try:
             user, place = decoder.raw_decode(text, place)
         except ValueError as error:
             raise ValueError(f"{path}:{text.count(chr(10), 0, place) + 1}: not JSON: {error}") from error
         yield user
-        place = blank.match(text, place).end()  # type: ignore[union-attr] # It matches nothing, too.
+        place = blank.match(text, place).end()  # type: ignore[union-attr] # The pattern also matches an empty text.
 
 
 def _csv(path: Path) -> Iterator[Fields]:
@@ -75,7 +75,7 @@ def _csv(path: Path) -> Iterator[Fields]:
 
 
 def _cell(name: str, cell: str) -> Any:
-    """Nested values are JSON; ids, status and times are themselves."""
+    """Return the value of a cell: nested values are JSON; ids, status and times are plain texts."""
     if name in {"user_id", "status", "created_at", "external_id"} or cell[0] not in '[{"tfn':
         return cell
     try:
@@ -90,5 +90,5 @@ def _user(text: str, place: str) -> Fields:
     except ValueError as error:
         raise ValueError(f"{place}: not JSON: {error}") from error
     if not isinstance(user, dict):
-        raise ValueError(f"{place}: a user is a JSON object")  # noqa: TRY004 # whoever gave the file is told in one way
+        raise ValueError(f"{place}: a user must be a JSON object")  # noqa: TRY004 # every mistake in a file is a ValueError
     return user

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: a small server with whole control of the connection, which the faults need."""
+"""HTTP/1.1 on a socket: a small server with full control of the connection, which the faults need."""
 
 import re
 import socket
@@ -18,11 +18,11 @@ LARGEST_BODY = 64 * 1024 * 1024
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 EMPTY = (b"\r\n", b"\n")
 ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
-"""What a target begins with where the client takes the emulator for a proxy."""
+"""The start of a request target where the client uses the emulator as a proxy."""
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Serves an app on 127.0.0.1; ``close`` also ends the connections that wait for another request."""
+    """Serves an app on 127.0.0.1. ``close`` also ends idle connections."""
 
     allow_reuse_address = True
     request_queue_size = 128
@@ -32,14 +32,14 @@ class Server(socketserver.ThreadingTCPServer):
         self.tls = tls
         self.closing = threading.Event()
         self.failures: list[Exception] = []
-        """What the app has raised, and the clients have seen as a 500."""
+        """The exceptions of the app. Clients have seen each of them as a 500."""
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Connection)
 
     @property
     def url(self) -> str:
-        """Where it serves, without a slash at the end."""
+        """Return the URL of the server, without a slash at the end."""
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self.server_address[1]}"
 
     def opened(self, connection: socket.socket) -> None:
@@ -53,7 +53,7 @@ class Server(socketserver.ThreadingTCPServer):
             self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news; anything else is a fault of the emulator and is shown."""
+        """Ignore a client that has closed its connection. Print any other error: it is a fault of the emulator."""
         import sys
 
         if not isinstance(sys.exception(), OSError):
@@ -66,24 +66,24 @@ class Server(socketserver.ThreadingTCPServer):
         with self._lock:
             for connection in self._open:
                 try:
-                    # Of the socket beneath TLS, whose own shutdown would wait for the thread that reads.
+                    # Shut down the socket below TLS: the shutdown of TLS would wait for the thread that reads.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
                 except OSError:
-                    continue  # It is gone already.
+                    continue  # The connection is closed already.
         self.server_close()
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """One connection: requests one after the other, until either side has enough."""
+    """One connection: requests one after the other, until either side closes it."""
 
     disable_nagle_algorithm = True
     rbufsize = 65536
     server: Server
     persistent = True
-    """Whether the client's version of HTTP keeps connections."""
+    """Whether the client's version of HTTP keeps the connection open."""
 
     def setup(self) -> None:
-        """Speak TLS first, in this connection's own thread, so that nobody else waits for it."""
+        """Start TLS in this connection's own thread, so that other connections do not wait."""
         if self.server.tls is not None:
             self.request.settimeout(10)
             self.request = self.server.tls.wrap_socket(self.request, server_side=True)
@@ -92,7 +92,7 @@ class Connection(socketserver.StreamRequestHandler):
         super().setup()
 
     def handle(self) -> None:
-        """Serve until the client leaves or an answer is to be lost."""
+        """Serve until the client closes the connection or a fault loses an answer."""
         while not self.server.closing.is_set():
             try:
                 request = self._read()
@@ -120,17 +120,17 @@ class Connection(socketserver.StreamRequestHandler):
         self.request.close()
 
     def _respond(self, request: Request) -> Response:
-        """The app's answer; a fault of the emulator is shown here, and is a 500 to the client."""
+        """Return the app's answer; a 500 for an exception of the app, which is also printed."""
         try:
             return self.server.app.respond(request)
-        except Exception as error:  # noqa: BLE001 # whatever it is, the client has to hear of it
+        except Exception as error:  # noqa: BLE001 # any exception must become an answer
             traceback.print_exc()
             self.server.failures.append(error)
             return _refused(Refusal("internal_server_error", "Oops, something seems to have gone wrong."))
 
     def _read(self) -> Request | None:
         while (line := self.rfile.readline(LARGEST_HEAD)) in EMPTY:
-            continue  # Some clients end a body with a line too many.
+            continue  # Some clients send an extra line after a body.
         if not line:
             return None
         try:
@@ -174,7 +174,7 @@ class Connection(socketserver.StreamRequestHandler):
             _check_size(len(body) + size)
             body += self._exactly(size)
             self.rfile.readline(LARGEST_HEAD)
-        self._headers()  # Of a trailer nothing is used.
+        self._headers()  # Trailers are ignored.
         return bytes(body)
 
     def _chunk_size(self) -> int:
@@ -199,7 +199,7 @@ class Connection(socketserver.StreamRequestHandler):
         self.request.sendall(head if bodiless else head + response.body)
 
     def _drain(self) -> None:
-        """Take what the client still sends: otherwise it would see a reset, and not the answer."""
+        """Read the rest of what the client sends. Otherwise the client would see a reset, not the answer."""
         self.request.shutdown(socket.SHUT_WR)
         self.request.settimeout(1)
         try:
@@ -209,7 +209,7 @@ class Connection(socketserver.StreamRequestHandler):
             return
 
     def _stall(self) -> None:
-        """Answer nothing until the client gives up or the server closes."""
+        """Send nothing until the client gives up or the server closes."""
         self.request.settimeout(0.1)
         while not self.server.closing.is_set():
             try:

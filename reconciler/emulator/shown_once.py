@@ -1,4 +1,4 @@
-"""What is shown once, secrets of clients and tokens of SCIM connections: only their digests are kept [2.16, 2.22]."""
+"""Values that are shown once: client secrets and SCIM tokens. Only their digests are stored [2.16, 2.22]."""
 
 import secrets
 from hashlib import sha256
@@ -12,17 +12,17 @@ NEXT: Final = "next"
 
 
 def new_value() -> str:
-    """A fresh value."""
+    """Return a new value."""
     return secrets.token_urlsafe(32)
 
 
 def keep(call: Call, kind: str, owner: Row, value: str, place: str = CURRENT) -> None:
-    """Let the value count for its owner, as the current one or as the next; it is gone with the owner."""
+    """Store the value as its owner's current or next one. It is deleted with the owner."""
     _put(call, kind, owner, place, sha256(value.encode()).hexdigest())
 
 
 def promote(call: Call, kind: str, owner: Row) -> None:
-    """The next value becomes the current one, and the current one counts no more."""
+    """Make the next value the current one. The former current value is no longer valid."""
     following = call.store.get(_collection(call, kind), f"{NEXT} {owner.id}")
     if following is not None:
         _put(call, kind, owner, CURRENT, following.fields["digest"])
@@ -30,7 +30,7 @@ def promote(call: Call, kind: str, owner: Row) -> None:
 
 
 def drop(call: Call, kind: str, owner: Row, *places: str) -> None:
-    """The values at these places count no more."""
+    """Delete the values at these places, so that they are no longer valid."""
     for place in places:
         row = call.store.get(_collection(call, kind), f"{place} {owner.id}")
         if row is not None:
@@ -38,7 +38,7 @@ def drop(call: Call, kind: str, owner: Row, *places: str) -> None:
 
 
 def counts(call: Call, kind: str, owner_id: str, value: str) -> bool:
-    """Whether the value is the owner's current or next one."""
+    """Return whether the value is the owner's current or next one."""
     digest = sha256(value.encode()).hexdigest()
     rows = (call.store.get(_collection(call, kind), f"{place} {owner_id}") for place in (CURRENT, NEXT))
     return any(row is not None and row.fields["digest"] == digest for row in rows)

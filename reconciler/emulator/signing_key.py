@@ -1,4 +1,4 @@
-"""The key that an environment signs tokens with: made when it is needed first, and published as a JWKS [1.1]."""
+"""The key with which an environment signs tokens: created on first use, published as a JWKS [1.1]."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.emulator.call import Answer, Call
 
-if TYPE_CHECKING:  # It takes a while to load, and few requests need it.
+if TYPE_CHECKING:  # It is slow to load, and few requests need it.
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 KIND: Final = "jwk"
@@ -16,7 +16,7 @@ EXPONENT: Final = 65537
 
 
 def published(call: Call) -> Answer:
-    """``GET /v1/b2b/sessions/jwks/{project_id}`` and ``GET /v1/sessions/jwks/{project_id}``: for everybody."""
+    """``GET /v1/b2b/sessions/jwks/{project_id}`` and ``GET /v1/sessions/jwks/{project_id}``: without credentials."""
     id_, key = _key(call)
     numbers = key.public_key().public_numbers()
     shown = {
@@ -34,7 +34,7 @@ def published(call: Call) -> Answer:
 
 
 def signed(call: Call, claims: dict[str, Any]) -> str:
-    """A JWT with these claims."""
+    """Return a JWT with these claims."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -45,7 +45,7 @@ def signed(call: Call, claims: dict[str, Any]) -> str:
 
 
 def _key(call: Call) -> "tuple[str, RSAPrivateKey]":
-    """The environment's key, and its id."""
+    """Return the environment's key, and its id."""
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -61,7 +61,7 @@ def _key(call: Call) -> "tuple[str, RSAPrivateKey]":
         kept = {"kid": call.new_id(KIND), "pem": pem}
         call.keep_document(KIND, kept)
     key = load_pem_private_key(kept["pem"].encode(), None, unsafe_skip_rsa_key_validation=True)
-    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 # the line above has read what was made so
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 # the key above was created as an RSA key
     return kept["kid"], key
 
 

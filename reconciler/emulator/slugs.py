@@ -14,10 +14,10 @@ SLUG: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
 def slug(call: Call, field: str, name: str, taken: Callable[[str], bool]) -> str:
-    """The slug that the request states, or one made from ``name``; an empty one is none.
+    """Return the slug in the request, or one made from ``name`` where it is absent or empty.
 
     Raises:
-        Refusal: where it is no slug, or taken.
+        Refusal: where the slug is invalid or taken.
     """
     wanted: str | None = given(call.body, field, str, call.behaviour, "invalid_argument")
     if not wanted:

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso``: what SAML, OIDC and external connections have in common [2.21]."""
+"""``/v1/b2b/sso``: the common parts of SAML, OIDC and external connections [2.21]."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +18,7 @@ KINDS: Final[Mapping[str, str]] = {
     OIDC: "oidc_connection_not_found",
     EXTERNAL: "sso_connection_not_found",
 }
-"""The sorts of connection, and the error type where there is none."""
+"""The sorts of connection, and the error type where a connection does not exist."""
 IDENTITY_PROVIDERS: Final = (
     *("classlink", "cyberark", "duo", "generic", "google-workspace", "jumpcloud", "keycloak", "miniorange"),
     *("microsoft-entra", "okta", "onelogin", "pingfederate", "rippling", "salesforce", "shibboleth"),
@@ -36,7 +36,7 @@ def list_all(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE /v1/b2b/sso/{organization_id}/connections/{connection_id}``: of any sort, for good."""
+    """``DELETE /v1/b2b/sso/{organization_id}/connections/{connection_id}``: a connection of any sort, permanently."""
     organization = organizations.find(call)
     row = find_any(call, organization, call.id("connection_id"))
     if row is None:
@@ -49,7 +49,7 @@ def delete(call: Call) -> Answer:
 
 
 def find(call: Call, kind: str) -> tuple[Row, Row]:
-    """The organization and its connection of this kind that the path names.
+    """Return the organization and the connection of this kind in the path.
 
     Raises:
         Refusal: with the kind's error type.
@@ -62,13 +62,13 @@ def find(call: Call, kind: str) -> tuple[Row, Row]:
 
 
 def find_any(call: Call, organization: Row, id: str) -> Row | None:
-    """The organization's connection with this id, of any kind."""
+    """Return the organization's connection with this id, of any kind."""
     rows = (call.store.get(call.collection(kind), id) for kind in KINDS)
     return next((row for row in rows if row is not None and row.parent == organization.number), None)
 
 
 def start(call: Call, organization: Row, kind: str) -> Fields:
-    """A new connection's first fields.
+    """Return a new connection's first fields.
 
     Raises:
         Refusal: ``too_many_sso_connections``.
@@ -84,7 +84,7 @@ def start(call: Call, organization: Row, kind: str) -> Fields:
 
 
 def named(call: Call) -> Fields:
-    """What the request states of every connection's ``display_name`` and ``identity_provider``."""
+    """Return ``display_name`` and ``identity_provider`` where the request has them."""
     provider = choice(call.body, "identity_provider", IDENTITY_PROVIDERS, call.behaviour, "invalid_sso_idp")
     name = given(call.body, "display_name", str, call.behaviour, "invalid_display_name")
     stated = {"display_name": name, "identity_provider": provider}
@@ -92,13 +92,13 @@ def named(call: Call) -> Fields:
 
 
 def callback(call: Call, id: str) -> str:
-    """Where an identity provider sends people back to."""
+    """Return the URL to which an identity provider sends people back."""
     host = "api" if call.environment.type == "live" else "test"
     return f"https://{host}.stytch.com/v1/b2b/sso/callback/{id}"
 
 
 def keep(call: Call, organization: Row, kind: str, fields: Fields, row: Row | None = None) -> Row:
-    """Store a connection, and show it among the organization's active ones if it is active."""
+    """Store a connection, and list it in the organization if it is active."""
     id_, number = fields["connection_id"], row.number if row else 0
     kept = Row(id_, fields, status=fields["status"], parent=organization.number, number=number)
     stored = call.store.put(call.collection(kind), kept)

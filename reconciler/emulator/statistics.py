@@ -1,4 +1,4 @@
-"""What was asked of the emulator: for tests and benchmarks."""
+"""Counts of the requests to the emulator, for tests and benchmarks."""
 
 import threading
 from collections import Counter
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Statistics:
-    """Counts requests by route and status, and the most in any second and in any minute of the clock, by route."""
+    """Counts requests by route and status, and by route the maximum in a second and in a minute of the clock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Set all counts to zero."""
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.per_second: Counter[str] = Counter()
@@ -21,7 +21,7 @@ class Statistics:
         self._current: dict[tuple[str, int], tuple[int, int]] = {}
 
     def count(self, name: str, status: int, now: float) -> None:
-        """One more answered request to the route ``name``, and to ``all``."""
+        """Count an answered request to the route ``name``, and to ``all``."""
         with self._lock:
             self.requests[name] += 1
             self.statuses[status] += 1
@@ -35,11 +35,11 @@ class Statistics:
 
     @property
     def refused(self) -> int:
-        """How many 429s were answered."""
+        """Return the number of 429 answers."""
         return self.statuses[429]
 
     def summary(self) -> dict[str, Any]:
-        """Everything counted, as JSON can hold it."""
+        """Return all counts as a JSON value."""
         with self._lock:
             return {
                 "requests": dict(self.requests),

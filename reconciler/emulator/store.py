@@ -1,4 +1,4 @@
-"""The store: SQLite, one row an object, its JSON text ready to be joined into a search page."""
+"""The store: SQLite, with one row for each object. A row holds the JSON text, so that search pages only join texts."""
 
 import json
 import sqlite3
@@ -33,7 +33,7 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
 """
 PATIENCE = 0.2
-"""Seconds to wait for another process to let go of the file."""
+"""Seconds to wait for another process that has locked the file."""
 FOUND = "SELECT number, parent, id, status, text FROM object"
 INSERT = "INSERT OR REPLACE INTO object (number, collection, parent, id, status, text) VALUES (?, ?, ?, ?, ?, ?)"
 ADD = INSERT.replace(" OR REPLACE", "")
@@ -45,8 +45,8 @@ INSERT_NAME = "INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?)"
 class Row:
     """One stored object.
 
-    ``number`` is its place in the order of insertion (0: not stored yet), ``parent`` the number of the organization it
-    is in (0: none), ``names`` what else it is found by, such as ``slug:acme``.
+    ``number`` is its position in the order of insertion (0: not stored yet), ``parent`` the number of its organization
+    (0: none). ``names`` are further keys by which it is found, such as ``slug:acme``.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Row:
 
 
 class Store:
-    """All objects of all environments; not safe for threads by itself: the app takes its lock around each request."""
+    """All objects of all environments. Not thread-safe by itself: the app holds its lock during each request."""
 
     def __init__(self, path: Path | None = None, clean: Callable[[Fields], Fields] = dict) -> None:
         self.connection = sqlite3.connect(path or ":memory:", timeout=PATIENCE, check_same_thread=False)
@@ -69,16 +69,16 @@ class Store:
             raise
         self.clean = clean
         self.version = 0
-        """Counts writes, so that what was computed from the store can be kept until the next one."""
+        """The number of writes, so that values computed from the store can be cached until the next write."""
         self.follower: Callable[[Write], None] | None = None
-        """Is handed each committed write, to repeat it on a copy: the search index that lags behind."""
+        """Called with each committed write, to repeat the write in a copy: the search index that lags behind."""
         self._uncommitted: list[Write] = []
         self.totals: tuple[int, dict[Any, int]] = (0, {})
-        """What searches have counted, and the version it holds for."""
+        """The totals that searches have counted, and the version for which they are valid."""
         self._collections: dict[tuple[str, str], int] = {}
 
     def collection(self, project_id: str, kind: str) -> int:
-        """The number of a collection: the objects of one kind in one environment."""
+        """Return the number of a collection: the objects of one kind in one environment."""
         key = (project_id, kind)
         if key not in self._collections:
             sql = "INSERT OR IGNORE INTO collection (project_id, kind) VALUES (?, ?)"
@@ -88,37 +88,37 @@ class Store:
         return self._collections[key]
 
     def get(self, collection: int, id: str) -> Row | None:
-        """The object with this id."""
+        """Return the object with this id."""
         found = self.connection.execute(f"{FOUND} WHERE collection = ? AND id = ?", (collection, id)).fetchone()
         return found and _row(found)
 
     def numbered(self, number: int) -> Row:
-        """The object with this number, which must exist."""
+        """Return the object with this number, which must exist."""
         return _row(self.connection.execute(f"{FOUND} WHERE number = ?", (number,)).fetchone())
 
     def named(self, collection: int, name: str, parent: int = 0) -> list[Row]:
-        """The objects with this name within ``parent``, in the order of insertion."""
+        """Return the objects with this name within ``parent``, in the order of insertion."""
         inner = "SELECT object FROM name WHERE collection = ? AND parent = ? AND name = ?"
         rows = self.connection.execute(f"{FOUND} WHERE number IN ({inner}) ORDER BY number", (collection, parent, name))
         return [_row(row) for row in rows]
 
     def children(self, collection: int, parent: int = 0) -> Iterator[Row]:
-        """Everything within ``parent``, in the order of insertion; may be written to meanwhile."""
+        """Yield every object in ``parent``, in the order of insertion. The store may be written to meanwhile."""
         sql = f"{FOUND} WHERE collection = ? AND parent = ? ORDER BY number"
         return map(_row, self.connection.execute(sql, (collection, parent)).fetchall())
 
     def count(self, collection: int, besides: str = "") -> int:
-        """How many objects a collection holds, besides those with this status."""
+        """Return the number of objects in a collection, without those with the status ``besides``."""
         sql = "SELECT count(*) FROM object WHERE collection = ? AND status != ?"
         return int(self.connection.execute(sql, (collection, besides)).fetchone()[0])
 
     def holds(self, collection: int, field: str) -> bool:
-        """Whether an object of the collection has this field and it is not empty."""
+        """Return whether an object of the collection has a value in this field that is not empty."""
         sql = "SELECT 1 FROM object WHERE collection = ? AND json_extract(text, '$.' || ?) != '' LIMIT 1"
         return self.connection.execute(sql, (collection, field)).fetchone() is not None
 
     def put(self, collection: int, row: Row) -> Row:
-        """Insert or replace ``row``; the answer has its number, and its fields as they are answered."""
+        """Insert or replace ``row``. Return it with its number, and with its fields as answers show them."""
         number = row.number or self._next()
         fields = self.clean(row.fields)
         values = (number, collection, row.parent, row.id, row.status, text(fields))
@@ -133,7 +133,7 @@ class Store:
         return replace(row, number=number, fields=fields)
 
     def put_many(self, collection: int, rows: Sequence[tuple[int, str, str, str, Sequence[str]]]) -> None:
-        """Insert new objects fast: (parent, id, status, JSON text, names) each.
+        """Insert new objects in one statement: each is (parent, id, status, JSON text, names).
 
         Raises:
             sqlite3.IntegrityError: where an id is taken.
@@ -148,7 +148,7 @@ class Store:
         self.commit()
 
     def remove(self, row: Row) -> None:
-        """Delete an object and everything within it."""
+        """Delete an object and everything in it."""
 
         def write(store: "Store") -> None:
             inner = "SELECT number FROM object WHERE number = :number OR (parent = :number AND parent != 0)"
@@ -159,7 +159,7 @@ class Store:
         self._write(write)
 
     def forget(self, owner: str) -> None:
-        """Delete everything of one environment or project: its collections, and its settings."""
+        """Delete the collections and the settings of one environment or project."""
         collections = [number for (number,) in self.connection.execute(OWN, {"owner": owner})]
 
         def write(store: "Store") -> None:
@@ -173,28 +173,28 @@ class Store:
         self._collections.clear()
 
     def setting(self, name: str) -> Any:
-        """A stored setting, or None; the name of one that belongs to an environment or a project ends with its key."""
+        """Return a stored setting, or None. The name of a setting ends with the key of its environment or project."""
         found = self.connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return json.loads(found[0]) if found else None
 
     def set(self, name: str, value: Any) -> None:
-        """Keep a setting: anything JSON can hold."""
+        """Store a setting: a JSON value."""
         self.connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     def repeat(self, write: Write) -> None:
-        """Do a write that another store has done."""
+        """Repeat a write of another store."""
         self.version += 1
         write(self)
         self.connection.commit()
 
     def copy(self) -> "Store":
-        """A copy in memory, with everything committed so far."""
+        """Return a copy in memory of everything committed so far."""
         other = Store()
         self.connection.backup(other.connection)
         return other
 
     def commit(self) -> None:
-        """Keep what was written since the last commit."""
+        """Commit the writes since the last commit."""
         self.connection.commit()
         written, self._uncommitted = self._uncommitted, []
         if self.follower is not None:
@@ -202,14 +202,14 @@ class Store:
                 self.follower(write)
 
     def rollback(self) -> None:
-        """Forget what was written since the last commit."""
+        """Discard the writes since the last commit."""
         self.connection.rollback()
         self._uncommitted.clear()
         self._collections.clear()
         self.version += 1
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Commit and close the file."""
         self.commit()
         self.connection.close()
 
@@ -224,7 +224,7 @@ class Store:
 
 
 def text(fields: Fields) -> str:
-    """An object as its JSON text."""
+    """Return an object as its JSON text."""
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 

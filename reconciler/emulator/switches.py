@@ -1,4 +1,4 @@
-"""Reading ``NAME=VALUE`` switches of the command line into a ``Behaviour``."""
+"""``NAME=VALUE`` switches of the command line → a ``Behaviour``."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ FALSE = {"false", "no", "off", "0"}
 
 
 def parse(settings: Sequence[str]) -> Behaviour:
-    """``NAME=VALUE`` settings over the defaults.
+    """Return the behaviour with these ``NAME=VALUE`` settings over the defaults.
 
     Raises:
-        ValueError: naming every setting that is not one, and what would be.
+        ValueError: with every invalid setting and the valid values.
     """
     hints = get_type_hints(Behaviour)
     chosen: dict[str, Any] = {}
@@ -22,7 +22,7 @@ def parse(settings: Sequence[str]) -> Behaviour:
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in hints:
-            problems.append(f"--behaviour {setting}: there is no {name!r}; there are {', '.join(hints)}")
+            problems.append(f"--behaviour {setting}: there is no switch {name!r}; use one of {', '.join(hints)}")
             continue
         try:
             chosen[name] = _value(hints[name], text.strip())

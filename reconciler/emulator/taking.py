@@ -1,4 +1,4 @@
-"""What of a request's body is taken, where Stytch may say yes to it and make something else of it [2, 7.19]."""
+"""Drop the fields of a request that Stytch may accept without applying them [2, 7.19]."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from reconciler.emulator.behaviour import Behaviour
 UPDATES = frozenset({"PUT", "PATCH"})
 NAMES = frozenset({"name", "display_name", "client_name", "organization_name"})
 NEEDED = frozenset({"org_policy"})
-"""Fields that an update cannot do without: the official SDK for Go sends a policy without roles as ``{}``."""
+"""Fields that an update requires: the official SDK for Go sends a policy without roles as ``{}``."""
 
 
 def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: bool) -> dict[str, Any]:
-    """The body as if what is not taken had not been sent; ``manages`` says that it is the management API's."""
+    """Return the body without the fields that are not applied. ``manages``: a request to the management API."""
     found = body
     if behaviour.trims_names:
         found = {name: _trimmed(value) if name in NAMES else value for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""How a project's e-mail templates and its defaults are kept in the store."""
+"""How a project's e-mail templates and their defaults are stored."""
 
 from reconciler.emulator.call import Call
 from reconciler.emulator.exchange import Refusal
@@ -6,12 +6,12 @@ from reconciler.emulator.store import Fields, Row
 
 
 def collection(call: Call) -> int:
-    """The project's templates."""
+    """Return the number of the collection of the project's templates."""
     return call.store.collection(call.project.key, "email_template")
 
 
 def found(call: Call, template_id: str) -> Row:
-    """The template with this id.
+    """Return the template with this id.
 
     Raises:
         Refusal: ``email_template_not_found``.
@@ -23,17 +23,17 @@ def found(call: Call, template_id: str) -> Row:
 
 
 def keep(call: Call, fields: Fields, row: Row | None = None) -> Fields:
-    """Store a template; ``row`` is what it was."""
+    """Store a template. ``row`` is its former row."""
     kept = Row(fields["template_id"], fields, number=row.number if row else 0)
     return call.store.put(collection(call), kept).fields
 
 
 def defaults(call: Call) -> dict[str, str]:
-    """The id of the default template by type, where there is one."""
+    """Return the ids of the default templates by type."""
     kept: dict[str, str] = call.store.setting(f"default_email_templates {call.project.key}") or {}
     return kept
 
 
 def keep_defaults(call: Call, by_type: dict[str, str]) -> None:
-    """Keep the defaults."""
+    """Store the ids of the default templates by type."""
     call.store.set(f"default_email_templates {call.project.key}", by_type)

@@ -1,4 +1,4 @@
-"""What an e-mail template may be [2.14]."""
+"""The rules of an e-mail template [2.14]."""
 
 import re
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ KINDS: Final = (PREBUILT, CUSTOM)
 
 
 def customization(body: Fields, behaviour: Behaviour) -> tuple[str, Fields]:
-    """The kind of template that the request states, and how it looks.
+    """Return the kind of customization in the request, and its fields.
 
     Raises:
-        Refusal: where it is not exactly one of the kinds, or not as it should be.
+        Refusal: where the request does not have exactly one kind, or an invalid field.
     """
     stated = [(kind, given(body, kind, dict, behaviour, "invalid_argument")) for kind in KINDS if kind in body]
     if len(stated) != 1:
@@ -46,7 +46,7 @@ def customization(body: Fields, behaviour: Behaviour) -> tuple[str, Fields]:
 
 
 def sender(body: Fields, behaviour: Behaviour) -> Fields | None:
-    """Who the e-mail is from, or None where the request does not say."""
+    """Return the sender in the request, or None."""
     stated: Fields | None = given(body, "sender_information", dict, behaviour, "invalid_argument")
     if stated is None:
         return None

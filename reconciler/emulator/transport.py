@@ -55,11 +55,11 @@ class EmulatorAdapter(BaseAdapter):
         return _response(request, answer)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the adapter has no resources."""
 
 
 def request_of(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Request:
-    """A client library's request as the app takes it."""
+    """Return a client library's request in the form of the app."""
     parts = urlsplit(url)
     lowered = {name.lower(): value for name, value in headers.items()}
     return Request(method, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), lowered, body)
@@ -73,5 +73,5 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response.request = request
     response.encoding = "utf-8"
     response.raw = HTTPResponse(status=answer.status, headers=dict(answer.headers), preload_content=False)
-    response._content = answer.body  # noqa: SLF001 # requests offers no other way to give a body that was not read from raw
+    response._content = answer.body  # noqa: SLF001 # requests has no other way to set a body that was not read from raw
     return response

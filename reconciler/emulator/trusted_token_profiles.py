@@ -1,4 +1,4 @@
-"""Trusted token profiles: whose tokens are accepted in place of a sign-in [2.11]."""
+"""Trusted token profiles: the issuers whose tokens replace a sign-in [2.11]."""
 
 from typing import Final
 
@@ -47,13 +47,13 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PATCH …/{profile_id}``: what is stated changes, the rest stays."""
+    """``PATCH …/{profile_id}``: changes only the fields that are sent."""
     row = _row(call)
     return _keep(call, row, {**row.fields, **_stated(call)})
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE …/{profile_id}``: its keys go with it."""
+    """``DELETE …/{profile_id}``: with its keys."""
     call.store.remove(_row(call))
     return {}
 

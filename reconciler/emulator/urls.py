@@ -1,10 +1,10 @@
-"""URLs as identity providers and apps give them."""
+"""URLs of identity providers and apps."""
 
 from urllib.parse import SplitResult, urlsplit
 
 
 def parts(url: str) -> SplitResult:
-    """A URL's parts; what is no URL has none."""
+    """Return a URL's parts; empty parts for an invalid URL."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -12,6 +12,6 @@ def parts(url: str) -> SplitResult:
 
 
 def is_https(url: str) -> bool:
-    """Whether it leads to a host over https."""
+    """Return whether the URL is https with a host."""
     found = parts(url)
     return found.scheme == "https" and bool(found.hostname)

@@ -1,4 +1,4 @@
-"""What can be taken from a user one by one: an address, a phone number, a passkey, a password … [2.23]."""
+"""Delete a user's factors one by one: an address, a phone number, a passkey, a password … [2.23]."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from reconciler.emulator.store import Row
 from reconciler.emulator.user_record import FACTORS, keep
 
 PRIMARY = ("emails", "phone_numbers", "providers")
-"""The factors of which a user has at least one, to sign in with."""
+"""The factors for sign-in. A user has at least one of them."""
 
 
 def delete_password(call: Call) -> Answer:
@@ -18,7 +18,7 @@ def delete_password(call: Call) -> Answer:
 
 
 def delete_factor(name: str, not_found: str) -> Endpoint:
-    """The endpoint that takes one factor out of the list ``name``, by its id in the path."""
+    """Return the endpoint that removes a factor from the list ``name``, by the id in the path."""
     return partial(_delete_factor, name, not_found)
 
 

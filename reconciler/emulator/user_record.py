@@ -1,4 +1,4 @@
-"""How a Consumer user is kept in the store [2.23]."""
+"""How a Consumer user is stored [2.23]."""
 
 from collections.abc import Iterator
 
@@ -32,17 +32,17 @@ FACTORS = {
     "crypto_wallets": "crypto_wallet_id",
     "biometric_registrations": "biometric_registration_id",
 }
-"""The lists of factors, and what an item's id is called."""
+"""The lists of factors, and the name of an item's id."""
 
 
 def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
-    """Store a user; ``row`` is what it was."""
+    """Store a user. ``row`` is its former row."""
     kept = Row(fields["user_id"], fields, tuple(names(fields)), fields["status"], number=row.number if row else 0)
     return call.store.put(call.collection("user"), kept)
 
 
 def names(fields: Fields) -> Iterator[str]:
-    """What a user is found by beside the id."""
+    """Yield the names by which a user is found, apart from the id."""
     yield from (f"email:{email['email'].lower()}" for email in fields["emails"])
     yield from (f"phone:{phone['phone_number']}" for phone in fields["phone_numbers"])
     if fields.get("external_id"):

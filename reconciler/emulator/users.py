@@ -44,7 +44,7 @@ def get(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """``PUT /v1/users/{user_id}``: only the fields that are sent; addresses and numbers are none of them."""
+    """``PUT /v1/users/{user_id}``: changes only the fields that are sent. Addresses and numbers cannot change here."""
     row = find(call)
     user = keep(call, {**row.fields, **_stated(call, row.fields, row)}, row).fields
     shown = {name: user[name] for name in ("user_id", "emails", "phone_numbers", "crypto_wallets")}
@@ -52,7 +52,7 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """``DELETE /v1/users/{user_id}``: for good."""
+    """``DELETE /v1/users/{user_id}``: permanently."""
     row = find(call)
     call.store.remove(row)
     return {"user_id": row.id}
@@ -65,7 +65,7 @@ def delete_external_id(call: Call) -> Answer:
 
 
 def exchange_primary_factor(call: Call) -> Answer:
-    """``PUT …/exchange_primary_factor``: the user's only address or number for another one, which is unverified."""
+    """``PUT …/exchange_primary_factor``: replaces the user's only address or number. The new one is unverified."""
     row, body, behaviour = find(call), call.body, call.behaviour
     address, number = given(body, "email_address", str, behaviour), given(body, "phone_number", str, behaviour)
     if bool(address) == bool(number):
@@ -80,7 +80,7 @@ def exchange_primary_factor(call: Call) -> Answer:
 
 
 def find(call: Call) -> Row:
-    """The user that the path names, by id or external id.
+    """Return the user in the path, by id or external id.
 
     Raises:
         Refusal: ``user_not_found``.
@@ -94,10 +94,12 @@ def find(call: Call) -> Row:
 
 
 def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
-    """The fields that the request states, each valid."""
+    """Return the fields in the request, each valid."""
     body, behaviour = call.body, call.behaviour
     stated: Fields = {}
-    attributes = given(body, "attributes", dict, behaviour) or {}  # They go to fraud checks; users do not show them.
+    attributes = (
+        given(body, "attributes", dict, behaviour) or {}
+    )  # Fraud checks use these fields. Users do not show them.
     for part in ("ip_address", "user_agent"):
         given(attributes, part, str, behaviour)
     name = given(body, "name", dict, behaviour)

@@ -1,4 +1,4 @@
-"""``/v1/verdict_reasons``: what a sign of fraud leads to, and where the project decides otherwise [2.18]."""
+"""``/v1/verdict_reasons``: the action for each sign of fraud, and the project's overrides [2.18]."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,12 +16,12 @@ REASONS: Final[Mapping[str, str]] = {
     "SMART_RATE_LIMIT_WARNING": "CHALLENGE",
     "VIRTUAL_MACHINE": "CHALLENGE",
 }
-"""The few that the vendor's public pages name, with their default actions."""
+"""The reasons in the vendor's public pages, with their default actions. The vendor has more."""
 DOCUMENT: Final = "verdict_reason_overrides"
 
 
 def override(call: Call) -> Answer:
-    """``POST /v1/verdict_reasons/override``; ``NONE`` takes the override away."""
+    """``POST /v1/verdict_reasons/override``: ``NONE`` removes the override."""
     check_enabled(call)
     reason = given(call.body, "verdict_reason", str, call.behaviour, "invalid_argument")
     if reason not in REASONS:

@@ -1,4 +1,4 @@
-"""The workspace: its key, its projects, and their environments, as they are in the store at the moment."""
+"""The workspace: its key, its projects and their environments, read from the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ KINDS: Final[Mapping[Vertical, tuple[str, ...]]] = {"B2B": ("organization", "mem
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as it was when it was looked up; ``number`` is its row's."""
+    """A project at the time of the lookup. ``number`` is the number of its row."""
 
     slug: str
     name: str
@@ -23,16 +23,15 @@ class Project:
 
     @property
     def key(self) -> str:
-        """What its own collections are kept under; an environment's are kept under its ``project_id``."""
+        """Return the key of the project's own collections. An environment's key is its ``project_id``."""
         return f"project {self.slug}"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment of one project: its data are its own; ``number`` is its row's.
+    """One environment of a project, with its own data. ``number`` is the number of its row.
 
-    ``secret`` is one that lets a client in, where the emulator itself has made the environment; ``""`` where the API
-    was asked to.
+    ``secret`` is a valid secret where the emulator itself created the environment; ``""`` where the API did.
     """
 
     project_id: str
@@ -46,11 +45,11 @@ class Environment:
 
 NO_PROJECT: Final = Project("", "", "B2B", "")
 NOWHERE: Final = Environment("", "", "B2B", "test")
-"""Where a request is that concerns no project, or no environment of it."""
+"""The environment of a request that concerns no environment."""
 
 
 class Workspace:
-    """The workspace's key, and what it holds: nothing is remembered here, everything is looked up in the store."""
+    """The workspace's key, and its projects and environments. Every call reads the store; nothing is cached."""
 
     def __init__(self, store: Store, key_id: str, key_secret: str) -> None:
         self.store = store
@@ -59,19 +58,19 @@ class Workspace:
 
     @property
     def projects(self) -> tuple[Project, ...]:
-        """Every project, the oldest first."""
+        """Return every project, the oldest first."""
         return tuple(map(_project, self.store.children(self._collection("project"))))
 
     @property
     def environments(self) -> tuple[Environment, ...]:
-        """Every environment, by project, the oldest first."""
+        """Return every environment, by project, the oldest first."""
         return tuple(each for project in self.projects for each in self.environments_of(project))
 
     def environment(self, vertical: Vertical, type: Type = "test") -> Environment:  # noqa: A002 # Stytch's own word
-        """The oldest environment of such a project and of this type.
+        """Return the oldest environment of this vertical and type.
 
         Raises:
-            ValueError: where there is none any more.
+            ValueError: where none is left.
         """
         for each in self.environments:
             if (each.vertical, each.type) == (vertical, type):
@@ -79,31 +78,31 @@ class Workspace:
         raise ValueError(f"the workspace has no {vertical} project with a {type} environment")
 
     def project(self, slug: str) -> Project | None:
-        """The project with this slug."""
+        """Return the project with this slug."""
         row = self.store.get(self._collection("project"), slug)
         return None if row is None else _project(row)
 
     def environments_of(self, project: Project) -> tuple[Environment, ...]:
-        """The environments of a project, the oldest first."""
+        """Return the environments of a project, the oldest first."""
         return tuple(map(_environment, self.store.children(self._collection("environment"), project.number)))
 
     def found(self, project_id: str) -> Environment | None:
-        """The environment whose clients say this ``project_id``."""
+        """Return the environment with this ``project_id``, or None."""
         row = self.store.get(self._collection("environment"), project_id)
         return None if row is None else _environment(row)
 
     def shown(self, environment: Environment) -> Fields:
-        """What the API answers of an environment."""
+        """Return an environment as the API answers it."""
         fields: Fields = self.store.numbered(environment.number).fields["shown"]
         return fields
 
     def keep_project(self, fields: Fields, number: int = 0) -> Project:
-        """Make a project, or change the one with this ``number``."""
+        """Create a project, or change the project with this ``number``."""
         row = Row(fields["project_slug"], fields, number=number)
         return _project(self.store.put(self._collection("project"), row))
 
     def keep_environment(self, project: Project, shown: Fields, secret: str, number: int = 0) -> Environment:
-        """Make an environment, or change the one with this ``number``; ``shown`` is what the API answers."""
+        """Create an environment, or change the one with this ``number``. ``shown`` is what the API answers."""
         fields = {"vertical": project.vertical, "secret": secret, "shown": shown}
         row = Row(shown["project_id"], fields, parent=project.number, number=number)
         environment = _environment(self.store.put(self._collection("environment"), row))

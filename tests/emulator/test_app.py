@@ -145,7 +145,7 @@ def test_things_are_placed_exactly_as_given(app: App) -> None:
     assert [role["role_id"] for role in member["roles"]] == ["stytch_member", "anything"]
     place_member(app, {**member, "name": "Ann"})
     assert [each["name"] for each in members(app)] == ["Ann"]
-    with pytest.raises(ValueError, match="of no organization"):
+    with pytest.raises(ValueError, match="belongs to no organization"):
         place_member(app, {"organization_id": "nowhere", "email_address": "a@b.de"})
 
 

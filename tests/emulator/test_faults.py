@@ -176,17 +176,17 @@ def test_statistics(api: Api) -> None:
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        ("earthquake:1", "no fault 'earthquake'; there are latency"),
-        ("drop_before", "a fault is NAME:PROBABILITY"),
-        ("drop_before:2", "the probability is 0 to 1"),
-        ("drop_before:1.2.3", "a fault is NAME:PROBABILITY"),
-        ("drop_before:1:after", "the arguments of drop_before are none"),
-        ("status_500:1:xml", "the arguments of status_500 are after, html"),
+        ("earthquake:1", "no fault 'earthquake'; use one of latency"),
+        ("drop_before", "write a fault as NAME:PROBABILITY"),
+        ("drop_before:2", "the probability must be from 0 to 1"),
+        ("drop_before:1.2.3", "write a fault as NAME:PROBABILITY"),
+        ("drop_before:1:after", "drop_before takes these arguments: none"),
+        ("status_500:1:xml", "status_500 takes these arguments: after, html"),
         ("latency:1", "latency takes a time"),
         ("latency:1:fast", "latency takes a time"),
-        ("limit_members_search:5", "a limit is limit_NAME:COUNT/SECONDSs"),
-        ("limit_nothing:5/s", "there is no 'nothing' to limit"),
-        ("limit_writes:5/0s", "a window is longer than nothing"),
+        ("limit_members_search:5", "write a limit as limit_NAME:COUNT/SECONDSs"),
+        ("limit_nothing:5/s", "there is no operation 'nothing'"),
+        ("limit_writes:5/0s", "the window must be longer than 0 seconds"),
     ],
 )
 def test_what_is_no_fault_is_named(spec: str, told: str) -> None:

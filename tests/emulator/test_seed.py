@@ -68,9 +68,9 @@ def test_every_form_of_an_export_is_read(tmp_path: Path, name: str, text: str) -
     [
         ("users.json", '[{"user_id": "1"}, {]', "users.json:1: not JSON"),
         ("users.jsonl", '{"user_id": "1"}\n{', "users.jsonl:2: not JSON"),
-        ("users.jsonl", "7\n", "users.jsonl:1: a user is a JSON object"),
+        ("users.jsonl", "7\n", "users.jsonl:1: a user must be a JSON object"),
         ("users.jsonl", "{}\n", "a user has no user_id"),
-        ("users.jsonl", '{"user_id": "1"}\n{"user_id": "1"}\n', "two of them have the same id"),
+        ("users.jsonl", '{"user_id": "1"}\n{"user_id": "1"}\n', "two rows have the same id"),
         ("users.json", '["x"]', "cannot be read as Stytch users"),
         ("users.csv", 'user_id,emails\n1,"[{""email"": 7}]"\n', "cannot be read as Stytch users"),
     ],
@@ -187,7 +187,7 @@ def test_a_lagging_index_sees_a_load_at_once() -> None:
 
 
 def test_options_that_cannot_be_are_named() -> None:
-    with pytest.raises(ValueError, match="--behaviour gravity=off: there is no 'gravity'"):
+    with pytest.raises(ValueError, match="--behaviour gravity=off: there is no switch 'gravity'"):
         make(Options(behaviour=["gravity=off"]))
     for setting, told in (
         ("total=seven", "must be one of exact, unknown"),
