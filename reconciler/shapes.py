@@ -237,7 +237,7 @@ def _in_rules(path: Path) -> bool:
     """Tell of what rules give, and of conditions, where the language of expressions says what is wrong."""
     if path[:2] != ("spec", "rules"):
         return False
-    return path[3:4] in (("when",), ("each",)) or path[3:5] == ("table", "join") or _is_given(path)
+    return path[3:] in (("when",), ("each",)) or (path[3:5] == ("table", "join") and path[5:] != ()) or _is_given(path)
 
 
 def _is_given(path: Path) -> bool:

@@ -99,6 +99,7 @@ def rules(rule: str) -> dict[str, str]:
         ('{name: a, assign: [{organization: acme, initial: "${{ user.a }}"}]}', "initial is the string"),
         ('{name: a, assign: "${{ user.a }}"}', "assign is the string"),
         ('{name: a, table: "${{ user.a }}", assign: [{organization: acme}]}', "table is the string"),
+        ('{name: a, table: {name: t, join: "${{ user.a }}"}, assign: [{organization: acme}]}', "join is the string"),
         ('{name: a, untrusted: "${{ true }}", assign: [{organization: acme}]}', "untrusted is the string"),
         ('{name: a, fallback: "${{ user.a }}", assign: [{organization: acme}]}', "fallback is "),
         ('{name: a, match: {user_id: "${{ user.a }}"}, assign: [{organization: acme}]}', "no expression is computed"),
