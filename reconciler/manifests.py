@@ -13,7 +13,7 @@ from reconciler.text_files import Texts, with_texts
 from reconciler.traits import fields_of
 
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
-NOT_WHEN_ABSENT = ("spec", "initial", "restore", "adopt")
+NOT_WHEN_ABSENT = ("spec", "initial", "restore")
 NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore", "adopt")
 
 

@@ -13,7 +13,7 @@ from reconciler.diff.things import ThingDiff, diff_things
 from reconciler.journal import Begun
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import Change, Delete, FieldChange, Listed, Live, Place, Plan, Position, Problem, Resource, Update
+from reconciler.model import Change, Delete, FieldChange, Listed, Live, Place, Plan, Position, Problem, Resource
 from reconciler.power import assigned_no_more
 from reconciler.read import Missing, Named, with_names
 from reconciler.writing import Store
@@ -117,11 +117,7 @@ def only_settled(
 
 
 def _withdraws(change: Change) -> bool:
-    return (
-        isinstance(change, Delete)
-        or change.replaces
-        or (isinstance(change, Update) and any(map(_takes, change.fields)))
-    )
+    return isinstance(change, Delete) or change.replaces or any(map(_takes, change.fields))
 
 
 def _takes(field: FieldChange) -> bool:
@@ -132,9 +128,7 @@ def _kept(change: Change) -> str:
     if isinstance(change, Delete):
         return "declared absent, but nothing is deleted in an organization that is `ensure: external`"
     if change.replaces:
-        return (
-            "it would be deleted and made again, and nothing is deleted in an organization that is `ensure: external`"
-        )
+        return "it would be made again, and nothing is deleted in an organization that is `ensure: external`"
     taken = ", ".join(".".join(field.path) for field in change.fields if _takes(field))
     return f"it would lose {taken}, and nothing is withdrawn in an organization that is `ensure: external`"
 

@@ -158,8 +158,9 @@ def test_an_organization_no_longer_declared_goes_only_where_organizations_are_au
 
 
 def test_absent_and_external_organizations() -> None:
-    (change,) = diff([declared(ensure="absent")], [live(ours=False)]).changes
+    (change,) = diff([declared(ensure="absent")], [live()]).changes
     assert isinstance(change, Delete)
+    assert codes(diff([declared(ensure="absent")], [live(ours=False)])) == ["not-ours"]
     external = diff([declared(ensure="external", spec={"organization_name": "x"})], [live(ours=False)])
     assert (external.changes, list(external.live)) == ((), ["acme"])
     assert codes(diff([declared(ensure="external")], [])) == ["missing-external"]

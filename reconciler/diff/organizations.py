@@ -130,7 +130,7 @@ def diff_organizations(
         if trouble := _trouble(resource, candidates, claims, index, owner):
             problems.append(with_swap(trouble, swaps.get(resource.name, ())))
         elif candidates and not (adopt or _is_proven(resource, candidates[0], index, owner)):
-            problems.append(_unproven(resource, candidates[0]))
+            problems.append(_unproven(resource, candidates[0], owner))
             strangers[resource.name] = candidates[0]
         elif not candidates:
             if resource.ensure == "present":
@@ -181,19 +181,28 @@ def diff_organizations(
 
 
 def _is_proven(resource: Resource, found: Live, index: _Index, owner: Owner) -> bool:
-    """Tell whether more than a slug says that a live organization is the declared one, or nothing needs to."""
-    if resource.ensure != "present" or resource.adopt or index.is_by_external_id(resource, found):
+    """Tell whether more than a slug says that a live organization is the declared one, or nothing needs to.
+
+    The mark of a create that was cut short says so too, but permits no delete.
+    """
+    if resource.ensure == "external" or resource.adopt or index.is_by_external_id(resource, found):
         return True
-    return mark_of(found, owner)[0] is not Whose.NOBODY
+    whose = mark_of(found, owner)[0]
+    return whose is Whose.OURS if resource.ensure == "absent" else whose is not Whose.NOBODY
 
 
-def _unproven(resource: Resource, found: Live) -> Problem:
+def _unproven(resource: Resource, found: Live, owner: Owner) -> Problem:
+    begun = mark_of(found, owner)[0] is Whose.BEGUN
+    carries = "carries only the mark of a create that was cut short" if begun else "does not carry our mark"
+    takes, leaves = "takes it over", "`ensure: external` leaves it to others"
+    if resource.ensure == "absent":
+        takes, leaves = "deletes it all the same", "without the manifest it stays"
     return Problem(
         code="not-ours",
         severity="problem",
-        message=f"{resource.address}: an organization with the slug {found.name} is live and does not carry our mark",
-        hint="end users can create organizations with slugs of their choice: `adopt: true` in its manifest takes it "
-        "over, `ensure: external` leaves it to others",
+        message=f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
+        hint="end users can create organizations with slugs of their choice: "
+        f"`adopt: true` in its manifest {takes}, {leaves}",
         at=(resource.position,),
         addresses=(resource.address,),
     )

@@ -212,7 +212,8 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     live = client.get_organization(identifier)
     if live["organization_slug"] != change.key[0]:
         raise Moved("it has another slug now")
-    if not change.causes and _whose(live, scene) is not Whose.OURS:
+    whose = _whose(live, scene)
+    if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
         raise Moved("it no longer carries our mark")
     _still(change, live, scene)
     return Written(identifier, gone(lambda: client.delete_organization(identifier)))
