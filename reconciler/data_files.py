@@ -78,21 +78,24 @@ def _ends_with_newline(tail: bytes, shown: str) -> None:
         refuse(shown, f"{shown} was cut short: its last line has no newline", "write it again, whole")
 
 
-def elements(text: str, shown: str, line: int = 1) -> Iterator[tuple[int, Any]]:
-    """Yield the values of a JSON array's inside with the line on which each begins; commas may be doubled or missing.
+def elements(text: str, shown: str, line: int = 1, before: int = 0) -> Iterator[tuple[int, int, Any]]:
+    """Yield the values of a JSON array's inside with the line and column at which each begins.
 
-    ``text`` is without the array's brackets. Raises ``Unreadable`` at what is no JSON.
+    ``text`` is without the array's brackets, and begins on ``line`` after ``before`` characters; commas may be doubled
+    or missing. Raises ``Unreadable`` at what is no JSON.
     """
-    position, counted = 0, 0
+    position, counted, begins = 0, 0, -before
     while (position := _end_of_blanks(text, position)) < len(text):
-        line += text.count("\n", counted, position)
-        counted = position
+        if passed := text.count("\n", counted, position):
+            line += passed
+            begins = text.rfind("\n", counted, position) + 1
+        counted, column = position, position - begins + 1
         try:
             value, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             at = line + text.count("\n", counted, getattr(error, "pos", position))
             refuse(shown, f"{shown} is not valid JSON from here on", "write it again, whole", at)
-        yield line, value
+        yield line, column, value
 
 
 def _end_of_blanks(text: str, position: int) -> int:

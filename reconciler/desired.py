@@ -18,17 +18,18 @@ class Desired(Struct, frozen=True, kw_only=True):
     """The memberships that rules and hand-written Members give, and what could not be decided.
 
     ``undecided`` maps an organization's slug to the users whose membership in it a problem leaves open; the users of
-    whom everything is open are in ``users``. ``no_deletes`` says why this source permits no deletes, if so.
+    whom everything is open are in ``users``. ``held_by`` counts both by the first cause of each, who is wholly open
+    once. ``no_deletes`` says why this source permits no deletes, if so.
     """
 
     memberships: PackedMemberships
     users: Users
     undecided: Mapping[str, frozenset[str]]
+    held_by: tuple[Counted, ...]
     unmatched: tuple[str, ...]
     unmatched_by: tuple[Counted, ...]
     problems: tuple[Problem, ...]
     count: int = 0
-    repeated: int = 0
     no_deletes: str = ""
 
 
@@ -58,6 +59,7 @@ def desired_members(
         raise InvalidInput(errors)
     gathered.ids.sort()
     disputed = gathered.ids.disputed()
+    held_by = gathered.held_by(disputed)
     everywhere = frozenset(gathered.undecided.pop(None, ()))
     return Desired(
         memberships=gathered.packed,
@@ -68,6 +70,7 @@ def desired_members(
             disputed=disputed,
         ),
         undecided={str(slug): frozenset(users) for slug, users in gathered.undecided.items()},
+        held_by=held_by,
         unmatched=tuple(sorted(gathered.unmatched)),
         unmatched_by=tuple(
             Counted(cause=cause, count=n)
@@ -75,7 +78,6 @@ def desired_members(
         ),
         problems=(*problems, *_repeated(disputed), *(rules.unused() if gathered.read else ())),
         count=len(gathered.ids),
-        repeated=len(disputed),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
     )
 
@@ -87,7 +89,8 @@ class _Gathered:
         self._rules = rules
         self._roles = roles
         self.packed = PackedMemberships()
-        self.undecided: defaultdict[str | None, set[str]] = defaultdict(set)  # by organization; None: all of them
+        # By organization (None: all of them), then by user: the first problem that leaves it open.
+        self.undecided: defaultdict[str | None, dict[str, UserProblem]] = defaultdict(dict)
         self.unmatched: list[str] = []
         self.unmatched_by: Counter[str] = Counter()
         self.problems: list[UserProblem] = [*rules.problems]
@@ -105,11 +108,11 @@ class _Gathered:
             self.touched.add(membership.declared)
             if unknown := _unknown_roles(membership, self._roles, self._rules.causes):
                 self.problems.append(unknown)
-                self.undecided[membership.organization].add(user_id)
+                self.undecided[membership.organization].setdefault(user_id, unknown)
             else:
                 self.packed.add(membership)
-        for item in assigned.undecided:
-            self.undecided[item.organization].add(user_id)
+        for item, cause in zip(assigned.undecided, assigned.causes, strict=True):
+            self.undecided[item.organization].setdefault(user_id, cause)
         self.problems.extend(assigned.problems)
         if not assigned.matched:
             self.unmatched.append(user_id)
@@ -118,11 +121,24 @@ class _Gathered:
     def take_odd(self, record: OddUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
         name = record.user_id or ""
-        text = record.message
-        self.problems.append(UserProblem(code="unreadable-user", message=text, at=(record.position,), user=name))
+        problem = UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=name)
+        self.problems.append(problem)
         if record.user_id:
             self.ids.add(record.user_id, record.message)
-            self.undecided[None].add(record.user_id)
+            self.undecided[None].setdefault(record.user_id, problem)
+
+    def held_by(self, disputed: Disputed) -> tuple[Counted, ...]:
+        """Count what is open, each under the first cause of it; a user of whom everything is open counts once."""
+        whole = self.undecided.get(None, {})
+        causes = Counter(
+            (cause.message, cause.code, cause.at)
+            for slug, users in self.undecided.items()
+            for user, cause in users.items()
+            if user not in disputed and (slug is None or user not in whole)
+        )
+        counts = [Counted(cause=message, count=n, code=code, at=at) for (message, code, at), n in causes.items()]
+        repeated = (Counted(cause=one.message, count=len(disputed), code=one.code) for one in _repeated(disputed))
+        return (*counts, *repeated)
 
 
 def _as_error(problem: Problem) -> Problem:

@@ -7,10 +7,9 @@ from msgspec import structs
 
 from reconciler.config import Config
 from reconciler.desired import Desired
+from reconciler.diff.notes import IN_CONFLICT
 from reconciler.load import Declared
-from reconciler.model import Counted, GuardResult, Listed, Position, Problem, address
-
-REPEATED = "repeated-user"
+from reconciler.model import Counted, GuardResult, Listed, address
 
 
 def as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) -> Iterator[Listed]:
@@ -27,23 +26,26 @@ def as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) ->
 
 
 def by_cause(desired: Desired, held: Iterable[Listed]) -> tuple[Counted, ...]:
-    """Count what data leave open, the most frequent cause first: users by their problems, members by what is said."""
-    undecided = desired.users.undecided.union(*desired.undecided.values())
-    counts: Counter[tuple[str, str, tuple[Position, ...]]] = Counter()
-    for problem in desired.problems:
-        counts[problem.message, problem.code, problem.at] += _users(problem, undecided, desired)
-    for item in held:
-        known = item.users and all(user in undecided or user in desired.users.disputed for user in item.users)
-        if not item.declared and not known:
-            counts[item.reason, "", ()] += 1
-    found = [Counted(cause=cause, count=n, code=code, at=at) for (cause, code, at), n in counts.items() if n]
+    """Count the memberships that data leave open, the most frequent cause first, each under one cause."""
+    counts: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    for item in sorted(held, key=lambda item: item.reason == IN_CONFLICT):
+        kind, _, rest = item.address.partition("/")
+        if kind != "Member" or item.declared:
+            continue
+        slug = rest.partition("/")[0]
+        known = {user for user in item.users if _is_known(user, slug, desired)}
+        new = {(slug, user) for user in item.users if user not in known} - seen
+        counts[item.reason] += len(new) if item.users else 1
+        seen |= new
+    found = (*desired.held_by, *(Counted(cause=cause, count=n) for cause, n in counts.items() if n))
     return tuple(sorted(found, key=lambda one: (-one.count, one.code, one.cause, one.at)))
 
 
-def _users(problem: Problem, undecided: frozenset[str], desired: Desired) -> int:
-    if problem.code == REPEATED:
-        return desired.repeated
-    return sum(user in undecided for user in problem.users)
+def _is_known(user: str, slug: str, desired: Desired) -> bool:
+    """Tell whether what a user is in an organization is open, and counted, whatever is live."""
+    users = desired.users
+    return user in users.undecided or user in users.disputed or user in desired.undecided.get(slug, ())
 
 
 def guard(config: Config, held: Sequence[Counted]) -> Iterator[GuardResult]:

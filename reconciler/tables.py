@@ -1,4 +1,4 @@
-"""Tables that rules join and sets are made from: CSV, JSON or JSON lines → rows, each with its line."""
+"""Tables that rules join and sets are made from: CSV, JSON or JSON lines → rows, each with its place."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -15,17 +15,21 @@ from reconciler.model import Json, Position, Problem
 
 
 class Table(Struct, frozen=True):
-    """A table's rows (column → value; a column that a row lacks is missing), and the line on which each begins."""
+    """A table's rows (column → value; a column that a row lacks is missing), and where each begins.
+
+    ``lines`` are counted from 1; so are ``offsets``, which are empty where every row begins its line.
+    """
 
     name: str
     file: str
     rows: tuple[dict[str, Json], ...]
     lines: tuple[int, ...]
     columns: frozenset[str]
+    offsets: tuple[int, ...] = ()
 
     def at(self, row: int) -> Position:
         """Give the place of a row (from 0)."""
-        return Position(self.file, self.lines[row])
+        return Position(self.file, self.lines[row], self.offsets[row] if self.offsets else 1)
 
 
 def read_tables(config: Config) -> Mapping[str, Table]:
@@ -45,19 +49,23 @@ def read_tables(config: Config) -> Mapping[str, Table]:
 def read_table(name: str, file: Path, shown: str, at_least: int | None = None) -> Table:
     """Read one table whole; ``at_least`` rows, and never none."""
     read = {"csv": _csv, "array": _array, "lines": _lines}[format_of(file, shown)]
-    pairs = list(read(file, shown))
-    if not pairs:
+    found = list(read(file, shown))
+    if not found:
         refuse(shown, f"{shown} has no row", "a table without any row is not believed: deletes could follow from it")
-    if at_least is not None and len(pairs) < at_least:
-        refuse(shown, f"{shown} has {len(pairs)} rows; expected at least {at_least}", "is it whole?", pairs[-1][0])
-    rows = tuple(row for _line, row in pairs)
-    return Table(name, shown, rows, tuple(line for line, _row in pairs), frozenset().union(*rows))
+    if at_least is not None and len(found) < at_least:
+        refuse(shown, f"{shown} has {len(found)} rows; expected at least {at_least}", "is it whole?", found[-1][0])
+    rows = tuple(row for _line, _column, row in found)
+    offsets = tuple(column for _line, column, _row in found) if any(column > 1 for _line, column, _row in found) else ()
+    return Table(name, shown, rows, tuple(line for line, *_ in found), frozenset().union(*rows), offsets)
 
 
-def _csv(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+Row = tuple[int, int, dict[str, Json]]  # the line and column at which it begins, and what it holds
+
+
+def _csv(file: Path, shown: str) -> Iterator[Row]:
     lines = csv_lines(file, shown)
     _line, header = next(lines)
-    yield from ((line, dict(zip(header, cells, strict=True))) for line, cells in lines)
+    yield from ((line, 1, dict(zip(header, cells, strict=True))) for line, cells in lines)
 
 
 def csv_lines(file: Path, shown: str) -> Iterator[tuple[int, list[Any]]]:
@@ -107,21 +115,21 @@ def _header(cells: list[str], shown: str) -> list[str]:
     return names
 
 
-def _lines(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+def _lines(file: Path, shown: str) -> Iterator[Row]:
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     with open_rows(file) as stream:
         for number, line in enumerate(stream, 1):
             if line.isspace():
                 continue
             try:
-                yield number, decode(line)
+                yield number, 1, decode(line)
             except msgspec.ValidationError:
                 refuse(shown, "a row is a JSON object", "write one object a line", number)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 refuse(shown, "this line is not valid JSON", "write one object a line, whole", number)
 
 
-def _array(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
+def _array(file: Path, shown: str) -> Iterator[Row]:
     with open_rows(file) as stream:
         content = stream.read()
     try:
@@ -129,7 +137,8 @@ def _array(file: Path, shown: str) -> Iterator[tuple[int, dict[str, Json]]]:
     except UnicodeDecodeError as error:
         refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", content.count(b"\n", 0, error.start) + 1)
     start = text.index("[") + 1
-    for line, value in elements(text[start : text.rindex("]")], shown, text.count("\n", 0, start) + 1):
+    first, before = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start) - 1
+    for line, column, value in elements(text[start : text.rindex("]")], shown, first, before):
         if not isinstance(value, dict):
             refuse(shown, "a row is a JSON object", "write an array of objects", line)
-        yield line, value
+        yield line, column, value

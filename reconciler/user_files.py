@@ -101,7 +101,7 @@ def _decoded(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch 
     except UNREADABLE:
         pass
     try:
-        return [decoder.one(value, Position(shown, at)) for at, value in elements(fragment.decode(), shown, line)]
+        return [decoder.one(value, Position(shown, at)) for at, _, value in elements(fragment.decode(), shown, line)]
     except (Unreadable, UnicodeDecodeError):
         return None
 

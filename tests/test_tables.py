@@ -100,3 +100,13 @@ environments: {test: {tables: {a: nowhere.csv, b: folder, c: empty.csv}}}
         "empty.csv is empty",
     ]
     assert raised.value.exit_code == 4
+
+
+def test_rows_on_one_line_are_told_apart_by_their_columns(tmp_path: Path) -> None:
+    found = table(tmp_path, "t.json", ' [{"a": 1}, {"a": "\\u00e9é"},{"a": 3},\n {"a": 4}]')
+    assert [str(found.at(row)) for row in range(4)] == ["t.json:1:3", "t.json:1:13", "t.json:1:30", "t.json:2:2"]
+
+
+def test_rows_that_begin_their_lines_need_no_columns(tmp_path: Path) -> None:
+    assert table(tmp_path, "t.json", '[\n{"a": 1},\n{"a": 2}\n]\n').offsets == ()
+    assert table(tmp_path, "t.csv", "a\n1\n").offsets == ()

@@ -19,7 +19,16 @@ from reconciler.diff.member_changes import (
     in_place,
     update_member,
 )
-from reconciler.diff.notes import ANOTHER_OWNERS, another_owners, cause_of, conflict, listed, notice, to_come
+from reconciler.diff.notes import (
+    ANOTHER_OWNERS,
+    IN_CONFLICT,
+    another_owners,
+    cause_of,
+    conflict,
+    listed,
+    notice,
+    to_come,
+)
 from reconciler.diff.seats import Seat, removed_by_somebody, seats
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.losses import Admin
@@ -39,6 +48,7 @@ from reconciler.model import (
 )
 
 ODD: Final = "its record could not be read whole, so it is left as it is"
+NOT_GIVEN: Final = "the live address is not one of this user's admissible addresses: nothing is given to it"
 BROUGHT_BACK: Final = "no longer wanted, and brought back in Stytch after we removed it"
 NAMES_NOBODY: Final = (
     "no longer wanted, and its mark names neither a user nor a member, so it may be a copy of another member's or of "
@@ -151,8 +161,7 @@ def diff_members(
     left = [item for item in present if item.member.member_id not in taken]
     for item in left:
         if item.mark and item.mark.user in users_in_dispute:
-            reason = "a conflict leaves open which member this user is"
-            result.held.append(listed(wanted.organization, item, reason))
+            result.held.append(listed(wanted.organization, item, IN_CONFLICT))
         else:
             _leave(result, wanted, item, policy, users)
     _note_stakes(result, [member for member in live if member.status != "deleted"])
@@ -243,7 +252,7 @@ def _settle(
     for code, text in _notices(update, moved=not standing.gives):
         result.problems.append(notice(code, "warning", text, slug, item.address, membership, causes(membership)))
     if update.not_given:
-        reason = f"nothing is given while the live address is none of this user's: {', '.join(update.not_given)}"
+        reason = f"{NOT_GIVEN}, which waits: {', '.join(update.not_given)}"
         result.held.append(listed(slug, item, reason, (declared.position,) if declared else ()))
     if update.change is None:
         result.unchanged += 1
@@ -258,10 +267,7 @@ def _settle(
 def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of an update, with a code."""
     if moved:
-        yield (
-            "address-differs",
-            "the live address is not one of this user's admissible addresses: nothing is given to it",
-        )
+        yield "address-differs", NOT_GIVEN
     if update.differing:
         yield "differs", f"not ours, so left as it is: {', '.join(update.differing)}"
     if update.kept:

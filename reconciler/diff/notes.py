@@ -8,6 +8,7 @@ from reconciler.diff.seats import Seat
 from reconciler.marks import Present
 from reconciler.model import Cause, Listed, Membership, Position, Problem, Resource, Severity, address
 
+IN_CONFLICT: Final = "a conflict leaves open which member this user is"
 ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 
 

@@ -131,7 +131,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class Counted(Struct, frozen=True, kw_only=True):
-    """How many users, or members, something is so of, for one cause; ``code`` is that of a problem, if it has one."""
+    """How many users, or memberships, one cause is so of; ``code`` is that of a problem, if it has one."""
 
     cause: str
     count: int
@@ -169,7 +169,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     unmanaged: int = 0
     held: int = 0
-    held_by_data: int = 0  # users, and members that are no user's, of whom data leave open what they get
+    held_by_data: int = 0  # memberships that data leave open
     removed: int = 0
     kept: int = 0
     withheld: int = 0
@@ -206,7 +206,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     unmatched: tuple[str, ...] = ()
     unmatched_by: tuple[Counted, ...] = ()
     held: tuple[Listed, ...] = ()
-    held_by: tuple[Counted, ...] = ()  # what data leave open, by cause: also of users who are no members yet
+    held_by: tuple[Counted, ...] = ()  # memberships that data leave open: also of users who are no members yet
     removed: tuple[Listed, ...] = ()
     kept: tuple[Listed, ...] = ()  # ours and no longer wanted, of a kind that is not authoritative
     unmanaged: tuple[Listed, ...] = ()

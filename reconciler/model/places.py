@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Json = Any  # a JSON value; mypy has no useful recursive type for values that come from users' files
 Path = tuple[str, ...]  # keys from a spec's top down to one value: ("trusted_metadata", "tier")
@@ -46,7 +47,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Something a person should know or mend.
 
     An *error* stops everything (exit 1, or 4 where the cause is an incomplete read); a *problem* leaves something
-    undecided, which is held; a *warning* changes nothing. ``message`` says what was found, ``hint`` what to do.
+    undecided, which is held; a *warning* changes nothing. ``message`` says what was found, ``hint`` what to do, and
+    ``at`` names each place once.
     """
 
     code: str
@@ -56,3 +58,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=False):
     at: tuple[Position, ...] = ()
     addresses: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Name no place twice: two rules, or two rows, may stand on one line."""
+        if len(set(self.at)) < len(self.at):
+            force_setattr(self, "at", tuple(dict.fromkeys(self.at)))

@@ -11,6 +11,7 @@ from reconciler.model import Change, Kept, Outcome, Plan
 from reconciler.report import parts
 from reconciler.report.alike import FIRST, action, runs
 from reconciler.report.escaping import printable
+from reconciler.report.held import held, left_open
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.values import counted
@@ -55,7 +56,11 @@ def outcomes_view(
             parts.required_steps(plan),
             parts.problems(plan),
         )
-        return View(title=f"Nothing to apply: {parts.as_declared(plan)}", parts=(*_kept(*credentials), *found))
+        return View(
+            title=f"Nothing to apply: {parts.as_declared(plan)}",
+            highlights=tuple(left_open(plan, unmatched=False)),
+            parts=(*_kept(*credentials), *found),
+        )
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
     applied = [one for one in outcomes if one.result == "applied"]
@@ -68,7 +73,7 @@ def outcomes_view(
             *_not_applied(plan, outcomes),
             *_not_reviewed(new),
             *_kept(*credentials),
-            *parts.held(plan),
+            *held(plan),
             *parts.required_steps(plan),
         ),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),

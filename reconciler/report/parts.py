@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from reconciler.model import Change, Counted, GuardResult, Listed, ManualStep, Plan
-from reconciler.plan import OF_DATA
+from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.alike import FIRST, runs
 from reconciler.report.escaping import printable
+from reconciler.report.held import held, number_held, thing_line, told
 from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.problems import in_order, problem_lines, tally
@@ -50,8 +50,7 @@ def as_declared(plan: Plan) -> str:
     """Say that there is nothing to write, and no more than is so."""
     unchanged = f", {counted(plan.summary.unchanged, 'thing')} unchanged" if plan.summary.unchanged else ""
     left = [
-        *([f"{plan.summary.held:,} held"] if plan.held else []),
-        *([f"{plan.summary.held_by_data:,} held because of data"] if plan.held_by else []),
+        *([f"{number:,} held"] if (number := number_held(plan)) else []),
         *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
         *([f"{plan.summary.kept:,} ours and no longer wanted"] if plan.kept else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
@@ -59,45 +58,6 @@ def as_declared(plan: Plan) -> str:
     ]
     but = f", but for {', '.join(left)}" if left else ""
     return f"{name(plan)} is as declared{but}{unchanged}."
-
-
-def held(plan: Plan) -> Iterator[Part]:
-    """Write what is held: what files declare, which ends a run with exit code 3, and what data leave open, by cause."""
-    declared = [item for item in plan.held if item.declared]
-    if declared:
-        title = f"Held although declared: {counted(len(declared), 'thing')}, neither given nor changed nor deleted"
-        lines = [line for item in declared[:FIRST] for line in (_thing(item), *_waiting(item))]
-        yield Part(title, lines=(*lines, *few((), len(declared), FIRST)), hints=("exit code 3 until it is settled",))
-    if plan.held_by:
-        title = f"Held because of data: {counted(plan.summary.held_by_data, 'time')}, by cause"
-        yield Part(title, lines=_counts(plan.held_by), hints=tuple(map(_guard_of_data, _failed(plan))))
-    others = [item for item in plan.held if not item.declared]
-    if others:
-        title = f"Held, neither given nor changed nor deleted: {counted(len(others), 'thing')}"
-        yield Part(title, lines=_listed(others, FIRST))
-
-
-def _waiting(item: Listed) -> Iterator[str]:
-    if item.waiting:
-        names = ", ".join(item.waiting[:_NAMED])
-        more = f" and {len(item.waiting) - _NAMED:,} more" if len(item.waiting) > _NAMED else ""
-        verb = "waits" if len(item.waiting) == 1 else "wait"
-        yield printable(f"  {counted(len(item.waiting), 'member')} {verb} for it: {names}{more}")
-
-
-def _counts(found: Sequence[Counted]) -> tuple[str, ...]:
-    lines = [printable(f"{one.count:,} × {one.cause}{f' ({one.at[0]})' if one.at else ''}") for one in found[:FIRST]]
-    return few(lines, len(found), FIRST)
-
-
-def _failed(plan: Plan) -> Iterator[GuardResult]:
-    return (guard for guard in plan.guards if guard.name in OF_DATA and not guard.ok)
-
-
-def _guard_of_data(guard: GuardResult) -> str:
-    if guard.name == "held":
-        return "exit code 3, as reconciler.yaml says `held: error`"
-    return f"exit code 3: more causes of problems than guards.max_problems allows ({guard.detail})"
 
 
 def kept(plan: Plan) -> Iterator[Part]:
@@ -129,12 +89,18 @@ def unmanaged(plan: Plan) -> Iterator[Part]:
 
 
 def unmatched(plan: Plan) -> Iterator[Part]:
-    """Write which users no rule gives anything."""
+    """Write which users no rule gives anything, first those of whom nothing is said where something is held."""
     if plan.unmatched:
-        users = tuple(map(printable, plan.unmatched[:_NAMED]))
+        named = frozenset(chain.from_iterable(problem.users for problem in told(plan)))
+        first = (
+            *(user for user in plan.unmatched if user not in named),
+            *(user for user in plan.unmatched if user in named),
+        )
+        users = tuple(map(printable, first[:_NAMED]))
+        causes = [printable(f"{one.count:,} × {one.cause}") for one in plan.unmatched_by[:FIRST]]
         yield Part(
             f"Unmatched: {counted(len(plan.unmatched), 'user')} whom no rule gives anything",
-            lines=(*few(users, len(plan.unmatched), _NAMED), *_counts(plan.unmatched_by)),
+            lines=(*few(users, len(plan.unmatched), _NAMED), *few(causes, len(plan.unmatched_by), FIRST)),
             hints=(f"reconciler -e {plan.environment} why USER says what was lacking",),
         )
 
@@ -179,9 +145,10 @@ def _standing(step: ManualStep) -> str:
 
 
 def problems(plan: Plan) -> Iterator[Part]:
-    """Write problems and warnings with their places and hints."""
-    if plan.problems:
-        ordered = in_order(plan.problems)
+    """Write problems and warnings with their places and hints, but for those that stand with what they hold."""
+    elsewhere = told(plan)
+    ordered = in_order(problem for problem in plan.problems if problem not in elsewhere)
+    if ordered:
         lines = list(chain.from_iterable(map(problem_lines, ordered[:_PROBLEMS])))
         yield Part(f"To look at: {tally(ordered)}", lines=(*lines, *few((), len(ordered), _PROBLEMS)))
 
@@ -205,14 +172,7 @@ def _kinds(things: Sequence[Listed]) -> str:
 
 
 def _listed(things: Sequence[Listed], limit: int) -> tuple[str, ...]:
-    return few([_thing(thing) for thing in things[:limit]], len(things), limit)
-
-
-def _thing(thing: Listed) -> str:
-    said = thing.reason.removeprefix(f"{thing.address}: ").removeprefix(f"{thing.address} ")
-    reason = f": {said}" if said else ""
-    where = f" ({thing.at[0]})" if thing.at else ""
-    return printable(f"{thing.address}{reason}{where}")
+    return few([thing_line(thing) for thing in things[:limit]], len(things), limit)
 
 
 def _result(result: GuardResult) -> str:

@@ -9,6 +9,7 @@ from reconciler.model import Plan
 from reconciler.report import parts
 from reconciler.report.access import access, access_lines
 from reconciler.report.alike import action, groups
+from reconciler.report.held import left_open
 from reconciler.report.layout import DRIFTED, PLANNED, Part, View, blocks, folded_line
 from reconciler.report.values import counted
 
@@ -22,7 +23,6 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
     if not plan.changes:
         found = chain(
             parts.stays(plan),
-            parts.unmatched(plan),
             parts.observed(plan),
             parts.written_from_live(plan),
             parts.manual_steps(plan),
@@ -30,6 +30,7 @@ def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
         )
         return View(
             f"Nothing to do: {parts.as_declared(plan)}",
+            highlights=tuple(left_open(plan)),
             parts=tuple(found),
             footer=(*parts.aside(plan), *parts.source(plan)),
         )
@@ -69,7 +70,8 @@ def drift_view(plan: Plan) -> View:
         )
     )
     if not plan.changes and not plan.observed:
-        return View(f"No drift: {parts.as_declared(plan)}", parts=below)
+        open_ = tuple(left_open(plan, unmatched=False))
+        return View(f"No drift: {parts.as_declared(plan)}", highlights=open_, parts=below)
     shown, folded = groups(plan.changes)
     differences = counted(len(plan.changes) + len(plan.observed), "difference")
     return View(

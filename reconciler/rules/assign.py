@@ -20,12 +20,14 @@ from reconciler.rules.ruleset import Rules
 class Assigned(Struct, frozen=True, gc=False):
     """What all rules together make of one user.
 
-    ``matched`` says whether anything spoke of him: a rule that gave something (if only elsewhere, or in vain), an
-    exception from one, or a Member written by hand.
+    ``causes`` are, of each of ``undecided``, the first problem that leaves it open. ``matched`` says whether anything
+    spoke of him: a rule that gave something (if only elsewhere, or in vain), an exception from one, or a Member written
+    by hand.
     """
 
     memberships: tuple[Membership, ...] = ()
     undecided: tuple[Undecided, ...] = ()
+    causes: tuple[UserProblem, ...] = ()
     problems: tuple[UserProblem, ...] = ()
     matched: bool = False
 
@@ -144,14 +146,14 @@ def settle(rules: Rules, person: Person, gathered: Gathered, written: list[tuple
         memberships.sort(key=lambda membership: membership.organization)
     if not troubles:
         return Assigned(tuple(memberships), matched=True)
-    undecided = dict.fromkeys(
-        Undecided(user=person.user_id, organization=slug)
-        for trouble in troubles
-        for slug in (trouble.organizations if trouble.organizations is not None else (None,))
-    )
+    undecided: dict[str | None, UserProblem] = {}
+    for trouble in troubles:
+        for place in trouble.organizations if trouble.organizations is not None else (None,):
+            undecided.setdefault(place, trouble.problem)
     return Assigned(
         tuple(memberships),
-        tuple(undecided),
+        tuple(Undecided(user=person.user_id, organization=slug) for slug in undecided),
+        tuple(undecided.values()),
         tuple(dict.fromkeys(trouble.problem for trouble in troubles)),
         gathered.matched or bool(written) or any(trouble.problem.code not in OF_NO_RULE for trouble in troubles),
     )

@@ -1,0 +1,174 @@
+"""What is held, and why: each cause is told once, with what rests on it, where to look and what to do."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from msgspec import Struct
+
+from reconciler.model import Counted, GuardResult, Listed, Plan, Position, Problem
+from reconciler.plan import OF_DATA
+from reconciler.report.alike import FIRST
+from reconciler.report.escaping import printable
+from reconciler.report.layout import Part, few
+from reconciler.report.problems import problem_lines
+from reconciler.report.values import counted, listed
+
+_NAMED = 5  # things of one cause, and members that wait for a thing
+_CAUSES = 5  # that are named on one line
+
+
+class _Causes(Struct, frozen=True):
+    """The problems of a plan by what they say, and by the things that they are about."""
+
+    of_data: Mapping[tuple[str, str, tuple[Position, ...]], Problem]
+    by_message: Mapping[str, Problem]
+    by_address: Mapping[str, Sequence[Problem]]
+
+    def of_count(self, found: Counted) -> Problem | None:
+        """Give the problem that is the cause of what is counted, if one is."""
+        return self.of_data.get((found.cause, found.code, found.at)) if found.code else None
+
+    def of_thing(self, thing: Listed) -> Problem | None:
+        """Give the problem that says why a thing is held, if one does."""
+        for problem in self.by_address.get(thing.address, ()):
+            text = problem.message.removeprefix(f"{thing.address}: ")
+            if text in thing.reason or thing.reason in text:
+                return problem
+        return self.by_message.get(thing.reason)
+
+
+def held(plan: Plan) -> Iterator[Part]:
+    """Write what is held: what files declare, which ends a run with exit code 3, then what data leave open."""
+    causes = _causes(plan)
+    declared, of_data, others = _sorted_out(plan)
+    if declared:
+        title = f"Held although declared: {counted(len(declared), 'thing')}, neither given nor changed nor deleted"
+        lines = _things(declared, causes)
+        yield Part(title, lines=lines, hints=("exit code 3 until it is settled",))
+    if plan.held_by:
+        title = f"Held because of data: {counted(plan.summary.held_by_data, 'membership')}, by cause"
+        shown = (_of_data(one, of_data.get(one.cause, ()), causes) for one in plan.held_by[:FIRST])
+        lines = (*chain.from_iterable(shown), *few((), len(plan.held_by), FIRST))
+        yield Part(title, lines=lines, hints=tuple(map(_guard_of_data, _failed(plan))))
+    if others:
+        title = f"Held, neither given nor changed nor deleted: {counted(len(others), 'thing')}"
+        yield Part(title, lines=_things(others, causes))
+
+
+def told(plan: Plan) -> frozenset[Problem]:
+    """Give the problems that stand with what they hold, so that they need not be told again."""
+    causes = _causes(plan)
+    found = (*map(causes.of_count, plan.held_by), *map(causes.of_thing, plan.held))
+    return frozenset(problem for problem in found if problem)
+
+
+def number_held(plan: Plan) -> int:
+    """Count the held things that are not told with a cause of data."""
+    declared, _, others = _sorted_out(plan)
+    return len(declared) + len(others)
+
+
+def left_open(plan: Plan, *, unmatched: bool = True) -> Iterator[str]:
+    """Write on one line what data leave open, and whom no rule gives anything, by cause."""
+    found = []
+    if plan.held_by:
+        names = ((one.count, one.code.replace("-", " ") or one.cause) for one in plan.held_by)
+        held_here = counted(plan.summary.held_by_data, "membership")
+        found.append(f"{held_here} held because of data ({_by_cause(names)})")
+    if plan.unmatched and unmatched:
+        names = ((one.count, one.cause) for one in plan.unmatched_by)
+        causes = _by_cause(names)
+        found.append(f"{counted(len(plan.unmatched), 'user')} unmatched{f' ({causes})' if causes else ''}")
+    if found:
+        yield printable(f"Left open: {'; '.join(found)}.")
+
+
+def _by_cause(found: Iterator[tuple[int, str]]) -> str:
+    counts: Counter[str] = Counter()
+    for number, cause in found:
+        counts[cause] += number
+    most = counts.most_common()
+    more = [f"{len(most) - _CAUSES:,} more causes"] if len(most) > _CAUSES else []
+    return ", ".join([*(f"{number:,} × {cause}" for cause, number in most[:_CAUSES]), *more])
+
+
+def _causes(plan: Plan) -> _Causes:
+    by_address: dict[str, list[Problem]] = {}
+    for problem in plan.problems:
+        for address in problem.addresses:
+            by_address.setdefault(address, []).append(problem)
+    return _Causes(
+        {(one.message, one.code, one.at): one for one in plan.problems},
+        {one.message: one for one in plan.problems},
+        by_address,
+    )
+
+
+def _sorted_out(plan: Plan) -> tuple[list[Listed], dict[str, list[Listed]], list[Listed]]:
+    """Give what is held and declared, the members by the cause of data that is told with them, and the rest."""
+    reasons = {one.cause for one in plan.held_by if not one.code}
+    of_data: dict[str, list[Listed]] = {}
+    others = []
+    for item in plan.held:
+        if not item.declared and item.reason in reasons:
+            of_data.setdefault(item.reason, []).append(item)
+        elif not item.declared:
+            others.append(item)
+    return [item for item in plan.held if item.declared], of_data, others
+
+
+def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Iterator[str]:
+    """Write how many memberships a cause holds, then where it stands and whom it concerns."""
+    if problem := causes.of_count(found):
+        where = f" ({problem.at[0]})" if problem.at else ""
+        yield printable(f"{found.count:,} × {problem.message}{where}")
+        yield from (f"  {line}" for line in problem_lines(problem)[1:])
+        return
+    yield printable(f"{found.count:,} × {found.cause}{f' ({found.at[0]})' if found.at else ''}")
+    for thing in things[:_NAMED]:
+        where = f" ({', '.join(map(str, thing.at))})" if thing.at else ""
+        users = f": {listed(thing.users, _NAMED)}" if thing.users else ""
+        yield printable(f"    {thing.address}{where}{users}")
+    yield from (f"    {line}" for line in few((), len(things), _NAMED))
+    hints = dict.fromkeys(problem.hint for problem in map(causes.of_thing, things) if problem and problem.hint)
+    yield from (printable(f"    {hint}") for hint in hints)
+
+
+def _things(things: Sequence[Listed], causes: _Causes) -> tuple[str, ...]:
+    lines = []
+    hints: set[str] = set()
+    for thing in things[:FIRST]:
+        lines.append(thing_line(thing))
+        problem = causes.of_thing(thing)
+        if problem:
+            lines += [printable(f"  also {place}") for place in problem.at if place not in thing.at]
+            lines += [f"  {counted(len(problem.users), 'user')}: {listed(problem.users, _NAMED)}"] * bool(problem.users)
+            lines += [printable(f"  {problem.hint}")] * (problem.hint not in {"", *hints})
+            hints.add(problem.hint)
+        lines += _waiting(thing)
+    return (*lines, *few((), len(things), FIRST))
+
+
+def thing_line(thing: Listed) -> str:
+    """Write a thing that is left alone, why, and where it is declared."""
+    said = thing.reason.removeprefix(f"{thing.address}: ").removeprefix(f"{thing.address} ")
+    reason = f": {said}" if said else ""
+    where = f" ({thing.at[0]})" if thing.at else ""
+    return printable(f"{thing.address}{reason}{where}")
+
+
+def _waiting(thing: Listed) -> Iterator[str]:
+    if thing.waiting:
+        verb = "waits" if len(thing.waiting) == 1 else "wait"
+        yield printable(f"  {counted(len(thing.waiting), 'member')} {verb} for it: {listed(thing.waiting, _NAMED)}")
+
+
+def _failed(plan: Plan) -> Iterator[GuardResult]:
+    return (guard for guard in plan.guards if guard.name in OF_DATA and not guard.ok)
+
+
+def _guard_of_data(guard: GuardResult) -> str:
+    if guard.name == "held":
+        return "exit code 3, as reconciler.yaml says `held: error`"
+    return f"exit code 3: more causes of problems than guards.max_problems allows ({guard.detail})"
