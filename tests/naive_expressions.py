@@ -1,4 +1,4 @@
-"""A second evaluator of expressions, which only walks Python's tree, to hold the compiled one against."""
+"""A second evaluator of expressions, which only walks Python's tree. Tests compare the compiled one with it."""
 
 import ast
 import re
@@ -10,11 +10,11 @@ from reconciler.expressions import UNKNOWN
 
 
 class Wrong(Exception):
-    """The second evaluator's word for a wrong type."""
+    """The second evaluator's error for a wrong type."""
 
 
 def naive(node: ast.expr, scope: Mapping[str, Any], *, eager: bool) -> Any:  # noqa: C901, PLR0912 - one case a line
-    """The language as docs/expressions.md has it, written as plainly as can be; ``eager`` computes every part."""
+    """Return the value, by the rules in docs/expressions.md in their simplest form. ``eager`` computes every part."""
 
     def value(part: ast.expr) -> Any:
         found = naive(part, scope, eager=eager)
@@ -92,7 +92,7 @@ def negated(value: Any) -> Any:
 
 
 def tagged(value: Any) -> Any:
-    """A value in which Python's ``==`` tells the types of JSON apart."""
+    """Return the value in a form in which Python's ``==`` distinguishes the types of JSON."""
     if isinstance(value, bool) or value is None:
         return (str(type(value)), value)
     if isinstance(value, list):

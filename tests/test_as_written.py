@@ -1,4 +1,4 @@
-"""How a person writes what Stytch holds: without what goes without saying, and with long texts in files."""
+"""The spec as a person writes it: without defaults, and with long texts in files."""
 
 from reconciler.as_written import as_written, is_long
 from reconciler.kinds import KINDS

@@ -63,7 +63,7 @@ def test_the_demo_shows_the_whole_loop_leaves_nothing_behind_and_ends_with_comma
     serving = subprocess.Popen(["sh", "-c", f"exec {emulator}"], cwd=tmp_path, env=typed, stdout=subprocess.PIPE)
     try:
         assert serving.stdout
-        assert serving.stdout.readline().startswith(b"A local Stytch serves")
+        assert serving.stdout.readline().startswith(b"The emulator listens on")
         codes = f"{source}\n{plan}\n[ $? -eq 2 ] && {apply} && {plan}"
         again = subprocess.run(["sh", "-c", codes], cwd=tmp_path, env=typed, check=True, capture_output=True, text=True)
         assert "Nothing to do" in again.stdout

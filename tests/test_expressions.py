@@ -1,4 +1,4 @@
-"""The sentences on expressions, over data; docs/expressions.md holds the plainest cases."""
+"""The rules of expressions, over data. docs/expressions.md has the plainest cases."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ WORDS = {"unknown", "problem", "error"}
 
 
 def outcome(language: str, text: str) -> object:
-    """The value of an example, or the word for what it gives instead."""
+    """Return the value of an example, or the word for its other results."""
     try:
         if language == "template":
             return compile_template(text.removeprefix('"').removesuffix('"'), ROOTS, CONSTANTS).render(DATA)

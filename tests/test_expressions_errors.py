@@ -1,4 +1,4 @@
-"""What is no expression: refused before any data is read, at a place, with what was probably meant."""
+"""Invalid expressions: refused before any data is read, with a position and a hint."""
 
 import pytest
 

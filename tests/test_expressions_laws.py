@@ -100,7 +100,7 @@ conditions = st.recursive(
 
 
 def outcome(text: str, scope: Mapping[str, Any]) -> object:
-    """What the second evaluator makes of it."""
+    """Return the result of the second evaluator."""
     try:
         return naive(ast.parse(text, mode="eval").body, {**scope, **CONSTANTS}, eager=False)
     except Wrong:
@@ -220,7 +220,7 @@ def test_any_spec_renders_or_names_the_path_of_its_problem(spec: object, scope: 
 
 
 def raised(function: Callable[..., object], *arguments: object) -> Exception | None:
-    """What a call raises; the test says which exceptions it may be."""
+    """Return the exception of a call, or None. The test checks its type."""
     try:
         function(*arguments)
     except Exception as error:  # noqa: BLE001 - judged by the caller

@@ -1,4 +1,4 @@
-"""Slugs, and domains as they are compared."""
+"""Slugs, and the normal form of domains."""
 
 import pytest
 
@@ -88,8 +88,8 @@ def test_the_domain_of_an_address(address: str, domain: str | None) -> None:
         ("ex@BÜCHER.example", "ex@xn--bcher-kva.example"),
         ("ex@XN--BCHER-KVA.example", "ex@xn--bcher-kva.example"),
         ("JOSÉ@acme.example", "josÉ@acme.example"),
-        ("\u212a@acme.example", "\u212a@acme.example"),  # a Kelvin sign is no k
-        ("ann@\u212aelvin.example", "ann@kelvin.example"),  # in a domain UTS #46 makes it one
+        ("\u212a@acme.example", "\u212a@acme.example"),  # a Kelvin sign is not a k
+        ("ann@\u212aelvin.example", "ann@kelvin.example"),  # in a domain, UTS #46 maps it to k
         ("a" * 250 + "@b.example", None),
     ],
 )

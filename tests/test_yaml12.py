@@ -1,4 +1,4 @@
-"""What a YAML text means, what is refused, and where everything stands."""
+"""The values of a YAML text, its refusals, and the position of every value."""
 
 import json
 from typing import Any
@@ -110,7 +110,7 @@ def test_a_duplicate_key_leaves_the_positions_of_the_rest_right() -> None:
         ("when: user.x == 1\n", 5, 1, 12),
         ('when: "user.x == 1"\n', 5, 1, 13),
         ("when: |\n  user.x\n  == 1\n", 8, 3, 4),
-        ("when: user.x\n  == 1\n", 8, 1, 7),  # folded: only its beginning is known
+        ("when: user.x\n  == 1\n", 8, 1, 7),  # folded: only the start is known
     ],
 )
 def test_a_place_inside_a_string(text: str, offset: int, line: int, column: int) -> None:

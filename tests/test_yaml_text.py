@@ -1,4 +1,4 @@
-"""What is written as YAML is read as the same value, by strict readers and lax ones, and looks as people write it."""
+"""YAML that is written is read back as the same value, by strict and lax parsers, and looks as people write it."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_readers_of_yaml_1_1_take_texts_for_texts(value: dict[str, Any]) -> None
 
 
 def same_texts(written: Any, found: Any) -> bool:
-    """Whether every text is there again; of numbers readers may think as they like."""
+    """Return whether every text is read back. Parsers may read numbers differently."""
     if isinstance(written, dict):
         return list(found) == list(written) and all(map(same_texts, written.values(), found.values()))
     if isinstance(written, list):

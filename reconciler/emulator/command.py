@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913 # each is one option of the command line
         with running(options) as server:
             if env_file is not None:
                 write_variables(env_file, server.environment)
-            announce(f"A local Stytch serves {server.url}")
+            announce(f"The emulator listens on {server.url}")
             if env_file is not None:
                 announce(f"Its credentials are in {env_file}. To use them: {sourcing(env_file)}")
             told.wait()

@@ -35,7 +35,7 @@ def replace(channel: str, call: Call) -> Answer:
     if not codes:
         raise Refusal("country_code_allowlist_empty", "At least one country must be allowed.")
     if not COUNTRIES.issuperset(codes):
-        raise Refusal(error, "country_codes holds what is no ISO 3166-1 alpha-2 code.")
+        raise Refusal(error, "country_codes holds an invalid ISO 3166-1 alpha-2 code.")
     if not call.behaviour.billing_verified and not set(DEFAULT).issuperset(codes):
         raise Refusal("country_code_allowlist_billing_not_verified", "More countries need verified billing.")
     call.keep_document(_name(channel), codes)

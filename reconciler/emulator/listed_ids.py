@@ -29,7 +29,7 @@ def check(call: Call, stated: Fields, row: Row | None) -> None:
         for id_ in _added(stated, name, row):
             app = call.store.get(call.collection("connected_app"), call.own(id_))
             if app is None or not app.fields["client_type"].startswith(party):
-                raise Refusal("connected_app_not_found", f"{name} lists what is no {party} Connected App.")
+                raise Refusal("connected_app_not_found", f"{name} lists an id that is not a {party} Connected App.")
 
 
 def active_connections(row: Row | None) -> set[str]:

@@ -31,7 +31,7 @@ def replace(call: Call) -> Answer:
         if not isinstance(id_, str):
             continue  # The check below reports it.
         if id_.startswith("stytch_"):
-            raise Refusal("rbac_org_custom_roles_only", "An organization's policy has roles of its own only.")
+            raise Refusal("rbac_org_custom_roles_only", "An organization's policy can only have its own roles.")
         if id_ in taken:
             raise Refusal("rbac_role_duplicate", "The project's policy has a role with this role_id.")
     read = rbac_rules.entries(ROLES, roles)
@@ -50,5 +50,5 @@ def check_kept(call: Call, policy: Fields) -> None:
         try:
             rbac_rules.check({**policy, ROLES: row.fields.get(ROLES, [])})
         except Refusal:
-            message = "A role of an organization uses a resource or an action that would be gone."
+            message = "A role of an organization uses a resource or an action that the new policy lacks."
             raise Refusal("rbac_cannot_delete_attribute_used_in_org_policy", message) from None

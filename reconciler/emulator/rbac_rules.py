@@ -74,7 +74,7 @@ def _substance(entry: Fields, kind: str) -> Fields:
     if kind == "resource":
         actions = _actions(entry, "available_actions", "rbac_resource_missing_actions")
         if ALL in actions:
-            raise Refusal("invalid_wildcard_action", "* is no action of a resource; it stands for all of them.")
+            raise Refusal("invalid_wildcard_action", "* cannot be an action of a resource; it means all actions.")
         return {"available_actions": actions}
     permissions = _permissions(entry)
     if not permissions:
@@ -95,7 +95,7 @@ def _permission(permission: Fields) -> Fields:
         raise Refusal("empty_rbac_resource_id", "resource_id must not be empty.")
     actions = _actions(permission, "actions", "rbac_permission_missing_actions")
     if ALL in actions and len(actions) > 1:
-        raise Refusal("cannot_specify_wildcard_with_other_actions", "* stands alone.")
+        raise Refusal("cannot_specify_wildcard_with_other_actions", "* cannot be combined with other actions.")
     return {"resource_id": resource, "actions": actions}
 
 

@@ -136,9 +136,9 @@ class Connection(socketserver.StreamRequestHandler):
         try:
             method, target, version = line.decode("latin-1").split()
         except ValueError:
-            raise Refusal("bad_request", "This is not HTTP.") from None
+            raise Refusal("bad_request", "The request is not HTTP.") from None
         if version not in {"HTTP/1.0", "HTTP/1.1"}:
-            raise Refusal("bad_request", "Only HTTP/1.1 is spoken here.")
+            raise Refusal("bad_request", "Only HTTP/1.1 is supported.")
         self.persistent = version == "HTTP/1.1"
         headers = self._headers()
         path, _, query = ORIGIN.sub("", target, count=1).partition("?")
@@ -153,14 +153,14 @@ class Connection(socketserver.StreamRequestHandler):
                 raise ConnectionResetError
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon or size > LARGEST_HEAD:
-                raise Refusal("bad_request", "The headers are not HTTP's.")
+                raise Refusal("bad_request", "The headers are not valid.")
             headers[name.strip().lower()] = value.strip()
         return headers
 
     def _body(self, headers: dict[str, str]) -> bytes:
         length = headers.get("content-length", "0")
         if not length.isdecimal():
-            raise Refusal("bad_request", "The length of the body is not one.")
+            raise Refusal("bad_request", "The length of the body is not valid.")
         _check_size(int(length))
         if headers.get("expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -180,7 +180,7 @@ class Connection(socketserver.StreamRequestHandler):
     def _chunk_size(self) -> int:
         found = re.match(rb"[0-9A-Fa-f]+", self.rfile.readline(LARGEST_HEAD))
         if found is None:
-            raise Refusal("bad_request", "The body's chunks are not HTTP's.")
+            raise Refusal("bad_request", "The body's chunks are not valid.")
         return int(found[0], 16)
 
     def _exactly(self, size: int) -> bytes:

@@ -53,7 +53,7 @@ def sender(body: Fields, behaviour: Behaviour) -> Fields | None:
     fields = {name: given(stated, name, str, behaviour, "invalid_argument") for name in SENDER}
     for name in ("from_local_part", "reply_to_local_part"):
         if fields[name] and not LOCAL_PART.fullmatch(fields[name]):
-            raise Refusal(f"invalid_{name}", f"{name} is not what may stand before the @ of an address.")
+            raise Refusal(f"invalid_{name}", f"{name} is not valid before the @ of an address.")
     return {name: value for name, value in fields.items() if value is not None}
 
 

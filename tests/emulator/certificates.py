@@ -1,4 +1,4 @@
-"""Certificates and private keys as identity providers and their administrators bring them along."""
+"""Certificates and private keys, as identity providers and their administrators supply them."""
 
 import datetime as dt
 from functools import cache
@@ -15,12 +15,12 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 def private_key(form: serialization.PrivateFormat = serialization.PrivateFormat.TraditionalOpenSSL) -> str:
-    """A private key: PKCS1, or another form."""
+    """Return a private key: PKCS1, or another form."""
     return _key().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def public_key(pem: str) -> str:
-    """The key that a certificate is of."""
+    """Return the public key of a certificate."""
     key = x509.load_pem_x509_certificate(pem.encode()).public_key()
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_bytes(serialization.Encoding.PEM, form).decode()
@@ -28,7 +28,7 @@ def public_key(pem: str) -> str:
 
 @cache
 def certificate(name: str) -> str:
-    """A certificate of this name, in PEM."""
+    """Return a certificate with this name, in PEM."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(_key().public_key())
     builder = builder.serial_number(1).not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))

@@ -1,4 +1,4 @@
-"""Holds responses to the vendor's OpenAPI descriptions; what differs must be listed in mismatches.yaml."""
+"""Compare responses with the vendor's OpenAPI descriptions. Differences must be listed in mismatches.yaml."""
 
 import json
 import os
@@ -25,7 +25,7 @@ PREFIXES = {"/v1/public/": None, "/v1/": DATA, "/pwa/v3/": MANAGEMENT}
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One way in which a response is not as described: at which operation, where in the body, and how."""
+    """One difference between a response and its description: operation, place in the body, and message."""
 
     operation: str
     at: str
@@ -36,18 +36,18 @@ class Mismatch:
 
 
 def described() -> bool:
-    """Whether the descriptions are at hand."""
+    """Return whether the descriptions are available."""
     return bool(os.environ.get("STYTCH_RECONCILER_OPENAPI"))
 
 
 def file_of(path: str) -> str | None:
-    """The description that a path is in, if any is."""
+    """Return the description that contains a path, or None."""
     return next((file for prefix, file in PREFIXES.items() if path.startswith(prefix)), None)
 
 
 @cache
 def description(file: str) -> dict[str, Any]:
-    """A description, strict: an object has no property that it does not name."""
+    """Return a description, made strict: an object has no property that the description does not name."""
     text = (Path(os.environ["STYTCH_RECONCILER_OPENAPI"]) / file).read_text()
     document: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)  # CSafeLoader is the safe one
     for schema in document["components"]["schemas"].values():
@@ -83,7 +83,7 @@ def _operations(file: str) -> list[tuple[str, re.Pattern[str], str, dict[str, An
 
 
 def operation(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
-    """The operation that serves a request, as its path and its description; a literal path wins over a parameter."""
+    """Return the path and the description of a request's operation. A literal path wins over a parameter."""
     file = file_of(path)
     for known, pattern, template, found in _operations(file) if file else ():
         if known == method and pattern.fullmatch(path):
@@ -92,7 +92,7 @@ def operation(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def shape(value: Any) -> Any:
-    """What of a value a description is about, but for enumerations: the names and types in it, whatever the texts."""
+    """Return the names and types in a value, without its texts, which matter only for enumerations."""
     if isinstance(value, dict):
         return tuple((key, shape(inner)) for key, inner in value.items())
     if isinstance(value, list):
@@ -101,7 +101,7 @@ def shape(value: Any) -> Any:
 
 
 def thinned(value: Any) -> Any:
-    """The value with one row of each shape among the first in its lists: a page of a thousand says little more."""
+    """Return the value with one row of each shape among the first rows of its lists: enough of a long page."""
     if isinstance(value, dict):
         return {key: thinned(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -110,10 +110,10 @@ def thinned(value: Any) -> Any:
 
 
 class Seen(Counter[Any]):
-    """How often an operation has answered in one shape during these tests."""
+    """The number of answers of an operation in one shape during these tests."""
 
     def is_familiar(self, method: str, path: str, status: int, body: bytes) -> bool:
-        """Whether it has been compared often enough, with enough other texts, that it need not be once more."""
+        """Return whether answers of this shape have been compared often enough, with enough different texts."""
         found = operation(method, path)
         key = (found[0] if found else (method, path), status, shape(json.loads(body)))
         self[key] += 1
@@ -121,9 +121,9 @@ class Seen(Counter[Any]):
 
 
 def mismatches(method: str, path: str, status: int, body: bytes, *, whole: bool = True) -> list[Mismatch]:
-    """Every way in which this response is not as described, listed or not; nothing is said of the former API's.
+    """Return every difference of this response, listed or not. Responses of the former management API have none.
 
-    Unless ``whole``, only some rows of a list are compared, of those that differ in their texts alone one.
+    Unless ``whole``, only some rows of a list are compared: one of those that differ only in their texts.
     """
     if file_of(path) is None:
         return []
@@ -146,7 +146,7 @@ def mismatches(method: str, path: str, status: int, body: bytes, *, whole: bool 
     for error in validator.iter_errors(answer):
         at = "/".join("*" if isinstance(key, int) else str(key) for key in error.absolute_path)
         at = re.sub(r"(?<=organizations/)organization-[^/]*", "*", at)
-        # Never the value itself: only its type, which is what a mismatch is about.
+        # Never the value itself: a mismatch only needs its type.
         told = (
             f"{type(error.instance).__name__} is not {error.validator_value}"
             if error.validator == "type"
@@ -160,17 +160,17 @@ def mismatches(method: str, path: str, status: int, body: bytes, *, whole: bool 
 
 @cache
 def listed() -> tuple[dict[str, str], ...]:
-    """The known mismatches."""
+    """Return the known mismatches."""
     return tuple(yaml.safe_load(MISMATCHES.read_text()))
 
 
 def unlisted(found: list[Mismatch]) -> list[Mismatch]:
-    """Those that mismatches.yaml does not know."""
+    """Return the mismatches that mismatches.yaml does not list."""
     return [each for each in found if not any(covers(known, each) for known in listed())]
 
 
 def covers(known: dict[str, str], mismatch: Mismatch) -> bool:
-    """Whether a line of mismatches.yaml speaks of this one."""
+    """Return whether a line of mismatches.yaml covers this mismatch."""
     return (
         re.fullmatch(known["operation"], mismatch.operation) is not None
         and re.fullmatch(known["at"], mismatch.at) is not None

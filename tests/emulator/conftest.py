@@ -1,4 +1,4 @@
-"""An emulator in process for each test, and every response of these tests held to the vendor's description."""
+"""An emulator in process for each test. Every response of these tests is compared with the vendor's description."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from reconciler.emulator.workspace import Environment
 
 
 class Api:
-    """Asks an app as a client would: ``api("GET", "/v1/…")`` gives the status and the decoded body."""
+    """Calls an app as a client would: ``api("GET", "/v1/…")`` returns the status and the decoded body."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -58,37 +58,37 @@ class Api:
 
     @staticmethod
     def basic(name: str, secret: str) -> str:
-        """The header that carries these credentials."""
+        """Return the header that carries these credentials."""
         return f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}"
 
     def ok(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The body of an answer that must be a success."""
+        """Return the body of an answer that must be a success."""
         status, answer = self(method, path, body, **more)
         assert status in {200, 201}, answer
         return answer
 
     def refused(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, str]:
-        """The status and the type of an answer that must be an error."""
+        """Return the status and the type of an answer that must be an error."""
         status, answer = self(method, path, body, **more)
         assert status >= 400, answer
         return status, answer["error_type"]
 
     def organization(self, slug: str = "acme", **fields: Any) -> Any:
-        """A new organization."""
+        """Return a new organization."""
         body = {"organization_name": slug, "organization_slug": slug, **fields}
         return self.ok("POST", "/v1/b2b/organizations", body)["organization"]
 
     def member(self, address: str = "ann@acme.com", organization: str = "acme", **fields: Any) -> Any:
-        """A new member."""
+        """Return a new member."""
         body = {"email_address": address, **fields}
         return self.ok("POST", f"/v1/b2b/organizations/{organization}/members", body)["member"]
 
     def user(self, email: str = "ann@acme.com", **fields: Any) -> Any:
-        """A new Consumer user."""
+        """Return a new Consumer user."""
         return self.ok("POST", "/v1/users", {"email": email, **fields})["user"]
 
     def search(self, what: str, *operands: tuple[str, Any], operator: str = "AND", **more: Any) -> Any:
-        """The rows of a search for organizations, members (of every organization) or users."""
+        """Return the rows of a search for organizations, members (of every organization) or users."""
         body = {"query": {"operator": operator, "operands": [_operand(*each) for each in operands]}, **more}
         if what == "members" and "organization_ids" not in more:
             found = self.ok("POST", "/v1/b2b/organizations/search", {"limit": 1000})["organizations"]

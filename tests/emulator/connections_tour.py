@@ -1,4 +1,4 @@
-"""One visit to every operation on what an organization is connected with, and on its own roles."""
+"""One visit to every operation on an organization's connections and own roles."""
 
 from reconciler.emulator.placing import place_connected_app, place_grant, place_scim_group
 from tests.emulator.certificates import certificate, private_key

@@ -6,7 +6,7 @@ KEY = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PU
 
 
 def below(api: Api, vertical: str) -> str:
-    """The path of the test environment that the emulator begins with."""
+    """Return the path of the test environment that the emulator begins with."""
     environment = api.app.workspace.environment("B2B" if vertical == "B2B" else "CONSUMER")
     return f"/pwa/v3/projects/{environment.project_slug}/environments/{environment.slug}"
 

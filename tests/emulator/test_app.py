@@ -1,4 +1,4 @@
-"""Who may ask for what: authentication, environments, routes, bodies, the envelope."""
+"""The app: authentication, environments, routes, bodies, the envelope."""
 
 import base64
 from pathlib import Path

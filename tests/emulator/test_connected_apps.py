@@ -1,4 +1,4 @@
-"""Connected Apps: types, what only first party apps may do, redirect URLs, secrets, and who has let them in."""
+"""Connected Apps: types, fields of first party apps only, redirect URLs, secrets, and consents."""
 
 from typing import Any
 

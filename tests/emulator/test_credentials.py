@@ -1,4 +1,4 @@
-"""Secrets and public tokens: what lets a client in, and what does not any more."""
+"""Secrets and public tokens: which are valid, and which no longer are."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ POLICY = "/v1/b2b/rbac/policy"
 
 
 def made(api: Api) -> tuple[Any, Environment]:
-    """A new secret, and the environment as a client that knows it."""
+    """Return a new secret, and the environment as a client that knows it."""
     secret = api.ok("POST", f"{TEST}/secrets")["secret"]
     return secret, replace(api.app.workspace.environment("B2B"), secret=secret["secret"])
 

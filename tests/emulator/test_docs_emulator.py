@@ -1,4 +1,4 @@
-"""docs/emulator.md names every option, fault and switch, as they are."""
+"""docs/emulator.md lists every option, fault and switch, with its values."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the tables below a heading, each without its marks."""
+    """Return the cells of the tables below a heading, each without its marks."""
     part = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     table = [line.strip("| ").split("|") for line in part.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in row] for row in table]

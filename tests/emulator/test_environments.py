@@ -1,4 +1,4 @@
-"""Environments over the management API: which may be, what they are, what changes."""
+"""Environments over the management API: which may exist, their fields, and their changes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def acme(api: Api) -> None:
 
 
 def environments(api: Api) -> tuple[Any, Any]:
-    """A live and a test environment of ``acme``."""
+    """Return a live and a test environment of ``acme``."""
     made = [
         api.ok("POST", ENVIRONMENTS, {"name": name.title(), "type": type_, "environment_slug": name})["environment"]
         for name, type_ in (("production", "LIVE"), ("staging", "TEST"))

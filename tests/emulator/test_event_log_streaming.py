@@ -1,4 +1,4 @@
-"""Event log streaming: one destination, off until it is switched on, its secret shown by the write only."""
+"""Event log streaming: one destination, off until it is enabled; only the write shows its secret."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""JWT templates: kept to the letter, and refused where they are none."""
+"""JWT templates: kept exactly as sent, and refused where they are invalid."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""M2M clients: ids and secrets that may be brought along, scopes, metadata, rotation, search; in both verticals."""
+"""M2M clients: ids and secrets chosen by the caller, scopes, metadata, rotation, search; in both verticals."""
 
 from typing import Any
 

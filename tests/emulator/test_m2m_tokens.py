@@ -1,4 +1,4 @@
-"""Access tokens of M2M clients, and the key that everybody can check them with."""
+"""Access tokens of M2M clients, and the public key that verifies them."""
 
 import base64
 import json

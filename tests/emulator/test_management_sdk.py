@@ -12,7 +12,7 @@ from reconciler.emulator import credentials, redirect_urls
 from reconciler.emulator.management_routes import MANAGEMENT
 from reconciler.emulator.running import Running
 
-# The SDK still uses what pydantic will cease to have.
+# The SDK uses deprecated parts of pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 HERE = ("acme", "staging")
@@ -28,7 +28,7 @@ def acme(management: Client) -> Client:
 
 
 def driven(https: Running) -> set[str]:
-    """The operations that were asked for, but those of the fixture."""
+    """Return the operations that were called, without those of the fixture."""
     return set(https.app.statistics.requests)
 
 

@@ -23,7 +23,7 @@ from reconciler.emulator.running import Running
 from reconciler.emulator.workspace import Vertical
 from tests.emulator.settings_tour import KEY
 
-# The SDK still uses what pydantic will cease to have.
+# The SDK uses deprecated parts of pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

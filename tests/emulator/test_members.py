@@ -1,4 +1,4 @@
-"""Members: addresses, roles, the soft delete, and everything else of their life."""
+"""Members: addresses, roles, the soft delete, and their other fields."""
 
 from typing import Any
 

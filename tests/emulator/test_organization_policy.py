@@ -1,4 +1,4 @@
-"""An organization's own roles: where they show, what they may hold, and what then must stay in the project's policy."""
+"""An organization's own roles: where they appear, what they may hold, and what the project's policy must then keep."""
 
 from typing import Any
 

@@ -174,7 +174,9 @@ def test_slugs_and_external_ids_are_unique(api: Api) -> None:
     assert answer["error_url"] == "https://stytch.com/docs/b2b/api/errors/400#organization_slug_already_used"
     second = {"organization_name": "x", "organization_slug": "other", "organization_external_id": "1"}
     assert api.refused("POST", ROOT, second) == (400, "organization_external_id_already_used")
-    api.ok("PUT", ACME, {"organization_slug": "acme", "organization_external_id": "1"})  # Its own are free to it.
+    api.ok(
+        "PUT", ACME, {"organization_slug": "acme", "organization_external_id": "1"}
+    )  # An organization may keep its own keys.
 
 
 def test_a_delete_takes_the_members_and_frees_the_slug(api: Api) -> None:

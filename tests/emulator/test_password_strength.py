@@ -1,4 +1,4 @@
-"""How strong a password must be."""
+"""The password strength policy."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Redirect URLs: which may be, what a POST and a PUT do, and who becomes the default."""
+"""Redirect URLs: which are valid, the effects of POST and PUT, and which URL becomes the default."""
 
 from collections.abc import Iterator
 from typing import Any

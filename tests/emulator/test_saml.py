@@ -1,4 +1,4 @@
-"""SAML connections: made by name, completed by updates; certificates, keys, roles."""
+"""SAML connections: created with a name, completed by updates; certificates, keys, roles."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ WHOLE = {
 
 
 def made(api: Api, **fields: Any) -> tuple[str, Any]:
-    """Where the new connection of a new organization is, and the connection."""
+    """Return the path of a new connection of a new organization, and the connection."""
     api.organization()
     connection = api.ok("POST", SAML, fields)["connection"]
     return f"{SAML}/connections/{connection['connection_id']}", connection

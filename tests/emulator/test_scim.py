@@ -13,7 +13,7 @@ ACME = "/v1/b2b/organizations/acme"
 
 
 def made(api: Api, **fields: Any) -> tuple[str, Any]:
-    """Where the new connection of a new organization is, and the answer that holds its token."""
+    """Return the path of a new connection of a new organization, and the answer with its token."""
     api.organization()
     connection = api.ok("POST", PATH, fields)["connection"]
     return f"{PATH}/{connection['connection_id']}", connection

@@ -1,4 +1,4 @@
-"""The vendor's own Python SDK, over a socket, drives every operation that it has and the emulator has too."""
+"""The vendor's own Python SDK, over a socket, calls every operation that both it and the emulator have."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from reconciler.emulator.routes import B2B, CONSUMER
 from reconciler.emulator.running import Options, Running, running
 from tests.emulator.tour import FACTORS, RICH
 
-# The SDK still uses what aiohttp and pydantic will cease to have.
+# The SDK uses deprecated parts of aiohttp and pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

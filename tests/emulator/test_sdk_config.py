@@ -1,4 +1,4 @@
-"""What frontend SDKs may do: every section is answered, each that is stated is replaced whole."""
+"""The SDK configuration: answers have every section, and a PUT replaces each section that it sends."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The vendor's own Python SDK, over a socket, drives clients, apps, fraud prevention, SSO, SCIM and own roles."""
+"""The vendor's own Python SDK, over a socket, calls clients, apps, fraud prevention, SSO, SCIM and own roles."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from reconciler.emulator.placing import place_grant, place_scim_group
 from reconciler.emulator.running import Running, running
 from tests.emulator.certificates import certificate, private_key
 
-# The SDK still uses what aiohttp and pydantic will cease to have.
+# The SDK uses deprecated parts of aiohttp and pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 PROVIDERS = {"email": "mail", "full_name": "name", "groups": "groups"}

@@ -1,4 +1,4 @@
-"""Searches: pages, filters, what is hidden."""
+"""Searches: pages, filters, and objects that searches hide."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -31,7 +31,7 @@ def cell(value: Any) -> str:
 
 
 def as_csv() -> str:
-    """Two pages, the header at the head of each."""
+    """Return two pages, each with the header."""
     columns = ["user_id", "status", "created_at", "name", "emails", "trusted_metadata"]
     header = ",".join(columns) + "\n"
     rows = [",".join(cell(user[name]) if name in user else "" for name in columns) + "\n" for user in (ANN, BEA)]

@@ -1,7 +1,7 @@
-"""What the official SDKs of other languages send along with what their user said: none of it may do anything.
+"""Fields that the official SDKs of other languages send although their user has not set them: they have no effect.
 
-The one for Rust sends null for every field that nobody has set, in updates too, and ``null`` as the body of a GET; the
-one for Java ``[]`` and ``{}``.
+The SDK for Rust sends null for every field that is not set, also in updates, and ``null`` as the body of a GET. The SDK
+for Java sends ``[]`` and ``{}``.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The emulator on a socket, over http and https, and in process through the client libraries' own doors."""
+"""The emulator on a socket, over http and https, and in process through the client libraries' transports."""
 
 import http.client
 import json
@@ -43,7 +43,7 @@ def credentials(app: App) -> tuple[str, str]:
 
 
 def exchange(server: Running, sent: bytes) -> bytes:
-    """What comes back for these bytes, until the server closes or has answered one request."""
+    """Return the answer to these bytes, until the server closes or has answered one request."""
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
         connection.sendall(sent)
@@ -286,7 +286,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, told: signa
         try:
             assert process.stdout is not None
             announced = process.stdout.readline()
-            assert announced.startswith("A local Stytch serves http://127.0.0.1:")
+            assert announced.startswith("The emulator listens on http://127.0.0.1:")
             variables = dict(line.removeprefix("export ").split("=", 1) for line in file.read_text().splitlines())
             auth = (variables["STYTCH_CONSUMER_PROJECT_ID"], variables["STYTCH_CONSUMER_SECRET"])
             answer = httpx.post(f"{variables['STYTCH_API_URL']}/v1/users/search", json={}, auth=auth)

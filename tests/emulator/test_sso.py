@@ -1,4 +1,4 @@
-"""OIDC and external connections, and what connections mean to their organization."""
+"""OIDC and external connections, and the effects of connections on their organization."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ CLIENT = {"client_id": "c", "client_secret": "s-1234567"}
 
 
 def oidc(api: Api, **fields: Any) -> Any:
-    """A new OIDC connection of the organization acme, updated with these fields; the whole answer."""
+    """Return the complete answer to an update of a new OIDC connection of acme with these fields."""
     id_ = api.ok("POST", f"{SSO}/oidc/acme", {"display_name": "Google"})["connection"]["connection_id"]
     return api.ok("PUT", f"{SSO}/oidc/acme/connections/{id_}", fields)
 
 
 def saml(api: Api, **fields: Any) -> Any:
-    """A new active SAML connection of acme."""
+    """Return a new active SAML connection of acme."""
     id_ = api.ok("POST", f"{SSO}/saml/acme", {"display_name": "Okta"})["connection"]["connection_id"]
     body = {**WHOLE, "x509_certificate": certificate("idp.example"), **fields}
     return api.ok("PUT", f"{SSO}/saml/acme/connections/{id_}", body)["connection"]

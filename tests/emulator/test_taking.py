@@ -1,4 +1,4 @@
-"""What Stytch may say yes to and make something else of, each a switch."""
+"""Fields that Stytch may accept without applying them: each is a switch."""
 
 from tests.emulator.behaving import behaving
 

@@ -1,4 +1,4 @@
-"""Projects and environments over the management API: who may, what is there, what goes with what."""
+"""Projects and environments over the management API: credentials, content, and what a delete removes."""
 
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ def test_everything_goes_with_its_environment_and_its_project(api: Api) -> None:
 
 
 def rows(app: App) -> list[int]:
-    """How many rows the tables of the store have."""
+    """Return the number of rows in each table of the store."""
     sql = "SELECT count(*) FROM object UNION ALL SELECT count(*) FROM name UNION ALL SELECT count(*) FROM setting"
     return [count for (count,) in app.store.connection.execute(sql)]
 

@@ -1,4 +1,4 @@
-"""The law of an export: planning with what it writes changes nothing, and exporting again changes no byte."""
+"""The law of an export: a plan with its files is empty, and a second export writes the same bytes."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ UNKNOWN = "unknown-secret"  # whose value a case does not give
 
 
 def begin(app: App, root: Path, settings: Fields) -> Stage:
-    """A repository that declares nothing; where it says a ``target``, that is all that leads there."""
+    """Return a repository that declares nothing. A ``target`` in its settings replaces the ids in the environment."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "reconciler.yaml").write_text(json.dumps({**CONFIGURATION, "environments": {"test": settings}}))
     return Stage(app, root, {"credentials": ["workspace"] if "target" in settings else ["data", "workspace"]})
@@ -45,7 +45,7 @@ def upheld(
     secrets: Mapping[str, str] | None = None,
     otherwise: Behaviour | None = None,
 ) -> Exported:
-    """Export, plan with that, and export again, though Stytch then answers ``otherwise``; give what was exported."""
+    """Export, plan with the export, and export again while Stytch answers ``otherwise``. Return the export."""
     root, settings = folder / "repository", settings or {}
     stage = begin(app, root, settings)
     first = export(stage, wanted)
@@ -66,7 +66,7 @@ def upheld(
 
 
 def known(exported: Exported, secrets: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that the manifests name: of those that are known, the ones that end as Stytch shows."""
+    """Return the known secrets that the manifests name and that end as Stytch shows."""
     by_end = {text[-4:]: text for text in secrets.values()}
     return {each.name: by_end[each.last_four] for each in exported.secrets if each.last_four in by_end}
 

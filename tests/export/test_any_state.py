@@ -1,4 +1,4 @@
-"""The law of an export for whatever Stytch can be made to hold, hypothesis willing."""
+"""The law of an export for any state of Stytch that hypothesis generates."""
 
 import tempfile
 from pathlib import Path
@@ -62,7 +62,7 @@ ORGANIZATIONS = st.fixed_dictionaries(
         "allowed_third_party_connected_apps": st.sampled_from(([], ["connected-app-test-1"])),
     },
 )
-# What is asked of Stytch, which may refuse it.
+# Requests that Stytch may refuse.
 CALLS = st.lists(
     st.tuples(st.just("PUT {environment}/jwt_templates/M2M"), fields(template_content=TEXTS, custom_audience=TEXTS))
     | st.tuples(
@@ -132,10 +132,10 @@ def test_any_state(organizations: dict[str, Fields], calls: list[tuple[str, Fiel
 
 
 def place(app: Any, slug: str, told: Fields) -> None:
-    """Put an organization and its members into Stytch just so, whatever its API would say."""
+    """Store an organization and its members in Stytch directly, without the checks of its API."""
     members, owner = told.pop("members"), told.pop("owner")
     if "organization_external_id" in told:
-        told["organization_external_id"] += slug  # no two are alike
+        told["organization_external_id"] += slug  # all different
     id_ = bulk.place_organization(app, {"organization_slug": slug})["organization_id"]
     mark = {"reconciler": {"v": 1, "owner": owner, "organization": id_}} if owner else {}
     metadata = {**told.get("trusted_metadata", {}), **mark}

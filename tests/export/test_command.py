@@ -1,4 +1,4 @@
-"""``export`` and ``init --from-live`` as people type them."""
+"""``export`` and ``init --from-live`` on the command line."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def fill(app: App) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    # What the program sets for its whole process is not for this one.
+    # The program's settings for its whole process must not change this one.
     monkeypatch.setattr("reconciler.options.signal.signal", lambda *_: None)
     monkeypatch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
 
@@ -118,7 +118,7 @@ def test_members_are_exported_where_they_are_asked_for(
         "globex/ann@globex.example",
     ]
     assert exported["acme/ann@acme.example"]["spec"] == {"roles": ["stytch_admin"]}
-    # What they lie in is named, and no more is said of it.
+    # Their organization is named, without any field.
     assert exported["acme"].keys() == {"apiVersion", "kind", "metadata", "ensure"}
     assert exported["acme"]["ensure"] == "external"
     told = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A thing of every kind, with every field set, is exported whole; Stytch may answer in whatever order."""
+"""A resource of every kind, with every field set, is exported completely, in any order of Stytch's answers."""
 
 import random
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def test_it_is_exported_whole(life: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def fields(files: Mapping[str, str], kind: str, told: Fields) -> AbstractSet[str]:
-    """The fields that its manifest has; a thing that bears no name is found as the only one."""
+    """Return the fields in its manifest. A resource without a name is found as the only one of its kind."""
     texts = [text for name, text in files.items() if name.startswith(f"manifests/{kind}")]
     documents = [document for text in texts for document in yaml.safe_load_all(text)]
     named = [each for each in documents if each["metadata"]["name"] == told["name"]]
@@ -56,7 +56,7 @@ def fields(files: Mapping[str, str], kind: str, told: Fields) -> AbstractSet[str
 
 
 def is_shown(kind: Kind, name: str, value: Json) -> bool:
-    """Whether Stytch shows a field, and somebody has set it."""
+    """Return whether Stytch shows a field, and the field is set."""
     never = kind.secret_fields.get(name)
     at_create = kind.credential.field if kind.credential else ""
     kept = value not in NOTHING and (name not in kind.defaults or value != kind.defaults[name])

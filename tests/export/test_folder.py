@@ -1,4 +1,4 @@
-"""Files into a folder: each whole or not at all, and never over what somebody has written."""
+"""Writing files to a folder: each completely or not at all, and never over a changed file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever Stytch holds: what is exported of it plans nothing, and exports again to the byte."""
+"""For any state of Stytch: the plan of an export is empty, and a second export writes the same bytes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +13,9 @@ LEFT_OUT = ("-an-odd-live-member", "-before-its-mark")
 
 
 def different() -> Iterator[Path]:
-    """Cases in which Stytch holds something, and not the same as in another; where it cannot be read, nothing is.
+    """Yield the cases with a live state that differs from every other case and can be read.
 
-    A create that was cut short is completed by the next plan, whatever is exported.
+    Cases with a create that was cut short are left out: the next plan completes it, whatever is exported.
     """
     seen = set()
     readable = (path for path in FOLDER.glob("*/live.yaml") if not path.parent.name.endswith(LEFT_OUT))

@@ -1,4 +1,4 @@
-"""Which file what stands in, and how it reads."""
+"""The file of each document, and its text."""
 
 from reconciler.export.layout import documents, in_files
 from reconciler.export.manifests import Manifest

@@ -1,4 +1,4 @@
-"""Text of Stytch's own that looks like an expression stays the text that it is."""
+"""A text from Stytch that looks like an expression keeps its value."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Names of files and secrets: readable, and no two alike even for those who cannot tell A from a."""
+"""Names of files and secrets: readable, and unique even where case is ignored."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Names of secrets in an export: those that the repository has, and one of its own for every credential."""
+"""Names of secrets in an export: the names in the repository, and a unique name for every credential."""
 
 import json
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def specs(exported: Exported) -> dict[tuple[str, str], Fields]:
 
 
 def declared_again(stage: Stage, exported: Exported) -> Any:
-    """Put what was exported in the place of what was declared, and plan."""
+    """Replace the declared manifests with the exported ones. Return the plan."""
     for path in (stage.root / "manifests").iterdir():
         path.unlink()
     write_files(stage.root, exported.files)

@@ -1,11 +1,11 @@
-"""What is left out of an export, or altogether, is said once and for its own reason."""
+"""Fields and resources that an export leaves out are listed once, with their reason."""
 
 from reconciler.export.gather import Exported
 from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.sound import sound
 from reconciler.report.exported import exported_lines
 
-LOOKS = {"button_color": "#abcd"}  # which Stytch takes, and no manifest says
+LOOKS = {"button_color": "#abcd"}  # Stytch accepts it, but no manifest can hold it
 MAIL = Manifest(kind="EmailTemplate", name="A", spec={"name": "Mail", "prebuilt_customization": LOOKS})
 ACME = Manifest(kind="Organization", name="acme", spec={"organization_name": "A", "email_allowed_domains": [""]})
 

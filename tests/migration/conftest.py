@@ -50,7 +50,7 @@ def management_of(server: Running) -> Management:
 
 @pytest.fixture(scope="package")
 def run(server: Running, patch: pytest.MonkeyPatch) -> Run:
-    """Types a command, with a workspace key and whatever else is given as variables."""
+    """Return a function that runs a command, with a workspace key and further variables."""
     patch.setattr("reconciler.options.signal.signal", lambda *_: None)
     patch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
     known = ("WORKSPACE_KEY_ID", "WORKSPACE_KEY_SECRET", "MANAGEMENT_BASE_URI", "API_URL", "TELEMETRY_URL")
@@ -90,7 +90,7 @@ def root(run: Run, source: Mapping[str, str], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="package")
 def codes(run: Run, root: Path) -> Mapping[str, list[int]]:
-    """How each command ended that moves everything, by environment; the first plan has only a workspace key."""
+    """The exit codes of the commands of a migration, by environment. The first plan has only a workspace key."""
     codes = {}
     for name in ENVIRONMENTS:
         here = ("-C", str(root), "-e", name)

@@ -1,4 +1,4 @@
-"""Brings a Consumer project of the emulator into the state that a file describes, through Stytch's own SDKs."""
+"""Create the Consumer project that a file describes in the emulator, through Stytch's own SDKs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +17,13 @@ Fields = Mapping[str, Any]
 
 
 def described() -> dict[str, Any]:
-    """The project that the file describes."""
+    """Return the project that the file describes."""
     loaded: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return loaded
 
 
 def build(server: Running, management: Management, project: Fields) -> None:
-    """Set everything that ``project`` says."""
+    """Create everything in ``project``."""
     slug = project["project"]["slug"]
     for template in project["email_templates"]:
         management.email_templates.create(slug, **template)
@@ -35,13 +35,13 @@ def build(server: Running, management: Management, project: Fields) -> None:
 
 
 def environment_of(server: Running, project: str, slug: str) -> Environment:
-    """The emulator's environment with this slug."""
+    """Return the emulator's environment with this slug."""
     every = server.app.workspace.environments
     return next(each for each in every if (each.project_slug, each.slug) == (project, slug))
 
 
 def data(server: Running, project: str, slug: str) -> Data:
-    """The vendor's SDK for the data of an environment that the emulator began with."""
+    """Return the vendor's SDK for the data of one of the emulator's initial environments."""
     found = environment_of(server, project, slug)
     return Data(
         project_id=found.project_id,
@@ -75,7 +75,7 @@ def _settings(management: Any, project: str, slug: str, environment: Fields) -> 
 
 
 def _redirect_url(management: Management, here: tuple[str, str], url: str, types: Any) -> None:
-    """Make the URL, or set its types where a new environment has it already."""
+    """Create the URL, or set its types where a new environment already has it."""
     there = {each.url for each in management.redirect_urls.get_all(*here).redirect_urls}
     write = management.redirect_urls.update if url in there else management.redirect_urls.create
     write(*here, url=url, valid_types=types, do_not_promote_defaults=True)

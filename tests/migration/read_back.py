@@ -1,4 +1,4 @@
-"""What a B2B project holds, as Stytch's own SDKs read it back, in the shape of b2b.yaml."""
+"""Read a B2B project with Stytch's own SDKs, in the shape of b2b.yaml."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Here = tuple[str, str]
 
 
 def of_project(management: Any, slug: str) -> Fields:
-    """What belongs to the whole project."""
+    """Return the resources of the whole project."""
     project = management.projects.get(slug).project
     templates = management.email_templates.get_all(slug).email_templates
     defaults = {}
@@ -31,7 +31,7 @@ def of_project(management: Any, slug: str) -> Fields:
 
 
 def of_environment(management: Any, here: Here, data: B2BClient) -> Fields:
-    """What an environment holds."""
+    """Return the resources of an environment."""
     environment = management.environments.get(*here).environment
     codes = management.country_code_allowlist.get_allowed_sms_country_codes(*here)
     return {
@@ -72,13 +72,13 @@ def _data(client: B2BClient) -> Fields:
 
 
 def shown(model: Any) -> Fields:
-    """The fields of an answer that are anybody's to choose, lists that are sets in one order."""
+    """Return the fields of an answer that Stytch does not choose itself. Lists that are sets are sorted."""
     fields = model.model_dump(mode="json", exclude_none=True)
     return {name: _sorted(value) for name, value in fields.items() if name not in COMPUTED}
 
 
 def by(keys: Sequence[str], rows: Iterable[Fields]) -> list[Fields]:
-    """Rows in the order of these fields."""
+    """Return the rows, sorted by these fields."""
     return sorted(rows, key=lambda row: [row[key] for key in keys])
 
 
@@ -112,7 +112,7 @@ def _streaming(management: Any, here: Here) -> Fields:
         try:
             return shown(management.event_log_streaming.get(*here, type_).event_log_streaming_config)
         except StytchError as error:
-            assert error.error_type == "event_log_streaming_not_found"  # noqa: PT017 # of another type there is none
+            assert error.error_type == "event_log_streaming_not_found"  # noqa: PT017 # there is no other type
     raise AssertionError("nothing is streamed anywhere")
 
 

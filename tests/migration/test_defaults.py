@@ -1,4 +1,4 @@
-"""What goes without saying is left out; what stands in a map of free content is the project's own, even if empty."""
+"""Default values are left out. Keys of a map with free keys are the project's own, even if they are empty."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What differs between environments: variables, the environments that have a thing, or a manifest for each."""
+"""Differences between environments: variables, a list of environments, or a manifest for each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from reconciler.migration.differences import United, expression, unite
 
 
 def united(kind: str = "SDKConfig", name: str = "default", **specs: Mapping[str, Any] | None) -> United:
-    """One thing of the environments that have it."""
+    """Return the manifests of one resource, given its spec in each environment that has it."""
     there = {environment: spec for environment, spec in specs.items() if spec is not None}
     return unite({(kind, name): there}, list(specs))
 

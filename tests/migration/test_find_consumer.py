@@ -1,4 +1,4 @@
-"""Which Consumer project is read, under which names, with which secrets; and what is said where that cannot be."""
+"""Finding the Consumer project, its environments and their secrets; and the errors where one is missing."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """A Consumer project in which everything is set → ``init --from-consumer`` → plan → apply → a B2B project like it.
 
-Through the command line, over sockets; what there is in the end is read by Stytch's own SDKs, and held to b2b.yaml.
+It runs the command line over sockets. Stytch's own SDKs read the result, which is compared with b2b.yaml.
 """
 
 import re
@@ -19,7 +19,7 @@ from tests.migration.conftest import ENVIRONMENTS, GIVEN, Run
 from tests.migration.consumer_project import environment_of
 from tests.migration.read_back import of_environment, of_project
 
-# The SDKs still use what aiohttp and pydantic will cease to have.
+# The SDKs use deprecated parts of aiohttp and pydantic.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 FOLDER = Path(__file__).parent
@@ -74,6 +74,6 @@ def expected() -> Any:
 
 
 def credential(root: Path, environment: str, name: str) -> str:
-    """What the credential store holds."""
+    """Return a value in the credential store."""
     texts = [path.read_text(encoding="utf-8") for path in (root / ".reconciler").glob(f"*{environment}*.env")]
     return next(found[1] for text in texts for found in re.finditer(rf"^{name}='?([^'\n]*)'?$", text, re.MULTILINE))

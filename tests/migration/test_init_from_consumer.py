@@ -1,4 +1,4 @@
-"""What ``init --from-consumer`` writes, says, and leaves alone."""
+"""``init --from-consumer``: its files, its messages, and the files that it does not change."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from reconciler.emulator.running import Running
 from tests.migration.conftest import GIVEN, Run
 from tests.migration.written import contents, section, subjects
 
-# The SDKs still use what aiohttp and pydantic will cease to have.
+# The SDKs use deprecated parts of aiohttp and pydantic.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 TEMPLATE = "idp_dynamic_client_registration_access_token_template_content"

@@ -1,4 +1,4 @@
-"""Things that share a name in Stytch: each gets one of its own, always the same, and that is said."""
+"""Resources that share a name in Stytch: each gets a unique name, always the same, and a remark."""
 
 import random
 
@@ -16,7 +16,7 @@ def named(*names: str) -> list[str]:
 
 
 def ids(*environments: list[Live]) -> list[dict[str, str]]:
-    """Which thing has which name, in each environment."""
+    """Return the id of each name, in each environment."""
     found = distinct({str(index): every for index, every in enumerate(environments)})
     return [{name: one.id for name, one in every} for every in found.values()]
 

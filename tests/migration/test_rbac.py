@@ -1,4 +1,4 @@
-"""Roles: stytch_user becomes stytch_member, the project's own are kept, what B2B lacks of Stytch's is named."""
+"""Roles: stytch_user becomes stytch_member, the project's own roles are kept, permissions that B2B lacks are listed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is written of Consumer projects in which little is set, or something odd; without a socket."""
+"""The repositories of Consumer projects with few or unusual settings; without a socket."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -42,13 +42,13 @@ def make() -> Iterator[Make]:
 
 
 def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
-    """The manifests by file, once the repository has been written and found to be right."""
+    """Write the repository, check that it is valid, and return the manifests by file."""
     environ = variables(app, "http://127.0.0.1:1")
     live = next(each for each in app.workspace.environments if (each.vertical, each.type) == ("CONSUMER", "live"))
     environ["STYTCH_CONSUMER_SECRET_PRODUCTION"] = live.secret
     wires = Wires(VirtualClock(), random.Random(0), EmulatorTransport(app))  # noqa: S311 # for jitter
     files = init_from_consumer(root, environ, environments=environments, wires=wires)
-    assert files[-1] == "reconciler.yaml"  # so that whoever is killed before can run it again
+    assert files[-1] == "reconciler.yaml"  # so that a killed run can be repeated
     for name in yaml.safe_load((root / "reconciler.yaml").read_text())["environments"]:
         assert load(load_config(root, name)).problems == ()
     return {path.name: list(yaml.safe_load_all(path.read_text())) for path in (root / "manifests").iterdir()}

@@ -1,4 +1,4 @@
-"""The frontend SDKs' configuration: what carries over, what is lost, and nothing that was off."""
+"""The configuration of frontend SDKs: what carries over, and what is lost. Settings that were off are not listed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ OFF: Mapping[str, Any] = {
 
 
 def config(section: str, **fields: Any) -> Mapping[str, Any]:
-    """A configuration in which nothing is on but this."""
+    """Return a configuration in which only this section is on."""
     return {**OFF, section: {**OFF.get(section, {}), **fields}}
 
 

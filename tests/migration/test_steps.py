@@ -1,4 +1,4 @@
-"""What a person must do: steps for what is in use, and for what nobody can tell from outside."""
+"""Manual steps: for settings that are in use, and for settings that no API shows."""
 
 from typing import Any
 

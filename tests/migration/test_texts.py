@@ -1,4 +1,4 @@
-"""Defaults that go without saying, long texts in files, secrets by their names: what is written of what there is."""
+"""What is written of a setting: no defaults, long texts in files, names of secrets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Kinds that hardly change: what is copied, what is set anew, and what is said about it."""
+"""Kinds that hardly change: what is copied, what is set to a new value, and the remarks about it."""
 
 from typing import Any
 

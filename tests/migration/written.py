@@ -1,4 +1,4 @@
-"""What ``init --from-consumer`` has written: the sections of MIGRATION.md, and every file."""
+"""The files of ``init --from-consumer``: the sections of MIGRATION.md, and every file."""
 
 import re
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ def section(root: Path, heading: str) -> str:
 
 
 def subjects(text: str) -> list[str]:
-    """What the lines of a section are about: ``thing: field``, and the environments where they are not all."""
+    """Return the subjects of a section's lines: ``address: field``, and the environments where these are not all."""
     return [f"{each['at']} ({each['where']})" if each["where"] else each["at"] for each in SUBJECT.finditer(text)]
 
 
 def contents(root: Path) -> Mapping[str, bytes]:
-    """Every file but the ids of what an apply has made."""
+    """Return every file, without the ids that an apply recorded."""
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
     return {str(path.relative_to(root)): path.read_bytes() for path in files if not path.match("*.credential-ids.json")}
