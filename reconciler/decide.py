@@ -151,15 +151,11 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
 
 
 def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
-    """Say of what is ours and stays why it does."""
+    """Say of what is ours and stays that its kind's authority keeps it, where it does."""
     for item in items:
         kind = item.address.partition("/")[0]
-        why = {
-            "observe": f"{kind} is only observed",
-            "additive": f"{kind} is additive",
-            "authoritative": "nothing is deleted in an organization that is `ensure: external`",
-        }[config.authority_of(kind)]
-        yield structs.replace(item, reason=f"{item.reason}; kept because {why}")
+        why = {"observe": f"{kind} is only observed", "additive": f"{kind} is additive"}.get(config.authority_of(kind))
+        yield structs.replace(item, reason=f"{item.reason}; kept because {why}") if why else item
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:

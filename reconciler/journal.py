@@ -29,7 +29,7 @@ from reconciler.private_files import FOLDER, own_folder
 STAMP: Final = r"\d{8}T\d{6}\.\d{6}Z-\d+\.jsonl"
 ADDRESS: Final = re.compile(rb'"address":\s*("(?:[^"\\]|\\.)*")')
 MANY: Final = re.compile(rb'"address":\s*"(?:Member|Organization)/')  # most lines; these have no credential
-BUT: Final = (b'"delete"', b'"ends"')  # a line of those that matters all the same
+BUT: Final = (b'"delete"', b'"deleting"', b'"ends"')  # a line of those that matters all the same
 
 Begun = Mapping[str, tuple[Intent, ...]]
 
@@ -106,6 +106,7 @@ class _Line(Struct):
     fields: list[dict[str, Json]] = []
     there: list[str] = []
     last_four: str = ""
+    marked_at: str = ""
     ends: list[str] = []
 
     @property
@@ -156,7 +157,7 @@ def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], ov
     if MANY.search(text) and not any(each in text for each in BUT):
         return
     line = _read(text)
-    deletes = line.action == "delete" and line.address.startswith("Member/")
+    deletes = (line.action == "delete" and line.address.startswith("Member/")) or line.event == "deleting"
     key = (line.address, name, deletes)
     intent = found.get(key) or Intent(address=line.address, journal=name)
     match line.event:
@@ -167,6 +168,8 @@ def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], ov
         case "made":
             given = intent.given | ({line.last_four} if line.last_four else set())
             found[key] = structs.replace(intent, made=line.id, given=given)
+        case "deleting" if key in found:
+            found[key] = structs.replace(intent, marked_at=line.marked_at)
         case "outcome":
             found.pop(key, None)
         case "torn" if line.address and not MANY.search(text):

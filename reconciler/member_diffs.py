@@ -1,7 +1,7 @@
 """The members of every organization, which are too many to be kept: whom each live one stands for, and what differs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -98,8 +98,7 @@ def member_diffs(
         manage_address=config.members.email_address == "managed",
     )
     external = external_in(declared)
-    begun = chain.from_iterable(unfinished_deletes(config.root, config.environment).values())
-    unfinished = frozenset(intent.id for intent in begun if intent.id)
+    unfinished = _unfinished(config)
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
         if member.ensure == "absent":
@@ -141,6 +140,14 @@ def member_diffs(
             yield diff(slug, OrganizationMembers(organization_id="", members=[]))
         elif desired.memberships.count(slug):
             yield _held_until_it_is_made(next(one for one in declared.organizations if one.name == slug))
+
+
+def _unfinished(config: Config) -> Mapping[str, Sequence[str | None]]:
+    """Give when the marks were written of each member whose delete earlier runs began and never ended, by its id."""
+    found: dict[str, list[str | None]] = {}
+    for intent in chain.from_iterable(unfinished_deletes(config.root, config.environment).values()):
+        found.setdefault(str(intent.id), []).append(intent.marked_at)
+    return found
 
 
 def external_in(declared: Declared) -> frozenset[str]:

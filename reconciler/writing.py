@@ -101,8 +101,18 @@ class Scene(Struct, frozen=True, kw_only=True):
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
         """Note what is there before a thing is made; raises ``NotNoted`` where that cannot be."""
+        self._must_note("note", change, {"there": sorted(there)})
+
+    def deleting(self, change: Change, marked_at: str) -> None:
+        """Note when the mark was written that says that a member is deleted; raises ``NotNoted`` where that cannot be.
+
+        The member that is live with another time of its last update was brought back, or changed by somebody.
+        """
+        self._must_note("deleting", change, {"marked_at": marked_at})
+
+    def _must_note(self, event: str, change: Change, body: Mapping[str, Json]) -> None:
         try:
-            self.note("note", change, {"there": sorted(there)})
+            self.note(event, change, body)
         except OSError as error:
             raise NotNoted(f"the journal cannot be written: {error.strerror}") from None
 

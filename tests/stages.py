@@ -225,7 +225,7 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
 def begun(stage: Stage) -> None:
     """Leave the journal of a run that was cut short: what it began, with what it noted.
 
-    ``deleting`` are the addresses of members whose delete it began.
+    ``deleting`` are the addresses of members whose delete it began, in a map with when it had written their marks.
     """
     lines = []
     for address, told in stage.expected.get("begun", {}).items():
@@ -236,11 +236,12 @@ def begun(stage: Stage) -> None:
         if "made" in noted:
             ends = str(noted.get("last_four", ""))
             lines.append({"event": "made", "address": address, "id": noted["made"], "last_four": ends})
-    lines += [
-        {"event": "intent", "action": "delete", "address": each, "id": found["member_id"]}
-        for each in stage.expected.get("deleting", ())
-        if (found := stage.find(each))
-    ]
+    deleting = stage.expected.get("deleting", ())
+    for address in deleting:
+        if found := stage.find(address):
+            lines.append({"event": "intent", "action": "delete", "address": address, "id": found["member_id"]})
+        if isinstance(deleting, dict):
+            lines.append({"event": "deleting", "address": address, "marked_at": deleting[address]})
     if lines:
         path = stage.root / JOURNAL.format(environment=stage.told.get("environment", "test"))
         path.parent.mkdir()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.diff.members import MemberDiff, MemberPolicy, Users, Wanted, diff_members
 from reconciler.marks import Owner
@@ -276,10 +277,13 @@ def test_a_manifest_may_restore_one_member() -> None:
 
 def test_a_member_marked_deleted_that_is_still_there_is_finished_or_taken_back() -> None:
     half = live(metadata=mark(deleted=True))
-    begun = diff([], [half], authoritative=True, context={"unfinished": {"m1"}})
-    assert isinstance(begun.changes[0], Delete)
-    back = diff([], [half], authoritative=True)
-    assert (back.changes, [one.id for one in back.kept], back.managed) == ([], ["m1"], 0)
+    for marked_at in (None, "2026-01-01T00:00:00Z"):
+        same = structs.replace(half, updated_at="2026-01-01T00:00:00Z")
+        begun = diff([], [same], authoritative=True, context={"unfinished": {"m1": [marked_at]}})
+        assert isinstance(begun.changes[0], Delete)
+    for unfinished in ({}, {"m1": ["2026-01-01T00:00:00Z"]}, {"m1": [""]}, {"m1": [None, "2026-01-01T00:00:00Z"]}):
+        back = diff([], [half], authoritative=True, context={"unfinished": unfinished})
+        assert (back.changes, [one.id for one in back.kept], back.managed) == ([], ["m1"], 0)
     (change,) = diff([wanted()], [half]).changes
     assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1")
 

@@ -117,8 +117,11 @@ def test_a_members_delete_that_was_begun_and_never_ended(tmp_path: Path) -> None
     gone = {"address": bob, "action": "delete", "result": "applied"}
     cut_short = journal(tmp_path, *begun, ("outcome", gone), intent(ann), outcome(ann))
     ((address, (found,)),) = unfinished_deletes(tmp_path, "test").items()
-    assert (address, found.id, noted(tmp_path)) == (ann, "ann", {})
-    journal(tmp_path, ended(ann, cut_short.name), minute=1)
+    assert (address, found.id, found.marked_at, noted(tmp_path)) == (ann, "ann", None, {})
+    sent = journal(tmp_path, begun[0], ("deleting", {"address": ann, "marked_at": "12:00"}), minute=2)
+    assert [one.marked_at for one in unfinished_deletes(tmp_path, "test")[ann]] == [None, "12:00"]
+    assert noted(tmp_path) == {}
+    journal(tmp_path, ended(ann, cut_short.name, sent.name), minute=1)
     assert unfinished_deletes(tmp_path, "test") == {}
 
 

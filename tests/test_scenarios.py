@@ -24,7 +24,8 @@ answers at the end (some of it, or ``none`` for a refusal). ``secrets`` are text
 them, or ``{value, id}`` as the credential store does, ``refused`` the names that the store refuses, ``kept`` those
 that it holds at the end; ``begun`` says what an earlier run began and never ended, with the ids that were there
 before, or a map: ``there`` those ids (if they were noted), ``made`` the id that was answered, ``last_four`` how the
-credential ended that came with it; ``deleting`` which members it began to delete. ``credentials`` are ``data`` and,
+credential ended that came with it; ``deleting`` which members it began to delete, in a map with when Stytch says that
+it had written their marks. ``credentials`` are ``data`` and,
 where a kind of the management API is declared, ``workspace``; ``behaviour`` switches of the emulator.
 """
 

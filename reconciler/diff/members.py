@@ -5,7 +5,7 @@ wanted there (``Membership``) against what is live there. A live member is found
 its address; what a conflict or an undecided rule leaves open is held and listed.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -49,7 +49,13 @@ from reconciler.model import (
 
 ODD: Final = "its record could not be read whole, so it is left as it is"
 NOT_GIVEN: Final = "the live address is not one of this user's admissible addresses: nothing is given to it"
-BROUGHT_BACK: Final = "no longer wanted, and brought back in Stytch after we removed it"
+BROUGHT_BACK: Final = (
+    "no longer wanted, and live although we removed it: somebody brought it back, or a run on another machine was cut "
+    "short; `ensure: absent` on a Member removes it"
+)
+KEPT_IN_EXTERNAL: Final = (
+    "no longer wanted; kept because nothing is deleted in an organization that is `ensure: external`"
+)
 NAMES_NOBODY: Final = (
     "no longer wanted, and its mark names neither a user nor a member, so it may be a copy of another member's or of "
     "the organization's: `ensure: absent` on a Member removes it"
@@ -88,8 +94,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
     by address; ``complete`` is False where a live record could not be read, so that nobody is deleted;
     ``odd`` are the ids of live members whose record could be read in part, who are left as they are. In an
-    organization that is ``external`` nobody is deleted, no address changed, and nothing withdrawn. ``unfinished`` are
-    the ids of members whose delete an earlier run began and never ended.
+    organization that is ``external`` nobody is deleted, no address changed, and nothing withdrawn. ``unfinished``
+    gives, by the id of each member whose delete earlier runs began and never ended, when they wrote their marks (None:
+    perhaps not at all).
     """
 
     organization: str
@@ -101,7 +108,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     complete: bool = True
     odd: frozenset[str] = frozenset()
     external: bool = False
-    unfinished: Container[str] = frozenset()
+    unfinished: Mapping[str, Collection[str | None]] = field(default_factory=dict)
 
 
 class MemberDiff(Struct, kw_only=True):
@@ -323,7 +330,9 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
     elif _brought_back(item, wanted):
         result.kept.append(listed(wanted.organization, item, BROUGHT_BACK))
     elif wanted.external:
-        result.kept.append(listed(wanted.organization, item, "no longer wanted"))
+        result.kept.append(
+            listed(wanted.organization, item, KEPT_IN_EXTERNAL if policy.authoritative else "no longer wanted")
+        )
     elif _undecided(user, wanted, users):
         result.held.append(listed(wanted.organization, item, "a problem leaves open whether this user belongs here"))
     elif user is not None and not users.readable:
@@ -341,8 +350,14 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
 
 
 def _brought_back(item: Present, wanted: Wanted) -> bool:
-    """Tell whether somebody made a member live again whom we had deleted: no delete of ours is under way."""
-    return bool(item.mark and item.mark.deleted) and item.member.member_id not in wanted.unfinished
+    """Tell whether somebody made a member live again whom we had deleted.
+
+    A delete of ours is still under way where nobody changed the member since our mark said so.
+    """
+    begun = wanted.unfinished.get(item.member.member_id, ())
+    sent = {marked_at for marked_at in begun if marked_at is not None}
+    under_way = item.member.updated_at in sent if sent else bool(begun)
+    return bool(item.mark and item.mark.deleted) and not under_way
 
 
 def _undecided(user: str | None, wanted: Wanted, users: Users) -> bool:

@@ -171,7 +171,8 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
         if not same(seen.before, now) if seen else now:
             raise Moved(f"{name} has changed since")
     body = {"trusted_metadata": {MARK_KEY: farewell(found, scene.owner).as_json()}}
-    repeated(lambda: client.update_member(organization_id, identifier, body))
+    marked, _ = repeated(lambda: client.update_member(organization_id, identifier, body))
+    scene.deleting(change, str(marked.get("updated_at") or ""))
     return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
 
 

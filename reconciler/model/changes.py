@@ -102,7 +102,8 @@ class Intent(Struct, frozen=True, kw_only=True):
 
     ``id`` is that of the thing it was about, where that was there before; ``there`` the ids that were there when it
     began (None: not noted, so that nothing was sent either); ``made`` the id that Stytch's answer gave, and ``given``
-    the last characters of the credentials that it gave.
+    the last characters of the credentials that it gave. ``marked_at`` is when the mark was written that says that we
+    delete a member, as Stytch tells it (None: not noted, so that no delete was sent either).
     """
 
     address: str
@@ -112,6 +113,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     made: str | None = None
     given: frozenset[str] = frozenset()
     deletes: bool = False  # a member
+    marked_at: str | None = None
 
 
 class Listed(Struct, frozen=True, kw_only=True):
