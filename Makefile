@@ -10,16 +10,19 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 	--generate-hashes --no-header --no-annotate --quiet $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test test-all check bench lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/runtime ## Watch a project follow its git repository, on a local Stytch; no account needed
 	@$(BIN)/reconciler demo
 
 test: .venv/dev .venv/node .venv/actionlint ## Run the tests (WORKERS=2 at a time)
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: export STYTCH_RECONCILER_MUTATIONS = 50000
+test-all: test ## Run the tests, with all 50,000 random mistakes instead of the first few hundred
 
 check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflows
 	$(BIN)/ruff check .
