@@ -13,7 +13,7 @@ def test_what_the_items_of_a_list_are_by_default_is_left_out() -> None:
     assert written == {"basic": {"enabled": False, "domains": [{"domain": "https://a.example"}]}}
 
 
-def test_what_is_no_field_is_left_out() -> None:
+def test_unknown_fields_are_left_out() -> None:
     assert as_written(KINDS["JWTTemplate"], {"custom_audience": "a", "jwt_template_type": "M2M"}) == {
         "custom_audience": "a"
     }

@@ -137,7 +137,7 @@ def test_refused(text: str, offset: int, message: str, suggestion: str) -> None:
     ],
     ids=lambda text: f"{text[:12]}…{len(text)}",
 )
-def test_what_would_run_for_ever_is_refused(text: str) -> None:
+def test_expressions_beyond_the_limits_are_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_expression(text, ROOTS, CONSTANTS)
 

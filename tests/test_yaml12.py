@@ -69,7 +69,7 @@ def test_several_documents_and_empty_ones() -> None:
     ]
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_nothing_to_talk_about() -> None:
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:
     assert value_of("\ufeffa: 1\r\nb: x\r\n") == {"a": 1, "b": "x"}
 
 
@@ -142,7 +142,7 @@ def test_what_is_refused(text: str, place: str, message: str) -> None:
     assert refusals(text) == [(place, message)]
 
 
-def test_what_would_take_for_ever_is_refused() -> None:
+def test_texts_that_would_take_for_ever_are_refused() -> None:
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(20)
     )

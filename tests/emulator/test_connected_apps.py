@@ -148,7 +148,7 @@ def test_there_may_be_too_many() -> None:
         assert api.refused("POST", ROOT, {"client_type": "first_party"}) == (400, "too_many_connected_apps")
 
 
-def test_organizations_list_apps_that_there_are(api: Api) -> None:
+def test_organizations_list_only_existing_apps(api: Api) -> None:
     api.organization()
     first, third = made(api)["client_id"], made(api, "third_party_public")["client_id"]
     listed = {
@@ -173,7 +173,7 @@ def test_ids_may_go_unchecked() -> None:
         assert api.ok("PUT", ORGANIZATION, body)["organization"]["allowed_first_party_connected_apps"] == ["x"]
 
 
-def test_apps_that_members_have_let_in(api: Api) -> None:
+def test_apps_with_the_consent_of_members(api: Api) -> None:
     api.organization()
     ann, app = api.member(), made(api, client_name="Reader", client_description="Reads")
     apps = f"{ORGANIZATION}/connected_apps"
@@ -191,7 +191,7 @@ def test_apps_that_members_have_let_in(api: Api) -> None:
     assert api.refused("GET", f"{apps}/none") == (404, "connected_app_not_found")
 
 
-def test_a_member_lets_an_app_out_again(api: Api) -> None:
+def test_a_member_revokes_the_consent_to_an_app(api: Api) -> None:
     api.organization()
     ann, bea, app = (
         api.member(),
@@ -215,7 +215,7 @@ def test_a_member_lets_an_app_out_again(api: Api) -> None:
     assert api.refused("POST", f"{hers}/none/revoke", {}) == (404, "connected_app_not_found")
 
 
-def test_a_user_has_let_nothing_in(api: Api) -> None:
+def test_a_user_has_no_consents(api: Api) -> None:
     apps = f"/v1/users/{api.user()['user_id']}/connected_apps"
     assert api.ok("GET", apps)["connected_apps"] == []
     assert api.refused("POST", f"{apps}/none/revoke", {}) == (404, "connected_app_not_found")

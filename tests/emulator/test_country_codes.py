@@ -36,7 +36,7 @@ def test_a_list_is_replaced_and_comes_back_in_order(api: Api) -> None:
         ("US", "country_code_allowlist_invalid_country_codes"),
     ],
 )
-def test_what_is_no_list_of_countries_is_refused(api: Api, codes: Any, error_type: str) -> None:
+def test_an_invalid_list_of_countries_is_refused(api: Api, codes: Any, error_type: str) -> None:
     sms = f"{below(api, 'B2B')}/allowed_country_codes/sms"
     assert api.refused("POST", sms, {"country_codes": codes}) == (400, error_type)
     assert api.ok("GET", sms)["country_codes"] == ["CA", "US"]

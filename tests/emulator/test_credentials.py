@@ -19,7 +19,7 @@ def made(api: Api) -> tuple[Any, Environment]:
     return secret, replace(api.app.workspace.environment("B2B"), secret=secret["secret"])
 
 
-def test_a_secret_is_shown_once_and_lets_in(api: Api) -> None:
+def test_a_secret_is_shown_once_and_is_valid(api: Api) -> None:
     secret, client = made(api)
     assert secret.keys() == {"secret_id", "secret", "created_at"}
     masked = {**secret, "last_four": secret["secret"][-4:]}
@@ -36,7 +36,7 @@ def test_a_secret_is_shown_once_and_lets_in(api: Api) -> None:
     assert not any(secret["secret"] in text for (text,) in stored)
 
 
-def test_a_deleted_secret_lets_nobody_in(api: Api) -> None:
+def test_a_deleted_secret_is_no_longer_valid(api: Api) -> None:
     secret, client = made(api)
     api.ok("DELETE", f"{TEST}/secrets/{secret['secret_id']}")
     assert api.refused("GET", POLICY, environment=client) == (401, "unauthorized_credentials")

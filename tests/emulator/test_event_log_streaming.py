@@ -66,7 +66,7 @@ def test_there_is_one_destination(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "verb"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/enable"), ("POST", "/disable")]
 )
-def test_where_nothing_is_streamed_there_is_nothing(api: Api, method: str, verb: str) -> None:
+def test_without_a_destination_nothing_is_found(api: Api, method: str, verb: str) -> None:
     body = {"destination_config": DATADOG} if method == "PUT" else None
     assert api.refused(method, f"{root(api)}/DATADOG{verb}", body) == (404, "event_log_streaming_not_found")
     wrong = (400, "event_log_streaming_invalid_destination_type")
@@ -91,7 +91,7 @@ def test_where_nothing_is_streamed_there_is_nothing(api: Api, method: str, verb:
         (None, DATADOG, "event_log_streaming_invalid_destination_type"),
     ],
 )
-def test_what_is_no_destination_is_refused(api: Api, type_: Any, config: Any, error_type: str) -> None:
+def test_an_invalid_destination_is_refused(api: Api, type_: Any, config: Any, error_type: str) -> None:
     body = {"destination_type": type_, "destination_config": config}
     assert api.refused("POST", root(api), body) == (400, error_type)
     assert api.refused("GET", f"{root(api)}/DATADOG") == (404, "event_log_streaming_not_found")

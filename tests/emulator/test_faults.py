@@ -189,7 +189,7 @@ def test_statistics(api: Api) -> None:
         ("limit_writes:5/0s", "the window must be longer than 0 seconds"),
     ],
 )
-def test_what_is_no_fault_is_named(spec: str, told: str) -> None:
+def test_an_invalid_fault_is_reported(spec: str, told: str) -> None:
     with pytest.raises(ValueError, match="--faults") as raised:
         parse(["latency:0.1:5ms", spec])
     assert told in str(raised.value)

@@ -40,7 +40,7 @@ def test_rules_of_either_vertical(api: Api, vertical: Vertical) -> None:
     }
 
 
-def test_a_rule_is_set_anew_and_taken_away(api: Api) -> None:
+def test_a_rule_is_replaced_and_removed(api: Api) -> None:
     api.ok("POST", SET, {"action": "BLOCK", "asn": "1", "description": "Bad", "expires_in_minutes": 5})
     api.now += 60
     answer = api.ok("POST", SET, {"action": "CHALLENGE", "asn": "1"})

@@ -46,7 +46,7 @@ def test_each_environment_and_type_has_its_own(api: Api) -> None:
         ('{"tier": {{ client.trusted_metadata.tier }}, "for": {{ request.user_id }}}', "CONSUMER", "M2M"),
     ],
 )
-def test_a_template_is_kept_to_the_letter(api: Api, content: str, vertical: str, type_: str) -> None:
+def test_a_template_is_kept_exactly_as_sent(api: Api, content: str, vertical: str, type_: str) -> None:
     assert put(api, content, vertical, type_) == (200, content)
 
 
@@ -76,7 +76,7 @@ def test_a_template_is_kept_to_the_letter(api: Api, content: str, vertical: str,
         ('{"a": "' + "x" * 4096 + '"}', "custom_claims_too_large"),
     ],
 )
-def test_what_is_no_template_is_refused(api: Api, content: str | None, error_type: str) -> None:
+def test_an_invalid_template_is_refused(api: Api, content: str | None, error_type: str) -> None:
     assert put(api, content) == (400, error_type)
     assert api.ok("GET", f"{below(api, 'B2B')}/jwt_templates/SESSION")["jwt_template"]["template_content"] == "{}"
 

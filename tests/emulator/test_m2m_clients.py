@@ -31,7 +31,7 @@ def test_a_client_of_either_vertical(api: Api, vertical: Vertical) -> None:
     assert api.refused("GET", one, environment=asking) == (404, "m2m_client_not_found")
 
 
-def test_an_id_and_a_secret_may_be_brought_along(api: Api) -> None:
+def test_the_caller_may_choose_id_and_secret(api: Api) -> None:
     brought = made(api, client_id="legacy/payroll 1", client_secret=SECRET)
     assert (brought["client_id"], brought["client_secret"]) == ("legacy/payroll 1", SECRET)
     assert counts(api.app, "m2m_client", "legacy/payroll 1", SECRET)
@@ -44,7 +44,7 @@ def test_an_id_and_a_secret_may_be_brought_along(api: Api) -> None:
     made(api, client_id="legacy/payroll 1")
 
 
-def test_an_id_of_another_environment_may_be_brought_along_but_not_asked_for(api: Api) -> None:
+def test_an_id_of_another_environment_may_be_chosen_but_not_read(api: Api) -> None:
     id_ = "m2m-client-live-00000000-0000-4000-8000-000000000001"
     assert api.refused("GET", f"{ROOT}/{id_}") == (400, "live_id_used_in_test_environment")
     made(api, client_id=id_)

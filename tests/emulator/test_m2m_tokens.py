@@ -109,7 +109,7 @@ def test_only_the_scopes_that_are_asked_for(api: Api) -> None:
         ({"scope": ["read"]}, 400, "invalid_scope"),
     ],
 )
-def test_what_is_refused_is_told_as_oauth_does(api: Api, change: Any, status: int, error: str) -> None:
+def test_refusals_have_the_form_of_oauth(api: Api, change: Any, status: int, error: str) -> None:
     answer = token(api, made(api, "read") | GRANT | change)
     assert (answer[0], answer[1]["error"]) == (status, error)
     assert set(answer[1]) == {"error", "error_description", "error_uri", "status_code", "request_id"}

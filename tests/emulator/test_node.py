@@ -14,7 +14,7 @@ STORY = Path(__file__).parent / "node" / "story.mjs"
 
 @pytest.mark.node
 @pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
-def test_the_javascript_sdk_tells_the_same_story(*, https: bool) -> None:
+def test_the_javascript_sdk_reads_the_same_values(*, https: bool) -> None:
     with running(Options(https=https)) as server:
         environment = {"PATH": os.environ["PATH"], **server.environment}
         told = subprocess.run(["node", str(STORY)], env=environment, capture_output=True, text=True, check=False)

@@ -164,7 +164,7 @@ def permission(**change: Any) -> Any:
         (resource(available_actions=0), "invalid_argument"),
     ],
 )
-def test_what_is_no_policy_is_refused(api: Api, change: Any, error_type: str) -> None:
+def test_an_invalid_policy_is_refused(api: Api, change: Any, error_type: str) -> None:
     before = api.ok("GET", path(api))["policy"]
     assert api.refused("PUT", path(api), POLICY | change) == (400, error_type)
     assert api.ok("GET", path(api))["policy"] == before

@@ -108,7 +108,7 @@ def test_certificates_come_to_one_another_and_the_last_stays(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("text", "kept"), [("kept", True), ("normalised", False)])
-def test_a_known_certificate_may_be_left_out_and_another_written_anew(text: str, *, kept: bool) -> None:
+def test_a_known_certificate_is_shown_as_sent_or_reformatted(text: str, *, kept: bool) -> None:
     with behaving(same_certificate="kept", certificate_text=text) as api:
         one, _ = made(api)
         odd = certificate("a").strip() + "\n\n"

@@ -78,7 +78,7 @@ def test_the_other_vertical_is_refused(api: Api, vertical: str, other: str) -> N
         ({"cookies": {"http_only": "ENFORCED"}}, "cname_required_for_http_only_cookies"),
     ],
 )
-def test_what_is_no_configuration_is_refused(api: Api, config: Any, error_type: str) -> None:
+def test_an_invalid_configuration_is_refused(api: Api, config: Any, error_type: str) -> None:
     before = api.ok("GET", path(api))["config"]
     assert api.refused("PUT", path(api), {"config": config}) == (400, error_type)
     assert api.ok("GET", path(api))["config"] == before

@@ -64,7 +64,7 @@ def test_the_default_limit_is_100_and_the_most_1000(api: Api) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "bm8=", "WzEsMl0", 7, "WyJhIiwgMV0="])
-def test_a_cursor_that_is_none_is_refused(api: Api, cursor: Any) -> None:
+def test_an_invalid_cursor_is_refused(api: Api, cursor: Any) -> None:
     assert api.refused("POST", PATHS["users"], {"cursor": cursor}) == (400, "user_search_invalid_cursor")
     assert api.refused("POST", PATHS["organizations"], {"cursor": cursor}) == (400, "bad_request")
 
@@ -279,13 +279,13 @@ def test_operands_are_joined_by_and_or_or(api: Api) -> None:
         ),
     ],
 )
-def test_what_is_no_filter_is_refused(api: Api, what: str, operand: Any, error_type: str) -> None:
+def test_an_invalid_filter_is_refused(api: Api, what: str, operand: Any, error_type: str) -> None:
     acme = api.organization()["organization_id"]
     body = {"organization_ids": [acme], "query": {"operator": "AND", "operands": [operand]}}
     assert api.refused("POST", PATHS[what], body) == (400, error_type)
 
 
-def test_what_is_no_query_is_refused(api: Api) -> None:
+def test_an_invalid_query_is_refused(api: Api) -> None:
     acme = api.organization()["organization_id"]
     wrong: list[Any] = ["x", 7, True, [], {"operator": 0}, {"operator": ["AND"]}]
     no_operands: tuple[Any, ...] = ({}, "x", 7, [7], ["x"], [[]])

@@ -75,7 +75,7 @@ def test_every_form_of_an_export_is_read(tmp_path: Path, name: str, text: str) -
         ("users.csv", 'user_id,emails\n1,"[{""email"": 7}]"\n', "cannot be read as Stytch users"),
     ],
 )
-def test_what_is_no_export_is_said(tmp_path: Path, name: str, text: str, told: str) -> None:
+def test_an_invalid_export_is_reported(tmp_path: Path, name: str, text: str, told: str) -> None:
     file = tmp_path / name
     file.write_text(text)
     with pytest.raises(ValueError, match="users") as raised:
@@ -118,7 +118,7 @@ def test_a_policy_is_read_in_each_form(tmp_path: Path, document: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{roles: 7}", "{roles: [{}]}", "{stytch_admin: 7}", "{"])
-def test_what_is_no_policy_is_said(tmp_path: Path, text: str) -> None:
+def test_an_invalid_policy_is_reported(tmp_path: Path, text: str) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(text)
     with pytest.raises(ValueError, match=r"policy\.yaml"):

@@ -93,7 +93,7 @@ def test_bodies_may_be_chunked_and_announced(server: Running) -> None:
         b"GET / HTTP/1.1\r\nlong: " + b"x" * 70_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_answered_and_the_connection_closed(server: Running, sent: bytes) -> None:
+def test_an_invalid_request_is_answered_and_the_connection_closed(server: Running, sent: bytes) -> None:
     told, _, body = exchange(server, sent).partition(b"\r\n\r\n")
     assert told.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert (b"Connection: close" in told, json.loads(body)["error_type"]) == (True, "bad_request")
@@ -152,7 +152,7 @@ def test_a_fault_of_the_emulator_is_a_500_to_its_client_and_loud_to_its_tests(
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
-def test_a_client_that_leaves_halfway_is_no_news(
+def test_a_client_that_closes_halfway_is_not_reported(
     server: Running, sent: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert exchange(server, sent) == b""

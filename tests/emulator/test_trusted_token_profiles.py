@@ -75,7 +75,7 @@ def test_an_update_changes_what_it_states(api: Api) -> None:
         ({**JWK, "attribute_mapping": "{}"}, "invalid_argument"),
     ],
 )
-def test_what_is_no_profile_is_refused(api: Api, body: Any, error_type: str) -> None:
+def test_an_invalid_profile_is_refused(api: Api, body: Any, error_type: str) -> None:
     assert api.refused("POST", root(api), body) == (400, error_type)
     assert api.ok("GET", root(api))["profiles"] == []
 

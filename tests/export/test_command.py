@@ -80,7 +80,7 @@ def read(path: Path) -> list[Any]:
 
 
 @pytest.mark.usefixtures("server")
-def test_what_is_exported_plans_nothing(run: Run, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_plan_of_an_export_is_empty(run: Run, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("export") == 0
     assert f"below {root}/export\n" in capsys.readouterr().out
     shutil.copytree(root / "export", root, dirs_exist_ok=True)
@@ -90,7 +90,7 @@ def test_what_is_exported_plans_nothing(run: Run, root: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("server")
-def test_whose_an_organization_is_decides_whether_it_is_written(run: Run, root: Path) -> None:
+def test_the_mark_of_an_organization_decides_whether_it_is_managed(run: Run, root: Path) -> None:
     assert run("export", "--only", "Organization", str(root / "a")) == 0
     ours, nobodys = (documents(root / "a")[slug] for slug in ("acme", "globex"))
     metadata = {"trusted_metadata": {"tier": "gold"}}

@@ -26,7 +26,7 @@ def test_names_that_a_file_system_may_not_tell_apart_are_told_apart() -> None:
     assert files("Acme", "acme", "other") == ["Acme-37036cd8", "acme-822b33ad", "other"]
 
 
-def test_what_no_file_may_be_called_is_called_otherwise() -> None:
+def test_reserved_file_names_are_avoided() -> None:
     assert files("con", "..", ".hidden", "日本", "a" * 300) == [
         "con-1143da2b",
         "5ec1f7e7",
@@ -49,7 +49,7 @@ ODD = ("a", "A", "a-0b6dd8f6", "5ec1f7e7", "..", "Con", ".")
 
 
 @given(st.lists(st.text(max_size=12) | st.sampled_from(ODD), unique=True))
-def test_no_two_names_are_alike(names: list[str]) -> None:
+def test_names_are_unique(names: list[str]) -> None:
     made = file_names({name: name for name in names}).values()
     assert len({name.casefold() for name in made}) == len(names)
     assert not any(name.startswith(".") or "/" in name for name in made)

@@ -14,7 +14,7 @@ def left_out(*manifests: Manifest) -> list[LeftOut]:
     return sound(manifests, {}, {}).left_out
 
 
-def test_what_is_nothing_without_a_field_is_left_out_for_the_reason_that_the_field_is() -> None:
+def test_a_resource_without_a_required_field_is_left_out_for_the_fields_reason() -> None:
     (listed,) = left_out(MAIL)
     assert (listed.address, listed.field) == ("EmailTemplate/A", "")
     assert listed.reason.startswith("prebuilt_customization: ")

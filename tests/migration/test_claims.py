@@ -51,7 +51,7 @@ def test_every_loss_is_named_once_in_its_order() -> None:
     assert for_members(template).lost == ("totps", "name.first_name")
 
 
-def test_what_says_something_else_from_now_on_is_named() -> None:
+def test_claims_with_another_value_are_listed() -> None:
     template = '{"a": {{ user.user_id }}, "b": {{ user.rbac.roles }}, "c": {{ user.trusted_metadata.user_id }}}'
     assert for_members(template).different == ("user_id", "rbac.roles")
 

@@ -38,7 +38,7 @@ def test_a_field_that_one_environment_lacks_is_not_managed_there() -> None:
     assert found.vars["test"] == {"SDKConfig": {"default": {"a": None}}}
 
 
-def test_a_field_that_cannot_be_null_is_none_of_a_manifest_for_all() -> None:
+def test_a_field_that_cannot_be_null_gets_a_manifest_for_each_environment() -> None:
     found = united(kind="ConnectedApp", name="a", live={"client_description": "x"}, test={})
     assert [(thing.environments, thing.spec) for thing in found.things] == [
         (("live",), {"client_description": "x"}),

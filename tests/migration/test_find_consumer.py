@@ -40,7 +40,7 @@ def test_the_project_is_found_by_the_id_of_any_of_its_environments(app: App) -> 
         assert [each["environment_slug"] for each in rows] == ["production", "test"]
 
 
-def test_a_b2b_project_is_none(app: App) -> None:
+def test_a_b2b_project_is_refused(app: App) -> None:
     with connected(app) as client, pytest.raises(Refused, match="is already a B2B project"):
         find_consumer(client.management, app.workspace.environment("B2B").project_id)
 

@@ -63,7 +63,7 @@ def test_the_commands_that_are_to_be_typed_do_what_is_said(run: Run, root: Path)
     assert [run("-C", str(root), *command.split()) for command in commands[:2]] == [0, 0]
 
 
-def test_secrets_are_named_and_stand_nowhere(root: Path) -> None:
+def test_secrets_are_named_and_no_file_contains_them(root: Path) -> None:
     named = set(re.findall(r"^- `(\w+)`", section(root, "Secrets"), re.MULTILINE))
     assert named == {
         "STYTCH_SECRET",
@@ -111,7 +111,7 @@ def test_what_somebody_has_changed_is_not_overwritten(
     assert "manifests/rbac-policy.yaml exists with another content" in capsys.readouterr().err
 
 
-def test_what_takes_a_secret_that_nobody_knows_is_said_not_to_be_read(
+def test_kinds_whose_secret_is_missing_are_listed_as_not_read(
     run: Run, source: Mapping[str, str], tmp_path: Path
 ) -> None:
     known = {name: value for name, value in source.items() if not name.endswith("_PRODUCTION")}
@@ -129,7 +129,7 @@ def test_what_takes_a_secret_that_nobody_knows_is_said_not_to_be_read(
     ) == (0, 0)
 
 
-def test_a_wrong_secret_is_no_secret_that_is_not_known(
+def test_a_wrong_secret_is_an_error_unlike_a_missing_one(
     run: Run, source: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = {**source, "STYTCH_CONSUMER_SECRET_PRODUCTION": "secret-live-guessed"}
@@ -141,7 +141,7 @@ def test_a_wrong_secret_is_no_secret_that_is_not_known(
     assert "set STYTCH_CONSUMER_SECRET_PRODUCTION to a secret of production" in said
 
 
-def test_a_wrong_workspace_key_is_said_to_be_one(
+def test_a_wrong_workspace_key_is_reported(
     run: Run, source: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("init", "--from-consumer", str(tmp_path), **source, STYTCH_WORKSPACE_KEY_SECRET="wrong") == 4  # none

@@ -30,7 +30,7 @@ def test_a_number_that_is_taken_is_not_given() -> None:
     assert named("a", "a (2)", "a") == ["a", "a (2)", "a (3)"]
 
 
-def test_a_thing_without_a_name_gets_one_that_is_nobody_elses() -> None:
+def test_a_resource_without_a_name_gets_a_unique_one() -> None:
     assert named("", "") == ["unnamed", "unnamed (2)"]
     assert ids([live("", "1"), live("unnamed", "2")]) == [{"unnamed": "2", "unnamed (2)": "1"}]
     assert ids([live("", "1")], [live("unnamed", "2")]) == [{"unnamed (2)": "1"}, {"unnamed": "2"}]
@@ -43,7 +43,7 @@ def test_what_is_alike_in_several_environments_has_one_name() -> None:
     assert ids(one, [live("a", "3", "y")]) == [{"a": "1", "a (2)": "2"}, {"a (2)": "3"}]
 
 
-def test_no_name_hangs_on_an_id() -> None:
+def test_no_name_depends_on_an_id() -> None:
     contents = ["x", "y", "z", "w"]
     found = set()
     for seed in range(5):
@@ -53,7 +53,7 @@ def test_no_name_hangs_on_an_id() -> None:
     assert len(found) == 1
 
 
-def test_which_is_which_is_said() -> None:
+def test_the_old_id_of_each_renamed_resource_is_listed() -> None:
     things = {"ConnectedApp": (live("a", "1"), live("a", "2"), live("b", "3"), live("", "4"))}
     source = Source(project_id="project-live-1", slug="production", name="live", type="LIVE", fields={}, things=things)
     _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), things={}))

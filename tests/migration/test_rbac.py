@@ -20,13 +20,13 @@ def spec(**policy: Any) -> Mapping[str, Any]:
     return translated(**policy).settings[0].spec
 
 
-def test_everybodys_role_is_called_something_else() -> None:
+def test_stytch_user_becomes_stytch_member() -> None:
     found = spec(stytch_user={"permissions": [SELF, READ]}, custom_resources=[DOCUMENTS])
     assert found["stytch_member"] == {"permissions": [SELF, READ]}
     assert "stytch_user" not in found
 
 
-def test_the_projects_own_is_kept_to_the_letter() -> None:
+def test_the_projects_own_roles_are_kept_exactly() -> None:
     role = {"role_id": "reader", "description": "Reads", "permissions": [READ]}
     scope = {"scope": "read:documents", "description": "", "permissions": [READ]}
     found = translated(custom_resources=[DOCUMENTS], custom_roles=[role], custom_scopes=[scope])

@@ -54,7 +54,7 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
     return {path.name: list(yaml.safe_load_all(path.read_text())) for path in (root / "manifests").iterdir()}
 
 
-def test_of_a_project_in_which_nothing_is_set_nothing_is_lost(make: Make, tmp_path: Path) -> None:
+def test_a_project_without_settings_loses_nothing(make: Make, tmp_path: Path) -> None:
     manifests = written(make(), tmp_path)
     assert subjects(section(tmp_path, "What is lost")) == []
     assert "every setting of the Consumer project.\n" in section(tmp_path, "What is lost")
@@ -123,7 +123,7 @@ def test_credentials_of_names_that_are_alike_are_kept_apart(make: Make, tmp_path
     assert text.count("`M2M_CLIENT_ALONE_SECRET`") == 1
 
 
-def test_what_fraud_prevention_refuses_to_show_is_said_to_be_unread(make: Make, tmp_path: Path) -> None:
+def test_kinds_that_stytch_refuses_to_show_are_listed_as_not_read(make: Make, tmp_path: Path) -> None:
     written(make(dfp_enabled=False), tmp_path)
     unread = section(tmp_path, "Not read")
     assert "- `production`: DFPRule. Stytch refuses: " in unread
@@ -153,7 +153,7 @@ def test_an_app_that_registered_itself_is_lost_and_not_declared(make: Make, tmp_
     ]
 
 
-def test_a_pre_made_redirect_url_that_the_project_has_not_is_to_go(make: Make, tmp_path: Path) -> None:
+def test_a_default_redirect_url_that_the_project_lacks_is_declared_absent(make: Make, tmp_path: Path) -> None:
     app = make()
     path = "/pwa/v3/projects/consumer/environments/test/redirect_urls"
     Api(app).ok("DELETE", path, query={"url": "http://localhost:3000/authenticate"})

@@ -71,7 +71,7 @@ def test_nothing_is_lost_that_was_off() -> None:
     assert (losses(OFF), changes(OFF)) == ([], [])
 
 
-def test_what_nobody_knows_is_said_to_be_lost() -> None:
+def test_an_unknown_setting_is_listed_as_lost() -> None:
     assert losses(config("holograms", enabled=True)) == ["holograms.enabled"]
     odd = config("oauth", enabled=True, telepathy=True)
     assert (losses(odd), for_b2b(odd)["oauth"]) == (["oauth.telepathy"], {"enabled": True, "pkce_required": False})
@@ -112,7 +112,7 @@ def test_two_switches_become_one(*, login: bool, send: bool) -> None:
     assert changes(codes) == (["otps.email_enabled"] if login != send else [])
 
 
-def test_a_passcode_by_sms_is_no_way_to_sign_in_any_more() -> None:
+def test_a_passcode_by_sms_is_only_a_second_factor() -> None:
     both = config("otps", sms_login_or_create_enabled=True, sms_send_enabled=True)
     assert for_b2b(both)["otps"]["sms_enabled"] is True
     assert changes(both) == ["otps.sms_enabled"]

@@ -16,11 +16,11 @@ def steps(**settings: list[Setting]) -> dict[str, Step]:
     return {step.name: step for step in manual_steps(settings, "acme-b2b")}
 
 
-def test_what_cannot_be_seen_is_always_a_step() -> None:
+def test_settings_that_no_api_shows_are_always_a_step() -> None:
     assert list(steps(live=[], test=[])) == ALWAYS
 
 
-def test_a_domain_that_is_in_use_is_one_for_those_who_use_it() -> None:
+def test_the_custom_domain_is_a_step_for_the_environments_that_use_it() -> None:
     found = steps(live=[setting("SDKConfig", cookies={"http_only": "ENABLED"})], test=[setting("SDKConfig")])
     step = found["custom-domain"]
     assert "which HttpOnly cookies need" in step.what
@@ -29,13 +29,13 @@ def test_a_domain_that_is_in_use_is_one_for_those_who_use_it() -> None:
     assert step.check == check
 
 
-def test_links_with_a_domain_betray_it_too_and_do_not_show_whether_it_is_there() -> None:
+def test_links_with_a_custom_domain_need_the_step_and_cannot_check_it() -> None:
     step = steps(live=[setting("Environment", use_custom_domain_in_magic_link_emails=True)])["custom-domain"]
     assert "which links in mail need" in step.what
     assert step.check is None
 
 
-def test_no_domain_may_be_in_use() -> None:
+def test_the_custom_domain_is_a_step_although_no_setting_uses_it() -> None:
     step = steps(live=[setting("SDKConfig", cookies={"http_only": "DISABLED"})])["custom-domain"]
     assert "if there is one" in step.what
     assert (step.environments, step.check) == ((), None)
@@ -66,7 +66,7 @@ def test_a_senders_domain_must_be_verified() -> None:
     assert "email-domain" not in steps(live=[setting("EmailTemplate", sender_information={"from_name": "Acme"})])
 
 
-def test_what_is_there_without_a_domain_does_not_show_that_it_is_verified() -> None:
+def test_a_prebuilt_template_does_not_show_that_the_domain_is_verified() -> None:
     sender, html = {"from_domain": "mail.acme.example"}, {"subject": "s"}
     prebuilt = setting("EmailTemplate", "a", sender_information=sender, prebuilt_customization={"font_family": "ARIAL"})
     assert steps(live=[prebuilt])["email-domain"].check is None
@@ -76,5 +76,5 @@ def test_what_is_there_without_a_domain_does_not_show_that_it_is_verified() -> N
     assert steps(live=[one, other])["email-domain"].check is None
 
 
-def test_people_who_run_connected_apps_are_told() -> None:
+def test_connected_apps_need_a_step() -> None:
     assert steps(live=[setting("ConnectedApp", "Calendar")])["connected-apps"].environments == ()

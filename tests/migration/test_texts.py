@@ -49,14 +49,14 @@ def test_a_short_text_stays_where_it_is() -> None:
     assert files_of(live="{}", test="{} ") == (["{}", "{} "], {})
 
 
-def test_a_default_goes_without_saying_where_it_is_one_everywhere() -> None:
+def test_a_value_that_is_the_default_everywhere_is_left_out() -> None:
     changed, default = {"country_codes": ["DE"]}, {"country_codes": ["CA", "US"]}
     assert without_defaults(things("CountryCodeAllowlist", "sms", live=default, test=default)) == {}
     both = things("CountryCodeAllowlist", "sms", live=changed, test=default)
     assert without_defaults(both) == both
 
 
-def test_what_a_thing_cannot_be_made_without_is_always_said() -> None:
+def test_required_fields_are_always_declared() -> None:
     found = without_defaults(things("M2MClient", "a", live={"client_name": "", "scopes": []}))
     assert found == things("M2MClient", "a", live={"scopes": []})
 
@@ -80,7 +80,7 @@ def test_an_app_has_a_secret_if_it_is_not_public() -> None:
     assert (needed.name, needed.environments) == ("CONNECTED_APP_CALENDAR_SECRET", ("live",))
 
 
-def test_credentials_that_would_bear_one_name_are_told_apart() -> None:
+def test_credentials_that_would_share_a_name_get_different_ones() -> None:
     client: dict[str, Any] = {"scopes": []}
     named = with_names({("M2MClient", "a-b"): {"live": client}, ("M2MClient", "a_b"): {"live": client}})
     names = [needed.name for needed in secrets(named)]
