@@ -4,7 +4,8 @@ A project, an environment and a secret are the *foundation*: before they are the
 can be read, and a plan takes it for empty. Once they are, all of it is planned again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec import structs
 
@@ -17,6 +18,7 @@ from reconciler.model import Change, Delete, Outcome, Place
 from reconciler.plan import Planned
 from reconciler.review import hold_to
 
+FROM_LIVE: Final = "written from live: the project has a live environment"
 Changes = tuple[Change, ...]
 
 
@@ -61,7 +63,8 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
 
     It is held now; or it is as declared, because Stytch made it along with the environment.
     """
-    held = {item.address: item.reason for item in again.plan.held}
+    held = {item.address: f"held: {item.reason}" for item in again.plan.held}
+    held |= {each.address: FROM_LIVE for each in again.plan.written_from_live}
     there = {change.address for change in left}
     return tuple(_became(change, held) for change in built_on_it(planned) if change.address not in there)
 
@@ -70,8 +73,14 @@ def _became(change: Change, held: Mapping[str, str]) -> Outcome:
     if change.withheld_by:
         return outcome_of(change, "withheld", change.withheld_by)
     if change.address in held:
-        return outcome_of(change, "withheld", f"held: {held[change.address]}")
+        return outcome_of(change, "withheld", held[change.address])
     return outcome_of(change, "applied", "it was as declared already")
+
+
+def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """Give the slugs of the environments that this run has made, and found nowhere."""
+    made = (one for one in outcomes if one.action == "create" and one.result == "applied" and not one.found)
+    return frozenset(str(one.id) for one in made if one.address.startswith("Environment/"))
 
 
 def pins(client: Client, place: Place, outcomes: Sequence[Outcome]) -> Mapping[str, str]:

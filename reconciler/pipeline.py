@@ -12,7 +12,7 @@ way to a write, and no flag that turns one into another.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -47,6 +47,7 @@ from reconciler.emergencies import settled, waiting_warnings
 from reconciler.errors import Fault, InvalidInput, ReconcilerError, Unreadable
 from reconciler.foundation import (
     built_on_it,
+    environments_made,
     foundation,
     held_back,
     held_to_what_was_planned,
@@ -61,7 +62,7 @@ from reconciler.locate import locate
 from reconciler.losses import heirs
 from reconciler.manual_steps import open_steps
 from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_who_is_there
-from reconciler.model import Change, Place
+from reconciler.model import TEST, Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned, leaves_open
 from reconciler.rules import Rules, compile_rules
@@ -91,16 +92,18 @@ def plan(
     client: Client,
     only: Sequence[str] = (),
     store: Store | None = None,
-    before: Place | None = None,
+    made: Collection[str] = (),
 ) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out.
 
-    ``before`` is the place as it was when the same run planned for the first time.
+    ``made`` are the slugs of the environments that the same run has made since it planned for the first time: while
+    nobody else has made a live one, nothing of the project is live yet.
     """
     declared, rules = validate(config)
     store = store or store_of(config)
     place = locate(config, declared, client, store)
-    place = structs.replace(place, environments=before.environments) if before else place
+    not_made = {slug: sort for slug, sort in place.environments.items() if slug not in made or sort == TEST}
+    place = structs.replace(place, environments=not_made)
     check_target(config, place)
     check_environment(config, declared, place)
     live = read.organizations(client) if client.has_data else ()
@@ -209,7 +212,7 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
 
 def _built_on(applied: Applied, planned: Planned, config: Config, client: Client, tell: Told, store: Store) -> Applied:
     """Plan again, now that everything can be read, and write what is built on the foundation that was laid."""
-    again = plan(config, client, store=store, before=planned.place)
+    again = plan(config, client, store=store, made=environments_made(applied.outcomes))
     left = held_to_what_was_planned(planned, again, config)
     left = held_back(left, again.place) if again.unread else left
     rest = _carry_out(again, left, config, client, tell, store)

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 from msgspec import structs
 
@@ -63,7 +64,7 @@ def thing_diffs(
     managed = config.kinds_of(declared)
     held = Held(
         id_of=store.id_of,
-        last_four=lambda name: found.last_four if (found := store.value(name)) else None,
+        last_four=cache(lambda name: found.last_four if (found := store.value(name)) else None),
         lost=store.lost,
         begun=begun,
         now=datetime.now(UTC),

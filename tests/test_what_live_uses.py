@@ -7,11 +7,14 @@ from msgspec import structs
 
 from reconciler import pipeline
 from reconciler.config import Config, load_config
+from reconciler.emulator.exchange import Response
 from reconciler.emulator.running import Options, make
 from reconciler.errors import InvalidInput, Refused
+from reconciler.locate import PROJECTS
 from reconciler.model import Change, Create, Delete, FieldChange, Place, Update
 from reconciler.what_live_uses import written_from_live
 from tests.connected import connected
+from tests.memory_store import MemoryStore
 from tests.repositories import write
 from tests.test_locate import WORKSPACE, opened
 
@@ -133,4 +136,39 @@ spec: {name: Acme}
     app = make(Options())
     with opened(app, *WORKSPACE) as client, pytest.raises(Refused, match="is LIVE"):
         pipeline.plan(config, client)
+    app.close()
+
+
+def test_a_project_that_a_list_did_not_show_is_live_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of projects lags behind: what the plan took for a project from nothing turns out to be there."""
+    documents = "".join(
+        f"---\napiVersion: reconciler/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n{spec}"
+        for kind, name, spec in (
+            ("Project", "b2b", "spec: {name: B2B}\n"),
+            ("Environment", "production", "spec: {name: Production, type: LIVE}\n"),
+            ("Environment", "test", "spec: {name: Test, type: TEST}\n"),
+            ("Secret", "API_SECRET", ""),
+        )
+    )
+    app = make(Options())
+    config = config_of(tmp_path, "test")
+    (tmp_path / "manifests" / "b.yaml").write_text(documents)
+    respond, store = app.respond, MemoryStore({})
+    with monkeypatch.context() as lagging, opened(app, *WORKSPACE) as client:
+        lagging.setattr(
+            app,
+            "respond",
+            lambda request: Response(200, b'{"projects": []}') if request.path == PROJECTS else respond(request),
+        )
+        planned = pipeline.plan(config, client, store=store)
+        assert "create EmailTemplate/look" in {f"create {change.address}" for change in planned.plan.changes}
+        lagging.undo()
+        done = {one.address: one for one in pipeline.apply(planned, config, client, lambda _: None, store).outcomes}
+        assert (done["EmailTemplate/look"].result, done["EmailTemplate/look"].detail[:17]) == (
+            "withheld",
+            "written from live",
+        )
+        assert not client.management.get(f"{PROJECTS}/b2b/email_templates")["email_templates"]
     app.close()

@@ -9,6 +9,7 @@ _BY_NAME = "say by name that this may be, in a Member manifest: ensure: absent, 
 _NOT_SETTINGS = {
     "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
     "dependency": "goes through as soon as what it belongs to is there",
+    "written from live": "an environment of `type: live` writes it: apply it there",
     "held": "mend what holds it: the next plan lists it under its problems",
     "protect": "remove lifecycle.protect first, if it may go",
     "allow_delete": "it cannot be got back: if that is meant, say its name once more, as lifecycle.allow_delete",
