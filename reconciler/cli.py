@@ -280,6 +280,7 @@ def emulator(asked: Asked, **options: object) -> int:
     """Run a local Stytch on 127.0.0.1 until interrupted."""
     from reconciler.emulator.command import run
     from reconciler.outputs import check_apart
+    from reconciler.report import show_lines
 
     users = options.pop("seed_users") or (Path(asked.users) if asked.users else None)
     read = {"the users": users, "the RBAC policy": options["rbac_policy"], "the database": options["database"]}
@@ -288,8 +289,11 @@ def emulator(asked: Asked, **options: object) -> int:
         if isinstance(output := options[name], Path):
             check_apart(output, (each for each in inputs if each[1] is not output))
     try:
-        run(users=users, announce=click.echo, **options)  # type: ignore[arg-type] # click has parsed each to run's type
-    except (OSError, ValueError) as error:
+        run(users=users, announce=lambda line: show_lines([line]), **options)  # type: ignore[arg-type] # click has parsed each to run's type
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise InvalidInput(f"{where}{error.strerror or error}") from error
+    except ValueError as error:
         raise InvalidInput(str(error)) from error
     return 0
 

@@ -13,9 +13,10 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.errors import NotPrinted
-from reconciler.model import Create, Outcome, Plan, Problem, spelled
+from reconciler.model import Create, Outcome, Place, Plan, Problem, spelled
 from reconciler.report import plan_report, problems_report, to_json
 from reconciler.report.escaping import in_code, in_markdown, inert, printable
 from reconciler.report.progress import PlainProgress
@@ -60,6 +61,9 @@ def test_json_is_valid_for_names_that_are_not_utf8(name: str, shown: str) -> Non
     assert msgspec.json.decode(printed)["problems"][0]["message"] == shown
     assert spelled(name) == shown
     assert shown in problems_report([problem])
+    there = structs.replace(problem, at=(Place(file=name, line=1),), addresses=(f"Organization/{name}",))
+    (found,) = msgspec.json.decode(problems_report([there], "json").encode())["problems"]
+    assert (found["at"][0]["file"], found["addresses"]) == (shown, [f"Organization/{shown}"])
 
 
 @given(TEXTS)

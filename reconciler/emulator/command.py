@@ -1,5 +1,6 @@
 """The command ``emulator``: serve until a signal."""
 
+import errno
 import os
 import shlex
 import signal
@@ -71,6 +72,11 @@ def sourcing(path: Path) -> str:
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
     """Write the file that a shell sources: complete or not at all, and readable only by its owner."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():  # a device would be replaced
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    if not path.parent.is_dir():
+        raise OSError(errno.ENOENT, "there is no such folder", str(path.parent))
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

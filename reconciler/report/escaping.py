@@ -81,6 +81,6 @@ def _escaped(char: str) -> str:
 def _whole(value: Any) -> Any:
     if isinstance(value, str):
         return spelled(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_whole(inner) for inner in value]
     return {spelled(key): _whole(inner) for key, inner in value.items()} if isinstance(value, dict) else value

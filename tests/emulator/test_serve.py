@@ -277,6 +277,16 @@ def test_the_line_to_source_the_file_works_in_any_shell(tmp_path: Path, name: st
     assert "A=1" in done.stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"), [("pipe", "it is not a plain file"), ("no/a.env", "there is no such folder")]
+)
+def test_the_variables_are_never_written_in_the_place_of_a_device(tmp_path: Path, name: str, reason: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=reason):
+        write_variables(tmp_path / name, {"A": "1"})
+    assert (tmp_path / "pipe").is_fifo()
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, told: signal.Signals) -> None:
     file = tmp_path / "stytch.env"
