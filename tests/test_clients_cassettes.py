@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 import yaml
 
@@ -118,7 +119,8 @@ def vcr_config() -> dict[str, Any]:
 @pytest.fixture
 def client() -> Iterator[Client]:
     known = Credentials.from_environment({**PLAYED, **os.environ})
-    with open_client(known, Rates(), Wires(clock=VirtualClock())) as opened:
+    wires = Wires(clock=VirtualClock(), transport=httpx.HTTPTransport())  # what pytest-recording listens to
+    with open_client(known, Rates(), wires) as opened:
         yield opened
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -84,6 +84,36 @@ def test_a_chain_that_never_ends_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="does not end"):
         read_whole(fetch, str, "letters")
     assert len(asked) == PATIENCE + 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "pages"),
+    [
+        pytest.param(1, lambda _: -1, 111, id="a few new rows on every page"),
+        pytest.param(50, lambda _: 5, 100, id="more rows than reported"),
+        pytest.param(50, lambda page: 50 * page + 60, 300, id="a total that grows with every page"),
+        pytest.param(50, lambda _: -1, 300, id="full pages"),
+    ],
+)
+def test_a_chain_that_always_brings_something_new_ends_somewhere(
+    rows: int, total: Callable[[int], int], pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.clients.whole.MOST_PAGES", 300)
+    asked = count(1)
+
+    def fetch(_: str | None) -> Page[str]:
+        page = next(asked)
+        return Page([f"{page}-{row}" for row in range(rows)], [], total(page), str(page))
+
+    said = f"does not end: after {pages} pages with {rows * pages:,} rows there is another page"
+    with pytest.raises(Unreadable, match=said):
+        read_whole(fetch, str, "letters")
+
+
+def test_pages_may_be_small() -> None:
+    pages = [([f"{page}-{row}" for row in range(10)], -1, str(page)) for page in range(500)]
+    search = Search([*pages, ([], -1, None)])
+    assert len(read_whole(search, str, "letters").rows) == 5_000
 
 
 def test_an_empty_page_in_between_does_no_harm() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.errors import NotPrinted
-from reconciler.model import Create, Outcome, Place, Plan, Problem, spelled
+from reconciler.model import Create, Outcome, Plan, Position, Problem, spelled
 from reconciler.report import plan_report, problems_report, to_json
 from reconciler.report.escaping import in_code, in_markdown, inert, printable
 from reconciler.report.progress import PlainProgress
@@ -61,7 +61,7 @@ def test_json_is_valid_for_names_that_are_not_utf8(name: str, shown: str) -> Non
     assert msgspec.json.decode(printed)["problems"][0]["message"] == shown
     assert spelled(name) == shown
     assert shown in problems_report([problem])
-    there = structs.replace(problem, at=(Place(file=name, line=1),), addresses=(f"Organization/{name}",))
+    there = structs.replace(problem, at=(Position(file=name, line=1),), addresses=(f"Organization/{name}",))
     (found,) = msgspec.json.decode(problems_report([there], "json").encode())["problems"]
     assert (found["at"][0]["file"], found["addresses"]) == (shown, [f"Organization/{shown}"])
 

@@ -5,11 +5,8 @@ a size, packed and unpacked, and a time in which it must be there: whoever answe
 """
 
 import json
-import threading
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
@@ -19,12 +16,17 @@ from reconciler import __version__
 from reconciler.clients.answers import Answer, Unanswered, unanswered
 from reconciler.clients.network import DEFAULT_PORTS, Network, Proxy
 from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT
+from reconciler.clients.wire import BROKEN, Deadline, Wire
 from reconciler.model import Json
 
 LARGEST = 64 << 20  # bytes of an answer, packed and unpacked: a page of a thousand records of 64 KiB
-WHOLE_TIMEOUT = 60.0  # seconds from the first byte sent to the last byte read
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+NOT_SENT = (
+    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+    *(httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
+)
 GZIP = 16 + zlib.MAX_WBITS
+CHUNK = 1 << 20  # bytes that are unpacked at once
 IN_JSON = {"Content-Type": "application/json"}
 
 
@@ -39,7 +41,7 @@ class Transport:
         network: Network,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._deadline = _Deadline()
+        self._deadline = Deadline()
         proxy = network.proxy_for(base_url)
         self._where = _where(base_url, proxy)
         self._http = httpx.Client(
@@ -52,7 +54,7 @@ class Transport:
             },
             timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
             follow_redirects=False,
-            transport=transport or _wire(network, proxy, self._deadline),
+            transport=transport or Wire(network, proxy, self._deadline),
             trust_env=False,  # the network was decided before
         )
 
@@ -72,7 +74,7 @@ class Transport:
         try:
             with self._http.stream(method, path, params=parameters, content=content, headers=told) as response:
                 return Answer(response.status_code, response.headers, b"".join(self._body(response)))
-        except httpx.RequestError as error:
+        except (httpx.RequestError, *BROKEN) as error:
             raise unanswered(error, self._where, sent=not isinstance(error, NOT_SENT)) from None
         except httpx.InvalidURL:
             raise Unanswered(self._where, "the path cannot be asked for", sent=False, again=False) from None
@@ -114,76 +116,6 @@ class Transport:
             raise Unanswered(self._where, "the answer cannot be unpacked", sent=True) from None
         if begun and not unpacking.eof:
             raise Unanswered(self._where, "the answer was cut short", sent=True)
-
-
-CHUNK = 1 << 20
-
-
-class _Deadline:
-    """When the answer that this thread waits for must be whole."""
-
-    def __init__(self) -> None:
-        self._thread = threading.local()
-
-    def begin(self) -> None:
-        """Begin to wait."""
-        self._thread.until = time.monotonic() + WHOLE_TIMEOUT
-
-    def left(self, timeout: float | None) -> float:
-        """Give the seconds that may still be waited, ``timeout`` at most."""
-        left: float = self._thread.until - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the answer is not whole in time")
-        return left if timeout is None else min(left, timeout)
-
-
-class _Timed(httpcore.NetworkStream):
-    """A connection that is given up when the time of the answer is over: a server that trickles ends nothing itself."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
-        self._stream = stream
-        self._deadline = deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        encrypted = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _Timed(encrypted, self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _TimedBackend(httpcore.SyncBackend):
-    """Opens connections that know how long an answer may take."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        self._deadline = deadline
-
-    def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
-        return _Timed(super().connect_tcp(*arguments, **named), self._deadline)
-
-
-def _wire(network: Network, proxy: Proxy | None, deadline: _Deadline) -> httpx.HTTPTransport:
-    trust = network.trust()
-    own = trust if proxy and proxy.url.lower().startswith("https") else None  # a proxy with a certificate of its own
-    wire = httpx.HTTPTransport(
-        verify=trust,
-        trust_env=False,
-        limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
-        proxy=httpx.Proxy(proxy.url, ssl_context=own) if proxy else None,
-    )
-    wire._pool._network_backend = _TimedBackend(deadline)  # noqa: SLF001 # httpx offers no other way to time a whole answer
-    return wire
 
 
 def _where(url: str, proxy: Proxy | None) -> str:

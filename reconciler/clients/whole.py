@@ -6,6 +6,7 @@ may be missing. Nothing is ever decided from less than the whole.
 
 import sys
 from collections.abc import Callable, Iterator, Sized
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -14,6 +15,9 @@ from reconciler.clients.pages import Odd, Page
 from reconciler.errors import Unreadable
 
 PATIENCE = 3  # pages in a row that bring nothing new
+SPARE_PAGES = 100  # that any search may have
+FEWEST = 10  # rows of a page, on average, of a search that has more pages than those
+MOST_PAGES = 10_000  # ten million rows
 
 T = TypeVar("T")
 
@@ -34,14 +38,15 @@ class Found(Struct, Generic[T]):
 
 
 def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> Iterator[Page[T]]:
-    """Yield pages until there is no further cursor; one that leads in a circle, or to nothing new, is ``Unreadable``.
+    """Yield pages until there is no further cursor; raises ``Unreadable`` where that never comes.
 
+    Cursors may lead in a circle, to nothing new, or always on to a few rows or to more rows than were reported.
     ``seen`` is what the caller has found so far, each thing once.
     """
     cursors: set[str] = set()
     cursor: str | None = None
-    fruitless = 0
-    while True:
+    fruitless, reported = 0, -1
+    for pages in count(1):
         before = len(seen)
         page = fetch(cursor)
         yield page
@@ -52,6 +57,10 @@ def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> It
         if cursor in cursors or fruitless >= PATIENCE:
             raise Unreadable(f"the search for {what} does not end: its cursors lead to nothing new")
         cursors.add(cursor)
+        reported = max(reported, page.total)
+        if pages >= min(MOST_PAGES, SPARE_PAGES + (len(seen) if reported < 0 else reported) // FEWEST):
+            rows = f"{pages:,} pages with {len(seen):,} rows"
+            raise Unreadable(f"the search for {what} does not end: after {rows} there is another page")
 
 
 def read_whole(
