@@ -85,7 +85,7 @@ def _found_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: 
         if not hides(error)
         for one in _explained(error, notes, hides)
     ]
-    yield from found
+    yield from dict.fromkeys(found)  # a value may break several rules of its type, which is one mistake
     if computed is None:
         if not found:
             try:
