@@ -42,7 +42,7 @@ from reconciler.model import (
 from reconciler.references import names_in
 from reconciler.schema import Kind
 from reconciler.taken import not_taken, other_name
-from reconciler.writing import MALFORMED, Moved, NotKept, NotNoted, Scene, Undecided, Written, noting_finds
+from reconciler.writing import MALFORMED, Gone, Moved, NotKept, NotNoted, Scene, Undecided, Written, noting_finds
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
 CIRCUIT_WINDOW = 200  # outcomes looked back on
@@ -229,12 +229,13 @@ class _Run:
                 self._look_again(kind, change)
             with noting_finds() as found:
                 written = _verb(kind, change)(self._client, change, self._scene)
-                return structs.replace(self._compared(kind, change, written), found=found())
+                outcome = self._compared(kind, change, written)
+                return structs.replace(outcome, found=found() and _action(change) != "update")
         except Undecided as undecided:
             self._open.add(_name(change))
             return outcome_of(change, "withheld", f"{HELD} {undecided}")
         except Moved as moved:
-            return outcome_of(change, "withheld", f"{MOVED} {moved}")
+            return _moved(change, moved)
         except NotNoted as error:
             return outcome_of(change, "skipped", str(error))
         except NotKept as refused:
@@ -303,7 +304,7 @@ class _Run:
             self._seen = {each.id: each for each in found}
         live = self._seen.get(str(change.id))
         if live is None:
-            raise Moved("it is no longer there")
+            raise Gone
         for field in change.fields:
             if not same(live.spec.get(field.path[0], UNSET), field.before):
                 raise Moved(f"{field.path[0]} has changed since")
@@ -366,6 +367,13 @@ def outcome_of(
         id=id or change.id,
         request_id=request_id,
     )
+
+
+def _moved(change: Change, moved: Moved) -> Outcome:
+    """Withhold a change that no longer fits what is live; a delete of what is gone is done, by somebody else."""
+    if isinstance(moved, Gone) and isinstance(change, Delete):
+        return structs.replace(outcome_of(change, "applied"), found=True)
+    return outcome_of(change, "withheld", f"{MOVED} {moved}")
 
 
 def _journalled(change: Change) -> dict[str, object]:

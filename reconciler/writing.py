@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, field
 
 from reconciler.credential_store import Revealed, Sealed, generate
 from reconciler.diff.fields import NOTHING, by_key, same
-from reconciler.errors import Ambiguous, Fault, Unreadable
+from reconciler.errors import Ambiguous, Fault, Rejected, Unreadable
 from reconciler.fields import is_id
 from reconciler.marks import Owner
 from reconciler.model import Change, FieldChange, Intent, Json, Kept, Place, Spec
@@ -25,6 +25,13 @@ T = TypeVar("T")
 
 class Moved(Exception):
     """What is live is no longer what the plan saw, so nothing was written."""
+
+
+class Gone(Moved):
+    """What was to be written is no longer there: somebody else deleted it."""
+
+    def __init__(self) -> None:
+        super().__init__("it is no longer there")
 
 
 class Undecided(Moved):
@@ -264,7 +271,7 @@ _found: ContextVar[bool] = ContextVar("found")
 
 @contextmanager
 def noting_finds() -> Iterator[Callable[[], bool]]:
-    """Give what tells whether a create inside found its thing there, made by somebody else since the plan was made."""
+    """Yield what tells whether somebody else has already created, or deleted, what the block is about."""
     token = _found.set(False)
     try:
         yield _found.get
@@ -326,6 +333,27 @@ def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
                 return fault.request_id
             raise _perhaps(fault) if lost else fault from None
     raise Ambiguous("the answers to several deletes in a row were lost")
+
+
+def deleted(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
+    """Do as ``gone`` for a whole resource; if somebody else deleted it in the meantime, that is noted as found."""
+    try:
+        return gone(delete, absent)
+    except Fault as fault:
+        if fault.error_type not in absent and not _says_absent(fault):
+            raise
+        _found.set(True)
+        return fault.request_id
+
+
+def there(read: Callable[[], T]) -> T:
+    """Return what ``read`` reads; raises ``Gone`` where Stytch answers that it does not exist."""
+    try:
+        return read()
+    except Rejected as fault:
+        if _says_absent(fault):
+            raise Gone from None
+        raise
 
 
 def alone(id: str, others: Iterable[str], take_back: Callable[[], str], what: str) -> None:

@@ -318,3 +318,45 @@ def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: C
     said = apply_report(second.plan, late)
     assert "there already" in said
     assert "created" not in said
+
+
+@pytest.mark.parametrize("before", ["", "organizations.members.update", "organizations.members.delete"])
+def test_a_delete_of_what_another_run_has_just_deleted_is_done_and_said_to_be_gone_already(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    run(config, app)
+    (config.root / "users.jsonl").write_text(users(*ADDRESSES[1:]), encoding="utf-8")
+    real = Writer.write
+    with connected(app) as client, connected(app) as other:
+        mine, theirs = pipeline.plan(config, client), pipeline.plan(config, other)
+
+        def write(self: Writer, name: str, arguments: Mapping[str, Any]) -> Answered:
+            if name == before and pending:
+                pipeline.apply(pending.pop(), config, other, lambda _: None)
+            return real(self, name, arguments)
+
+        pending = [theirs]
+        if not before:
+            pipeline.apply(pending.pop(), config, other, lambda _: None)
+        monkeypatch.setattr(Writer, "write", write)
+        applied = pipeline.apply(mine, config, client, lambda _: None)
+    (outcome,) = applied.outcomes
+    assert (outcome.action, outcome.result, outcome.found, applied.exit_code) == ("delete", "applied", True, 0)
+    assert "1 gone already, deleted since the plan was." in apply_report(mine.plan, applied.outcomes)
+    assert [one["status"] for one in bulk.members(app)].count("deleted") == 1
+
+
+def test_an_organization_that_another_run_has_just_deleted_is_gone_already(config: Config, app: App) -> None:
+    run(config, app)
+    acme, globex, _ = MANIFESTS.split("---\n")
+    text = f"{acme}---\n{globex.partition('spec:')[0]}ensure: absent\n"
+    (config.root / "manifests/all.yaml").write_text(text, encoding="utf-8")
+    allowed = CONFIGURATION + "    guards: {max_organization_deletes: 1}\n"
+    (config.root / "reconciler.yaml").write_text(allowed, encoding="utf-8")
+    config = config_of(config.root)
+    with connected(app) as client:
+        first, second = pipeline.plan(config, client), pipeline.plan(config, client)
+        pipeline.apply(first, config, client, lambda _: None)
+        late = pipeline.apply(second, config, client, lambda _: None)
+    found = [outcome for outcome in late.outcomes if outcome.address == "Organization/globex"]
+    assert [(one.action, one.result, one.found) for one in found] == [("delete", "applied", True)]

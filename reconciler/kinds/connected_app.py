@@ -25,7 +25,7 @@ from reconciler.writing import (
     Written,
     alone,
     created,
-    gone,
+    deleted,
     kept_as,
     overlaid,
     payload,
@@ -174,7 +174,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the app for good, and forget its secret."""
     identifier = str(change.id)
-    request_id = gone(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
+    request_id = deleted(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
     scene.forget(KIND, change)
     return Written(identifier, request_id)
 

@@ -11,7 +11,7 @@ from reconciler.fields import Text, problem
 from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind
 from reconciler.traits import FromFile, Merged, TextFile
-from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -181,7 +181,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 def _deleted(client: "Client", path: str) -> str:
     try:
-        return gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+        return deleted(lambda: str(client.management.write("DELETE", path)["request_id"]))
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise

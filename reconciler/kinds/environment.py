@@ -10,7 +10,7 @@ from reconciler.fields import WorkspaceSlug
 from reconciler.model import Change, Create, Delete, Live, Path, Place, Resource, Update
 from reconciler.schema import Kind
 from reconciler.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -79,7 +79,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the environment with everything in it; a live one goes only with its project."""
     path = _path(scene, change)
-    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:

@@ -14,7 +14,7 @@ from reconciler.model import Change, Create, Delete, Json, Live, Place, Problem,
 from reconciler.named_secrets import LAST_FOUR, as_shown
 from reconciler.schema import Kind
 from reconciler.traits import HoldsSecret, SecretName
-from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -120,7 +120,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the destination; what happens from now on is streamed nowhere."""
     path = _path(scene.place, change.name)
-    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def writes(change: Change) -> int:

@@ -13,7 +13,7 @@ from reconciler.fields import Text, check_listed_once, check_metadata
 from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, gone, overlaid, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -92,7 +92,7 @@ def update(client: "Client", change: Update, _scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the client for good, and forget its secret."""
-    request_id = gone(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
+    request_id = deleted(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
     scene.forget(KIND, change)
     return Written(change.name, request_id)
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from reconciler.diff.fields import same
 from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
 from reconciler.diff.roles import direct_roles
+from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
 from reconciler.marks import Owner, Present, Whose, farewell, read_member
@@ -32,7 +33,7 @@ from reconciler.model import (
 )
 from reconciler.schema import Kind, MemberLifecycle, normalize_by_traits
 from reconciler.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+from reconciler.writing import Gone, Moved, Scene, Written, created, deleted, gone, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -171,9 +172,13 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
         if not same(seen.before, now) if seen else now:
             raise Moved(f"{name} has changed since")
     body = {"trusted_metadata": {MARK_KEY: farewell(found, scene.owner).as_json()}}
-    marked, _ = repeated(lambda: client.update_member(organization_id, identifier, body))
+    try:
+        marked, _ = repeated(lambda: client.update_member(organization_id, identifier, body))
+    except Rejected:
+        _live(client, organization_id, identifier, change)  # raises Gone where somebody else deleted it just now
+        raise
     scene.deleting(change, str(marked.get("updated_at") or ""))
-    return Written(identifier, gone(lambda: client.delete_member(organization_id, identifier)))
+    return Written(identifier, deleted(lambda: client.delete_member(organization_id, identifier)))
 
 
 def rank(change: Change) -> int:
@@ -210,7 +215,7 @@ def _may_claim(change: Update, found: Present) -> bool:
 def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:
     live: LiveMember | None = client.get_member(organization_id, identifier)
     if live is None or live.status == "deleted":
-        raise Moved("it is no longer there")
+        raise Gone
     if mailbox_or_text(live.email_address) != change.key[1]:
         raise Moved("its address has changed since")
     return live

@@ -36,7 +36,7 @@ from reconciler.traits import (
     Unordered,
     UpdateOnly,
 )
-from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated, there
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -209,14 +209,14 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the organization with everything in it, if it still is what the plan saw."""
     identifier = str(change.id)
-    live = client.get_organization(identifier)
+    live = there(lambda: client.get_organization(identifier))
     if live["organization_slug"] != change.key[0]:
         raise Moved("it has another slug now")
     whose = _whose(live, scene)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
         raise Moved("it no longer carries our mark")
     _still(change, live, scene)
-    return Written(identifier, gone(lambda: client.delete_organization(identifier)))
+    return Written(identifier, deleted(lambda: client.delete_organization(identifier)))
 
 
 def writes(change: Change) -> int:

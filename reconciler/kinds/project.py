@@ -9,7 +9,7 @@ from reconciler.fields import WorkspaceSlug
 from reconciler.model import Create, Delete, Live, Place, Update
 from reconciler.schema import Kind
 from reconciler.traits import CreateOnly, CreateValue, Name
-from reconciler.writing import Moved, Scene, Written, created, gone, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -50,7 +50,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the project with every environment and everybody in it."""
     path = scene.place.project_path
-    return Written(change.name, gone(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from reconciler.fields import Text
 from reconciler.model import Change, Create, Delete, Live, Place, Update
 from reconciler.schema import Credential, Kind
-from reconciler.writing import Moved, Scene, Written, alone, created, gone
+from reconciler.writing import Moved, Scene, Written, alone, created, deleted
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -52,7 +52,7 @@ def keep(_client: "Client", change: Update, scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the token: no frontend that names it works any more."""
-    request_id = gone(lambda: _delete(client, scene.place, str(change.id)))
+    request_id = deleted(lambda: _delete(client, scene.place, str(change.id)))
     if scene.store:
         scene.store.forget(change.name)
     return Written(str(change.id), request_id)

@@ -11,7 +11,7 @@ from reconciler.left_out import completed
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import Keyed
-from reconciler.writing import Moved, Scene, Written, gone, overlaid, repeated
+from reconciler.writing import Moved, Scene, Written, deleted, overlaid, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -82,7 +82,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     path = f"{scene.place.path}/redirect_urls"
     asked = {"url": change.name, "do_not_promote_defaults": AS_TOLD}
     return Written(
-        change.name, gone(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"]))
+        change.name, deleted(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"]))
     )
 
 

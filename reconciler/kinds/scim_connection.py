@@ -17,12 +17,13 @@ from reconciler.rotation import Steps, rotate, writes
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.writing import (
+    Gone,
     Moved,
     Scene,
     Undecided,
     Written,
     created,
-    gone,
+    deleted,
     kept_as,
     overlaid,
     payload,
@@ -140,7 +141,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     if _still(client, organization_id, identifier)[NAME] != change.name:
         raise Moved("it has another name now")
     told = {"organization_id": organization_id, "connection_id": identifier}
-    request_id = gone(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
+    request_id = deleted(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
     scene.forget(KIND, change)
     return Written(identifier, request_id)
 
@@ -178,7 +179,7 @@ def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
 def _still(client: "Client", organization_id: str, identifier: str) -> Mapping[str, Any]:
     live = _get(client, organization_id)
     if live is None or live["connection_id"] != identifier:
-        raise Moved("it is no longer there")
+        raise Gone
     return live
 
 

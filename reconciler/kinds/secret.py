@@ -11,7 +11,7 @@ from msgspec import Struct
 from reconciler.fields import Text
 from reconciler.model import Create, Delete, Live, Place, Update
 from reconciler.schema import Credential, Kind
-from reconciler.writing import Moved, Scene, Written, alone, created, gone
+from reconciler.writing import Moved, Scene, Written, alone, created, deleted, gone
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -53,7 +53,7 @@ def replace(client: "Client", change: Update, scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the secret: whoever uses it is locked out at once."""
-    request_id = gone(lambda: _delete(client, scene, str(change.id)))
+    request_id = deleted(lambda: _delete(client, scene, str(change.id)))
     if scene.store:
         scene.store.forget(change.name)
     return Written(str(change.id), request_id)

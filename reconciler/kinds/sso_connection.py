@@ -27,7 +27,7 @@ from reconciler.sso.spec import (
     normalize,
     spec_of,
 )
-from reconciler.writing import Moved, Scene, Written, alone, created, gone, overlaid, payload
+from reconciler.writing import Moved, Scene, Written, alone, created, deleted, overlaid, payload
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -95,7 +95,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     if connection.row()[NAME] != change.name:
         raise Moved("it has another name now")
     try:
-        return Written(connection.id, gone(lambda: connection.write("delete_connection")))
+        return Written(connection.id, deleted(lambda: connection.write("delete_connection")))
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise

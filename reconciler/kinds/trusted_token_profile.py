@@ -11,7 +11,7 @@ from reconciler.fields import Text, problem
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, FromFile, TextFile, Unordered
-from reconciler.writing import Moved, Scene, Written, alone, created, gone, payload, repeated
+from reconciler.writing import Moved, Scene, Written, alone, created, deleted, gone, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -97,7 +97,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 
 def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the profile with its keys."""
-    return Written(str(change.id), gone(lambda: _deleted(client, scene.place, str(change.id))))
+    return Written(str(change.id), deleted(lambda: _deleted(client, scene.place, str(change.id))))
 
 
 def _deleted(client: "Client", place: Place, identifier: str) -> str:

@@ -232,7 +232,8 @@ class Kept(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's.
 
-    ``found`` says of a create that the thing was there already: somebody else made it since the plan was made.
+    ``found`` says that somebody else did the same since the plan was made: a create found the resource there, a delete
+    found it gone.
     """
 
     address: str

@@ -22,6 +22,7 @@ Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is n
 
 Credentials = tuple[Sequence[Kept], str]  # what was kept, and the file of ids
 NO_CREDENTIALS: Final[Credentials] = ((), "")
+GONE = "gone already"  # what somebody else deleted since the plan was made
 THERE = "there already"  # what somebody else made since the plan was made
 _DONE = {
     "create": "created",
@@ -30,6 +31,7 @@ _DONE = {
     "replace": "replaced",
     "reset": "reset",
     "delete": "deleted",
+    GONE: "gone already, deleted since the plan was",
 }
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
@@ -64,7 +66,7 @@ def outcomes_view(
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
     applied = [one for one in outcomes if one.result == "applied"]
-    became = Counter(THERE if one.found else _verb(one, verbs) for one in applied)
+    became = Counter(_became(one, verbs) for one in applied)
     done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
@@ -122,6 +124,12 @@ def _kept(kept: Sequence[Kept], ledger: str) -> Iterator[Part]:
         lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in kept)
         hint = f"commit {ledger}, so that every checkout knows what they belong to; it holds ids, and no secret"
         yield Part(f"Credentials kept: {len(kept):,}", lines=lines, hints=(printable(hint),))
+
+
+def _became(outcome: Outcome, verbs: Verbs) -> str:
+    if outcome.found:
+        return GONE if outcome.action == "delete" else THERE
+    return _verb(outcome, verbs)
 
 
 def _line(outcome: Outcome, verbs: Verbs) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from reconciler.model import Json
 from reconciler.sso.certificates import each_of, normal
 from reconciler.sso.spec import CERTIFICATE, ENCRYPTION_KEY
-from reconciler.writing import Moved, created, gone, repeated
+from reconciler.writing import Gone, created, gone, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -31,7 +31,7 @@ class Connection(Struct, frozen=True):
         for sort, row in rows(self.client, self.organization_id):
             if (sort, row["connection_id"]) == (self.sort, self.id):
                 return row
-        raise Moved("it is no longer there")
+        raise Gone
 
     def write(self, method: str, **body: Json) -> str:
         """Call one of the SDK's methods for it. Return the id of the request."""
