@@ -64,9 +64,51 @@ def test_exceptions_that_except_nobody() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "exception",
+    [
+        "email: [bob@globex.example]",
+        "email_domain: globex.example",
+        "email_regex: 'b.*'",
+        "user_id: u-2",
+        "external_id: E-2",
+        "metadata: {trusted_metadata.plan: free}",
+        "user_id: [u-1, u-2]",
+        "email: two@globex.example",
+    ],
+)
+def test_an_exception_is_about_somebody_to_whom_no_rule_gives_anything(exception: str) -> None:
+    text = f"""
+    except: [{{{exception}}}]
+    rules: [{{name: r, match: {{email_domain: [acme.example]}}, assign: [{{organization: acme}}]}}]
+    """
+    two = user("?two@globex.example", user_id="u-3")
+    assert unused(rules(text), ANN, BOB, two) == []
+
+
+def test_rows_about_people_whom_a_rule_does_not_ask_join_them_all_the_same() -> None:
+    text = """
+    rules:
+      - name: gold
+        match: {metadata: {trusted_metadata.plan: gold}}
+        table: {name: t, join: {id: user.external_id}}
+        assign: [{organization: acme}]
+      - name: rest
+        fallback: user
+        table: {name: u, join: {id: user.external_id}}
+        assign: [{organization: acme}]
+      - name: never
+        when: user.trusted_metadata.plan == "gold"
+        table: {name: v, join: {id: user.external_id}}
+        assign: [{organization: acme}]
+    """
+    tables = [table(name, {"id": "e-1"}, {"id": "E-2"}) for name in ("t", "u", "v")]
+    assert unused(rules(text, tables=tables), ANN, BOB) == []
+
+
 def test_a_fallback_that_was_never_needed_is_none_of_them() -> None:
     text = """
-    except: [{user_id: u-9}]
+    except: [{user_id: u-1}]
     rules:
       - {name: first, match: {email_domain: [acme.example]}, assign: [{organization: acme}]}
       - {name: rest, fallback: user, when: "true", assign: [{organization: globex}]}
@@ -96,6 +138,26 @@ def test_a_row_that_almost_joins(cell: str, how: str) -> None:
     assert rows.hint == f"t.csv:3:1 differs only by {how} from what a user has"
     assert ([place.line for place in rows.at], rows.users) == ([3, 2], ("u-1",))
     assert (users.code, users.users, users.hint) == ("unnamed-users", ("u-1",), rows.hint)
+
+
+def test_a_row_that_almost_joins_in_one_of_its_columns() -> None:
+    text = """
+    rules: [{name: r, table: {name: t, join: {id: user.external_id, plan: user.trusted_metadata.plan}},
+             assign: [{organization: acme}]}]
+    """
+    compiled = rules(text, tables=[table("t", {"id": "e-1", "plan": "blue"}, {"id": "E-1", "plan": "gold"})])
+    assign(compiled, ANN)
+    rows = next(compiled.unused())
+    assert rows.message == "2 of 2 rows of the table t join no user"
+    assert rows.hint == "t.csv:3:1 differs only by case from what a user has"
+
+
+def test_a_row_that_names_an_address_that_nobody_verified() -> None:
+    text = "rules: [{name: r, table: {name: t, join: {to: user.emails}}, assign: [{organization: acme}]}]"
+    compiled = rules(text, tables=[table("t", {"to": "Two@ACME.example"})])
+    assign(compiled, user("?two@acme.example", user_id="u-3"))
+    rows = next(compiled.unused())
+    assert rows.hint == "t.csv:2:1 names an address of a user that nobody verified"
 
 
 def test_a_row_joins_somebody_if_any_rule_joins_it() -> None:

@@ -22,6 +22,7 @@ from reconciler.rules.problems import UserProblem
 from reconciler.rules.reading import PROOF, UNTRUSTED, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
 from reconciler.rules.ruleset import Rules
+from reconciler.rules.watch import watch_of
 from reconciler.rules.wording import error, warning
 
 ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
@@ -73,6 +74,7 @@ def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, T
         rules=rules,
         world=world,
         index=index_of(rules, world.patterns),
+        watch=watch_of(rules, world.patterns),
         by_hand=by_hand(declared.members),
         any_address=any(rule.match.any_address for rule in rules),
         external_id=external_id,

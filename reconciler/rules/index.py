@@ -2,20 +2,33 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from reconciler.expressions import equalities
+from reconciler.expressions import Expression, equalities
 from reconciler.expressions.nodes import Path, Read
 from reconciler.rules.lookup import Domains
+from reconciler.rules.match import Match
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Person
 from reconciler.rules.reading import PROOF
-from reconciler.rules.rule import Rule
 
 Numbers = tuple[int, ...]
 _NONE: Numbers = ()
+
+
+class Filable(Protocol):
+    """What has conditions: a rule, or an exception."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102 # the class says it
+    @property
+    def match(self) -> Match: ...  # noqa: D102 # as above
+    @property
+    def when(self) -> Expression | None: ...  # noqa: D102 # as above
+    @property
+    def when_each(self) -> bool: ...  # noqa: D102 # as above
 
 
 class PathIndex(Struct, frozen=True):
@@ -99,7 +112,7 @@ class _Draft(Struct):
     always: Filed = field(default_factory=_filed)
 
 
-def index_of(rules: Sequence[Rule], patterns: Patterns) -> Index:
+def index_of(rules: Sequence[Filable], patterns: Patterns) -> Index:
     """File every rule under the condition that leaves the fewest users."""
     draft = _Draft()
     domains: dict[int, Domains] = {}
@@ -124,7 +137,7 @@ def index_of(rules: Sequence[Rule], patterns: Patterns) -> Index:
     )
 
 
-def _place(rule: Rule, draft: _Draft) -> tuple[Filed, Iterable[Any]]:
+def _place(rule: Filable, draft: _Draft) -> tuple[Filed, Iterable[Any]]:
     """Give where to file a rule, and under which keys."""
     match = rule.match
     for keys, where in (
@@ -144,7 +157,7 @@ def _place(rule: Rule, draft: _Draft) -> tuple[Filed, Iterable[Any]]:
     return draft.always, [None]
 
 
-def _conditions(rule: Rule) -> Iterator[tuple[Path, Iterable[Any]]]:
+def _conditions(rule: Filable) -> Iterator[tuple[Path, Iterable[Any]]]:
     """Give what must stand at some path of the user, where that is one of some values that an index can hold."""
     for wanted in rule.match.metadata:
         if isinstance(wanted.expression.node, Read) and not any(value is None for value in wanted.values):

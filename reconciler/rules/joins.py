@@ -12,7 +12,7 @@ from reconciler.expressions.values import kind_of, text_of
 from reconciler.model import Json
 from reconciler.rules.inputs import Table
 from reconciler.rules.person import Address, Person
-from reconciler.rules.unused import Seen, Texts
+from reconciler.rules.unused import Seen
 
 EMAILS = ("user", "emails")
 PHONE_NUMBERS = ("user", "phone_numbers")
@@ -52,13 +52,20 @@ class Join(Struct, frozen=True):
     def noted(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Give the same as ``rows``, and note what came of the table."""
         rows = self.rows(person, scope, any_address=any_address)
-        texts: Texts = frozenset()
-        if not rows:
-            addresses = [address.text for address in person.admissible(any_address=any_address)]
-            found = zip(self.columns, self.texts(scope, addresses), strict=True)
-            texts = frozenset((column, text) for column, every in found for text in every)
-        self.seen.note(person.user_id, [row.number for row in rows], texts)
+        seen = self.seen
+        seen.ask(person.user_id)
+        if rows:
+            seen.named = True
+            self.mark(rows)
+        elif seen.compares:
+            texts = self.texts(scope, [address.text for address in person.addresses])
+            seen.pending |= {(self.columns, together) for together in product(*texts)}
         return rows
+
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Note that rows joined somebody."""
+        for row in rows:
+            self.seen.joined[row.number] = 1
 
     def texts(self, scope: Mapping[str, object], addresses: Iterable[str]) -> list[list[str]]:
         """Give for each column the texts that a user joins by."""

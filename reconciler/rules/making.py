@@ -51,16 +51,16 @@ def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
 
 def is_excepted(rule: Rule, person: Person, world: World) -> bool:
     """Tell whether the rule's document excepts a user; raises ``Mistyped`` if that cannot be told."""
-    is_excepted = False
+    odd: Mistyped | None = None
     for exception in rule.exceptions:
-        if is_excepted and not exception.waiting:
-            continue  # one is enough; the others are asked only until they have matched somebody
         try:
-            is_excepted = bool(exception.hits(person, world.patterns)) or is_excepted
-        except Mistyped:
-            if not is_excepted:
-                raise
-    return is_excepted
+            if exception.hits(person, world.patterns):
+                return True
+        except Mistyped as problem:
+            odd = odd or problem
+    if odd:
+        raise odd
+    return False
 
 
 def _unless_excepted(rule: Rule, made: list[Made], person: Person, world: World) -> list[Made]:

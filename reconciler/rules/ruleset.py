@@ -8,10 +8,10 @@ from reconciler.expressions import Expression
 from reconciler.model import Cause, Position, Problem
 from reconciler.rules.by_hand import ByHand
 from reconciler.rules.index import Index
-from reconciler.rules.match import Match
 from reconciler.rules.problems import UserProblem
 from reconciler.rules.rule import Rule, World
 from reconciler.rules.unused import WHOLE, nobody, table_warnings, values_warnings
+from reconciler.rules.watch import Watch
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     world: World
     index: Index
     by_hand: ByHand
+    watch: Watch | None = None
     any_address: bool = False  # whether any rule takes addresses that nobody verified
     external_id: Expression | None = None
     external_id_field: str | None = None  # the field of the user that the expression is, if it is no more than that
@@ -43,19 +44,14 @@ class Rules(Struct, frozen=True, kw_only=True):
         """Give a warning for what matched nobody, once every user went through the rules."""
         tally = self.world.tally
         yield from table_warnings(tally.tables)
-        exceptions: dict[int, Match] = {}
-        unsure: set[int] = set()  # exceptions of a document some of whose rules were not asked
         for rule in self.rules:
-            exceptions.update((id(one), one) for one in rule.exceptions)
             if rule.number in tally.unasked:
-                unsure.update(map(id, rule.exceptions))
-            elif rule.number not in tally.matched:
+                continue
+            if rule.number not in tally.matched:
                 yield nobody(f"the rule {rule.name}", rule.position)
             else:
                 yield from values_warnings(f"the rule {rule.name}", rule.match.waiting, rule.match.counts)
-        for number, one in exceptions.items():
-            if number in unsure:
-                continue
+        for one in self.watch.exceptions if self.watch else ():
             if WHOLE in one.waiting:
                 yield nobody("this exception", one.waiting[WHOLE][WHOLE])
             else:

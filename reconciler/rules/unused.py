@@ -1,51 +1,55 @@
 """What matched nobody when every user went through: rules, values, exceptions, rows of tables; users without a row."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.model import Position, Problem
+from reconciler.expressions import joined_text
+from reconciler.expressions.values import text_of
+from reconciler.model import Json, Position, Problem
 from reconciler.rules.inputs import Table
 
-Texts = frozenset[tuple[str, str]]  # what a user would join by: column and text
+Columns = tuple[str, ...]
+Texts = frozenset[tuple[Columns, tuple[str, ...]]]  # what a user would join by: columns, and a text for each
 WHOLE: Final = ""  # stands for the whole of a match among its keys and values
 _SHOWN: Final = 5  # places that one warning names
 _NAMED: Final = 1_000  # users that one warning names
 _COMPARED: Final = 10_000  # users without a row that are compared with the rows without a user
+_NOTHING: Final[Texts] = frozenset()
 
 
 class Seen(Struct):
     """What came of one table: ``joined`` marks its rows, ``missed`` keeps users whom no row names."""
 
     table: Table
-    columns: set[str] = field(default_factory=set)
+    columns: set[Columns] = field(default_factory=set)
     joined: bytearray = field(default_factory=bytearray)
     missing: int = 0
     missed: list[tuple[str, Texts]] = field(default_factory=list)
-    current: str = ""  # the user who was asked last
+    asked: str = ""  # the user who was asked for last
     named: bool = False  # whether a row named that one
-    pending: Texts | None = None  # what that one would have joined by
+    pending: Texts = _NOTHING  # what that one would have joined by
 
-    def note(self, user_id: str, rows: Iterable[int], texts: Texts) -> None:
-        """Note what one rule found for a user; several rules may ask one table, one after the other."""
-        if user_id != self.current:
+    def ask(self, user_id: str) -> None:
+        """Note that a rule asks for a user; several may, one after the other."""
+        if user_id != self.asked:
             self.settle()
-            self.current, self.named = user_id, False
-        for number in rows:
-            self.joined[number] = 1
-            self.named = True
-        if not self.named:
-            self.pending = texts | (self.pending or frozenset())
+            self.asked = user_id
 
     def settle(self) -> None:
-        """Count the user who was asked last, if no rule found a row."""
-        if self.pending is not None and not self.named:
+        """Count the user who was asked for last, if no rule found a row."""
+        if self.asked and not self.named:
             self.missing += 1
-            if len(self.missed) < _COMPARED:
-                self.missed.append((self.current, self.pending))
-        self.pending = None
+            if self.compares:
+                self.missed.append((self.asked, self.pending))
+        self.asked, self.named, self.pending = "", False, _NOTHING
+
+    @property
+    def compares(self) -> bool:
+        """Tell whether one more user without a row will be compared with the rows."""
+        return len(self.missed) < _COMPARED
 
 
 class Tally(Struct):
@@ -55,12 +59,12 @@ class Tally(Struct):
     unasked: set[int] = field(default_factory=set)
     tables: dict[str, Seen] = field(default_factory=dict)
 
-    def seen(self, table: Table, columns: Iterable[str]) -> Seen:
+    def seen(self, table: Table, columns: Columns) -> Seen:
         """Give what is noted about a table, of which these columns join."""
         if table.name not in self.tables:
             self.tables[table.name] = Seen(table, joined=bytearray(len(table.rows)))
         seen = self.tables[table.name]
-        seen.columns.update(columns)
+        seen.columns.add(columns)
         return seen
 
 
@@ -82,41 +86,44 @@ def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
             )
         if seen.missing:
             users = sorted(user for user, _texts in seen.missed)[:_NAMED]
-            more = f"; {len(users):,} of them are named" if len(users) < seen.missing else ""
+            more = f"; {len(users):,} of them are named here" if len(users) < seen.missing else ""
             yield Problem(
                 code="unnamed-users",
                 severity="warning",
-                message=f"no row of the table {name} names {seen.missing:,} of the users that are looked for{more}",
+                message=f"{seen.missing:,} users whom rules look for in the table {name} have no row there{more}",
                 hint=_differing(seen.table, near)
-                or "if they are members by another rule, or are to be none, that is well",
+                or "nothing to do if other rules give them what they need, or if they need nothing",
                 at=(seen.table.at(0),),
                 users=tuple(users),
             )
 
 
 def _differing(table: Table, near: Sequence[tuple[int, str, str]]) -> str:
-    """Say which row almost joins, and how it differs."""
+    """Say which row almost joins, and what it lacks."""
     if not near:
         return ""
     number, _user, how = near[0]
-    others = f"; {len(near) - 1:,} more rows are as near" if len(near) > 1 else ""
-    return f"{table.at(number)} differs only by {how} from what a user has{others}"
+    others = f"; {len(near) - 1:,} more rows almost join too" if len(near) > 1 else ""
+    return f"{table.at(number)} {how}{others}"
 
 
 def _near(seen: Seen, unjoined: Sequence[int]) -> Iterator[tuple[int, str, str]]:
     """Give rows that joined nobody and would join a user without a row but for a detail, and the detail."""
-    users: dict[tuple[str, str], tuple[str, str]] = {}
+    users: dict[tuple[Columns, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
     for user, texts in sorted(seen.missed, key=lambda one: one[0]):
-        for column, text in sorted(texts):
-            users.setdefault((column, _loose(text)), (user, text))
+        for columns, each in sorted(texts):
+            users.setdefault((columns, tuple(map(_loose, each))), (user, each))
     for number in unjoined if users else ():
-        for column in sorted(seen.columns):
-            cell = seen.table.rows[number].get(column)
-            text = str(cell).strip() if isinstance(cell, str | int) else ""
-            found = users.get((column, _loose(text))) if text else None
+        for columns in sorted(seen.columns):
+            cells = tuple(_text(seen.table.rows[number].get(column)) for column in columns)
+            found = users.get((columns, tuple(map(_loose, cells)))) if all(cells) else None
             if found:
-                yield number, found[0], _difference(text, found[1])
+                yield number, found[0], _difference(cells, found[1])
                 break
+
+
+def _text(cell: Json) -> str:
+    return joined_text(text_of(cell)) if isinstance(cell, str | int | float) else ""
 
 
 def _loose(text: str) -> str:
@@ -126,14 +133,20 @@ def _loose(text: str) -> str:
     return "".join(one for one in text if one.isprintable() and one != " ").casefold().lstrip("0")
 
 
-def _difference(one: str, other: str) -> str:
+def _difference(cells: Sequence[str], texts: Sequence[str]) -> str:
+    """Say what keeps a row from joining a user who looks like it."""
+    differing = [pair for pair in zip(cells, texts, strict=True) if pair[0] != pair[1]]
+    if not differing:
+        return "names an address of a user that nobody verified"
+    one, other = differing[0]
+    how = "characters that look alike, or that cannot be seen"
     if one.lower() == other.lower():
-        return "case"
-    if one.lower().lstrip("0") == other.lower().lstrip("0"):
-        return "zeros in front"
-    if "".join(one.split()).lower() == "".join(other.split()).lower():
-        return "blanks inside"
-    return "characters that look alike, or that cannot be seen"
+        how = "case"
+    elif one.lower().lstrip("0") == other.lower().lstrip("0"):
+        how = "zeros in front"
+    elif "".join(one.split()).lower() == "".join(other.split()).lower():
+        how = "blanks inside"
+    return f"differs only by {how} from what a user has"
 
 
 def values_warnings(
