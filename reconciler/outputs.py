@@ -11,6 +11,7 @@ from reconciler.private_files import FOLDER
 from reconciler.unread import strings_below
 
 WRITTEN_BY_PEOPLE: Final = ("manifests", "rules")
+_OURS: Final = ("journal-", "credentials-", "emergency-")  # how the names of our own files begin
 _READ: Final = ("users", "tables", "credentials")  # settings of an environment that name files
 
 
@@ -20,6 +21,8 @@ def check_output(config: Config, output: Path) -> None:
     folder = next((name for name in WRITTEN_BY_PEOPLE if where.is_relative_to((config.root / name).resolve())), None)
     if folder:
         raise _refused(output, f"lies in {folder}/, where every file is an input")
+    if where.parent == (config.root / FOLDER).resolve() and where.name.startswith(_OURS):
+        raise _refused(output, f"has a name of our own files in {FOLDER}/")
     if not output.exists():
         return
     check_apart(output, ((name, config.root / path) for name, path in _inputs(config)))
@@ -46,16 +49,16 @@ def _inputs(config: Config) -> Iterator[tuple[str, Path | str]]:
         for key in _READ:
             for text in strings_below((settings or {}).get(key)):
                 yield f"what environments.{name}.{key} names", text
-    for kind in ("journal", "credentials"):
-        yield from ((f"one of our own, of sort {kind}", path) for path in (config.root / FOLDER).glob(f"{kind}-*"))
+    for prefix in _OURS:  # by a link
+        yield from (("one of our own files", path) for path in (config.root / FOLDER).glob(f"{prefix}*"))
 
 
 def _is(output: Path, path: Path) -> bool:
-    """Tell whether two names lead to one file."""
+    """Tell whether two names lead to one file, or will once it is there."""
     try:
         return output.samefile(path)
     except (OSError, ValueError):
-        return False
+        return not output.exists() and output.resolve() == path.resolve()
 
 
 def _refused(output: Path, what: str) -> InvalidInput:

@@ -146,6 +146,11 @@ def test_an_output_that_is_an_input_is_refused(run: Run, root: Path, capsys: pyt
     assert (root / "reconciler.yaml").read_bytes() == before
     assert run("emulator", "--env-file", str(root / "users.jsonl"), "--users", str(root / "users.jsonl")) == 1
     assert "is the users" in capsys.readouterr().err
+    for name in ("users.jsonl", "reconciler.yaml"):
+        there = (root / name).read_bytes()
+        assert run("emulator", "--env-file", str(root / name)) == 1
+        assert "holds more than the emulator's variables" in capsys.readouterr().err
+        assert (root / name).read_bytes() == there
 
 
 @pytest.mark.usefixtures("server")

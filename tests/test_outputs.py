@@ -80,6 +80,17 @@ def test_nothing_is_written_among_the_documents(root: Path, output: str) -> None
         check(root, output)
 
 
+@pytest.mark.parametrize("output", [".reconciler/journal-test-2.jsonl", ".reconciler/emergency-test-1.json"])
+def test_nothing_is_written_that_looks_like_our_own(root: Path, output: str) -> None:
+    with pytest.raises(InvalidInput, match="our own"):
+        check(root, output)
+
+
+def test_two_outputs_are_two_files_before_either_is_there(root: Path) -> None:
+    with pytest.raises(InvalidInput, match="is the database"):
+        check_apart(root / "new.db", [("the database", root / "texts/../new.db")])
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_everything_else_may_be_written(root: Path, output: str) -> None:
     check(root, output)

@@ -2,15 +2,18 @@
 
 import errno
 import os
+import re
 import shlex
 import signal
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reconciler.emulator.running import Options, running
+
+VARIABLE: Final = re.compile(rb"export (STYTCH_[A-Z_]+|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS)=")
 
 
 def say(text: str) -> None:
@@ -49,6 +52,8 @@ def run(  # noqa: PLR0913 # each is one option of the command line
         synthetic_users=synthetic_users,
         seed=seed,
     )
+    if env_file is not None:
+        check_replaceable(env_file)
     told = threading.Event()
     before = {each: signal.signal(each, lambda *_: told.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -68,6 +73,16 @@ def sourcing(path: Path) -> str:
     """Return the command that makes any POSIX shell read the file. Without a slash, ``.`` would search PATH."""
     text = str(path)
     return f". {shlex.quote(text if os.sep in text else f'./{text}')}"
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ``ValueError`` where a file is there that holds anything but such variables: it is somebody's."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    if not all(VARIABLE.match(line) for line in lines if line.strip()):
+        raise ValueError(f"{path} is there and holds more than the emulator's variables: name another file to write")
 
 
 def write_variables(path: Path, variables: Mapping[str, str]) -> None:
