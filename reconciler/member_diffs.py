@@ -9,12 +9,14 @@ from msgspec import Struct, structs
 
 from reconciler.config import Config
 from reconciler.desired import Desired
-from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members
+from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members, stakes_alone
 from reconciler.diff.organizations import OrganizationDiff
+from reconciler.diff.things import ThingDiff
 from reconciler.journal import unfinished_deletes
 from reconciler.load import Declared
 from reconciler.marks import Owner, read_member, told_apart
-from reconciler.model import ADMIN_ROLE, Cause, Listed, Membership, Problem, Resource
+from reconciler.model import ADMIN_ROLE, Cause, Listed, Live, Membership, Problem, Resource
+from reconciler.power import sources_taken
 from reconciler.read import OrganizationMembers
 from reconciler.rules import Rules
 
@@ -77,6 +79,20 @@ def _who(found: OrganizationMembers) -> str:
     return f"in it: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
 
 
+def with_members(
+    config: Config, declared: Declared, organizations: OrganizationDiff, things: Mapping[str, ThingDiff]
+) -> Mapping[str, Live]:
+    """Give, by slug, the settled organizations whose members must be read.
+
+    Where members are not managed, those are the ones in which many at once would lose ``stytch_admin``.
+    """
+    if "Member" in config.kinds_of(declared):
+        return organizations.live
+    changes = (*organizations.changes, *chain.from_iterable(each.changes for each in things.values()))
+    poorer = {change.key[0] for change in changes if sources_taken(change)}
+    return {slug: live for slug, live in organizations.live.items() if slug in poorer}
+
+
 def member_diffs(
     config: Config,
     declared: Declared,
@@ -85,10 +101,14 @@ def member_diffs(
     organizations: OrganizationDiff,
     members: Members,
 ) -> Iterator[MemberDiff]:
-    """Diff the members of every settled organization as they are read, and of those that are still to be made."""
-    if "Member" not in config.kinds_of(declared):
-        return  # of a kind that is not managed nothing is said, and nothing is read for it
+    """Diff the members of every settled organization as they are read, and of those that are still to be made.
+
+    Where members are not managed, nothing is said of them but which of them are admins.
+    """
     slugs = {live.id: slug for slug, live in organizations.live.items()}
+    if "Member" not in config.kinds_of(declared):
+        yield from _stakes(slugs, members)
+        return
     policy = MemberPolicy(
         owner=config.owner,
         authoritative=config.authority_of("Member") == "authoritative",
@@ -148,6 +168,11 @@ def _unfinished(config: Config) -> Mapping[str, Sequence[str | None]]:
     for intent in chain.from_iterable(unfinished_deletes(config.root, config.environment).values()):
         found.setdefault(str(intent.id), []).append(intent.marked_at)
     return found
+
+
+def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[MemberDiff]:
+    for identifier, found in chain.from_iterable(batch.items() for batch in members):
+        yield stakes_alone(slugs[identifier], found.members)
 
 
 def external_in(declared: Declared) -> frozenset[str]:

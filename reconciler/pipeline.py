@@ -61,7 +61,7 @@ from reconciler.load import Declared, examine, refusal
 from reconciler.locate import locate
 from reconciler.losses import heirs
 from reconciler.manual_steps import open_steps
-from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_who_is_there
+from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_members, with_who_is_there
 from reconciler.model import TEST, Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned, leaves_open
@@ -132,7 +132,8 @@ def plan(
         things, organizations, made=is_written("Organization", config, declared), external=external_in(declared)
     )
     check_creates((*organizations.changes, *chain.from_iterable(each.changes for each in things.values())), declared)
-    expected = {live.id: desired.memberships.count(slug) for slug, live in organizations.live.items()}
+    looked_at = with_members(config, declared, organizations, things)
+    expected = {live.id: desired.memberships.count(slug) for slug, live in looked_at.items()}
     doomed = {live.id: slug for slug, live in organizations.doomed.items()}
     elsewhere = [each.id for each in live if each.id not in expected]
     compared = Compared(

@@ -215,6 +215,13 @@ def _count(
                 result.missing_users += not users.exists(item.mark.user)
 
 
+def stakes_alone(organization: str, live: Iterable[LiveMember]) -> MemberDiff:
+    """Give what is at stake in an organization whose members are nobody's here."""
+    result = MemberDiff(organization=organization)
+    _note_stakes(result, [member for member in live if member.status != "deleted"])
+    return result
+
+
 def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
     """Note who is admin, who is a breakglass member, and who is to become admin without being active."""
     for member in live:
