@@ -29,7 +29,7 @@ from reconciler.diff.notes import (
     notice,
     to_come,
 )
-from reconciler.diff.seats import Seat, removed_by_somebody, seats
+from reconciler.diff.seats import DISPUTED, Seat, removed_by_somebody, seats
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.losses import Admin
 from reconciler.marks import COPY, Owner, Present, Whose, read_member, told_apart
@@ -162,7 +162,8 @@ def diff_members(
             _give(result, wanted, seat, gone, policy, causes)
     for seats_there in disputed.values():
         problem, held = conflict(wanted.organization, seats_there, causes)
-        result.problems.append(problem)
+        if any(seat.trouble != DISPUTED for seat in seats_there):  # of those records one problem tells already
+            result.problems.append(problem)
         result.held.append(held)
     users_in_dispute = {seat.membership.user for seats_there in disputed.values() for seat in seats_there} - {None}
     left = [item for item in present if item.member.member_id not in taken]

@@ -6,12 +6,15 @@ whoever is in it is held.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.marks import Owner, Present, Whose, read_member
 from reconciler.model import LiveMember, Membership
+
+DISPUTED: Final = "the source has records of this user that differ"
 
 
 class Seat(Struct, frozen=True, gc=False):
@@ -57,7 +60,7 @@ def seats(
         if seat.trouble:
             yield seat
         elif seat.membership.user in disputed:
-            yield Seat(seat.membership, seat.address, seat.present, "the source has records of this user that differ")
+            yield Seat(seat.membership, seat.address, seat.present, DISPUTED)
         elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
             yield Seat(seat.membership, seat.address, seat.present, "several users or manifests want one member")
         elif _holder(seat, by_external_id) not in (None, seat.present):
