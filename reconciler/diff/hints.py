@@ -1,6 +1,6 @@
 """What a person most likely did where organizations do not fit: a slug changed, or external ids swapped."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from msgspec import structs
@@ -12,8 +12,11 @@ MANY = 1000  # new organizations, among which a similar slug means nothing
 EXTERNAL_ID = "organization_external_id"
 
 
-def slug_changed(new: Iterable[Resource], left: Sequence[Live]) -> Iterator[Problem]:
-    """Yield a warning for each marked organization that nobody declares any more, and that a new one may be."""
+def slug_changed(new: Iterable[Resource], left: Sequence[Live], taken: Container[str] = ()) -> Iterator[Problem]:
+    """Yield a warning for each marked organization that nobody declares any more, and that a new one may be.
+
+    New is what is not live yet, or (``taken``, by slug) is somebody else's so far.
+    """
     made = {resource.name: resource for resource in new}
     for live in left if made else ():
         like = [name for name, resource in made.items() if _name(resource.spec) == _name(live.spec) != ""]
@@ -21,11 +24,13 @@ def slug_changed(new: Iterable[Resource], left: Sequence[Live]) -> Iterator[Prob
         like = like or (list(made) if len(made) == len(left) == 1 else [])
         if len(like) == 1:
             resource = made[like[0]]
+            then = "then its members stay"
+            then += f"; the live {resource.name} must go first" if resource.name in taken else ""
             yield Problem(
                 code="slug-changed",
                 severity="warning",
-                message=f"{resource.address} is new, and {live.address}, which carries our mark, is declared no more",
-                hint=f"if they are the same, say renamed_from: {live.name} under metadata: then its members stay",
+                message=f"{resource.address} is new here, and {live.address}, which has our mark, is declared no more",
+                hint=f"if they are the same, say renamed_from: {live.name} under metadata: {then}",
                 at=(resource.at("metadata", "name"),),
                 addresses=(resource.address, live.address),
             )

@@ -78,6 +78,10 @@ class _Index:
         """Tell whether the declared external id leads to a live organization."""
         return self.by_external_id.get(resource.spec.get("organization_external_id") or "") is found
 
+    def lookalike(self, resource: Resource) -> Live | None:
+        """Give the live organization whose slug differs from the declared one only by case."""
+        return self.by_folded_slug.get(fold(resource.name))
+
     def candidates(self, resource: Resource) -> list[Live]:
         """Give every live organization that a declared one could be, each once."""
         found = (
@@ -117,6 +121,7 @@ def diff_organizations(
     index = _Index(live)
     found = {resource.name: index.candidates(resource) for resource in desired}
     claims = Counter(item.id for candidates in found.values() for item in candidates)
+    alike = {each.id for each in map(index.lookalike, (one for one in desired if not found[one.name])) if each}
     swaps = swapped(desired, index.by_external_id)
     settled: dict[str, Live] = {}
     new: set[str] = set()
@@ -150,7 +155,7 @@ def diff_organizations(
     kept: list[Listed] = []
     left: list[Live] = []
     for item in sorted(live, key=lambda item: item.name):
-        if item.id in claims:
+        if item.id in claims or item.id in alike:
             continue
         if item.id not in ours or item.name in elsewhere:
             reason = "declared for another environment only" if item.name in elsewhere else "not declared"
@@ -173,11 +178,18 @@ def diff_organizations(
         ),
         kept=tuple(kept),
         unmanaged=tuple(unmanaged),
-        problems=(*problems, *slug_changed((each for each in desired if each.name in new), left)),
+        problems=(
+            *problems,
+            *slug_changed(_named(desired, {*new, *strangers}), left, strangers),
+        ),
         unchanged=unchanged,
         managed=len(ours),
         strangers=strangers,
     )
+
+
+def _named(desired: Iterable[Resource], names: Collection[str]) -> list[Resource]:
+    return [resource for resource in desired if resource.name in names]
 
 
 def _is_proven(resource: Resource, found: Live, index: _Index, owner: Owner) -> bool:
@@ -222,7 +234,7 @@ def _trouble(
     elif candidates and resource.ensure != "external" and mark_of(candidates[0], owner)[0] is Whose.ANOTHER:
         found = f"{resource.address} carries the mark of another owner"
         hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
-    elif not candidates and (lookalike := index.by_folded_slug.get(fold(resource.name))):
+    elif not candidates and (lookalike := index.lookalike(resource)):
         found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
         hint = "write the slug as it is live, or give renamed_from to change its case"
     elif not candidates and resource.ensure == "external":

@@ -29,13 +29,16 @@ class _Causes(Struct, frozen=True):
         """Give the problem that is the cause of what is counted, if one is."""
         return self.of_data.get((found.cause, found.code, found.at)) if found.code else None
 
-    def of_thing(self, thing: Listed) -> Problem | None:
-        """Give the problem that says why a thing is held, if one does."""
+    def of_thing(self, thing: Listed) -> Sequence[Problem]:
+        """Give the problems that say why a thing is held, first the one that stands where the thing is declared."""
+        found = []
         for problem in self.by_address.get(thing.address, ()):
             text = problem.message.removeprefix(f"{thing.address}: ")
             if text in thing.reason or thing.reason in text:
-                return problem
-        return self.by_message.get(thing.reason)
+                found.append(problem)
+        if not found and thing.reason in self.by_message:
+            found.append(self.by_message[thing.reason])
+        return sorted(found, key=lambda problem: problem.at[:1] != thing.at[:1])
 
 
 def held(plan: Plan) -> Iterator[Part]:
@@ -59,8 +62,8 @@ def held(plan: Plan) -> Iterator[Part]:
 def told(plan: Plan) -> frozenset[Problem]:
     """Give the problems that stand with what they hold, so that they need not be told again."""
     causes = _causes(plan)
-    found = (*map(causes.of_count, plan.held_by), *map(causes.of_thing, plan.held))
-    return frozenset(problem for problem in found if problem)
+    counted_ones = (problem for problem in map(causes.of_count, plan.held_by) if problem)
+    return frozenset(chain(counted_ones, *map(causes.of_thing, plan.held)))
 
 
 def number_held(plan: Plan) -> int:
@@ -131,7 +134,7 @@ def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Itera
         users = f": {listed(thing.users, _NAMED)}" if thing.users else ""
         yield printable(f"    {thing.address}{where}{users}")
     yield from (f"    {line}" for line in few((), len(things), _NAMED))
-    hints = dict.fromkeys(problem.hint for problem in map(causes.of_thing, things) if problem and problem.hint)
+    hints = dict.fromkeys(problem.hint for thing in things for problem in causes.of_thing(thing) if problem.hint)
     yield from (printable(f"    {hint}") for hint in hints)
 
 
@@ -140,8 +143,7 @@ def _things(things: Sequence[Listed], causes: _Causes) -> tuple[str, ...]:
     hints: set[str] = set()
     for thing in things[:FIRST]:
         lines.append(thing_line(thing))
-        problem = causes.of_thing(thing)
-        if problem:
+        for problem in causes.of_thing(thing)[:1]:
             lines += [printable(f"  also {place}") for place in problem.at if place not in thing.at]
             lines += [f"  {counted(len(problem.users), 'user')}: {listed(problem.users, _NAMED)}"] * bool(problem.users)
             lines += [printable(f"  {problem.hint}")] * (problem.hint not in {"", *hints})
