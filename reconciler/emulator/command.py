@@ -77,10 +77,7 @@ def sourcing(path: Path) -> str:
 
 def check_replaceable(path: Path) -> None:
     """Raise ``ValueError`` where a file is there that holds anything but such variables: it is somebody's."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return
+    lines = path.read_bytes().splitlines() if path.is_file() else ()
     if not all(VARIABLE.match(line) for line in lines if line.strip()):
         raise ValueError(f"{path} is there and holds more than the emulator's variables: name another file to write")
 
