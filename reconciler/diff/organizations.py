@@ -155,7 +155,7 @@ def diff_organizations(
     kept: list[Listed] = []
     left: list[Live] = []
     for item in sorted(live, key=lambda item: item.name):
-        if item.id in claims or item.id in alike:
+        if item.id in claims or (item.id in ours and item.id in alike):
             continue
         if item.id not in ours or item.name in elsewhere:
             reason = "declared for another environment only" if item.name in elsewhere else "not declared"
