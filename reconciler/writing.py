@@ -133,10 +133,9 @@ class Scene(Struct, frozen=True, kw_only=True):
         begun = self.begun.get(change.address, ())
         return frozenset(each for intent in begun if intent.made == id for each in intent.given)
 
-    def kept_meanwhile(self, change: Change, field: str, ids: Collection[str]) -> str:
-        """Give the id of the live thing whose credential the store holds by now, "" where there is none."""
-        known = self.store.id_of(kept_as(change, field)) if self.store else None
-        return known if known and known in ids else ""
+    def kept_id(self, change: Change, field: str) -> str:
+        """Give the id of the thing whose credential the store holds by now, "" where there is none."""
+        return (self.store.id_of(kept_as(change, field)) or "") if self.store else ""
 
     def secret(self, name: str) -> Revealed:
         """Give the secret that a manifest names; raises ``Moved`` where it is not known any more."""
@@ -310,9 +309,9 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
         raise _perhaps(error) if lost else error from None
 
 
-def _perhaps(error: Exception) -> Ambiguous:
-    """Say of what went wrong after an answer was lost that the write may have happened."""
-    said = f"an answer was lost, and then: {error}" if isinstance(error, Fault | Unreadable) else "an answer was lost"
+def _perhaps(error: Exception, before: str = "an answer was lost") -> Ambiguous:
+    """Say of what went wrong, after what was ``before``, that the write may have happened."""
+    said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
     told = error if isinstance(error, Fault) else Fault("")
     return Ambiguous(said, status=told.status, error_type=told.error_type, request_id=told.request_id)
 
@@ -356,14 +355,21 @@ def there(read: Callable[[], T]) -> T:
         raise
 
 
-def alone(id: str, others: Iterable[str], take_back: Callable[[], str], what: str) -> None:
+def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], str], what: str) -> None:
     """Take back what was just made where another of its kind and name came at the same time; raises ``Moved`` then.
 
-    ``id`` is what Stytch's answer gave, ``others`` those that bear the name by now. Whoever sees another one yields, so
-    that two runs at once leave none of a kind rather than two.
+    ``id`` is what Stytch's answer gave, ``others`` gives those that bear the name by now. Whoever sees another one
+    yields, so that two runs at once leave none of a kind rather than two; the next run makes it. Where that cannot be
+    found out, the thing is there all the same, and not complete: that raises ``Ambiguous``, so that the next run sees
+    to it.
     """
-    if beside := sorted({*others} - {id}):
-        gone(take_back)
+    try:
+        beside = sorted({*others()} - {id})
+        if beside:
+            gone(take_back)
+    except (Fault, Unreadable, *MALFORMED) as error:
+        raise _perhaps(error, f"{id} was made") from None
+    if beside:
         raise Moved(f"somebody else made {what} at the same time ({', '.join(beside)}), so {id} was taken back")
 
 

@@ -12,12 +12,15 @@ from reconciler.config import Config
 from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.placing import counts
 from reconciler.emulator.running import Options, make
 from reconciler.journal import unfinished
 from reconciler.model import Outcome
+from tests.emulator.certificates import private_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
 from tests.repositories import config_of, write
+from tests.stages import is_read
 from tests.test_lost_answers import CONFIGURATION, CREATES, MANIFESTS, run
 
 # What Stytch does not keep from being made twice, by the sort that the emulator keeps it as.
@@ -106,3 +109,50 @@ def test_no_two_that_are_kept_under_one_name(
     assert store.texts[name] == "theirs"
     assert run(config, app, store).outcomes == ()
     assert unfinished(config.root, "test") == {}
+
+
+class Blind:
+    """An app's ``respond`` in front of which a proxy refuses the first read after a thing was made."""
+
+    def __init__(self, app: App, path: str) -> None:
+        self._respond, self._path = app.respond, path
+        self.made = self.refused = False
+
+    def __call__(self, request: Request) -> Response:
+        if self.made and not self.refused and is_read(request.method, request.path):
+            self.refused = True
+            return Response(403, b"<!DOCTYPE html><title>Forbidden</title>")
+        response = self._respond(request)
+        creates = request.method == "POST" and CREATES.fullmatch(request.path)
+        self.made = self.made or bool(creates and self._path in request.path)
+        return response
+
+
+@pytest.mark.parametrize("address", TWICE)
+def test_what_was_made_is_completed_where_nobody_could_look_for_others(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    sort, path = TWICE[address]
+    manifest = config.root / "manifests/all.yaml"
+    key = "idp_entity_id: okta-acme, saml_encryption_private_key: {secret: SAML_KEY}"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("idp_entity_id: okta-acme", key), encoding="utf-8")
+    store = MemoryStore({"SAML_KEY": private_key()})
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "respond", blind := Blind(app, path))
+        applied = run(config, app, store)
+    assert blind.refused
+    (said,) = (one for one in applied.outcomes if one.result != "applied")
+    assert (said.address, said.result) == (address, "failed")
+    (made,) = of(app, sort)
+    assert f"{made} was made" in said.detail
+    assert {one.result for one in run(config, app, store).outcomes} <= {"applied"}
+    assert of(app, sort) == {made}
+    assert run(config, app, store).outcomes == ()
+    assert unfinished(config.root, "test") == {}
+    if sort == "saml_connection":
+        (connection,) = (value for key, value in everything(app).items() if key[1] == sort)
+        assert len(connection["encryption_private_keys"]) == 1
+    if sort == "connected_app":
+        here = app.workspace.environment("B2B", "test")
+        name = next(name for name, id_ in store.ids.items() if id_ == made)
+        assert counts(app, sort, made, store.texts[name], here)

@@ -140,7 +140,8 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     if request_id:
         scene.made(change, identifier, str(made.get(SECRET) or ""))
         delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
-        alone(identifier, _namesakes(client, change.name, identifier), lambda: delete().request_id, "a Connected App")
+        others = partial(_namesakes, client, change.name, identifier)
+        alone(identifier, others, lambda: delete().request_id, "a Connected App")
     if kept and made.get(SECRET):
         scene.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:

@@ -33,13 +33,15 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Make a token and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
     before = _ids(client, scene.place)
-    if other := scene.kept_meanwhile(change, FIELD, before):
-        raise Moved(f"{other} has been made and kept since")
+    known = scene.kept_id(change, FIELD)
+    if known in before:
+        raise Moved(f"{known} has been made and kept since")
     scene.begin(change, before)
     token, request_id = created(lambda: _make(client, scene.place), lambda: _doubtful(client, scene.place, before), ())
     scene.made(change, token)
-    others = filter(None, [scene.kept_meanwhile(change, FIELD, _ids(client, scene.place))])
-    alone(token, others, lambda: _delete(client, scene.place, token), "it")
+    alone(
+        token, lambda: {scene.kept_id(change, FIELD)} - {known, ""}, lambda: _delete(client, scene.place, token), "it"
+    )
     scene.keep(change, FIELD, token, token)
     return Written(token, request_id)
 

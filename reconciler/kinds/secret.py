@@ -34,13 +34,18 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Make a secret and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
     before = _ids(client, scene)
-    if other := scene.kept_meanwhile(change, FIELD, before):
-        raise Moved(f"{other} has been made and kept since")
+    known = scene.kept_id(change, FIELD)
+    if known in before:
+        raise Moved(f"{known} has been made and kept since")
     scene.begin(change, before)
     identifier, value, request_id = created(lambda: _made(client, scene), lambda: _doubtful(client, scene, before), ())
     scene.made(change, identifier)
-    others = filter(None, [scene.kept_meanwhile(change, FIELD, _ids(client, scene))])
-    alone(identifier, others, lambda: _delete(client, scene, identifier), "it")
+    alone(
+        identifier,
+        lambda: {scene.kept_id(change, FIELD)} - {known, ""},
+        lambda: _delete(client, scene, identifier),
+        "it",
+    )
     scene.keep(change, FIELD, value, identifier)
     return Written(identifier, request_id)
 

@@ -59,8 +59,9 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
         (),
     )
     connection = Connection(client, organization_id, sort, identifier)
-    others, delete = _named(client, organization_id, change.name), partial(connection.write, "delete_connection")
-    alone(identifier, others if request_id else (), delete, "a connection of this name")
+    if request_id:
+        others = partial(_named, client, organization_id, change.name)
+        alone(identifier, others, partial(connection.write, "delete_connection"), "a connection of this name")
     return _completed(connection, body, scene, request_id)
 
 

@@ -1,6 +1,7 @@
 """Trusted token profiles: whose tokens are as good as a sign-in (docs/stytch.md, "Trusted token profiles")."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -78,8 +79,9 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     written = created(
         lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, scene.place, body), ()
     )
-    others = _named(client, scene.place, change.name) if written.request_id else ()
-    alone(written.id, others, lambda: _deleted(client, scene.place, written.id), "a profile of this name")
+    if written.request_id:
+        others = partial(_named, client, scene.place, change.name)
+        alone(written.id, others, lambda: _deleted(client, scene.place, written.id), "a profile of this name")
     return written
 
 
