@@ -25,7 +25,7 @@ from reconciler.settings import (
     OrganizationsPolicy,
     Rates,
 )
-from reconciler.settings_checks import left_empty, linked, misnamed, outside, without_vars
+from reconciler.settings_checks import left_empty, linked, misnamed, outside, without_vars, written_over
 from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     if chosen.credentials and (message := contradiction(chosen.credentials)):
         hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"
         yield _problem("credentials", message, hint, document.at(*here, "credentials"))
+    yield from written_over(chosen, name, document)
     target = chosen.target
     if target.environment and not target.project:
         message = "target names an environment, and no project that it is of"

@@ -1,7 +1,7 @@
 """What ``reconciler.yaml`` and the command line say that would have no effect, or would lead out of the repository."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,14 +54,32 @@ def linked(root: Path) -> Iterator[Problem]:
 
 def outside(root: Path, chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
     """Yield a problem for each file of the repository that is a symbolic link out of it, or lies behind one."""
-    named = {("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()}
-    if chosen.users and isinstance(chosen.users.file, str):
-        named["users", "file"] = chosen.users.file
-    for keys, file in named.items():
+    for keys, file in _read(chosen).items():
         path = Path(os.path.normpath(root / file))
         if path.is_relative_to(root) and not (resolved(path) or path).is_relative_to(root.resolve()):
             message = f"{file} leads out of the repository by a symbolic link"
             yield _problem("outside", message, "name the file itself", document.at("environments", name, *keys))
+
+
+def written_over(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each file that credentials would be written to and that the environment reads."""
+    read = {os.path.normpath(file): ".".join(keys) for keys, file in _read(chosen).items()}
+    kept = chosen.credentials
+    for file in (kept.path, kept.ids) if kept else ():
+        if isinstance(file, str) and file and (what := read.get(os.path.normpath(file))):
+            message = f"credentials would be written to {file}, which {what} reads"
+            at = document.at("environments", name, "credentials")
+            yield _problem("credentials", message, "name a file of their own", at)
+
+
+def _read(chosen: Environment) -> Mapping[tuple[str, ...], str]:
+    """Give the files that an environment reads, by the keys that name them."""
+    read: dict[tuple[str, ...], str] = {
+        ("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()
+    }
+    if chosen.users and isinstance(chosen.users.file, str):
+        read["users", "file"] = chosen.users.file
+    return read
 
 
 def misnamed(tables: Sequence[str], configured: Collection[str], environment: str) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """What ``environments.NAME.credentials`` of ``reconciler.yaml`` may say."""
 
+from os.path import normpath
 from pathlib import PurePosixPath
 from typing import Annotated, Final
 
@@ -52,6 +53,6 @@ def contradiction(settings: CredentialSettings) -> str:
     for file in (settings.path or UNSET, settings.ids):
         if file is not UNSET and "\0" in file:
             return f"{file!r} cannot be the name of a file"
-        if file is not UNSET and PurePosixPath(file).parts[:1] in {(name,) for name in WRITTEN_BY_PEOPLE}:
+        if file is not UNSET and PurePosixPath(normpath(file)).parts[:1] in {(name,) for name in WRITTEN_BY_PEOPLE}:
             return f"{file} is what people write; nothing else may write there"
     return ""
