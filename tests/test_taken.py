@@ -1,7 +1,9 @@
 """Stytch's answer to a write is held against what was sent, for every kind: what it says otherwise is a failure."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +16,17 @@ from msgspec import UNSET
 from reconciler import apply, taken
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.running import Options, make
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Create, FieldChange, Json, Spec, Update
 from reconciler.schema import Kind
 from reconciler.taken import not_taken, other_name
 from reconciler.writing import Scene
+from tests.everything import everything
 from tests.memory_store import MemoryStore
+from tests.repositories import config_of, write
 from tests.stages import is_read
+from tests.test_lost_answers import CONFIGURATION, run
 from tests.whole_project import SECRETS, applied, copied, stytch
 
 SHOW_NOTHING: Final = {"Secret", "PublicToken", "DefaultEmailTemplate"}  # whose answers hold nothing that was sent
@@ -76,6 +82,38 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     monkeypatch.setattr(apply, "not_taken", seen)
     return kinds
+
+
+MEMBER: Final = """\
+apiVersion: reconciler/v1
+kind: Organization
+metadata: {name: acme}
+spec: {organization_name: Acme}
+---
+apiVersion: reconciler/v1
+kind: Member
+metadata: {namespace: acme, name: ann@acme.example}
+spec: {external_id: a1, mfa_phone_number: "+15005550006"}
+"""
+
+
+@pytest.mark.parametrize("field", ["external_id", "mfa_phone_number"])
+def test_a_field_that_a_call_of_its_own_did_not_clear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    config = config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MEMBER}))
+    with closing(make(Options())) as app:
+        run(config, app, MemoryStore({}))
+        (member,) = (each for key, each in everything(app).items() if key[1] == "member")
+        kept = {"status_code": 200, "request_id": "request-id-test-1", "member_id": member["member_id"]}
+        answer = Response(200, json.dumps({**kept, "member": member, "organization": {}}).encode())
+        respond = app.respond
+        monkeypatch.setattr(app, "respond", lambda asked: answer if asked.method == "DELETE" else respond(asked))
+        manifest = re.sub(rf"{field}: [^,}}]+", f"{field}: null", MEMBER)
+        write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": manifest})
+        (outcome,) = run(config, app, MemoryStore({})).outcomes
+    assert outcome.result == "failed"
+    assert f"made something else of it: {field} is " in outcome.detail
 
 
 def test_the_answers_of_every_kind_are_compared(tmp_path: Path, compared: set[str]) -> None:

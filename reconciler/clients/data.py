@@ -298,15 +298,13 @@ class Client:
         """Delete a member, which Stytch keeps as a record with the status ``deleted``."""
         return self._request_id("organizations.members.delete", organization_id=organization_id, member_id=member_id)
 
-    def delete_mfa_phone_number(self, organization_id: str, member_id: str) -> str:
+    def delete_mfa_phone_number(self, organization_id: str, member_id: str) -> Written:
         """Take a member's phone number away, which is the only way to another one."""
-        name = "organizations.members.delete_mfa_phone_number"
-        return self._request_id(name, organization_id=organization_id, member_id=member_id)
+        return self._member_write("delete_mfa_phone_number", organization_id=organization_id, member_id=member_id)
 
-    def delete_member_external_id(self, organization_id: str, member_id: str) -> str:
+    def delete_member_external_id(self, organization_id: str, member_id: str) -> Written:
         """Clear a member's external id."""
-        name = "organizations.members.delete_external_id"
-        return self._request_id(name, organization_id=organization_id, member_id=member_id)
+        return self._member_write("delete_external_id", organization_id=organization_id, member_id=member_id)
 
     def _organization(self, verb: str, **arguments: Json) -> Written:
         return self.writer().write(f"organizations.{verb}", arguments).thing("organization", "organization_id")

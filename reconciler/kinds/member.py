@@ -1,6 +1,6 @@
 """Members: a person inside an organization (docs/stytch.md, "Members"). Rules give most; some are written by hand."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -146,9 +146,9 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     request_id, now = "", None
     phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
     if phone and phone.before is not UNSET:
-        request_id = gone(lambda: client.delete_mfa_phone_number(organization_id, identifier))
+        now, request_id = _cleared(lambda: client.delete_mfa_phone_number(organization_id, identifier))
     if external_id and external_id.after is UNSET:
-        request_id = gone(lambda: client.delete_member_external_id(organization_id, identifier))
+        now, request_id = _cleared(lambda: client.delete_member_external_id(organization_id, identifier))
     if body:
         now, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
         if mark:
@@ -219,6 +219,19 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     if mailbox_or_text(live.email_address) != change.key[1]:
         raise Moved("its address has changed since")
     return live
+
+
+def _cleared(clear: Callable[[], tuple[Spec, str]]) -> tuple[Spec | None, str]:
+    """Clear a field by a call of its own, and give the member as Stytch answers it, if it does."""
+    answers: list[Spec] = []
+
+    def call() -> str:
+        member, request_id = clear()
+        answers.append(member)
+        return request_id
+
+    request_id = gone(call)
+    return answers[-1] if answers else None, request_id
 
 
 def _taken(mark: Mark, answered: Spec) -> tuple[str, ...]:
