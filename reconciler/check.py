@@ -1,6 +1,6 @@
 """What is checked between reading and deciding: the right project, roles that exist, users that somebody placed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from reconciler import read
@@ -245,11 +245,17 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
             or f"a kind ({', '.join(KINDS)}), organization=SLUG, or an address as plans show it",
         )
         for one in wanted
-        if not (one in names or (one.startswith("Member/") and one.split("/")[1] in slugs))
+        if not (one in names or _may_be_member(one, slugs))
     ]
     if problems:
         raise InvalidInput(problems)
     return tuple(wanted)
+
+
+def _may_be_member(one: str, slugs: Container[str]) -> bool:
+    """Tell whether this may be the address of a member: an e-mail address in an organization that is there."""
+    kind, slug, name = (*one.split("/", 2), "", "")[:3]
+    return kind == "Member" and slug in slugs and "@" in name and "*" not in name
 
 
 def _spelled(one: str) -> str:

@@ -35,6 +35,8 @@ _BY_PROVIDER: Final = """
     seznam.cz centrum.cz wp.pl o2.pl onet.pl interia.pl abv.bg mail.bg freemail.hu citromail.hu
     telenet.be skynet.be ziggo.nl kpnmail.nl planet.nl home.nl bluewin.ch telia.com bigpond.com optusnet.com.au
     shaw.ca rogers.com sympatico.ca telus.net videotron.ca prodigy.net.mx
+    tuta.com tutamail.com tutanota.de keemail.me zoho.eu zohomail.eu onmicrosoft.com
+    privaterelay.appleid.com users.noreply.github.com mozmail.com simplelogin.com passmail.net inbox.lv
     mailinator.com guerrillamail.com 10minutemail.com yopmail.com trashmail.com temp-mail.org
 """
 COMMON_MAIL_DOMAINS: Final = frozenset(_BY_PROVIDER.split())

@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.expressions.text import mailbox_or_text
+from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.model import MARK_KEY, Json, Live, LiveMember, Mark
 
 VERSION: Final = 1
@@ -82,6 +82,8 @@ def read_mark(metadata: Mapping[str, Json] | None, organization_id: str, owner: 
         mark = msgspec.convert(raw, Mark)
     except msgspec.ValidationError:
         return Whose.NOBODY, None
+    if mark.user is not None and trimmed(mark.user) != mark.user:
+        mark = structs.replace(mark, user=trimmed(mark.user))
     return (Whose.OURS, mark) if owner.has(mark) else (Whose.ANOTHER, None)
 
 

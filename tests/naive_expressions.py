@@ -185,7 +185,7 @@ def contains(whole: Any, part: Any) -> Any:
         return member(part, whole)
     if not isinstance(part, str):
         raise Wrong
-    return part in whole
+    return part in whole if part.strip() else UNKNOWN
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -200,8 +200,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "join": lambda items, separator: separator.join(
         piece for piece in [text(item) for item in items if item is not None] if piece
     ),
-    "starts_with": lambda value, piece: value[: len(piece)] == piece,
-    "ends_with": lambda value, piece: value[len(value) - len(piece) :] == piece if len(piece) <= len(value) else False,
+    "starts_with": lambda value, piece: value[: len(piece)] == piece if piece.strip() else UNKNOWN,
+    "ends_with": lambda value, piece: value[::-1].startswith(piece[::-1]) if piece.strip() else UNKNOWN,
     "contains": contains,
     "matches": lambda value, regex: re.fullmatch(regex, value) is not None,
 }

@@ -88,7 +88,18 @@ def test_a_usage_error_is_json_where_json_was_asked_for(run: Run, capsys: pytest
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    "only", ["Membr", "organization=acm", "Organization/nope", "Member/nope/ann@acme.example", ""], ids=repr
+    "only",
+    [
+        "Membr",
+        "organization=acm",
+        "Organization/nope",
+        "Member/nope/ann@acme.example",
+        "Member/acme/*",
+        "Member/acme/ann",
+        "Member/acme",
+        "",
+    ],
+    ids=repr,
 )
 def test_only_names_something_or_is_refused(run: Run, only: str) -> None:
     assert run("plan", "--only", only) == 1

@@ -13,8 +13,18 @@ def test_one_person_stays_recognisable_whatever_the_case() -> None:
     assert mask("ANN@ACME.EXAMPLE").rpartition("#")[2] == mask("ann@acme.example").rpartition("#")[2]
 
 
-def test_two_people_differ() -> None:
-    assert mask("ann@acme.example") != mask("amy@acme.example")
+@pytest.mark.parametrize("spelled", ["ann@bücher.example", "ANN@BÜCHER.example", "ann@XN--bcher-kva.EXAMPLE"])
+def test_one_person_stays_recognisable_in_every_spelling(spelled: str) -> None:
+    assert mask(spelled).rpartition("#")[2] == mask("ann@xn--bcher-kva.example").rpartition("#")[2]
+
+
+@pytest.mark.parametrize("other", ["amy@acme.example", "ann@acme.test"])
+def test_two_people_differ(other: str) -> None:
+    assert mask("ann@acme.example").rpartition("#")[2] != mask(other).rpartition("#")[2]
+
+
+def test_a_kelvin_sign_is_no_k() -> None:
+    assert mask("\u212aim@acme.example").rpartition("#")[2] != mask("kim@acme.example").rpartition("#")[2]
 
 
 @pytest.mark.parametrize(

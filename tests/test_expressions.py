@@ -121,6 +121,12 @@ def test_equality_never_crosses_types(left: object, right: object) -> None:
         assert value_of("user.a in row.b", user={"a": left}, row={"b": [right, "x"]}) is expected
 
 
+@pytest.mark.parametrize("function", ["starts_with", "ends_with", "contains"])
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "\u3000"], ids=ascii)
+def test_a_blank_piece_decides_nothing(function: str, blank: str) -> None:
+    assert value_of(f"{function}(row.key, user.tenant)", row={"key": "a b "}, user={"tenant": blank}) is UNKNOWN
+
+
 def test_contains_looks_into_a_list_as_in_does() -> None:
     assert value_of("contains(user.a, 1)", user={"a": [True]}) is False
     assert value_of("contains(user.a, 1)", user={"a": [1.0, None]}) is True

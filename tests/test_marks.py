@@ -53,6 +53,12 @@ def test_a_plan_and_the_delete_read_one_member_alike(mark: dict[str, Any], scim:
     assert farewell(planned, OURS).deleted
 
 
+def test_a_user_in_a_mark_has_no_outer_white_space() -> None:
+    read = read_member(member("m1", {"owner": "acme-identity", "user": " u1\t"}), OURS)
+    assert read.mark is not None
+    assert read.mark.user == "u1"
+
+
 def test_an_owner_without_a_name_owns_nothing() -> None:
     assert read_member(member("m1", {"owner": ""}), Owner("")).whose is Whose.ANOTHER
 

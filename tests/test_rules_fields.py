@@ -94,6 +94,23 @@ def test_nobody_without_an_admissible_address_becomes_a_member() -> None:
     assert only(rules(rule("match: {user_id: user-1, verified: any}")), user("?a@a.example")).unverified
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        'mfa_phone_number: "${{ user.phone_numbers[0].phone_number }}"',
+        'external_id: "${{ user.phone_numbers[0].phone_id }}"',
+        'trusted_metadata: {second: "${{ user.emails[1].email }}"}',
+        'initial: {trusted_metadata: {second: "${{ user.emails[1].email }}"}}',
+        'untrusted_metadata: {second: "${{ user.emails[1].email }}"}',
+    ],
+)
+def test_what_nobody_verified_is_counted_where_it_fills_what_decides_or_identifies(field: str) -> None:
+    one = user("a@acme.example", "?b@acme.example")
+    one["phone_numbers"] = [{"phone_id": "p-1", "phone_number": "+15005550006", "verified": False}]
+    compiled = rules(rule("match: {email: a@acme.example, verified: any}", roles=f", {field}"))
+    assert only(compiled, one).unverified is not field.startswith("untrusted")
+
+
 def test_what_users_write_is_counted_where_it_fills_what_identifies() -> None:
     text = "untrusted: true, match: {user_id: user-1}"
     given_whole = rules(rule(text, roles=', trusted_metadata: "${{ user.untrusted_metadata.profile }}"'))

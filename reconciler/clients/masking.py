@@ -1,14 +1,16 @@
 """Addresses made unreadable where others may read along, so that one person stays recognisable.
 
 ``ann@acme.com`` becomes ``a***@acme.com#6b3e``: the first letter, the domain and four hexadecimal digits of the
-address's SHA-256. The digits are the same in every run and whatever the case, so that two lines can be seen to speak
-of one person; they are too few to say who that is.
+address's SHA-256. The digits are the same in every run and for every spelling of the address, so that two lines can be
+seen to speak of one person; they are too few to say who that is.
 """
 
 import re
 from functools import cache
 from hashlib import sha256
 from typing import Any
+
+from reconciler.expressions.text import mailbox_or_text
 
 HIDDEN = "***"
 DIGITS = 4
@@ -40,6 +42,6 @@ def _masked(found: Any) -> str:
     if digest and local.endswith(HIDDEN):
         return str(found[0])
     before, name = BEFORE.fullmatch(local).groups(default="")  # type: ignore[union-attr]  # no local part is empty
-    digits = sha256(f"{name}@{domain}".lower().encode()).hexdigest()[:DIGITS]
+    digits = sha256(mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
     first = name.strip('"')[:1]
     return f"{before}{first}{HIDDEN}{at}{domain}#{digits}{digest or ''}"

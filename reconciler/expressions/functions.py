@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.expressions.patterns import compiled, whole_match
-from reconciler.expressions.text import address_domain, fold, raise_case, slugify
+from reconciler.expressions.text import address_domain, fold, is_blank, raise_case, slugify
 from reconciler.expressions.values import LIMIT, UNKNOWN, Mistyped, Unknown, contained, kind_of, text_of
 
 TEXT: Final = frozenset({str})
@@ -96,11 +96,19 @@ def _all(values: list[object]) -> bool | Unknown:
     return False if False in truths else UNKNOWN if None in truths else True
 
 
+def _starts_with(text: str, piece: str) -> bool | Unknown:
+    return UNKNOWN if is_blank(piece) else text.startswith(piece)
+
+
+def _ends_with(text: str, piece: str) -> bool | Unknown:
+    return UNKNOWN if is_blank(piece) else text.endswith(piece)
+
+
 def _contains(whole: str | list[object], part: object) -> bool | Unknown:
     if isinstance(whole, list):
         return contained(part, whole)
     if isinstance(part, str):
-        return part in whole
+        return UNKNOWN if is_blank(part) else part in whole
     raise Mistyped(f"contains() looks for a string in a string; its second argument is {kind_of(part)}")
 
 
@@ -120,8 +128,8 @@ FUNCTIONS: Final = {
         Function("len", len, (SIZED,)),
         Function("any", _any, (LIST,), null=UNKNOWN),
         Function("all", _all, (LIST,), null=UNKNOWN),
-        Function("starts_with", str.startswith, (TEXT, TEXT), null=UNKNOWN),
-        Function("ends_with", str.endswith, (TEXT, TEXT), null=UNKNOWN),
+        Function("starts_with", _starts_with, (TEXT, TEXT), null=UNKNOWN),
+        Function("ends_with", _ends_with, (TEXT, TEXT), null=UNKNOWN),
         Function("contains", _contains, (TEXT_OR_LIST, ANY), null=UNKNOWN),
         Function("matches", whole_match, (TEXT, TEXT), null=UNKNOWN, vet=compiled),
         Function("default", _default, (ANY, ANY)),

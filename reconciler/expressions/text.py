@@ -30,6 +30,11 @@ def trimmed(text: str) -> str:
     return text.strip(_WHITE_SPACE)
 
 
+def is_blank(text: str) -> bool:
+    """Tell whether a text is empty, or holds only white space and characters that cannot be seen."""
+    return not any(one.isprintable() and one != " " for one in text)
+
+
 def raise_case(text: str) -> str:
     """Return ``text`` with a to z in upper case and everything else unchanged."""
     return text.upper() if text.isascii() else text.translate(_UPPER)
@@ -114,4 +119,6 @@ def domain_label(text: str) -> str | None:
 def joined_text(text: str) -> str:
     """Return a table's cell, or the value it is joined with, in its normal form. "" joins nothing."""
     text = trimmed(text)
-    return mailbox(text) or text if "@" in text else text
+    if "@" in text:
+        return mailbox(text) or text
+    return "" if is_blank(text) else text

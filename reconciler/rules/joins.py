@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, joined_text, trimmed
+from reconciler.expressions import Expression, Mistyped, is_blank, joined_text
 from reconciler.expressions.nodes import Read
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.model import Json
@@ -88,7 +88,7 @@ def without_blanks(rows: Sequence[Mapping[str, Json]]) -> Sequence[Mapping[str, 
 
 
 def _is_blank(cell: Json) -> bool:
-    return isinstance(cell, str) and not trimmed(cell)
+    return isinstance(cell, str) and is_blank(cell)
 
 
 def index_of(table: Table, columns: tuple[str, ...]) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:

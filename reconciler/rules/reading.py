@@ -161,7 +161,7 @@ class Reader(Struct):
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
             self._once(self.warnings, warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
-        self.proof = self.proof or (use == DECIDES and not read.isdisjoint(PROOF))
+        self.proof = self.proof or (bool(use) and not read.isdisjoint(PROOF))
         if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
             if not self.allows_untrusted:

@@ -44,7 +44,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     plain: bool = False  # no case is split or asked again
     simple: bool = False  # nothing but whether the rule is about him depends on the user
     among: bool = False  # `when` asks whether something is among the addresses
-    reads_proof: bool = False  # what decides reads addresses or phone numbers
+    reads_proof: bool = False  # what decides or identifies reads addresses or phone numbers
     reads_organization: bool = False  # something reads more of a found organization than its slug
     untrusted: bool = False  # users write themselves what decides
 
