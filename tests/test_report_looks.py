@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.model import FieldChange
-from reconciler.report.values import change_lines
+from reconciler.report.values import change_lines, drift_lines
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
@@ -44,3 +44,41 @@ def test_where_a_diff_shows_nothing_the_difference_is_still_shown(long: str) -> 
     shown = "\n".join(change_lines(field))
     assert "ONE" in shown
     assert "TWO" in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        pytest.param(
+            "Acme Inc", "\u0410cme GmbH", r'"Acme Inc" → "\u0410cme GmbH"', id="beside a difference that is seen"
+        ),
+        pytest.param("M\u00fcller Acme", "M\u00f6ller \u0410cme", '"Müller Acme" → "Möller \\u0410cme"', id="one word"),
+        pytest.param("paypal", "p\u0561ypal", r'"paypal" → "p\u0561ypal"', id="an Armenian letter"),
+        pytest.param("ACME", "\u13aa\u13df\u13b7\u13ac", r'"ACME" → "\u13aa\u13df\u13b7\u13ac"', id="all Cherokee"),
+        pytest.param("coco", "\u0441\u043e\u0441\u043e", r'"coco" → "\u0441\u043e\u0441\u043e"', id="all Cyrillic"),
+        pytest.param("data", "dat\u0251", r'"data" → "dat\u0251"', id="a phonetic letter"),
+        pytest.param("a/b", "a\u2215b", r'"a/b" → "a\u2215b"', id="a division slash"),
+        pytest.param("\u0661", "\u06f1", r'"\u0661" → "\u06f1"', id="digits"),
+        pytest.param("Soren", "S\u00f8ren", '"Soren" → "Søren"', id="a letter that is seen"),
+        pytest.param("Moscow", "\u041c\u043e\u0441\u043a\u0432\u0430", '"Moscow" → "Москва"', id="another language"),
+    ],
+)
+def test_what_imitates_another_text_is_escaped_and_what_is_seen_is_not(before: str, after: str, shown: str) -> None:
+    (line,) = change_lines(FieldChange(path=("name",), before=before, after=after))
+    assert line == f"name: {shown}"
+
+
+def test_an_imitation_in_a_line_of_a_long_text_is_seen_beside_another_difference() -> None:
+    lines = [f"<p>line {number}</p>" for number in range(9)]
+    after = [*lines[:4], "<p>l\u0456ne 4, changed</p>", *lines[5:]]
+    shown = change_lines(FieldChange(path=("html",), before="\n".join(lines), after="\n".join(after)))
+    assert r"+<p>l\u0456ne 4, changed</p>" in shown
+
+
+def test_a_long_list_is_a_diff_so_that_every_difference_is_seen() -> None:
+    before = [f"tenant-{number:02}.example" for number in range(40)]
+    after = [*before[:3], "new.example", *before[3:30], *before[31:]]
+    shown = change_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after))
+    assert [line for line in shown if line[0] in "+-"] == ['+ "new.example",', '- "tenant-30.example",']
+    drifted = drift_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after))
+    assert [line for line in drifted if line[0] in "+-"] == ['- "new.example",', '+ "tenant-30.example",']

@@ -8,7 +8,8 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import takewhile
 from typing import Final
 
 from reconciler.report.escaping import printable
@@ -21,27 +22,44 @@ _AROUND: Final = 2  # lines that are the same, shown around one that is not
 _PIECE: Final = re.compile(r".+?(?:[>;,.}]\s*|$)")  # where a line that is too long may be broken
 _BLANKS: Final = re.compile(r"\s+")
 _UNSEEN_BLANKS: Final = re.compile(r"^ +| +$|(?<= ) +| +(?= )")
-# Letters of other alphabets, dashes and quotation marks that look like ASCII.
-_LIKE_ASCII: Final = str.maketrans(
+_LETTERS: Final = r"[\w\u0300-\u036f]+"
+_WORD: Final = re.compile(rf"{_LETTERS}(?:[^\w\s\"'<>\[\]{{}},;]+{_LETTERS})*")  # with the signs in a name or a URL
+_COMPARED: Final = 10_000  # characters from the first difference on, of which one line shows the first
+_COMMON: Final = 0x17F  # the last Latin letter that European languages use
+_DOTLESS_I: Final = "\u0131"
+# Alphabets in which whole languages are written: a word of one is no imitation of a word of another, unless each of its
+# letters is one that looks the same.
+_OF_LANGUAGES: Final = frozenset(
+    {*("LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "DEVANAGARI", "THAI", "HANGUL", "HIRAGANA", "KATAKANA", "CJK")}
+)
+_SAME_LOOK: Final = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u051b\u051d\u04cf\u043a"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u04c0"
     "\u03bf\u03bd\u03b1\u03c1\u03b9\u03ba\u03c5\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
-    "\u0131\u0261\u2010\u2011\u2012\u2013\u2014\u2212\u2018\u2019\u02bc\u2032\u201c\u201d",
-    "aeopcyxijsdhqwlkABEKMHOPCTYXIJSlovapikuABEZHIKMNOPTYXig------''''\"\"",
+    "\u30ed\u30a8\u30cb\u30cf\u30ab\u30bf\u30c8",
+    "aeopcyxijsdhqwlkABEKMHOPCTYXIJSlovapikuABEZHIKMNOPTYX\u53e3\u5de5\u4e8c\u516b\u529b\u5915\u535c",
 )
 
 
 def told_apart(before: str, after: str) -> tuple[str, str]:
-    """Give two texts that differ; if they look alike, with what is not ASCII, and every unseen blank, escaped."""
-    if before == after or _look(before) != _look(after):
+    """Return two texts that differ; what looks alike in them has its characters beyond ASCII, and blanks, escaped."""
+    if before == after:
         return before, after
-    return revealed(before), revealed(after)
+    if _alike(before, after):
+        return revealed(before), revealed(after)
+    words = _mistaken(before, after)
+    return _revealed_words(before, words), _revealed_words(after, words)
 
 
 def revealed(text: str) -> str:
     """Escape whatever may not be what it looks like."""
     text = _UNSEEN_BLANKS.sub(lambda found: r"\u0020" * len(found[0]), text)
     return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
+
+
+def first_difference(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def is_long(text: object) -> bool:
@@ -55,9 +73,10 @@ def unified(before: str, after: str) -> tuple[str, ...]:
     if len(old) + len(new) > _MOST_LINES:
         return ()
     found = list(difflib.unified_diff(old, new, lineterm="", n=_AROUND))[2:]
-    gone = {_look(line[1:]) for line in found if line.startswith("-")}
-    come = {_look(line[1:]) for line in found if line.startswith("+")}
-    written = [_line(line, alike=_look(line[1:]) in gone & come) for line in found]
+    gone, come = ([line[1:] for line in found[:_SHOWN] if line[0] == sign] for sign in "-+")
+    words = _mistaken("\n".join(gone), "\n".join(come))
+    alike = {line for one in gone for other in come if _alike(one, other) for line in (one, other)}
+    written = [_line(line, words, alike=line[1:] in alike) for line in found]
     cut = [line for line in written if len(line) == LONGEST and line.endswith("…")]
     if {line[1:] for line in cut if line[0] == "-"} & {line[1:] for line in cut if line[0] == "+"}:
         return ()  # what differs is past the cut
@@ -70,14 +89,75 @@ def _lines(text: str) -> Iterator[str]:
         yield from _PIECE.findall(line) if len(line) > LONGEST else [line]
 
 
-def _line(line: str, *, alike: bool) -> str:
+def _line(line: str, words: Collection[str], *, alike: bool) -> str:
     sign, text = line[:1], line[1:]
-    if sign != "@":
+    if sign in "-+":
         text = revealed(text) if alike else re.sub(r" +$", lambda found: r"\u0020" * len(found[0]), text)
+        text = _revealed_words(text, words)
     shown = printable(f"{sign}{text}")
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
-def _look(text: str) -> str:
-    """Give what a text looks like: two that give the same are easily taken for one another."""
-    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", text).translate(_LIKE_ASCII)).strip()
+def _revealed_words(text: str, words: Collection[str]) -> str:
+    return _WORD.sub(lambda found: revealed(found[0]) if found[0] in words else found[0], text) if words else text
+
+
+def _mistaken(one: str, other: str) -> frozenset[str]:
+    """Return the words of either text that are easily taken for one of the other."""
+    if one.isascii() and other.isascii():
+        return frozenset()
+    start = max(0, first_difference(one, other) - LONGEST)
+    ours, theirs = ({*_WORD.findall(text[start : start + _COMPARED])} for text in (one, other))
+    found: set[str] = set()
+    for these, those in ((ours, theirs), (theirs, ours)):
+        by_length: dict[int, list[tuple[str, str]]] = {}
+        for word in those:
+            plain = _plain(word)
+            by_length.setdefault(len(plain), []).append((plain, word))
+        for word in these - those:
+            if not word.isascii():
+                plain = _plain(word)
+                alike = [each for there, each in by_length.get(len(plain), ()) if _looks_like(plain, there)]
+                found.update(alike, (word,) if alike else ())
+    return frozenset(found)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether a text is easily taken for another."""
+    return _looks_like(_plain(one), _plain(other))
+
+
+def _looks_like(one: str, other: str) -> bool:
+    """Tell whether two texts may look the same: they are as long, and so may each two characters that differ."""
+    if len(one) != len(other):
+        return False
+    pairs = [(first, second) for first, second in zip(one, other, strict=True) if first != second]
+    if any(first.isascii() and second.isascii() for first, second in pairs):
+        return False
+    whole = not any(first == second and first.isalpha() for first, second in zip(one, other, strict=True))
+    return all(_may_look_alike(first, second, whole=whole) for first, second in pairs)
+
+
+def _plain(text: str) -> str:
+    """Return a text without what is only another way to write the same, and with every run of blanks as one."""
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKD", text)).strip()
+
+
+def _may_look_alike(one: str, other: str, *, whole: bool) -> bool:
+    """Tell whether two characters, not both ASCII, may look the same: letters of two alphabets, or signs.
+
+    ``whole`` says that they stand in texts whose letters all differ.
+    """
+    if not (one.isalpha() and other.isalpha()):
+        return {unicodedata.category(one), unicodedata.category(other)} != {"So"}  # two pictures are told apart
+    alphabets = {_alphabet(one), _alphabet(other)}
+    if whole and alphabets <= _OF_LANGUAGES:
+        return one.translate(_SAME_LOOK) == other.translate(_SAME_LOOK)
+    return len(alphabets) > 1
+
+
+def _alphabet(letter: str) -> str:
+    """Return the alphabet of a letter, as the first word of its name; rare Latin letters are one of their own."""
+    rare = ord(letter) > _COMMON or letter == _DOTLESS_I
+    name = unicodedata.name(letter, "").partition(" ")[0]
+    return f"rare {name}" if rare and name == "LATIN" else name

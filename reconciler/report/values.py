@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from itertools import takewhile
 
 import msgspec
 from msgspec import UNSET
 
 from reconciler.model import Cause, FieldChange, Json
 from reconciler.report.escaping import printable
-from reconciler.report.looks import LONGEST, is_long, told_apart, unified
+from reconciler.report.looks import LONGEST, first_difference, is_long, told_apart, unified
 
 _CONTEXT = 20  # characters shown before the first difference of two long values
 
@@ -64,9 +63,12 @@ def _pair(change: FieldChange, form: str) -> str:
 
 
 def _difference(one: Json, other: Json) -> tuple[str, ...]:
-    """Give the lines that differ between two texts, if either is long."""
-    if isinstance(one, str) and isinstance(other, str) and (is_long(one) or is_long(other)):
-        return unified(one, other)
+    """Return the lines that differ between two texts, lists or maps, if either is long; a list has a line an item."""
+    if isinstance(one, str) and isinstance(other, str):
+        return unified(one, other) if is_long(one) or is_long(other) else ()
+    lists, maps = (isinstance(one, sort) and isinstance(other, sort) for sort in (list | tuple, dict))
+    if (lists or maps) and max(len(_on_one_line(one)), len(_on_one_line(other))) > LONGEST:
+        return unified(_in_lines(one), _in_lines(other))
     return ()
 
 
@@ -76,14 +78,17 @@ def _texts(change: FieldChange) -> tuple[str, str]:
     after = "" if change.after is UNSET else _on_one_line(change.after)
     before, after = told_apart(before, after)
     if before and after and before != after and _cut(before) == _cut(after):
-        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
-        start = max(0, alike - _CONTEXT)
+        start = max(0, first_difference(before, after) - _CONTEXT)
         return _cut("…" + before[start:]), _cut("…" + after[start:])
     return _cut(before), _cut(after)
 
 
 def _on_one_line(value: Json) -> str:
     return printable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=msgspec.to_builtins))
+
+
+def _in_lines(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, default=msgspec.to_builtins)
 
 
 def _cut(text: str) -> str:
