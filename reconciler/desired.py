@@ -76,7 +76,11 @@ def desired_members(
             Counted(cause=cause, count=n)
             for cause, n in sorted(gathered.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
         ),
-        problems=(*problems, *_repeated(disputed), *(rules.unused() if gathered.read else ())),
+        problems=(
+            *problems,
+            *([repeated(len(disputed))] if disputed else []),
+            *(rules.unused() if gathered.read else ()),
+        ),
         count=len(gathered.ids),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
     )
@@ -120,8 +124,7 @@ class _Gathered:
 
     def take_odd(self, record: OddUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
-        name = record.user_id or ""
-        problem = UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=name)
+        problem = unreadable(record)
         self.problems.append(problem)
         if record.user_id:
             self.ids.add(record.user_id, record.message)
@@ -137,22 +140,30 @@ class _Gathered:
             if user not in disputed and (slug is None or user not in whole)
         )
         counts = [Counted(cause=message, count=n, code=code, at=at) for (message, code, at), n in causes.items()]
-        repeated = (Counted(cause=one.message, count=len(disputed), code=one.code) for one in _repeated(disputed))
-        return (*counts, *repeated)
+        if disputed:
+            one = repeated(len(disputed))
+            counts.append(Counted(cause=one.message, count=len(disputed), code=one.code))
+        return tuple(counts)
+
+
+def unreadable(record: OddUser) -> UserProblem:
+    """Make the problem of a record that nobody can read."""
+    user = record.user_id or ""
+    return UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=user)
 
 
 def _as_error(problem: Problem) -> Problem:
     return structs.replace(problem, severity="error")
 
 
-def _repeated(disputed: Disputed) -> Iterator[Problem]:
-    if disputed:
-        yield Problem(
-            code="repeated-user",
-            severity="problem",
-            message=f"the source has several records, which differ, of {len(disputed)} user_id",
-            hint="export the users again: whoever is meant, nothing about them is decided until each id is there once",
-        )
+def repeated(users: int) -> Problem:
+    """Make the problem of users of whom the source has records that differ."""
+    return Problem(
+        code="repeated-user",
+        severity="problem",
+        message=f"the source has several records, which differ, of {users} user_id",
+        hint="export the users again: whoever is meant, nothing about them is decided until each id is there once",
+    )
 
 
 def _lacking(fields: Iterable[str], rules: Rules) -> Iterator[Problem]:

@@ -1,15 +1,19 @@
 """Why a person is a member of what: the users that a name leads to, and what the rules say of each."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+
+from msgspec import structs
 
 from reconciler import pipeline
 from reconciler.clients.data import Client
 from reconciler.config import Config
-from reconciler.expressions import mailbox_or_text
+from reconciler.desired import repeated, unreadable
+from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.load import Declared
-from reconciler.model import Cause
-from reconciler.rules import Explanation, MembershipExplanation, explain, is_user
+from reconciler.model import Cause, Undecided
+from reconciler.rules import Explanation, MembershipExplanation, Rules, explain, fold_problems, is_user
 from reconciler.users import OddUser, User, UserStream
 
 NAMES = frozenset({"user_id", "external_id", "emails"})
@@ -27,15 +31,34 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
     needs_client = config.users is not None and config.users.file is None
     with connect(config) if needs_client else nullcontext() as client:
         source = pipeline.users(config, rules, client, NAMES)
-        explained = [explain(rules, user) for user in _found(source, wanted)]
+        explained = list(_explained(rules, list(_found(source, wanted))))
     by_hand = {(one.organization, one.by_hand) for each in explained for one in each.memberships if one.by_hand}
     return (*explained, *_by_hand(declared, mailbox_or_text(wanted), {organization for organization, _ in by_hand}))
 
 
-def _found(source: UserStream | None, wanted: str) -> Iterator[User]:
+def _found(source: UserStream | None, wanted: str) -> Iterator[User | OddUser]:
     for user in source or ():
-        if not isinstance(user, OddUser) and is_user(user, wanted):
+        if user.user_id == trimmed(wanted) if isinstance(user, OddUser) else is_user(user, wanted):
             yield user
+
+
+def _explained(rules: Rules, records: Sequence[User | OddUser]) -> Iterator[Explanation]:
+    """Explain each record once; one that nobody can read, and each of several of one user, leaves everything open."""
+    once = [one for at, one in enumerate(records) if one not in records[:at]]
+    counts = Counter(_id_of(one) for one in once)
+    for record in once:
+        name = _id_of(record)
+        explanation = Explanation(user=name) if isinstance(record, OddUser) else explain(rules, record)
+        problems = list(fold_problems([unreadable(record)])) if isinstance(record, OddUser) else []
+        problems += [repeated(1)] if counts[name] > 1 else []
+        if problems:
+            held = tuple(dict.fromkeys((Undecided(user=name, organization=None), *explanation.undecided)))
+            explanation = structs.replace(explanation, undecided=held, problems=(*problems, *explanation.problems))
+        yield explanation
+
+
+def _id_of(record: User | OddUser) -> str:
+    return record.user_id or "" if isinstance(record, OddUser) else str(record["user_id"])
 
 
 def _by_hand(declared: Declared, address: str, explained: set[str]) -> Iterator[Explanation]:

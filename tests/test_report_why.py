@@ -45,7 +45,7 @@ def test_a_row_of_a_table_is_named(rules: Rules) -> None:
 
 def test_a_rule_that_nearly_matched_says_what_it_lacked(rules: Rules) -> None:
     text = why(rules, "dan@acme.example")
-    assert "no rule matches, so a member of nothing" in text.splitlines()[0]
+    assert "no rule matches: belongs to no organization" in text.splitlines()[0]
     assert "dan@acme.example (not verified)" in text
     assert "by-email-domain: nearly matched" in text
     assert "but nobody verified it" in text
@@ -53,13 +53,13 @@ def test_a_rule_that_nearly_matched_says_what_it_lacked(rules: Rules) -> None:
 
 def test_a_user_that_is_excepted_is_told_so(rules: Rules) -> None:
     text = why(rules, "build@bots.acme.example")
-    assert "0011: a member of nothing" in text.splitlines()[0]
+    assert "0011: belongs to no organization" in text.splitlines()[0]
     assert "matched, but `except` leaves this user out" in text
 
 
 def test_an_unmatched_user_has_every_rule_with_what_it_lacked(rules: Rules) -> None:
     text = why(rules, "oleg@elsewhere.example")
-    assert "no rule matches, so a member of nothing" in text
+    assert "no rule matches: belongs to no organization" in text
     assert "Not matched: 4 rules" in text
     assert text.count("✗ ") == 4
 

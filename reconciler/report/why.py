@@ -36,13 +36,15 @@ def why_view(explanation: "Explanation") -> View:
     what = counted(len(explanation.memberships), "membership")
     if not explanation.memberships:
         matched = any(rule.verdict in _VERDICTS and rule.verdict != "nearly" for rule in explanation.rules)
-        what = "a member of nothing" if matched else "no rule matches, so a member of nothing"
+        what = "belongs to no organization" if matched else "no rule matches: belongs to no organization"
+    if any(one.organization is None for one in explanation.undecided):
+        what = f"{what}; others are held" if explanation.memberships else "every membership is held"
     return View(
         title=printable(f"{explanation.user}: {what}"),
         highlights=tuple(
             printable(f"{one.text} ({'verified' if one.verified else 'not verified'})") for one in explanation.addresses
         )
-        or ("without any address",),
+        or ("without any address that can be read",),
         parts=(
             *map(_membership, explanation.memberships),
             *_rules(explanation),

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import Mistyped, mailbox, trimmed
+from reconciler.expressions import Mistyped, mailbox_or_text, trimmed
 from reconciler.model import Cause, Membership, Problem, Undecided, address
 from reconciler.rules.assign import Assigned, assign
 from reconciler.rules.by_hand import written_for
 from reconciler.rules.conditions import Condition, conditions_of
 from reconciler.rules.making import is_excepted, made_by
-from reconciler.rules.person import Address, Person, addresses_of
+from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import Trouble, fold_problems
 from reconciler.rules.rule import Assignment, Made, Rule
 from reconciler.rules.ruleset import Rules
@@ -199,5 +199,7 @@ def is_user(user: Mapping[str, Any], wanted: str) -> bool:
     """Tell whether a user is the one that is asked for: by id, external id or an address, however it is spelled."""
     if trimmed(wanted) in (user.get("user_id"), user.get("external_id")):
         return True
-    address = mailbox(wanted)
-    return address is not None and any(one.text == address for one in addresses_of(user))
+    if "@" not in wanted:
+        return False
+    address = mailbox_or_text(wanted)
+    return any(mailbox_or_text(entry["email"]) == address for entry in user.get("emails") or ())
