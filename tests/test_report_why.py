@@ -29,7 +29,7 @@ def test_a_member_has_its_rule_with_file_and_line(rules: Rules) -> None:
     text = why(rules, "jo@willow.example")
     assert "0010: 3 memberships" in text.splitlines()[0]
     assert "Member of hooli\n  as jo@willow.example: it is the user's first verified one\n" in text
-    assert "  by rules/members.yaml:24 consultants\n" in text
+    assert "  by rules/members.yaml:25 consultants\n" in text
     assert '  → gives hooli ("hooli")\n' in text
     assert "Not matched: 2 rules" in text
 
