@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.config import Credentials
+
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = ROOT / ".github" / "workflows"
 BIN = Path(sys.executable).parent
@@ -37,6 +39,12 @@ def ran(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
     return subprocess.run(
         command, cwd=cwd, env=env or os.environ | {"PATH": PATH}, text=True, capture_output=True, check=False
     )
+
+
+def docs_workflow(workflows: Path, name: str) -> dict[str, Any]:
+    """The content of a workflow of docs/workflows.md."""
+    content: dict[str, Any] = yaml.safe_load((workflows / ".github" / "workflows" / f"docs-{name}.yml").read_text())
+    return content
 
 
 def test_docs_hold_the_three_workflows(workflows: Path) -> None:
@@ -69,6 +77,49 @@ def test_actions_are_pinned_and_jobs_are_bounded(workflows: Path) -> None:
             assert "write" not in {job["permissions"][name] for name in job["permissions"] if name != "issues"}, (
                 path.name
             )
+
+
+def test_every_step_that_asks_stytch_gets_all_credentials_and_only_the_apply_may_set_secrets(workflows: Path) -> None:
+    given = {f"STYTCH_{name.upper()}" for name in Credentials.__struct_fields__ if not name.endswith(("url", "uri"))}
+    for name in ("plan", "apply", "drift"):
+        (job,) = docs_workflow(workflows, name)["jobs"].values()
+        steps = [step for step in job["steps"] if "reconciler " in step.get("run", "")]
+        (env,) = [step["env"] for step in steps]
+        assert {one for one in env if one.startswith("STYTCH_")} == given, name
+        assert all(env[one] == f"${{{{ {'secrets' if 'SECRET' in one else 'vars'}.{one} }}}}" for one in given), name
+        assert ("STORE_TOKEN" in str(job)) == (name == "apply")
+
+
+def test_variables_that_github_does_not_know_are_empty_and_count_as_unset() -> None:
+    assert Credentials.from_environment({f"STYTCH_{one.upper()}": "" for one in Credentials.__struct_fields__}) == (
+        Credentials()
+    )
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("gh", ["exit 0", "exit 1"])
+def test_the_apply_proposes_ids_that_changed_or_shows_them(
+    workflows: Path, tmp_path: Path, gh: str, *, changed: bool
+) -> None:
+    (job,) = docs_workflow(workflows, "apply")["jobs"].values()
+    step = job["steps"][-1]
+    assert step["if"] == "always()"
+    folder, origin, ids = tmp_path / "checkout", tmp_path / "origin", "live.credential-ids.json"
+    ran("git", "init", "--quiet", "--bare", str(origin), cwd=tmp_path)
+    ran("git", "clone", "--quiet", str(origin), str(folder), cwd=tmp_path)
+    if changed:
+        folder.joinpath(ids).write_text('{"API_SECRET": "secret-test-1"}\n')
+    (tmp_path / "gh").write_text(f'#!/bin/sh\necho gh "$@"\n{gh}\n')
+    (tmp_path / "gh").chmod(0o700)
+    env = {"PATH": f"{tmp_path}{os.pathsep}{PATH}", "HOME": str(tmp_path), "RECONCILER_ENVIRONMENT": "live"}
+    env |= {"GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "1"}
+    done = ran("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"], cwd=folder, env=env)
+
+    assert done.returncode == (changed and gh == "exit 1"), done.stderr
+    pushed = ran("git", "show", f"credential-ids-7-1:{ids}", cwd=origin).stdout
+    assert pushed == (folder.joinpath(ids).read_text() if changed else "")
+    assert ("gh pr create" in done.stdout) == changed
+    assert ("+" + pushed in done.stdout) == bool(done.returncode)
 
 
 def test_the_steps_of_the_loop(tmp_path: Path) -> None:
