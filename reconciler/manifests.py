@@ -91,10 +91,8 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
     if allowed is not None and kind.compared(allowed) != kind.compared(resource.name):
         message, hint = f"allow_delete names another {kind.name} than this", "write this one's name, or remove it"
         yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
-    if kind.nameless and resource.ensure == "present" and not (is_secret_name(resource.name) or is_id(resource.name)):
-        message = f"nothing can be kept in the credential store as {resource.name}"
-        hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
-        yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
+    if resource.ensure == "present":
+        yield from _unfit_name(kind, resource)
     for place, name in names_of_the_runner(kind, resource):
         message = f"{name} is a variable of the machine's own, and no secret of a manifest"
         hint = "name the secret otherwise: docs/credentials.md lists which names are not read"
@@ -102,6 +100,18 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
     for index, path in enumerate(resource.lifecycle.ignore):
         if wrong := _not_ignorable(kind, resource, path):
             yield problem(resource, "unknown-path", *wrong, ("lifecycle", "ignore", str(index)))
+
+
+def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
+    """Yield what keeps a name from being that of a thing to be made."""
+    if resource.name != resource.name.strip():
+        message = f"there are blanks around the name {resource.name!r}, which Stytch may not keep"
+        hint = "remove them" + ("; if the live one has them, name it under renamed_from" if kind.renamable else "")
+        yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
+    if kind.nameless and not (is_secret_name(resource.name) or is_id(resource.name)):
+        message = f"nothing can be kept in the credential store as {resource.name}"
+        hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
+        yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
 
 
 def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:

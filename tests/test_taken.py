@@ -26,7 +26,7 @@ from tests.everything import everything
 from tests.memory_store import MemoryStore
 from tests.repositories import config_of, write
 from tests.stages import is_read
-from tests.test_lost_answers import CONFIGURATION, run
+from tests.test_lost_answers import CONFIGURATION, MANIFESTS, run
 from tests.whole_project import SECRETS, applied, copied, stytch
 
 SHOW_NOTHING: Final = {"Secret", "PublicToken", "DefaultEmailTemplate"}  # whose answers hold nothing that was sent
@@ -82,6 +82,22 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
     monkeypatch.setattr(apply, "not_taken", seen)
     return kinds
+
+
+def test_a_connection_that_came_back_under_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+    with closing(make(Options())) as app:
+        respond = app.respond
+
+        def renaming(asked: Request) -> Response:
+            renamed = asked.body.replace(b'"Okta"', b'"OKTA"') if "/sso/" in asked.path else asked.body
+            return respond(replace(asked, body=renamed))
+
+        monkeypatch.setattr(app, "respond", renaming)
+        outcomes = run(config, app, MemoryStore({})).outcomes
+    (failed,) = (each for each in outcomes if each.result != "applied")
+    assert (failed.address, failed.result) == ("SSOConnection/acme/Okta", "failed")
+    assert failed.detail == 'Stytch said yes and made something else of it: it is called "OKTA" now, not "Okta"'
 
 
 MEMBER: Final = """\
