@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from reconciler.clients.data import Client
 from reconciler.clients.hearsay import identifier
 from reconciler.clients.whole import TooMany
-from reconciler.errors import Fault, NotOffered, Unreadable
+from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.left_out import completed
 from reconciler.model import Json, Live, LiveMember, Place, Position, Problem, Resource
@@ -29,6 +29,7 @@ IN_FLIGHT = 4  # chains of cursors; more than 1.7 for every second of latency br
 UNKNOWN = 10  # members of an organization nobody knows anything about
 
 AGAIN = "nothing was decided; run again"
+REFUSED = "nothing was decided; correct this first: another run would end in the same way"
 NOT_OFFERED_HINT = "what is declared of it is held until the product is enabled for this project"
 HINTS = {
     "unauthorized_credentials": "are the project id and the secret those of one project and one environment of it?",
@@ -323,7 +324,8 @@ def unreadable(what: str, managed_by: str = "data") -> Iterator[None]:
     except Fault as fault:
         if fault.error_type in NOT_OFFERED:
             raise NotOffered(f"{what} could not be read: {fault}", hint=NOT_OFFERED_HINT) from fault
-        hint = keys if fault.status == UNAUTHORIZED else HINTS.get(fault.error_type, AGAIN)
+        otherwise = REFUSED if isinstance(fault, Rejected) else AGAIN
+        hint = keys if fault.status == UNAUTHORIZED else HINTS.get(fault.error_type, otherwise)
         raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault
     except (KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"{what} could not be read: Stytch's answer is not what it describes", hint=AGAIN) from error

@@ -91,6 +91,15 @@ def test_what_cannot_be_read_is_unreadable_and_nothing_is_decided(
         assert caught.value.exit_code == 4
 
 
+def test_what_is_refused_is_not_to_be_run_again() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"location": "https://elsewhere.example"}))
+    known = Credentials(project_id="project-test-1", secret="s")
+    wires = Wires(clock=VirtualClock(), transport=transport)
+    with open_client(known, Rates(), wires) as client, pytest.raises(Unreadable, match="URI right") as caught:
+        read.organizations(client)
+    assert caught.value.problems[0].hint.startswith("nothing was decided; correct this first")
+
+
 def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
     from reconciler.emulator.transport import EmulatorTransport
 

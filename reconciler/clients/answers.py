@@ -160,7 +160,9 @@ def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] 
     if sentence:
         said += f" ({sentence})"
     elif REDIRECTS <= answer.status < REFUSALS:
-        said += ": something between here and Stytch redirects; is STYTCH_API_URL right?"
+        said += (
+            ": something between here and Stytch redirects; are STYTCH_API_URL and STYTCH_MANAGEMENT_BASE_URI right?"
+        )
     request_id = identifier(envelope.request_id, secrets)
     own = bool(error_type and request_id)
     kind = _fault(meaning(answer.status, own=own), write=write)
