@@ -44,7 +44,7 @@ def _of_hit(
 ) -> Iterator[Case | Trouble]:
     owner = hit.owner
     if owner and (owner.shared or owner.public) and rule.match.lookup and (doubt := rule.match.lookup.doubt(owner)):
-        yield Trouble(_about(doubt, person), owner.organizations)
+        yield Trouble(about(doubt, person), owner.organizations)
         return
     for case in _around(rule, hit, rows, person, scope, world):
         if rule.plain:
@@ -176,7 +176,8 @@ def places_of(rule: Rule, position: Position, row: int) -> tuple[Position, ...]:
     return (position, rule.join.table.at(row)) if rule.join and row >= 0 else (position,)
 
 
-def _about(problem: UserProblem, person: Person) -> UserProblem:
+def about(problem: UserProblem, person: Person) -> UserProblem:
+    """Give a problem as that of one user."""
     return UserProblem(
         code=problem.code,
         severity=problem.severity,

@@ -133,7 +133,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     public = _public_domains(body, place, reader)
     match = compile_match(keys, place.below("match"), reader, draft.shared, public=public)
     join = (
-        compile_join(body["table"], place.below("table"), reader, draft.tables, draft.shared.tally)
+        compile_join(body["table"], place.below("table"), reader, draft.tables, draft.shared.tally, public=public)
         if body.get("table")
         else None
     )
@@ -181,7 +181,8 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
     if said is None:
         return frozenset()
     here = place.below("public_domains")
-    if "email_domain" not in (body.get("match") or {}):
+    joined = (body.get("table") or {}).get("join") or {}
+    if "email_domain" not in (body.get("match") or {}) and not any("domain(" in text for text in joined.values()):
         message = "public_domains is about email_domain, which this rule does not match"
         reader.problems.append(error("no-effect", message, "remove it", here.key.position))
     if said == "allow":

@@ -1,6 +1,6 @@
 """``match``, ``except`` and ``table`` of a rule file → what they ask for, with every mistake in them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -11,11 +11,11 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
 from reconciler.model import Json, Position, Problem, Resource
 from reconciler.rules.inputs import Table
-from reconciler.rules.joins import Join, index_of, without_blanks
+from reconciler.rules.joins import Join, domain_in, index_of, is_domain, without_blanks
 from reconciler.rules.lookup import Domains, domains_of
 from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
-from reconciler.rules.problems import COMMON_DOMAIN
+from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
 from reconciler.rules.reading import USER_FIELDS, Place, Reader
 from reconciler.rules.unused import WHOLE, Tally
 from reconciler.rules.wording import did_you_mean, error, warning
@@ -221,9 +221,15 @@ def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Itera
 
 
 def compile_join(
-    table: Mapping[str, Any], place: Place, reader: Reader, tables: Mapping[str, Table], tally: Tally
+    table: Mapping[str, Any],
+    place: Place,
+    reader: Reader,
+    tables: Mapping[str, Table],
+    tally: Tally,
+    *,
+    public: frozenset[str] | None = frozenset(),
 ) -> Join | None:
-    """Compile a ``table``; None after saying what is wrong with it."""
+    """Compile a ``table``; None after saying what is wrong with it. ``public`` is as in ``compile_match``."""
     found = tables.get(table["name"])
     if found is None:
         message = f"there is no table {table['name']}"
@@ -243,9 +249,32 @@ def compile_join(
     if found is None or len(reader.problems) > before:
         return None
     columns = tuple(table["join"])
-    index, odd = index_of(found, columns)
+    domains = [column for column, key in zip(columns, keys, strict=True) if is_domain(key)]
+    index, odd = index_of(found, columns, domains)
     for row, column in odd[:_ODD_CELLS]:
         message = f"the column {column} is joined as text, and this row holds a list or a map there"
         places = found.at(row), place.below("join", column).position
         reader.problems.append(error("wrong-type", message, "join by a column of texts", *places))
-    return Join(found, without_blanks(found.rows), columns, tuple(keys), index, tally.seen(found, columns))
+    doubts = dict(_doubted(found, domains, public, place.below("join").position)) if public is not None else {}
+    return Join(found, without_blanks(found.rows), columns, tuple(keys), index, tally.seen(found, columns), doubts)
+
+
+def _doubted(
+    table: Table, columns: Iterable[str], public: frozenset[str], at: Position
+) -> Iterator[tuple[int, UserProblem]]:
+    """Give the rows that name a domain of nobody in particular, and say so."""
+    for column in columns:
+        why: dict[str | None, str] = dict.fromkeys([None, *public], "")
+        for number, row in enumerate(table.rows):
+            label = domain_in(row.get(column))
+            if label is not None and label not in why:
+                why[label] = why_nobodys(label)
+            if why[label]:
+                problem = UserProblem(
+                    code=COMMON_DOMAIN,
+                    severity="warning",
+                    message=f"{label} {why[label]}, so this row makes nobody a member",
+                    hint=f"remove the row; if the domain is one's own, say `public_domains: [{label}]` in the rule",
+                    at=(table.at(number), at),
+                )
+                yield number, problem

@@ -1,17 +1,18 @@
 """``table``: the rows of a table that are about a user, found by an index over the columns that join."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, is_blank, joined_text
-from reconciler.expressions.nodes import Read
+from reconciler.expressions import Expression, Mistyped, domain_label, is_blank, joined_text
+from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.model import Json
 from reconciler.rules.inputs import Table
 from reconciler.rules.person import Address, Person
+from reconciler.rules.problems import UserProblem
 from reconciler.rules.unused import Seen
 
 EMAILS = ("user", "emails")
@@ -28,7 +29,8 @@ class Row(Struct, frozen=True, gc=False):
 class Join(Struct, frozen=True):
     """A table, the columns that join with what each is joined to, and the rows by their texts in those columns.
 
-    ``cells`` are the rows as rules see them: what is blank is null, as in a CSV file.
+    ``cells`` are the rows as rules see them: what is blank is null, as in a CSV file. ``doubts`` are the rows whose
+    domain is nobody's in particular, and say so.
     """
 
     table: Table
@@ -37,6 +39,7 @@ class Join(Struct, frozen=True):
     keys: tuple[Expression, ...]
     index: dict[tuple[str, ...], list[int]]
     seen: Seen
+    doubts: Mapping[int, UserProblem] = {}  # msgspec copies an empty default
 
     def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Give the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
@@ -91,8 +94,26 @@ def _is_blank(cell: Json) -> bool:
     return isinstance(cell, str) and is_blank(cell)
 
 
-def index_of(table: Table, columns: tuple[str, ...]) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
-    """Index a table; the second value names the cells (row, column) that hold no text to join by."""
+def is_domain(expression: Expression) -> bool:
+    """Tell whether an expression gives a domain, so that the column that it joins holds domains."""
+    node = expression.node
+    while isinstance(node, Call) and node.function.name in {"lower", "default"}:
+        node = node.arguments[0]
+    return isinstance(node, Call) and node.function.name == "domain"
+
+
+def domain_in(cell: Json) -> str | None:
+    """Give the A-label of the domain in a cell."""
+    return domain_label(cell) if isinstance(cell, str) else None
+
+
+def index_of(
+    table: Table, columns: tuple[str, ...], domains: Container[str] = ()
+) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
+    """Index a table; the second value names the cells (row, column) that hold no text to join by.
+
+    In some columns the cells are ``domains``, which compare as such.
+    """
     index: dict[tuple[str, ...], list[int]] = {}
     odd: list[tuple[int, str]] = []
     for number, row in enumerate(table.rows):
@@ -102,7 +123,7 @@ def index_of(table: Table, columns: tuple[str, ...]) -> tuple[dict[tuple[str, ..
             if cell is None or cell in ([], {}):
                 break
             try:
-                text = joined_text(text_of(cell))
+                text = (domain_in(cell) if column in domains else None) or joined_text(text_of(cell))
             except Mistyped:
                 odd.append((number, column))
                 break

@@ -3,7 +3,7 @@
 from reconciler.expressions import Mistyped
 from reconciler.model import address
 from reconciler.rules.assigns import Assign, Unsettled
-from reconciler.rules.cases import cases, is_unproven, mistyped, places_of
+from reconciler.rules.cases import about, cases, is_unproven, mistyped, places_of
 from reconciler.rules.organizations import Directory
 from reconciler.rules.person import Person
 from reconciler.rules.problems import Trouble, UserProblem
@@ -81,6 +81,8 @@ def _assigned(rule: Rule, assign: Assign, case: Case, person: Person, directory:
         slug = case.organization if assign.target.found else assign.target.resolve(case.scope, directory)
         if slug is None:
             return Assignment(None, rule, assign, case.addresses, (), {}, {}, unverified=False, case=case)
+        if rule.join and (doubt := rule.join.doubts.get(case.row)):
+            return Trouble(about(doubt, person), (slug,))
         return Assignment(
             slug,
             rule,
