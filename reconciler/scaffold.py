@@ -60,12 +60,16 @@ spec:
 # Plans, users, tables of people, journals and credentials name people or open doors: they stay out of git. What is
 # committed besides manifests and rules: the ids of what was made, *.credential-ids.json.
 /.reconciler/
-plan.json
+plan*.json
 *.plan.json
+*-plan.json
 /reviewed/
 users*.json
 users*.jsonl
 users*.csv
+*-users.json
+*-users.jsonl
+*-users.csv
 memberships*.json
 memberships*.jsonl
 memberships*.csv
@@ -73,8 +77,10 @@ memberships*.csv
 .env.*
 *.env
 *.env.lock
+.*.new
 journal-*.jsonl
 emergency-*.json
+!*.credential-ids.json
 """,
 }
 

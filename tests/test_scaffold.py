@@ -43,9 +43,11 @@ def test_what_names_people_stays_out_of_git(tmp_path: Path) -> None:
     plans = set(re.findall(r"[\w/.-]*plan\.json", docs))
     assert plans
     people = ["users.jsonl", "data/users.csv", "users-test.json", "memberships.csv", "memberships.jsonl"]
-    private = [".env", ".env.test", "keys.env", "keys.env.lock", ".reconciler/credentials-test.env"]
+    people += ["consumer-users.jsonl", "plan-test.json", "live-plan.json"]
+    private = [".env", ".keys.env.new", ".env.test", "keys.env", "keys.env.lock", ".reconciler/credentials-test.env"]
     left = ["journal-test-20260101T000000.000000Z-1.jsonl", ".reconciler/journal.jsonl", "emergency-test-1.json"]
     ours = ["manifests/users.yaml", "rules/members.yaml", "tenants.csv", "test.credential-ids.json", "reconciler.yaml"]
+    ours += ["users-eu.credential-ids.json", "manifests/plans.yaml"]
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     names = [*plans, "test.plan.json", *people, *private, *left, *ours]
     asked = subprocess.run(

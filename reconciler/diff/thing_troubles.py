@@ -167,23 +167,23 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
 def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held, in_use: str) -> Problem | None:
     """Say that one of several live things without a name may be what is to be made, and that nobody can say which.
 
-    ``live`` are those that no manifest claims; ``in_use`` is what Stytch shows of the secret that is in use. One is no
-    sign of that: Stytch itself, or a person, made it with the environment.
+    ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it with
+    the environment. ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
     """
     if not kind.nameless or resource.ensure != "present" or resource.address in held.begun:
         return None
     if held.id_of(credential_name(kind, resource)) is not None:
         return None  # that one was made, and is gone
-    unknown = [each.id for each in live if not in_use or each.spec.get("last_four") != in_use]
-    if len(unknown) < SEVERAL:
+    unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
+    if len(live) < SEVERAL or not unknown:
         return None
     return Problem(
         code="unknown-things",
         severity="problem",
-        message=f"{resource.address} is not known to be made, and {len(unknown)} of its kind are live that nobody "
-        f"here knows: {', '.join(sorted(unknown))}",
-        hint=f"if one of them is it, set the variable {resource.name} to its value, or write its id into the file of "
-        "ids; declare the others by their ids, with `ensure: external`",
+        message=f"{resource.address} may have been made already: nothing here tells whether it is "
+        f"{' or '.join(unknown)}",
+        hint=f"if it is, set the variable {resource.name} to its value, or bring back the file of ids that `apply` "
+        "asks to commit; declare those that it is not by their ids, with `ensure: external`",
         at=(resource.position,),
         addresses=(resource.address,),
     )
