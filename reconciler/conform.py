@@ -247,11 +247,7 @@ def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Not
 def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hides) -> Iterator[_Found]:
     """Explain by the one alternative that is of the value's own type; otherwise say what there is to choose from."""
     options: Any = error.validator_value
-    fitting = [
-        errors
-        for errors in _by_option(error).values()
-        if not any(one.validator in ("type", "const") and not one.relative_path for one in errors)
-    ]
+    fitting = [errors for errors in _by_option(error).values() if not any(map(_is_of_another_type, errors))]
     if len(fitting) == 1:
         for inner in fitting[0]:
             if not hides(inner):
@@ -261,6 +257,15 @@ def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hid
     message = f"{_named(path)} is {found}; expected {_described(cast('Any', error.schema))}"
     only = {"type": "string"} if any(option.get("type") == "string" for option in options) else {}
     yield path, "wrong-type", message, _type_hint(only, error.instance)
+
+
+def _is_of_another_type(error: "ValidationError") -> bool:
+    """Tell whether a violation is that the whole value is of another type than its alternative."""
+    if error.relative_path:
+        return False
+    if error.validator == "enum":
+        return not any(type(each) is type(error.instance) for each in cast("Any", error.validator_value))
+    return error.validator in ("type", "const")
 
 
 def _by_option(error: "ValidationError") -> Mapping[int, Sequence["ValidationError"]]:

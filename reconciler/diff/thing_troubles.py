@@ -167,8 +167,8 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
 def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held, in_use: str) -> Problem | None:
     """Say that one of several live things without a name may be what is to be made, and that nobody can say which.
 
-    ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it with
-    the environment. ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
+    ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it
+    with the environment. ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
     """
     if not kind.nameless or resource.ensure != "present" or resource.address in held.begun:
         return None
