@@ -153,6 +153,11 @@ class Scene(Struct, frozen=True, kw_only=True):
             raise NotKept(path, id, self.store.refusal(name))
         self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
 
+    def holds(self, change: Change, field: str, last_four: str) -> bool:
+        """Tell whether the store has a credential for a thing, and it is the one that ends so."""
+        value = self.store.value(kept_as(change, field)) if self.store else None
+        return value is not None and value.last_four == last_four
+
     def chosen(self, change: Change, field: str, id: str) -> Sealed:
         """Give the credential of a thing that is to be made, the store's or a new one, once it is kept."""
         if self.store is None:

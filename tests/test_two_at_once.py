@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from reconciler import pipeline
 from reconciler.config import Config
 from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App
@@ -16,6 +17,7 @@ from reconciler.emulator.placing import counts
 from reconciler.emulator.running import Options, make
 from reconciler.journal import unfinished
 from reconciler.model import Outcome
+from tests.connected import connected
 from tests.emulator.certificates import private_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -156,3 +158,25 @@ def test_what_was_made_is_completed_where_nobody_could_look_for_others(
         here = app.workspace.environment("B2B", "test")
         name = next(name for name, id_ in store.ids.items() if id_ == made)
         assert counts(app, sort, made, store.texts[name], here)
+
+
+class WriteOnly(MemoryStore):
+    """A command that cannot read."""
+
+    def value(self, _name: str) -> Sealed | None:
+        return None
+
+
+def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(config: Config, app: App) -> None:
+    client = '---\napiVersion: reconciler/v1\nkind: M2MClient\nmetadata: {name: billing}\nspec: {scopes: ["read:a"]}\n'
+    (config.root / "manifests/all.yaml").write_text(client, encoding="utf-8")
+    first, second = MemoryStore({}), WriteOnly({})
+    with connected(app) as one:
+        planned = pipeline.plan(config, one, store=second)
+        assert {each.result for each in run(config, app, first).outcomes} == {"applied"}
+        second.texts, second.ids = first.texts, first.ids
+        kept = dict(first.texts)
+        (outcome,) = pipeline.apply(planned, config, one, lambda _: None, second).outcomes
+    assert outcome.result == "withheld"
+    assert outcome.detail == "moved: it is there, and was not when this was planned"
+    assert second.texts == kept

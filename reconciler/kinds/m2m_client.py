@@ -13,7 +13,7 @@ from reconciler.fields import Text, check_listed_once, check_metadata
 from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
 from reconciler.schema import Credential, Kind, normalize_by_traits
 from reconciler.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
+from reconciler.writing import Moved, Scene, Written, created, deleted, kept_as, overlaid, payload, repeated
 
 if TYPE_CHECKING:
     from reconciler.clients.data import Client
@@ -66,11 +66,13 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
     body = payload(change.fields, cleared={})
     status = body.pop("status", None)
+    if (there := _get(client, change.name)) and not scene.holds(change, SECRET, there[f"{SECRET}_last_four"]):
+        raise Moved("it is there, and was not when this was planned")
     secret = scene.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
     live, request_id = created(
         lambda: _written(client.write("m2m.clients.create", **body)),
-        lambda: _found(client, change.name, secret),
+        lambda: _found(client, change, secret),
         ALREADY_THERE,
     )
     if status and live.get("status") != status:
@@ -102,13 +104,16 @@ def _get(client: "Client", name: str) -> Mapping[str, Any] | None:
     return found["m2m_client"] if found else None
 
 
-def _found(client: "Client", name: str, secret: "Sealed") -> tuple[Mapping[str, Any], str] | None:
+def _found(client: "Client", change: Create, secret: "Sealed") -> tuple[Mapping[str, Any], str] | None:
     """Find the client that a lost create made: it has the secret that was sent."""
-    live = _get(client, name)
+    live = _get(client, change.name)
     if live is None:
         return None
-    if live["client_secret_last_four"] != secret.last_four:
-        raise Moved("somebody else made an M2M client with this id in the meantime")
+    if live[f"{SECRET}_last_four"] != secret.last_four:
+        doubt = (
+            f"{kept_as(change, SECRET)} in the credential store may not be its secret: rotate that, and keep it there"
+        )
+        raise Moved(f"somebody else made an M2M client with this id at the same time; {doubt}")
     return live, ""
 
 
