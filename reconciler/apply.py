@@ -164,7 +164,7 @@ class _Run:
         """Say what became of a change; of one that nobody waited for any longer, that it is not known."""
         with self._lock:
             found = self._outcomes.get(_name(change))
-        return found or outcome_of(change, "failed", f"{INTERRUPTED} while it was under way: it may have happened")
+        return found or outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
 
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
@@ -199,7 +199,9 @@ class _Run:
         if self._circuit.open:
             return outcome_of(change, "skipped", "too many writes failed, so the run was stopped")
         if self._refusals[change.kind].open:
-            return outcome_of(change, "skipped", f"Stytch refused too much of kind {change.kind}, so no more was tried")
+            return outcome_of(
+                change, "skipped", f"Stytch refused too many {change.kind} writes, so the rest was skipped"
+            )
         if missing := self._missing(change):
             result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
             return outcome_of(change, result, f"dependency: {missing} was not created")
@@ -209,7 +211,7 @@ class _Run:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
         except OSError as error:
-            return outcome_of(change, "skipped", f"the journal cannot be written: {error.strerror}")
+            return outcome_of(change, "skipped", f"cannot write the journal: {error.strerror}")
         return self._carry_out(change)
 
     def _missing(self, change: Change) -> str:
@@ -253,11 +255,11 @@ class _Run:
         except MALFORMED as error:
             self._open.add(_name(change))
             missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
-            detail = f"Stytch's answer is not what it describes{missing}: it may have happened"
+            detail = f"Stytch's response does not match its API description{missing}: the write may have happened"
             return outcome_of(change, "failed", detail)
         except Exception as error:  # noqa: BLE001 # whatever it was, the outcomes of all others are still to be said
             self._open.add(_name(change))
-            return outcome_of(change, "failed", f"{type(error).__name__}: it may have happened")
+            return outcome_of(change, "failed", f"{type(error).__name__}: the write may have happened")
 
     def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
         """Say that a change is applied, where Stytch's answer does not say otherwise."""
@@ -266,7 +268,7 @@ class _Run:
         odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
         if odd:
             self._refused.add(_name(change))
-            detail = f"Stytch said yes and made something else of it: {odd}"
+            detail = f"Stytch accepted the write, but its response differs from what was sent: {odd}"
             return outcome_of(change, "failed", detail, id=written.id, request_id=written.request_id)
         return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
 
@@ -300,7 +302,7 @@ class _Run:
             try:
                 found = read.things(self._client, [kind.name], self._scene.place)[kind.name]
             except Unreadable as error:
-                raise Moved(f"it cannot be looked at again: {error}") from error
+                raise Moved(f"it could not be read again: {error}") from error
             self._seen = {each.id: each for each in found}
         live = self._seen.get(str(change.id))
         if live is None:
@@ -351,7 +353,7 @@ def _takes_admin(change: Change) -> bool:
 def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Written]:
     verb: Callable[[Client, Change, Scene], Written] | None = getattr(kind, _action(change))
     if verb is None:
-        raise Moved(f"{kind.name} cannot be {_action(change)}d by an API")
+        raise Moved(f"{kind.name} cannot be {_action(change)}d through the API")
     return verb
 
 

@@ -31,9 +31,9 @@ def check_named(config: Config, declared: Declared) -> None:
     members = "Member" in kinds and (declared.members or declared.rules)
     if config.owner.name or not (organizations or members):
         return
-    message = f"{FILE} has no name, and organizations and members that are made here are marked with it"
-    hint = "write `name: acme-identity` at the top, another name for each repository; where an earlier version has "
-    hint += "marked things without one, also `formerly: reconciler`, which takes them over"
+    message = f"{FILE} has no name, but the mark of organizations and members contains this name"
+    hint = "write `name: acme-identity` at the top, a different name in each repository; if an earlier version created "
+    hint += "marks without a name, also write `formerly: reconciler` to take those resources over"
     at = (Position(FILE, 1),)
     raise InvalidInput([Problem(code="owner", severity="error", message=message, hint=hint, at=at)])
 
@@ -48,28 +48,29 @@ def check_target(config: Config, place: Place, *, to_write: bool = False) -> Non
         if target.project_id:
             raise Refused(
                 f"environment {config.environment} is {target.project_id}, which {target.project} does not have",
-                hint="mend target: it names an environment that is not there, and the id of one that was",
+                hint="fix target: it names an environment that does not exist, and a project_id from an earlier one",
             )
         return
     if target.project_id and target.project_id != project_id:
         raise Refused(
             f"the credentials are those of {project_id}, but environment {config.environment} is {target.project_id}",
-            hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to that project's, or mend target.project_id",
+            hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to those of that project, or fix target.project_id",
         )
     if place.is_live and target.type != "live" and to_write:
         raise Refused(
-            f"{project_id} is a live project, but environment {config.environment} does not say so: nothing is written",
-            hint=f"if this is meant, say `type: live` under environments.{config.environment}.target",
+            f"{project_id} is a live project, but environment {config.environment} "
+            "is not declared live: nothing was written",
+            hint=f"if this is intended, set `type: live` under environments.{config.environment}.target",
         )
     if target.type == "live" and to_write and not target.project_id and not place.project:
         raise Refused(
-            f"{target.project}/{target.environment} is live, and without a workspace key nothing tells whether that "
-            f"is {project_id}: nothing is written",
-            hint=f"add project_id: {project_id} to environments.{config.environment}.target, if that is the one",
+            f"{target.project}/{target.environment} is live. Without a workspace key it is unknown whether its id "
+            f"is {project_id}: nothing was written",
+            hint=f"add project_id: {project_id} to environments.{config.environment}.target, if this is the project",
         )
     if not place.is_live and target.type == "live":
         raise Refused(
-            f"environment {config.environment} says `type: live`, but {project_id} is not a live project",
+            f"environment {config.environment} has `type: live`, but {project_id} is not a live project",
             hint="use the live project's credentials, or another environment",
         )
 
@@ -85,14 +86,14 @@ def check_consumer(config: Config, consumer: str, place: Place | None = None) ->
     if source.project_id and source.project_id != consumer:
         raise Refused(
             f"the users are those of {consumer}, but environment {config.environment} names {source.project_id}",
-            hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET to that project's, or correct "
+            hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET to those of that project, or fix "
             f"environments.{config.environment}.users.consumer.project_id",
         )
     target = config.target.type if place is None or not place.is_there else "live" if place.is_live else "test"
     if type_of(consumer) != target and not source.any_type:
         raise Refused(
             f"the users are those of {consumer}, a {type_of(consumer)} project, and the target is of type {target}: "
-            "test users do not become live members, nor live users test members",
+            "test users must not become live members, and live users must not become test members",
             hint=OTHER_TYPE,
         )
 
@@ -109,7 +110,7 @@ def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
     addresses = tuple(change.address for change in changes if _is_made(change, store)) if why else ()
     if not addresses:
         return ()
-    found = f"{why}; {addresses[0]} would be given a credential that is lost with it"
+    found = f"{why}; {addresses[0]} would get a credential that would be lost with the runner"
     return (Problem(code="store-not-lasting", severity="warning", message=found, hint=LASTING, addresses=addresses),)
 
 
@@ -136,16 +137,17 @@ def check_environment(config: Config, declared: Declared, place: Place) -> None:
     ):
         if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
             raise Refused(
-                f"environment {config.environment} is {place.project}/{place.environment}, which is not there, and no "
-                f"manifest makes {kind}/{name}",
-                hint=f"mend environments.{config.environment}.target, or declare the {kind}",
+                f"environment {config.environment} is {place.project}/{place.environment}, "
+                "which does not exist, and no "
+                f"manifest declares {kind}/{name}",
+                hint=f"fix environments.{config.environment}.target, or declare the {kind}",
             )
     for resource in environments:
         sort = resource.spec.get("type") or resource.initial.get("type")
         if resource.name == place.environment and sort and sort.lower() != config.target.type:
             raise Refused(
                 f"environment {config.environment} is of type {config.target.type}, but {resource.address} is {sort}",
-                hint=f"mend environments.{config.environment}.target.type, or the manifest at {resource.position}",
+                hint=f"fix environments.{config.environment}.target.type, or the manifest at {resource.position}",
             )
 
 
@@ -161,8 +163,8 @@ def check_readable(config: Config, declared: Declared, place: Place, things: Thi
     is_written = "Secret" in config.kinds_of(declared) and config.authority_of("Secret") != "observe"
     if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):
         return True
-    message = f"no secret of {place.project_id} is known, so its data cannot be read"
-    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes"
+    message = f"no secret for {place.project_id} is known, so its data cannot be read"
+    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates"
     held = things["Secret"].problems if is_written else ()
     raise Unreadable([Problem(code="unreadable", severity="error", message=message, hint=hint), *held])
 
@@ -175,8 +177,9 @@ def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:
         Problem(
             code="unread",
             severity="warning",
-            message=f"no secret of {place.project_id} is known, so its data could not be read: this takes it for empty",
-            hint="apply makes the declared Secret, reads, and writes only what is planned here",
+            message=f"no secret for {place.project_id} is known, so its data could not "
+            "be read: this plan assumes that it is empty",
+            hint="apply creates the declared Secret, reads the data, and then writes only what this plan contains",
             at=(config.at("target"),),
         ),
     )
@@ -240,9 +243,10 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
         Problem(
             code="usage",
             severity="error",
-            message=f"--only {one} names nothing that is declared or live",
+            message=f"--only {one} matches no declared or live resource",
             hint=_meant(one, names)
-            or f"a kind ({', '.join(KINDS)}), organization=SLUG, or an address as plans show it",
+            or f"give give give give give a kind ({', '.join(KINDS)}), "
+            "organization=SLUG, or an address as shown in plans",
         )
         for one in wanted
         if not (one in names or _may_be_member(one, slugs))
@@ -292,7 +296,7 @@ def check_leavers(changes: Sequence[Change], desired: Desired, client: Client) -
     leavers = (change for change in changes if isinstance(change, Delete) and not (change.causes or change.withheld_by))
     users = {change.mark.user for change in leavers if change.mark} - {None}
     if missed := read.missed_users(client, sorted(str(user) for user in users if not desired.users.exists(str(user)))):
-        message = f"the search for users did not say how many there are, and missed {len(missed)} who are there"
+        message = f"the search for users returned no total, and missed {len(missed)} existing users"
         raise Unreadable(f"{message}: {', '.join(missed[:SHOWN])}", hint="run again in a minute")
 
 
@@ -300,6 +304,6 @@ def check_unmatched(config: Config, desired: Desired) -> None:
     """Raise where the configuration wants every user to belong somewhere and some do not."""
     if config.unmatched == "error" and desired.unmatched:
         raise InvalidInput(
-            f"{len(desired.unmatched)} users match no rule; environment {config.environment} says `unmatched: error`",
-            hint="`reconciler why USER` says what each lacks: " + ", ".join(desired.unmatched[:5]),
+            f"{len(desired.unmatched)} users match no rule; environment {config.environment} has `unmatched: error`",
+            hint="`reconciler why USER` shows what each user lacks: " + ", ".join(desired.unmatched[:5]),
         )

@@ -165,10 +165,17 @@ def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the sa
 
 @command(
     click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)),
-    click.option("--from-live", is_flag=True, help="Write it for the project that the credentials reach, as it is."),
-    click.option("--from-consumer", is_flag=True, help="Write it for the B2B project that a Consumer project becomes."),
-    click.option("--project", default="", metavar="SLUG", help="With either: the B2B project's slug."),
-    click.option("--environments", multiple=True, metavar="SLUG", help="With either: read only this environment."),
+    click.option("--from-live", is_flag=True, help="Declare the live state of the project that the credentials open."),
+    click.option("--from-consumer", is_flag=True, help="Declare a B2B project that replaces a Consumer project."),
+    click.option(
+        "--project", default="", metavar="SLUG", help="With --from-live or --from-consumer: the B2B project's slug."
+    ),
+    click.option(
+        "--environments",
+        multiple=True,
+        metavar="SLUG",
+        help="With --from-live or --from-consumer: read only this environment.",
+    ),
     *EXPORT_OPTIONS,
 )
 def init(
@@ -186,9 +193,9 @@ def init(
 
     root = directory or asked.root
     if from_live and from_consumer:
-        raise InvalidInput("--from-live and --from-consumer are two different things", hint="give one of the two")
+        raise InvalidInput("--from-live and --from-consumer exclude each other", hint="give only one of them")
     if not from_live and any(value != "manifests" for value in form.values() if value):
-        raise InvalidInput("--organizations, --members and --adopt say nothing without --from-live", hint="add it")
+        raise InvalidInput("--organizations, --members and --adopt need --from-live", hint="add it")
     if from_live:
         from reconciler.config import Config, Target
         from reconciler.from_live import repository
@@ -204,7 +211,7 @@ def init(
         from reconciler.scaffold import scaffold
 
         written = scaffold(root)
-    wrote = [f"wrote {path}" for path in written or ("nothing: every file is there, and as it would be written",)]
+    wrote = [f"wrote {path}" for path in written or ("nothing: every file already exists with this content",)]
     read_first = f"read {root / 'MIGRATION.md'}, then run " if from_consumer else ""
     there = "" if root.resolve() == Path.cwd() else f" -C {shlex.quote(str(root))}"
     show_lines([*wrote, f"Next: {read_first}{invoked_as()}{there} validate"])
@@ -213,7 +220,7 @@ def init(
 
 @command(
     click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False)),
-    click.option("--unmanaged", is_flag=True, help="Also what no manifest of this repository declares."),
+    click.option("--unmanaged", is_flag=True, help="Also export what no manifest of this repository declares."),
     *EXPORT_OPTIONS,
 )
 def export(asked: Asked, directory: Path | None, *, unmanaged: bool, **form: Any) -> int:
@@ -241,7 +248,7 @@ def _export(asked: Asked, config: "Config", root: Path, made: "Make", *, organiz
 
 
 @command(
-    click.option("--keep", is_flag=True, help="Leave the scratch folder behind."),
+    click.option("--keep", is_flag=True, help="Keep the scratch folder."),
 )
 def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is asked the same way
     """Show the whole loop on the emulator in a scratch folder; needs no account."""
@@ -258,7 +265,7 @@ def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is
     click.option(
         "--seed-users",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="A Consumer export to start with; so does --users.",
+        help="A Consumer export to load at the start; --users does the same.",
     ),
     click.option(
         "--rbac-policy", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="The RBAC policy, JSON."
@@ -268,11 +275,13 @@ def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is
         type=click.Path(path_type=Path, dir_okay=False),
         help="Write the credentials here once it listens.",
     ),
-    click.option("--https", is_flag=True, help="Serve https with a throw-away certificate."),
+    click.option("--https", is_flag=True, help="Serve HTTPS with a temporary self-signed certificate."),
     click.option(
         "--faults", multiple=True, metavar="SPEC", help="Faults to make, e.g. drop_before:0.03,status_503:0.02."
     ),
-    click.option("--behaviour", multiple=True, metavar="NAME=VALUE", help="How it does what Stytch does not document."),
+    click.option(
+        "--behaviour", multiple=True, metavar="NAME=VALUE", help="How to behave where Stytch's documentation is silent."
+    ),
     click.option("--synthetic-users", type=int, help="Start with this many made-up Consumer users."),
     click.option("--seed", type=int, default=0, help="Seed of made-up users and faults."),
 )

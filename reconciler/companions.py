@@ -28,7 +28,7 @@ CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", BY_TENANT})
 def check_ways_in(resource: Resource, said: Spec) -> Iterator[Problem]:
     """Yield a problem where nobody can join an organization."""
     if _are_closed(said, *SURE_WAYS_IN, BY_TENANT):
-        message = "every way to join is NOT_ALLOWED, which Stytch refuses"
+        message = "all ways to join are NOT_ALLOWED, which Stytch refuses"
         yield _closed(resource, "no-way-in", message, *SURE_WAYS_IN, BY_TENANT)
 
 
@@ -59,7 +59,7 @@ def check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:
             yield problem(
                 resource,
                 "missing-companion",
-                f"{setting} is RESTRICTED, but to what is not said: {companion} is {_state(said, companion)}",
+                f"{setting} is RESTRICTED, but {companion} is {_state(said, companion)}",
                 f"list at least one under {companion}",
                 at,
             )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "reconciler.yaml"
 OTHER_TYPE: Final = (
-    "name the project of the same type; or say `other_type: allow` beside project_id, if test users shall become live "
+    "name a project of the same type; or set `other_type: allow` next to project_id, if test users should become live "
     "members, or live users test members"
 )
 
@@ -238,7 +238,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     yield from written_over(chosen, name, document)
     target = chosen.target
     if target.environment and not target.project:
-        message = "target names an environment, and no project that it is of"
+        message = "target names an environment but no project"
         yield _problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
     consumer = users.consumer if users and isinstance(users.consumer, settings.ConsumerProject) else None
     if consumer and consumer.other_type is UNSET and (sort := type_of(consumer.project_id)) != target.type:
@@ -249,7 +249,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         message = f"type is live, but {target.project_id} is a test project"
         yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
     elif target.type == "live" and not target.project_id and not (target.project and target.environment):
-        message = "type is live, but which project that is nothing says"
+        message = "type is live, but no project is named"
         hint = "add project_id: project-live-…, or project and environment by their slugs"
         yield _problem("target", message, hint, document.at(*here, "target", "type"))
 
@@ -262,10 +262,10 @@ def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
         for first in owners[:number]:
             places = tuple(document.at("environments", each, "owns_project") for each in (name, first))
             if None in (projects[name], projects[first]):
-                message = f"{first} and {name} both say owns_project, and of which project is not said"
-                hint = "say target.project for both"
+                message = f"{first} and {name} both set owns_project, but do not name their project"
+                hint = "set target.project for both"
             elif projects[name] == projects[first]:
-                message = f"{first} and {name} both say owns_project: what belongs to the project would be fought over"
+                message = f"{first} and {name} both set owns_project for the same project"
                 hint = "keep one of the two"
             else:
                 continue
@@ -282,10 +282,10 @@ def _owns(body: Configuration, environment: Environment) -> bool:
 def _formerly(body: Configuration, document: Document) -> Iterator[Problem]:
     """Yield a problem where nothing would be taken over, or by nobody."""
     if body.formerly and body.formerly == body.name:
-        message = "formerly is the name itself, whose marks are ours anyway"
+        message = "formerly equals name, so it has no effect"
         yield _problem("owner", message, "remove formerly", document.at("formerly"))
     elif body.formerly and body.name is None:
-        message = "formerly says whose marks are taken over, and there is no name to mark them with instead"
+        message = "formerly is set, but there is no name for the new marks"
         yield _problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
 
 

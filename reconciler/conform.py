@@ -100,7 +100,7 @@ def _found_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: 
             hint = "write the key itself; only values are computed"
             yield path, "expression-in-key", f"the key {path[-1]} holds an expression", hint
         elif not known_already and not computed(path):
-            message = f"no expression is computed in {_named(path)}: it would be taken as it stands"
+            message = f"no expression is computed in {_named(path)}: it would be taken literally"
             yield path, "expression-not-computed", message, "write the value itself"
 
 
@@ -352,5 +352,5 @@ def _type_hint(schema: Mapping[str, Any], value: Json) -> str:
     if wanted == "array" and isinstance(value, str):
         return f"write it as a list: [{show(value)}]"
     if value is None:
-        return "a key that is left out is not managed; remove it"
+        return "remove the key: a key that is left out is not managed"
     return ""

@@ -56,7 +56,7 @@ def _steps(documents: Iterable[Document]) -> Iterator[Problem]:
     for document in documents:
         check = document.body["spec"].get("check", {})
         if check and "done" in document.body["spec"]:
-            message, hint = "a check says whether the step is done, so done says nothing", "remove one of the two"
+            message, hint = "a check says whether the step is done, so done has no effect", "remove one of the two"
             yield _contradiction(message, hint, document.key_at("spec", "done"), document.key_at("spec", "check"))
         if "equals" in check and "path" not in check:
             message, hint = "equals compares the value at path, and there is no path", "add path, or remove equals"
@@ -95,7 +95,7 @@ def _same_documents(rules: Sequence[tuple[Document, Environments]]) -> Iterator[
         for other, others in seen.setdefault(document.name, []):
             if environments & others:
                 at = document.at("metadata", "name"), other.at("metadata", "name")
-                message = f"two {document.kind} are called {document.name}"
+                message = f"two {document.kind} documents are named {document.name}"
                 yield Problem(code="duplicate", severity="error", message=message, hint="rename one of the two", at=at)
         seen[document.name].append((document, environments))
 
@@ -113,13 +113,13 @@ def _renames(scoped: Sequence[Scoped]) -> Iterator[Problem]:
         for other in named.get(key, ()):
             if not one.environments & other.environments or other.resource.ensure == "absent":
                 continue
-            message = f"renamed_from names {before}, which is declared too"
+            message = f"renamed_from names {before}, which is also declared"
             yield _problem(
                 "duplicate", message, "remove one of the two", one.resource, other.resource, "metadata", "renamed_from"
             )
         first = claimed.setdefault(key, one)
         if first is not one and one.environments & first.environments:
-            message = f"two are renamed from {before}"
+            message = f"two resources are renamed from {before}"
             yield _problem(
                 "duplicate", message, "correct one of the two", one.resource, first.resource, "metadata", "renamed_from"
             )
@@ -134,7 +134,7 @@ def _same_external_ids(scoped: Sequence[Scoped]) -> Iterator[Problem]:
             continue
         for other in seen.setdefault((one.resource.kind, one.resource.namespace, value), []):
             if one.environments & other.environments and one.resource.name != other.resource.name:
-                message = f"two have the same {name}: {value}"
+                message = f"two resources have the same {name}: {value}"
                 part = "spec" if name in one.resource.spec else "initial"
                 yield _problem("duplicate", message, "correct one of the two", one.resource, other.resource, part, name)
         seen[one.resource.kind, one.resource.namespace, value].append(one)
@@ -150,7 +150,7 @@ def _same_credentials(scoped: Sequence[Scoped]) -> Iterator[Problem]:
         name = credential_name(kind, one.resource)
         for other in seen.setdefault(name, []):
             if one.environments & other.environments and one.resource.address != other.resource.address:
-                message = f"the credentials of two things are kept under one name: {name}"
+                message = f"two resources keep their credentials under the same name: {name}"
                 hint = f"name another secret for one of the two: {kind.credential.field}: {{secret: NAME}}"
                 yield _problem("duplicate", message, hint, one.resource, other.resource, "metadata", "name")
         seen[name].append(one)
@@ -173,7 +173,7 @@ def _references(found: Found) -> Iterator[Problem]:
         for organization in organizations.get(namespace, ()):
             gone = organization.resource.ensure == "absent" and one.resource.ensure == "present"
             if gone and one.environments & organization.environments:
-                message, hint = f"the organization {namespace} is to be absent", f"remove the {one.resource.kind}"
+                message, hint = f"the organization {namespace} is declared absent", f"remove the {one.resource.kind}"
                 places = one.resource.at(*at), organization.resource.at("ensure")
                 yield structs.replace(problem(one.resource, "contradiction", message, hint), at=places)
 
@@ -201,8 +201,8 @@ def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) 
     return Problem(
         code="missing-key",
         severity=severity,
-        message=f"{names} is needed to create it",
-        hint=f"add {names} to spec, or to initial if it is not managed afterwards",
+        message=f"{names} is required to create it",
+        hint=f"add {names} to spec, or to initial if it should not be managed afterwards",
         at=(resource.at("spec"),),
         addresses=(resource.address,),
     )

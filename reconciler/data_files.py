@@ -58,14 +58,14 @@ def _format(stream: IO[bytes], file: Path, shown: str) -> Format:
     tail = stream.read()
     start = len(_BOM) if head.startswith(_BOM) else 0
     if not head[start:].strip():
-        refuse(shown, f"{shown} is empty", "a file without any row is not believed: deletes could follow from it")
+        refuse(shown, f"{shown} is empty", "an empty file is refused, because it could lead to deletes")
     if file.suffix.lower() == ".csv":
         _ends_with_newline(tail, shown)
         return "csv"
     first = head[start:].lstrip()[:1]
     if first == b"[":
         if not tail.rstrip().endswith(b"]"):
-            refuse(shown, f"{shown} was cut short: it has no closing bracket", "write it again, whole")
+            refuse(shown, f"{shown} is incomplete: it has no closing bracket", "write the complete file again")
         return "array"
     if first == b"{":
         _ends_with_newline(tail, shown)
@@ -75,7 +75,7 @@ def _format(stream: IO[bytes], file: Path, shown: str) -> Format:
 
 def _ends_with_newline(tail: bytes, shown: str) -> None:
     if not tail.endswith(b"\n"):
-        refuse(shown, f"{shown} was cut short: its last line has no newline", "write it again, whole")
+        refuse(shown, f"{shown} is incomplete: its last line has no newline", "write the complete file again")
 
 
 def elements(text: str, shown: str, line: int = 1, before: int = 0) -> Iterator[tuple[int, int, Any]]:
@@ -94,7 +94,7 @@ def elements(text: str, shown: str, line: int = 1, before: int = 0) -> Iterator[
             value, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             at = line + text.count("\n", counted, getattr(error, "pos", position))
-            refuse(shown, f"{shown} is not valid JSON from here on", "write it again, whole", at)
+            refuse(shown, f"{shown} is not valid JSON from here on", "write the complete file again", at)
         yield line, column, value
 
 

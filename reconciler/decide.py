@@ -182,8 +182,8 @@ def _missing(config: Config, changes: Iterable[Change], place: Place) -> Iterato
         else f"the project {place.project}"
     )
     owner = config.owner_of_project
-    who = f": `reconciler -e {quote(owner)} apply` makes it" if owner not in ("", config.environment) else ""
-    yield GuardResult(name="dependency", ok=False, detail=f"{what} is not there yet{who}")
+    who = f": `reconciler -e {quote(owner)} apply` creates it" if owner not in ("", config.environment) else ""
+    yield GuardResult(name="dependency", ok=False, detail=f"{what} does not exist yet{who}")
 
 
 def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -212,14 +212,18 @@ def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) ->
             continue
         slug = change.key[0]
         if change.address in named:
-            yield Listed(address=change.address, id=change.id, reason="rules still name it, though nothing declares it")
+            yield Listed(address=change.address, id=change.id, reason="rules still name it, but nothing declares it")
         elif any(
             user in desired.users.undecided or user in desired.users.disputed for user in doomed.users.get(slug, ())
         ):
-            reason = "a problem leaves open whether a user in it belongs there"
+            reason = "because of a problem it is unknown whether one of its users belongs there"
             yield Listed(address=change.address, id=change.id, reason=reason)
         elif not desired.users.readable and doomed.users.get(slug):
-            yield Listed(address=change.address, id=change.id, reason="there are no users to read, and users are in it")
+            yield Listed(
+                address=change.address,
+                id=change.id,
+                reason="the users cannot be read, and it has members who are users",
+            )
 
 
 def narrow(plan: Plan, only: Sequence[str], stakes: Stakes, requests_per_second: float) -> Plan:

@@ -23,13 +23,13 @@ ADVICE = {
     "unauthorized_credentials": "the id and the secret do not belong together, or the secret was deleted",
     "invalid_b2b_endpoint": "these are the credentials of a Consumer project; use those of the B2B project",
     "invalid_consumer_endpoint": "these are the credentials of a B2B project; use those of the Consumer project",
-    "route_not_found": "STYTCH_API_URL leads somewhere else",
+    "route_not_found": "STYTCH_API_URL does not lead to Stytch's API",
 }
 ODD = (KeyError, TypeError, AttributeError)  # what an answer of another shape ends in
 NOT_ENABLED = "enterprise_endpoint"
 DENIED = (401, 403)
 FAILED = 500
-NOT_AS_DESCRIBED = "Stytch's answer is not what it describes"
+NOT_AS_DESCRIBED = "Stytch's response does not match its API description"
 DATA_URL, MANAGEMENT_URL, TELEMETRY_URL = "STYTCH_API_URL", "STYTCH_MANAGEMENT_BASE_URI", "STYTCH_TELEMETRY_URL"
 Row = Mapping[str, Any]
 Looks = tuple[tuple[str, Callable[[], str]], ...]  # each a subject, and what reads it and says what was found
@@ -164,14 +164,16 @@ def _declared(config: Config) -> Declared | None:
 
 
 def _to_be_made(config: Config, place: Place, declared: Declared | None) -> Finding:
-    """Say who makes the environment that is not there yet; without manifests that are right nobody can tell."""
+    """Say who makes the environment that does not exist yet; without manifests that are right nobody can tell."""
     slugs = f"{place.project}/{place.environment}"
     if declared is None:
-        return Finding(ok=True, subject="target", text=f"{slugs} is not there yet; an apply that declares it makes it")
+        return Finding(
+            ok=True, subject="target", text=f"{slugs} does not exist yet; an apply that declares it creates it"
+        )
     needed = ("Environment",) if place.project_is_there else ("Project", "Environment")
     ours = all(config.authority_of(kind) != "observe" for kind in needed)
-    who = "an apply makes it" if ours else f"another environment makes it, as {config.environment} only observes it"
-    return Finding(ok=True, subject="target", text=f"{slugs} is not there yet; {who}")
+    who = "an apply creates it" if ours else f"another environment creates it: {config.environment} only observes it"
+    return Finding(ok=True, subject="target", text=f"{slugs} does not exist yet; {who}")
 
 
 def _signed_in(config: Config, client: Client, place: Place) -> Finding:
@@ -183,13 +185,15 @@ def _signed_in(config: Config, client: Client, place: Place) -> Finding:
     except ReconcilerError as error:
         return _refused("secret", error)
     if client.has_data:
-        return Finding(ok=True, subject="secret", text="the credential store holds one; what it opens follows")
+        return Finding(
+            ok=True, subject="secret", text="the credential store holds one; the next lines show what it opens"
+        )
     kinds = config.kinds_of(declared)
     needed = any(KINDS[kind].managed_by != "management" for kind in kinds)
     made = any(each.ensure == "present" for each in secrets) and config.authority_of("Secret") != "observe"
     if made and "Secret" in kinds:
-        return Finding(ok=True, subject="secret", text="none is known; an apply makes the declared one")
-    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes" if needed else ""
+        return Finding(ok=True, subject="secret", text="none is known; an apply creates the declared one")
+    hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates" if needed else ""
     return Finding(ok=not needed, subject="secret", text="none is known, so only settings can be read", hint=hint)
 
 
@@ -210,7 +214,7 @@ def _data(client: Client, credentials: Credentials, silent: set[str]) -> Iterato
 def _the_way_of_writes(client: Client) -> str:
     """Read something the way that writes go, through Stytch's SDK."""
     client.writer().read("rbac.policy")
-    return "Stytch's SDK, which makes them, reaches the project too; nothing was written"
+    return "Stytch's SDK, which sends the writes, reaches the project; nothing was written"
 
 
 def _fraud_rules(client: Client) -> str:
@@ -244,7 +248,7 @@ def _users(
         url = base_url(credentials, consumer)
         yield from _looked(((subject, look),), url, DATA_URL if credentials.api_url else "", silent)
     if config.users is None:
-        yield Finding(ok=True, subject="users", text="none configured: rules have nobody to place")
+        yield Finding(ok=True, subject="users", text="none configured: the rules have no users to match")
     elif config.users.file is not None:
         there = config.users.file.is_file()
         text = f"{config.users.shown} is there" if there else f"{config.users.shown} is not there"
@@ -274,7 +278,7 @@ def _is_silence(fault: Fault) -> bool:
 
 def _silence(fault: Fault, variable: str) -> Finding:
     """Say that a server does not answer, which the fault names; ``variable`` is where its address was read, if so."""
-    hint = f"{variable} names it: correct or unset that" if variable else "is there a way to it from here?"
+    hint = f"{variable} names it: fix or unset that variable" if variable else "check that this machine can reach it"
     return Finding(ok=False, subject="address", text=str(fault), hint=hint)
 
 

@@ -68,7 +68,7 @@ def read_documents(
         file = spelled(path.relative_to(root).as_posix())
         text = read_text(path, file, problems)
         if text is not None and not text.strip("\ufeff \t\r\n"):
-            hint = "write a document, or remove it; a file with nothing but a comment may stand"
+            hint = "write a document, or remove the file; a file that contains only a comment is allowed"
             problems.append(_error("empty-file", f"{file} is empty", hint, Position(file, 1)))
         elif text is not None:
             yield from documents_in(text, file, problems)
@@ -140,7 +140,7 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
 def closed(parts: Sequence[str]) -> str:
     """Say why nothing that people wrote stands at a path of the repository, by its names alone; "" if it may."""
     if any(part.startswith(".") and part not in (".", "..") for part in parts):
-        return "its path holds a name that begins with a dot"
+        return "its path has a name that begins with a dot"
     return "it is a file of environment variables" if parts and DOTENV.fullmatch(parts[-1]) else ""
 
 
@@ -205,7 +205,11 @@ def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
-        problems.append(_error("dead-link", f"{file} is a symbolic link to nothing", "remove it", Position(file, 1)))
+        problems.append(
+            _error(
+                "dead-link", f"{file} is a symbolic link whose target does not exist", "remove it", Position(file, 1)
+            )
+        )
         return False
     if target.is_relative_to(root.resolve()):
         why = closed(target.relative_to(root.resolve()).parts)

@@ -48,7 +48,7 @@ _BY_NAME: Final = """
 """
 _COMPANIES: Final = frozenset({"att.com", "comcast.com", "orange.com", "verizon.com"})  # their own people are there too
 _NAMES: Final = frozenset(_BY_NAME.split())
-PROVIDER: Final = "belongs to a mail provider: everybody can have an address there"
+PROVIDER: Final = "belongs to a mail provider: anybody can get an address there"
 SUFFIX: Final = "is a public suffix: anybody can register names under it"
 
 

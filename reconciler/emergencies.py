@@ -25,7 +25,7 @@ def waiting_warnings(store: Store) -> tuple[Problem, ...]:
             code="emergency-file",
             severity="warning",
             message=f"the credential {name} is only in {path}, because the credential store refused it",
-            hint="mend the store and apply again, which hands it over; until then keep the file",
+            hint="fix the credential store and apply again to move the credential there; keep the file until then",
         )
         for name, path in sorted(store.waiting().items())
     )

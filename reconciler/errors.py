@@ -13,7 +13,7 @@
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
     ├── Rejected                            the API itself answered no, and would again: 4xx but 429
     ├── Unavailable                         nothing was done and trying again is safe: 429, refused connections, reads
-    └── Ambiguous                           a write got any other answer, or none: it may have happened
+    └── Ambiguous                           a write got any other answer, or none: the write may have happened
 
 A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable``, applying into a failed outcome.
 """

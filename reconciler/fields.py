@@ -87,12 +87,12 @@ def check_metadata(resource: Resource, path: Path, metadata: Spec | None, *, mar
         )
     kept = {key: value for key, value in metadata.items() if value is not None}
     if len(kept) + marked > METADATA_KEYS:
-        own = f", of which the reconciler's mark takes one; {len(kept)} are declared" if marked else ""
+        own = f", and the reconciler's mark needs one of them; {len(kept)} are declared" if marked else ""
         message = f"{name} has {len(kept) + marked} keys; Stytch keeps {METADATA_KEYS}{own}"
         yield problem(resource, "metadata-too-large", message, "remove keys, or nest them", path)
     size, limit = len(json.encode(kept)), METADATA_BYTES - MARK_BYTES * marked
     if size > limit:
-        rest = f", of which {MARK_BYTES} are kept free for the reconciler's mark" if marked else ""
+        rest = f", and {MARK_BYTES} of them are reserved for the reconciler's mark" if marked else ""
         message = f"{name} takes {size:,} bytes as JSON; Stytch keeps {METADATA_BYTES:,}{rest}"
         yield problem(resource, "metadata-too-large", message, "keep large values elsewhere", path)
 
@@ -104,7 +104,9 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
         here = (*path, str(index))
         label = domain_label(domain)
         if label is None:
-            yield problem(resource, "not-a-domain", f"{domain!r} is no domain name", "write it as acme.example", here)
+            yield problem(
+                resource, "not-a-domain", f"{domain!r} is not a domain name", "write it as acme.example", here
+            )
         elif is_mail_provider(label):
             yield common_domain(resource, path[-1], label, here)
         elif label in first:
@@ -116,14 +118,14 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
 
 def common_domain(resource: Resource, field: str, domain: str, path: Path) -> Problem:
     """Make the error about a mail provider's domain where an organization's own is meant."""
-    message = f"{domain} in {field} belongs to a mail provider: everybody can have an address there"
+    message = f"{domain} in {field} belongs to a mail provider: anybody can get an address there"
     return problem(resource, "common-domain", message, "list only domains that the organization owns", path)
 
 
 def check_role(resource: Resource, path: Path, role: Json) -> Iterator[Problem]:
     """Yield an error if the role is the one that everybody has."""
     if role == IMPLICIT_ROLE:
-        message = f"{IMPLICIT_ROLE} is every member's role and can be neither given nor taken"
+        message = f"{IMPLICIT_ROLE} is every member's role and can be neither given nor withdrawn"
         yield problem(resource, "implicit-role", message, "remove it", path)
 
 

@@ -74,7 +74,7 @@ def _became(change: Change, held: Mapping[str, str]) -> Outcome:
         return outcome_of(change, "withheld", change.withheld_by)
     if change.address in held:
         return outcome_of(change, "withheld", held[change.address])
-    return outcome_of(change, "applied", "it was as declared already")
+    return outcome_of(change, "applied", "it was already as declared")
 
 
 def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:

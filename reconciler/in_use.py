@@ -83,15 +83,16 @@ def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:
             if (reference.kind, name) == (change.kind, change.name)
         )
         if users:
-            message = f"{change.address} would have to be made anew, which Stytch refuses while {users[0]} names it"
+            message = f"{change.address} would have to be recreated, which Stytch refuses while {users[0]} names it"
             hint = (
-                f"declare a new {change.kind} under another name, let that be named, and say `ensure: absent` of this"
+                f"declare a new {change.kind} under another name, refer to that one "
+                "instead, and set `ensure: absent` on this one"
             )
             at = _places(change)
             diff.changes.remove(change)
             diff.problems.append(_problem(message, hint, at, (change.address, *users[:SHOWN])))
             diff.held.append(
-                Listed(address=change.address, id=change.id, reason="it would be made anew, and is used", at=at)
+                Listed(address=change.address, id=change.id, reason="it would be recreated, and is in use", at=at)
             )
 
 
@@ -121,21 +122,21 @@ def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Use
     left = {one.path: one for one in change.fields}
     for name, each in users.items():
         left.pop((ROLES, name))
-        message = f"the role {name} stays in the policy while anybody has it ({each})"
-        hint = "take it from them first; the next plan takes it out"
+        message = f"the role {name} stays in the policy while members have it ({each})"
+        hint = "withdraw it from them first; the next plan then removes it"
         policy.problems.append(_problem(message, hint, at, (change.address, *each.first)))
     while unmet := _unmet(change, was, left):
         path, what, whose = unmet
         left.pop(path)
-        message = f"{'.'.join(path)} stays as it is: {whose} would be about {what}, which would not be there"
-        hint = f"declare {what} in custom_resources, or {whose} without it"
+        message = f"{'.'.join(path)} is not changed: {whose} would refer to {what}, which would not exist"
+        hint = f"declare {what} in custom_resources, or remove it from {whose}"
         policy.problems.append(_problem(message, hint, at, (change.address,)))
     if len(left) == len(change.fields):
         return
     policy.changes.remove(change)
     if left:
         policy.changes.append(structs.replace(change, fields=tuple(left.values())))
-    reason = "a part of what it would take away is used" if left else "what it would take away is used"
+    reason = "part of what it would remove is in use" if left else "what it would remove is in use"
     policy.held.append(Listed(address=change.address, id=change.id, reason=reason, at=at))
 
 

@@ -145,7 +145,7 @@ def _never_ended(root: Path, environment: str) -> Iterator[Intent]:
                 for text in lines:
                     _take(text, path.name, found, over)
     except OSError as error:
-        hint = "make it readable, or remove it: then nobody knows what a run that was cut short left behind"
+        hint = "make it readable, or remove it: without it, the leftovers of an interrupted run are unknown"
         raise Unreadable(f"a journal in {FOLDER} cannot be read: {error.strerror}", hint=hint) from None
     for (address, name, _), intent in found.items():
         if (address, name) not in over:

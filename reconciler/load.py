@@ -159,7 +159,7 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
         message = f"there is no kind {document.kind}"
         hint = did_you_mean(document.kind, shapes())
         if document.kind == "Configuration":
-            message, hint = "a Configuration stands in reconciler.yaml, at the root", "move it there"
+            message, hint = "a Configuration belongs in reconciler.yaml, at the root", "move it there"
         problems.append(_error("unknown-kind", message, hint, document.at("kind")))
         return False
     computed = computed_in(document.kind) if written else None
@@ -186,7 +186,7 @@ def _said_twice(document: Document, kind: Kind) -> Iterator[Problem]:
     for name in initial.keys() & spec.keys():
         keyed = name in kind.merged and isinstance(initial[name], dict) and isinstance(spec[name], dict)
         for path in [(name, key) for key in initial[name].keys() & spec[name].keys()] if keyed else [(name,)]:
-            message = f"spec says what {'.'.join(path)} is, so initial says nothing"
+            message = f"spec sets {'.'.join(path)}, so initial has no effect"
             at = document.key_at("initial", *path), document.key_at("spec", *path)
             yield _error("contradiction", message, "remove one of the two", *at)
 

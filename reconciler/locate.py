@@ -38,11 +38,11 @@ def find(config: Config, client: Client) -> Place:
     with unreadable("the projects of the workspace", "management"):
         place = _find(config, client)
     if client.has_data and place.project_id != client.project_id:
-        there = place.project_id or "not there yet"
+        there = place.project_id or "not created yet"
         raise Refused(
             f"STYTCH_PROJECT_ID is {client.project_id}, but the environment {place.environment} of {place.project} "
             f"is {there}",
-            hint="unset STYTCH_PROJECT_ID and STYTCH_SECRET, set them to that environment's, or mend target",
+            hint="unset STYTCH_PROJECT_ID and STYTCH_SECRET, set them to those of that environment, or fix target",
         )
     return place
 
@@ -75,8 +75,8 @@ def _find(config: Config, client: Client) -> Place:
             return place
         if project["vertical"] != VERTICAL:
             raise Refused(
-                f"{target.project} is a Consumer project, which never becomes a B2B one",
-                hint="name another project under target.project; it is made if it is not there",
+                f"{target.project} is a Consumer project, which cannot become a B2B project",
+                hint="name another project under target.project; it is created if it does not exist",
             )
         rows = _environments(client, place)
         found = next((each for each in rows if each["environment_slug"] == place.environment), {})
@@ -89,7 +89,7 @@ def _find(config: Config, client: Client) -> Place:
                 slug, id = found["environment_slug"], found["project_id"]
                 return structs.replace(place, environment=slug, project_id=id, environments=_types(rows))
     raise Refused(
-        f"nothing says which project and environment of the workspace {config.environment} is",
+        f"the project and environment of {config.environment} in the workspace are not set",
         hint=f"name them: environments.{config.environment}.target: {{project: SLUG, environment: SLUG}}",
     )
 

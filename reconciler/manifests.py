@@ -73,7 +73,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
     unfit = {"absent": NOT_WHEN_ABSENT, "external": NOT_WHEN_EXTERNAL}.get(resource.ensure, ())
     for key in unfit:
         if key in body:
-            message = f"ensure is {resource.ensure}, so {key} says nothing"
+            message = f"ensure is {resource.ensure}, so {key} has no effect"
             yield problem(resource, "contradiction", message, f"remove {key}, or ensure", (key,))
     if resource.ensure == "absent" and resource.lifecycle.protect:
         message = "ensure is absent, but lifecycle.protect refuses every delete"
@@ -82,20 +82,23 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         )
     for key in ("allow_loss", "max_loss_percent"):
         if resource.ensure == "absent" and key in (body.get("lifecycle") or {}):
-            message = f"ensure is absent, so lifecycle.{key} says nothing"
+            message = f"ensure is absent, so lifecycle.{key} has no effect"
             yield problem(resource, "contradiction", message, "remove one of the two", ("lifecycle", key))
     if resource.renamed_from == resource.name:
-        message = "renamed_from is the name itself"
+        message = "renamed_from equals metadata.name"
         yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
     allowed = resource.lifecycle.allow_delete
     if allowed is not None and kind.compared(allowed) != kind.compared(resource.name):
-        message, hint = f"allow_delete names another {kind.name} than this", "write this one's name, or remove it"
+        message, hint = (
+            f"allow_delete does not name this {kind.name}",
+            ("write the name of this resource, or remove allow_delete"),
+        )
         yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
     if resource.ensure == "present":
         yield from _unfit_name(kind, resource)
     for place, name in names_of_the_runner(kind, resource):
-        message = f"{name} is a variable of the machine's own, and no secret of a manifest"
-        hint = "name the secret otherwise: docs/credentials.md lists which names are not read"
+        message = f"{name} is a variable of the system, not a secret for manifests"
+        hint = "rename the secret: docs/credentials.md lists the names that are not read"
         yield problem(resource, "not-a-secret-name", message, hint, place)
     for index, path in enumerate(resource.lifecycle.ignore):
         if wrong := _not_ignorable(kind, resource, path):
@@ -109,8 +112,8 @@ def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
         hint = "remove them" + ("; if the live one has them, name it under renamed_from" if kind.renamable else "")
         yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
     if kind.nameless and not (is_secret_name(resource.name) or is_id(resource.name)):
-        message = f"nothing can be kept in the credential store as {resource.name}"
-        hint = "name it with letters, digits and _, as a variable, and without _ID at the end"
+        message = f"{resource.name} cannot be a name in the credential store"
+        hint = "use letters, digits and _, as in a variable, without _ID at the end"
         yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
 
 
@@ -121,8 +124,10 @@ def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str
         fields = [f"spec.{name}" for name in fields_of(kind.spec)]
         close = nearest(".".join(path[:2]), fields)
         hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
-        return f"{named}, which is no field", hint
+        return f"{named}, which is not a field", hint
     *field, key = path
     if len(path) < METADATA_DEPTH or "." not in key or key in (resource.spec.get(path[1]) or {}):
         return None
-    return f"{named}, but a value of {path[1]} is compared whole", f"write {'.'.join(field)}.{key.partition('.')[0]}"
+    return (
+        f"{named}, but a value of {path[1]} is compared as one value"
+    ), f"write {'.'.join(field)}.{key.partition('.')[0]}"

@@ -18,8 +18,10 @@ from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.model import MARK_KEY, Json, Live, LiveMember, Mark
 
 VERSION: Final = 1
-COPY: Final = "it carries another member's mark: a copy proves nothing"
-NEITHER: Final = "several members carry this user's mark, and it names none of them: nobody can say which one is ours"
+COPY: Final = "it carries another member's mark, so the mark was copied"
+NEITHER: Final = (
+    "several members carry this user's mark, and the mark names none of them, so it is unknown which one is managed"
+)
 
 
 class Owner(Struct, frozen=True):

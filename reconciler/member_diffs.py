@@ -76,7 +76,7 @@ def _who(found: OrganizationMembers) -> str:
     shown = [f"{address} (admin)" if id in admins else address for _, address, id in named[:SHOWN]]
     more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
     unread = [f"{found.unread} that could not be read"] if found.unread else []
-    return f"in it: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
+    return f"members: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
 
 
 def with_members(
@@ -190,10 +190,11 @@ def _held_until_it_is_made(organization: Resource) -> MemberDiff:
     problem = Problem(
         code="missing-organization",
         severity="problem",
-        message=f"{organization.address} is not live, and organizations are not written here: nobody can be in it yet",
+        message=f"{organization.address} is not live, and organizations are not "
+        "written here, so it cannot have members yet",
         hint="create it, or let this repository write organizations",
         at=(organization.position,),
         addresses=(organization.address,),
     )
-    held = Listed(address=organization.address, reason="not live, and nobody makes it", at=problem.at)
+    held = Listed(address=organization.address, reason="not live, and not created here", at=problem.at)
     return MemberDiff(organization=organization.name, held=[held], problems=[problem])

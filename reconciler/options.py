@@ -45,7 +45,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    environment = "The environment of reconciler.yaml; needed where it has several."
+    environment = "The environment in reconciler.yaml; required if there are several."
     for option in (
         click.option("--users", metavar="FILE", help="Read the users from FILE."),
         click.option("--table", "tables", multiple=True, metavar="NAME=FILE", help="Read a table from FILE."),
@@ -53,9 +53,9 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--only",
             multiple=True,
             metavar="WHAT",
-            help="Show and write only an address, a kind, or organization=SLUG.",
+            help="Show and write only this address, kind, or organization=SLUG.",
         ),
-        click.option("--format", "format", type=click.Choice(FORMATS), help="How to print; text by default."),
+        click.option("--format", "format", type=click.Choice(FORMATS), help="The output format; text by default."),
         click.option("-e", "--environment", metavar="NAME", envvar="RECONCILER_ENVIRONMENT", help=environment),
         click.option("-C", "root", metavar="DIR", type=click.Path(path_type=Path), help="The repository's root."),
     ):
@@ -69,10 +69,10 @@ EXPORT_OPTIONS = (
         "--organizations",
         type=click.Choice(("manifests", "table")),
         default="manifests",
-        help="A manifest for each organization, or one OrganizationSet and its table.",
+        help="Write one manifest per organization, or one OrganizationSet and its table.",
     ),
-    click.option("--members", is_flag=True, help="Also members that no rule gives."),
-    click.option("--adopt", is_flag=True, help="Declare organizations that are nobody's as this repository's."),
+    click.option("--members", is_flag=True, help="Also export members that no rule matches."),
+    click.option("--adopt", is_flag=True, help="Declare organizations without a mark as this repository's."),
 )
 
 

@@ -50,7 +50,7 @@ def render_set(
         if slug is None:
             message = "metadata.name is null for this row, so the organization has no slug"
             name = document.at(*TEMPLATE, "metadata", "name")
-            problems.append(_error("template", message, "fill the column, or give a default()", position, name))
+            problems.append(_error("template", message, "fill the column, or add a default()", position, name))
             continue
         slugs.add(str(slug))
         missing = list(come_to_nothing(template, body, _may_be_null))
@@ -65,7 +65,7 @@ def render_set(
             yield Rendered(_merged(body, override), position, _places(document, str(slug), override))
     for slug in overrides:
         if slug not in slugs:
-            message = f"overrides names {slug}, but no row of {table.name} gives that slug"
+            message = f"overrides names {slug}, but no row of {table.name} has that slug"
             at = document.key_at("spec", "overrides", slug)
             problems.append(_error("unknown-override", message, did_you_mean(slug, slugs), at))
 

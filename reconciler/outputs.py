@@ -20,7 +20,7 @@ def check_output(config: Config, output: Path) -> None:
     where = output.resolve()
     folder = next((name for name in WRITTEN_BY_PEOPLE if where.is_relative_to((config.root / name).resolve())), None)
     if folder:
-        raise _refused(output, f"lies in {folder}/, where every file is an input")
+        raise _refused(output, f"is in {folder}/, where every file is an input")
     if where.parent == (config.root / FOLDER).resolve() and where.name.startswith(_OURS):
         raise _refused(output, f"has a name of our own files in {FOLDER}/")
     if not output.exists():

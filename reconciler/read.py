@@ -28,18 +28,21 @@ BATCH_ORGANIZATIONS = 1_000
 IN_FLIGHT = 4  # chains of cursors; more than 1.7 for every second of latency bring nothing at 100 searches a minute
 UNKNOWN = 10  # members of an organization nobody knows anything about
 
-AGAIN = "nothing was decided; run again"
+AGAIN = "nothing was changed; run again"
 REFUSED = "nothing was decided; correct this first: another run would end in the same way"
-NOT_OFFERED_HINT = "what is declared of it is held until the product is enabled for this project"
+NOT_OFFERED_HINT = "its declared resources are held until the product is enabled for this project"
 HINTS = {
-    "unauthorized_credentials": "are the project id and the secret those of one project and one environment of it?",
-    "invalid_b2b_endpoint": "STYTCH_PROJECT_ID is a Consumer project's; that belongs in STYTCH_CONSUMER_PROJECT_ID",
-    "invalid_consumer_endpoint": "STYTCH_CONSUMER_PROJECT_ID is a B2B project's; that belongs in STYTCH_PROJECT_ID",
+    "unauthorized_credentials": "check that the project id and the secret belong to the "
+    "same environment of the same project",
+    "invalid_b2b_endpoint": "STYTCH_PROJECT_ID holds the id of a Consumer project; put "
+    "it into STYTCH_CONSUMER_PROJECT_ID",
+    "invalid_consumer_endpoint": "STYTCH_CONSUMER_PROJECT_ID holds the id of a B2B "
+    "project; put it into STYTCH_PROJECT_ID",
     "organization_not_found": "an organization was deleted while it was being read; run again",
 }
 UNAUTHORIZED = 401
 NOT_OFFERED = frozenset({"enterprise_endpoint", "unavailable_endpoint"})
-WORKSPACE_KEY = "are STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET those of a key of this workspace?"
+WORKSPACE_KEY = "check that STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET are a key of this workspace"
 USER_FIELDS = frozenset(
     {
         *("user_id", "emails", "phone_numbers", "providers", "webauthn_registrations", "biometric_registrations"),
@@ -106,8 +109,8 @@ def organizations(client: Client) -> tuple[Live, ...]:
             )
     if odd:
         raise Unreadable(
-            f"{len(odd)} organizations are not what an organization looks like: {'; '.join(map(str, odd[:5]))}",
-            hint="nothing can be decided while nobody can tell which organizations there are",
+            f"{len(odd)} organizations could not be read: {'; '.join(map(str, odd[:5]))}",
+            hint="an incomplete list of organizations stops the run",
         )
     return tuple(sorted(read, key=lambda item: (item.name, item.id)))
 
@@ -256,8 +259,8 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
             problems.setdefault(identifier, []).append(_problem(name, odd.reason, known=member is not None))
     except KeyError:
         raise Unreadable(
-            "the search for members gave records of organizations that were not asked for",
-            hint="what Stytch answers cannot be relied on; run again, and report it if it stays",
+            "the search for members returned members of other organizations than requested",
+            hint="Stytch's response is not reliable; run again, and report it to Stytch if it persists",
         ) from None
     return {
         identifier: OrganizationMembers(
@@ -292,8 +295,8 @@ def _problem(member: str, reason: str, *, known: bool) -> Problem:
     return Problem(
         code="unreadable-member",
         severity="problem",
-        message=f"the live member {member} is not what a member looks like: {reason}",
-        hint="it is left as it is" if known else "nobody in this organization is deleted while it is so",
+        message=f"the live member {member} could not be read: {reason}",
+        hint="it is not changed" if known else "until it can be read, nobody in this organization is deleted",
     )
 
 
@@ -312,7 +315,9 @@ def _users(client: Client, fields: frozenset[str], uncounted: Callable[[], None]
             count += len(users)
             yield users
     if not count:
-        raise Unreadable("the Consumer project has no user", hint="a source without any user is not believed")
+        raise Unreadable(
+            "the Consumer project has no user", hint="an empty source is refused, because it could lead to deletes"
+        )
 
 
 @contextmanager
@@ -328,4 +333,6 @@ def unreadable(what: str, managed_by: str = "data") -> Iterator[None]:
         hint = keys if fault.status == UNAUTHORIZED else HINTS.get(fault.error_type, otherwise)
         raise Unreadable(f"{what} could not be read: {fault}", hint=hint) from fault
     except (KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"{what} could not be read: Stytch's answer is not what it describes", hint=AGAIN) from error
+        raise Unreadable(
+            f"{what} could not be read: Stytch's response does not match its API description", hint=AGAIN
+        ) from error

@@ -103,7 +103,7 @@ def _unknown_roles(found: Found) -> Iterator[Problem]:
                     yield Problem(
                         code="unknown-role",
                         severity="error",
-                        message=f"there is no role {role!r} in the RBAC policy that is declared",
+                        message=f"there is no role {role!r} in the declared RBAC policy",
                         hint=did_you_mean(role, roles),
                         at=(*positions, policy.resource.at("spec", "custom_roles")),
                         addresses=(policy.resource.address,),
@@ -140,5 +140,5 @@ def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Co
 
 
 def _absent(resource: Resource, path: Path, other: Scoped) -> Problem:
-    message = f"{other.resource.address} is to be absent, and is named here"
-    return problem(resource, "contradiction", message, "name another, or keep it", path)
+    message = f"{other.resource.address} is declared absent, but it is named here"
+    return problem(resource, "contradiction", message, "refer to another one, or keep this one", path)

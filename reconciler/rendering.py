@@ -47,8 +47,8 @@ def nothing(*at: Position, path: Path) -> Problem:
     return Problem(
         code="expression",
         severity="error",
-        message=f"{'.'.join(path)} comes out as null, and would be as if it were not there",
-        hint="default(value, fallback) says what stands there instead",
+        message=f"{'.'.join(path)} is computed as null, which would leave the key out",
+        hint="write default(value, fallback) to set another value",
         at=at,
     )
 

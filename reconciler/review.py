@@ -18,14 +18,16 @@ def read_plan(path: Path) -> Plan:
     try:
         plan = msgspec.json.decode(path.read_bytes(), type=Plan)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not a plan: {error}", hint="make one with `reconciler plan -o FILE`") from error
+        raise InvalidInput(
+            f"{path} is not a plan: {error}", hint="create one with `reconciler plan -o FILE`"
+        ) from error
     if plan.format_version.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
         raise InvalidInput(
             f"{path} has format {plan.format_version}, this version reads {FORMAT_VERSION}",
             hint="plan again with this version and have it reviewed",
         )
     if plan.digest != digest(plan.project_id, plan.changes):
-        raise InvalidInput(f"{path} was altered after it was made: its digest does not fit", hint="plan again")
+        raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
     return plan
 
 
@@ -41,7 +43,7 @@ def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tup
         raise Refused(
             f"the plan is for environment {reviewed.environment} ({reviewed.project_id}), "
             f"this is {fresh.environment} ({fresh.project_id})",
-            hint="apply it where it was made, or plan again",
+            hint="apply it where it was created, or plan again",
         )
     known: dict[str, list[Change]] = {}
     for change in reviewed.changes:

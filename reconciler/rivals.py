@@ -21,8 +21,10 @@ def other_projects(resources: Iterable[Resource], project: str | None) -> Iterat
     """Yield each project that is not the one that the run is about: of no other anything is read, or written."""
     for resource in resources if project else ():
         if resource.kind == PROJECT and resource.name != project and resource.ensure != "external":
-            message = f"this run is about the project {project}, and about no other"
-            hint = f"name it {project}, mend target.project, or say in metadata.environments where it belongs"
+            message = f"this run is about the project {project}, and no other project"
+            hint = (
+                f"name it {project}, fix target.project, or set metadata.environments to the environments it belongs to"
+            )
             yield problem(resource, "another-project", message, hint, ("metadata", "name"))
 
 
@@ -36,7 +38,7 @@ def _more_than_one(present: Sequence[Scoped]) -> Iterator[Problem]:
         others = seen.setdefault((one.resource.kind, one.resource.namespace), [])
         for other in others:
             if one.environments & other.environments and one.resource.name != other.resource.name:
-                what, hint = f"there can be one {one.resource.kind} only", "say `ensure: absent` of the other"
+                what, hint = f"there can be only one {one.resource.kind}", "set `ensure: absent` on the other"
                 yield _between(what, hint, (one.resource, at), (other.resource, at))
         others.append(one)
 
@@ -49,7 +51,7 @@ def _same_claims(present: Sequence[Scoped]) -> Iterator[Problem]:
             others = seen.setdefault((one.resource.kind, one.resource.namespace, claim), [])
             for other, where in others:
                 if one.environments & other.environments and one.resource.name != other.resource.name:
-                    message = f"two are {claim}, which only one can be"
+                    message = f"two are {claim}, but only one can be"
                     yield _between(message, "correct one of the two", (one.resource, at), (other.resource, where))
             others.append((one, at))
 

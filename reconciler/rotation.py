@@ -28,7 +28,7 @@ def rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> s
     try:
         return _rotate(steps, change, field, id, scene)
     except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
-        said = f"nobody has its {field} yet: {fault}"
+        said = f"its {field} is not stored yet: {fault}"
         raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
 
 
@@ -70,11 +70,11 @@ def _start(steps: Steps, field: str, id: str) -> str:
             return steps.start()[0]
         if steps.under_way():
             raise Undecided(_unproven(field, id))
-    raise Ambiguous("the answers to several starts of a rotation in a row were lost")
+    raise Ambiguous("the responses to several starts of a rotation in a row were lost")
 
 
 def _unproven(field: str, id: str) -> str:
-    said = f"a rotation of the {field} of {id} is under way, and nothing proves that this run began it"
+    said = f"a rotation of the {field} of {id} is in progress, and there is no proof that this run started it"
     return f"{said}: complete or cancel it in Stytch, and apply again"
 
 
@@ -85,4 +85,4 @@ def _end(call: Callable[[], str], steps: Steps) -> str:
             return call()
         if not steps.under_way():
             return ""
-    raise Ambiguous("the answers to several ends of a rotation in a row were lost")
+    raise Ambiguous("the responses to several ends of a rotation in a row were lost")

@@ -188,9 +188,7 @@ class Kind:
     @cached_property
     def notes(self) -> Mapping[str, tuple[str, str]]:
         """Give what is to be said, and what to do, about keys that are no fields of the spec but known."""
-        computed = {
-            name: (f"{name} is filled in by Stytch and cannot be declared", "remove it") for name in self.computed
-        }
+        computed = {name: (f"{name} is set by Stytch and cannot be declared", "remove it") for name in self.computed}
         at_create = {
             name: (f"{name} is sent at create only", "write it under initial")
             for name, field in fields_of(self.initial_spec).items()

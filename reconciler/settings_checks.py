@@ -37,7 +37,7 @@ def left_empty(document: Document) -> Iterator[Problem]:
         if isinstance(value, dict) and path[2:] != ("vars",):
             waiting.extend(((*path, key), inner) for key, inner in value.items())
         elif value is None and len(path) != ENVIRONMENT_DEPTH and path[2:] != ("members", "external_id"):
-            message = f"{path[-1]} is left empty, which says nothing"
+            message = f"{path[-1]} is empty and has no effect"
             yield _problem("left-empty", message, "write its value, or remove the key", document.at(*path))
 
 
@@ -90,7 +90,7 @@ def misnamed(tables: Sequence[str], configured: Collection[str], environment: st
         if not (name and equals and file):
             message, hint = f"--table {given} is not NAME=FILE", "e.g. --table tenants=t.csv"
         elif name not in configured:
-            message = f"--table names {name}, which is no table of environment {environment}"
+            message = f"--table names {name}, which is not a table of environment {environment}"
             hint = did_you_mean(name, configured) or "name it in reconciler.yaml, under tables"
         elif name in names:
             message, hint = f"--table gives {name} twice", "remove one of the two"

@@ -51,7 +51,7 @@ def read_table(name: str, file: Path, shown: str, at_least: int | None = None) -
     read = {"csv": _csv, "array": _array, "lines": _lines}[format_of(file, shown)]
     found = list(read(file, shown))
     if not found:
-        refuse(shown, f"{shown} has no row", "a table without any row is not believed: deletes could follow from it")
+        refuse(shown, f"{shown} has no row", "an empty table is refused, because it could lead to deletes")
     if at_least is not None and len(found) < at_least:
         refuse(shown, f"{shown} has {len(found)} rows; expected at least {at_least}", "is it whole?", found[-1][0])
     rows = tuple(row for _line, _column, row in found)
@@ -87,9 +87,9 @@ def csv_lines(file: Path, shown: str) -> Iterator[tuple[int, list[Any]]]:
                     yield line, [cell or None for cell in cells]
                 elif cells:
                     message = f"this row has {len(cells)} cells; the header has {len(header)}"
-                    refuse(shown, message, "a cell that holds a comma or a quote needs quotes", line)
+                    refuse(shown, message, "quote a cell that contains a comma or a quote", line)
     except csv.Error as error:
-        refuse(shown, f"from here on {shown} is not valid CSV: {error}", "write it again, whole", begins)
+        refuse(shown, f"{shown} is not valid CSV from here on: {error}", "write the complete file again", begins)
     except UnicodeDecodeError:
         refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", _undecodable(file))
 
@@ -124,9 +124,9 @@ def _lines(file: Path, shown: str) -> Iterator[Row]:
             try:
                 yield number, 1, decode(line)
             except msgspec.ValidationError:
-                refuse(shown, "a row is a JSON object", "write one object a line", number)
+                refuse(shown, "a row is a JSON object", "write one object per line", number)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                refuse(shown, "this line is not valid JSON", "write one object a line, whole", number)
+                refuse(shown, "this line is not valid JSON", "write one complete object per line", number)
 
 
 def _array(file: Path, shown: str) -> Iterator[Row]:

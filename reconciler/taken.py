@@ -44,7 +44,7 @@ def other_name(kind: Kind, change: Change, answered: Spec) -> str:
     """Say under which name a thing was made, where that is not the one that was asked for; "" where it is."""
     name = answered.get(kind.key) if isinstance(change, Create) else None
     same_name = kind.compared(str(name)) == kind.compared(change.name)
-    return "" if name is None or same_name else f"it is called {_shown(name)} now, not {_shown(change.name)}"
+    return "" if name is None or same_name else f"its name is {_shown(name)} now, not {_shown(change.name)}"
 
 
 def _says_nothing(kind: Kind, field: FieldChange, there: Spec) -> bool:

@@ -83,8 +83,8 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
         return None
     text = universal(text.removeprefix("\ufeff")).removesuffix("\n")
     if (offset := text.find(OPEN)) >= 0:
-        message = f"nothing is computed in the text of a file: {OPEN} is sent as it stands"
-        hint = "write the text into the manifest if something is to be computed in it"
+        message = f"expressions are not computed in the text of a file: {OPEN} is sent literally"
+        hint = "write the text into the manifest if an expression should be computed in it"
         where = place_of(file, text, offset)
         problems.append(
             Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=(where, at))
@@ -97,13 +97,13 @@ def _closed(texts: Texts, file: str, path: Path) -> str:
     for parts in (Path(file).parts, path.relative_to(texts.root.resolve()).parts):
         if why := closed(parts):
             return why
-    return "reconciler.yaml names it as something else" if path in texts.closed else ""
+    return "reconciler.yaml uses it for something else" if path in texts.closed else ""
 
 
 def _gives_itself_away(text: str) -> str:
     """Say why a text is not sent, by what it is; "" if it may be."""
     if _SECRET.search(text):
-        return "it holds a secret"
+        return "it contains a secret"
     first = text.lstrip().partition("\n")[0]
     for whole in (text, first) if first.startswith("{") else ():
         try:
@@ -116,7 +116,7 @@ def _gives_itself_away(text: str) -> str:
 
 
 def _no_text(file: str, why: str, at: Position) -> Problem:
-    hint = "a secret is written {secret: NAME}; a text lies in a file of its own"
+    hint = "write a secret as {secret: NAME}; put a text into its own file"
     return _error("not-a-text", f"{file} is not read as a text: {why}", hint, at)
 
 

@@ -112,7 +112,7 @@ def only_settled(
         diff.held.extend(
             Listed(address=each.address, id=each.id, reason=_kept(each), at=_places(each)) for each in theirs
         )
-        reason = "nobody knows yet which organization it lies in"
+        reason = "it is not known yet to which organization it belongs"
         diff.held.extend(Listed(address=each.address, id=each.id, reason=reason) for each in adrift)
     return things
 
@@ -129,7 +129,7 @@ def _kept(change: Change) -> str:
     if isinstance(change, Delete):
         return "declared absent, but nothing is deleted in an organization that is `ensure: external`"
     if change.replaces:
-        return "it would be made again, and nothing is deleted in an organization that is `ensure: external`"
+        return "it would be recreated, and nothing is deleted in an organization that is `ensure: external`"
     taken = ", ".join(".".join(field.path) for field in change.fields if _takes(field))
     return f"it would lose {taken}, and nothing is withdrawn in an organization that is `ensure: external`"
 

@@ -22,7 +22,7 @@ _EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 _IGNORE: Final = "list it under ignore in reconciler.yaml"
 _HINTS: Final = (
     (re.compile(r"(?i)\.ya?ml$"), "write its suffix in lower case: .yaml"),
-    (re.compile(r"(?i)\.ya?ml\b"), f"take off what stands after .yaml, or {_IGNORE}"),
+    (re.compile(r"(?i)\.ya?ml\b"), f"remove the part after .yaml, or {_IGNORE}"),
     (re.compile(r"(?i)\.json$"), f"write it as YAML, in a file that ends in .yaml, or {_IGNORE}"),
 )
 

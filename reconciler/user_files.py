@@ -38,7 +38,7 @@ def lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
             if not newline:
                 rest += chunk
                 if len(rest) > LARGEST:
-                    refuse(shown, f"this line is longer than {LARGEST >> 20} MiB", "one user a line", line)
+                    refuse(shown, f"this line is longer than {LARGEST >> 20} MiB", "one user per line", line)
                 continue
             block, rest = rest + head + newline, rest_of_chunk
             try:
@@ -128,7 +128,7 @@ def _refuse_where_broken(fragment: bytes, shown: str, line: int) -> NoReturn:
         refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", line + fragment.count(b"\n", 0, error.start))
     for _element in elements(text, shown, line):
         pass
-    refuse(shown, f"a record here is larger than {LARGEST >> 20} MiB", "write JSON lines, one user a line", line)
+    refuse(shown, f"a record here is larger than {LARGEST >> 20} MiB", "write JSON lines, one user per line", line)
 
 
 def table(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:

@@ -43,7 +43,7 @@ _FIELDS: Final[dict[str, Any]] = {
 
 
 class OddUser(Struct, frozen=True):
-    """A record that is not what a user looks like: whose it is, if that can be told, and what is odd about it."""
+    """A record that is not a valid user: whose it is, if that can be told, and what is odd about it."""
 
     user_id: str | None
     message: str
@@ -75,7 +75,7 @@ def decoder_of(fields: frozenset[str]) -> Decoder:
         except msgspec.ValidationError as error:
             user_id = value.get("user_id") if isinstance(value, dict) else None
             known = user_id if isinstance(user_id, str) and user_id else None
-            return OddUser(known, f"not what a user looks like: {error}", position)
+            return OddUser(known, f"not a valid user: {error}", position)
         return user
 
     many: Any = msgspec.json.Decoder(list[shape])
@@ -88,7 +88,7 @@ def decoder_of(fields: frozenset[str]) -> Decoder:
             except RecursionError:
                 found = one(msgspec.json.decode(nesting.pruned(value)), position)
                 known = found.user_id if isinstance(found, OddUser) else str(found["user_id"])
-                return OddUser(known, "not what a user looks like: it is nested too deeply", position)
+                return OddUser(known, "not a valid user: it is nested too deeply", position)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return OddUser(None, "not valid JSON", position)
 

@@ -71,7 +71,7 @@ class UserStream:
         external_id = user.get("external_id")
         user = {**user, "user_id": trimmed(user["user_id"])}
         if not user["user_id"]:
-            message = f"record {self.count} is not what a user looks like: its user_id is blank"
+            message = f"record {self.count} is not a valid user: its user_id is blank"
             return OddUser(None, message, Position(self._shown, 1))
         if isinstance(external_id, str):
             user["external_id"] = trimmed(external_id) or None
@@ -79,7 +79,7 @@ class UserStream:
 
     def _note(self, record: OddUser) -> None:
         if record.user_id is None and not self.why_no_deletes:
-            self.why_no_deletes = f"nobody can tell whose record {record.position} is"
+            self.why_no_deletes = f"{record.position} has no valid user_id"
 
 
 def _is_odd(external_id: Json) -> bool:
@@ -94,11 +94,11 @@ def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
     file turns out to be broken, to hold fewer users than ``source.rows``, or none.
     """
     if source.file is None:
-        raise ValueError("this source is no file")
+        raise ValueError("this source is not a file")
     form = format_of(source.file, source.shown)
     asked = fields | ALWAYS
     read = {"lines": user_files.lines, "array": user_files.array, "csv": user_files.table}[form]
-    why = "a CSV file that was cut between two of its pages looks like a whole one" if form == "csv" else ""
+    why = "a CSV export that was cut off between two pages looks complete" if form == "csv" else ""
     batches = read(source.file, source.shown, decoder_of(asked))
     return UserStream(_counted(batches, source), asked, why_no_deletes=why, shown=source.shown)
 
@@ -110,7 +110,9 @@ def _counted(batches: Iterable[Batch], source: UsersSource) -> Iterator[Batch]:
         count += len(records)
         yield records
     if not count:
-        refuse(source.shown, f"{source.shown} has no user", "a source without any user is not believed")
+        refuse(
+            source.shown, f"{source.shown} has no user", "an empty source is refused, because it could lead to deletes"
+        )
     if source.rows is not None and count < source.rows:
         message = f"{source.shown} has {count:,} users; expected at least {source.rows:,}"
         refuse(source.shown, message, "is it whole?")

@@ -32,7 +32,7 @@ def check_writes(config: Config, changes: tuple[Change, ...], place: Place) -> N
     """Raise where something is about to be written that the environment never writes, whoever planned it."""
     if wrong := [change.address for change in changes if written_from_live(config, change, place)]:
         raise Refused(
-            f"{wrong[0]} is used by a live environment, and environment {config.environment} is of type test",
+            f"{wrong[0]} is used by a live environment, but environment {config.environment} is of type test",
             hint="apply it from an environment of `type: live`",
         )
 

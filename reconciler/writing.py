@@ -31,7 +31,7 @@ class Gone(Moved):
     """What was to be written is no longer there: somebody else deleted it."""
 
     def __init__(self) -> None:
-        super().__init__("it is no longer there")
+        super().__init__("it no longer exists")
 
 
 class Undecided(Moved):
@@ -121,7 +121,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         try:
             self.note(event, change, body)
         except OSError as error:
-            raise NotNoted(f"the journal cannot be written: {error.strerror}") from None
+            raise NotNoted(f"cannot write the journal: {error.strerror}") from None
 
     def made(self, change: Change, id: str, credential: str = "") -> None:
         """Note what Stytch's answer gave: with that, the next run can prove that a thing is ours."""
@@ -141,7 +141,7 @@ class Scene(Struct, frozen=True, kw_only=True):
         """Give the secret that a manifest names; raises ``Moved`` where it is not known any more."""
         found = self.store.value(name) if self.store else None
         if found is None:
-            raise Moved(f"the secret {name} is neither in the environment nor in the credential store")
+            raise Moved(f"the secret {name} is neither in the environment variables nor in the credential store")
         return found.reveal()
 
     def keep(self, change: Change, field: str, text: str, id: str) -> None:
@@ -198,7 +198,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     def _id_of(self, kind: str, inside: str | None, name: str) -> str:
         found = self.ids.get(kind, {}).get((inside, name), name if is_id(name) else None)
         if found is None:
-            raise Moved(f"the {kind} {name}, which it names, is not there")
+            raise Moved(f"the {kind} {name}, which it refers to, does not exist")
         return found
 
 
@@ -287,7 +287,7 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
     """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
 
     ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Moved`` if it is somebody
-    else's. ``duplicate`` holds Stytch's error types for "there already". Once an answer was lost, whatever keeps
+    else's. ``duplicate`` holds Stytch's error types for "there already". Once a response was lost, whatever keeps
     anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
     """
     lost = False
@@ -302,7 +302,7 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
         if (found := _looked_for(find, lost=lost)) is not None:
             _found.set(not lost)  # it is ours if an answer of ours was lost, as far as anybody can tell
             return found
-    raise Ambiguous("the answers to several creates in a row were lost and nothing is there")
+    raise Ambiguous("the responses to several creates in a row were lost, and nothing was created")
 
 
 def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
@@ -314,7 +314,7 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
         raise _perhaps(error) if lost else error from None
 
 
-def _perhaps(error: Exception, before: str = "an answer was lost") -> Ambiguous:
+def _perhaps(error: Exception, before: str = "a response was lost") -> Ambiguous:
     """Say of what went wrong, after what was ``before``, that the write may have happened."""
     said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
     told = error if isinstance(error, Fault) else Fault("")
@@ -336,7 +336,7 @@ def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
             if lost and (fault.error_type in absent or _says_absent(fault)):
                 return fault.request_id
             raise _perhaps(fault) if lost else fault from None
-    raise Ambiguous("the answers to several deletes in a row were lost")
+    raise Ambiguous("the responses to several deletes in a row were lost")
 
 
 def deleted(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
@@ -375,7 +375,7 @@ def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], 
     except (Fault, Unreadable, *MALFORMED) as error:
         raise _perhaps(error, f"{id} was made") from None
     if beside:
-        raise Moved(f"somebody else made {what} at the same time ({', '.join(beside)}), so {id} was taken back")
+        raise Moved(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
 
 
 def _says_absent(fault: Fault) -> bool:

@@ -228,11 +228,11 @@ def _tag(tag: str) -> str:
 
 _HINTS: Final = (
     ("mapping values are not allowed", 'quote a text that contains ": "; otherwise check the indentation'),
-    ("cannot start any token", "indent with blanks, not tabs; quote a text that begins with @, ` or %"),
-    ("did not find expected key", "check the indentation, and that quotes and brackets are closed"),
+    ("cannot start any token", "indent with spaces, not tabs; quote a text that begins with @, ` or %"),
+    ("did not find expected key", "check the indentation, and check that quotes and brackets are closed"),
     ("did not find expected ',' or", "check that brackets are closed; quote ${{ }} inside { } and [ ]"),
     ("did not find expected '-'", "check the indentation: all items of a list begin in the same column"),
-    ("could not find expected ':'", "write a colon and a blank after the key"),
+    ("could not find expected ':'", "write a colon and a space after the key"),
     ("unexpected end of stream", "close the quote"),
 )
 

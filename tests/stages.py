@@ -223,7 +223,7 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
 
 
 def begun(stage: Stage) -> None:
-    """Leave the journal of a run that was cut short: what it began, with what it noted.
+    """Leave the journal of a run that is incomplete: what it began, with what it noted.
 
     ``deleting`` are the addresses of members whose delete it began, in a map with when it had written their marks.
     """

@@ -296,7 +296,7 @@ def test_what_cannot_be_looked_at_again_is_not_deleted(tmp_path: Path, app: App,
         (outcome,) = pipeline.apply(planned, config, client, lambda _: None).outcomes
     app.faults = faults.Faults()
     assert (outcome.action, outcome.result) == ("delete", "withheld")
-    assert outcome.detail.startswith("moved: it cannot be looked at again: ")
+    assert outcome.detail.startswith("moved: it could not be read again: ")
     assert left_to_do(config, app) == ["RedirectURL/http://localhost:3000/authenticate"]
 
 
@@ -316,7 +316,7 @@ def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: C
     assert [outcome.found for outcome in made] == [False] * len(made)
     assert [outcome.found for outcome in late] == [outcome.action == "create" for outcome in late]
     said = apply_report(second.plan, late)
-    assert "there already" in said
+    assert "already existing" in said
     assert "created" not in said
 
 

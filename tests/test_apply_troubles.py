@@ -134,9 +134,7 @@ def test_a_full_disk(config: Config, app: App, monkeypatch: pytest.MonkeyPatch, 
     assert results(applied) == {**ALL, TOKEN: expected, APP: expected}
     assert applied.exit_code == (0 if expected == "applied" else 1)
     details = {outcome.detail for outcome in applied.outcomes}
-    assert details == (
-        {""} if expected == "applied" else {"", "the journal cannot be written: No space left on device"}
-    )
+    assert details == ({""} if expected == "applied" else {"", "cannot write the journal: No space left on device"})
 
 
 def test_a_search_that_cannot_be_read_whole(config: Config, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +155,7 @@ def test_what_nobody_thought_of(config: Config, app: App, monkeypatch: pytest.Mo
     applied = run(config, app)
     assert results(applied) == {**ALL, "Organization/acme": "failed"}
     (detail,) = (outcome.detail for outcome in applied.outcomes if outcome.result == "failed")
-    assert detail == f"{type(error).__name__}: it may have happened"
+    assert detail == f"{type(error).__name__}: the write may have happened"
 
 
 def test_nobody_to_tell_how_far_it_is(config: Config, app: App) -> None:

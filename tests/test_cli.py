@@ -143,7 +143,7 @@ def test_what_is_declared_and_held_is_3_in_every_command(
     (root / "manifests" / "partner.yaml").write_text(partner, encoding="utf-8")
     assert run("plan") == 3
     assert run("apply") == 3, "everything else is applied"
-    assert "Held although declared: 1 thing" in capsys.readouterr().out
+    assert "Held although declared: 1 resource" in capsys.readouterr().out
     assert run("plan") == run("drift") == run("apply") == 3
     capsys.readouterr()
     assert run("apply", "--format", "json") == 3
@@ -355,8 +355,8 @@ def test_only_takes_a_members_address_in_any_spelling(run: Run, capsys: pytest.C
 def test_options_before_and_after_the_command_add_up(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--table", "a=a.csv", "validate", "--table", "b=b.csv") == 1
     assert [line for line in capsys.readouterr().err.splitlines() if "--table names" in line] == [
-        "error: --table names a, which is no table of environment test",
-        "error: --table names b, which is no table of environment test",
+        "error: --table names a, which is not a table of environment test",
+        "error: --table names b, which is not a table of environment test",
     ]
 
 

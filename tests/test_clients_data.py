@@ -101,7 +101,7 @@ def test_users_come_page_by_page(app: App, client: Client) -> None:
 def test_without_a_consumer_project_there_are_no_users(app: App) -> None:
     whole = credentials(app)
     known = Credentials(project_id=whole.project_id, secret=whole.secret)
-    with open_client(known, Rates()) as client, pytest.raises(Refused, match="nothing says which that is"):
+    with open_client(known, Rates()) as client, pytest.raises(Refused, match="its id is not set"):
         client.search_users()
 
 
@@ -339,8 +339,8 @@ def test_the_server_follows_from_the_project_unless_it_is_named(project_id: str,
         (Credentials(), "STYTCH_PROJECT_ID is not set; the environment variable STYTCH_SECRET is not set"),
         (Credentials(project_id="p", secret="s", consumer_project_id="c"), "STYTCH_CONSUMER_SECRET is not set"),
         (Credentials(project_id="p", secret="s", api_url="http://stytch.example"), "begins with http"),
-        (Credentials(project_id="p", secret="s", api_url="stytch.example"), "not the address of a server"),
-        (Credentials(project_id="p", secret="s", api_url="https://stytch.example/v1"), "not the address of a server"),
+        (Credentials(project_id="p", secret="s", api_url="stytch.example"), "not the URL of a server"),
+        (Credentials(project_id="p", secret="s", api_url="https://stytch.example/v1"), "not the URL of a server"),
     ],
 )
 def test_credentials_that_cannot_be_used_are_refused_before_anything_is_sent(wrong: Credentials, message: str) -> None:

@@ -124,7 +124,7 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
         (["tenants"], "--table tenants is not NAME=FILE"),
         (["tenants="], "--table tenants= is not NAME=FILE"),
         (["=t.csv"], "--table =t.csv is not NAME=FILE"),
-        (["tenats=t.csv"], "--table names tenats, which is no table of environment test"),
+        (["tenats=t.csv"], "--table names tenats, which is not a table of environment test"),
         (["tenants=t.csv", "tenants=u.csv"], "--table gives tenants twice"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_table_of_the_command_line_is_one_that_is_configured(tables: list[str]
 )
 def test_a_setting_that_is_left_empty_is_an_error(text: str, key: str, tmp_path: Path) -> None:
     told = [message for message, _hint in refusal(tmp_path, text, "test")]
-    assert f"{key} is left empty, which says nothing" in told
+    assert f"{key} is empty and has no effect" in told
 
 
 def test_a_null_that_says_something_may_stand(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_variable_may_look_like_an_expression_and_is_none(tmp_path: Path) -> N
 
 def test_an_environment_of_no_project_is_an_error(tmp_path: Path) -> None:
     assert refusal(tmp_path, "environments: {test: {target: {environment: staging}}}\n") == [
-        ("target names an environment, and no project that it is of", "add project: SLUG")
+        ("target names an environment but no project", "add project: SLUG")
     ]
 
 

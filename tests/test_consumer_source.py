@@ -49,7 +49,7 @@ PINNED, ALLOWED, ANOTHER = "{project_id: HERE}", "{project_id: HERE, other_type:
         ("live", "test", ""),
         (ALLOWED, "live", ""),
         (ANOTHER, "test", "the users are those of"),
-        ("live", "live", "test users do not become live members"),
+        ("live", "live", "test users must not become live members"),
         (f"{{project_id: {OTHER}, other_type: allow}}", "live", "the users are those of"),
     ],
     ids=["pinned", "alias", "other type allowed", "another project", "other type", "another project of the other type"],

@@ -81,7 +81,7 @@ def test_what_people_wrote_is_read_as_a_shell_reads_it(line: str, value: str | N
 
 @pytest.mark.parametrize("text", ["A=1\nNAME='open\nB=2\n", 'A=1\nNAME="open\\"\n'])
 def test_a_quote_that_is_never_closed_is_an_error(text: str) -> None:
-    with pytest.raises(Unclosed, match=r"^line 2 opens a quote that is never closed$"):
+    with pytest.raises(Unclosed, match=r"^line 2 opens a quote that is not closed$"):
         values_of(text)
 
 

@@ -92,7 +92,7 @@ def test_no_shell_looks_at_what_is_filled_in(tmp_path: Path) -> None:
 def test_an_id_that_could_be_something_else_is_no_argument(tmp_path: Path, id: str) -> None:
     opened = store(tmp_path, "touch", "{id}")
     assert opened.keep("NAME", Sealed(CANARY), id)
-    assert opened.refusal("NAME") == "the id of NAME has characters that do not go into an argument of touch"
+    assert opened.refusal("NAME") == "the id of NAME has characters that cannot be used in an argument of touch"
     assert store(tmp_path, "touch", "done").keep("NAME", Sealed(CANARY), id) is None
 
 
@@ -195,7 +195,7 @@ def test_a_command_that_is_not_there_refuses(tmp_path: Path) -> None:
     opened = store(tmp_path, "no-such-program")
     assert opened.keep("NAME", Sealed(CANARY), "id-1")
     assert opened.refusal("NAME").startswith("no-such-program cannot be started: ")
-    with pytest.raises(Refused, match="no-such-program, which keeps the credentials, is not there"):
+    with pytest.raises(Refused, match="no-such-program, which keeps the credentials, does not exist"):
         opened.check()
 
 

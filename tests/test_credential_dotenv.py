@@ -130,8 +130,8 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("NAME='open\n", "keys.env: line 1 opens a quote that is never closed"),
-        ("NAME=$OTHER\n", "keys.env: what NAME is assigned, only a shell can tell"),
+        ("NAME='open\n", "keys.env: line 1 opens a quote that is not closed"),
+        ("NAME=$OTHER\n", "keys.env: only a shell can evaluate the value of NAME"),
     ],
 )
 def test_what_cannot_be_told_is_not_taken_for_nothing(tmp_path: Path, text: str, problem: str) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_told_is_not_taken_for_nothing(tmp_path: Path, text: str,
 def test_nothing_is_added_behind_an_open_quote(tmp_path: Path) -> None:
     (tmp_path / "keys.env").write_text("OTHER='open\n")
     opened = store(tmp_path)
-    with pytest.raises(Refused, match="never closed"):
+    with pytest.raises(Refused, match="is not closed"):
         opened.check()
     assert opened.keep("NAME", Sealed("secret"), "id-1")
     assert (tmp_path / "keys.env").read_text() == "OTHER='open\n"

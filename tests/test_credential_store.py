@@ -130,7 +130,7 @@ def test_what_is_settled_leaves_the_emergency_files(tmp_path: Path) -> None:
         Sealed("of B"),
         Sealed("of not a name"),
     ]
-    assert opened.refusal("not a name") == "'not a name' is not a name that a credential may have"
+    assert opened.refusal("not a name") == "'not a name' is not a valid name for a credential"
     assert opened.settle() == ()
 
 
@@ -177,7 +177,7 @@ def test_a_damaged_emergency_file_is_not_taken_for_nothing(tmp_path: Path) -> No
     for text in ('{"name": "NAME"}', f'{{"value": "{CANARY}', "[]", '{"name": 1}'):
         path.write_text(text)
         for ask in (lambda: store(tmp_path).value("NAME"), lambda: store(tmp_path).id_of("A"), store(tmp_path).settle):
-            with pytest.raises(Unreadable, match="is not an emergency file as it was written"):
+            with pytest.raises(Unreadable, match="is not a valid emergency file"):
                 ask()
 
 
@@ -325,12 +325,12 @@ def test_a_lost_value_is_said_to_be_lost(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({}, "either in a dotenv file or by a command"),
-        ({"dotenv": "a.env", "command": ["cat"]}, "either in a dotenv file or by a command"),
-        ({"dotenv": "a.env", "file": "a.env"}, "either in a dotenv file or by a command"),
-        ({"file": "a.env", "read": ["cat"]}, "read and environment go with a command"),
-        ({"file": "a.env", "environment": ["A"]}, "read and environment go with a command"),
-        ({"command": ["cat"], "ephemeral": True}, "ephemeral is said of a file"),
+        ({}, "either in a dotenv file or with a command"),
+        ({"dotenv": "a.env", "command": ["cat"]}, "either in a dotenv file or with a command"),
+        ({"dotenv": "a.env", "file": "a.env"}, "either in a dotenv file or with a command"),
+        ({"file": "a.env", "read": ["cat"]}, "read and environment belong to a command"),
+        ({"file": "a.env", "environment": ["A"]}, "read and environment belong to a command"),
+        ({"command": ["cat"], "ephemeral": True}, "ephemeral applies only to a file"),
         ({"command": ["cat"], "environment": ["A", "stytch_secret"]}, "which no command gets"),
     ],
 )

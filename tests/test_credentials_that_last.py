@@ -86,7 +86,7 @@ def test_in_ci_no_credential_is_made_that_goes_with_the_runner(app: App, tmp_pat
     config = config_of(tmp_path / "a", credentials)
     before = everything(app)
     assert warned(planned(app, config, CI))
-    with pytest.raises(Refused, match="goes with the runner") as refused:
+    with pytest.raises(Refused, match="is lost with the runner") as refused:
         applied(app, config, CI)
     assert "command: [gh, secret, set" in refused.value.problems[0].hint
     assert everything(app) == before

@@ -69,7 +69,7 @@ def test_all_is_well_with_the_environment_that_the_credentials_are_for(server: R
     ("vertical", "type_", "given", "text"),
     [
         ("CONSUMER", "test", {}, "is a Consumer project"),
-        ("B2B", "live", NOTHING, "is a live project, but environment test does not say so"),
+        ("B2B", "live", NOTHING, "is a live project, but environment test is not declared live"),
         ("B2B", "live", {}, "STYTCH_PROJECT_ID is"),
     ],
     ids=["consumer", "live", "another"],
@@ -85,12 +85,12 @@ def test_a_target_that_a_plan_refuses_is_wrong(
 @pytest.mark.parametrize(
     ("manifest", "settings", "ok", "text"),
     [
-        ("", "", False, "no manifest makes Project/new"),
-        (MADE.replace("here", "there"), "", False, "no manifest makes Environment/here"),
-        (MADE, "", True, "an apply makes it"),
-        (MADE, "    owns_project: false\n", True, "another environment makes it"),
+        ("", "", False, "no manifest declares Project/new"),
+        (MADE.replace("here", "there"), "", False, "no manifest declares Environment/here"),
+        (MADE, "", True, "an apply creates it"),
+        (MADE, "    owns_project: false\n", True, "another environment creates it"),
         (MADE.replace("TEST", "LIVE"), "", False, "is of type test, but Environment/here is LIVE"),
-        ("kind: Nothing", "", True, "an apply that declares it makes it"),
+        ("kind: Nothing", "", True, "an apply that declares it creates it"),
     ],
     ids=["nothing", "another", "made", "observed", "of another type", "broken"],
 )
@@ -124,7 +124,7 @@ def test_a_secret_of_the_credential_store_is_tried(
 @pytest.mark.parametrize(
     ("manifest", "settings", "ok", "text"),
     [
-        (IN_USE, "", True, "an apply makes the declared one"),
+        (IN_USE, "", True, "an apply creates the declared one"),
         (IN_USE, "    kinds: [Organization]\n", False, "none is known"),
         (IN_USE, "    kinds: [Secret, Member]\n    authority: {Secret: observe}\n", False, "none is known"),
         ("", "    kinds: [RedirectURL]\n", True, "only settings can be read"),

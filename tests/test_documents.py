@@ -148,7 +148,7 @@ def test_a_file_that_is_not_read_is_an_error(tmp_path: Path) -> None:
     assert {(code, place) for code, place, _hint in found} == {("unread-file", f"{name}:1:1") for name in UNREAD}
     hints = {place.partition(":")[0]: hint for _code, place, hint in found}
     assert hints["manifests/A.YAML"] == "write its suffix in lower case: .yaml"
-    assert hints["manifests/members.yaml.txt"].startswith("take off what stands after .yaml")
+    assert hints["manifests/members.yaml.txt"].startswith("remove the part after .yaml")
     assert hints["manifests/a.json"].startswith("write it as YAML")
 
 

@@ -165,11 +165,11 @@ def test_an_exception_with_a_typo_beside_a_valid_key_is_an_error(tmp_path: Path)
         ),
         (
             'metadata: {name: acme}\nensure: "${{ null }}"\nspec: {organization_name: A}',
-            "ensure comes out as null",
+            "ensure is computed as null",
         ),
         (
             'metadata: {name: acme}\nspec: {organization_name: A}\nlifecycle: {protect: "${{ null }}"}',
-            "comes out as null",
+            "is computed as null",
         ),
         (
             'metadata: {name: acme}\nspec: {organization_name: A, trusted_metadata: {"${{ a }}": 1}}',
@@ -194,7 +194,7 @@ def test_an_expression_excuses_no_mistake_in_a_manifest(manifest: str, message: 
         ),
         (
             'template: {metadata: {name: "${{ row.slug }}", environments: "${{ row.env }}"}}',
-            "metadata.environments comes out as null",
+            "metadata.environments is computed as null",
         ),
         ('template: {metadata: {name: "${{ row.slug }}", environments: ["${{ row.slug }}"]}}', "no environment acme"),
         ('template: "${{ row.old }}"', "template is the string"),

@@ -318,7 +318,7 @@ spec: {user_lock_threshold: 5}
 """
     found = declared(tmp_path, {"manifests/a.yaml": text})
     assert found.problems == ()
-    assert [(one.severity, one.message) for one in found.doubts] == [("warning", "name, type is needed to create it")]
+    assert [(one.severity, one.message) for one in found.doubts] == [("warning", "name, type is required to create it")]
 
 
 def test_all_problems_of_all_files_in_one_run_in_the_order_of_the_files(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def test_where_the_store_holds_none_the_data_stay_closed(app: App, tmp_path: Pat
     [
         ("{project: consumer, environment: test}", WORKSPACE, "is a Consumer project"),
         ("{project: b2b, environment: live, type: live}", (*DATA, *WORKSPACE), "but the environment live of b2b is"),
-        ("{project: b2b, environment: new}", (*DATA, *WORKSPACE), "is not there yet"),
-        ("{}", WORKSPACE, "nothing says which project and environment"),
+        ("{project: b2b, environment: new}", (*DATA, *WORKSPACE), "is not created yet"),
+        ("{}", WORKSPACE, "the project and environment of"),
     ],
     ids=["a Consumer project", "another environment", "one that is still to be made", "nothing"],
 )
@@ -166,7 +166,7 @@ def test_an_answer_of_another_shape_is_unreadable(
 
     monkeypatch.setattr(app, "respond", respond)
     with opened(app, *WORKSPACE) as client:
-        with pytest.raises(Unreadable, match="not what it describes"):
+        with pytest.raises(Unreadable, match="does not match its API description"):
             located(tmp_path, client, URL, HERE)
         assert project_ids(client, Place(project="b2b")) == {}
 

@@ -107,4 +107,4 @@ def test_who_is_in_an_organization_that_a_slug_alone_led_to() -> None:
     found = OrganizationMembers(organization_id="o1", members=[*there, gone, admin])
     (told,) = with_who_is_there(diff, lambda _: [{"o1": found}]).held
     names = ", ".join(f"m{number}@acme.example" for number in range(4))
-    assert told.reason == f"not ours; in it: zoe@acme.example (admin), {names}, 3 more; admins: 1"
+    assert told.reason == f"not ours; members: zoe@acme.example (admin), {names}, 3 more; admins: 1"

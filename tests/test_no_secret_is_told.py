@@ -255,7 +255,7 @@ def test_a_crash(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     with monkeypatch.context() as patched:
         patched.setattr("reconciler.writing.Scene.keep", crash)
         assert run("apply") == 1
-    assert "RuntimeError: it may have happened" in capsys.readouterr().out
+    assert "RuntimeError: the write may have happened" in capsys.readouterr().out
     assert run("apply") == 0
 
 

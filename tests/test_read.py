@@ -73,7 +73,7 @@ def test_organizations_come_in_the_order_of_their_slugs_with_every_field(app: Ap
 def test_an_organization_nobody_can_read_makes_the_whole_unreadable(odd: dict[str, Any]) -> None:
     good = {"organization_id": "organization-test-1", "organization_slug": "acme"}
     body = {"organizations": [good, {**good, **odd}], "results_metadata": {"total": -1}}
-    with answering(body) as client, pytest.raises(Unreadable, match="not what an organization looks like"):
+    with answering(body) as client, pytest.raises(Unreadable, match="organizations could not be read"):
         read.organizations(client)
 
 
@@ -118,7 +118,7 @@ def test_a_consumer_projects_credentials_are_told_apart(app: App) -> None:
     wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(swapped, Rates(), wires) as client, pytest.raises(Unreadable) as caught:
         read.organizations(client)
-    assert "belongs in STYTCH_CONSUMER_PROJECT_ID" in caught.value.problems[0].hint
+    assert "put it into STYTCH_CONSUMER_PROJECT_ID" in caught.value.problems[0].hint
 
 
 # Members
@@ -190,10 +190,7 @@ def test_an_odd_record_costs_one_record_and_says_so() -> None:
     assert [row.member_id for row in batch["o1"].members] == ["m1"]
     assert (batch["o1"].complete, batch["o2"].complete) == (False, True)
     (problem,) = batch["o1"].problems
-    assert (
-        problem.message
-        == "the live member m2 is not what a member looks like: Expected `str`, got `int` - at `$.status`"
-    )
+    assert problem.message == "the live member m2 could not be read: Expected `str`, got `int` - at `$.status`"
 
 
 DEEP = b"[" * 1100 + b"]" * 1100
@@ -228,7 +225,7 @@ def test_a_user_whose_record_is_nested_too_deeply_is_still_known() -> None:
         users = read.consumer_users(client, frozenset({"untrusted_metadata"}))
         odd, known = list(users)
     assert isinstance(odd, OddUser)
-    assert (odd.user_id, odd.message) == ("u1", "not what a user looks like: it is nested too deeply")
+    assert (odd.user_id, odd.message) == ("u1", "not a valid user: it is nested too deeply")
     assert not isinstance(known, OddUser)
     assert users.permits_deletes
 

@@ -28,7 +28,7 @@ def why(rules: Rules, wanted: str, form: str = "text") -> str:
 def test_a_member_has_its_rule_with_file_and_line(rules: Rules) -> None:
     text = why(rules, "jo@willow.example")
     assert "0010: 3 memberships" in text.splitlines()[0]
-    assert "Member of hooli\n  as jo@willow.example: it is the user's first verified one\n" in text
+    assert "Member of hooli\n  as jo@willow.example: it is the user's first verified address\n" in text
     assert "  by rules/members.yaml:25 consultants\n" in text
     assert '  → gives hooli ("hooli")\n' in text
     assert "Not matched: 2 rules" in text
@@ -48,13 +48,13 @@ def test_a_rule_that_nearly_matched_says_what_it_lacked(rules: Rules) -> None:
     assert "no rule matches: belongs to no organization" in text.splitlines()[0]
     assert "dan@acme.example (not verified)" in text
     assert "by-email-domain: nearly matched" in text
-    assert "but nobody verified it" in text
+    assert "but it is not verified" in text
 
 
 def test_a_user_that_is_excepted_is_told_so(rules: Rules) -> None:
     text = why(rules, "build@bots.acme.example")
     assert "0011: belongs to no organization" in text.splitlines()[0]
-    assert "matched, but `except` leaves this user out" in text
+    assert "matched, but `except` excludes this user" in text
 
 
 def test_an_unmatched_user_has_every_rule_with_what_it_lacked(rules: Rules) -> None:

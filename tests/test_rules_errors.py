@@ -43,7 +43,7 @@ def wrong(text: str, **world: Any) -> list[tuple[str, str, str, str]]:
         (USER_ID, "{name: acme}", "unknown-organization", "named acme", "did you mean Acme?", "acme"),
         (USER_ID, "{name: Twin}", "ambiguous-organization", "globex, initech", "slug", "Twin"),
         (USER_ID, "{external_id: t-2}", "unknown-organization", "t-2", "did you mean t-1?", "t-2"),
-        (USER_ID, "{external_id: t-1, name: Acme}", "wrong-value", "one of", "keep one", "{external_id"),
+        (USER_ID, "{external_id: t-1, name: Acme}", "wrong-value", "by its slug", "keep one", "{external_id"),
         (USER_ID, "'${{ vars.partners }}'", "wrong-type", "list", "", "'${{ vars"),
         (USER_ID, "'${{ vars.partner }}'", "expression", "partner", "`partners`", "partner }}"),
         (USER_ID, "'${{ vars.partners[0] }}'", "unknown-organization", "Globex", "globex", "'${{ vars"),

@@ -70,7 +70,7 @@ def test_a_rule_nearly_matched_where_only_verification_is_lacking(compiled: Rule
     found = about(explanation, "by-domain")
     assert found.verdict == "nearly"
     assert found.lacked[0].nearly
-    assert found.lacked[0].found.endswith("but nobody verified it")
+    assert found.lacked[0].found.endswith("but it is not verified")
     assert about(explanation, "gold").verdict == "no"
 
 
@@ -148,7 +148,7 @@ def test_a_member_by_hand_is_named() -> None:
     (membership,) = explain(compiled, user("b@a.example", "a@a.example")).memberships
     assert membership.by_hand
     assert (membership.by_hand.file, membership.by_hand.line) == ("manifests/m.yaml", 9)
-    assert "written by hand" in membership.why_address
+    assert "hand-written" in membership.why_address
 
 
 @pytest.mark.parametrize(

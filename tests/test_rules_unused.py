@@ -120,10 +120,10 @@ def test_a_fallback_that_was_never_needed_is_none_of_them() -> None:
     ("cell", "how"),
     [
         ("E-1", "case"),
-        ("00e-1", "zeros in front"),
-        ("e -1", "blanks inside"),
-        ("e\u200b-1", "characters that look alike, or that cannot be seen"),
-        ("\uff45-1", "characters that look alike, or that cannot be seen"),
+        ("00e-1", "leading zeros"),
+        ("e -1", "spaces inside"),
+        ("e\u200b-1", "characters that look alike or are invisible"),
+        ("\uff45-1", "characters that look alike or are invisible"),
     ],
 )
 def test_a_row_that_almost_joins(cell: str, how: str) -> None:
@@ -135,7 +135,7 @@ def test_a_row_that_almost_joins(cell: str, how: str) -> None:
         assign(compiled, one)
     rows, users = list(compiled.unused())[:2]
     assert (rows.code, rows.message) == ("unjoined-rows", "2 of 3 rows of the table t join no user")
-    assert rows.hint == f"t.csv:3:1 differs only by {how} from what a user has"
+    assert rows.hint == f"t.csv:3:1 differs only by {how} from a user's value"
     assert ([place.line for place in rows.at], rows.users) == ([3, 2], ("u-1",))
     assert (users.code, users.users, users.hint) == ("unnamed-users", ("u-1",), rows.hint)
 
@@ -149,7 +149,7 @@ def test_a_row_that_almost_joins_in_one_of_its_columns() -> None:
     assign(compiled, ANN)
     rows = next(compiled.unused())
     assert rows.message == "2 of 2 rows of the table t join no user"
-    assert rows.hint == "t.csv:3:1 differs only by case from what a user has"
+    assert rows.hint == "t.csv:3:1 differs only by case from a user's value"
 
 
 def test_a_row_that_names_an_address_that_nobody_verified() -> None:
@@ -157,7 +157,7 @@ def test_a_row_that_names_an_address_that_nobody_verified() -> None:
     compiled = rules(text, tables=[table("t", {"to": "Two@ACME.example"})])
     assign(compiled, user("?two@acme.example", user_id="u-3"))
     rows = next(compiled.unused())
-    assert rows.hint == "t.csv:2:1 names an address of a user that nobody verified"
+    assert rows.hint == "t.csv:2:1 names a user's address that is not verified"
 
 
 def test_a_row_joins_somebody_if_any_rule_joins_it() -> None:

@@ -47,7 +47,7 @@ def test_what_a_kind_says_of_its_fields() -> None:
     assert kind.cleared == {"organization_logo_url": ""}
     assert kind.update_only == {"sso_default_connection_id", "sso_jit_provisioning_allowed_connections"}
     assert KINDS["Member"].merged == {"trusted_metadata", "untrusted_metadata"}
-    assert KINDS["Member"].notes["status"][0] == "status is filled in by Stytch and cannot be declared"
+    assert KINDS["Member"].notes["status"][0] == "status is set by Stytch and cannot be declared"
 
 
 def test_organizations_are_compared_by_what_their_type_says() -> None:

@@ -97,7 +97,10 @@ def test_a_connection_that_came_back_under_another_name(tmp_path: Path, monkeypa
         outcomes = run(config, app, MemoryStore({})).outcomes
     (failed,) = (each for each in outcomes if each.result != "applied")
     assert (failed.address, failed.result) == ("SSOConnection/acme/Okta", "failed")
-    assert failed.detail == 'Stytch said yes and made something else of it: it is called "OKTA" now, not "Okta"'
+    assert (
+        failed.detail
+        == 'Stytch accepted the write, but its response differs from what was sent: its name is "OKTA" now, not "Okta"'
+    )
 
 
 MEMBER: Final = """\
@@ -129,7 +132,7 @@ def test_a_field_that_a_call_of_its_own_did_not_clear(
         write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": manifest})
         (outcome,) = run(config, app, MemoryStore({})).outcomes
     assert outcome.result == "failed"
-    assert f"made something else of it: {field} is " in outcome.detail
+    assert f"differs from what was sent: {field} is " in outcome.detail
 
 
 def test_the_answers_of_every_kind_are_compared(tmp_path: Path, compared: set[str]) -> None:
@@ -151,7 +154,11 @@ def test_an_answer_that_says_otherwise_is_a_failure_for_every_kind(
         outcomes = applied(config, app, MemoryStore(SECRETS))
     failed = {outcome.address.partition("/")[0] for outcome in outcomes if outcome.result == "failed"}
     assert failed >= KINDS.keys() - SHOW_NOTHING - READ_BACK - ELSEWHERE
-    assert all("made something else of it" in outcome.detail for outcome in outcomes if outcome.result == "failed")
+    assert all(
+        "its response differs from what was sent" in outcome.detail
+        for outcome in outcomes
+        if outcome.result == "failed"
+    )
 
 
 VALUES: Final = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just([]), st.just({}))

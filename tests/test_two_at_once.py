@@ -178,5 +178,5 @@ def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(conf
         kept = dict(first.texts)
         (outcome,) = pipeline.apply(planned, config, one, lambda _: None, second).outcomes
     assert outcome.result == "withheld"
-    assert outcome.detail == "moved: it is there, and was not when this was planned"
+    assert outcome.detail == "moved: it exists now, but did not when the plan was made"
     assert second.texts == kept

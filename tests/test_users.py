@@ -102,7 +102,7 @@ def test_csv_repeats_its_header_at_every_page(tmp_path: Path) -> None:
 def test_a_csv_file_never_permits_deletes(tmp_path: Path) -> None:
     stream = opened(tmp_path, "u.csv", as_csv(THREE))
     assert not stream.permits_deletes
-    assert stream.why_no_deletes == "a CSV file that was cut between two of its pages looks like a whole one"
+    assert stream.why_no_deletes == "a CSV export that was cut off between two pages looks complete"
 
 
 def test_the_columns_of_a_csv_file_may_be_in_any_order(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_one_odd_record_costs_one_record(tmp_path: Path, name: str, content: str
     odd = found[1]
     assert isinstance(odd, OddUser)
     assert (odd.user_id, odd.position.line) == ("user-test-2", line)
-    assert odd.message == "not what a user looks like: Expected `bool`, got `str` - at `$.emails[0].verified`"
+    assert odd.message == "not a valid user: Expected `bool`, got `str` - at `$.emails[0].verified`"
     assert [one["user_id"] for one in found if isinstance(one, dict)] == ["user-test-1", "user-test-3"]
     assert stream.permits_deletes == (name != "u.csv")
 
@@ -140,7 +140,7 @@ def test_a_record_that_may_be_anybodys_forbids_deletes(tmp_path: Path, record: s
     odd = [one for one in stream if isinstance(one, OddUser)]
     assert [one.user_id for one in odd] == [None]
     assert stream.count == 3
-    assert stream.why_no_deletes == "nobody can tell whose record u.jsonl:2:1 is"
+    assert stream.why_no_deletes == "u.jsonl:2:1 has no valid user_id"
 
 
 def test_a_cell_that_is_no_json_is_an_odd_record(tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_null_and_missing_fields_are_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("u.jsonl", as_lines(THREE)[:-1], "1: u.jsonl was cut short: its last line has no newline"),
-        ("u.json", json.dumps(THREE)[:-1], "1: u.json was cut short: it has no closing bracket"),
+        ("u.jsonl", as_lines(THREE)[:-1], "1: u.jsonl is incomplete: its last line has no newline"),
+        ("u.json", json.dumps(THREE)[:-1], "1: u.json is incomplete: it has no closing bracket"),
         ("u.json", json.dumps(THREE, indent=1)[:-4] + "]", "61: u.json is not valid JSON from here on"),
-        ("u.csv", as_csv(THREE).rstrip("\r\n"), "1: u.csv was cut short: its last line has no newline"),
-        ("u.csv", as_csv(THREE)[:-40] + "\n", "4: from here on u.csv is not valid CSV: unexpected end of data"),
+        ("u.csv", as_csv(THREE).rstrip("\r\n"), "1: u.csv is incomplete: its last line has no newline"),
+        ("u.csv", as_csv(THREE)[:-40] + "\n", "4: u.csv is not valid CSV from here on: unexpected end of data"),
         ("u.jsonl", "", "1: u.jsonl is empty"),
         ("u.jsonl", "\n \n", "1: u.jsonl is empty"),
         ("u.json", "[]", "1: u.json has no user"),

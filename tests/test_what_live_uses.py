@@ -112,7 +112,7 @@ def test_what_is_not_known_to_be_a_test_environment_is_live(place: Place, *, is_
 @pytest.mark.parametrize("target", ["type: live", "type: live, project: a", "type: live, environment: b"])
 def test_a_live_target_says_which_project_it_is(tmp_path: Path, target: str) -> None:
     text = f"apiVersion: reconciler/v1\nkind: Configuration\nenvironments: {{live: {{target: {{{target}}}}}}}\n"
-    with pytest.raises(InvalidInput, match="which project") as caught:
+    with pytest.raises(InvalidInput, match="no project is named") as caught:
         load_config(write(tmp_path, {"reconciler.yaml": text}))
     assert caught.value.problems[0].at
 

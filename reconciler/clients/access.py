@@ -79,7 +79,7 @@ def _missing(credentials: Credentials) -> Iterator[Problem]:
         needed["STYTCH_CONSUMER_SECRET"] = credentials.consumer_secret
     for name, value in needed.items():
         if not value:
-            hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` writes one too"
+            hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` also writes one"
             yield _problem("no-credentials", f"the environment variable {name} is not set", hint)
 
 
@@ -93,10 +93,10 @@ def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
             continue
         if not is_server(address):
             hint = f"such as {usual}: no user, no password, no path"
-            yield _problem("bad-url", f"{name} is not the address of a server", hint)
+            yield _problem("bad-url", f"{name} is not the URL of a server", hint)
         elif address.lower().startswith("http:") and not is_loopback(urlsplit(address).hostname or ""):
-            message = f"{name} begins with http: the secret would be readable on its way"
-            yield _problem("bad-url", message, "use https; http is for an emulator on this machine")
+            message = f"{name} begins with http: the secret would be sent unencrypted"
+            yield _problem("bad-url", message, "use https; http is only for an emulator on this machine")
 
 
 def servers(credentials: Credentials) -> tuple[str, ...]:

@@ -70,13 +70,13 @@ def _reason(error: BaseException) -> str:
     import socket
 
     if isinstance(error, socket.gaierror):
-        return "this name is not known"
+        return "the host name cannot be resolved"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     name = type(error).__name__  # of httpx, or of what is below it: neither is imported here
     if name == "ProxyError":
         return fit(str(error), ())
-    return "it took too long" if name.endswith("Timeout") else ""
+    return "it timed out" if name.endswith("Timeout") else ""
 
 
 class Envelope(Struct):
@@ -105,7 +105,7 @@ PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
         "no answer": Proof(Unavailable, Ambiguous),  # a stall, a reset, half an answer
         "cannot be sent": Proof(Rejected, Rejected),  # it is no request
         "past all bounds": Proof(Rejected, Ambiguous),  # an answer larger than any of Stytch's
-        "no success after all": Proof(Unavailable, Ambiguous),  # 2xx, and not Stytch's body; or one that says otherwise
+        "not successful": Proof(Unavailable, Ambiguous),  # 2xx, and not Stytch's body; or one that says otherwise
         "refused": Proof(Rejected, Rejected),  # 4xx of Stytch's own
         "too many": Proof(Unavailable, Unavailable),  # 429 of Stytch's own: it is refused before anything is done
         "too many, says another": Proof(Unavailable, Ambiguous),  # 429 of a proxy
@@ -119,7 +119,7 @@ PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
 def meaning(status: int, *, own: bool) -> str:
     """Give the entry of ``PROVES`` for an answer other than success; ``own`` says whether it is Stytch's."""
     if status >= SERVER_ERRORS or status < REDIRECTS:
-        return "broken" if status >= SERVER_ERRORS else "no success after all"
+        return "broken" if status >= SERVER_ERRORS else "not successful"
     if status == TIMED_OUT:
         return "timed out"
     if status == TOO_MANY:
@@ -139,8 +139,8 @@ def understand(
     try:
         return _fit_to_be_shown(decode(answer.body), secrets)
     except UNREADABLE:
-        message = f"{name} was answered {answer.status} with a body that is not Stytch's"
-        raise _fault("no success after all", write=write)(message, status=answer.status) from None
+        message = f"{name} was answered {answer.status} with a body that is not from Stytch"
+        raise _fault("not successful", write=write)(message, status=answer.status) from None
 
 
 def _fit_to_be_shown(result: T, secrets: Collection[str]) -> T:

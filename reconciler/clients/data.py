@@ -114,7 +114,7 @@ class Client:
         """Give the management API; raises ``Refused`` where there is no workspace key."""
         if self._management is None:
             raise Refused(
-                "this needs Stytch's management API, and there is no workspace key",
+                "this needs Stytch's management API, but there is no workspace key",
                 hint="set STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
             )
         return self._management
@@ -128,8 +128,8 @@ class Client:
     def _opened(self) -> Data:
         if self._data is None:
             raise Refused(
-                "this needs a secret of the environment, and none is known",
-                hint="set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` makes",
+                "this needs a secret of the environment, but none is known",
+                hint="set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates",
             )
         return self._data
 
@@ -191,7 +191,7 @@ class Client:
         """
         if self._consumer is None:
             raise Refused(
-                "the users are to be read from the live Consumer project, but nothing says which that is",
+                "the users should be read from the live Consumer project, but its id is not set",
                 hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET",
             )
         decoder = msgspec.json.Decoder(_UserId)
@@ -211,7 +211,7 @@ class Client:
     def has_user(self, user_id: str) -> bool:
         """Tell whether the Consumer project has a user with this id."""
         if self._consumer is None:
-            raise Refused("nothing says which Consumer project is meant", hint="set STYTCH_CONSUMER_PROJECT_ID")
+            raise Refused("the Consumer project's id is not set", hint="set STYTCH_CONSUMER_PROJECT_ID")
         try:
             self._consumer.read("users.get", f"/v1/users/{quote(user_id, safe='')}", Body)
         except Rejected as fault:

@@ -100,8 +100,11 @@ class Network(Struct, frozen=True, kw_only=True):
         if through:
             for entry in _entries(self.exempt.value):
                 if _is_broken(entry):
-                    hint = "a host, a domain, an address, or a network such as 10.0.0.0/8 or fd00::/8"
-                    yield _problem(f"{self.exempt.variable} holds an entry that is no network: {entry}", hint)
+                    hint = (
+                        "write write write write a host, a domain, an address, or a "
+                        "network such as 10.0.0.0/8 or fd00::/8"
+                    )
+                    yield _problem(f"{self.exempt.variable} has an entry that is not a network: {entry}", hint)
 
     def proxy_for(self, url: str) -> Proxy | None:
         """Give the proxy through which a server is reached, if any; never for this machine itself."""
@@ -236,7 +239,7 @@ def _load(context: "ssl.SSLContext", named: Named) -> None:
             elif path.is_file() or not path.exists():
                 context.load_verify_locations(cafile=path)
             else:
-                raise _refused(named, "names no plain file", "name a file of certificates (PEM)")
+                raise _refused(named, "is not a plain file", "name a file of certificates (PEM)")
         except ssl.SSLError:
             raise _refused(named, "names a file without a certificate", "name a file of certificates (PEM)") from None
         except (OSError, ValueError) as error:

@@ -77,7 +77,7 @@ class Transport:
         except (httpx.RequestError, *BROKEN) as error:
             raise unanswered(error, self._where, sent=not isinstance(error, NOT_SENT)) from None
         except httpx.InvalidURL:
-            raise Unanswered(self._where, "the path cannot be asked for", sent=False, again=False) from None
+            raise Unanswered(self._where, "the path cannot be requested", sent=False, again=False) from None
 
     def close(self) -> None:
         """Close every connection."""
@@ -89,7 +89,7 @@ class Transport:
             raise TypeError("a synchronous transport has a synchronous stream")
         packing = response.headers.get("content-encoding", "").strip().lower()
         if packing not in ("", "identity", "gzip"):
-            raise Unanswered(self._where, "the answer is packed in another way than gzip", sent=True, again=False)
+            raise Unanswered(self._where, "the response is compressed, but not with gzip", sent=True, again=False)
         pieces = self._bounded(response.stream)
         return pieces if packing != "gzip" else self._bounded(self._unpacked(pieces))
 
@@ -98,7 +98,7 @@ class Transport:
         for piece in pieces:
             size += len(piece)
             if size > LARGEST:
-                reason = f"the answer is larger than {LARGEST >> 20} MiB"
+                reason = f"the response is larger than {LARGEST >> 20} MiB"
                 raise Unanswered(self._where, reason, sent=True, again=False)
             yield piece
 
@@ -113,9 +113,9 @@ class Transport:
                 while unpacking.unconsumed_tail:
                     yield unpacking.decompress(unpacking.unconsumed_tail, CHUNK)
         except zlib.error:
-            raise Unanswered(self._where, "the answer cannot be unpacked", sent=True) from None
+            raise Unanswered(self._where, "the response cannot be decompressed", sent=True) from None
         if begun and not unpacking.eof:
-            raise Unanswered(self._where, "the answer was cut short", sent=True)
+            raise Unanswered(self._where, "the response is incomplete", sent=True)
 
 
 def _where(url: str, proxy: Proxy | None) -> str:

@@ -55,7 +55,7 @@ def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> It
             return
         fruitless = 0 if len(seen) > before else fruitless + 1
         if cursor in cursors or fruitless >= PATIENCE:
-            raise Unreadable(f"the search for {what} does not end: its cursors lead to nothing new")
+            raise Unreadable(f"the search for {what} does not end: its cursors return no new rows")
         cursors.add(cursor)
         reported = max(reported, page.total)
         if pages >= min(MOST_PAGES, SPARE_PAGES + (len(seen) if reported < 0 else reported) // FEWEST):

@@ -40,7 +40,7 @@ class Deadline:
         """Return the seconds that may still be waited, at most ``timeout``; raises ``ReadTimeout`` at the end."""
         left: float = self._thread.until - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the answer took too long")
+            raise httpcore.ReadTimeout("the response timed out")
         return left if timeout is None else min(left, timeout)
 
 

@@ -95,7 +95,7 @@ def _line_at(text: str, at: int) -> Line:
         value = "".join(known) if len(known) == len(meanings) else None
         return Line(text[at : ends.end()], name, value, exported)
     if text[end] in "'\"":
-        raise Unclosed(f"line {text.count(chr(10), 0, end) + 1} opens a quote that is never closed")
+        raise Unclosed(f"line {text.count(chr(10), 0, end) + 1} opens a quote that is not closed")
     return Line(text[at:end] + _rest_of_line(text, end), name, None, exported)
 
 

@@ -82,7 +82,9 @@ class CommandStore:
         for program in (command[0] for command in (self._put, self._read) if command):
             if shutil.which(self._root / program if os.sep in program else program, path=path) is None:
                 hint = "install it, or correct credentials in reconciler.yaml"
-                raise Refused(f"{program}, which keeps the credentials, is not there or cannot be executed", hint=hint)
+                raise Refused(
+                    f"{program}, which keeps the credentials, does not exist or cannot be executed", hint=hint
+                )
         self._ledger.record("", "")  # changes nothing, by the same way as a change
 
     def place(self, name: str) -> str:
@@ -98,7 +100,7 @@ class CommandStore:
 
         filled = {"name": name, "id": id, "environment": self._environment}
         if id and "{id}" in "".join(command) and not PLAIN_ID.fullmatch(id):
-            raise Refusal(f"the id of {name} has characters that do not go into an argument of {command[0]}")
+            raise Refusal(f"the id of {name} has characters that cannot be used in an argument of {command[0]}")
         arguments = [PLACEHOLDER.sub(lambda found: filled[found[1]], argument) for argument in command]
         try:
             with subprocess.Popen(  # noqa: S603 # the command that reconciler.yaml names, without a shell

@@ -61,7 +61,7 @@ class DotenvFile:
     def _value(self, name: str) -> str | None:
         values = self._understood(self._read())
         if name in values and values[name] is None:
-            raise NotUnderstood(f"{self._shown}: what {name} is assigned, only a shell can tell")
+            raise NotUnderstood(f"{self._shown}: only a shell can evaluate the value of {name}")
         return values.get(name)
 
     def _change(self, values: dict[str, str | None]) -> None:

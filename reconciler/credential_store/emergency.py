@@ -59,5 +59,5 @@ def _read(path: Path) -> Rescued | None:
         body = msgspec.convert(json.loads(text), dict[str, str])
         return Rescued(path, body["name"], body["id"], Sealed(body["value"]))
     except (ValueError, KeyError, msgspec.ValidationError):
-        problem = f"{path} is not an emergency file as it was written"
+        problem = f"{path} is not a valid emergency file"
     raise NotUnderstood(problem)  # out here, so that the text hangs on no error

@@ -42,17 +42,17 @@ class CredentialSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 def contradiction(settings: CredentialSettings) -> str:
     """Say what is of the right type and still cannot be meant; "" where nothing is."""
     if sum(each is not UNSET for each in (settings.file, settings.dotenv, settings.command)) != 1:
-        return "credentials are kept either in a dotenv file or by a command"
+        return "credentials are kept either in a dotenv file or with a command"
     if settings.command is UNSET and (settings.read is not UNSET or settings.environment is not UNSET):
-        return "read and environment go with a command; a dotenv file needs neither"
+        return "read and environment belong to a command; a dotenv file needs neither"
     if settings.command is not UNSET and settings.ephemeral is not UNSET:
-        return "ephemeral is said of a file; a command keeps credentials elsewhere"
+        return "ephemeral applies only to a file; a command keeps credentials elsewhere"
     for name in settings.environment or ():
         if name.upper().startswith(OURS):
-            return f"{name} is one of our own credentials, which no command gets"
+            return f"{name} is a credential of the reconciler itself, which no command gets"
     for file in (settings.path or UNSET, settings.ids):
         if file is not UNSET and "\0" in file:
             return f"{file!r} cannot be the name of a file"
         if file is not UNSET and PurePosixPath(normpath(file)).parts[:1] in {(name,) for name in WRITTEN_BY_PEOPLE}:
-            return f"{file} is what people write; nothing else may write there"
+            return f"{file} is for files that people write; the credential store must not be there"
     return ""

@@ -28,8 +28,8 @@ T = TypeVar("T")
 DEFAULT: Final = FOLDER + "/credentials-{}.env"
 IDS: Final = "{}.credential-ids.json"
 LASTING: Final = (
-    'keep them by a command, such as credentials: {command: [gh, secret, set, "{name}", --env, "{environment}"]}, see '
-    "docs/credentials.md; or say credentials: {file: FILE, ephemeral: true}, if they may go with the machine"
+    'store them with a command, such as credentials: {command: [gh, secret, set, "{name}", --env, "{environment}"]}, '
+    "see docs/credentials.md; or set credentials: {file: FILE, ephemeral: true} if they may be lost with the machine"
 )
 
 
@@ -79,7 +79,7 @@ class CredentialStore:
         runs_in_ci = self._environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
         if not (runs_in_ci and self._settings.path and self._settings.ephemeral is UNSET):
             return ""
-        return f"CI is set, and the credential store is a file, {self._settings.path}, which goes with the runner"
+        return f"CI is set, and the credential store is a file, {self._settings.path}, which is lost with the runner"
 
     @property
     def ledger(self) -> str:
@@ -128,7 +128,7 @@ class CredentialStore:
             else:
                 self._kept[name] = value
                 return path
-        raise StoreFailed(problem, hint="mend the store; the next apply replaces or rotates the credential")
+        raise StoreFailed(problem, hint="fix the credential store; the next apply replaces or rotates the credential")
 
     def refusal(self, name: str) -> str:
         """Say why the store refused the last value of a name; "" if it did not."""
@@ -143,7 +143,7 @@ class CredentialStore:
                 self._backend.remove(name)
                 self._drop(name)
             except (Refusal, NotUnderstood, OSError) as error:
-                problem = f"the credential {name} cannot be removed from where it is kept: {reason(error)}"
+                problem = f"the credential {name} cannot be removed from the credential store: {reason(error)}"
             else:
                 return
         raise StoreFailed(problem)
@@ -165,7 +165,7 @@ class CredentialStore:
     def _handed_over(self, name: str, value: Sealed, id: str) -> bool:
         """Tell whether the store took a value, which then is newer than any that waits in an emergency file."""
         if not re.fullmatch(CREDENTIAL_NAME, name):
-            self._refusals[name] = f"{name!r} is not a name that a credential may have"
+            self._refusals[name] = f"{name!r} is not a valid name for a credential"
             return False
         try:
             self._backend.put(name, value, id)

@@ -81,13 +81,13 @@ def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Pro
     name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
     among = ", ".join(sorted(ids))
     if kind.nameless:
-        found = f"{resource.address}: a run that was cut short may have made {among}, and nothing proves that it did"
-        known = f"keep the id of the one that is meant as {name}_ID in the credential store, beside its value"
-        hint = f"delete it in Stytch if nobody uses it; or {known}; or remove {_journals(resource, held)}"
+        found = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
+        known = f"if it is the right one, store its id as {name}_ID in the credential store, next to its value"
+        hint = f"delete it in Stytch if it is not in use; or {known}; or remove {_journals(resource, held)}"
     else:
-        found = f"{resource.address}: a run that was cut short may have made {among}, and nobody has its {field}"
-        hint = f"rotate it in Stytch and keep it as {name} in the credential store, and the id as {name}_ID"
-        hint += f"; or delete it there, and it is made anew; or remove {_journals(resource, held)}"
+        found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
+        hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
+        hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, held)}"
     at = (resource.position,)
     return Problem(code="unproven", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,))
 

@@ -61,8 +61,9 @@ def with_swap(problem: Problem, circle: Sequence[Resource]) -> Problem:
     names = ", ".join(resource.address for resource in circle)
     return structs.replace(
         problem,
-        message=f"the external ids of {names} are swapped: each has another's",
-        hint="swap them back in the manifests; if it is meant, give one of them a third external id first, and apply",
+        message=f"the external ids of {names} are swapped",
+        hint="swap them back in the manifests; if the swap is intended, first give "
+        "one of them a third external id and apply",
         addresses=(*problem.addresses, *(each.address for each in circle if each.address not in problem.addresses)),
     )
 

@@ -47,18 +47,21 @@ from reconciler.model import (
     withdrawn_roles,
 )
 
-ODD: Final = "its record could not be read whole, so it is left as it is"
-NOT_GIVEN: Final = "the live address is not one of this user's admissible addresses: nothing is given to it"
+ODD: Final = "its record could not be read completely, so it is not changed"
+NOT_GIVEN: Final = (
+    "the live address is not one of the user's admissible addresses, so this member gets no new roles or fields"
+)
 BROUGHT_BACK: Final = (
-    "no longer wanted, and live although we removed it: somebody brought it back, or a run on another machine was cut "
-    "short; `ensure: absent` on a Member removes it"
+    "no longer wanted, and live although this repository removed it: somebody "
+    "restored it, or a run on another machine was "
+    "interrupted; `ensure: absent` on a Member removes it"
 )
 KEPT_IN_EXTERNAL: Final = (
     "no longer wanted; kept because nothing is deleted in an organization that is `ensure: external`"
 )
 NAMES_NOBODY: Final = (
-    "no longer wanted, and its mark names neither a user nor a member, so it may be a copy of another member's or of "
-    "the organization's: `ensure: absent` on a Member removes it"
+    "no longer wanted, and its mark names no user and no member: the mark may be a copied one of another member or of "
+    "the organization; `ensure: absent` on a Member removes it"
 )
 
 
@@ -267,13 +270,17 @@ def _settle(
     for code, text in _notices(update, moved=not standing.gives):
         result.problems.append(notice(code, "warning", text, slug, item.address, membership, causes(membership)))
     if update.not_given:
-        reason = f"{NOT_GIVEN}, which waits: {', '.join(update.not_given)}"
+        reason = f"{NOT_GIVEN}; on hold: {', '.join(update.not_given)}"
         result.held.append(listed(slug, item, reason, (declared.position,) if declared else ()))
     if update.change is None:
         result.unchanged += 1
     elif _undecided(membership.user, wanted, users) and withdrawn_roles(update.change):
         result.held.append(
-            listed(wanted.organization, item, "a problem with this user's rules leaves open which roles to withdraw")
+            listed(
+                wanted.organization,
+                item,
+                "because of a problem with this user's rules it is unknown which roles to withdraw",
+            )
         )
     else:
         result.changes.append(update.change)
@@ -284,9 +291,9 @@ def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
     if moved:
         yield "address-differs", NOT_GIVEN
     if update.differing:
-        yield "differs", f"not ours, so left as it is: {', '.join(update.differing)}"
+        yield "differs", f"not set by this repository, so not changed: {', '.join(update.differing)}"
     if update.kept:
-        text = "no longer wanted, and kept, as nothing is withdrawn in an organization that is `ensure: external`"
+        text = "no longer wanted; kept because nothing is withdrawn in an organization that is `ensure: external`"
         yield "kept", f"{text}: {', '.join(update.kept)}"
 
 
@@ -312,13 +319,17 @@ def _give(
     restore = policy.restore or (membership.declared >= 0 and wanted.by_hand[membership.declared].restore)
     if not restore and (removed := removed_by_somebody(membership, seat.address, gone, policy.owner)):
         why = (
-            "removed in Stytch, not by us; `restore: true` on a Member or `members: {removed: restore}` brings it back"
+            "removed in Stytch by somebody else; `restore: true` on a Member or "
+            "`members: {removed: restore}` restores it"
         )
         slug = wanted.organization
         result.removed.append(to_come(slug, seat, causes(membership), why, removed.member_id))
         return
     if not wanted.complete:
-        text = "a record of this organization could not be read, so nobody can say whether this user is there already"
+        text = (
+            "a member record of this organization could not be read, so it is "
+            "unknown whether this user is already a member"
+        )
         result.held.append(to_come(wanted.organization, seat, causes(membership), text))
         return
     result.changes.append(
@@ -342,15 +353,19 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
             listed(wanted.organization, item, KEPT_IN_EXTERNAL if policy.authoritative else "no longer wanted")
         )
     elif _undecided(user, wanted, users):
-        result.held.append(listed(wanted.organization, item, "a problem leaves open whether this user belongs here"))
+        result.held.append(
+            listed(wanted.organization, item, "because of a problem it is unknown whether this user belongs here")
+        )
     elif user is not None and not users.readable:
         result.held.append(
-            listed(wanted.organization, item, "there are no users to read, so nothing says that this one is gone")
+            listed(
+                wanted.organization, item, "the users cannot be read, so it is unknown whether this user still exists"
+            )
         )
     elif policy.authoritative and not item.is_proven:
         result.held.append(listed(wanted.organization, item, NAMES_NOBODY))
     elif not wanted.complete:
-        result.held.append(listed(wanted.organization, item, "not every member of this organization could be read"))
+        result.held.append(listed(wanted.organization, item, "not all members of this organization could be read"))
     elif policy.authoritative:
         result.changes.append(delete_member(item, wanted.organization, policy.owner, ()))
     else:

@@ -8,7 +8,7 @@ from reconciler.diff.seats import Seat
 from reconciler.marks import Present
 from reconciler.model import Cause, Listed, Membership, Position, Problem, Resource, Severity, address
 
-IN_CONFLICT: Final = "a conflict leaves open which member this user is"
+IN_CONFLICT: Final = "because of a conflict it is unknown which member this user is"
 ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 
 
@@ -56,7 +56,7 @@ def another_owners(organization: str, item: Present, declared: Resource) -> Prob
         code="conflict",
         severity="problem",
         message=f"{name}: {ANOTHER_OWNERS}",
-        hint="two repositories must not manage one member: remove it where it is managed",
+        hint="two repositories must not manage one member: remove it in the repository that manages it",
         at=(declared.position,),
         addresses=(name,),
     )

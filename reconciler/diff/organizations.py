@@ -36,7 +36,7 @@ IN_PARTS = ("allowed_oauth_tenants",)  # maps that Stytch takes whole, and that 
 SSO_JIT = "sso_jit_provisioning"
 ALLOWED = "sso_jit_provisioning_allowed_connections"
 INVITES = "email_invites"
-UNFINISHED = "not declared; made by a run of this repository that was cut short, which is no evidence for a delete"
+UNFINISHED = "not declared; created by an interrupted run of this repository, so it is not deleted"
 
 
 class OrganizationDiff(Struct, frozen=True, kw_only=True):
@@ -205,10 +205,10 @@ def _is_proven(resource: Resource, found: Live, index: _Index, owner: Owner) -> 
 
 def _unproven(resource: Resource, found: Live, owner: Owner) -> Problem:
     begun = mark_of(found, owner)[0] is Whose.BEGUN
-    carries = "carries only the mark of a create that was cut short" if begun else "does not carry our mark"
-    takes, leaves = "takes it over", "`ensure: external` leaves it to others"
+    carries = "carries only the mark of an interrupted create" if begun else "does not carry this repository's mark"
+    takes, leaves = "takes it over", "`ensure: external` leaves it unmanaged"
     if resource.ensure == "absent":
-        takes, leaves = "deletes it all the same", "without the manifest it stays"
+        takes, leaves = "deletes it anyway", "removing the manifest keeps it"
     return Problem(
         code="not-ours",
         severity="problem",
@@ -230,16 +230,16 @@ def _trouble(
         hint = "its external id, slug and renamed_from must all lead to one organization, or to none"
     elif candidates and claims[candidates[0].id] > 1:
         found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
-        hint = "one of the two must go, or name another external id or renamed_from"
+        hint = "remove one of the two, or give it another external_id or renamed_from"
     elif candidates and resource.ensure != "external" and mark_of(candidates[0], owner)[0] is Whose.ANOTHER:
         found = f"{resource.address} carries the mark of another owner"
-        hint = "two repositories must not manage one organization: one of them declares it `ensure: external`"
+        hint = "two repositories must not manage one organization: declare it `ensure: external` in one of them"
     elif not candidates and (lookalike := index.lookalike(resource)):
         found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
-        hint = "write the slug as it is live, or give renamed_from to change its case"
+        hint = "write the slug as it is in Stytch, or add renamed_from to change its case"
     elif not candidates and resource.ensure == "external":
         found = f"{resource.address} is declared `ensure: external` but is not live"
-        hint = "create it where it is managed, or declare it without `ensure: external`"
+        hint = "create it in the repository that manages it, or declare it without `ensure: external`"
     else:
         return None
     return Problem(

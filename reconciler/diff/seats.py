@@ -14,7 +14,7 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.marks import Owner, Present, Whose, read_member
 from reconciler.model import LiveMember, Membership
 
-DISPUTED: Final = "the source has records of this user that differ"
+DISPUTED: Final = "the source has different records for this user"
 
 
 class Seat(Struct, frozen=True, gc=False):
@@ -62,7 +62,7 @@ def seats(
         elif seat.membership.user in disputed:
             yield Seat(seat.membership, seat.address, seat.present, DISPUTED)
         elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
-            yield Seat(seat.membership, seat.address, seat.present, "several users or manifests want one member")
+            yield Seat(seat.membership, seat.address, seat.present, "several users or manifests claim the same member")
         elif _holder(seat, by_external_id) not in (None, seat.present):
             yield Seat(seat.membership, seat.address, seat.present, _whose_external_id(seat, by_external_id, sitting))
         elif seat.becomes in by_address:
@@ -82,7 +82,10 @@ def _whose_external_id(seat: Seat, by_external_id: Mapping[str, Present], sittin
     holder = _holder(seat, by_external_id)
     other = sitting.get(holder.member.member_id) if holder else None
     if holder and other and seat.present and _holder(other, by_external_id) is seat.present:
-        return "its external id and another live member's are swapped: clear one of the two in Stytch, if that is meant"
+        return (
+            "its external id and another live member's are swapped: if the swap "
+            "is intended, clear one of the two in Stytch"
+        )
     return "another live member has this user's external id"
 
 

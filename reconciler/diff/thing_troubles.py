@@ -31,28 +31,28 @@ def trouble(
     """Say what keeps anybody from knowing which live thing ``resource`` is, or from having it so."""
     code = "conflict"
     if len(candidates) > 1:
-        found = f"{len(candidates)} live things are called {resource.address}, and nobody can say which is meant"
+        found = f"{len(candidates)} live resources are named {resource.address}, so it is unknown which one is declared"
         hint = f"rename all but one of them in Stytch: {', '.join(sorted(each.id for each in candidates))}"
     elif candidates and candidates[0].id in claimed:
-        found = f"{resource.address} and {claimed[candidates[0].id].address} are the same live thing"
+        found = f"{resource.address} and {claimed[candidates[0].id].address} are the same live resource"
         hint = "remove one of the two manifests"
     elif not candidates and namesake:
-        found = f"{resource.address} is the name of {namesake.id}, which registered itself: it is never ours"
-        hint = "declare another name, or delete that one in Stytch"
+        found = f"{resource.address} is the name of {namesake.id}, which registered itself and is never managed"
+        hint = "use another name, or delete that one in Stytch"
     elif kind.nameless and not candidates and resource.ensure == "present" and not is_secret_name(resource.name):
-        found, code = f"{resource.address} is not live, and ids are given by Stytch", "unknown-id"
-        hint = "a new one has a name in the credential store: letters, digits and _"
+        found, code = f"{resource.address} is not live, and Stytch assigns the ids", "unknown-id"
+        hint = "name a new one as it should be named in the credential store: letters, digits and _"
     elif not candidates and resource.ensure == "external":
         found, code = f"{resource.address} is declared `ensure: external` but is not live", "missing-external"
-        hint = "create it where it is managed, or declare it without `ensure: external`"
+        hint = "create it in the repository that manages it, or declare it without `ensure: external`"
     elif (
         candidates
         and resource.ensure == "present"
         and not kind.replaceable
         and (fixed := _fixed(kind, resource, candidates[0]))
     ):
-        found = f"{resource.address}: {', '.join(fixed)} cannot be changed once the thing is made"
-        hint = "declare what is live, or a new thing under another name"
+        found = f"{resource.address}: {', '.join(fixed)} cannot be changed after creation"
+        hint = "declare the live value, or declare a new resource under another name"
         code = "create-only"
     else:
         return None
@@ -104,12 +104,12 @@ def _assumed(declared: Json, live: Json) -> Json:
 def _unknown(
     resource: Resource, path: Path, name: str, severity: Literal["problem", "warning"], field: str = ""
 ) -> Problem:
-    found = f"the secret {name} is neither in the environment nor in the credential store"
+    found = f"the secret {name} is neither in the environment variables nor in the credential store"
     if field and severity == "problem":
         found += f", so {field} waits, which is not as declared"
     elif field:
-        found += f", so it cannot be told whether {field} has it"
-    hint = f"set the environment variable {name}, or keep it in the credential store"
+        found += f", so it is unknown whether {field} has it"
+    hint = f"set the environment variable {name}, or add it to the credential store"
     at = (resource.at(*path),)
     return Problem(
         code="unknown-secret", severity=severity, message=found, hint=hint, at=at, addresses=(resource.address,)
@@ -156,8 +156,9 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
         code="lost-credential",
         severity="problem",
         message=f"the {credential.field} of {resource.address} ({live.id}) was given to an earlier run as {name}, and "
-        "is neither in the environment nor in the credential store",
-        hint=f"set the variable {name}, or bring the store back; if nobody has the value, delete {live.id} in Stytch: "
+        "is neither in the environment variables nor in the credential store",
+        hint=f"set the variable {name}, or restore the credential store; if the "
+        f"value is lost, delete {live.id} in Stytch: "
         "the next apply makes another",
         at=(resource.position,),
         addresses=(resource.address,),

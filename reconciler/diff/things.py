@@ -117,7 +117,7 @@ def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
     there = {each.namespace: each for each in others}
     for change in [each for each in result.changes if isinstance(each, Create) and each.namespace in there]:
         other = there[change.namespace]
-        found = f"{change.address} cannot be made while {other.address} is there: Stytch has only one at a time"
+        found = f"{change.address} cannot be created while {other.address} exists: Stytch allows only one"
         at = tuple(Position(cause.file, cause.line) for cause in change.causes)
         result.changes.remove(change)
         result.held.append(Listed(address=change.address, reason=found, at=at))
@@ -126,7 +126,7 @@ def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
                 code="only-one",
                 severity="problem",
                 message=found,
-                hint=f"declare {other.address} with `ensure: absent`, or as it is",
+                hint=f"declare {other.address} with `ensure: absent`, or with its live values",
                 at=at,
                 addresses=(change.address, other.address),
             )
@@ -182,8 +182,8 @@ def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequenc
         result.changes.append(_renew(kind, resource, orphans[0]))
         return
     names = ", ".join(sorted(each.id for each in orphans))
-    found = f"{resource.address} was made by a run that was cut short, and nobody can say which of these it is: {names}"
-    hint = "delete the one that nobody uses, in Stytch"
+    found = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
+    hint = "in Stytch, delete those that are not in use"
     at = (resource.position,)
     problem = Problem(
         code="conflict", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,)

@@ -101,7 +101,7 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield from _check_url(resource, (part, "redirect_urls", str(index)), url)
         for name in FIRST_PARTY_ONLY:
             if spec.get(name) and sort.startswith("third_party"):
-                message = f"{name} is for first party apps, and this one is {sort}"
+                message = f"{name} is only for first-party apps, but this one is {sort}"
                 yield problem(resource, "contradiction", message, "remove it", (part, name), ("spec", "client_type"))
         if SECRET in spec and not has_secret(said):
             message = f"an app of type {sort} has no secret"
@@ -115,7 +115,7 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
     except ValueError:
         found, host = urlsplit(""), ""
     if not host or not (found.scheme == "https" or (found.scheme == "http" and LOOPBACK.fullmatch(host))):
-        message = f"{url} is neither https nor http to this machine"
+        message = f"{url} is neither https nor http on this machine"
         yield problem(resource, "not-https", message, "write it as https://acme.example/callback", path)
 
 
@@ -145,13 +145,13 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     if kept and made.get(SECRET):
         scene.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:
-        raise Undecided(f"an answer was lost, and nobody has the {SECRET} of {identifier}: {_what_to_do(change)}")
+        raise Undecided(f"a response was lost, and the {SECRET} is not stored for {identifier}: {_what_to_do(change)}")
     return Written(identifier, request_id, made)
 
 
 def _what_to_do(change: Create) -> str:
     name = kept_as(change, SECRET)
-    known = f"keep it in the credential store as {name}, with the id as {name}_ID"
+    known = f"store it in the credential store as {name}, and the id as {name}_ID"
     return f"delete it in Stytch and apply again, or rotate its secret there and {known}"
 
 
@@ -184,10 +184,10 @@ def _check_new(client: "Client", change: Create, scene: Scene) -> Sequence[Live]
     """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
     every = [live for live in read(client, scene.place) if not registered_itself(live)]
     if there := sorted(live.id for live in every if live.name.strip() == change.name.strip()):
-        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
+        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
     known = scene.store.id_of(kept_as(change, SECRET)) if scene.store else None
     if known and client.find("connected_app.clients.get", _path(known), ABSENT):
-        raise Moved("it is there already, and Stytch's search did not show it yet")
+        raise Moved("it already exists, but Stytch's search did not show it yet")
     return every
 
 
@@ -217,14 +217,14 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
         return None
     sent, there = normalize(body), normalize({**new[0].spec, "client_name": new[0].name})
     if len(new) > 1 or not all(same(value, there.get(name)) for name, value in sent.items()):
-        raise Moved("somebody else made a Connected App with this name in the meantime")
+        raise Moved("somebody else created a Connected App with this name in the meantime")
     return {"client_id": new[0].id}, ""
 
 
 def _get(client: "Client", identifier: str) -> dict[str, Any]:
     found = client.find("connected_app.clients.get", _path(identifier), ABSENT)
     if found is None:
-        raise Moved("it is no longer there")
+        raise Moved("it no longer exists")
     return dict(found["connected_app"])
 
 
@@ -254,7 +254,7 @@ KIND: Final = Kind(
     spec=ConnectedAppSpec,
     key="client_name",
     key_type=Text,
-    names="the `client_name`; the `client_id` is Stytch's, and the credential store keeps it beside the secret",
+    names="the `client_name`; the `client_id` is Stytch's, and the credential store keeps it next to the secret",
     renamable=True,
     required=frozenset({"client_type"}),
     computed=frozenset({"client_id", "status", *MARKS}),

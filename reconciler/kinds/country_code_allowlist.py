@@ -37,14 +37,16 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.name == "whatsapp":
-        message = "WhatsApp is not there in B2B projects, so it has no countries either"
+        message = "B2B projects do not have WhatsApp, so they have no WhatsApp countries"
         yield problem(resource, "not-in-b2b", message, "remove this manifest", ("metadata", "name"))
     codes = [code.upper() for code in resource.spec.get("country_codes") or ()]
     yield from check_listed_once(resource, ("spec", "country_codes"), codes)
     for index, code in enumerate(codes):
         if code not in COUNTRIES:
-            hint = "the two letters of ISO 3166-1: GB, not UK"
-            yield problem(resource, "no-country", f"{code} is no country", hint, ("spec", "country_codes", str(index)))
+            hint = "write write write write the two letters of ISO 3166-1: GB, not UK"
+            yield problem(
+                resource, "no-country", f"{code} is not a country code", hint, ("spec", "country_codes", str(index))
+            )
 
 
 def normalize(spec: Spec) -> Spec:

@@ -47,8 +47,8 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.ensure == "absent" and resource.name == "PREBUILT":
-        message = "the default prebuilt template can be replaced, and not unset"
-        yield problem(resource, "not-possible", message, "declare another template for it", ("ensure",))
+        message = "the default prebuilt template can be replaced but not unset"
+        yield problem(resource, "not-possible", message, "declare another template as the default", ("ensure",))
 
 
 def write(client: "Client", change: Create | Update, scene: Scene) -> Written:

@@ -39,7 +39,7 @@ FIELDS: Final = ("action", "description", "expires_at")
 TOLERANCE: Final = timedelta(seconds=90)
 PREFIXES: Final = range(16, 33)
 
-LEFT_OUT: Final = Clearable("leaving it out of the rule, which is sent whole")
+LEFT_OUT: Final = Clearable("leaving it out of the rule, because the complete rule is sent")
 
 RuleName = Annotated[
     str,
@@ -61,10 +61,12 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """What can be written of a rule; whom it is for is ``metadata.name``."""
 
     action: Literal["ALLOW", "CHALLENGE", "BLOCK"] | UnsetType = UNSET
-    description: Annotated[str | UnsetType | None, Clearable("leaving it out of the whole rule, which is sent")] = UNSET
-    expires_at: Annotated[Moment | UnsetType | None, Clearable("leaving it out of the whole rule, which is sent")] = (
-        UNSET
-    )
+    description: Annotated[
+        str | UnsetType | None, Clearable("leaving it out of the rule, because the complete rule is sent")
+    ] = UNSET
+    expires_at: Annotated[
+        Moment | UnsetType | None, Clearable("leaving it out of the rule, because the complete rule is sent")
+    ] = UNSET
 
 
 def read(client: "Client", _place: Place) -> Iterator[Live]:
@@ -91,16 +93,16 @@ def check(resource: Resource) -> Iterator[Problem]:
     canonical = _canonical(identifier, value)
     if not canonical:
         hint = "a cidr_block is IPv4 with a prefix of 16 to 32; a country_code is two letters of ISO 3166"
-        yield problem(resource, "wrong-value", f"{value} is no {identifier}", hint, at)
+        yield problem(resource, "wrong-value", f"{value} is not a valid {identifier}", hint, at)
     elif canonical != value:
-        yield problem(resource, "wrong-value", f"{value} is another way to say {canonical}", f"write {canonical}", at)
+        yield problem(resource, "wrong-value", f"{value} is another spelling of {canonical}", f"write {canonical}", at)
     if identifier == "country_code" and resource.spec.get("action") == "ALLOW":
-        message = "a whole country cannot be allowed: Stytch takes CHALLENGE or BLOCK for it"
+        message = "a country cannot be allowed: Stytch accepts only CHALLENGE or BLOCK for it"
         yield problem(resource, "wrong-value", message, "choose another action", ("spec", "action"))
     end = resource.spec.get("expires_at")
     if isinstance(end, str) and _moment(end) is None:
         yield problem(
-            resource, "wrong-value", f"{end} is no time", "such as 2027-01-31T12:00:00Z", ("spec", "expires_at")
+            resource, "wrong-value", f"{end} is not a time", "write it as 2027-01-31T12:00:00Z", ("spec", "expires_at")
         )
 
 
@@ -179,7 +181,7 @@ KIND: Final = Kind(
     managed_by="telemetry",
     key="identifier",
     key_type=RuleName,
-    names="whom it is for: an identifier and its value, such as `country_code/KP` or `cidr_block/10.0.0.0/16`",
+    names="to whom it applies: an identifier and its value, such as `country_code/KP` or `cidr_block/10.0.0.0/16`",
     required=frozenset({"action"}),
     computed=frozenset({"rule_type", "created_at", "last_updated_at", "expires_in_minutes"}),
     check=check,

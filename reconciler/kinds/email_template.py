@@ -114,10 +114,10 @@ def check(resource: Resource) -> Iterator[Problem]:
     html, placeholder = custom.get("html_content"), PLACEHOLDERS.get(str(custom.get("template_type")), "")
     if isinstance(html, str) and placeholder not in html:
         message = f"the HTML of a template for {custom['template_type']} must hold {placeholder}"
-        hint = "without it the mail leads nowhere, and Stytch refuses it"
+        hint = "without it the mail has no link, and Stytch refuses the template"
         yield problem(resource, "placeholder", message, hint, ("spec", CUSTOM, "html_content"))
     if custom and SENDER not in resource.spec:
-        message = f"{CUSTOM} needs {SENDER}: it is sent from a domain of your own"
+        message = f"{CUSTOM} needs {SENDER}: it is sent from your own domain"
         yield problem(resource, "missing-key", message, f"add {SENDER} with from_domain", ("spec", CUSTOM))
 
 
@@ -153,7 +153,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Replace the template whole, starting from what is live; or make it anew, where it becomes one of another sort."""
     path, live = _path(scene.place, change), _get(client, scene.place, change)
     if live is None:
-        raise Moved("it is no longer there")
+        raise Moved("it no longer exists")
     body = _as_live(overlaid(KIND, normalize(live), change), live, change)
     if change.replaces:
         _deleted(client, path)
@@ -185,9 +185,7 @@ def _deleted(client: "Client", path: str) -> str:
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise
-        said = (
-            "it is a default: let a DefaultEmailTemplate name another template first, or say `ensure: absent` of that"
-        )
+        said = "it is a default: set another template in a DefaultEmailTemplate first, or set `ensure: absent` on that"
         raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
@@ -231,7 +229,7 @@ def _found(client: "Client", place: Place, change: Change, body: Spec) -> Writte
     if live is None:
         return None
     if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
-        raise Moved("somebody else made a template with this id in the meantime")
+        raise Moved("somebody else created a template with this id in the meantime")
     return Written(change.name, "")
 
 
@@ -240,7 +238,10 @@ def _checked(client: "Client", change: Change, scene: Scene, written: Written) -
     wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
     taken = ((_get(client, scene.place, change) if wanted else None) or {}).get(SENDER) or {}
     if dropped := [f"{SENDER}.{name}" for name, value in wanted.items() if taken.get(name) != value]:
-        sentence = f"Stytch said yes and did not take {', '.join(dropped)}; is the domain verified in the dashboard?"
+        sentence = (
+            f"Stytch accepted the write but dropped {', '.join(dropped)}; check "
+            "that the domain is verified in the dashboard"
+        )
         raise Rejected(sentence, request_id=written.request_id)
     return written
 

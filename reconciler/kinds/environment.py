@@ -85,8 +85,8 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:
     """Say what goes with a live environment, and with the one that the run is about."""
     if live.spec.get("type") == "LIVE":
-        return "everybody who signs in"
-    return "the environment that is being kept as declared" if live.name == place.environment else ""
+        return "all its users and members"
+    return "the environment that this repository manages" if live.name == place.environment else ""
 
 
 def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
@@ -124,7 +124,7 @@ def _found(client: "Client", place: Place, body: Mapping[str, Any]) -> Written |
     if found is None:
         return None
     if (found["name"], found["type"]) != (body["name"], body["type"]):
-        raise Moved("somebody else made an environment with this slug in the meantime")
+        raise Moved("somebody else created an environment with this slug in the meantime")
     return Written(str(found["environment_slug"]), "")
 
 

@@ -68,7 +68,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     if config is not None and config.keys() != {wanted}:
         found = ", ".join(sorted(config)) or "nothing"
         message = f"a destination of type {resource.name} has {wanted} in its {CONFIG}, not {found}"
-        yield problem(resource, "other-destination", message, f"write {wanted}: {{…}} alone", ("spec", CONFIG))
+        yield problem(resource, "other-destination", message, f"write only {wanted}: {{…}}", ("spec", CONFIG))
 
 
 def normalize(spec: Spec) -> Spec:
@@ -106,7 +106,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Set what differs: the configuration whole, and whether anything is streamed."""
     live = _get(client, scene.place, change.name)
     if live is None:
-        raise Moved("it is no longer there")
+        raise Moved("it no longer exists")
     config = scene.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
     written = Written(change.name, "")
     if change.get(CONFIG):
@@ -152,7 +152,7 @@ def _found(client: "Client", scene: Scene, change: Create) -> Written | None:
         return None
     sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: scene.secret(name)[-4:])
     if not same(normalize(live)[CONFIG], sent[CONFIG]):
-        raise Moved("somebody else made a destination in the meantime")
+        raise Moved("somebody else created a destination in the meantime")
     return Written(change.name, "")
 
 
@@ -174,7 +174,7 @@ KIND: Final = Kind(
     managed_by="management",
     key="destination_type",
     key_type=Literal["DATADOG", "GRAFANA_LOKI"],
-    names="where to: `DATADOG` or `GRAFANA_LOKI`; there can be one at a time",
+    names="the destination: `DATADOG` or `GRAFANA_LOKI`; only one at a time",
     alone=True,
     required=frozenset({CONFIG}),
     check=check,

@@ -49,15 +49,15 @@ def check(resource: Resource) -> Iterator[Problem]:
             continue
         tags, bare = TAG.findall(content), TAG.sub(ANY_VALUE, content)
         if any(OF_CONSUMERS.match(tag) for tag in tags):
-            message = "{{ user.… }} is of Consumer projects; in a B2B project nobody is a user"
+            message = "{{ user.… }} is for Consumer projects; a B2B project has no users"
             hint = "write {{ member.… }} or {{ organization.… }}"
             yield problem(resource, "template", message, hint, (part, CONTENT))
         if "{{" in bare:
             hint = "close it with }}"
-            yield problem(resource, "template", "a tag is opened with {{ and never closed", hint, (part, CONTENT))
+            yield problem(resource, "template", "a tag is opened with {{ but not closed", hint, (part, CONTENT))
         elif not any(BLOCK.match(tag) for tag in tags) and (wrong := _no_object(bare)):
             hint = 'a tag stands for a value, or in a text: {"tier": {{ organization.trusted_metadata.tier }}}'
-            yield problem(resource, "template", f"the template is no JSON object: {wrong}", hint, (part, CONTENT))
+            yield problem(resource, "template", f"the template is not a JSON object: {wrong}", hint, (part, CONTENT))
 
 
 def _no_object(text: str) -> str:
@@ -68,7 +68,7 @@ def _no_object(text: str) -> str:
         return f"line {error.lineno}: {error.msg}"
     except RecursionError:
         return "it is nested too deeply"
-    return "" if isinstance(found, dict) else "it is something else"
+    return "" if isinstance(found, dict) else "it is another JSON value"
 
 
 def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:

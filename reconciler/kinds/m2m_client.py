@@ -67,7 +67,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     body = payload(change.fields, cleared={})
     status = body.pop("status", None)
     if (there := _get(client, change.name)) and not scene.holds(change, SECRET, there[f"{SECRET}_last_four"]):
-        raise Moved("it is there, and was not when this was planned")
+        raise Moved("it exists now, but did not when the plan was made")
     secret = scene.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
     live, request_id = created(
@@ -113,7 +113,7 @@ def _found(client: "Client", change: Create, secret: "Sealed") -> tuple[Mapping[
         doubt = (
             f"{kept_as(change, SECRET)} in the credential store may not be its secret: rotate that, and keep it there"
         )
-        raise Moved(f"somebody else made an M2M client with this id at the same time; {doubt}")
+        raise Moved(f"somebody else created an M2M client with this id at the same time; {doubt}")
     return live, ""
 
 

@@ -74,8 +74,8 @@ class MemberInitial(MemberSpec, forbid_unknown_fields=True, kw_only=True):
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if "*" in resource.name:
-        message = "* stands for nothing here: a Member is one address"
-        hint = "write one address; who belongs here by a domain or a pattern, a rule says: email_domain, email_regex"
+        message = "* is not a wildcard here: a Member is one address"
+        hint = "write one address; for a domain or a pattern write a rule with email_domain or email_regex"
         yield problem(resource, "wildcard", message, hint, ("metadata", "name"))
     elif mailbox(resource.name) is None:
         message = "the name of a Member is an e-mail address"
@@ -88,7 +88,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
         yield from check_metadata(resource, (part, "untrusted_metadata"), spec.get("untrusted_metadata"), marked=False)
     if "default_mfa_method" in resource.initial:
-        message = "default_mfa_method cannot be given at create, so it has no initial value"
+        message = "default_mfa_method cannot be set at create, so it has no initial value"
         yield problem(resource, "not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
 
 
@@ -132,7 +132,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     live = _live(client, organization_id, identifier, change)
     found = read_member(live, scene.owner)
     if not _may_claim(change, found):
-        raise Moved("it is no longer ours")
+        raise Moved("it no longer carries this repository's mark")
     body = payload(change.fields, cleared=KIND.cleared)
     mark = change.mark
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
@@ -163,7 +163,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     live = _live(client, organization_id, identifier, change)
     found = read_member(live, scene.owner)
     if found.whose is Whose.ANOTHER or (not change.causes and found.whose is not Whose.OURS):
-        raise Moved("it is no longer ours")
+        raise Moved("it no longer carries this repository's mark")
     if farewell(found, scene.owner) != change.mark:
         raise Moved("its mark has changed since")
     for name in (*SHOWN_BEFORE_DELETE, "roles"):
@@ -267,7 +267,7 @@ def _found(
         return None
     found = read_member(live, owner).carried
     if found is None or structs.replace(found, member=None) != mark:
-        raise Moved("somebody else made a member with this address in the meantime")
+        raise Moved("somebody else created a member with this address in the meantime")
     return {"member_id": live.member_id}, ""
 
 

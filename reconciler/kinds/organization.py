@@ -137,7 +137,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         for name in LISTS:
             yield from check_listed_once(resource, (part, name), spec.get(name) or ())
         for name in sorted(KIND.update_only & spec.keys()) if part == "initial" else ():
-            message = f"{name} cannot be given at create, so it has no initial value"
+            message = f"{name} cannot be set at create, so it has no initial value"
             yield problem(resource, "not-initial", message, "declare it under spec", (part, name))
         yield from _check_implicit_roles(resource, part, spec.get("rbac_email_implicit_role_assignments") or ())
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
@@ -149,7 +149,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
         here = (*path, str(index))
         domain = domain_label(assignment["domain"])
         if domain is None:
-            message = f"{assignment['domain']!r} is no domain name"
+            message = f"{assignment['domain']!r} is not a domain name"
             yield problem(resource, "not-a-domain", message, "write it as acme.example", (*here, "domain"))
         elif is_mail_provider(domain):
             yield common_domain(resource, path[-1], domain, (*here, "domain"))
@@ -191,7 +191,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     replaces = any(isinstance(field.before, list | dict) for field in change.fields)
     live = client.get_organization(identifier) if replaces or change.mark else {}
     if change.mark and _whose(live, scene) is Whose.ANOTHER:
-        raise Moved("another repository has marked it since")
+        raise Moved("another repository has put its mark on it since")
     if replaces:
         _still(change, live, scene)
     request_id, now = "", None
@@ -211,10 +211,10 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     identifier = str(change.id)
     live = there(lambda: client.get_organization(identifier))
     if live["organization_slug"] != change.key[0]:
-        raise Moved("it has another slug now")
+        raise Moved("its slug has changed since")
     whose = _whose(live, scene)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
-        raise Moved("it no longer carries our mark")
+        raise Moved("it no longer carries this repository's mark")
     _still(change, live, scene)
     return Written(identifier, deleted(lambda: client.delete_organization(identifier)))
 
@@ -234,7 +234,7 @@ def _found(client: "Client", slug: str, scene: Scene) -> tuple[dict[str, Json], 
     if live is None:
         return None
     if _whose(live, scene) not in (Whose.OURS, Whose.BEGUN):
-        raise Moved("somebody else made an organization with this slug in the meantime")
+        raise Moved("somebody else created an organization with this slug in the meantime")
     return live, ""
 
 

@@ -49,7 +49,7 @@ def check(resource: Resource) -> Iterator[Problem]:
             message = f"validation_policy is LUDS, and {name} is not declared"
             yield problem(resource, "missing-companion", message, f"add {name}", ("spec", "validation_policy"))
         elif policy == "ZXCVBN" and name in resource.spec:
-            message = f"{name} says nothing while validation_policy is ZXCVBN"
+            message = f"{name} has no effect while validation_policy is ZXCVBN"
             yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", name))
 
 

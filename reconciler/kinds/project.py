@@ -55,13 +55,13 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
     """Say what goes with a project."""
-    return "every environment of it, with everybody in them"
+    return "all its environments, with all their users and members"
 
 
 def _written(answer: dict[str, object]) -> Written:
     project = answer["project"]
     if not isinstance(project, dict):
-        raise Moved("Stytch answered without the project")
+        raise Moved("Stytch's response does not contain the project")
     return Written(str(project["project_slug"]), str(answer["request_id"]), project)
 
 
@@ -71,7 +71,7 @@ def _found(client: "Client", body: dict[str, object]) -> Written | None:
     if found is None:
         return None
     if (found["name"], found["vertical"]) != (body["name"], body["vertical"]):
-        raise Moved("somebody else made a project with this slug in the meantime")
+        raise Moved("somebody else created a project with this slug in the meantime")
     return Written(str(found["project_slug"]), "")
 
 

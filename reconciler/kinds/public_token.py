@@ -35,7 +35,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     before = _ids(client, scene.place)
     known = scene.kept_id(change, FIELD)
     if known in before:
-        raise Moved(f"{known} has been made and kept since")
+        raise Moved(f"{known} has been created and stored since")
     scene.begin(change, before)
     token, request_id = created(lambda: _make(client, scene.place), lambda: _doubtful(client, scene.place, before), ())
     scene.made(change, token)
@@ -82,9 +82,9 @@ def _ids(client: "Client", place: Place) -> frozenset[str]:
 def _doubtful(client: "Client", place: Place, before: Collection[str]) -> None:
     """Raise ``Moved`` where there is a token that was not there before: whoever made it."""
     if new := sorted(_ids(client, place) - {*before}):
-        said = "an answer was lost, and nothing proves that this run made"
-        known = "keep it in the credential store, as its own value and id"
-        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if nobody uses it and apply again, or {known}")
+        said = "a response was lost, and there is no proof that this run created"
+        known = "add its value and its id to the credential store"
+        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use and apply again, or {known}")
 
 
 def _delete(client: "Client", place: Place, token: str) -> str:
@@ -102,7 +102,7 @@ KIND: Final = Kind(
     nameless=True,
     key="public_token",
     key_type=Text,
-    names="the name that the credential store keeps it under, or, of one that was made elsewhere, the token itself",
+    names="its name in the credential store, or, if it was created elsewhere, the token itself",
     computed=frozenset({"created_at"}),
     credential=Credential(FIELD, shown_once=False),
     at_stake=at_stake,

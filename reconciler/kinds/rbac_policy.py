@@ -95,17 +95,17 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 def _check_name(resource: Resource, path: Path, name: str) -> Iterator[Problem]:
     if path[-1] != "scope" and name.startswith(RESERVED):
-        message = f"{name} begins with {RESERVED}, as only Stytch's own roles and resources do"
+        message = f"{name} begins with {RESERVED}, which only Stytch's own roles and resources may"
         yield problem(resource, "reserved-name", message, "give it another name", path)
 
 
 def _check_actions(resource: Resource, path: Path, actions: Sequence[str]) -> Iterator[Problem]:
     yield from check_listed_once(resource, path, actions)
     if ALL in actions and path[-1] == "available_actions":
-        message = f"{ALL} is no action of a resource: it stands for all of them in a permission"
+        message = f"{ALL} is not an action of a resource: in a permission it means all actions"
         yield problem(resource, "wildcard", message, "name the actions", path)
     elif ALL in actions and len(actions) > 1:
-        yield problem(resource, "wildcard", f"{ALL} stands alone: it is every action", "remove the others", path)
+        yield problem(resource, "wildcard", f"{ALL} already means every action", "remove the others", path)
 
 
 def _permissions(spec: Spec) -> Iterator[tuple[Path, Sequence[Mapping[str, Any]]]]:

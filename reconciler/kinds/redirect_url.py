@@ -47,8 +47,8 @@ def check(resource: Resource) -> Iterator[Problem]:
     types = [each["type"] for each in resource.spec.get("valid_types") or ()]
     yield from check_listed_once(resource, ("spec", "valid_types"), types)
     for claim, path in claims(resource) if MANY.match(resource.name) else ():
-        message = f"a URL that stands for many cannot be {claim}: nobody could be sent there"
-        yield problem(resource, "not-possible", message, "make one without * and {} the default", path)
+        message = f"a URL with a wildcard cannot be {claim}"
+        yield problem(resource, "not-possible", message, "make a URL without * and {} the default", path)
 
 
 def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
@@ -73,7 +73,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     """Replace the types whole, starting from those that are live now."""
     found = next((live for live in read(client, scene.place) if live.name == change.name), None)
     if found is None:
-        raise Moved("it is no longer there")
+        raise Moved("it no longer exists")
     return _write(client, "PUT", scene, change.name, overlaid(KIND, _as_seen(normalize(found.spec), change), change))
 
 
@@ -115,7 +115,7 @@ KIND: Final = Kind(
     managed_by="management",
     key="url",
     key_type=Text,
-    names="the URL, to the letter",
+    names="the exact URL",
     required=frozenset({"valid_types"}),
     rank=promotes_first,
     check=check,

@@ -96,7 +96,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     """Make the connection and keep its token; one that was made while the answer was lost is held: nobody has it."""
     organization_id = scene.organization_ids[str(change.namespace)]
     if there := _get(client, organization_id):
-        raise Moved(f"{there['connection_id']} is there, and was not when this was planned")
+        raise Moved(f"{there['connection_id']} exists now, but did not when the plan was made")
     scene.begin(change, ())
     body = {NAME: change.name, **payload(change.fields, cleared={})}
     kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
@@ -109,7 +109,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     if kept and made.get(TOKEN):
         scene.keep(change, TOKEN, str(made[TOKEN]), identifier)
     elif kept:
-        raise Undecided(f"an answer was lost, and nobody has the {TOKEN} of {identifier}: {_what_to_do(change)}")
+        raise Undecided(f"a response was lost, and the {TOKEN} is not stored for {identifier}: {_what_to_do(change)}")
     if roles:
         made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
     return Written(identifier, request_id, made)
@@ -117,7 +117,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
 
 def _what_to_do(change: Create) -> str:
     name = kept_as(change, TOKEN)
-    known = f"keep it in the credential store as {name}, with the id as {name}_ID"
+    known = f"store it in the credential store as {name}, and the id as {name}_ID"
     return f"delete it in Stytch and apply again, or rotate its token there and {known}"
 
 
@@ -139,7 +139,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the connection with its groups, and forget its token; the members that it made stay."""
     organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
     if _still(client, organization_id, identifier)[NAME] != change.name:
-        raise Moved("it has another name now")
+        raise Moved("its name has changed since")
     told = {"organization_id": organization_id, "connection_id": identifier}
     request_id = deleted(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
     scene.forget(KIND, change)
@@ -150,7 +150,9 @@ def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str,
     try:
         answer = client.write("scim.connection.create", organization_id=organization_id, **body)
     except Rejected as fault:
-        raise _explained(fault, THERE, "an organization has one at most: declare that one, or delete it") from fault
+        raise _explained(
+            fault, THERE, "an organization has at most one: declare the existing one, or delete it"
+        ) from fault
     return answer.thing("connection", "connection_id")
 
 
@@ -189,7 +191,7 @@ def _found(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str
     if live is None:
         return None
     if not all(same(value, live.get(name)) for name, value in body.items()):
-        raise Moved("somebody else made a SCIM connection in the meantime")
+        raise Moved("somebody else created a SCIM connection in the meantime")
     return {"connection_id": live["connection_id"]}, ""
 
 

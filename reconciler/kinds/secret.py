@@ -36,7 +36,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     before = _ids(client, scene)
     known = scene.kept_id(change, FIELD)
     if known in before:
-        raise Moved(f"{known} has been made and kept since")
+        raise Moved(f"{known} has been created and stored since")
     scene.begin(change, before)
     identifier, value, request_id = created(lambda: _made(client, scene), lambda: _doubtful(client, scene, before), ())
     scene.made(change, identifier)
@@ -84,8 +84,8 @@ def _made(client: "Client", scene: Scene) -> tuple[str, str, str]:
 def _doubtful(client: "Client", scene: Scene, before: Collection[str]) -> None:
     """Raise ``Moved`` where there is a secret that was not there before: its value is lost, whoever made it."""
     if new := sorted(_ids(client, scene) - {*before}):
-        said = "an answer was lost, and nothing proves that this run made"
-        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if nobody uses it, and apply again")
+        said = "a response was lost, and there is no proof that this run created"
+        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use, and apply again")
 
 
 def _delete(client: "Client", scene: Scene, identifier: str) -> str:
@@ -101,7 +101,7 @@ KIND: Final = Kind(
     after=frozenset({"Environment"}),
     key="secret_id",
     key_type=Text,
-    names="the name that the credential store keeps it under, or, of one that was made elsewhere, its `secret_id`",
+    names="its name in the credential store, or, if it was created elsewhere, its `secret_id`",
     computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
     credential=Credential(FIELD),
     at_stake=at_stake,

@@ -52,7 +52,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     sort = str(body.pop(TYPE))
     first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
     if there := _named(client, organization_id, change.name):
-        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
+        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
     identifier, request_id = created(
         lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
         lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
@@ -94,13 +94,13 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
     """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
     connection = _at(client, change, scene)
     if connection.row()[NAME] != change.name:
-        raise Moved("it has another name now")
+        raise Moved("its name has changed since")
     try:
         return Written(connection.id, deleted(lambda: connection.write("delete_connection")))
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise
-        said = "it is its organization's default: name another one under sso_default_connection_id first"
+        said = "it is the default of its organization: set sso_default_connection_id to another one first"
         raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
@@ -118,7 +118,7 @@ def _found(client: "Client", organization_id: str, sort: str, sent: Spec) -> tup
     ((found, row), *others) = named
     as_sent = found == sort and all(same(value, row.get(name)) for name, value in sent.items())
     if others or not as_sent or (sort != "external" and row["status"] != "pending"):
-        raise Moved("somebody else made a connection with this name in the meantime")
+        raise Moved("somebody else created a connection with this name in the meantime")
     return str(row["connection_id"]), ""
 
 
@@ -127,7 +127,7 @@ def _at(client: "Client", change: Update | Delete, scene: Scene) -> Connection:
     for sort, row in rows(client, organization_id):
         if row["connection_id"] == change.id:
             return Connection(client, organization_id, sort, str(change.id))
-    raise Moved("it is no longer there")
+    raise Moved("it no longer exists")
 
 
 def _completed(connection: Connection, body: dict[str, Json], scene: Scene, request_id: str = "") -> Written:
@@ -147,7 +147,7 @@ def _completed(connection: Connection, body: dict[str, Json], scene: Scene, requ
         return Written(connection.id, request_id, spec_of(connection.sort, connection.row()))
     except Fault as fault:
         # The connection is there; what Stytch never shows of it must be sent by the next run, whatever went wrong.
-        said = f"it is there, but not as it is declared: {fault}"
+        said = f"it was created, but differs from the declaration: {fault}"
         raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
 
 
@@ -158,7 +158,7 @@ KIND: Final = Kind(
     namespace="Organization",
     key=NAME,
     key_type=Text,
-    names="the `display_name`, which Stytch does not keep from being given twice: then nobody can say which is meant",
+    names="the `display_name`; Stytch allows it twice, and then it is unknown which one is declared",
     renamable=True,
     computed=frozenset(
         {

@@ -46,18 +46,20 @@ def check(resource: Resource) -> Iterator[Problem]:
     sort, keys = spec.get("public_key_type"), [_key(text) for text in resource.spec.get(KEYS) or ()]
     needed, idle = {"JWK": ("jwks_url", KEYS), "PEM": (KEYS, "jwks_url")}.get(str(sort), ("", ""))
     if needed and not spec.get(needed):
-        message = f"public_key_type is {sort}, and there is no {needed}"
+        message = f"public_key_type is {sort}, but {needed} is missing"
         yield problem(resource, "missing-companion", message, f"add {needed}", ("spec", "public_key_type"))
     if idle and spec.get(idle):
-        message = f"{idle} says nothing while public_key_type is {sort}"
+        message = f"{idle} has no effect while public_key_type is {sort}"
         yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", idle))
     for index, key in enumerate(keys):
         here = ("spec", KEYS, str(index))
         if "PRIVATE KEY" in key:
-            hint = "take it out of the repository, and put the public key in its place"
-            yield problem(resource, "private-key", "this is a private key, which is nobody else's", hint, here)
+            hint = "remove it from the repository, and write the public key instead"
+            yield problem(resource, "private-key", "this is a private key and must stay secret", hint, here)
         elif not key.startswith(BEGIN):
-            yield problem(resource, "not-a-key", "this is no key in PEM", f"it begins with {BEGIN}…", here)
+            yield problem(
+                resource, "not-a-key", "this is not a key in PEM format", f"a PEM key begins with {BEGIN}…", here
+            )
         elif keys.index(key) < index:
             first = ("spec", KEYS, str(keys.index(key)))
             yield problem(resource, "listed-twice", "this key is listed twice", "remove one of the two", here, first)
@@ -75,7 +77,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     body = {"name": change.name, KEYS: [], "can_jit_provision": False, **payload(change.fields, cleared={})}
     path = _path(scene.place)
     if there := _named(client, scene.place, change.name):
-        raise Moved(f"{', '.join(there)} is called so, and was not when this was planned")
+        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
     written = created(
         lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, scene.place, body), ()
     )
@@ -171,7 +173,7 @@ def _found(client: "Client", place: Place, body: Spec) -> Written | None:
     sent = normalize({name: value for name, value in body.items() if name != "name"})
     is_as_sent = all(same(value, normalize(named[0].spec).get(name)) for name, value in sent.items())
     if len(named) > 1 or not is_as_sent:
-        raise Moved("somebody else made a profile of this name in the meantime")
+        raise Moved("somebody else created a profile of this name in the meantime")
     return Written(named[0].id, "")
 
 
@@ -185,7 +187,7 @@ KIND: Final = Kind(
     managed_by="management",
     key="name",
     key_type=Text,
-    names="the profile's name, which Stytch does not keep from being given twice: then nobody can say which is meant",
+    names="the profile's name; Stytch allows it twice, and then it is unknown which one is declared",
     renamable=True,
     required=frozenset({"issuer", "audience", "public_key_type"}),
     computed=frozenset({"profile_id"}),

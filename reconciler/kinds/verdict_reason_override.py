@@ -25,7 +25,7 @@ class VerdictReasonOverrideSpec(Struct, forbid_unknown_fields=True, kw_only=True
 
     override_action: Literal["ALLOW", "CHALLENGE", "BLOCK"] | UnsetType = UNSET
     override_description: Annotated[
-        str | UnsetType | None, Clearable("leaving it out of the override, which is sent whole")
+        str | UnsetType | None, Clearable("leaving it out of the override, because the complete override is sent")
     ] = UNSET
 
 
@@ -41,7 +41,7 @@ def read(client: "Client", _place: Place) -> Iterator[Live]:
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.name == NEVER:
-        hint = "a rule matches because somebody set it: declare the DFPRule as it should be"
+        hint = "a rule matches because somebody declared it: change the DFPRule instead"
         yield problem(resource, "wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
 
 

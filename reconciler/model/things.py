@@ -221,7 +221,7 @@ class Membership(Struct, frozen=True, kw_only=True, gc=False, array_like=True, o
     initial: dict[str, Json] = field(default_factory=dict)
     declared: int = -1  # index of the hand-written Member among the declared ones, or -1
     unverified: bool = False  # rests on an unverified address
-    untrusted: bool = False  # rests on a value that users write themselves
+    untrusted: bool = False  # rests on a value that users can change themselves
 
 
 class Undecided(Struct, frozen=True, kw_only=True):

@@ -84,11 +84,11 @@ def _lines(found: Access, summary: Summary) -> Iterable[str]:
         new = counted(len(found.admins), "new admin")
         yield f"! {new} ({ADMIN_ROLE}): {listed(found.admins, NAMED)}"
     if summary.on_unverified:
-        rest = counted(summary.on_unverified, "membership rests", "memberships rest")
-        yield f"! {rest} on an address that nobody verified"
+        rest = counted(summary.on_unverified, "membership relies", "memberships rely")
+        yield f"! {rest} on an address that is not verified"
     if summary.on_untrusted:
-        rest = counted(summary.on_untrusted, "membership rests", "memberships rest")
-        yield f"! {rest} on a value that users write themselves"
+        rest = counted(summary.on_untrusted, "membership relies", "memberships rely")
+        yield f"! {rest} on a value that users can change themselves"
 
 
 def _person(change: Change) -> str:

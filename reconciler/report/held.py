@@ -46,16 +46,16 @@ def held(plan: Plan) -> Iterator[Part]:
     causes = _causes(plan)
     declared, of_data, others = _sorted_out(plan)
     if declared:
-        title = f"Held although declared: {counted(len(declared), 'thing')}, neither given nor changed nor deleted"
+        title = f"Held although declared: {counted(len(declared), 'resource')}, not created, changed or deleted"
         lines = _things(declared, causes)
-        yield Part(title, lines=lines, hints=("exit code 3 until it is settled",))
+        yield Part(title, lines=lines, hints=("exit code 3 until this is resolved",))
     if plan.held_by:
         title = f"Held because of data: {counted(plan.summary.held_by_data, 'membership')}, by cause"
         shown = (_of_data(one, of_data.get(one.cause, ()), causes) for one in plan.held_by[:FIRST])
         lines = (*chain.from_iterable(shown), *few((), len(plan.held_by), FIRST))
         yield Part(title, lines=lines, hints=tuple(map(_guard_of_data, _failed(plan))))
     if others:
-        title = f"Held, neither given nor changed nor deleted: {counted(len(others), 'thing')}"
+        title = f"Held, not created, changed or deleted: {counted(len(others), 'resource')}"
         yield Part(title, lines=_things(others, causes))
 
 
@@ -172,5 +172,5 @@ def _failed(plan: Plan) -> Iterator[GuardResult]:
 
 def _guard_of_data(guard: GuardResult) -> str:
     if guard.name == "held":
-        return "exit code 3, as reconciler.yaml says `held: error`"
+        return "exit code 3, because reconciler.yaml has `held: error`"
     return f"exit code 3: more causes of problems than guards.max_problems allows ({guard.detail})"

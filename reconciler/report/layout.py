@@ -64,7 +64,7 @@ PLANNED = Words(
     verbs={each: each for each in ("create", "update", "replace", "reset", "delete")},
     field=change_lines,
     with_fields=("create", "update", "replace", "reset"),
-    notes={"replace": " (deleted and made anew)"},
+    notes={"replace": " (deleted and recreated)"},
 )
 DRIFTED = Words(
     symbols={"create": "-", "update": "~", "replace": "±", "reset": "~", "delete": "+"},
@@ -77,7 +77,7 @@ DRIFTED = Words(
     },
     field=drift_lines,
     with_fields=("update", "replace", "reset"),
-    notes={"replace": " (apply deletes it and makes it anew)", "reset": " (declared absent: apply resets it)"},
+    notes={"replace": " (apply deletes and recreates it)", "reset": " (declared absent: apply resets it)"},
 )
 
 

@@ -5,23 +5,24 @@ import re
 
 from reconciler.model import GuardResult
 
-_BY_NAME = "say by name that this may be, in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
+_BY_NAME = "allow it in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
 _NOT_SETTINGS = {
-    "moved": "Stytch, the users or the files changed since the plan was made: plan again, and have that reviewed",
-    "dependency": "goes through as soon as what it belongs to is there",
+    "moved": "Stytch, the users or the files changed since the plan was made: "
+    "plan again and have the new plan reviewed",
+    "dependency": "is applied as soon as the resource it belongs to exists",
     "written from live": "an environment of `type: live` writes it: apply it there",
-    "held": "mend what holds it: the next plan lists it under its problems",
-    "protect": "remove lifecycle.protect first, if it may go",
-    "allow_delete": "it cannot be got back: if that is meant, say its name once more, as lifecycle.allow_delete",
+    "held": "fix the cause: the next plan lists it under its problems",
+    "protect": "remove lifecycle.protect first, if the resource may be deleted",
+    "allow_delete": "the delete cannot be undone: if it is intended, repeat the name as lifecycle.allow_delete",
     "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
-    "last_admin": f"make somebody else admin first, or {_BY_NAME}",
+    "last_admin": f"make another member admin first, or {_BY_NAME}",
     "breakglass": _BY_NAME,
-    "users": "plan again with users that are known whole: a JSON or JSON lines export, or a Consumer project",
+    "users": "plan again with a complete source of users: a JSON or JSON lines export, or a Consumer project",
 }
 _CHECK_FIRST = {
-    "max_missing_users_percent": "check that the users are all there; ",
-    "max_shrink_percent": "check that the users, tables and rules are all there; ",
-    "max_problems": "mend the problems below; ",
+    "max_missing_users_percent": "check that no users are missing; ",
+    "max_shrink_percent": "check that no users, table rows or rules are missing; ",
+    "max_problems": "fix the problems below; ",
 }
 _PERCENT = re.compile(r"\((\d+(?:\.\d+)?) %\)")
 _NUMBER = re.compile(r"(\d+) of ")
@@ -35,12 +36,12 @@ def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     if guard == "max_organization_loss_percent" and result:
         where = f"the manifest of Organization/{result.organization}"
         said = f"lifecycle: {{max_loss_percent: {_needed(result.detail)}}}"
-        return f"check the users; if all of it is meant, say {said} in {where}"
+        return f"check the users; if all of it is intended, set {said} in {where}"
     setting = f"{guard}_per_organization" if result and result.organization else guard
     needed = _needed(result.detail) if result else ""
     place = f"environments.{environment}.guards.{setting} in reconciler.yaml"
     to = f" to {needed}" if needed else ""
-    return f"{_CHECK_FIRST.get(guard, '')}if all of it is meant, set {place}{to}"
+    return f"{_CHECK_FIRST.get(guard, '')}if all of it is intended, set {place}{to}"
 
 
 def _needed(detail: str) -> str:

@@ -26,7 +26,7 @@ GONE = "gone already"  # what somebody else deleted since the plan was made
 THERE = "there already"  # what somebody else made since the plan was made
 _DONE = {
     "create": "created",
-    THERE: "there already, made since the plan was",
+    THERE: "already existing (new since the plan)",
     "update": "updated",
     "replace": "replaced",
     "reset": "reset",
@@ -122,7 +122,7 @@ def _kept(kept: Sequence[Kept], ledger: str) -> Iterator[Part]:
     """Write where each credential is now; its value is written nowhere."""
     if kept:
         lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in kept)
-        hint = f"commit {ledger}, so that every checkout knows what they belong to; it holds ids, and no secret"
+        hint = f"commit {ledger}, so that every checkout knows their ids; it contains ids and no secrets"
         yield Part(f"Credentials kept: {len(kept):,}", lines=lines, hints=(printable(hint),))
 
 
@@ -146,11 +146,11 @@ def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:
         sort = "live" if project_id.startswith("project-live-") else "test"
         place = f"project: {project}, environment: {scalar(slug, flow=True)}"
         target = f"{{type: {sort}, {place}, project_id: {project_id}}}"
-        yield f"Made {slug}: pin it in reconciler.yaml, target: {target}"
+        yield f"Created {slug}: pin it in reconciler.yaml, target: {target}"
 
 
 def _footer(plan: Plan, results: Mapping[str, int], journal: str | None) -> Iterator[str]:
     if journal:
         yield f"Journal: {journal}"
     if results["failed"] or results["skipped"]:
-        yield f"Next: reconciler -e {plan.environment} apply goes on from what is live; nothing is done twice."
+        yield f"Next: reconciler -e {plan.environment} apply continues from the live state; nothing is written twice."

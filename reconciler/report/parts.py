@@ -17,10 +17,10 @@ _PROBLEMS = 50  # that are written out
 
 
 def adoptions(going: Sequence[Change]) -> Iterator[Part]:
-    """Write what somebody else made and we are about to manage."""
+    """Write what somebody else created and we are about to manage."""
     adopted = [change for change in going if change.adopts]
     if adopted:
-        title = f"Adopted: {counted(len(adopted), 'thing')} somebody else made, managed from now on"
+        title = f"Adopted: {counted(len(adopted), 'resource')} that somebody else created, managed from now on"
         yield Part(title, blocks(runs(adopted), PLANNED))
 
 
@@ -43,20 +43,20 @@ def withheld(plan: Plan) -> Iterator[Part]:
 def name(plan: Plan) -> str:
     """Name the place a plan is for."""
     where = [plan.target] if plan.target else []
-    return f"{plan.environment} ({', '.join([*where, plan.project_id or 'not made yet'])})"
+    return f"{plan.environment} ({', '.join([*where, plan.project_id or 'not created yet'])})"
 
 
 def as_declared(plan: Plan) -> str:
     """Say that there is nothing to write, and no more than is so."""
-    unchanged = f", {counted(plan.summary.unchanged, 'thing')} unchanged" if plan.summary.unchanged else ""
+    unchanged = f", {counted(plan.summary.unchanged, 'resource')} unchanged" if plan.summary.unchanged else ""
     left = [
         *([f"{number:,} held"] if (number := number_held(plan)) else []),
         *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
-        *([f"{plan.summary.kept:,} ours and no longer wanted"] if plan.kept else []),
+        *([f"{plan.summary.kept:,} managed but no longer wanted"] if plan.kept else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
         *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
     ]
-    but = f", but for {', '.join(left)}" if left else ""
+    but = f", except for {', '.join(left)}" if left else ""
     return f"{name(plan)} is as declared{but}{unchanged}."
 
 
@@ -67,7 +67,7 @@ def kept(plan: Plan) -> Iterator[Part]:
         reasons.setdefault(item.reason, []).append(item)
     for reason, items in reasons.items():
         lines = few([printable(item.address) for item in items[:FIRST]], len(items), FIRST)
-        yield Part(f"Ours, {reason}: {_kinds(items)}", lines=lines)
+        yield Part(f"Managed, {reason}: {_kinds(items)}", lines=lines)
 
 
 def stays(plan: Plan) -> Iterator[Part]:
@@ -75,9 +75,9 @@ def stays(plan: Plan) -> Iterator[Part]:
     yield from held(plan)
     if plan.removed:
         yield Part(
-            f"Removed in Stytch by somebody else, not made again: {counted(len(plan.removed), 'thing')}",
+            f"Removed in Stytch by somebody else, not recreated: {counted(len(plan.removed), 'resource')}",
             lines=_listed(plan.removed, FIRST),
-            hints=("members: {removed: restore}, or restore: true on a Member, brings them back",),
+            hints=("members: {removed: restore}, or restore: true on a Member, restores them",),
         )
     yield from kept(plan)
 
@@ -99,23 +99,26 @@ def unmatched(plan: Plan) -> Iterator[Part]:
         users = tuple(map(printable, first[:_NAMED]))
         causes = [printable(f"{one.count:,} × {one.cause}") for one in plan.unmatched_by[:FIRST]]
         yield Part(
-            f"Unmatched: {counted(len(plan.unmatched), 'user')} whom no rule gives anything",
+            f"Unmatched: {counted(len(plan.unmatched), 'user')} to whom no rule gives a membership",
             lines=(*few(users, len(plan.unmatched), _NAMED), *few(causes, len(plan.unmatched_by), FIRST)),
-            hints=(f"reconciler -e {plan.environment} why USER says what was lacking",),
+            hints=(f"reconciler -e {plan.environment} why USER shows what was missing",),
         )
 
 
 def observed(plan: Plan) -> Iterator[Part]:
     """Write the differences of kinds that are only observed."""
     if plan.observed:
-        title = f"Only observed: {counted(len(plan.observed), 'difference')} that nothing will write"
+        title = f"Only observed: {counted(len(plan.observed), 'difference')}, not written"
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
 
 
 def written_from_live(plan: Plan) -> Iterator[Part]:
     """Write the differences of what a live environment uses, which one of type test leaves alone."""
     if plan.written_from_live:
-        title = f"Written from live: {counted(len(plan.written_from_live), 'difference')} in what live uses"
+        title = (
+            f"Written from live: {counted(len(plan.written_from_live), 'difference')} "
+            "in resources that a live environment uses"
+        )
         hint = "an environment of `type: live` writes it"
         yield Part(title, blocks(runs(plan.written_from_live), DRIFTED), hints=(hint,))
 
@@ -133,15 +136,15 @@ def manual_steps(plan: Plan) -> Iterator[Part]:
 def _by_hand(steps: Sequence[ManualStep]) -> Iterator[Part]:
     if steps:
         lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
-        title = f"By hand: {counted(len(steps), 'step')} that no API does"
+        title = f"By hand: {counted(len(steps), 'step')} that no API can do"
         yield Part(
-            title, lines=tuple(map(printable, lines)), hints=("when it is done, say done: true in the manifest",)
+            title, lines=tuple(map(printable, lines)), hints=("when a step is done, set done: true in its manifest",)
         )
 
 
 def _standing(step: ManualStep) -> str:
     required = " (required)" if step.required else ""
-    return f"{required}, which cannot be told to be done" if step.state == "unknown" else required
+    return f"{required}, status cannot be checked" if step.state == "unknown" else required
 
 
 def problems(plan: Plan) -> Iterator[Part]:

@@ -81,7 +81,7 @@ def drift_view(plan: Plan) -> View:
         parts=below,
         footer=(
             f"Next: reconciler -e {plan.environment} apply restores what is declared.",
-            "If the live value is the right one, declare it and commit that.",
+            "If the live value is right, declare it and commit the manifest.",
         ),
     )
 

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     "matched": "matched",
-    "excepted": "matched, but `except` leaves this user out",
+    "excepted": "matched, but `except` excludes this user",
     "undecided": "could not be decided",
     "nearly": "nearly matched",
 }
 _BECAME = {
     "given": "gives",
-    "held": "would give, but something is undecided:",
-    "vetoed": "would give, but a Member says `ensure: absent`:",
+    "held": "would give, but held because of a problem:",
+    "vetoed": "would give, but a Member manifest has `ensure: absent`:",
     "elsewhere": "would give, but it is declared for another environment:",
-    "not reached": "would give, but an earlier rule decided:",
+    "not reached": "would give, but an earlier rule takes precedence:",
 }
 _FALLBACKS = {
-    "organization": "a fallback: counts where no other rule gives this user the same organization",
-    "user": "a fallback: counts where no other rule gives this user anything",
+    "organization": "a fallback: applies only if no other rule gives this user the same organization",
+    "user": "a fallback: applies only if no other rule gives this user anything",
 }
 _SIGNS = {True: "✓", False: "✗", None: "?"}
 
@@ -69,9 +69,9 @@ def _membership(membership: "MembershipExplanation") -> Part:
     causes = [*([membership.by_hand] if membership.by_hand else []), *membership.causes]
     lines += [f"by {cause_line(cause)}" for cause in causes]
     if membership.on_unverified:
-        lines.append("it rests on an address that nobody verified")
+        lines.append("it relies on an address that is not verified")
     if membership.on_untrusted:
-        lines.append("it rests on a value that users write themselves")
+        lines.append("it relies on a value that users can change themselves")
     return Part(f"Member of {printable(membership.organization)}", lines=tuple(map(printable, lines)))
 
 

@@ -86,7 +86,7 @@ class Gathered(Struct):
 
 def _unread(person: Person) -> Trouble:
     """Say that an address of a user cannot be read, so that nobody knows what rests on it."""
-    message = "an address of this user is no e-mail address, so what would rest on it is open"
+    message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
     hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
     return Trouble(UserProblem(code=UNREADABLE_ADDRESS, message=message, hint=hint, user=person.user_id), None)
 
@@ -176,5 +176,5 @@ def _external_id(rules: Rules, expression: Expression, person: Person) -> tuple[
 
 
 def _no_external_id(person: Person, why: str) -> Trouble:
-    message = f"members.external_id gives what cannot be an external id, so none is set: {why}"
+    message = f"members.external_id gives a value that is no valid external id, so no external id is set: {why}"
     return Trouble(UserProblem(code="external-id", message=message, user=person.user_id), ())

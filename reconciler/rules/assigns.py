@@ -67,7 +67,9 @@ class Target(Struct, frozen=True, kw_only=True):
         except Mistyped as problem:
             raise Unsettled("mistyped", f"the organization cannot be computed: {problem.message}") from None
         if not text:
-            raise Unsettled("null-organization", "the organization comes out as nothing", "default(value, fallback)")
+            raise Unsettled(
+                "null-organization", "the computed organization is null or empty", "default(value, fallback)"
+            )
         found = directory.find(self.by, text)
         if not found and text in directory.elsewhere[self.by]:
             return None
@@ -75,7 +77,7 @@ class Target(Struct, frozen=True, kw_only=True):
             raise _not_one(self.by, text, found)
         (slug,) = found
         if directory.declared[slug].ensure == "absent":
-            raise Unsettled("absent-organization", f"gives {slug}, which is to be absent", organization=slug)
+            raise Unsettled("absent-organization", f"gives {slug}, which is declared absent", organization=slug)
         self._prove(scope, directory, slug)
         return slug
 
@@ -85,12 +87,12 @@ class Target(Struct, frozen=True, kw_only=True):
             try:
                 text = proof.evaluate(scope)
             except Mistyped as problem:  # of a slugify() whose value was not needed, or of a text beyond every limit
-                why = f"whether slugify() leads to {slug} rightly cannot be told: {problem.message}"
+                why = f"it is unknown whether slugify() gives the right organization, {slug}: {problem.message}"
                 raise Unsettled("mistyped", why, "correct the data", organization=slug) from None
             if isinstance(text, str) and not directory.is_proven(slug, text):
                 raise Unsettled(
                     "unproven-slug",
-                    f"slugify() leads to {slug}, whose slug and name both differ from the text it was made of",
+                    f"slugify() gives {slug}, but the slug and the name of that organization both differ from the text",
                     "name the organization by {name: …} or {external_id: …}, or correct its organization_name",
                     organization=slug,
                 )
@@ -98,8 +100,8 @@ class Target(Struct, frozen=True, kw_only=True):
 
 def _not_one(by: By, text: str, found: tuple[str, ...]) -> Unsettled:
     if found:
-        message = f"{len(found)} organizations are called {text}: {', '.join(found)}"
-        return Unsettled("ambiguous-organization", message, "name it by its slug or external id")
+        message = f"{len(found)} organizations are named {text}:{', '.join(found)}"
+        return Unsettled("ambiguous-organization", message, "refer to it by its slug or external id")
     message = f"gives an organization that is declared nowhere: {_KEYS[by]} {text}"
     hint = "declare it (`ensure: external` if it is not managed here), or correct the data"
     return Unsettled("unknown-organization", message, hint, organization=text if by == "slug" else None)
@@ -153,9 +155,11 @@ def _rendered(tree: Tree, scope: Mapping[str, object], what: str) -> Json:
 
 def _roles(value: Json) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(role, str) and role for role in value):
-        raise Unsettled("role", f"the roles come out as {_found(value)}; a list of role ids is needed")
+        raise Unsettled("role", f"the roles are computed as {_found(value)}; a list of role ids is needed")
     if IMPLICIT_ROLE in value:
-        raise Unsettled("role", f"gives {IMPLICIT_ROLE}, which every member has and nobody gives", "leave it out")
+        raise Unsettled(
+            "role", f"gives {IMPLICIT_ROLE}, which every member has and which cannot be given", "leave it out"
+        )
     return tuple(sorted(set(value)))
 
 
@@ -171,10 +175,10 @@ def _fields(tree: Tree, scope: Mapping[str, object]) -> dict[str, Json]:
     fields: dict[str, Json] = rendered if isinstance(rendered, dict) else {}
     for name, value in fields.items():
         if name in FIELDS and not fits(name, value):
-            raise Unsettled("field", f"{name} comes out as {_unfit(value)}, which Stytch does not take there")
+            raise Unsettled("field", f"{name} is computed as {_unfit(value)}, which Stytch does not accept there")
     if is_marked(fields):
-        message = f"trusted_metadata comes out with the key {MARK_KEY}, which is the reconciler's own mark"
-        raise Unsettled("reserved-key", message, "name the keys that are wanted one by one, or correct the data")
+        message = f"trusted_metadata is computed with the key {MARK_KEY}, which is the reconciler's own mark"
+        raise Unsettled("reserved-key", message, "list the wanted keys one by one, or correct the data")
     return fields
 
 

@@ -103,7 +103,9 @@ def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
     for index, exception in enumerate(exceptions):
         if not exception.on_anything:
             at = document.at("spec", "except", str(index))
-            draft.problems.append(error("no-condition", "this exception says nothing", "remove it, or say whom", at))
+            draft.problems.append(
+                error("no-condition", "this exception has no condition", "remove it, or add a condition", at)
+            )
     names: dict[str, Place] = {}
     for index, body in enumerate(spec["rules"]):
         place = Place(document, ("spec", "rules", str(index)))
@@ -146,7 +148,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     ]
     position = place.below("name").position
     if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
-        hint = 'if that is meant, say when: "true"'
+        hint = 'if this is intended, write when: "true"'
         draft.warnings.append(warning("no-condition", f"the rule {body['name']} is about every user", hint, position))
     if len(draft.problems) > before:
         return None
@@ -183,7 +185,7 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
     here = place.below("public_domains")
     joined = (body.get("table") or {}).get("join") or {}
     if "email_domain" not in (body.get("match") or {}) and not any("domain(" in text for text in joined.values()):
-        message = "public_domains is about email_domain, which this rule does not match"
+        message = "public_domains applies only to email_domain, which this rule does not use"
         reader.problems.append(error("no-effect", message, "remove it", here.key.position))
     if said == "allow":
         return None
@@ -191,10 +193,10 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
     for index, label in enumerate(labels):
         at = here.below(index).position
         if label is None:
-            problem = error("not-a-domain", f"{said[index]!r} is no domain name", "write it as acme.example", at)
+            problem = error("not-a-domain", f"{said[index]!r} is not a domain name", "write it as acme.example", at)
             reader.problems.append(problem)
         elif not why_nobodys(label):
-            message = f"{label} is no mail provider's domain and no public suffix, so nothing keeps it from counting"
+            message = f"{label} is no mail provider's domain and no public suffix, so it counts anyway"
             reader.problems.append(error("no-effect", message, "remove it", at))
     return frozenset(filter(None, labels))
 
@@ -224,7 +226,10 @@ def _external_id(settings: Settings, draft: _Draft) -> Expression | None:
         return None
     for path in compiled.paths:
         if path[0] == "user" and (len(path) == 1 or path[1] in UNTRUSTED):
-            message = f"members.external_id: `{spell(path)}` is written by users themselves, and here it identifies"
+            message = (
+                f"members.external_id: `{spell(path)}` can be changed by users "
+                "themselves, but here it identifies a member"
+            )
             hint = "use user_id, external_id or trusted_metadata"
             draft.problems.append(error("untrusted", message, hint, at))
         if path[0] == "user" and len(path) > 1:

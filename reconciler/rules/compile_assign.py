@@ -26,7 +26,7 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader, direc
     fields, field_tree = _fields(spec, place, reader)
     for name in spec.keys() & (entry.get("initial") or {}).keys():
         if name not in METADATA:
-            message = f"{name} is given for good, so initial says nothing"
+            message = f"{name} is set permanently, so initial has no effect"
             at = place.below("initial", name).key.position
             reader.problems.append(error("contradiction", message, "remove one of the two", at))
     initial, initial_tree = _initial(entry.get("initial") or {}, place.below("initial"), reader)
@@ -51,7 +51,7 @@ def _target(value: Json, place: Place, reader: Reader, directory: Directory) -> 
     by: By = "slug"
     if isinstance(value, dict):
         if len(value) != 1:
-            message = "an organization is named by its slug, or by one of {name: …} and {external_id: …}"
+            message = "an organization is named by its slug, or by {name: …} or {external_id: …}"
             reader.problems.append(error("wrong-value", message, "keep one of the two", place.position))
             return None
         (by,) = value
@@ -85,12 +85,12 @@ def _literal(by: By, text: str, place: Place, reader: Reader, directory: Directo
         hint = did_you_mean(text, directory.known(by)) or "declare it; `ensure: external` if it is not managed here"
         reader.problems.append(error("unknown-organization", message, hint, place.position))
     elif len(found) > 1:
-        message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
+        message = f"{len(found)} organizations are named {text}:{', '.join(found)}"
         places = (place.position, *(directory.declared[slug].position for slug in found))
-        reader.problems.append(error("ambiguous-organization", message, "name it by its slug", *places))
+        reader.problems.append(error("ambiguous-organization", message, "refer to it by its slug", *places))
     else:
         absent = directory.declared[found[0]]
-        message = f"the organization {found[0]} is to be absent, so nobody can belong to it"
+        message = f"the organization {found[0]} is declared absent, so nobody can belong to it"
         hint = "remove this assignment"
         reader.problems.append(error("absent-organization", message, hint, place.position, absent.at("ensure")))
     return None
@@ -143,7 +143,7 @@ def _roles(value: Json, place: Place, reader: Reader) -> tuple[tuple[str, ...], 
         return (), None
     for index, role in enumerate(rendered):
         if role == IMPLICIT_ROLE:
-            message = f"every member has {IMPLICIT_ROLE}; it is neither given nor taken"
+            message = f"every member has {IMPLICIT_ROLE}; it can be neither given nor withdrawn"
             at = place.below(index).position
             reader.problems.append(error("role", message, "remove it from the list", at))
     return tuple(sorted(set(rendered))), None

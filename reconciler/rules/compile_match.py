@@ -115,7 +115,7 @@ def _ids(match: Mapping[str, Any], key: str, place: Place, reader: Reader) -> fr
     found = []
     for value, here in _listed(match, key, place):
         if not trimmed(value):
-            message = f"this {key} is blank, which is nobody's"
+            message = f"this {key} is blank and matches nobody"
             reader.problems.append(error("wrong-value", message, "remove it, or write the id", here.position))
         elif "*" in value:
             reader.problems.append(_wildcard(key, here))
@@ -133,7 +133,7 @@ def _addresses(match: Mapping[str, Any], place: Place, reader: Reader) -> frozen
             reader.problems.append(_wildcard("email", here))
         elif address is None:
             hint = "for every address of a domain, write email_domain" if "@" not in value.strip("@") else ""
-            message = "this is no e-mail address"
+            message = "this is not an e-mail address"
             reader.problems.append(
                 error("not-an-address", message, hint or "write it as ann@acme.example", here.position)
             )
@@ -144,7 +144,7 @@ def _addresses(match: Mapping[str, Any], place: Place, reader: Reader) -> frozen
 
 def _wildcard(key: str, place: Place) -> Problem:
     """Make the error about a value that means many where only itself is meant."""
-    message = f"* stands for nothing here: {key} is compared as a whole"
+    message = f"* is not a wildcard here: {key} is compared literally"
     hint = r"for a whole domain write email_domain: acme.example; for a pattern email_regex: .*@acme\.example"
     return error("wildcard", message, hint, place.position)
 
@@ -161,11 +161,11 @@ def _domains(
             hint = "write it as acme.example"
             if value.startswith(("*.", ".")):
                 hint = r"a list matches domains exactly; for subdomains write email_regex: .*@(.*\.)?acme\.example"
-            reader.problems.append(error("not-a-domain", f"{value!r} is no domain name", hint, here.position))
+            reader.problems.append(error("not-a-domain", f"{value!r} is not a domain name", hint, here.position))
         else:
             found.add(label)
             if public is not None and label not in public and (why := why_nobodys(label)):
-                hint = f"if that is meant, say `public_domains: [{label}]` in the rule"
+                hint = f"if this is intended, set `public_domains: [{label}]` in the rule"
                 reader.warnings.append(warning(COMMON_DOMAIN, f"{label} {why}", hint, here.position))
     return frozenset(found)
 
@@ -206,13 +206,13 @@ def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Itera
             continue
         if not isinstance(expression.node, Read):
             reader.problems.append(
-                error("unknown-path", f"{path} is no path", "conditions stand in `when`", here.key.position)
+                error("unknown-path", f"{path} is no path", "write conditions in `when`", here.key.position)
             )
         values = value if isinstance(value, list) else [value]
         if any(isinstance(one, dict | list) for one in values):
             message = f"{path} is compared with a string, a number, true, false or null, or any of a list of them"
             reader.problems.append(
-                error("wrong-type", message, "conditions on lists and maps stand in `when`", here.position)
+                error("wrong-type", message, "write conditions on lists and maps in `when`", here.position)
             )
         all_texts = all(isinstance(one, str) for one in values)
         yield Wanted(
@@ -252,9 +252,9 @@ def compile_join(
     domains = [column for column, key in zip(columns, keys, strict=True) if is_domain(key)]
     index, odd = index_of(found, columns, domains)
     for row, column in odd[:_ODD_CELLS]:
-        message = f"the column {column} is joined as text, and this row holds a list or a map there"
+        message = f"the column {column} is joined as text, but this row has a list or a map in it"
         places = found.at(row), place.below("join", column).position
-        reader.problems.append(error("wrong-type", message, "join by a column of texts", *places))
+        reader.problems.append(error("wrong-type", message, "join by a column that holds text", *places))
     doubts = dict(_doubted(found, domains, public, place.below("join").position)) if public is not None else {}
     return Join(found, without_blanks(found.rows), columns, tuple(keys), index, tally.seen(found, columns), doubts)
 

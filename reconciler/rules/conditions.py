@@ -83,7 +83,7 @@ def _of_addresses(match: Match, person: Person, world: World) -> Condition:
     if counted:
         return Condition(text=text, holds=True, found=", ".join(_told(one, match) for one in counted))
     if satisfying:
-        found = ", ".join(f"{_told(one, match)}, but nobody verified it" for one in satisfying)
+        found = ", ".join(f"{_told(one, match)}, but it is not verified" for one in satisfying)
         return Condition(text=text, holds=False, found=found, nearly=True)
     found = f"there are {', '.join(one.text for one in person.addresses)}" if person.addresses else "there is none"
     return Condition(text=text, holds=False, found=found)
@@ -121,7 +121,7 @@ def _of_join(rule: Rule, person: Person, scope: Mapping[str, object]) -> Conditi
         return Condition(text=text, holds=True, found=", ".join(str(join.table.at(row.number)) for row in rows))
     if unproven:
         places = ", ".join(str(join.table.at(row.number)) for row in unproven)
-        return Condition(text=text, holds=False, found=f"{places}, but by something nobody verified", nearly=True)
+        return Condition(text=text, holds=False, found=f"{places}, but only by an unverified value", nearly=True)
     return Condition(text=text, holds=False, found="there is none")
 
 
@@ -148,7 +148,7 @@ def _best(rule: Rule, when: Expression, person: Person, world: World) -> Iterato
     if tried:
         yield from max(tried, key=lambda terms: sum(term.holds is True for term in terms))
     else:
-        yield Condition(text=text, holds=False, found="there is nothing to ask it of")
+        yield Condition(text=text, holds=False, found="there is nothing to evaluate it for")
 
 
 def _of_each(rule: Rule, person: Person, world: World) -> Condition:

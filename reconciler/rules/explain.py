@@ -97,7 +97,9 @@ def _explained(rules: Rules, rule: Rule, person: Person, assigned: Assigned) -> 
     made = made_by(rule, person, rules.world)
     conditions = tuple(conditions_of(rule, person, rules.world))
     if made and _excepted(rules, rule, person):
-        excepted = Condition(text="the document does not except this user", holds=False, found=str(rule.at["except"]))
+        excepted = Condition(
+            text="no `except` of the document excludes this user", holds=False, found=str(rule.at["except"])
+        )
         conditions = (excepted, *conditions)
     return RuleExplanation(
         cause=rules.causes[rule.number],
@@ -178,7 +180,7 @@ def _why_address(rules: Rules, membership: Membership, person: Person, member: s
     chosen = membership.addresses[0]
     by_hand = rules.by_hand.get(chosen, ())
     if any(one.number == membership.declared for one in by_hand):
-        return f"it is the key of {member}/…, which is written by hand"
+        return f"it is the address of the hand-written manifest {member}/…"
     for number in membership.rules:
         rule = rules.rules[number]
         for one in made_by(rule, person, rules.world):
@@ -188,7 +190,7 @@ def _why_address(rules: Rules, membership: Membership, person: Person, member: s
                 and any(found.text == chosen for found in one.addresses)
             ):
                 return f"the rule {rule.name} matched it"
-    return "it is the user's first verified one" if membership.verified[0] else "the user has no verified one"
+    return "it is the user's first verified address" if membership.verified[0] else "the user has no verified address"
 
 
 def _shown(value: object) -> str:

@@ -80,7 +80,7 @@ def domains_of(path: str, organizations: Sequence[Resource], at: Position, probl
             label = domain_label(value) if isinstance(value, str) else None
             if label is None:
                 what = f"{value!r}" if isinstance(value, str) else kind_of(value)
-                message = f"{organization.address}: {path} holds {what}, which is no domain name"
+                message = f"{organization.address}: {path} holds {what}, which is not a domain name"
                 problems.append(error("not-a-domain", message, "write it as acme.example", place))
             else:
                 listed[label].setdefault(organization.name, place)
@@ -108,14 +108,15 @@ def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
     if len(slugs) > 1:
         shared = problem(
             SHARED_DOMAIN,
-            f"{domain} is listed by {these(slugs)}, so it makes nobody a member of any of them",
-            "remove it from all but one; `shared: all` in the rule's email_domain lets every one of them have it",
+            f"{domain} is listed by {these(slugs)}, so it makes nobody a member of these organizations",
+            "remove it from all but one, or set `shared: all` in the rule's email_domain to use it for all of them",
         )
     if why := why_nobodys(domain):
         public = problem(
             COMMON_DOMAIN,
             f"{domain} {why}, so it makes nobody a member of {these(slugs)}",
-            f"list own domains only; if it is one, say `public_domains: [{domain}]` in the rule",
+            "list only domains that the organization owns; if it owns this one, "
+            f"set `public_domains: [{domain}]` in the rule",
         )
     return Owner(domain, slugs, tuple(places.values()), shared, public)
 

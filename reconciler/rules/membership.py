@@ -145,7 +145,7 @@ def _contradiction(person: Person, slug: str, path: Path, one: Assignment, other
             code="contradicting-rules",
             severity="error" if from_files else "problem",
             message=message,
-            hint="let one of them give it, or write the Member by hand, which wins",
+            hint="let only one of them set it, or write a Member manifest, which takes precedence",
             at=tuple(sorted({_place(one), _place(other)})),
             addresses=(address("Organization", slug),),
             user=person.user_id,
@@ -165,10 +165,10 @@ def _place(assignment: Assignment) -> Position:
 def _held(person: Person, slug: str, member: Resource, code: str) -> list[Trouble]:
     """Hold a membership because of a hand-written Member."""
     if code == "left-alone":
-        message, hint = "a Member that is `ensure: external` is not written, so no rule makes this user one", ""
+        message, hint = "a Member manifest has `ensure: external`, so no rule writes this member", ""
     else:
-        message = "a Member written by hand stands on an address of this user that nobody verified, so they may differ"
-        hint = "let the user verify the address; or say `verified: any` in the rule's match"
+        message = "a Member manifest has an address of this user that is not verified, so it may be another person"
+        hint = "let the user verify the address; or set `verified: any` in the rule's match"
     return [
         Trouble(
             UserProblem(
@@ -192,7 +192,7 @@ def _no_address(person: Person, slug: str, assignments: Sequence[Assignment]) ->
                 code="no-admissible-address",
                 message=f"{'rule' if len(names) == 1 else 'rules'} {these(names)}: a member needs an address, and this "
                 "user has none that is verified",
-                hint="let the user verify one; or say `verified: any` in the rule's match",
+                hint="let the user verify one; or set `verified: any` in the rule's match",
                 at=tuple(sorted({_place(one) for one in assignments})),
                 addresses=(address("Organization", slug),),
                 user=person.user_id,

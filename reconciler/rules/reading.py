@@ -165,9 +165,9 @@ class Reader(Struct):
         if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
             if not self.allows_untrusted:
-                message = f"`{spell(path)}` is written by users themselves, and here it {use}"
+                message = f"`{spell(path)}` can be changed by users themselves, but here it {use}"
                 verb = "decide by" if use == DECIDES else "fill it from"
-                hint = f"{verb} trusted_metadata; if it is meant, say `untrusted: true` in the rule"
+                hint = f"{verb} trusted_metadata; if this is intended, set `untrusted: true` in the rule"
                 self._once(self.problems, error("untrusted", message, hint, at))
 
     def _check_column(self, path: Path, at: Position) -> None:

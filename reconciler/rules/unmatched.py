@@ -16,4 +16,4 @@ def why_unmatched(user: Mapping[str, Any], assigned: Assigned) -> str:
         return "no e-mail address"
     if not any(address.verified for address in addresses):
         return "no verified e-mail address"
-    return "no rule is about this user"
+    return "no rule matches this user"

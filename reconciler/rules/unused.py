@@ -86,7 +86,7 @@ def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
             )
         if seen.missing:
             users = sorted(user for user, _texts in seen.missed)[:_NAMED]
-            more = f"; {len(users):,} of them are named here" if len(users) < seen.missing else ""
+            more = f"; {len(users):,} of them are listed here" if len(users) < seen.missing else ""
             yield Problem(
                 code="unnamed-users",
                 severity="warning",
@@ -137,16 +137,16 @@ def _difference(cells: Sequence[str], texts: Sequence[str]) -> str:
     """Say what keeps a row from joining a user who looks like it."""
     differing = [pair for pair in zip(cells, texts, strict=True) if pair[0] != pair[1]]
     if not differing:
-        return "names an address of a user that nobody verified"
+        return "names a user's address that is not verified"
     one, other = differing[0]
-    how = "characters that look alike, or that cannot be seen"
+    how = "characters that look alike or are invisible"
     if one.lower() == other.lower():
         how = "case"
     elif one.lower().lstrip("0") == other.lower().lstrip("0"):
-        how = "zeros in front"
+        how = "leading zeros"
     elif "".join(one.split()).lower() == "".join(other.split()).lower():
-        how = "blanks inside"
-    return f"differs only by {how} from what a user has"
+        how = "spaces inside"
+    return f"differs only by {how} from a user's value"
 
 
 def values_warnings(
@@ -166,5 +166,5 @@ def values_warnings(
 
 def nobody(what: str, at: Position) -> Problem:
     """Make the warning about what matched nobody at all."""
-    hint = "correct it, or remove it; `reconciler why USER` says what a user lacks"
+    hint = "correct it, or remove it; `reconciler why USER` shows what a user lacks"
     return Problem(code="matches-nobody", severity="warning", message=f"{what} matches nobody", hint=hint, at=(at,))

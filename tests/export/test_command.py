@@ -218,4 +218,4 @@ def test_options_that_say_nothing_together_are_refused(run: Run, capsys: pytest.
     assert run("init", "--from-live", "--from-consumer") == 1
     assert "two different things" in capsys.readouterr().err
     assert run("init", "--members") == 1
-    assert "say nothing without --from-live" in capsys.readouterr().err
+    assert "need --from-live" in capsys.readouterr().err

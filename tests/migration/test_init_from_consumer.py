@@ -83,7 +83,7 @@ def test_again_nothing_changes(
     before = contents(root)
     assert run("init", "--from-consumer", str(root), **source) == 0
     assert contents(root) == before
-    assert capsys.readouterr().out.startswith("wrote nothing: every file is there, and as it would be written\n")
+    assert capsys.readouterr().out.startswith("wrote nothing: every file already exists with this content\n")
 
 
 def test_the_order_of_stytchs_answers_changes_nothing(
