@@ -81,6 +81,7 @@ INSTEAD: Final = {
     "403 of a proxy": Response(403, HTML),
     "404 of a proxy": Response(404, b'{"message": "Not Found"}'),
     "429 of a proxy": Response(429, HTML),
+    "429 of a proxy, for an hour": Response(429, HTML, (("Retry-After", "3600"),)),
     "a redirect": Response(307, b""),
     "200 of a proxy": Response(200, HTML),
     "200 without anything": Response(200, b""),

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, retry_after, silence, understand
+from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, refusal, retry_after, silence, understand
 from reconciler.clients.budget import Budget
 from reconciler.clients.masking import mask
 from reconciler.clients.pacing import Clock, Pace
@@ -108,14 +108,17 @@ class Line:
             answer = send()
         except Unanswered as unanswered:
             raise silence(name, unanswered, write=operation.write) from None
+        secrets = (*self._passwords, *operation.secrets)
         if answer.status == TOO_MANY:
             with self._lock:
                 self._statistics.throttled += 1
             seconds = retry_after(answer.headers, self._clock.wall())
             if seconds is not None and seconds > LONGEST_PAUSE:
+                fault = refusal(name, answer, write=operation.write, secrets=secrets)
+                if isinstance(fault, Ambiguous):  # a proxy says so, and may have passed the write on
+                    raise fault
                 raise Rejected(f"{name} may be asked again in {seconds:.0f} s only", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
-        secrets = (*self._passwords, *operation.secrets)
         return understand(name, answer, decode, write=operation.write, secrets=secrets)
 
     def _count(self, operation: Operation, waited: float, *, retry: bool) -> None:
