@@ -24,7 +24,7 @@ from msgspec import Struct, structs
 from reconciler.errors import Unreadable
 from reconciler.model import Intent, Json
 from reconciler.named_secrets import is_name
-from reconciler.private_files import FOLDER, own_folder
+from reconciler.private_files import FOLDER, existing_folder, own_folder
 
 STAMP: Final = r"\d{8}T\d{6}\.\d{6}Z-\d+\.jsonl"
 ADDRESS: Final = re.compile(rb'"address":\s*("(?:[^"\\]|\\.)*")')
@@ -140,7 +140,7 @@ def _never_ended(root: Path, environment: str) -> Iterator[Intent]:
     over: set[tuple[str, str]] = set()
     ours = re.compile(re.escape(_begins(environment)) + STAMP)
     try:
-        for path in sorted(path for path in (root / FOLDER).glob("journal-*") if ours.fullmatch(path.name)):
+        for path in sorted(path for path in existing_folder(root).glob("journal-*") if ours.fullmatch(path.name)):
             with path.open("rb") as lines:
                 for text in lines:
                     _take(text, path.name, found, over)

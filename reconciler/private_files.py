@@ -21,12 +21,25 @@ def own_folder(root: Path) -> Path:
     if folder.is_symlink():  # whoever can write to the repository would choose where secrets go
         raise OSError(errno.ELOOP, "is a symbolic link", str(folder))
     folder.mkdir(mode=OWNER_ALONE, exist_ok=True)
-    if stat.S_IMODE(folder.stat().st_mode) & ~OWNER_ALONE:  # it was made by hand, or unpacked
-        folder.chmod(OWNER_ALONE)
+    _take_from_others(folder)
     ignore = folder / ".gitignore"
     if not ignore.is_file() or ignore.read_bytes() != IGNORED:
         ignore.write_bytes(IGNORED)
     return folder
+
+
+def existing_folder(root: Path) -> Path:
+    """Give the folder below ``root`` to be read, whether or not it is there: for its owner alone, as far as can be."""
+    folder = root / FOLDER
+    with suppress(OSError):  # who only reads can do no more; who writes is told
+        if folder.is_dir() and not folder.is_symlink():
+            _take_from_others(folder)
+    return folder
+
+
+def _take_from_others(folder: Path) -> None:
+    if stat.S_IMODE(folder.stat().st_mode) & ~OWNER_ALONE:  # it was made by hand, or unpacked
+        folder.chmod(OWNER_ALONE)
 
 
 @contextmanager

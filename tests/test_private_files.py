@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.private_files import locked, own_folder, read_whole, write_whole
+from reconciler.private_files import existing_folder, locked, own_folder, read_whole, write_whole
 from tests.killing import start
 
 WRITING = """
@@ -42,8 +42,18 @@ def test_the_folder_is_for_its_owner_alone_and_outside_git(tmp_path: Path) -> No
 
 def test_a_folder_that_others_could_look_into_is_taken_from_them(tmp_path: Path) -> None:
     (tmp_path / ".reconciler").mkdir(mode=0o755)
-    (tmp_path / ".reconciler").chmod(0o777)
-    assert mode(own_folder(tmp_path)) == 0o700
+    for taken in (own_folder, existing_folder):
+        (tmp_path / ".reconciler").chmod(0o777)
+        assert mode(taken(tmp_path)) == 0o700
+
+
+def test_to_be_read_it_need_not_be_there_and_no_link_is_followed(tmp_path: Path) -> None:
+    assert not existing_folder(tmp_path).exists()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere").chmod(0o755)
+    (tmp_path / ".reconciler").symlink_to("elsewhere")
+    existing_folder(tmp_path)
+    assert mode(tmp_path / "elsewhere") == 0o755
 
 
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:

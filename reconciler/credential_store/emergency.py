@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from reconciler.credential_store.refusal import NotUnderstood
 from reconciler.credential_store.sealed import Sealed
-from reconciler.private_files import FOLDER, own_folder, read_whole, write_whole
+from reconciler.private_files import existing_folder, own_folder, read_whole, write_whole
 
 STAMP: Final = r"\d{20}-[0-9a-f]{8}"
 
@@ -39,7 +39,7 @@ def rescue(root: Path, environment: str, name: str, id: str, value: Sealed, why:
 def rescued(root: Path, environment: str) -> tuple[Rescued, ...]:
     """Give what is in the emergency files of an environment, the newest last."""
     try:
-        paths = sorted((root / FOLDER).iterdir())
+        paths = sorted(existing_folder(root).iterdir())
     except FileNotFoundError:
         return ()
     ours = re.compile(re.escape(_begins(environment)) + STAMP + r"\.json")

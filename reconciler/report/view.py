@@ -80,7 +80,7 @@ def drift_view(plan: Plan) -> View:
         folded=folded_line(folded, DRIFTED),
         parts=below,
         footer=(
-            f"Next: reconciler -e {plan.environment} apply restores what is declared.",
+            *([f"Next: reconciler -e {plan.environment} apply restores what is declared."] if plan.changes else []),
             "If the live value is right, declare it and commit the manifest.",
         ),
     )
