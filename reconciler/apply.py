@@ -49,7 +49,7 @@ CIRCUIT_WINDOW = 200  # outcomes looked back on
 CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
 INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
 MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
-HELD = "held:"  # the same, where nobody can tell whether what is there is ours
+HELD = "held:"  # the same, if it is unknown whether the live one is ours
 CIRCUIT_FROM = 10  # but never before so many failed
 
 NO_HEIRS: Mapping[str, frozenset[str]] = MappingProxyType({})
@@ -78,7 +78,7 @@ class Applied(Struct, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """Give 1 where anything failed or was not tried, 3 where anything was withheld, is held or left to a person."""
+        """Return 1 if anything failed or was skipped, 3 if anything was withheld, is held or is left to a person."""
         results = {outcome.result for outcome in self.outcomes}
         if results & {"failed", "skipped"}:
             return 1
@@ -122,7 +122,7 @@ def apply_changes(
 
 
 def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
-    """Give the outcomes of changes that are not tried at all."""
+    """Return the outcomes of changes that are not tried at all."""
     return tuple(outcome_of(change, "skipped", why) for change in changes)
 
 
@@ -157,11 +157,11 @@ class _Run:
 
     @property
     def interrupted(self) -> bool:
-        """Tell whether somebody wants it to end."""
+        """Return whether somebody wants it to end."""
         return self._interrupted.is_set()
 
     def outcome(self, change: Change) -> Outcome:
-        """Say what became of a change; of one that nobody waited for any longer, that it is not known."""
+        """Return what became of a change; of one that nobody waited for any longer, that it is not known."""
         with self._lock:
             found = self._outcomes.get(_name(change))
         return found or outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
@@ -215,7 +215,7 @@ class _Run:
         return self._carry_out(change)
 
     def _missing(self, change: Change) -> str:
-        """Give the address of what a change needs, and what could not be made before it, or ""."""
+        """Return the address of what a change needs, and what could not be made before it, or ""."""
         slug = change.namespace if change.namespace is not None else completes(change)
         if slug is not None and slug not in self._scene.organization_ids:
             return address("Organization", slug)
@@ -262,7 +262,7 @@ class _Run:
             return outcome_of(change, "failed", f"{type(error).__name__}: the write may have happened")
 
     def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
-        """Say that a change is applied, where Stytch's answer does not say otherwise."""
+        """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
         if not isinstance(change, Delete):
             self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
         odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
@@ -273,7 +273,7 @@ class _Run:
         return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
 
     def _otherwise(self, kind: Kind, change: Change, written: Written) -> str:
-        """Say what the answer has otherwise than it was sent; under another name it is another thing."""
+        """Return what the answer has otherwise than it was sent; under another name it is another thing."""
         if written.answered is None:
             return ""
         called = other_name(kind, change, written.answered)
@@ -291,7 +291,7 @@ class _Run:
         return "; ".join(filter(None, (called, *others)))
 
     def _look_again(self, kind: Kind, change: Delete) -> None:
-        """Raise ``Moved`` where what is to be deleted is no longer what the plan saw.
+        """Raise ``Moved`` if what would be deleted is no longer what the plan saw.
 
         Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
         marks, and what can only be reset are looked at by their own verbs.
@@ -360,7 +360,7 @@ def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Writt
 def outcome_of(
     change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
 ) -> Outcome:
-    """Say what became of a change."""
+    """Return what became of a change."""
     return Outcome(
         address=change.address,
         action=_action(change),

@@ -78,7 +78,7 @@ def check_target(config: Config, place: Place, *, to_write: bool = False) -> Non
 def check_consumer(config: Config, consumer: str, place: Place | None = None) -> None:
     """Refuse users of another Consumer project than the file names, or of one of the other type than the target.
 
-    ``consumer`` is the id of the one that the credentials open, "" where there are none; that is for others to say.
+    ``consumer`` is the id of the one that the credentials open, "" if there are none; another check reports that.
     """
     source = config.users
     if source is None or source.file is not None or not consumer:
@@ -115,7 +115,7 @@ def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
 
 
 def _is_made(change: Change, store: Store) -> bool:
-    """Tell whether a credential comes into being with a change, and is nowhere yet."""
+    """Return whether a credential comes into being with a change, and is nowhere yet."""
     credential = KINDS[change.kind].credential
     if credential is None or change.withheld_by or isinstance(change, Delete):
         return False
@@ -152,7 +152,7 @@ def check_environment(config: Config, declared: Declared, place: Place) -> None:
 
 
 def check_readable(config: Config, declared: Declared, place: Place, things: Things, *, has_data: bool) -> bool:
-    """Tell whether the environment's data are still to be read; raise where they are there and nobody can.
+    """Return whether the environment's data are still to be read; raise where they are there and nobody can.
 
     They may be taken for empty only where the environment, or a secret that opens it, is still to be made by this run.
     """
@@ -170,7 +170,7 @@ def check_readable(config: Config, declared: Declared, place: Place, things: Thi
 
 
 def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:
-    """Say that the data of an environment that is there could not be read, for want of a secret of it."""
+    """Return a warning if the data of an existing environment could not be read, because no secret is known."""
     if not place.is_there:
         return ()
     return (
@@ -188,7 +188,7 @@ def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:
 def check_roles(
     config: Config, declared: Declared, rules: Rules, live: Sequence[Live], client: Client
 ) -> Mapping[str, frozenset[str]] | None:
-    """Give the roles that exist, by organization ("" for all of them), and raise where a file names one that does not.
+    """Return the roles by organization ("" for all of them); raise if a file names a role that does not exist.
 
     The policy is the declared one if this run is to write it; else it is read, if anything names a role at all.
     """
@@ -223,14 +223,14 @@ def check_roles(
 
 
 def _roles_to_be(config: Config, declared: Declared) -> frozenset[str] | None:
-    """Give the roles that there will be, where this run writes the RBAC policy."""
+    """Return the roles that there will be, where this run writes the RBAC policy."""
     if POLICY not in config.kinds_of(declared) or config.authority_of(POLICY) == "observe":
         return None
     return next((declared_roles(policy) for policy in declared.things.get(POLICY, ())), None)
 
 
 def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) -> tuple[str, ...]:
-    """Give ``--only`` as addresses are compared; raises where it names a kind or an organization that is not there."""
+    """Return ``--only`` as addresses are compared; raises if it names a kind or organization that does not exist."""
     slugs = {resource.name for resource in declared.organizations} | {item.name for item in live}
     names = [
         *KINDS,
@@ -257,13 +257,13 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
 
 
 def _may_be_member(one: str, slugs: Container[str]) -> bool:
-    """Tell whether this may be the address of a member: an e-mail address in an organization that is there."""
+    """Return whether this may be the address of a member: an e-mail address in an organization that is there."""
     kind, slug, name = (*one.split("/", 2), "", "")[:3]
     return kind == "Member" and slug in slugs and "@" in name and "*" not in name
 
 
 def _spelled(one: str) -> str:
-    """Give what ``--only`` names as plans show it: the address of a Member as addresses compare."""
+    """Return what ``--only`` names as plans show it: the address of a Member as addresses compare."""
     kind, *key = trimmed(one).split("/", 2)
     if kind.lower() != "member":
         return trimmed(one)
@@ -276,7 +276,7 @@ def _meant(found: str, names: Sequence[str]) -> str:
 
 
 def check_creates(changes: Sequence[Change], declared: Declared) -> None:
-    """Raise where something is to be made of which a field is missing that Stytch needs to make it."""
+    """Raise if a field that Stytch requires for a create is missing."""
     resources = {resource.address: resource for resource in declared.resources}
     problems = []
     for change in changes:

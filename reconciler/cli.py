@@ -132,7 +132,7 @@ def drift(asked: Asked) -> int:
 
 @command(click.argument("user"))
 def why(asked: Asked, user: str) -> int:
-    """Say which rules gave USER (an id, external id or address) what, and which nearly did."""
+    """Return which rules gave USER (an id, external id or address) what, and which nearly did."""
     from reconciler.explain import explain_user
     from reconciler.report import show_why
 
@@ -143,7 +143,7 @@ def why(asked: Asked, user: str) -> int:
 
 @command()
 def doctor(asked: Asked) -> int:
-    """Say which project the credentials reach, test or live, and what can be read; writes nothing."""
+    """Return which project the credentials reach, test or live, and what can be read; writes nothing."""
     from reconciler.config import Credentials
     from reconciler.doctor import examine
     from reconciler.report import show_findings
@@ -326,7 +326,7 @@ def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bo
 
 
 def _can_ask() -> bool:
-    """Tell whether somebody sees the question, which goes to standard error, and can answer it."""
+    """Return whether somebody sees the question, which goes to standard error, and can answer it."""
     streams = (sys.stdin, sys.stderr)  # None where the program was started with them closed
     return all(stream is not None and stream.isatty() for stream in streams)
 

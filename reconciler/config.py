@@ -94,7 +94,7 @@ class Config(Struct, frozen=True, kw_only=True):
     document: Document | None = None
 
     def authority_of(self, kind: str) -> Authority:
-        """Give what may be done to things of a kind: observe, additive (the default) or authoritative.
+        """Return what may be done to things of a kind: observe, additive (the default) or authoritative.
 
         What belongs to the whole project is written by the one environment that owns it, and observed by the others.
         """
@@ -103,7 +103,7 @@ class Config(Struct, frozen=True, kw_only=True):
         return self.authority.get(kind, "additive")
 
     def kinds_of(self, declared: "Declared") -> frozenset[str]:
-        """Give the kinds that are managed: those the file lists, or else those that some document declares."""
+        """Return the kinds that are managed: those the file lists, or else those that some document declares."""
         if self.kinds is not None:
             return self.kinds
         found = {resource.kind for resource in declared.resources}
@@ -119,7 +119,7 @@ class Config(Struct, frozen=True, kw_only=True):
             yield self.users.file
 
     def at(self, *path: str) -> Position:
-        """Give the place of a setting of this environment in ``reconciler.yaml``."""
+        """Return the place of a setting of this environment in ``reconciler.yaml``."""
         if self.document is None:
             return Position(FILE, 1)
         return self.document.at("environments", self.environment, *path)
@@ -172,7 +172,7 @@ def load_config(
 
 
 def _given(root: Path, file: str) -> Path:
-    """Give the path that a command line names: relative to the root, or to where it was typed if only that is there."""
+    """Return the path that a command line names: relative to the root, or to the current folder if only that exists."""
     return Path.cwd() / file if not (root / file).exists() and (Path.cwd() / file).exists() else root / file
 
 
@@ -273,7 +273,7 @@ def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
 
 
 def _owns(body: Configuration, environment: Environment) -> bool:
-    """Tell whether an environment writes what belongs to the whole project: the only one does, and a live one."""
+    """Return whether an environment writes what belongs to the whole project: the only one does, and a live one."""
     if environment.owns_project is None:
         return len(body.environments) == 1 or environment.target.type == "live"
     return environment.owns_project

@@ -45,7 +45,7 @@ _SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
 def conforms(value: Json, shape: type[msgspec.Struct], *, computed: Computed | None = None) -> bool:
-    """Tell whether ``value`` is of the shape of ``shape``, as ``nonconformities`` has it."""
+    """Return whether ``value`` is of the shape of ``shape``, as ``nonconformities`` has it."""
     if computed and any(templates_in(value)):
         return not any(_found_in(value, shape, _NO_NOTES, computed))
     try:
@@ -129,7 +129,7 @@ def _hides_nothing(_error: "ValidationError") -> bool:
 
 
 def _hides(computed: Computed, error: "ValidationError") -> bool:
-    """Tell whether an error may be none once an expression is computed: it is about the value that stands there.
+    """Return whether an error may be none once an expression is computed: it is about the value that stands there.
 
     Of an alternative, one that may fit is enough. A longer text with an expression in it is a text, whatever it says.
     """
@@ -142,7 +142,7 @@ def _hides(computed: Computed, error: "ValidationError") -> bool:
 
 
 def _takes_text(schema: Mapping[str, Any]) -> bool:
-    """Tell whether some text is of the type of a schema."""
+    """Return whether some text is of the type of a schema."""
     if "anyOf" in schema:
         return any(map(_takes_text, schema["anyOf"]))
     values = [schema["const"]] if "const" in schema else schema.get("enum")
@@ -150,7 +150,7 @@ def _takes_text(schema: Mapping[str, Any]) -> bool:
 
 
 def json_schema_of(shape: type[msgspec.Struct]) -> dict[str, Json]:
-    """Give the JSON Schema of a type, whole in itself: without references."""
+    """Return the JSON Schema of a type, whole in itself: without references."""
     (schema,), definitions = msgspec.json.schema_components([shape])
     resolved: dict[str, Json] = _inlined(schema, definitions)
     return resolved
@@ -166,7 +166,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Give the name that was probably meant, or ""."""
+    """Return the name that was probably meant, or ""."""
     folded = {name.lower().replace("-", "_"): name for name in sorted(known)[:_COMPARED]}
     asked = word.lower().replace("-", "_")
     longer = [name for name in folded if len(asked) > 1 and name.startswith(asked)]
@@ -175,7 +175,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def show(value: Json) -> str:
-    """Give a value as one would write it in YAML, cut where it is long; a list or map only by its kind."""
+    """Return a value as one would write it in YAML, cut where it is long; a list or map only by its kind."""
     if isinstance(value, dict | list):
         return "a map" if isinstance(value, dict) else "a list"
     text = msgspec.json.encode(value).decode()
@@ -201,7 +201,7 @@ def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
 
 
 def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator[_Found]:
-    """Say in people's words what one violation of the schema is."""
+    """Describe one violation of the schema."""
     path = tuple(map(str, error.absolute_path))
     schema: Any = error.schema
     value, rule = _harmless(error.instance, schema), cast("Any", error.validator_value)
@@ -260,7 +260,7 @@ def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hid
 
 
 def _is_of_another_type(error: "ValidationError") -> bool:
-    """Tell whether a violation is that the whole value is of another type than its alternative."""
+    """Return whether a violation is that the whole value is of another type than its alternative."""
     if error.relative_path:
         return False
     if error.validator == "enum":
@@ -269,7 +269,7 @@ def _is_of_another_type(error: "ValidationError") -> bool:
 
 
 def _by_option(error: "ValidationError") -> Mapping[int, Sequence["ValidationError"]]:
-    """Give the errors of each alternative of which none fits."""
+    """Return the errors of each alternative of which none fits."""
     by_option: dict[int, list[ValidationError]] = {}
     for inner in error.context or ():
         by_option.setdefault(int(inner.schema_path[0]), []).append(inner)
@@ -277,12 +277,12 @@ def _by_option(error: "ValidationError") -> Mapping[int, Sequence["ValidationErr
 
 
 def _harmless(value: Json, *schemas: Mapping[str, Any]) -> Json:
-    """Give a value to be shown; a text that stands where secrets belong may be one."""
+    """Return a value to be shown; a text that stands where secrets belong may be one."""
     return _HIDDEN if isinstance(value, str) and any(map(_holds_secret, schemas)) else value
 
 
 def _holds_secret(schema: Mapping[str, Any]) -> bool:
-    """Tell whether the name of a secret belongs in what a schema describes."""
+    """Return whether the name of a secret belongs in what a schema describes."""
     known = schema.get("properties", {})
     return known.keys() == {"secret"} or any(map(_holds_secret, known.values()))
 
@@ -301,7 +301,7 @@ def _found(value: Json) -> str:
 
 
 def _described(schema: Mapping[str, Any]) -> str:
-    """Say what a schema accepts."""
+    """Return what a schema accepts."""
     if "anyOf" in schema:
         return " or ".join(_described(option) for option in schema["anyOf"])
     if "const" in schema or "enum" in schema:

@@ -179,7 +179,7 @@ def _references(found: Found) -> Iterator[Problem]:
 
 
 def _by_name(scoped: Iterable[Scoped]) -> Mapping[tuple[str, str], list[Scoped]]:
-    """Give what lies in nothing else by kind and name; one name may be declared for several environments."""
+    """Return what lies in nothing else by kind and name; one name may be declared for several environments."""
     named: dict[tuple[str, str], list[Scoped]] = {}
     for one in scoped:
         if one.resource.namespace is None:
@@ -196,7 +196,7 @@ def create_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
 
 
 def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) -> Problem:
-    """Say that a thing cannot be made without fields that are not declared."""
+    """Return the problem that a thing cannot be made without fields that are not declared."""
     names = ", ".join(missing)
     return Problem(
         code="missing-key",

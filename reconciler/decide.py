@@ -151,7 +151,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
 
 
 def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
-    """Say of what is ours and stays that its kind's authority keeps it, where it does."""
+    """Add to the reason of what is kept that its kind's authority keeps it, if so."""
     for item in items:
         kind = item.address.partition("/")[0]
         why = {"observe": f"{kind} is only observed", "additive": f"{kind} is additive"}.get(config.authority_of(kind))
@@ -159,7 +159,7 @@ def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Liste
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
-    """Give the addresses of the members of which a manifest says by name that they may go, or lose something.
+    """Return the addresses of the members of which a manifest says by name that they may go, or lose something.
 
     A manifest may name one by another address of the user's: then it is a cause of what changes.
     """
@@ -172,7 +172,7 @@ def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[st
 
 
 def _missing(config: Config, changes: Iterable[Change], place: Place) -> Iterator[GuardResult]:
-    """Say of an environment that is not there and that this run does not make who makes it."""
+    """Yield a guard's result if the environment does not exist and this run does not create it: who does."""
     made = any(change.kind == "Environment" and change.name == place.environment for change in changes)
     if place.is_there or made or not place.project:
         return
@@ -197,14 +197,14 @@ def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
 
 
 def _with_its_members(change: Change, doomed: Cascade) -> Change:
-    """Say of the delete of an organization how many members go with it."""
+    """Add to the delete of an organization how many members it deletes."""
     return structs.replace(change, members=doomed.members.get(change.name)) if isinstance(change, Delete) else change
 
 
 def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:
     """List the organizations that would be deleted and about which, or about whose members, something is open.
 
-    A manifest's ``ensure: absent`` is said aloud; that nobody declares an organization any more is only inferred.
+    A manifest's ``ensure: absent`` is explicit; a delete of what no manifest declares is only inferred.
     """
     named = {address for problem in desired.problems for address in problem.addresses}
     for change in organizations.changes:

@@ -1,7 +1,7 @@
-"""``reconciler demo``: the whole loop on the emulator, in a scratch folder, by the very commands people type.
+"""``reconciler demo``: the complete workflow on the emulator, in a scratch folder, with the commands that people type.
 
-Every step is the program itself, started anew; nothing here knows how a plan is made. Only the loopback interface is
-touched, and nothing is left behind (unless asked).
+Every step runs the program as a subprocess. Only the loopback interface is touched, and nothing is left behind
+(unless asked).
 """
 
 import os

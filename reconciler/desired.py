@@ -178,7 +178,7 @@ def _lacking(fields: Iterable[str], rules: Rules) -> Iterator[Problem]:
 
 
 def by_hand(member: Resource, number: int) -> Membership:
-    """Give the membership that a hand-written Member stands for by itself."""
+    """Return the membership that a hand-written Member stands for by itself."""
     fields = {name: value for name, value in member.spec.items() if name != "roles"}
     return Membership(
         organization=str(member.namespace),

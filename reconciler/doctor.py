@@ -76,7 +76,7 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
 
 
 def _given(credentials: Credentials) -> Iterator[Finding]:
-    """Say which credentials there are, and what each is for."""
+    """Yield which credentials there are, and what each is for."""
     workspace = bool(credentials.workspace_key_id and credentials.workspace_key_secret)
     text = f"{'set' if workspace else 'not set'}; it is for projects, environments, secrets, settings, e-mail templates"
     yield Finding(ok=True, subject="workspace key", text=text)
@@ -130,7 +130,7 @@ def _environments(client: Client, project: str) -> list[Row]:
 
 
 def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding, Place]:
-    """Say which environment a plan is about, or why there would be none, and give it: the checks are those of a plan.
+    """Return the environment that a plan is for, or why there is none: the checks are those of a plan.
 
     The workspace is asked as far as it is ``readable``.
     """
@@ -164,7 +164,7 @@ def _declared(config: Config) -> Declared | None:
 
 
 def _to_be_made(config: Config, place: Place, declared: Declared | None) -> Finding:
-    """Say who makes the environment that does not exist yet; without manifests that are right nobody can tell."""
+    """Return who creates the environment that does not exist yet; unknown if the manifests have errors."""
     slugs = f"{place.project}/{place.environment}"
     if declared is None:
         return Finding(
@@ -198,7 +198,7 @@ def _signed_in(config: Config, client: Client, place: Place) -> Finding:
 
 
 def _data(client: Client, credentials: Credentials, silent: set[str]) -> Iterator[Finding]:
-    """Say what the environment's secret opens."""
+    """Yield what the environment's secret opens."""
     looks: Looks = (
         ("RBAC policy", lambda: f"readable, {len(client.rbac_policy().get('roles') or ())} roles"),
         ("writes", lambda: _the_way_of_writes(client)),
@@ -234,7 +234,7 @@ def _clients(client: Client, path: str, key: str) -> int:
 def _users(
     config: Config, credentials: Credentials, client: Client, place: Place, silent: set[str]
 ) -> Iterator[Finding]:
-    """Say where users come from; a Consumer project that is at hand is read whether or not it is that."""
+    """Yield where users come from; a Consumer project that is at hand is read whether or not it is that."""
     consumer, live = credentials.consumer_project_id, config.users is not None and config.users.file is None
     if consumer or live:
         subject, pinned = ("users", _pinned(config)) if live else ("Consumer project", "")

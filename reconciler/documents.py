@@ -37,7 +37,7 @@ class Document(Struct, frozen=True):
     positions: Positions
 
     def at(self, *path: str) -> Position:
-        """Give the place of the value at ``path``, or of the nearest parent that has one."""
+        """Return the place of the value at ``path``, or of the nearest parent that has one."""
         while path:
             if path in self.positions:
                 return self.positions[path]
@@ -45,11 +45,11 @@ class Document(Struct, frozen=True):
         return self.position
 
     def key_at(self, *path: str) -> Position:
-        """Give the place of the key at ``path``, or of the nearest parent."""
+        """Return the place of the key at ``path``, or of the nearest parent."""
         return self.positions.key(path) if path in self.positions else self.at(*path[:-1])
 
     def inside(self, path: Keys, offset: int) -> Position:
-        """Give the place of a character of the string at ``path``."""
+        """Return the place of a character of the string at ``path``."""
         value: Json = self.body
         for key in path:
             value = value[int(key)] if isinstance(value, list) else value[key]
@@ -88,7 +88,7 @@ def documents_in(text: str, file: str, problems: list[Problem]) -> Iterator[Docu
 
 
 def _not_ours(body: Json, document: Document) -> Problem | None:
-    """Say why a document is none that anybody here could know, if so."""
+    """Return why a document is none that anybody here could know, if so."""
     if not isinstance(body, dict):
         return _error(
             "not-a-map", f"a document is a map, not {show(body)}", "it begins with apiVersion", document.position
@@ -138,7 +138,7 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
 
 
 def closed(parts: Sequence[str]) -> str:
-    """Say why nothing that people wrote stands at a path of the repository, by its names alone; "" if it may."""
+    """Return why nothing that people wrote stands at a path of the repository, by its names alone; "" if it may."""
     if any(part.startswith(".") and part not in (".", "..") for part in parts):
         return "its path has a name that begins with a dot"
     return "it is a file of environment variables" if parts and DOTENV.fullmatch(parts[-1]) else ""
@@ -200,7 +200,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
-    """Tell whether a symbolic link leads to a file of the repository; say so if not."""
+    """Return whether a symbolic link leads to a file of the repository; say so if not."""
     file = path.relative_to(root).as_posix()
     try:
         target = path.resolve(strict=True)

@@ -61,25 +61,25 @@ def _suffixes() -> "PublicSuffixList":
 
 
 def why_nobodys(domain: str) -> str:
-    """Say why a domain belongs to nobody in particular; "" if it may be somebody's own."""
+    """Return why a domain belongs to nobody in particular; "" if it may be somebody's own."""
     if is_public_suffix(domain):
         return SUFFIX
     return PROVIDER if domain in _COMPANIES or is_mail_provider(domain) else ""
 
 
 def is_mail_provider(domain: str) -> bool:
-    """Tell whether everybody can have an address at a domain, which is not the company's own as well."""
+    """Return whether everybody can have an address at a domain, which is not the company's own as well."""
     name, _, suffix = domain.partition(".")
     return domain in COMMON_MAIL_DOMAINS or (name in _NAMES and domain not in _COMPANIES and is_public_suffix(suffix))
 
 
 def is_public_suffix(domain: str) -> bool:
-    """Tell whether anybody can register names under ``domain`` (``co.uk``, ``github.io``), by the bundled list."""
+    """Return whether anybody can register names under ``domain`` (``co.uk``, ``github.io``), by the bundled list."""
     return "." not in domain or bool(_suffixes().is_public(_spelled(domain)))
 
 
 def _spelled(domain: str) -> str:
-    """Give a domain in letters instead of A-labels."""
+    """Return a domain in letters instead of A-labels."""
     try:
         return domain.encode("ascii").decode("idna") if "xn--" in domain else domain
     except UnicodeError:

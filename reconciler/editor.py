@@ -18,7 +18,7 @@ TEMPLATE: Final = {"type": "string", "pattern": OPEN.replace("$", "\\$").replace
 
 
 def editor_schema() -> dict[str, Json]:
-    """Give one JSON Schema for every file that people write; an editor picks the part by ``kind``."""
+    """Return one JSON Schema for every file that people write; an editor picks the part by ``kind``."""
     every: dict[str, type[Struct]] = {**shapes(), "Configuration": Configuration}
     return {
         "$schema": SCHEMA_ID,

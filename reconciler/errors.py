@@ -2,10 +2,10 @@
 
 ::
 
-    ReconcilerError                 exit 1  something the person who ran the command can mend
+    ReconcilerError                 exit 1  something the person who ran the command can fix
     ├── InvalidInput                exit 1  manifests, rules, configuration or a command line say something impossible
     ├── Refused                     exit 1  a safety check says no before anything is written (wrong project, live, ...)
-    ├── Unreadable                  exit 4  live state, users or a table could not be read whole: nothing is decided
+    ├── Unreadable                  exit 4  live state, users or a table could not be read completely: nothing is done
     │   └── NotOffered              exit 4  Stytch does not offer a project what was to be read
     ├── NotPrinted                  exit 1  what was to be printed did not arrive: a full disk, a closed pipe
     └── StoreFailed                 exit 1  what a credential store must do could not be done, nor made up for
@@ -50,7 +50,7 @@ class Refused(ReconcilerError):
 
 
 class Unreadable(ReconcilerError):
-    """Something needed was not read whole, so nothing was decided."""
+    """Something was not read completely, so the run stops."""
 
     exit_code = 4
     code = "unreadable"

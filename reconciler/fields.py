@@ -47,12 +47,12 @@ MARK_BYTES: Final = 512  # kept free for our mark
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text is an id as Stytch gives them, and no name."""
+    """Return whether a text is an id as Stytch gives them, and no name."""
     return STYTCH_ID.fullmatch(text) is not None
 
 
 def universal(text: str) -> str:
-    """Give a text with the line ends of whichever system as plain ones: none of Stytch's texts means them."""
+    """Return a text with the line ends of whichever system as plain ones: none of Stytch's texts means them."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -23,12 +23,12 @@ Changes = tuple[Change, ...]
 
 
 def foundation(planned: Planned) -> Changes:
-    """Give what must be there before anything can be read."""
+    """Return what must be there before anything can be read."""
     return tuple(change for change in planned.plan.changes if KINDS[change.kind].foundation)
 
 
 def built_on_it(planned: Planned) -> Changes:
-    """Give everything else."""
+    """Return everything else."""
     return tuple(change for change in planned.plan.changes if not KINDS[change.kind].foundation)
 
 
@@ -59,7 +59,7 @@ def held_to_what_was_planned(planned: Planned, again: Planned, config: Config) -
 
 
 def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[Outcome, ...]:
-    """Say what became of what was planned, and not planned again once everything could be read.
+    """Return what became of what was planned, and not planned again once everything could be read.
 
     It is held now; or it is as declared, because Stytch made it along with the environment.
     """
@@ -78,12 +78,12 @@ def _became(change: Change, held: Mapping[str, str]) -> Outcome:
 
 
 def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
-    """Give the slugs of the environments that this run has made, and found nowhere."""
+    """Return the slugs of the environments that this run has made, and found nowhere."""
     made = (one for one in outcomes if one.action == "create" and one.result == "applied" and not one.found)
     return frozenset(str(one.id) for one in made if one.address.startswith("Environment/"))
 
 
 def pins(client: Client, place: Place, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
-    """Give the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
+    """Return the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
     made = {one.id for one in outcomes if one.address.startswith("Environment/") and one.action == "create"}
     return {slug: id for slug, id in project_ids(client, place).items() if slug in made} if made else {}

@@ -76,7 +76,7 @@ Guard = Callable[[Sequence[Change], Census, Limits], Iterator[_Verdict]]
 def withhold(
     changes: Sequence[Change], census: Census, limits: Limits
 ) -> tuple[tuple[Change, ...], tuple[GuardResult, ...]]:
-    """Give the changes, each with the first guard that withholds it, and what every guard saw."""
+    """Return the changes, each with the first guard that withholds it, and what every guard saw."""
     results: list[GuardResult] = []
     for guard in GUARDS:
         changes = _judged(guard, changes, census, limits, results)
@@ -119,12 +119,12 @@ def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tupl
 
 
 def _alters(change: Change) -> bool:
-    """Tell whether a change alters what is live already."""
+    """Return whether a change alters what is live already."""
     return isinstance(change, Update) and bool(change.fields) and not completes(change)
 
 
 def _takes_access(change: Change) -> bool:
-    """Tell whether a change deletes, or withdraws a role."""
+    """Return whether a change deletes, or withdraws a role."""
     return isinstance(change, Delete) or bool(withdrawn_roles(change))
 
 
@@ -206,7 +206,7 @@ def _organization_losses(changes: Sequence[Change], census: Census, limits: Limi
 
 
 def _is_inferred(change: Change) -> bool:
-    """Tell whether something goes although no manifest says so of it."""
+    """Return whether something goes although no manifest says so of it."""
     return isinstance(change, Delete) and not change.causes
 
 

@@ -13,7 +13,7 @@ from reconciler.model import Counted, GuardResult, Listed, address
 
 
 def as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) -> Iterator[Listed]:
-    """Say of each held thing whether a file declares it, and of an organization who waits for it."""
+    """Mark each held resource that a file declares, and list who waits for an organization."""
     organizations = {resource.address: resource.name for resource in declared.organizations}
     things = {resource.address for resource in declared.resources}
     members = {(member.position.file, member.position.line) for member in declared.members}
@@ -43,7 +43,7 @@ def by_cause(desired: Desired, held: Iterable[Listed]) -> tuple[Counted, ...]:
 
 
 def _is_known(user: str, slug: str, desired: Desired) -> bool:
-    """Tell whether what a user is in an organization is open, and counted, whatever is live."""
+    """Return whether what a user is in an organization is open, and counted, whatever is live."""
     users = desired.users
     return user in users.undecided or user in users.disputed or user in desired.undecided.get(slug, ())
 

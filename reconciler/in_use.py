@@ -1,8 +1,8 @@
-"""What stays while it is used: roles that somebody has, resources that roles are about, templates that are defaults.
+"""Hold deletes of what is in use: roles of members, resources in permissions, default templates.
 
-What becomes of people whose role is taken out of the RBAC policy Stytch does not say, and what is about a resource that
-is not there it refuses, as it refuses to delete what is named elsewhere, and be it to make it anew. So a change, or the
-part of one that would do so, is held: first nobody uses it, then it goes.
+Stytch does not say what happens to people whose role is removed from the RBAC policy. It refuses what refers to a
+resource that does not exist, and refuses to delete what is named elsewhere, even to recreate it. So a change, or the
+part of one that would do so, is held until it is not used any more.
 """
 
 from collections import Counter, deque
@@ -74,7 +74,7 @@ def held_while_used(
 
 
 def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:
-    """Hold what can only be changed by making it anew while something else names it."""
+    """Hold what can only be changed by recreating it while something else names it."""
     for change in [each for each in diff.changes if each.replaces]:
         users = sorted(
             one.address
@@ -105,7 +105,7 @@ def _roles_that_go(change: Change) -> Iterator[str]:
 
 
 def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _Users]) -> Members:
-    """Give the members as they are read, and note who has which role."""
+    """Yield the members as they are read, and note who has which role."""
     for batch in members:
         for identifier, found in batch.items():
             for member in found.members:
@@ -141,7 +141,7 @@ def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Use
 
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:
-    """Give a field of a change that makes something be about what is then not there, that, and what is about it."""
+    """Return a field of a change that makes something be about what is then not there, that, and what is about it."""
     spec = overlaid(KINDS[POLICY], was.spec, structs.replace(change, fields=tuple(left.values())))
     unmet = [
         (path, what, whose)

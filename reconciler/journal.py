@@ -71,7 +71,7 @@ class Journal:
             self._torn = False
 
     def end(self, address: str) -> None:
-        """Say that what earlier runs began at an address is over."""
+        """Note that what earlier runs began at an address is finished."""
         self.write("ended", {"address": address, "ends": self.ends(address)})
 
     def ends(self, address: str) -> Sequence[str]:
@@ -111,12 +111,12 @@ class _Line(Struct):
 
     @property
     def gives(self) -> bool:
-        """Tell whether Stytch may give a credential in the course of this: a create, or the renewal of one."""
+        """Return whether Stytch may give a credential in the course of this: a create, or the renewal of one."""
         return self.action == "create" or any(is_name(field.get("after")) for field in self.fields)
 
 
 def unfinished(root: Path, environment: str) -> Begun:
-    """Give what may have given a credential and never ended, by address, with what was noted of it.
+    """Return what may have given a credential and never ended, by address, with what was noted of it.
 
     A line that was cut short itself counts as an intent of which nothing was noted. Raises ``Unreadable``.
     """
@@ -124,7 +124,7 @@ def unfinished(root: Path, environment: str) -> Begun:
 
 
 def unfinished_deletes(root: Path, environment: str) -> Begun:
-    """Give the deletes of members that were begun and never ended, by address, each with the member's id."""
+    """Return the deletes of members that were begun and never ended, by address, each with the member's id."""
     return _by_address(each for each in _never_ended(root, environment) if each.deletes and each.id)
 
 
@@ -178,7 +178,7 @@ def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], ov
 
 
 def _read(text: bytes) -> _Line:
-    """Decode a line; of one that was cut short, or ran into another, as much as can be told: its address."""
+    """Decode a line; of one that is incomplete, or ran into another, only its address."""
     try:
         return msgspec.json.decode(text, type=_Line)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""What is left out inside a value that Stytch takes only whole: it stays as it is, as every key that is left out.
+"""Keys left out of a value that Stytch replaces as one: they keep their live values, like every key left out.
 
 An item of a list is the live one with the same key (``Keyed``), or the one that says the same in all keys that must be
 there. Of an item that is new, what is left out is the default that its type says.
@@ -18,7 +18,7 @@ NOTHING: Final[Spec] = MappingProxyType({})
 
 
 def completed(shape: type[Struct], spec: Spec, live: Spec = NOTHING) -> dict[str, Json]:
-    """Give a spec of a type with what its items and parts leave out: as ``live`` has it, or by default."""
+    """Return a spec of a type with what its items and parts leave out: as ``live`` has it, or by default."""
     fields, inside = fields_of(shape), _inside(shape)
     found = dict(spec)
     for name, value in spec.items():
@@ -58,7 +58,7 @@ def _optional(item: Mapping[str, Json], defaults: Mapping[str, Json]) -> Mapping
 
 @cache
 def _inside(shape: type[Struct]) -> Mapping[str, type[Struct]]:
-    """Give the type of what stands in each field that holds a map with fixed keys, or a list of such."""
+    """Return the type of what stands in each field that holds a map with fixed keys, or a list of such."""
     found = {}
     for field in inspect.type_info(shape).fields:  # type: ignore[attr-defined] # of a struct it has them
         for each in _alternatives(field.type):
@@ -70,7 +70,7 @@ def _inside(shape: type[Struct]) -> Mapping[str, type[Struct]]:
 
 @cache
 def _defaults(shape: type[Struct]) -> Mapping[str, Json]:
-    """Give the keys of an item that may be left out, and what each is then."""
+    """Return the keys of an item that may be left out, and what each is then."""
     fields = inspect.type_info(shape).fields  # type: ignore[attr-defined] # as above
     return {field.name: field.default for field in fields if field.default is not NODEFAULT}
 

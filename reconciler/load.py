@@ -62,7 +62,7 @@ class Examined(Struct, frozen=True, kw_only=True):
 def load(config: Config) -> Declared:
     """Read and check every document below ``config.root``.
 
-    Raises ``InvalidInput`` with every error of every file, ``Unreadable`` if a set's table cannot be read whole.
+    Raises ``InvalidInput`` with every error of every file, ``Unreadable`` if a set's table cannot be read completely.
     """
     examined = examine(config)
     if examined.errors:
@@ -71,7 +71,7 @@ def load(config: Config) -> Declared:
 
 
 def texts_of(config: Config) -> Texts:
-    """Give where texts are read from: not from what the configuration names, such as users and credentials."""
+    """Return where texts are read from: not from what the configuration names, such as users and credentials."""
     named = (resolved(config.root / name) for name in config.files_named())
     return Texts(config.root, frozenset(path for path in named if path is not None))
 
@@ -132,7 +132,7 @@ def examine(config: Config) -> Examined:
 def _as_declared(
     written: Document, constants: Mapping[str, Json], config: Config, problems: list[Problem]
 ) -> tuple[Document | None, Environments]:
-    """Give a document with what is computed in it, unless it is wrong or for other environments, and where it counts.
+    """Return a document with what is computed in it, unless it is wrong or for other environments, and where it counts.
 
     What is written is checked before anything is computed: no key is dropped with a value that comes to nothing.
     """
@@ -150,7 +150,7 @@ def _as_declared(
 
 
 def _is_right(document: Document, problems: list[Problem], *, written: bool) -> bool:
-    """Tell whether a document is of the shape of its kind; add to ``problems`` in what it is not.
+    """Return whether a document is of the shape of its kind; add to ``problems`` in what it is not.
 
     As ``written``, it may hold expressions where a value may be computed; otherwise all of it is final.
     """
@@ -200,7 +200,7 @@ def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
-    """Give the environments that a document is for: those it names, or else all."""
+    """Return the environments that a document is for: those it names, or else all."""
     named = document.body["metadata"].get("environments")
     for index, name in enumerate(named or ()):
         if name not in config.environments:

@@ -23,7 +23,7 @@ def locate(config: Config, declared: Declared, client: Client, store: Store) -> 
     """Find the environment, and sign in to its data with the secret that the credential store holds, if none is given.
 
     Nothing is asked of the management API where nothing needs it. Raises ``Refused`` where the file, the credentials
-    and Stytch do not speak of one environment, ``Unreadable`` where that cannot be told.
+    and Stytch do not speak of one environment, ``Unreadable`` if that is unknown.
     """
     if not needs_management(config, declared, client):
         return Place(project_id=client.project_id, secret_last_four=client.secret_last_four)
@@ -48,7 +48,7 @@ def find(config: Config, client: Client) -> Place:
 
 
 def project_ids(client: Client, place: Place) -> Mapping[str, str]:
-    """Give the ids of the project's environments by their slugs; none where they cannot be read just now."""
+    """Return the ids of the project's environments by their slugs; none where they cannot be read just now."""
     try:
         return {row["environment_slug"]: row["project_id"] for row in _environments(client, place)}
     except (Fault, KeyError, TypeError):
@@ -56,7 +56,7 @@ def project_ids(client: Client, place: Place) -> Mapping[str, str]:
 
 
 def needs_management(config: Config, declared: Declared, client: Client) -> bool:
-    """Tell whether a run has to ask the management API where it is."""
+    """Return whether a run has to ask the management API where it is."""
     if not client.has_data or (client.has_management and config.target.project and config.target.environment):
         return True
     kinds = set(config.kinds_of(declared))

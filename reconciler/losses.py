@@ -43,7 +43,7 @@ class _Plight(Struct, frozen=True):
 
 
 def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
-    """Give the changes that together leave an organization without any active admin, but for those that may.
+    """Return the changes that together leave an organization without any active admin, but for those that may.
 
     What is withheld neither takes nor gives. What takes the role from many at once comes before a member can get it, so
     that no heir makes up for it.
@@ -57,7 +57,7 @@ def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
 
 
 def heirs(changes: Sequence[Change], stakes: Stakes) -> Mapping[str, frozenset[str]]:
-    """Give the addresses of the members of which one must have become admin before another stops being one, by his."""
+    """Return, by the address of a member who stops being admin, those of whom one must have become admin before."""
     return {
         change.address: frozenset(heir.address for heir in plight.heirs)
         for plight in _plights(changes, stakes)
@@ -76,7 +76,7 @@ def keep_last_admins(changes: Sequence[Change], stakes: Stakes) -> tuple[Change,
 
 
 def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
-    """Give the changes that take anything (a role, a value, the address, being breakglass) from a breakglass member."""
+    """Return the changes that take anything (a role, a value, the address, its status) from a breakglass member."""
     return [
         change
         for change in changes
@@ -88,7 +88,7 @@ def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
 
 
 def like_deletes(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
-    """Give the member changes that count as deletes: deletes, and what takes as much from somebody."""
+    """Return the member changes that count as deletes: deletes, and what takes as much from somebody."""
     others = {_name(change) for change in (*orphaning(changes, stakes), *from_breakglass(changes, stakes))}
     members = (change for change in changes if change.kind == "Member")
     return [change for change in members if isinstance(change, Delete) or _name(change) in others]
@@ -142,7 +142,7 @@ def _taken(change: Change, id: str, admin: Admin) -> frozenset[str]:
 
 
 def _is_meant(change: Change, slug: str, stakes: Stakes) -> bool:
-    """Tell whether manifests say by name, of every admin that a change takes the role from, that he may lose it."""
+    """Return whether manifests say by name, of every admin that a change takes the role from, that he may lose it."""
     losing = (one.address for id, one in stakes.admins[slug].items() if _taken(change, id, one))
     return change.address in stakes.may_lose or all(each in stakes.may_lose for each in losing)
 
@@ -156,7 +156,7 @@ def _takes_anything(change: Change) -> bool:
 
 
 def _takes(field: FieldChange) -> bool:
-    """Tell whether a member has less, or something else, than before."""
+    """Return whether a member has less, or something else, than before."""
     if field.before is UNSET or field.before in NOTHING or field.before is False or field.path == ("roles",):
         return False
     return field.after in (UNSET, *NOTHING) or field.path[0] not in SHOWN

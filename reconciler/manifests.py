@@ -118,7 +118,7 @@ def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
 
 
 def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:
-    """Say why ignoring a path would have no effect, and what to write instead; None if it has one."""
+    """Return why ignoring a path would have no effect, and what to write instead; None if it has one."""
     named = f"lifecycle.ignore names {'.'.join(path)}"
     if not ignorable(kind, path):
         fields = [f"spec.{name}" for name in fields_of(kind.spec)]

@@ -16,7 +16,7 @@ Seen = Mapping[str, Sequence[Live]]
 
 
 def open_steps(documents: Iterable[Document], client: Client, place: Place, seen: Seen) -> tuple[ManualStep, ...]:
-    """Give the steps that nobody has done yet, or of which nobody can tell; ``seen`` is what was read already."""
+    """Return the steps that are open or whose status cannot be checked; ``seen`` is what was already read."""
     return tuple(sorted(_open(documents, client, place, dict(seen)), key=lambda step: step.name))
 
 

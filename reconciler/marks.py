@@ -34,7 +34,7 @@ class Owner(Struct, frozen=True):
     formerly: str = ""
 
     def has(self, mark: Mark) -> bool:
-        """Tell whether a mark is ours."""
+        """Return whether a mark is ours."""
         return bool(mark.owner) and mark.owner in (self.name, self.formerly)
 
 
@@ -51,7 +51,7 @@ class Present(Struct, frozen=True, gc=False):
     """A live member: its address as it is compared, whose it is, and our mark if it is ours.
 
     ``carried`` is our mark that was written for this member, also where SCIM keeps it, so that it is not ours;
-    ``copied`` one of ours that was written for another. ``doubt`` says why nobody can tell whether it is ours.
+    ``copied`` one of ours that was written for another. ``doubt`` says why it is unknown whether it is ours.
     """
 
     member: LiveMember
@@ -64,12 +64,12 @@ class Present(Struct, frozen=True, gc=False):
 
     @property
     def is_proven(self) -> bool:
-        """Tell whether it is ours beyond doubt; a mark without user and member is as the organization's own mark is."""
+        """Return whether it is certainly ours; a mark without user and member may be the organization's own."""
         return self.mark is not None and not self.doubt and (self.mark.user or self.mark.member) is not None
 
 
 def provisional(owner: str, slug: str) -> dict[str, Json]:
-    """Give the provisional mark that the create of an organization carries: its owner, and a token of this create."""
+    """Return the provisional mark that the create of an organization carries: its owner, and a token of this create."""
     return {"v": VERSION, "owner": owner, "intent": f"{slug}/{uuid4().hex}"}
 
 
@@ -120,7 +120,7 @@ def read_member(member: LiveMember, owner: Owner) -> Present:
 def told_apart(present: Iterable[Present]) -> list[Present]:
     """Settle whose a user's mark is where several members of one organization carry it.
 
-    The one whose id it names is ours, and the others are copies. Where it names none of them nobody can say.
+    The one whose id it names is ours, and the others are copies. If it names none of them, that is unknown.
     """
     every = list(present)
     users = [mark.user for one in every if (mark := one.carried or one.copied) and mark.user is not None]
@@ -145,6 +145,6 @@ def _judged(one: Present, named: set[str | None]) -> Present:
 
 
 def farewell(one: Present, owner: Owner) -> Mark:
-    """Give the mark that a member gets just before we delete it, so that the record says who did."""
+    """Return the mark that a member gets just before we delete it, so that the record says who did."""
     mark = one.carried or Mark(owner=owner.name, organization=one.member.organization_id)
     return structs.replace(mark, owner=owner.name, member=one.member.member_id, deleted=True)

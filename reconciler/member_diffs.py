@@ -57,7 +57,7 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascad
 def with_who_is_there(
     organizations: OrganizationDiff, members: Callable[[Mapping[str, int]], Members]
 ) -> OrganizationDiff:
-    """Say of each organization that is held because a slug alone led to it who is in it, and who is admin."""
+    """Add members and admins to the reason of each organization held because only a slug led to it."""
     slugs = {live.id: f"Organization/{slug}" for slug, live in organizations.strangers.items()}
     if not slugs:
         return organizations
@@ -163,7 +163,7 @@ def member_diffs(
 
 
 def _unfinished(config: Config) -> Mapping[str, Sequence[str | None]]:
-    """Give when the marks were written of each member whose delete earlier runs began and never ended, by its id."""
+    """Return when the marks were written of each member whose delete earlier runs began and never ended, by its id."""
     found: dict[str, list[str | None]] = {}
     for intent in chain.from_iterable(unfinished_deletes(config.root, config.environment).values()):
         found.setdefault(str(intent.id), []).append(intent.marked_at)
@@ -176,12 +176,12 @@ def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[MemberDiff]:
 
 
 def external_in(declared: Declared) -> frozenset[str]:
-    """Give the slugs of the organizations that must exist and are somebody else's."""
+    """Return the slugs of the organizations that must exist and are somebody else's."""
     return frozenset(one.name for one in declared.organizations if one.ensure == "external")
 
 
 def is_written(kind: str, config: Config, declared: Declared) -> bool:
-    """Tell whether this run may write things of a kind."""
+    """Return whether this run may write things of a kind."""
     return kind in config.kinds_of(declared) and config.authority_of(kind) != "observe"
 
 

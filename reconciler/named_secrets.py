@@ -40,17 +40,17 @@ LastFour = Callable[[str], str | None]
 
 
 def is_name(value: Json) -> bool:
-    """Tell whether a value is the name of a secret: ``{secret: NAME}``."""
+    """Return whether a value is the name of a secret: ``{secret: NAME}``."""
     return isinstance(value, dict) and value.keys() == {NAME} and isinstance(value[NAME], str)
 
 
 def is_secret_name(text: str) -> bool:
-    """Tell whether a secret can be kept under this name."""
+    """Return whether a secret can be kept under this name."""
     return re.fullmatch(CREDENTIAL_NAME, text) is not None
 
 
 def is_the_runners(name: str) -> bool:
-    """Tell whether a name is that of a variable which belongs to the machine, whatever its case."""
+    """Return whether a name is that of a variable which belongs to the machine, whatever its case."""
     return name.upper() in RUNNERS_NAMES or name.upper().startswith(RUNNERS_PREFIXES)
 
 
@@ -88,7 +88,7 @@ def secrets_needed(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]
 
 
 def replaced(value: Json, put: Callable[[str], Json]) -> Json:
-    """Give a value with something else in the place of every name of a secret."""
+    """Return a value with something else in the place of every name of a secret."""
     if is_name(value):
         return put(value[NAME])
     if isinstance(value, dict):
@@ -103,7 +103,7 @@ def never_shown(kind: Kind) -> frozenset[str]:
 
 
 def as_shown(kind: Kind, spec: Spec, last_four: LastFour) -> Spec:
-    """Give a declared spec with what Stytch would show of each secret, so that both can be compared."""
+    """Return a declared spec with what Stytch would show of each secret, so that both can be compared."""
     return {
         name: replaced(value, lambda secret: {LAST_FOUR: last_four(secret)}) if name in kind.secret_fields else value
         for name, value in spec.items()
@@ -111,7 +111,7 @@ def as_shown(kind: Kind, spec: Spec, last_four: LastFour) -> Spec:
 
 
 def as_declared(kind: Kind, change: FieldChange, spec: Spec) -> FieldChange:
-    """Give the change of a field with its secrets as the manifest has them: by name."""
+    """Return the change of a field with its secrets as the manifest has them: by name."""
     name, *inner = change.path
     if name not in kind.secret_fields or name not in spec:
         return change
@@ -122,7 +122,7 @@ def as_declared(kind: Kind, change: FieldChange, spec: Spec) -> FieldChange:
 
 
 def credential_name(kind: Kind, resource: Resource) -> str:
-    """Give the name under which the credential of a thing is kept: the manifest's, or one made of kind and name."""
+    """Return the name under which the credential of a thing is kept: the manifest's, or one made of kind and name."""
     if kind.credential is None:
         raise ValueError(f"a {kind.name} has no credential")
     if kind.nameless:
@@ -140,7 +140,7 @@ def made_name(kind: Kind, credential: Credential, *key: str | None) -> str:
 
 
 def told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
-    """Give names of their own to those of the things, by address, whose credentials would be kept under one name.
+    """Return names of their own to those of the things, by address, whose credentials would be kept under one name.
 
     Each gets a piece of the digest of its address, so that nothing hangs on the order in which they come.
     """
@@ -153,7 +153,7 @@ def told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def gives_credential(change: Change) -> bool:
-    """Tell whether Stytch may give a credential in the course of a change: it names where that will be kept."""
+    """Return whether Stytch may give a credential in the course of a change: it names where that will be kept."""
     if isinstance(change, Delete) or change.withheld_by:
         return False
     return any(is_name(each.after) for each in change.fields)

@@ -15,7 +15,7 @@ _CLOSES: Final = frozenset((b"]", b"}"))
 
 
 def pruned(text: bytes, levels: int = LEVELS) -> bytes:
-    """Give JSON with null in the place of every list and map that lies deeper than ``levels``."""
+    """Return JSON with null in the place of every list and map that lies deeper than ``levels``."""
     kept: list[bytes] = []
     depth = copied = 0
     for token in _TOKEN.finditer(text):
@@ -32,7 +32,7 @@ def pruned(text: bytes, levels: int = LEVELS) -> bytes:
 
 
 def items(text: bytes) -> Iterator[tuple[int, bytes]] | None:
-    """Give the items of a JSON list, each with where it begins in ``text``; None where it does not end as one."""
+    """Return the items of a JSON list, each with where it begins in ``text``; None where it does not end as one."""
     found = _spans(text)
     if found is None:
         return None
@@ -40,7 +40,7 @@ def items(text: bytes) -> Iterator[tuple[int, bytes]] | None:
 
 
 def without(text: bytes, key: str) -> tuple[bytes, bytes]:
-    """Give a JSON map with ``[]`` in the place of the list that is under ``key``, and that list, ``[]`` if none is."""
+    """Return a JSON map with ``[]`` in place of the list under ``key``, and that list (``[]`` if there is none)."""
     wanted = b'"%s"' % key.encode()
     depth, last, begun = 0, b"", -1
     for token in _TOKEN.finditer(text):

@@ -37,7 +37,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     @property
     def again(self) -> tuple[str, ...]:
-        """Give what must be typed again so that another command sees the same (but for the environment)."""
+        """Return what must be typed again so that another command sees the same (but for the environment)."""
         given = [("-C", str(self.root))] if self.root != Path.cwd() else []
         given += [("--table", table) for table in self.tables] + [("--only", what) for what in self.only]
         given += [("--users", self.users)] if self.users else []

@@ -54,7 +54,7 @@ def _inputs(config: Config) -> Iterator[tuple[str, Path | str]]:
 
 
 def _is(output: Path, path: Path) -> bool:
-    """Tell whether two names lead to one file, or will once it is there."""
+    """Return whether two names lead to one file, or will once it is there."""
     try:
         return output.samefile(path)
     except (OSError, ValueError):

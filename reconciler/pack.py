@@ -30,11 +30,11 @@ class PackedMemberships:
             waiting.clear()
 
     def count(self, organization: str) -> int:
-        """Give the number of memberships in an organization."""
+        """Return the number of memberships in an organization."""
         return self._counts.get(organization, 0)
 
     def of(self, organization: str) -> Iterator[Membership]:
-        """Give the memberships of an organization, in the order in which they were added."""
+        """Yield the memberships of an organization, in the order in which they were added."""
         for chunk in self._packed.get(organization, ()):
             yield from self._decode(chunk)
         yield from self._waiting.get(organization, ())

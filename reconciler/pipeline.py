@@ -236,7 +236,7 @@ def _written(config: Config, declared: Declared, things: Mapping[str, ThingDiff]
 
 
 def keeps_credentials(kinds: Iterable[str]) -> bool:
-    """Tell whether things of these kinds have credentials, which the store keeps."""
+    """Return whether things of these kinds have credentials, which the store keeps."""
     return any(KINDS[name].credential for name in kinds)
 
 

@@ -44,7 +44,7 @@ def in_order(changes: Iterable[Change], rank: Callable[[Change], tuple[int, int]
 
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:
-    """Give the SHA-256 of the canonical JSON of what would be done: never of counts, cost or causes."""
+    """Return the SHA-256 of the canonical JSON of what would be done: never of counts, cost or causes."""
     body = {
         "format": FORMAT_VERSION.split(".", maxsplit=1)[0],
         "project_id": project_id,
@@ -90,13 +90,13 @@ def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_secon
 
 
 def leaves_open(plan: Plan) -> bool:
-    """Tell whether what is held, or the problems of data, must be looked at before a run can end well."""
+    """Return whether what is held, or the problems of data, must be looked at before a run can end well."""
     data = any(not guard.ok for guard in plan.guards if guard.name in OF_DATA)
     return data or any(item.declared for item in plan.held)
 
 
 def exit_code(plan: Plan) -> int:
-    """Give 3 where anything was withheld, is held and declared, or is to be done by hand; 2 for any change, else 0."""
+    """Return 3 if anything is withheld, held although declared, or must be done by hand; 2 for any change, else 0."""
     if any(change.withheld_by for change in plan.changes) or any(step.required for step in plan.manual_steps):
         return 3
     if leaves_open(plan):

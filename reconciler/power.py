@@ -100,7 +100,7 @@ def _widened(change: Change) -> Iterator[str]:
 
 
 def _both(field: FieldChange) -> tuple[Json, Json]:
-    """Give the permissions of one of Stytch's own roles before and after, which may be compared whole or as a key."""
+    """Return the permissions of one of Stytch's own roles before and after, which may be compared whole or as a key."""
     whole = len(field.path) == 1
     return (_permissions(field.before), _permissions(field.after)) if whole else (field.before, field.after)
 

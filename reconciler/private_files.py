@@ -16,7 +16,7 @@ IGNORED: Final = b"*\n"
 
 
 def own_folder(root: Path) -> Path:
-    """Give the folder below ``root`` for what must not be in git, made if it is not there: for its owner alone."""
+    """Return the folder below ``root`` for what must not be in git, made if it is not there: for its owner alone."""
     folder = root / FOLDER
     if folder.is_symlink():  # whoever can write to the repository would choose where secrets go
         raise OSError(errno.ELOOP, "is a symbolic link", str(folder))

@@ -1,4 +1,4 @@
-"""Stytch → live: organizations, their members, roles and Consumer users, read whole or not at all."""
+"""Stytch → live: organizations, their members, roles and Consumer users, read completely or not at all."""
 
 import re
 import sys
@@ -84,7 +84,7 @@ class OrganizationMembers(Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Tell whether it is known of every record who that is."""
+        """Return whether it is known of every record who that is."""
         return not self.unread
 
 
@@ -118,7 +118,7 @@ def organizations(client: Client) -> tuple[Live, ...]:
 def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, tuple[Live, ...]]:
     """Read every live thing of these kinds; where nothing can be asked yet, there is only what is always there.
 
-    Raises ``Unreadable`` where a kind cannot be read whole.
+    Raises ``Unreadable`` if a kind cannot be read completely.
     """
     found = {}
     for name in kinds:
@@ -150,7 +150,7 @@ def offered(client: Client, kinds: Sequence[str], place: Place) -> tuple[Mapping
 
 
 def can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
-    """Tell whether what a kind lies in is there, and there is a way to it."""
+    """Return whether what a kind lies in is there, and there is a way to it."""
     if kind.scope == "workspace":
         return True
     if kind.scope == "project":
@@ -200,7 +200,7 @@ def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
 
 
 def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:
-    """Give those of these users that the Consumer project has, asking for each; raises ``Unreadable``."""
+    """Return those of these users that the Consumer project has, asking for each; raises ``Unreadable``."""
     with unreadable("Consumer users"), ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read") as pool:
         there = pool.map(client.has_user, user_ids)
         return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)

@@ -56,14 +56,14 @@ def dangling(found: Found) -> Iterator[Problem]:
 
 
 def declared_roles(policy: Resource) -> frozenset[str] | None:
-    """Give the roles that there are where this policy is applied, or None where it leaves them to others."""
+    """Return the roles that there are where this policy is applied, or None where it leaves them to others."""
     if policy.ensure == "external" or (policy.ensure == "present" and "custom_roles" not in policy.spec):
         return None
     return frozenset(role["role_id"] for role in policy.spec.get("custom_roles") or ()) | OWN_ROLES
 
 
 def roles_named(resources: Iterable[Resource], rules: Iterable[Document]) -> Mapping[str, tuple[Position, ...]]:
-    """Give every role that a manifest or a rule names literally, with the places where."""
+    """Return every role that a manifest or a rule names literally, with the places where."""
     named: dict[str, list[Position]] = {}
     for resource in resources:
         for each in _names_in(resource):
@@ -129,7 +129,7 @@ def _given_roles(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
 
 
 def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Collection[str]) -> Problem:
-    """Say that a thing is not there: ``missing`` are the environments where it is not, unless that is everywhere."""
+    """Return the problem of a missing resource; ``missing`` are the environments that lack it, empty if all do."""
     what = f"{named.reference.kind} {named.name}"
     if missing:
         message = f"{what} is not declared for {', '.join(sorted(missing))}, where it is named"

@@ -14,7 +14,7 @@ ROOTS: Final = frozenset({"vars", "environment"})
 
 
 def rendered(document: Document, constants: Mapping[str, Json], problems: list[Problem]) -> Document | None:
-    """Give a manifest with its expressions replaced by their values; None (and why in ``problems``) if that fails."""
+    """Return a manifest with its expressions replaced by their values; None (and why in ``problems``) if that fails."""
     try:
         body = compile_tree(document.body, ROOTS, constants).render(constants)
     except InvalidTree as error:
@@ -43,7 +43,7 @@ def _may_be_null(path: Path) -> bool:
 
 
 def nothing(*at: Position, path: Path) -> Problem:
-    """Say that a value came to nothing where something must stand."""
+    """Return the problem that a value came to nothing where something must stand."""
     return Problem(
         code="expression",
         severity="error",

@@ -24,7 +24,7 @@ class Steps(Struct, frozen=True):
 
 
 def rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:
-    """Give a thing a new credential, once it is kept; a rotation that was cut short is completed if its one is."""
+    """Replace a credential once the new one is stored; complete an interrupted rotation if its new one is stored."""
     try:
         return _rotate(steps, change, field, id, scene)
     except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential

@@ -124,7 +124,7 @@ class Kind:
     can be asked anything. ``defaults`` are what Stytch sets where nobody says anything. ``singletons`` names the
     things that are always there: they can be set, and reset to ``defaults``, and neither made nor removed.
     ``nameless`` things have no key but the id that Stytch gives: the credential store knows which is which.
-    ``replaceable`` says that a thing may be made anew where a change needs that, because it touches what can only
+    ``replaceable`` says that a resource may be recreated if a change needs that, because it touches what can only
     be said at create, or because ``replaces`` says so; ``alone`` that there can be only one, so that another goes
     before it comes, ``after`` which kinds must be there first although no field names them. ``self_made`` tells of
     live things that no person made: they are never ours, whatever they are called. ``at_stake`` says what is lost
@@ -182,12 +182,12 @@ class Kind:
 
     @property
     def initial_spec(self) -> type[Struct]:
-        """Give the type of what may stand under ``initial:``."""
+        """Return the type of what may stand under ``initial:``."""
         return self.initial or self.spec
 
     @cached_property
     def notes(self) -> Mapping[str, tuple[str, str]]:
-        """Give what is to be said, and what to do, about keys that are no fields of the spec but known."""
+        """Return what is to be said, and what to do, about keys that are no fields of the spec but known."""
         computed = {name: (f"{name} is set by Stytch and cannot be declared", "remove it") for name in self.computed}
         at_create = {
             name: (f"{name} is sent at create only", "write it under initial")
@@ -204,7 +204,7 @@ class Kind:
 
     @cached_property
     def keyed(self) -> Mapping[str, str]:
-        """Give the fields that are compared item by item, and the key that tells their items apart."""
+        """Return the fields that are compared item by item, and the key that tells their items apart."""
         return {name: trait.key for name, trait in self._with(Keyed).items()}
 
     @cached_property
@@ -224,17 +224,17 @@ class Kind:
 
     @cached_property
     def secret_fields(self) -> Mapping[str, HoldsSecret]:
-        """Give the fields that are secrets which we send, or hold some."""
+        """Return the fields that are secrets which we send, or hold some."""
         return self._with(HoldsSecret)
 
     @cached_property
     def references(self) -> Mapping[str, RefersTo]:
-        """Give the fields that name things of other kinds."""
+        """Return the fields that name things of other kinds."""
         return self._with(RefersTo)
 
     @cached_property
     def fills_in(self) -> Mapping[str, tuple[str, ...]]:
-        """Give the fields whose change makes Stytch fill in others, and these."""
+        """Return the fields whose change makes Stytch fill in others, and these."""
         return {name: trait.fields for name, trait in self._with(FillsIn).items()}
 
     @cached_property
@@ -243,7 +243,7 @@ class Kind:
         return frozenset(name for name, reference in self.references.items() if reference.by_id)
 
     def compared(self, name: str) -> str:
-        """Give a name in the form in which names of this kind are the same."""
+        """Return a name in the form in which names of this kind are the same."""
         if self.key == "email_address":
             return mailbox_or_text(name)
         return name if self.case_sensitive else fold(name)
@@ -255,12 +255,12 @@ class Kind:
 
     @cached_property
     def create_values(self) -> Spec:
-        """Give what every create sends unless something else is declared."""
+        """Return what every create sends unless something else is declared."""
         return {name: trait.value for name, trait in self._with(CreateValue).items()}
 
     @cached_property
     def cleared(self) -> Mapping[str, Json]:
-        """Give what clears each field that is cleared by a value in an update (others need a call of their own)."""
+        """Return what clears each field that is cleared by a value in an update (others need a call of their own)."""
         return {name: trait.sends for name, trait in self._with(Clearable).items() if trait.sends is not UNSET}
 
     def _with(self, sort: type[T]) -> Mapping[str, T]:
@@ -269,7 +269,7 @@ class Kind:
 
 
 def normalize_by_traits(spec_type: type[Struct], spec: Spec) -> Spec:
-    """Sort and de-duplicate what is unordered and spell domains as A-labels; anything odd stays as it is."""
+    """Sort and de-duplicate what is unordered and spell domains as A-labels; anything odd is left unchanged."""
     fields = fields_of(spec_type)
     return {name: _normal(value, fields[name]) if name in fields else value for name, value in spec.items()}
 
@@ -305,7 +305,7 @@ Ensure = Literal["present", "absent", "external"]
 
 
 def ignorable(kind: Kind, path: Path) -> bool:
-    """Tell whether ``lifecycle.ignore`` may name this path below the document."""
+    """Return whether ``lifecycle.ignore`` may name this path below the document."""
     if len(path) not in (2, 3) or path[0] != "spec" or path[1] not in fields_of(kind.spec):
         return False
     return len(path) == 2 or path[1] in kind.merged  # noqa: PLR2004 # spec, field; the third is a metadata key

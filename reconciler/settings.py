@@ -66,7 +66,7 @@ class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def writes_per_second(self) -> float:
-        """Give the requests a second that an apply makes at most."""
+        """Return the requests a second that an apply makes at most."""
         return self.requests_per_second * self.share
 
 

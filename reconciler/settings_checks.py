@@ -16,7 +16,7 @@ ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it mea
 
 
 def without_vars(body: Json) -> Json:
-    """Give a configuration without what is in ``vars``: a text there that looks like an expression is a text."""
+    """Return a configuration without what is in ``vars``: a text there that looks like an expression is a text."""
     environments = body.get("environments") if isinstance(body, dict) else None
     if not isinstance(environments, dict):
         return body
@@ -73,7 +73,7 @@ def written_over(chosen: Environment, name: str, document: Document) -> Iterator
 
 
 def _read(chosen: Environment) -> Mapping[tuple[str, ...], str]:
-    """Give the files that an environment reads, by the keys that name them."""
+    """Return the files that an environment reads, by the keys that name them."""
     read: dict[tuple[str, ...], str] = {
         ("tables", table): rows if isinstance(rows, str) else rows.file for table, rows in chosen.tables.items()
     }

@@ -218,7 +218,7 @@ _AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, r
 
 
 def computed_in(kind: str) -> Computed:
-    """Give what tells at which paths of a document an expression may stand for a value."""
+    """Return what tells at which paths of a document an expression may stand for a value."""
     return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules}.get(kind, _in_a_manifest)
 
 
@@ -246,7 +246,7 @@ def _is_given(path: Path) -> bool:
 
 @cache
 def shapes() -> Mapping[str, type[Struct]]:
-    """Give the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
+    """Return the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
     ours: dict[str, type[Struct]] = {
         "OrganizationSet": OrganizationSet,
         "MappingRules": MappingRules,

@@ -28,7 +28,7 @@ class Table(Struct, frozen=True):
     offsets: tuple[int, ...] = ()
 
     def at(self, row: int) -> Position:
-        """Give the place of a row (from 0)."""
+        """Return the place of a row (from 0)."""
         return Position(self.file, self.lines[row], self.offsets[row] if self.offsets else 1)
 
 
@@ -95,7 +95,7 @@ def csv_lines(file: Path, shown: str) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _undecodable(file: Path) -> int:
-    """Give the first line that is not UTF-8."""
+    """Return the first line that is not UTF-8."""
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:

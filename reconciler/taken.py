@@ -41,20 +41,20 @@ def not_taken(kind: Kind, change: Change, answered: Spec, with_ids: WithIds) -> 
 
 
 def other_name(kind: Kind, change: Change, answered: Spec) -> str:
-    """Say under which name a thing was made, where that is not the one that was asked for; "" where it is."""
+    """Return under which name a thing was made, where that is not the one that was asked for; "" where it is."""
     name = answered.get(kind.key) if isinstance(change, Create) else None
     same_name = kind.compared(str(name)) == kind.compared(change.name)
     return "" if name is None or same_name else f"its name is {_shown(name)} now, not {_shown(change.name)}"
 
 
 def _says_nothing(kind: Kind, field: FieldChange, there: Spec) -> bool:
-    """Tell whether the answer does not speak of a field: it is left out, or it is the credential that Stytch gives."""
+    """Return whether the answer says nothing about a field: it is left out, or it is the credential from Stytch."""
     name = field.path[0]
     return there.get(name, UNSET) is UNSET or (kind.credential is not None and name == kind.credential.field)
 
 
 def _agree(wanted: Json, now: Json) -> bool:
-    """Tell whether two values are the same but for line ends; a secret may come back in any form."""
+    """Return whether two values are the same but for line ends; a secret may come back in any form."""
     if is_name(wanted):
         return True
     if isinstance(wanted, str) and isinstance(now, str):
@@ -65,7 +65,7 @@ def _agree(wanted: Json, now: Json) -> bool:
 
 
 def _wanted(kind: Kind, field: FieldChange, there: Spec) -> Json:
-    """Give the value that was sent, in the form in which it is compared with the one that is there."""
+    """Return the value that was sent, in the form in which it is compared with the one that is there."""
     name, *inner = field.path
     if field.after is UNSET:
         return kind.cleared.get(name, UNSET) if not inner else UNSET

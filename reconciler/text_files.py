@@ -46,7 +46,7 @@ def with_texts(
 
 
 def _read_in(value: Json, path: Keys, read: Callable[[str, Keys], str | None]) -> Json:
-    """Give a value with every ``{file: path}`` in it read."""
+    """Return a value with every ``{file: path}`` in it read."""
     if isinstance(value, list):
         items = (_read_in(item, (*path, str(index)), read) for index, item in enumerate(value))
         return [item for item in items if item is not UNREAD]
@@ -93,7 +93,7 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
 
 
 def _closed(texts: Texts, file: str, path: Path) -> str:
-    """Say why a file is not read, by where it lies; "" if it may be. ``path`` is where ``file`` leads."""
+    """Return why a file is not read, by where it lies; "" if it may be. ``path`` is where ``file`` leads."""
     for parts in (Path(file).parts, path.relative_to(texts.root.resolve()).parts):
         if why := closed(parts):
             return why
@@ -101,7 +101,7 @@ def _closed(texts: Texts, file: str, path: Path) -> str:
 
 
 def _gives_itself_away(text: str) -> str:
-    """Say why a text is not sent, by what it is; "" if it may be."""
+    """Return why a text is not sent, by what it is; "" if it may be."""
     if _SECRET.search(text):
         return "it contains a secret"
     first = text.lstrip().partition("\n")[0]

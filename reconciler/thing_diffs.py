@@ -23,7 +23,7 @@ Things = Mapping[str, ThingDiff]
 
 
 def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
-    """Give the kinds that are managed, and those that a managed thing names: they are read, and never written."""
+    """Return the kinds that are managed, and those that a managed thing names: they are read, and never written."""
     managed = config.kinds_of(declared)
     named = {
         reference.kind
@@ -36,7 +36,7 @@ def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
 
 
 def with_organizations(place: Place, declared: Declared, live: Sequence[Live]) -> Place:
-    """Give the place with the organizations that things are looked for in: those in which something is declared."""
+    """Return the place with the organizations that things are looked for in: those in which something is declared."""
     wanted = {resource.namespace for every in declared.things.values() for resource in every}
     wanted |= {
         resource.name
@@ -139,7 +139,7 @@ def _places(change: Change) -> tuple[Position, ...]:
 
 
 def with_references(organizations: Sequence[Named], things: Things) -> tuple[Named, ...]:
-    """Give organizations, declared or live, with the names of the things that they name by id."""
+    """Return organizations, declared or live, with the names of the things that they name by id."""
     names, kind = _names(things), KINDS["Organization"]
     return tuple(with_names(kind, each, names) for each in organizations) if names else tuple(organizations)
 

@@ -143,13 +143,13 @@ class Field(Struct, frozen=True):
     traits: tuple[Trait, ...] = ()
 
     def trait(self, sort: type[T]) -> T | None:
-        """Give the trait of that sort, or None."""
+        """Return the trait of that sort, or None."""
         return next((trait for trait in self.traits if isinstance(trait, sort)), None)
 
 
 @cache
 def fields_of(spec: type[Struct]) -> Mapping[str, Field]:
-    """Give the fields of a spec type in the order in which they are declared."""
+    """Return the fields of a spec type in the order in which they are declared."""
     hints = get_type_hints(spec, include_extras=True)
     return {name: Field(name, *_split(hints[name])) for name in spec.__struct_fields__}
 

@@ -34,7 +34,7 @@ class Ignored(Struct):
     used: set[str] = field(default_factory=set)
 
     def __contains__(self, path: object) -> bool:
-        """Tell whether a file or folder is left out; ``path`` is relative to the repository's root."""
+        """Return whether a file or folder is left out; ``path`` is relative to the repository's root."""
         hits = {glob for glob, pattern in self.patterns.items() if pattern.fullmatch(str(path))}
         self.used |= hits
         return bool(hits)
@@ -111,7 +111,7 @@ def _anything_like(name: str) -> re.Pattern[str]:
 
 
 def resolved(path: Path) -> Path | None:
-    """Give where a path leads, whether or not anything is there; None if it leads nowhere."""
+    """Return where a path leads, whether or not anything is there; None if it leads nowhere."""
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):

@@ -85,7 +85,7 @@ def array(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
 
 
 def _cut(pending: bytes, opening: bytes | None) -> int:
-    """Give where the last record begins that begins after another has ended, or 0."""
+    """Return where the last record begins that begins after another has ended, or 0."""
     cut = pending.rfind(opening) if opening else 0
     while cut > 0 and not pending[max(0, cut - 256) : cut].rstrip(b" \t\r\n,").endswith(b"}"):
         cut = pending.rfind(opening or b"", 0, cut)

@@ -34,11 +34,11 @@ class UserIds:
         return at < len(self._sorted) and self._sorted[at] == wanted
 
     def __len__(self) -> int:
-        """Give the number of users, each counted once."""
+        """Return the number of users, each counted once."""
         return len(self._sorted) - sum(one == following for one, following in pairwise(self._sorted))
 
     def disputed(self) -> "Disputed":
-        """Give the users of whom the source has records that differ; the same record twice is one user."""
+        """Return the users of whom the source has records that differ; the same record twice is one user."""
         repeated = {one for one, following in pairwise(self._sorted) if one == following}
         if not repeated:
             return Disputed(frozenset())

@@ -43,7 +43,7 @@ _FIELDS: Final[dict[str, Any]] = {
 
 
 class OddUser(Struct, frozen=True):
-    """A record that is not a valid user: whose it is, if that can be told, and what is odd about it."""
+    """A record that is not a valid user: whose it is, if known, and what is odd about it."""
 
     user_id: str | None
     message: str

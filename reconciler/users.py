@@ -48,7 +48,7 @@ class UserStream:
 
     @property
     def permits_deletes(self) -> bool:
-        """Tell whether a user who is not in this source is known to be gone."""
+        """Return whether a user who is not in this source is known to be gone."""
         return not self.why_no_deletes
 
     def __iter__(self) -> Iterator[User | OddUser]:
@@ -67,7 +67,7 @@ class UserStream:
                 yield record
 
     def _entered(self, user: User) -> User | OddUser:
-        """Give a user as everything later compares it: ids without outer white space, and a blank one is none."""
+        """Return a user as everything later compares it: ids without outer white space, and a blank one is none."""
         external_id = user.get("external_id")
         user = {**user, "user_id": trimmed(user["user_id"])}
         if not user["user_id"]:
@@ -83,7 +83,7 @@ class UserStream:
 
 
 def _is_odd(external_id: Json) -> bool:
-    """Tell whether an external id has white space around it, or is blank."""
+    """Return whether an external id has white space around it, or is blank."""
     return external_id is not None and (external_id == "" or external_id.strip() != external_id)
 
 

@@ -17,7 +17,7 @@ SHARED = ("workspace", "project")  # what lies there belongs to all environments
 
 
 def written_from_live(config: Config, change: Change, place: Place) -> bool:
-    """Tell whether a change is one that only an environment of `type: live` writes."""
+    """Return whether a change is one that only an environment of `type: live` writes."""
     if config.target.type == "live" or KINDS[change.kind].scope not in SHARED:
         return False
     if change.kind != "Environment":
@@ -38,7 +38,7 @@ def check_writes(config: Config, changes: tuple[Change, ...], place: Place) -> N
 
 
 def without_held(config: Config, kind: str, diff: ThingDiff, place: Place) -> ThingDiff:
-    """Give a comparison in which nothing is held, or a problem of data, that another environment writes anyhow."""
+    """Return a comparison in which nothing is held, or a problem of data, that another environment writes anyhow."""
     if config.target.type == "live" or KINDS[kind].scope not in SHARED or not place.has_live:
         return diff
     elsewhere = {

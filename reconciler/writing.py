@@ -129,16 +129,16 @@ class Scene(Struct, frozen=True, kw_only=True):
             self.note("made", change, {"id": id, "last_four": Sealed(credential).last_four if credential else ""})
 
     def given(self, change: Change, id: str) -> frozenset[str]:
-        """Give the last characters of the credentials that Stytch gave for a thing to runs that never ended."""
+        """Return the last characters of the credentials that Stytch gave for a thing to runs that never ended."""
         begun = self.begun.get(change.address, ())
         return frozenset(each for intent in begun if intent.made == id for each in intent.given)
 
     def kept_id(self, change: Change, field: str) -> str:
-        """Give the id of the thing whose credential the store holds by now, "" where there is none."""
+        """Return the id of the thing whose credential the store holds by now, "" where there is none."""
         return (self.store.id_of(kept_as(change, field)) or "") if self.store else ""
 
     def secret(self, name: str) -> Revealed:
-        """Give the secret that a manifest names; raises ``Moved`` where it is not known any more."""
+        """Return the secret that a manifest names; raises ``Moved`` where it is not known any more."""
         found = self.store.value(name) if self.store else None
         if found is None:
             raise Moved(f"the secret {name} is neither in the environment variables nor in the credential store")
@@ -154,12 +154,12 @@ class Scene(Struct, frozen=True, kw_only=True):
         self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
 
     def holds(self, change: Change, field: str, last_four: str) -> bool:
-        """Tell whether the store has a credential for a thing, and it is the one that ends so."""
+        """Return whether the store has a credential for a thing, and it is the one that ends so."""
         value = self.store.value(kept_as(change, field)) if self.store else None
         return value is not None and value.last_four == last_four
 
     def chosen(self, change: Change, field: str, id: str) -> Sealed:
-        """Give the credential of a thing that is to be made, the store's or a new one, once it is kept."""
+        """Return the credential for a new resource, the store's or a new one, once it is stored."""
         if self.store is None:
             raise Moved("there is no credential store")
         name = kept_as(change, field)
@@ -203,14 +203,14 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 
 def kept_as(change: Change, field: str) -> str:
-    """Give the name under which the credential of a thing is to be kept; it stands in the plan."""
+    """Return the name under which a credential will be stored, from the plan."""
     found = change.get(field)
     after: Json = found.after if found else None
     return str(after[NAME]) if is_name(after) else ""
 
 
 def overlaid(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
-    """Give a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
+    """Return a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
 
     Raises ``Moved`` where a field is neither what the plan saw nor what it wants.
     """
@@ -315,7 +315,7 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
 
 
 def _perhaps(error: Exception, before: str = "a response was lost") -> Ambiguous:
-    """Say of what went wrong, after what was ``before``, that the write may have happened."""
+    """Return the error, after what was ``before``, as one after which the write may have happened."""
     said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
     told = error if isinstance(error, Fault) else Fault("")
     return Ambiguous(said, status=told.status, error_type=told.error_type, request_id=told.request_id)

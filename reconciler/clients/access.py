@@ -39,19 +39,19 @@ class Credentials(Protocol):
 
 
 def base_url(credentials: Credentials, project_id: str) -> str:
-    """Give the data API's address without a slash at its end: STYTCH_API_URL, or the host of the project's sort."""
+    """Return the data API's address without a slash at its end: STYTCH_API_URL, or the host of the project's sort."""
     if credentials.api_url:
         return credentials.api_url.rstrip("/")
     return LIVE_URL if project_id.startswith(LIVE_PROJECT) else TEST_URL
 
 
 def management_url(credentials: Credentials) -> str:
-    """Give the management API's address without a slash at its end."""
+    """Return the management API's address without a slash at its end."""
     return (credentials.management_base_uri or MANAGEMENT_URL).rstrip("/")
 
 
 def telemetry_url(credentials: Credentials) -> str:
-    """Give the address of the host that fraud rules are kept on, which is one for test and live."""
+    """Return the address of the host that fraud rules are kept on, which is one for test and live."""
     return (credentials.telemetry_url or TELEMETRY_URL).rstrip("/")
 
 
@@ -100,7 +100,7 @@ def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
 
 
 def servers(credentials: Credentials) -> tuple[str, ...]:
-    """Give the addresses that may be asked with these credentials, as far as they are some."""
+    """Return the addresses that may be asked with these credentials, as far as they are some."""
     projects = [each for each in (credentials.project_id, credentials.consumer_project_id) if each] or [""]
     named = [*(base_url(credentials, each) for each in projects), telemetry_url(credentials)]
     named += [management_url(credentials)] if credentials.workspace_key_id else []

@@ -66,7 +66,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """Say what is wrong in words, "" where the name of the error says as much."""
+    """Return what is wrong in words, "" where the name of the error says as much."""
     import socket
 
     if isinstance(error, socket.gaierror):
@@ -117,7 +117,7 @@ PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
 
 
 def meaning(status: int, *, own: bool) -> str:
-    """Give the entry of ``PROVES`` for an answer other than success; ``own`` says whether it is Stytch's."""
+    """Return the entry of ``PROVES`` for an answer other than success; ``own`` says whether it is Stytch's."""
     if status >= SERVER_ERRORS or status < REDIRECTS:
         return "broken" if status >= SERVER_ERRORS else "not successful"
     if status == TIMED_OUT:
@@ -179,7 +179,7 @@ def silence(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
 
 
 def _says_otherwise(body: bytes) -> bool:
-    """Tell whether the body of a success says in its own words that it is none."""
+    """Return whether the body of a success says in its own words that it is none."""
     envelope = _envelope(body)
     return bool(envelope.error_type) or (isinstance(envelope.status_code, int) and envelope.status_code >= REDIRECTS)
 
@@ -189,7 +189,7 @@ def _fault(entry: str, *, write: bool) -> type[Fault]:
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """Give the seconds from ``wall`` (seconds since the epoch) that a Retry-After header asks for, if there is one."""
+    """Return the seconds from ``wall`` (seconds since the epoch) that a Retry-After header asks for, if any."""
     from email.utils import parsedate_to_datetime
 
     value = headers.get("retry-after", "").strip()

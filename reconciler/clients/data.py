@@ -86,32 +86,32 @@ class Client:
 
     @property
     def project_id(self) -> str:
-        """Give the id of the environment whose data can be asked for, "" where there is none yet."""
+        """Return the id of the environment whose data can be asked for, "" where there is none yet."""
         return self._data.project.project_id if self._data else ""
 
     @property
     def consumer_project_id(self) -> str:
-        """Give the id of the Consumer project whose users can be asked for, "" where there is none."""
+        """Return the id of the Consumer project whose users can be asked for, "" where there is none."""
         return self._consumer.project_id if self._consumer else ""
 
     @property
     def secret_last_four(self) -> str:
-        """Give what Stytch shows of the secret that is in use."""
+        """Return what Stytch shows of the secret that is in use."""
         return self._data.last_four if self._data else ""
 
     @property
     def has_data(self) -> bool:
-        """Tell whether a secret of the environment is known."""
+        """Return whether a secret of the environment is known."""
         return self._data is not None
 
     @property
     def has_management(self) -> bool:
-        """Tell whether there is a workspace key."""
+        """Return whether there is a workspace key."""
         return self._management is not None
 
     @property
     def management(self) -> Api:
-        """Give the management API; raises ``Refused`` where there is no workspace key."""
+        """Return the management API; raises ``Refused`` where there is no workspace key."""
         if self._management is None:
             raise Refused(
                 "this needs Stytch's management API, but there is no workspace key",
@@ -121,7 +121,7 @@ class Client:
 
     @property
     def telemetry(self) -> Api:
-        """Give the API of fraud rules; raises ``Refused`` where the environment's secret is not known."""
+        """Return the API of fraud rules; raises ``Refused`` where the environment's secret is not known."""
         return self._opened.telemetry
 
     @property
@@ -140,11 +140,11 @@ class Client:
     # Whatever has no method of its own
 
     def read(self, name: str, path: str) -> Body:
-        """Give what is at a path of the data API; ``name`` is the operation, for people."""
+        """Return what is at a path of the data API; ``name`` is the operation, for people."""
         return self._b2b.read(name, path, Body)
 
     def find(self, name: str, path: str, absent: Collection[str]) -> Body | None:
-        """Give what is at a path, or None where Stytch answers with one of the error types ``absent``, and no other."""
+        """Return what is at a path, or None if Stytch responds with one of the error types ``absent``."""
         try:
             return self.read(name, path)
         except Rejected as fault:
@@ -153,7 +153,7 @@ class Client:
             raise
 
     def search(self, name: str, path: str, key: str, id_key: str) -> list[Body]:
-        """Give every row of a search of the data API, which are under ``key``; raises ``Unreadable``."""
+        """Return every row of a search of the data API, which are under ``key``; raises ``Unreadable``."""
         fetch = self._b2b.search(name, path, page_decoder(key, dict[str, Any], (id_key,)))
         found = read_whole(fetch, lambda row: str(row.get(id_key)), key.replace("_", " "))
         if found.odd:
@@ -167,13 +167,13 @@ class Client:
     # Reads in bulk
 
     def search_organizations(self) -> Found[Body]:
-        """Give every organization of the project, each as Stytch describes it."""
+        """Return every organization of the project, each as Stytch describes it."""
         decode = page_decoder("organizations", dict[str, Any], ("organization_id", "organization_slug"))
         fetch = self._b2b.search("organizations.search", f"{ORGANIZATIONS}/search", decode)
         return read_whole(fetch, lambda row: str(row.get("organization_id")), "organizations")
 
     def search_members(self, organization_ids: Sequence[str], most: int = sys.maxsize) -> Found[LiveMember]:
-        """Give every member of these organizations, deleted ones too; ``TooMany`` if they are more than ``most``."""
+        """Return every member of these organizations, deleted ones too; ``TooMany`` if they are more than ``most``."""
         decode = page_decoder("members", LiveMember, ("organization_id", "member_id"))
         fetch = self._b2b.search(
             "organizations.members.search",
@@ -209,7 +209,7 @@ class Client:
         return stream_whole(fetch, key, "users", uncounted)
 
     def has_user(self, user_id: str) -> bool:
-        """Tell whether the Consumer project has a user with this id."""
+        """Return whether the Consumer project has a user with this id."""
         if self._consumer is None:
             raise Refused("the Consumer project's id is not set", hint="set STYTCH_CONSUMER_PROJECT_ID")
         try:
@@ -221,18 +221,18 @@ class Client:
         return True
 
     def rbac_policy(self) -> Body:
-        """Give the project's RBAC policy: roles, resources, scopes."""
+        """Return the project's RBAC policy: roles, resources, scopes."""
         return self._b2b.read("rbac.policy", "/v1/b2b/rbac/policy", _PolicyBody).policy
 
     # Reads of one thing
 
     def get_organization(self, organization_id: str) -> Body:
-        """Give an organization by its id."""
+        """Return an organization by its id."""
         path = f"{ORGANIZATIONS}/{quote(organization_id, safe='')}"
         return self._b2b.read("organizations.get", path, _OrganizationBody).organization
 
     def find_organization(self, slug: str) -> Body | None:
-        """Give the organization with this slug, if there is one.
+        """Return the organization with this slug, if there is one.
 
         The path takes an external id too, so what it leads to may be another organization than the one meant.
         """
@@ -248,11 +248,11 @@ class Client:
         return next((row for row in every if row.get("organization_slug") == slug), None)
 
     def get_member(self, organization_id: str, member_id: str) -> LiveMember | None:
-        """Give a member by its id, or None if Stytch says that there is none."""
+        """Return a member by its id, or None if Stytch says that there is none."""
         return self._member(organization_id, member_id=member_id)
 
     def find_member(self, organization_id: str, email_address: str) -> LiveMember | None:
-        """Give the member who has this address, or None if Stytch says that there is none; deleted ones are hidden."""
+        """Return the member with this address, or None if there is none; deleted ones are hidden."""
         return self._member(organization_id, email_address=email_address)
 
     def _member(self, organization_id: str, **key: str) -> LiveMember | None:

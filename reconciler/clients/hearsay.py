@@ -23,7 +23,7 @@ RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-
 
 
 def fit(said: str, secrets: Iterable[str]) -> str:
-    """Give what is shown of a sentence: "" where it holds a piece of one of the secrets."""
+    """Return what is shown of a sentence: "" where it holds a piece of one of the secrets."""
     known = [secret for secret in secrets if secret]
     for secret in known:
         said = said.replace(secret, HIDDEN)
@@ -35,7 +35,7 @@ def fit(said: str, secrets: Iterable[str]) -> str:
 
 
 def identifier(said: object, secrets: Iterable[str]) -> str:
-    """Give an id, or the name of an error, as somebody else says it: "" where it is none, or may be a secret."""
+    """Return an id, or the name of an error, as somebody else says it: "" where it is none, or may be a secret."""
     text = said if isinstance(said, str) else ""
     if not IDENTIFIER.fullmatch(text) or RANDOM.search(text):
         return ""

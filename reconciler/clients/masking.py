@@ -22,7 +22,7 @@ BEFORE = re.compile(r"(.*[/=?&|{}'`])?(.+)", re.DOTALL)
 
 
 def mask(text: str) -> str:
-    """Mask every address in ``text``; what is masked already stays as it is."""
+    """Mask every address in ``text``; what is already masked is left unchanged."""
     if "@" not in text and "%40" not in text:
         return text
     masked: str = _addresses().sub(_masked, text)

@@ -107,14 +107,14 @@ class Network(Struct, frozen=True, kw_only=True):
                     yield _problem(f"{self.exempt.variable} has an entry that is not a network: {entry}", hint)
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """Give the proxy through which a server is reached, if any; never for this machine itself."""
+        """Return the proxy through which a server is reached, if any; never for this machine itself."""
         if not self._is_proxied(url):
             return None
         named = self.proxies[urlsplit(url).scheme]
         return Proxy(named.variable, _with_scheme(named.value))
 
     def trust(self) -> "ssl.SSLContext":
-        """Give whose certificates are trusted: those of every variable that is set, or else the usual ones."""
+        """Return whose certificates are trusted: those of every variable that is set, or else the usual ones."""
         return _trust(self.certificates)
 
     def _is_proxied(self, url: str) -> bool:
@@ -127,18 +127,18 @@ class Network(Struct, frozen=True, kw_only=True):
 
 
 def is_server(url: str) -> bool:
-    """Tell whether a URL is the address of a server and nothing else: a scheme, a host, perhaps a port."""
+    """Return whether a URL is the address of a server and nothing else: a scheme, a host, perhaps a port."""
     return _fits(SERVER, url)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself, by its name or an address."""
+    """Return whether a host is this machine itself, by its name or an address."""
     known = host_of(host)
     return known == "localhost" if isinstance(known, str) else known.is_loopback
 
 
 def host_of(text: str) -> Host:
-    """Give the address that a text is, or the name, in lower case and without a dot at its end."""
+    """Return the address that a text is, or the name, in lower case and without a dot at its end."""
     try:
         found = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
@@ -147,7 +147,7 @@ def host_of(text: str) -> Host:
 
 
 def _first(environ: Mapping[str, str], name: str) -> Named | None:
-    """Give a variable that is set to something; lower case wins, as everywhere."""
+    """Return a variable that is set to something; lower case wins, as everywhere."""
     for variable in (name, name.upper()):
         if value := environ.get(variable, "").strip():
             return Named(variable, value)
@@ -180,7 +180,7 @@ def _entries(exempt: str) -> tuple[str, ...]:
 
 
 def _covers(entry: str, host: Host, port: int) -> bool:
-    """Tell whether an entry of NO_PROXY is about a host: ``*``, a name and what is below it, an address, a network."""
+    """Return whether an entry of NO_PROXY (``*``, a name and those below it, an address, a network) covers a host."""
     if entry == "*":
         return True
     if (network := _network(entry)) is not None:

@@ -43,11 +43,11 @@ class SystemClock:
         self._stopped = threading.Event()
 
     def wall(self) -> float:
-        """Give the seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Give seconds that never run backwards."""
+        """Return seconds that never run backwards."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -108,7 +108,7 @@ class Pace:
         return seconds
 
     def _hold(self, *, search: bool) -> float:
-        """Give the seconds to wait before asking again; none when the request is admitted to its minute."""
+        """Return the seconds to wait before asking again; none when the request is admitted to its minute."""
         with self._lock:
             paused = self._paused_until - self._clock.monotonic()
             if paused > 0 or not search:

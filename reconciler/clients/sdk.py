@@ -96,11 +96,11 @@ class Answered(Struct, frozen=True):
 
     @property
     def request_id(self) -> str:
-        """Give Stytch's id of the request."""
+        """Return Stytch's id of the request."""
         return str(self.body.get("request_id") or "")
 
     def thing(self, key: str, id_key: str) -> tuple[Body, str]:
-        """Give the object under ``key``, which has at least its own id, and the request's id."""
+        """Return the object under ``key``, which has at least its own id, and the request's id."""
         found = self.body.get(key)
         thing = dict(found) if isinstance(found, dict) else {}
         identifier = thing.get(id_key) or self.body.get(id_key)

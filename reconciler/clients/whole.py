@@ -116,12 +116,12 @@ def stream_whole(
 
 
 def smaller_total(total: int, page: Page[Any]) -> int:
-    """Give the smaller of ``total`` and what a page reports, if it reports any."""
+    """Return the smaller of ``total`` and what a page reports, if it reports any."""
     return min(total, page.total) if page.total >= 0 else total
 
 
 def is_whole(count: int, total: int, what: str, *, again: bool) -> bool:
-    """Tell whether there are as many rows as reported; if not, and it cannot be read again, it is ``Unreadable``."""
+    """Return whether there are as many rows as reported; if not, and it cannot be read again, it is ``Unreadable``."""
     if total == sys.maxsize or count >= total:
         return True
     if not again:

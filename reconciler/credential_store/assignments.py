@@ -29,11 +29,11 @@ IN_DOUBLE: Final = re.compile(r'\\([\\"$`])|\\\n|(?P<replaced>[$`])')
 
 
 class Unclosed(Exception):
-    """A quote is opened and never closed, so that nobody can tell where the lines after it belong."""
+    """A quote is opened but not closed, so the meaning of the lines after it is unknown."""
 
 
 class Line(Struct, frozen=True):
-    """A piece of the file as it stands, mostly one line: what it assigns to which name, if that can be told."""
+    """A piece of the file as it stands, mostly one line: what it assigns to which name, if known."""
 
     text: str
     name: str = ""
@@ -51,12 +51,12 @@ def lines_of(text: str) -> Iterator[Line]:
 
 
 def values_of(text: str) -> dict[str, str | None]:
-    """Give what a file assigns, the last assignment of a name counting; None where only a shell could tell."""
+    """Return what a file assigns, the last assignment of a name counting; None where only a shell could tell."""
     return {line.name: line.value for line in lines_of(text) if line.name}
 
 
 def with_values(text: str, values: Mapping[str, str | None]) -> str:
-    """Give the file with each name assigned its value where it was first assigned, or at the end; None: not at all."""
+    """Return the file with each name assigned its value in its first place, or at the end; None removes the name."""
     left = dict(values)
     kept = []
     for line in lines_of(text):
@@ -105,7 +105,7 @@ def _rest_of_line(text: str, at: int) -> str:
 
 
 def _meaning(piece: re.Match[str]) -> str | None:
-    """Give what a shell reads a piece as, None if that depends on more than the file."""
+    """Return what a shell reads a piece as, None if that depends on more than the file."""
     if piece["double"] is None:
         return next((part for part in piece.group("single", "escaped", "plain") if part is not None), None)
     if any(found["replaced"] for found in IN_DOUBLE.finditer(piece["double"])):

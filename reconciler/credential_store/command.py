@@ -47,7 +47,7 @@ class CommandStore:
         self._environ = _handed_on(environ, settings)
 
     def value(self, name: str) -> Sealed | None:
-        """Give what the reading command prints, without its last newline; None where it says no or prints nothing."""
+        """Return what the reading command prints, without its last newline; None where it says no or prints nothing."""
         id = self._ledger.id_of(name) or ""
         if not self._read or ("{id}" in "".join(self._read) and not id):
             return None
@@ -61,7 +61,7 @@ class CommandStore:
         raise NotUnderstood(problem)  # out here, so that what was printed hangs on no error
 
     def id_of(self, name: str) -> str | None:
-        """Give the id that the ledger remembers."""
+        """Return the id that the ledger remembers."""
         return self._ledger.id_of(name)
 
     def put(self, name: str, value: Sealed, id: str) -> None:
@@ -88,14 +88,14 @@ class CommandStore:
         self._ledger.record("", "")  # changes nothing, by the same way as a change
 
     def place(self, name: str) -> str:
-        """Say where a value is: by the command that took it."""
+        """Return where a value is: by the command that took it."""
         return shlex.join(PLACEHOLDER.sub(lambda found: self._filled(name)[found[1]], each) for each in self._put)
 
     def _filled(self, name: str) -> dict[str, str]:
         return {"name": name, "id": self._ledger.id_of(name) or "", "environment": self._environment}
 
     def _run(self, command: Sequence[str], name: str, id: str, given: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Give a command's exit code and what it printed and said; ``Refusal`` if it was cut short or never began."""
+        """Return a command's exit code and what it printed and said; ``Refusal`` if it was cut short or never began."""
         import subprocess
 
         filled = {"name": name, "id": id, "environment": self._environment}
@@ -130,7 +130,7 @@ class CommandStore:
 
 
 def _handed_on(environ: Mapping[str, str], settings: CredentialSettings) -> Mapping[str, str]:
-    """Give the variables that a command gets: none of our own credentials, and of the others those that are named."""
+    """Return the variables that a command gets: none of our own credentials, and of the others those that are named."""
     names = {name for name in environ if not name.upper().startswith(OURS)}
     if settings.environment is not UNSET:
         names &= {*ALWAYS, *settings.environment, *(name for name in names if name.startswith("LC_"))}

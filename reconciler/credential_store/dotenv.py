@@ -1,7 +1,7 @@
 """Credentials in a dotenv file, the id of NAME under NAME_ID: for its owner alone, and each change whole or not at all.
 
 The ids stand in the ledger as well, so that a checkout without the file knows what was made. Everything else in the
-file, comments too, stays as it is. Of several writers one goes after the other.
+file, including comments, is not changed. Several writers wait for each other.
 """
 
 import os
@@ -26,12 +26,12 @@ class DotenvFile:
         self._path = _path(root, shown)
 
     def value(self, name: str) -> Sealed | None:
-        """Give the value under a name, None if there is none or an empty one."""
+        """Return the value under a name, None if there is none or an empty one."""
         value = self._value(name)
         return Sealed(value) if value else None
 
     def id_of(self, name: str) -> str | None:
-        """Give the id that belongs to the value under a name."""
+        """Return the id that belongs to the value under a name."""
         return self._value(name + ID_SUFFIX) or self._ledger.id_of(name)
 
     def put(self, name: str, value: Sealed, id: str) -> None:
@@ -55,7 +55,7 @@ class DotenvFile:
         self._ledger.record("", "")  # changes nothing, by the same way as a change
 
     def place(self, _name: str) -> str:
-        """Say where values are."""
+        """Return where values are."""
         return self._shown
 
     def _value(self, name: str) -> str | None:
@@ -87,7 +87,7 @@ class DotenvFile:
 
 
 def _path(root: Path, shown: str) -> Path:
-    """Give the file of a store, as it was written: not where a symbolic link in the repository would have it."""
+    """Return the file of a store, as it was written: not where a symbolic link in the repository would have it."""
     path = Path(os.path.normpath(root / shown))
     outside = path.is_relative_to(root) and not path.parent.resolve().is_relative_to(root.resolve())
     if outside or path.is_symlink():

@@ -37,7 +37,7 @@ def rescue(root: Path, environment: str, name: str, id: str, value: Sealed, why:
 
 
 def rescued(root: Path, environment: str) -> tuple[Rescued, ...]:
-    """Give what is in the emergency files of an environment, the newest last."""
+    """Return what is in the emergency files of an environment, the newest last."""
     try:
         paths = sorted(existing_folder(root).iterdir())
     except FileNotFoundError:

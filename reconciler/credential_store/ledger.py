@@ -20,7 +20,7 @@ class Ledger:
         self._path = root / shown
 
     def id_of(self, name: str) -> str | None:
-        """Give the id that belongs to a name."""
+        """Return the id that belongs to a name."""
         return self._ids().get(name)
 
     def record(self, name: str, id: str) -> None:

@@ -10,7 +10,7 @@ class NotUnderstood(Exception):
 
 
 def reason(error: Exception) -> str:
-    """Say what went wrong: an ``OSError`` by the file and the system's words for it."""
+    """Return what went wrong: an ``OSError`` by the file and the system's words for it."""
     if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or type(error).__name__) if part)
     return str(error)

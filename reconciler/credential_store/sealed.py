@@ -29,12 +29,12 @@ class Sealed:
         self._opened: Final[Callable[[], Revealed]] = lambda: revealed
 
     def reveal(self) -> Revealed:
-        """Give the secret itself: to whom it is sent, or to the store that keeps it."""
+        """Return the secret itself: to whom it is sent, or to the store that keeps it."""
         return self._opened()
 
     @property
     def last_four(self) -> str:
-        """What Stytch goes on showing of a secret, so that two can be told apart."""
+        """The part of a secret that Stytch always shows, to tell two apart."""
         return str(self.reveal()[-4:])
 
     def __eq__(self, other: object) -> bool:

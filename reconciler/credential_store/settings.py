@@ -35,12 +35,12 @@ class CredentialSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     @property
     def path(self) -> str:
-        """Give the dotenv file as people wrote it, "" where a command keeps credentials."""
+        """Return the dotenv file as people wrote it, "" where a command keeps credentials."""
         return self.file or self.dotenv or ""
 
 
 def contradiction(settings: CredentialSettings) -> str:
-    """Say what is of the right type and still cannot be meant; "" where nothing is."""
+    """Return what is of the right type and still cannot be meant; "" where nothing is."""
     if sum(each is not UNSET for each in (settings.file, settings.dotenv, settings.command)) != 1:
         return "credentials are kept either in a dotenv file or with a command"
     if settings.command is UNSET and (settings.read is not UNSET or settings.environment is not UNSET):

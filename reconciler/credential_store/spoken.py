@@ -5,6 +5,6 @@ from reconciler.credential_store.sealed import Sealed
 
 
 def first_line(said: bytes, secret: Sealed) -> str:
-    """Give the first line that says anything; "" if it holds a piece of the secret, or the secret in another form."""
+    """Return the first line that says anything; "" if it holds a piece of the secret, or the secret in another form."""
     lines = said.decode("utf-8", "replace").splitlines()
     return fit(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))

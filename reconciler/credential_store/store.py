@@ -75,7 +75,7 @@ class CredentialStore:
         raise Refused(problem)
 
     def fleeting(self) -> str:
-        """Say why what is kept would not outlast this machine; "" where it does, or where that is said to be meant."""
+        """Return why the credentials would not outlast this machine; "" if they do, or if the settings allow it."""
         runs_in_ci = self._environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
         if not (runs_in_ci and self._settings.path and self._settings.ephemeral is UNSET):
             return ""
@@ -83,22 +83,22 @@ class CredentialStore:
 
     @property
     def ledger(self) -> str:
-        """Give the file of ids, which is meant to be committed."""
+        """Return the file of ids, which is meant to be committed."""
         return self._settings.ids or IDS.format(quote(self._environment, safe=""))
 
     def place(self, name: str) -> str:
-        """Say where the credential of a name is kept, and nothing of it."""
+        """Return where the credential of a name is kept, and nothing of it."""
         return self._backend.place(name)
 
     def lost(self, name: str) -> bool:
-        """Tell whether a credential was given once and is nowhere now; a command, which took it, is not asked."""
+        """Return whether a credential was given once and is nowhere now; a command, which took it, is not asked."""
         return bool(self._settings.path) and self.id_of(name) is not None and self.value(name) is None
 
     def value(self, name: str) -> Sealed | None:
-        """Give what ``{secret: NAME}`` stands for, None if nobody knows.
+        """Return what ``{secret: NAME}`` stands for, None if nobody knows.
 
         What this run kept comes first; then the environment variable of that name, an emergency file (which is newer
-        than what the store has), and the store. Raises ``Unreadable`` if it cannot be told whether there is a value.
+        than what the store has), and the store. Raises ``Unreadable`` if it is unknown whether there is a value.
         """
         if (kept := self._kept.get(name)) is not None:
             return kept
@@ -108,7 +108,7 @@ class CredentialStore:
         return waiting[-1].value if waiting else _told(lambda: self._backend.value(name))
 
     def id_of(self, name: str) -> str | None:
-        """Give Stytch's id of the thing whose credential is kept under a name, None if there is none; as ``value``."""
+        """Return Stytch's id of the resource whose credential has this name, None if there is none; as ``value``."""
         waiting = _told(lambda: self._waiting(name))
         return waiting[-1].id or None if waiting else _told(lambda: self._backend.id_of(name))
 
@@ -131,7 +131,7 @@ class CredentialStore:
         raise StoreFailed(problem, hint="fix the credential store; the next apply replaces or rotates the credential")
 
     def refusal(self, name: str) -> str:
-        """Say why the store refused the last value of a name; "" if it did not."""
+        """Return why the store refused the last value of a name; "" if it did not."""
         return self._refusals.get(name, "")
 
     def forget(self, name: str) -> None:
@@ -154,7 +154,7 @@ class CredentialStore:
         return tuple(name for name in names if self._settled(name))
 
     def waiting(self) -> Mapping[str, Path]:
-        """Give the emergency files that hold what the store has not taken, by the names of what is in them."""
+        """Return the emergency files that hold what the store has not taken, by the names of what is in them."""
         return {one.name: one.path for one in _told(lambda: rescued(self._root, self._environment))}
 
     def _settled(self, name: str) -> bool:
@@ -163,7 +163,7 @@ class CredentialStore:
             return bool(waiting) and self._handed_over(name, waiting[-1].value, waiting[-1].id)
 
     def _handed_over(self, name: str, value: Sealed, id: str) -> bool:
-        """Tell whether the store took a value, which then is newer than any that waits in an emergency file."""
+        """Return whether the store took a value, which then is newer than any that waits in an emergency file."""
         if not re.fullmatch(CREDENTIAL_NAME, name):
             self._refusals[name] = f"{name!r} is not a valid name for a credential"
             return False
@@ -178,7 +178,7 @@ class CredentialStore:
         return True
 
     def _turn(self, name: str) -> threading.Lock:
-        """Give what a thread holds while it changes what is kept under a name."""
+        """Return what a thread holds while it changes what is kept under a name."""
         return self._turns.setdefault(name, threading.Lock())
 
     def _waiting(self, name: str) -> tuple[Rescued, ...]:
@@ -192,7 +192,7 @@ class CredentialStore:
 def open_store(
     settings: CredentialSettings | None, root: Path, environment: str, environ: Mapping[str, str]
 ) -> CredentialStore:
-    """Give the credential store of an environment of the repository at ``root``; nothing is read or written yet.
+    """Return the credential store of an environment of the repository at ``root``; nothing is read or written yet.
 
     ``settings`` are those of ``reconciler.yaml`` (None: a dotenv file outside git), ``environ`` the variables of the
     process. Raises ``InvalidInput`` for settings that contradict themselves, ``Refused`` for a file that may not be.

@@ -43,7 +43,7 @@ def kept(kind: Kind, resource: Resource) -> Iterator[FieldChange]:
 def orphans(
     kind: Kind, resource: Resource, live: Iterable[Live], known: Container[str | None], held: Held
 ) -> tuple[Sequence[Live], Sequence[Live]]:
-    """Give what an interrupted create left behind, and what it may have left behind; nobody has kept either."""
+    """Return what an interrupted create left behind, and what it may have left behind; nobody has kept either."""
     begun = held.begun.get(resource.address, ())
     if not kind.nameless or not begun or resource.ensure != "present":
         return (), ()
@@ -53,7 +53,7 @@ def orphans(
 
 
 def was_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
-    """Tell whether a run was provably cut short between Stytch's giving a credential and its being kept."""
+    """Return whether a run was provably cut short between Stytch's giving a credential and its being kept."""
     begun = held.begun.get(resource.address, ())
     if not begun or not _is_given(kind, resource):
         return False
@@ -66,7 +66,7 @@ def was_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
 
 
 def may_be_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
-    """Tell whether a run may have been cut short so, and nothing proves it."""
+    """Return whether a run may have been cut short so, and nothing proves it."""
     begun = held.begun.get(resource.address, ())
     if not begun or not _is_given(kind, resource) or was_lost(kind, resource, live, held):
         return False
@@ -77,7 +77,7 @@ def may_be_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
 
 
 def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Problem:
-    """Say that a run that was cut short may have made these things, and what a person can do."""
+    """Return the problem that a run that was cut short may have made these things, and what a person can do."""
     name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
     among = ", ".join(sorted(ids))
     if kind.nameless:
@@ -98,7 +98,7 @@ def _journals(resource: Resource, held: Held) -> str:
 
 
 def _may_have_made(intent: Intent, id: str) -> bool:
-    """Tell whether a thing came after a run had noted what was there, and before it knew what it made."""
+    """Return whether a thing came after a run had noted what was there, and before it knew what it made."""
     return intent.there is not None and id not in intent.there and intent.made is None
 
 

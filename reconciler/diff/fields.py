@@ -17,7 +17,7 @@ NO_KEYS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def same(a: Json, b: Json) -> bool:
-    """Tell whether two JSON values are equal, never mistaking true for 1."""
+    """Return whether two JSON values are equal, never mistaking true for 1."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
@@ -53,7 +53,7 @@ def diff_fields(
 
 
 def clears(change: FieldChange) -> bool:
-    """Tell whether a change takes a value away and puts none in its place."""
+    """Return whether a change takes a value away and puts none in its place."""
     return change.before not in (UNSET, *NOTHING) and change.after in (UNSET, *NOTHING)
 
 
@@ -69,7 +69,7 @@ def _compare(path: Path, desired: Json, live: Json) -> Iterator[FieldChange]:
 
 
 def by_key(items: Json, key: str) -> Mapping[str, Json]:
-    """Give the items of a list by the value that tells them apart."""
+    """Return the items of a list by the value that tells them apart."""
     return {str(item.get(key)): item for item in items}
 
 
@@ -84,7 +84,7 @@ def _compare_items(name: str, desired: Mapping[str, Json], live: Mapping[str, Js
 def created_fields(
     *specs: Spec, merged: Collection[str], keyed: Mapping[str, str] = NO_KEYS
 ) -> tuple[FieldChange, ...]:
-    """Give the fields of a new thing: every declared value, with nothing to clear; a spec wins over later ones."""
+    """Return the fields of a new thing: every declared value, with nothing to clear; a spec wins over later ones."""
     fields: list[FieldChange] = []
     said: set[Path] = set()
     for spec in specs:

@@ -55,7 +55,7 @@ def swapped(desired: Iterable[Resource], by_external_id: Mapping[str, Live]) -> 
 
 
 def with_swap(problem: Problem, circle: Sequence[Resource]) -> Problem:
-    """Say of a conflict that it comes from external ids that were swapped, if it does."""
+    """Return the problem, reworded if it comes from swapped external ids."""
     if not circle:
         return problem
     names = ", ".join(resource.address for resource in circle)

@@ -172,7 +172,7 @@ def _roles(membership: Membership, live: LiveMember, standing: Standing) -> Role
 def _mark(
     membership: Membership, live: LiveMember, standing: Standing, roles: Roles | None, *, completes: bool
 ) -> Mark | None:
-    """Give the mark to write, or None where the one that is there already says it.
+    """Return the mark to write, or None where the one that is there already says it.
 
     Where the member is updated anyway (``completes``), a mark that lacks the member's id gets it.
     """

@@ -220,7 +220,7 @@ def _count(
 
 
 def stakes_alone(organization: str, live: Iterable[LiveMember]) -> MemberDiff:
-    """Give what is at stake in an organization whose members are nobody's here."""
+    """Return what is at stake in an organization whose members are nobody's here."""
     result = MemberDiff(organization=organization)
     _note_stakes(result, [member for member in live if member.status != "deleted"])
     return result
@@ -298,7 +298,7 @@ def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
 
 
 def _on_proof(membership: Membership, item: Present) -> bool:
-    """Tell whether the address by which a live member was found is proven to be the user's (or written by hand)."""
+    """Return whether the address by which a live member was found is proven to be the user's (or written by hand)."""
     if item.member.scim_registration:
         return False
     return membership.user is None or dict(zip(membership.addresses, membership.verified, strict=True)).get(
@@ -373,7 +373,7 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
 
 
 def _brought_back(item: Present, wanted: Wanted) -> bool:
-    """Tell whether somebody made a member live again whom we had deleted.
+    """Return whether somebody made a member live again whom we had deleted.
 
     A delete of ours is still under way where nobody changed the member since our mark said so.
     """

@@ -37,7 +37,7 @@ def to_come(organization: str, seat: Seat, causes: Iterable[Cause], reason: str,
 def conflict(
     organization: str, seats: Sequence[Seat], causes: Callable[[Membership], tuple[Cause, ...]]
 ) -> tuple[Problem, Listed]:
-    """Give the one problem of the memberships at an address that nobody can decide about, and list whoever is there."""
+    """Return the one problem of the memberships in conflict at an address, and list the live member there."""
     text = "; ".join(sorted({seat.trouble for seat in seats if seat.trouble}))
     name = address(KIND, organization, seats[0].address)
     at = tuple(sorted({place for seat in seats for place in places(causes(seat.membership))}))
@@ -50,7 +50,7 @@ def conflict(
 
 
 def another_owners(organization: str, item: Present, declared: Resource) -> Problem:
-    """Say of a member that is declared absent that another repository keeps it."""
+    """Return the problem of a member that is declared absent but that another repository manages."""
     name = address(KIND, organization, item.address)
     return Problem(
         code="conflict",
@@ -71,7 +71,7 @@ def notice(
     membership: Membership,
     causes: Iterable[Cause],
 ) -> Problem:
-    """Say something about one membership, with the places it comes from."""
+    """Return a problem about one membership, with the places it comes from."""
     name = address(KIND, organization, live_address)
     return Problem(
         code=code,
@@ -84,10 +84,10 @@ def notice(
 
 
 def places(causes: Iterable[Cause]) -> tuple[Position, ...]:
-    """Give where causes are written."""
+    """Return where causes are written."""
     return tuple(Position(cause.file, cause.line) for cause in causes)
 
 
 def cause_of(resource: Resource) -> Cause:
-    """Give the cause that a hand-written manifest is."""
+    """Return the cause that a hand-written manifest is."""
     return Cause(file=resource.position.file, line=resource.position.line)

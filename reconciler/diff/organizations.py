@@ -1,7 +1,7 @@
 """Which live organization each declared one is, and what differs.
 
 An organization is found by its external id if it declares one, by its slug, or by the slug it was renamed from. If
-these lead to two live ones, nobody can say which is meant: a conflict, and everything in it is held. So is one that was
+these lead to two live ones, that is a conflict, and everything in it is held. So is one that was
 found by a slug alone and does not carry our mark, unless its manifest adopts it: end users can create organizations
 with slugs of their choice.
 """
@@ -75,15 +75,15 @@ class _Index:
                 self.by_external_id[external_id] = item
 
     def is_by_external_id(self, resource: Resource, found: Live) -> bool:
-        """Tell whether the declared external id leads to a live organization."""
+        """Return whether the declared external id leads to a live organization."""
         return self.by_external_id.get(resource.spec.get("organization_external_id") or "") is found
 
     def lookalike(self, resource: Resource) -> Live | None:
-        """Give the live organization whose slug differs from the declared one only by case."""
+        """Return the live organization whose slug differs from the declared one only by case."""
         return self.by_folded_slug.get(fold(resource.name))
 
     def candidates(self, resource: Resource) -> list[Live]:
-        """Give every live organization that a declared one could be, each once."""
+        """Return every live organization that a declared one could be, each once."""
         found = (
             self.by_external_id.get(resource.spec.get("organization_external_id") or ""),
             self.by_slug.get(resource.name),
@@ -93,7 +93,7 @@ class _Index:
 
 
 def led_to(desired: Iterable[Resource], live: Iterable[Live]) -> Mapping[str, Live]:
-    """Give the live organization that each declared slug leads to, where it leads to one."""
+    """Return the live organization that each declared slug leads to, where it leads to one."""
     index = _Index(live)
     found = {resource.name: index.candidates(resource) for resource in desired}
     return {slug: candidates[0] for slug, candidates in found.items() if len(candidates) == 1}
@@ -193,7 +193,7 @@ def _named(desired: Iterable[Resource], names: Collection[str]) -> list[Resource
 
 
 def _is_proven(resource: Resource, found: Live, index: _Index, owner: Owner) -> bool:
-    """Tell whether more than a slug says that a live organization is the declared one, or nothing needs to.
+    """Return whether more than a slug says that a live organization is the declared one, or nothing needs to.
 
     The mark of a create that was cut short says so too, but permits no delete.
     """
@@ -223,7 +223,7 @@ def _unproven(resource: Resource, found: Live, owner: Owner) -> Problem:
 def _trouble(
     resource: Resource, candidates: Sequence[Live], claims: Counter[str], index: _Index, owner: Owner
 ) -> Problem | None:
-    """Say what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
+    """Return what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
     if len(candidates) > 1:
         names = ", ".join(item.name for item in candidates)
         found = f"{resource.address} leads to several live organizations: {names}"
@@ -281,7 +281,7 @@ def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> I
 
 
 def _in_parts(desired: Spec, live: Spec) -> Spec:
-    """Give a declared spec with what Stytch takes whole, and is managed in parts, as it will be."""
+    """Return a declared spec with what Stytch takes whole, and is managed in parts, as it will be."""
     parts = {name: live[name] for name in IN_PARTS if isinstance(live.get(name), dict)}
     return {
         name: {**parts[name], **value} if name in parts and isinstance(value, dict) else value

@@ -23,7 +23,7 @@ class Roles(Struct, frozen=True):
 
 
 def direct_roles(roles: Iterable[Role]) -> tuple[str, ...]:
-    """Give the directly assigned roles, sorted; implicit ones (by domain, SSO, SCIM) are nobody's to give or take."""
+    """Return the directly assigned roles, sorted; implicit ones (by domain, SSO, SCIM) are nobody's to give or take."""
     return tuple(
         sorted(
             role.role_id

@@ -18,7 +18,7 @@ DISPUTED: Final = "the source has different records for this user"
 
 
 class Seat(Struct, frozen=True, gc=False):
-    """Where one membership belongs: a live member, or an address that nobody has yet; or why nobody can say.
+    """Where one membership belongs: a live member, or an address that nobody has yet; or why that is unknown.
 
     ``becomes`` is the address that the member is to be moved to, where addresses are managed.
     """
@@ -37,7 +37,7 @@ def seats(
     move: bool = False,
     disputed: Container[object] = frozenset(),
 ) -> Iterator[Seat]:
-    """Give every membership its seat; two memberships on one seat both lose it.
+    """Yield every membership its seat; two memberships on one seat both lose it.
 
     ``disputed`` are users whom nobody can seat. ``move`` says that a member whose address is none of its user's is to
     get the user's; never one that is taken.
@@ -72,7 +72,7 @@ def seats(
 
 
 def _holder(seat: Seat, by_external_id: Mapping[str, Present]) -> Present | None:
-    """Give the live member that has the external id which the member in this seat is to have."""
+    """Return the live member that has the external id which the member in this seat is to have."""
     external_id = seat.membership.fields.get("external_id")
     return by_external_id.get(external_id) if isinstance(external_id, str) else None
 

@@ -28,7 +28,7 @@ def trouble(
     claimed: Mapping[str, Resource],
     namesake: Live | None,
 ) -> Problem | None:
-    """Say what keeps anybody from knowing which live thing ``resource`` is, or from having it so."""
+    """Return what keeps anybody from knowing which live thing ``resource`` is, or from having it so."""
     code = "conflict"
     if len(candidates) > 1:
         found = f"{len(candidates)} live resources are named {resource.address}, so it is unknown which one is declared"
@@ -61,7 +61,7 @@ def trouble(
 
 
 def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None:
-    """Say which secret nobody knows that a thing is to be made with: it waits for it, whole."""
+    """Return the unknown secret that a new resource needs: its create waits for it."""
     for path, name in secrets_needed(kind, resource) if resource.ensure == "present" else ():
         if held.last_four(name) is None:
             return _unknown(resource, path, name, "problem")
@@ -69,7 +69,7 @@ def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None
 
 
 def as_far_as_known(kind: Kind, resource: Resource, live: Live, held: Held) -> tuple[Resource, Sequence[Problem]]:
-    """Give a declared thing without what nobody can send, for want of a secret, and say what that is.
+    """Return a declared thing without what nobody can send, for want of a secret, and say what that is.
 
     What differs and must be sent with the secret is held; where all the rest of a field is as declared, only the secret
     itself cannot be compared.
@@ -93,7 +93,7 @@ def as_far_as_known(kind: Kind, resource: Resource, live: Live, held: Held) -> t
 
 
 def _assumed(declared: Json, live: Json) -> Json:
-    """Give a declared value with each unknown secret taken for the live one."""
+    """Return a declared value with each unknown secret taken for the live one."""
     if declared == {LAST_FOUR: None}:
         return live
     if isinstance(declared, dict) and isinstance(live, dict):
@@ -117,7 +117,7 @@ def _unknown(
 
 
 def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:
-    """Say that the credential of a thing that is to be made would take the place of another one's in the store."""
+    """Return a problem if a new credential would replace the credential of another resource in the store."""
     if kind.nameless or not kind.credential or resource.ensure != "present":
         return None
     name = credential_name(kind, resource)
@@ -143,7 +143,7 @@ def _fixed(kind: Kind, resource: Resource, live: Live) -> list[str]:
 
 
 def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> Problem | None:
-    """Say that Stytch gave the credential of a live thing, and that no store holds it any more."""
+    """Return the problem that Stytch gave the credential of a live thing, and that no store holds it any more."""
     credential = kind.credential
     if credential is None or not credential.shown_once or resource.ensure != "present":
         return None
@@ -166,7 +166,7 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
 
 
 def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held, in_use: str) -> Problem | None:
-    """Say that one of several live things without a name may be what is to be made, and that nobody can say which.
+    """Return a problem if it is unknown which of several live resources without a name is the declared one.
 
     ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it
     with the environment. ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.

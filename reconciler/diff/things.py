@@ -2,7 +2,7 @@
 
 A thing is found by the id that the credential store holds for it, unless its name is its id and cannot change, by its
 name, or by the name it was renamed from.
-Where several live things bear one name nobody can say which is meant: a conflict, and what is declared is held. Of a
+Several live resources with one name are a conflict, and the declared one is held. Of a
 thing that is there, a secret that nobody knows holds only what must be sent with it.
 """
 
@@ -107,13 +107,13 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
 
 
 def _unclaimed(live: Sequence[Live], known: Container[str | None], desired: Sequence[Resource]) -> list[Live]:
-    """Give the live things that neither the store nor a manifest knows."""
+    """Return the live things that neither the store nor a manifest knows."""
     declared = {each.name for each in desired}
     return [each for each in live if each.id not in known and each.name not in declared]
 
 
 def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
-    """Hold what is to be made where there can be only one, and one that nobody declares is there."""
+    """Hold a create where only one can exist, and an undeclared one exists."""
     there = {each.namespace: each for each in others}
     for change in [each for each in result.changes if isinstance(each, Create) and each.namespace in there]:
         other = there[change.namespace]
@@ -134,7 +134,7 @@ def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
 
 
 def is_default(kind: Kind, live: Live) -> bool:
-    """Tell whether a thing that is always there is as it was before anybody set it."""
+    """Return whether a thing that is always there is as it was before anybody set it."""
     reset = kind.fill(kind.defaults, live.spec)
     return not list(diff_fields(reset, live.spec, merged=kind.merged, keyed=kind.keyed))
 
@@ -151,11 +151,11 @@ class _Index:
             self._by_key[each.namespace, each.name].append(each)
 
     def ids(self) -> dict[Key, str]:
-        """Give the ids of the things that a name leads to."""
+        """Return the ids of the things that a name leads to."""
         return {key: every[0].id for key, every in self._by_key.items() if len(every) == 1}
 
     def candidates(self, resource: Resource, held: Held) -> list[Live]:
-        """Give every live thing that a declared one could be, each once."""
+        """Return every live thing that a declared one could be, each once."""
         has_own_id = self._kind.credential and (self._kind.nameless or self._kind.renamable)
         known = held.id_of(credential_name(self._kind, resource)) if has_own_id else None
         if known in self._by_id:
@@ -171,7 +171,7 @@ class _Index:
         return list(found)
 
     def _shown(self, live: Live) -> Json:
-        """Give the last characters of a thing's credential, which may be its id."""
+        """Return the last characters of a thing's credential, which may be its id."""
         told_by_id = self._kind.credential is not None and not self._kind.credential.shown_once
         return live.id[-SHOWN:] if told_by_id else live.spec.get("last_four")
 
@@ -242,7 +242,7 @@ def _create(kind: Kind, resource: Resource) -> Create:
 
 
 def _renew(kind: Kind, resource: Resource, orphan: Live) -> Update:
-    """Make a thing anew whose credential was lost with the answer to its creation, unless it can be asked for."""
+    """Recreate a resource whose credential was lost with the response to its create, unless it can be read again."""
     lost = kind.credential is not None and kind.credential.shown_once
     return Update(**_named(resource), id=orphan.id, fields=tuple(kept(kind, resource)), replaces=lost)
 
@@ -269,7 +269,7 @@ def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | 
 
 
 def _with_line_ends(kind: Kind, desired: Spec, live: Spec) -> Spec:
-    """Give a declared spec with each long text as it is live where the two differ by nothing but line ends."""
+    """Return a declared spec with each long text as it is live where the two differ by nothing but line ends."""
     return {name: _as_ended(value, live.get(name)) if name in kind.texts else value for name, value in desired.items()}
 
 
@@ -282,7 +282,7 @@ def _as_ended(value: Json, live: Json) -> Json:
 
 
 def _filled_in(kind: Kind, changes: Sequence[FieldChange], desired: Spec, live: Live) -> list[FieldChange]:
-    """Give what is declared, and would be another thing once Stytch has filled it in: it is sent again."""
+    """Return what is declared, and would be another thing once Stytch has filled it in: it is sent again."""
     changed = {change.path[0] for change in changes}
     others = {name for one in changed for name in kind.fills_in.get(one, ())} - changed
     return [
@@ -293,12 +293,12 @@ def _filled_in(kind: Kind, changes: Sequence[FieldChange], desired: Spec, live: 
 
 
 def _renamed(kind: Kind, resource: Resource, live: Live) -> bool:
-    """Tell whether a thing that was found otherwise than by its name has another one."""
+    """Return whether a thing that was found otherwise than by its name has another one."""
     return not kind.nameless and live.name != resource.name
 
 
 def _comparable(kind: Kind, resource: Resource, held: Held) -> Spec:
-    """Give the declared spec as Stytch would show it, without what it never shows; of a half-made thing, all of it."""
+    """Return the declared spec as Stytch would show it, without what it never shows; for a half-made one, all of it."""
     left_out = {kind.credential.field} if kind.credential else set()
     if resource.address not in held.begun:
         left_out |= {name for name, seal in kind.secret_fields.items() if not seal.readable}

@@ -48,13 +48,13 @@ Step = tuple[str, str]  # an action and a kind
 
 
 def rank(change: Change) -> tuple[int, int]:
-    """Give the place of a change in an apply: what is needed comes before what needs it, what takes away comes last."""
+    """Return the place of a change in an apply: what is needed first, then what needs it, deletes last."""
     action = str(change.__struct_config__.tag)
     return _ORDER[action, change.kind], KINDS[change.kind].rank(change)
 
 
 def writes_of(change: Change) -> int:
-    """Give the writing requests that applying a change takes, if nothing goes wrong; a withheld one takes none."""
+    """Return the writing requests that applying a change takes, if nothing goes wrong; a withheld one takes none."""
     if change.withheld_by:
         return 0
     kind = KINDS[change.kind]

@@ -80,13 +80,13 @@ def read(client: "Client", _place: Place) -> Iterator[Live]:
 
 
 def registered_itself(live: Live) -> bool:
-    """Tell whether an app came by dynamic client registration, or by a document that describes it."""
+    """Return whether an app came by dynamic client registration, or by a document that describes it."""
     method = str(live.spec.get("creation_method") or "")
     return bool(SELF_MADE.search(method) or live.spec.get("client_id_metadata_url"))
 
 
 def has_secret(spec: Spec) -> bool:
-    """Tell whether an app of this type has a secret."""
+    """Return whether an app of this type has a secret."""
     return not str(spec.get("client_type", "")).endswith("_public")
 
 
@@ -192,7 +192,7 @@ def _check_new(client: "Client", change: Create, scene: Scene) -> Sequence[Live]
 
 
 def _namesakes(client: "Client", name: str, identifier: str) -> Sequence[str]:
-    """Give the ids of the apps of a name, once a search shows the one that was just made, if it does in time."""
+    """Return the ids of the apps of a name, once a search shows the one that was just made, if it does in time."""
     named: list[str] = []
     for pause in PAUSES:
         client.clock.sleep(pause)

@@ -120,7 +120,7 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def has_lapsed(spec: Spec, now: datetime) -> bool:
-    """Tell whether a rule has ended by itself: Stytch has dropped it, and it is not made again."""
+    """Return whether a rule has ended by itself: Stytch has dropped it, and it is not made again."""
     end = _moment(spec.get("expires_at"))
     return end is not None and end <= now + TOLERANCE
 
@@ -153,7 +153,7 @@ def _addressed(change: Change, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(identifier: str, value: str) -> str:
-    """Give the one way to write an identifier, "" if it is none."""
+    """Return the one way to write an identifier, "" if it is none."""
     if identifier == "country_code":
         return value.upper() if value.upper() in COUNTRIES else ""
     if identifier != "cidr_block":

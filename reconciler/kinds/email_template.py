@@ -140,7 +140,7 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def changes_sort(fields: Sequence[FieldChange]) -> bool:
-    """Tell whether a template becomes one of the other sort."""
+    """Return whether a template becomes one of the other sort."""
     return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
 
 
@@ -150,7 +150,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
 
 
 def update(client: "Client", change: Update, scene: Scene) -> Written:
-    """Replace the template whole, starting from what is live; or make it anew, where it becomes one of another sort."""
+    """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
     path, live = _path(scene.place, change), _get(client, scene.place, change)
     if live is None:
         raise Moved("it no longer exists")
@@ -163,7 +163,7 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
 
 
 def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Json]:
-    """Spell looks that are not planned as they are live: what is not declared stays as it is, to the letter."""
+    """Spell looks that are not planned as they are live: what is not declared is not changed at all."""
     if not body.get(PREBUILT) or not live.get(PREBUILT):
         return body
     stay = {
@@ -194,7 +194,7 @@ def _path(place: Place, change: Change | None = None) -> str:
 
 
 def _spec(row: Mapping[str, Any]) -> Spec:
-    """Give what is set of a template: Stytch may answer with nulls for what is not."""
+    """Return what is set of a template: Stytch may answer with nulls for what is not."""
     found = {name: row.get(name) for name in EmailTemplateSpec.__struct_fields__}
     return {name: _set(value) for name, value in found.items() if value not in (None, {})}
 

@@ -83,14 +83,14 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 
 def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:
-    """Say what goes with a live environment, and with the one that the run is about."""
+    """Return what goes with a live environment, and with the one that the run is about."""
     if live.spec.get("type") == "LIVE":
         return "all its users and members"
     return "the environment that this repository manages" if live.name == place.environment else ""
 
 
 def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
-    """Tell whether an environment is the live one of the project."""
+    """Return whether an environment is the live one of the project."""
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         if spec.get("type") == "LIVE":
             yield "the live environment of the project", (part, "type")

@@ -139,7 +139,7 @@ def _set_status(client: "Client", change: Change, scene: Scene) -> str:
 
 
 def _written(change: Change, answer: Mapping[str, Any]) -> Written:
-    """Give what the answer says of the configuration: whether anything is streamed is said by a call of its own."""
+    """Return what the answer says of the configuration: whether anything is streamed is said by a call of its own."""
     found = answer.get("event_log_streaming_config") or {}
     told = {CONFIG: found[CONFIG]} if CONFIG in found else None
     return Written(change.name, str(answer["request_id"]), told)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TYPES: Final = ("SESSION", "M2M")
 CONTENT: Final = "template_content"
 TAG: Final = re.compile(r"\{\{[^{}]*\}\}")
-BLOCK: Final = re.compile(r"\{\{\s*(?:[#/^!>&]|else\b)")  # what is more than a value: nobody can tell what it gives
+BLOCK: Final = re.compile(r"\{\{\s*(?:[#/^!>&]|else\b)")  # more than a value: its result is unknown
 OF_CONSUMERS: Final = re.compile(r"\{\{\s*user\.")
 ANY_VALUE: Final = "0"  # takes a tag's place: a value by itself, text in a text
 DEFAULTS: Final = MappingProxyType({CONTENT: "{}", "custom_audience": ""})
@@ -61,7 +61,7 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 
 def _no_object(text: str) -> str:
-    """Say in what a text is no JSON object; "" where it is one."""
+    """Return why a text is not a JSON object; "" if it is one."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:

@@ -204,7 +204,7 @@ def writes(change: Change) -> int:
 
 
 def _may_claim(change: Update, found: Present) -> bool:
-    """Tell whether an update may do to a member what only ours suffer: be marked by us, and lose roles."""
+    """Return whether an update may do to a member what only ours suffer: be marked by us, and lose roles."""
     if found.whose is Whose.ANOTHER:
         return False
     if change.mark is None and not withdrawn_roles(change):
@@ -235,7 +235,7 @@ def _cleared(clear: Callable[[], tuple[Spec, str]]) -> tuple[Spec | None, str]:
 
 
 def _taken(mark: Mark, answered: Spec) -> tuple[str, ...]:
-    """Give the roles of a mark that Stytch took, as far as an answer says so."""
+    """Return the roles of a mark that Stytch took, as far as an answer says so."""
     roles = _spec(answered).get("roles")
     return mark.roles if roles is None else tuple(role for role in mark.roles if role in roles)
 
@@ -252,7 +252,7 @@ def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[st
 
 
 def _spec(answered: Spec) -> Spec:
-    """Give a member as Stytch answers it under the names of its spec: of its roles those that were given directly."""
+    """Return a member as Stytch answers it under the names of its spec: of its roles those that were given directly."""
     if answered.get("roles") is None:
         return {name: value for name, value in answered.items() if name != "roles"}
     return {**answered, "roles": list(direct_roles(msgspec.convert(answered["roles"], tuple[Role, ...])))}

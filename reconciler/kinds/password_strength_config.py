@@ -66,7 +66,7 @@ def _counts(name: str, spec: Spec) -> bool:
 
 
 def _get(client: "Client", place: Place) -> dict[str, Any]:
-    """Read what is set; numbers that do not count, because the policy is another, are none."""
+    """Read what is set; numbers that the policy does not use are left out."""
     found = client.management.get(_path(place))["password_strength_config"]
     return {
         name: found[name]

@@ -54,7 +54,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 
 def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
-    """Say what goes with a project."""
+    """Return what goes with a project."""
     return "all its environments, with all their users and members"
 
 

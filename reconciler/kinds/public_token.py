@@ -61,7 +61,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 
 def at_stake(_live: Live, among: Sequence[Live], _place: Place) -> str:
-    """Say whether a token is the last, which Stytch would not delete either."""
+    """Return whether a token is the last, which Stytch would not delete either."""
     return "the last public token of the environment" if len(among) == 1 else ""
 
 

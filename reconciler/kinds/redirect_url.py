@@ -87,7 +87,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 
 def _as_seen(live: Spec, change: Update) -> Spec:
-    """Give what is live as the plan saw it, where it is the same type: making one URL a default unmakes another."""
+    """Return what is live as the plan saw it, where it is the same type: making one URL a default unmakes another."""
     seen = {field.path[-1]: field.before for field in change.fields if field.before is not UNSET}
     return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
 

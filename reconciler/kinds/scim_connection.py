@@ -167,7 +167,7 @@ def _changed(client: "Client", organization_id: str, identifier: str, body: Spec
 
 
 def _explained(fault: Rejected, error_type: str, hint: str) -> Rejected:
-    """Give a refusal with what is to be done about it, if it is of this type."""
+    """Return a refusal with what is to be done about it, if it is of this type."""
     if fault.error_type != error_type:
         return fault
     return Rejected(f"{fault}: {hint}", status=fault.status, error_type=error_type, request_id=fault.request_id)

@@ -65,7 +65,7 @@ def delete(client: "Client", change: Delete, scene: Scene) -> Written:
 
 
 def at_stake(live: Live, among: Sequence[Live], place: Place) -> str:
-    """Say whether a secret is the one in use, as far as that can be told, or the last."""
+    """Return why a secret must not be deleted: it is the one in use, as far as known, or the last; else ""."""
     if len(among) == 1:
         return "the last secret of the environment"
     return "the secret in use" if live.spec["last_four"] == place.secret_last_four else ""

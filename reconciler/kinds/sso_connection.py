@@ -66,7 +66,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
 
 
 def _named(client: "Client", organization_id: str, name: str) -> list[str]:
-    """Give the ids of an organization's connections of a name, but for the blanks around it."""
+    """Return the ids of an organization's connections of a name, but for the blanks around it."""
     return [str(row["connection_id"]) for _, row in rows(client, organization_id) if row[NAME].strip() == name.strip()]
 
 

@@ -109,7 +109,7 @@ def _deleted(client: "Client", place: Place, identifier: str) -> str:
 
 
 def _named(client: "Client", place: Place, name: str) -> list[str]:
-    """Give the ids of the profiles of a name, but for the blanks around it."""
+    """Return the ids of the profiles of a name, but for the blanks around it."""
     return [live.id for live in read(client, place) if live.name.strip() == name.strip()]
 
 
@@ -151,7 +151,7 @@ def _remove_key(client: "Client", path: str) -> str:
 
 
 def _key(text: str) -> str:
-    """Give the text of a key without what white space around its lines could make different."""
+    """Return the text of a key without what white space around its lines could make different."""
     return "\n".join(line.strip() for line in text.split("\n") if line.strip())
 
 

@@ -35,24 +35,24 @@ class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
     origin: str | None = None
     fields: tuple[FieldChange, ...] = ()
     adopts: bool = False
-    replaces: bool = False  # an update that Stytch has no other way to than to delete the thing and make it anew
+    replaces: bool = False  # an update that is only possible by deleting and recreating the resource
     mark: Mark | None = None  # the mark this change writes; None leaves the one that is there
     withheld_by: str | None = None
     causes: tuple[Cause, ...] = ()
 
     @property
     def key(self) -> Path:
-        """Give the parts of the key: ("acme",) for an organization, ("acme", "ann@acme.com") for a member."""
+        """Return the parts of the key: ("acme",) for an organization, ("acme", "ann@acme.com") for a member."""
         return (self.name,) if self.namespace is None else (self.namespace, self.name)
 
     @property
     def name(self) -> str:
-        """Give ``metadata.name``: the last part of the key, which may itself hold slashes."""
+        """Return ``metadata.name``: the last part of the key, which may itself hold slashes."""
         before = self.kind if self.namespace is None else f"{self.kind}/{self.namespace}"
         return self.address.removeprefix(f"{before}/")
 
     def get(self, *path: str) -> FieldChange | None:
-        """Give the change of the field at ``path``, if there is one."""
+        """Return the change of the field at ``path``, if there is one."""
         return next((change for change in self.fields if change.path == path), None)
 
 
@@ -77,12 +77,12 @@ Change = Create | Update | Delete
 
 
 def completes(change: Change) -> str | None:
-    """Give the slug of the organization that is made in the same plan, and that this update completes."""
+    """Return the slug of the organization that is made in the same plan, and that this update completes."""
     return change.name if isinstance(change, Update) and change.id is None else None
 
 
 def withdrawn_roles(change: Change) -> tuple[str, ...]:
-    """Give the roles that an update takes from a live member."""
+    """Return the roles that an update takes from a live member."""
     roles = change.get("roles")
     if not isinstance(change, Update) or roles is None:
         return ()
@@ -90,7 +90,7 @@ def withdrawn_roles(change: Change) -> tuple[str, ...]:
 
 
 def added_roles(change: Change) -> tuple[str, ...]:
-    """Give the roles that a create or an update gives to a member."""
+    """Return the roles that a create or an update gives to a member."""
     roles = change.get("roles")
     if isinstance(change, Delete) or roles is None:
         return ()

@@ -16,7 +16,7 @@ _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
 
 def spelled(name: str) -> str:
-    r"""Give a file's name as a text that everybody can read: a byte of it that is not UTF-8 as ``\xff``."""
+    r"""Return a file's name as a text that everybody can read: a byte of it that is not UTF-8 as ``\xff``."""
     if name.isascii():
         return name
     return _NOT_UTF8.sub(_spelled, name)
@@ -44,7 +44,7 @@ Severity = Literal["error", "problem", "warning"]
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Something a person should know or mend.
+    """Something that a person should know or fix.
 
     An *error* stops everything (exit 1, or 4 where the cause is an incomplete read); a *problem* leaves something
     undecided, which is held; a *warning* changes nothing. ``message`` says what was found, ``hint`` what to do, and

@@ -38,7 +38,7 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deleted: bool = False
 
     def as_json(self) -> dict[str, Json]:
-        """Give the object that is written to Stytch: v, owner, organization, and the rest where it says something."""
+        """Return the object that is written to Stytch: v, owner, organization, and the rest where it says something."""
         body: dict[str, Json] = {"v": self.v, "owner": self.owner, "organization": self.organization}
         if self.member is not None:
             body["member"] = self.member
@@ -91,11 +91,11 @@ class Resource(Struct, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """Give Kind/key."""
+        """Return Kind/key."""
         return address(self.kind, self.namespace, self.name)
 
     def at(self, *path: str) -> Position:
-        """Give the place of the value at ``path``, or of the nearest parent that has one."""
+        """Return the place of the value at ``path``, or of the nearest parent that has one."""
         while path:
             if path in self.positions:
                 return self.positions[path]
@@ -119,7 +119,7 @@ class Live(Struct, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """Give Kind/key."""
+        """Return Kind/key."""
         return address(self.kind, self.namespace, self.name)
 
 
@@ -142,28 +142,28 @@ class Place(Struct, frozen=True, kw_only=True):
 
     @property
     def is_there(self) -> bool:
-        """Tell whether the environment exists."""
+        """Return whether the environment exists."""
         return bool(self.project_id)
 
     @property
     def is_live(self) -> bool:
-        """Tell whether the environment is live: whatever is not known to be a test one is."""
+        """Return whether the environment is live: whatever is not known to be a test one is."""
         called = self.environments.get(self.environment, TEST)
         return self.is_there and (called != TEST or type_of(self.project_id) == "live")
 
     @property
     def has_live(self) -> bool:
-        """Tell whether the project has an environment that is live."""
+        """Return whether the project has an environment that is live."""
         return any(called != TEST for called in self.environments.values())
 
     @property
     def project_path(self) -> str:
-        """Give the management API's path of the project."""
+        """Return the management API's path of the project."""
         return f"/pwa/v3/projects/{quote(self.project, safe='')}"
 
     @property
     def path(self) -> str:
-        """Give the management API's path of the environment."""
+        """Return the management API's path of the environment."""
         return f"{self.project_path}/environments/{quote(self.environment, safe='')}"
 
 

@@ -46,7 +46,7 @@ def runs(changes: Iterable[Change]) -> tuple[Run, ...]:
 
 
 def groups(changes: Iterable[Change]) -> tuple[tuple[Group, ...], Folded]:
-    """Give the groups to show, sorted by name, and what is folded away because it is like them."""
+    """Return the groups to show, sorted by name, and what is folded away because it is like them."""
     by_name: dict[str, list[Change]] = {}
     for change in changes:
         by_name.setdefault(_group(change), []).append(change)
@@ -67,7 +67,7 @@ def groups(changes: Iterable[Change]) -> tuple[tuple[Group, ...], Folded]:
 
 
 def action(change: Change) -> str:
-    """Give what a change is to people: ``create``, ``update``, ``replace``, ``reset`` or ``delete``."""
+    """Return what a change is to people: ``create``, ``update``, ``replace``, ``reset`` or ``delete``."""
     if isinstance(change, Delete) and KINDS[change.kind].singletons:
         return "reset"
     return "replace" if change.replaces else str(change.__struct_config__.tag)
@@ -93,7 +93,7 @@ def _likeness(change: Change) -> Likeness:
 
 
 def _outline(likeness: Likeness) -> tuple[object, ...]:
-    """Give what makes two organizations alike: the same, but for where each organization itself is declared."""
+    """Return what makes two organizations alike: the same, but for where each organization itself is declared."""
     kind, rules = likeness[1], likeness[3]
     return likeness if kind == "Member" and all(rule for *_, rule in rules) else (*likeness[:3], likeness[4])
 

@@ -44,7 +44,7 @@ def on_a_line(text: object) -> object:
 
 
 def in_markdown(text: str) -> str:
-    """Give a line of Markdown outside any fence: as it stands where nothing in it is markup, else as code."""
+    """Return a line of Markdown outside any fence: as it stands where nothing in it is markup, else as code."""
     text = printable(text)
     return in_code(text) if _MARKUP.search(text) else text
 

@@ -26,11 +26,11 @@ class _Causes(Struct, frozen=True):
     by_address: Mapping[str, Sequence[Problem]]
 
     def of_count(self, found: Counted) -> Problem | None:
-        """Give the problem that is the cause of what is counted, if one is."""
+        """Return the problem that is the cause of what is counted, if one is."""
         return self.of_data.get((found.cause, found.code, found.at)) if found.code else None
 
     def of_thing(self, thing: Listed) -> Sequence[Problem]:
-        """Give the problems that say why a thing is held, first the one that stands where the thing is declared."""
+        """Return the problems that say why a thing is held, first the one that stands where the thing is declared."""
         found = []
         for problem in self.by_address.get(thing.address, ()):
             text = problem.message.removeprefix(f"{thing.address}: ")
@@ -60,7 +60,7 @@ def held(plan: Plan) -> Iterator[Part]:
 
 
 def told(plan: Plan) -> frozenset[Problem]:
-    """Give the problems that stand with what they hold, so that they need not be told again."""
+    """Return the problems that stand with what they hold, so that they need not be told again."""
     causes = _causes(plan)
     counted_ones = (problem for problem in map(causes.of_count, plan.held_by) if problem)
     return frozenset(chain(counted_ones, *map(causes.of_thing, plan.held)))
@@ -109,7 +109,7 @@ def _causes(plan: Plan) -> _Causes:
 
 
 def _sorted_out(plan: Plan) -> tuple[list[Listed], dict[str, list[Listed]], list[Listed]]:
-    """Give what is held and declared, the members by the cause of data that is told with them, and the rest."""
+    """Return what is held and declared, the members by the cause of data that is told with them, and the rest."""
     reasons = {one.cause for one in plan.held_by if not one.code}
     of_data: dict[str, list[Listed]] = {}
     others = []

@@ -102,13 +102,13 @@ def folded_line(folded: Folded, words: Words) -> str:
 
 
 def few(lines: Sequence[str], number: int, limit: int) -> tuple[str, ...]:
-    """Give at most ``limit`` of ``lines`` and, where there are ``number`` and that is more, a count of the rest."""
+    """Return at most ``limit`` of ``lines`` and, where there are ``number`` and that is more, a count of the rest."""
     more = (f"… and {number - limit:,} more",) if number > limit else ()
     return (*lines[:limit], *more)
 
 
 def _company(change: Change) -> str:
-    """Say how many members go with an organization."""
+    """Return how many members go with an organization."""
     if not isinstance(change, Delete) or change.members is None:
         return ""
     return f" (with {counted(change.members, 'member')})" if change.members else " (without any member)"

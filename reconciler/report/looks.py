@@ -63,7 +63,7 @@ def first_difference(one: str, other: str) -> int:
 
 
 def is_long(text: object) -> bool:
-    """Tell whether a value is a text that is better shown line by line."""
+    """Return whether a value is a text that is better shown line by line."""
     return isinstance(text, str) and (text.count("\n") > _FEW_LINES or len(text) > LONGEST)
 
 
@@ -123,12 +123,12 @@ def _mistaken(one: str, other: str) -> frozenset[str]:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Tell whether a text is easily taken for another."""
+    """Return whether a text is easily taken for another."""
     return _looks_like(_plain(one), _plain(other))
 
 
 def _looks_like(one: str, other: str) -> bool:
-    """Tell whether two texts may look the same: they are as long, and so may each two characters that differ."""
+    """Return whether two texts may look the same: they are as long, and so may each two characters that differ."""
     if len(one) != len(other):
         return False
     pairs = [(first, second) for first, second in zip(one, other, strict=True) if first != second]
@@ -144,7 +144,7 @@ def _plain(text: str) -> str:
 
 
 def _may_look_alike(one: str, other: str, *, whole: bool) -> bool:
-    """Tell whether two characters, not both ASCII, may look the same: letters of two alphabets, or signs.
+    """Return whether two characters, not both ASCII, may look the same: letters of two alphabets, or signs.
 
     ``whole`` says that they stand in texts whose letters all differ.
     """

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"(\d+) of ")
 
 
 def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
-    """Say what lets the withheld changes of a guard through: mend, or raise this number, here, to that."""
+    """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
     name, _, _ = guard.partition(":")  # an outcome says what moved: "moved: …"
     if name in _NOT_SETTINGS:
         return _NOT_SETTINGS[name]

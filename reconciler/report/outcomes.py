@@ -99,7 +99,7 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
 
 
 def _verbs(plan: Plan) -> Verbs:
-    """Give what people call the changes for which that is not their action, by action and address."""
+    """Return what people call the changes for which that is not their action, by action and address."""
     called = ((change, action(change)) for change in plan.changes)
     return {
         (str(change.__struct_config__.tag), change.address): verb

@@ -47,7 +47,7 @@ def name(plan: Plan) -> str:
 
 
 def as_declared(plan: Plan) -> str:
-    """Say that there is nothing to write, and no more than is so."""
+    """Return the sentence that nothing is to be written, with what it leaves out."""
     unchanged = f", {counted(plan.summary.unchanged, 'resource')} unchanged" if plan.summary.unchanged else ""
     left = [
         *([f"{number:,} held"] if (number := number_held(plan)) else []),
@@ -71,7 +71,7 @@ def kept(plan: Plan) -> Iterator[Part]:
 
 
 def stays(plan: Plan) -> Iterator[Part]:
-    """Write what stays as it is although something asks for a change."""
+    """Write what is not changed although something asks for a change."""
     yield from held(plan)
     if plan.removed:
         yield Part(

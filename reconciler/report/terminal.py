@@ -1,4 +1,4 @@
-"""Text on a terminal: coloured, and wrapped under its own indentation. In a pipe it stays as it is."""
+"""Text on a terminal: coloured, and wrapped under its own indentation. In a pipe it is unchanged."""
 
 import re
 import textwrap

@@ -73,7 +73,7 @@ def _difference(one: Json, other: Json) -> tuple[str, ...]:
 
 
 def _texts(change: FieldChange) -> tuple[str, str]:
-    """Give both values ("" where there is none), cut so that two that differ look different."""
+    """Return both values ("" where there is none), cut so that two that differ look different."""
     before = "" if change.before is UNSET else _on_one_line(change.before)
     after = "" if change.after is UNSET else _on_one_line(change.after)
     before, after = told_apart(before, after)

@@ -55,7 +55,7 @@ def why_view(explanation: "Explanation") -> View:
 
 
 def nobody_view(wanted: str) -> View:
-    """Say that the source holds no such user."""
+    """Return the view for a user that the source does not have."""
     return View(
         title=printable(f"There is no user {wanted} in the source that the rules read."),
         footer=("USER is a user's id, its external id, or one of its addresses.",),

@@ -17,7 +17,7 @@ _MAILBOX: Final = Function("mailbox", mailbox_or_text, (TEXT,))
 
 
 def comparing_addresses(expression: Expression) -> tuple[Expression, bool]:
-    """Give the expression with such tests made comparisons of addresses, and whether there are any."""
+    """Return the expression with such tests made comparisons of addresses, and whether there are any."""
     node = _rewritten(expression.node)
     if node == expression.node:
         return expression, False
@@ -25,7 +25,7 @@ def comparing_addresses(expression: Expression) -> tuple[Expression, bool]:
 
 
 def with_plain_addresses(scope: dict[str, object], person: Person, *, any_address: bool) -> dict[str, object]:
-    """Give a scope in which such tests find what they compare with."""
+    """Return a scope in which such tests find what they compare with."""
     user = scope["user"]
     phones = user.get("phone_numbers") if isinstance(user, dict) else None
     entries = phones if isinstance(phones, list) else []

@@ -38,7 +38,7 @@ _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._|-]{1,128}")  # as Stytch takes i
 
 
 def assign(rules: Rules, user: dict[str, Any]) -> Assigned:
-    """Give a user's memberships, and what problems leave open.
+    """Return a user's memberships, and what problems leave open.
 
     Never raises for anything a user may hold, as long as ``user_id`` is a string.
     """
@@ -85,7 +85,7 @@ class Gathered(Struct):
 
 
 def _unread(person: Person) -> Trouble:
-    """Say that an address of a user cannot be read, so that nobody knows what rests on it."""
+    """Return the problem of a user's address that cannot be read, so memberships that rely on it are held."""
     message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
     hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
     return Trouble(UserProblem(code=UNREADABLE_ADDRESS, message=message, hint=hint, user=person.user_id), None)
@@ -119,7 +119,7 @@ def gather(rules: Rules, person: Person, numbers: list[int], troubles: Iterable[
 
 
 def _vetoed(rules: Rules, person: Person, organizations: set[str]) -> bool:
-    """Tell whether all of some organizations are ones that a hand-written Member keeps the user out of."""
+    """Return whether all of some organizations are ones that a hand-written Member keeps the user out of."""
     if not organizations or not rules.by_hand:
         return not organizations
     kept_out = {
@@ -162,7 +162,7 @@ def settle(rules: Rules, person: Person, gathered: Gathered, written: list[tuple
 
 
 def _external_id(rules: Rules, expression: Expression, person: Person) -> tuple[str | None, Trouble | None]:
-    """Give the external id of the members that a user becomes; nothing, and a problem, where it cannot be one."""
+    """Return the external id of the members that a user becomes; nothing, and a problem, where it cannot be one."""
     try:
         field = rules.external_id_field
         value = person.user.get(field) if field else expression.evaluate(person.scope(any_address=False))

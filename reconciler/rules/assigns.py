@@ -54,11 +54,11 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def is_literal(self) -> bool:
-        """Tell whether the organization is the same for every user."""
+        """Return whether the organization is the same for every user."""
         return self.template is None and not self.found
 
     def resolve(self, scope: Mapping[str, object], directory: Directory) -> str | None:
-        """Give the organization's slug, or None if it is declared for other environments only; raises ``Unsettled``."""
+        """Return the organization's slug, or None if only other environments declare it; raises ``Unsettled``."""
         if self.template is None:
             return self.slug
         try:
@@ -122,21 +122,21 @@ class Assign(Struct, frozen=True, kw_only=True):
 
     @property
     def is_constant(self) -> bool:
-        """Tell whether the entry is the same for every user."""
+        """Return whether the entry is the same for every user."""
         return self.target.is_literal and not (self.role_tree or self.field_tree or self.initial_tree)
 
     def roles_for(self, scope: Mapping[str, object]) -> tuple[str, ...]:
-        """Give the roles for one user, sorted; raises ``Unsettled``."""
+        """Return the roles for one user, sorted; raises ``Unsettled``."""
         if self.role_tree is None:
             return self.roles
         return _roles(_rendered(self.role_tree, scope, "a role"))
 
     def fields_for(self, scope: Mapping[str, object]) -> dict[str, Json]:
-        """Give the member's fields for one user; raises ``Unsettled``."""
+        """Return the member's fields for one user; raises ``Unsettled``."""
         return self.fields if self.field_tree is None else _fields(self.field_tree, scope)
 
     def initial_for(self, scope: Mapping[str, object]) -> dict[str, Json]:
-        """Give what is sent at create only; raises ``Unsettled``."""
+        """Return what is sent at create only; raises ``Unsettled``."""
         if self.initial_tree is None:
             return self.initial
         rendered = _fields(self.initial_tree, scope)
@@ -183,13 +183,13 @@ def _fields(tree: Tree, scope: Mapping[str, object]) -> dict[str, Json]:
 
 
 def is_marked(fields: Mapping[str, Json]) -> bool:
-    """Tell whether fields of a member would write what is our mark's."""
+    """Return whether fields of a member would write what is our mark's."""
     metadata = fields.get("trusted_metadata")
     return isinstance(metadata, dict) and MARK_KEY in metadata
 
 
 def fits(field: str, value: Json) -> bool:
-    """Tell whether Stytch takes a value for a field of a member."""
+    """Return whether Stytch takes a value for a field of a member."""
     check: Callable[..., Any] = msgspec.convert
     try:
         check(value, FIELDS[field])

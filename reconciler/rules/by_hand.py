@@ -18,7 +18,7 @@ class Written(Struct, frozen=True):
 
     @property
     def organization(self) -> str:
-        """Give the slug of the organization it is in."""
+        """Return the slug of the organization it is in."""
         return str(self.member.namespace)
 
 
@@ -34,6 +34,6 @@ def by_hand(members: Sequence[Resource]) -> ByHand:
 
 
 def written_for(by_hand: ByHand, person: Person) -> list[tuple[Address, Written]]:
-    """Give every Member that stands on an address of a user, verified or not, verified ones first."""
+    """Return every Member that stands on an address of a user, verified or not, verified ones first."""
     found = [(address, written) for address in person.addresses for written in by_hand.get(address.text, ())]
     return sorted(found, key=lambda pair: not pair[0].verified)

@@ -19,7 +19,7 @@ _NO_ITEM = (None,)
 
 
 def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
-    """Give every case in which a rule is about a user, and what keeps it from being told whether it is."""
+    """Yield every case in which a rule is about a user, and what keeps it from being told whether it is."""
     part = "match"
     scope = scope_of(rule, person)
     try:
@@ -56,7 +56,7 @@ def _of_hit(
 def _around(
     rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
 ) -> Iterator[Case]:
-    """Give the organizations of one hit × the rows, before they are split into items."""
+    """Yield the organizations of one hit × the rows, before they are split into items."""
     any_address = rule.match.any_address
     unverified = any_address and is_unproven(rule, person, hit.addresses)
     for slug in hit.owner.organizations if hit.owner else (None,):
@@ -93,7 +93,7 @@ def _with_item(case: Case, item: object) -> Case:
 
 
 def is_unproven(rule: Rule, person: Person, addresses: tuple[Address, ...]) -> bool:
-    """Tell whether a rule that takes any address rests on one, or on something, that nobody verified."""
+    """Return whether a rule that takes any address rests on one, or on something, that nobody verified."""
     return _unproven(addresses) or (rule.reads_proof and person.has_unverified)
 
 
@@ -106,13 +106,13 @@ def _organization(slug: str, directory: Directory) -> Mapping[str, object]:
 
 
 def scope_of(rule: Rule, person: Person) -> Mapping[str, object]:
-    """Give what the expressions of a rule see of a user."""
+    """Return what the expressions of a rule see of a user."""
     scope = person.scope(any_address=rule.match.any_address)
     return with_plain_addresses(scope, person, any_address=rule.match.any_address) if rule.among else scope
 
 
 def is_settled(rule: Rule, person: Person, world: World) -> bool:
-    """Tell whether some condition says no, so that it does not matter that another has data of the wrong type."""
+    """Return whether some condition says no, so that it does not matter that another has data of the wrong type."""
     scope = scope_of(rule, person)
     try:
         if not rule.match.hits(person, world.patterns):
@@ -128,7 +128,7 @@ def is_settled(rule: Rule, person: Person, world: World) -> bool:
 
 
 def cannot_hold(node: Node, scope: Mapping[str, object]) -> bool:
-    """Tell whether a condition is false or unknown whatever stands where data has the wrong type."""
+    """Return whether a condition is false or unknown whatever stands where data has the wrong type."""
     if isinstance(node, And):
         return any(cannot_hold(term, scope) for term in node.terms)
     if isinstance(node, Or):
@@ -141,7 +141,7 @@ def cannot_hold(node: Node, scope: Mapping[str, object]) -> bool:
 
 
 def cases_before_when(rule: Rule, person: Person, world: World, *, split: bool = True) -> Iterator[Case]:
-    """Give the cases that ``when`` would be asked of; with ``split`` false, before they are split into items.
+    """Yield the cases that ``when`` would be asked of; with ``split`` false, before they are split into items.
 
     Raises ``Mistyped`` where data of a wrong type hides them.
     """
@@ -172,12 +172,12 @@ def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1
 
 
 def places_of(rule: Rule, position: Position, row: int) -> tuple[Position, ...]:
-    """Give the place of a part of a rule, and of the table's row that it was about."""
+    """Return the place of a part of a rule, and of the table's row that it was about."""
     return (position, rule.join.table.at(row)) if rule.join and row >= 0 else (position,)
 
 
 def about(problem: UserProblem, person: Person) -> UserProblem:
-    """Give a problem as that of one user."""
+    """Return a problem as that of one user."""
     return UserProblem(
         code=problem.code,
         severity=problem.severity,

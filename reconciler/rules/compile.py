@@ -178,7 +178,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
 
 
 def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:
-    """Give the domains of nobody in particular that a rule takes for somebody's own; None: all of them."""
+    """Return the domains of nobody in particular that a rule takes for somebody's own; None: all of them."""
     said = body.get("public_domains")
     if said is None:
         return frozenset()
@@ -245,7 +245,7 @@ def _field_alone(expression: Expression | None) -> str | None:
 
 
 def _doubted_domains(rules: Sequence[Rule]) -> Iterator[UserProblem]:
-    """Give each domain that makes nobody a member once, wherever a rule would have it make somebody one."""
+    """Yield each domain that makes nobody a member once, wherever a rule would have it make somebody one."""
     lookups = [rule.match.lookup for rule in rules if rule.match.lookup]
     doubts = {
         doubt: None

@@ -97,7 +97,7 @@ def _literal(by: By, text: str, place: Place, reader: Reader, directory: Directo
 
 
 def _constant(template: Template, place: Place, reader: Reader) -> str | None:
-    """Give the text of a template that depends on no user; None if it does, or is no text."""
+    """Return the text of a template that depends on no user; None if it does, or is no text."""
     if any(not piece.constant for piece, _offset in expressions_in(template)):
         return None
     try:
@@ -115,7 +115,7 @@ def _is(template: Template, path: Path) -> bool:
 
 
 def _proofs(template: Template) -> Iterator[Expression]:
-    """Give the inputs of every ``slugify`` in a template."""
+    """Yield the inputs of every ``slugify`` in a template."""
     for piece, _offset in expressions_in(template):
         for node in _slugified(piece.node):
             text = piece.text[slice(*node.span)]
@@ -150,7 +150,7 @@ def _roles(value: Json, place: Place, reader: Reader) -> tuple[tuple[str, ...], 
 
 
 def _fields(spec: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dict[str, Json], Tree | None]:
-    """Give the fields that are the same for everybody, or a tree that makes all of them."""
+    """Return the fields that are the same for everybody, or a tree that makes all of them."""
     if is_marked(spec):
         _reserved(place.below("trusted_metadata", MARK_KEY), reader)
     tree = reader.tree(spec, place)
@@ -196,7 +196,7 @@ def _rendered(tree: Tree, place: Place, reader: Reader) -> Json:
 
 
 def _literals(spec: Mapping[str, Json], constant: Mapping[str, Json]) -> Iterator[Path]:
-    """Give the fields and metadata keys of which the files alone say the value."""
+    """Yield the fields and metadata keys of which the files alone say the value."""
     for name, value in spec.items():
         if name in METADATA and isinstance(value, dict):
             yield from ((name, key) for key, inner in value.items() if name in constant or not _computed(inner))

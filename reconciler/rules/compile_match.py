@@ -34,7 +34,7 @@ class Shared(Struct):
     tally: Tally = field(default_factory=Tally)
 
     def lookup_at(self, path: str, place: Place, problems: list[Problem]) -> Domains:
-        """Give the domains that organizations list at a path, collected once."""
+        """Return the domains that organizations list at a path, collected once."""
         if path not in self.domains:
             self.domains[path] = domains_of(path, self.organizations, place.position, problems)
         return self.domains[path]
@@ -99,7 +99,7 @@ _SPELLED: Mapping[str, Callable[[str], str | None]] = {
 
 
 def _several(match: Mapping[str, Any], place: Place) -> Iterator[tuple[str, dict[str, Position]]]:
-    """Give the keys that have several values, those as they are compared and where each stands."""
+    """Yield the keys that have several values, those as they are compared and where each stands."""
     for key, spelled in _SPELLED.items():
         if isinstance(match.get(key), list) and len(match[key]) > 1:
             yield key, {spelled(value) or value: here.position for value, here in _listed(match, key, place)}
@@ -262,7 +262,7 @@ def compile_join(
 def _doubted(
     table: Table, columns: Iterable[str], public: frozenset[str], at: Position
 ) -> Iterator[tuple[int, UserProblem]]:
-    """Give the rows that name a domain of nobody in particular, and say so."""
+    """Yield the rows that name a domain of nobody in particular, and say so."""
     for column in columns:
         why: dict[str | None, str] = dict.fromkeys([None, *public], "")
         for number, row in enumerate(table.rows):

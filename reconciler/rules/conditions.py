@@ -29,7 +29,7 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 
 def conditions_of(rule: Rule, person: Person, world: World) -> Iterator[Condition]:
-    """Give every condition of a rule in the order in which they are asked."""
+    """Yield every condition of a rule in the order in which they are asked."""
     yield from _of_match(rule.match, person, world)
     scope = scope_of(rule, person)
     if rule.join:
@@ -138,7 +138,7 @@ def _reads(term: Term) -> str:
 
 
 def _best(rule: Rule, when: Expression, person: Person, world: World) -> Iterator[Condition]:
-    """Give the terms over the case (row, item, organization) in which the most of them hold."""
+    """Yield the terms over the case (row, item, organization) in which the most of them hold."""
     text = " ".join(when.text.split())
     try:
         tried = [tuple(_of_when(when, case.scope)) for case in cases_before_when(rule, person, world)]

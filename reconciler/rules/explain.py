@@ -48,7 +48,7 @@ class RuleExplanation(Struct, frozen=True, kw_only=True):
 
     @property
     def lacked(self) -> tuple[Condition, ...]:
-        """Give the conditions that did not hold."""
+        """Return the conditions that did not hold."""
         return tuple(condition for condition in self.conditions if condition.holds is not True)
 
 
@@ -78,7 +78,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 
 def explain(rules: Rules, user: dict[str, Any]) -> Explanation:
-    """Say of one user what ``assign`` decides and why; never raises for anything the user may hold."""
+    """Explain what ``assign`` decides for one user and why; never raises for anything the user may hold."""
     person = Person(user)
     assigned = assign(rules, user)
     explained = [_explained(rules, rule, person, assigned) for rule in rules.rules]
@@ -176,7 +176,7 @@ def _membership(rules: Rules, membership: Membership, person: Person) -> Members
 
 
 def _why_address(rules: Rules, membership: Membership, person: Person, member: str) -> str:
-    """Say why the first admissible address is the first."""
+    """Return why the first admissible address is the first."""
     chosen = membership.addresses[0]
     by_hand = rules.by_hand.get(chosen, ())
     if any(one.number == membership.declared for one in by_hand):
@@ -198,7 +198,7 @@ def _shown(value: object) -> str:
 
 
 def is_user(user: Mapping[str, Any], wanted: str) -> bool:
-    """Tell whether a user is the one that is asked for: by id, external id or an address, however it is spelled."""
+    """Return whether a user is the one that is asked for: by id, external id or an address, however it is spelled."""
     if trimmed(wanted) in (user.get("user_id"), user.get("external_id")):
         return True
     if "@" not in wanted:

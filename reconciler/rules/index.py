@@ -39,7 +39,7 @@ class PathIndex(Struct, frozen=True):
     every: Numbers
 
     def find(self, user: dict[str, Any]) -> Numbers:
-        """Give the rules that what stands at the path may satisfy."""
+        """Return the rules that what stands at the path may satisfy."""
         value: Any = user
         for key in self.keys:
             if type(value) is dict and type(key) is str:
@@ -70,7 +70,7 @@ class Index(Struct, frozen=True):
     all_patterns: Patterns
 
     def candidates(self, person: Person) -> list[int]:
-        """Give the numbers of the rules that may be about a user, sorted; every rule that is, is among them."""
+        """Return the numbers of the rules that may be about a user, sorted; every rule that is, is among them."""
         user = person.user
         found = list(self.always)
         if self.user_ids and (numbers := self.user_ids.get(person.user_id)):
@@ -138,7 +138,7 @@ def index_of(rules: Sequence[Filable], patterns: Patterns) -> Index:
 
 
 def _place(rule: Filable, draft: _Draft) -> tuple[Filed, Iterable[Any]]:
-    """Give where to file a rule, and under which keys."""
+    """Return where to file a rule, and under which keys."""
     match = rule.match
     for keys, where in (
         (match.user_ids, draft.user_ids),
@@ -158,7 +158,7 @@ def _place(rule: Filable, draft: _Draft) -> tuple[Filed, Iterable[Any]]:
 
 
 def _conditions(rule: Filable) -> Iterator[tuple[Path, Iterable[Any]]]:
-    """Give what must stand at some path of the user, where that is one of some values that an index can hold."""
+    """Yield what must stand at some path of the user, where that is one of some values that an index can hold."""
     for wanted in rule.match.metadata:
         if isinstance(wanted.expression.node, Read) and not any(value is None for value in wanted.values):
             yield wanted.expression.node.path, wanted.values

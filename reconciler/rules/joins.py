@@ -42,7 +42,7 @@ class Join(Struct, frozen=True):
     doubts: Mapping[int, UserProblem] = {}  # msgspec copies an empty default
 
     def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
-        """Give the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
+        """Return the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
         by_text = {address.text: address for address in person.admissible(any_address=any_address)}
         texts = self.texts(scope, by_text)
         found: dict[int, dict[str, Address]] = {}
@@ -53,7 +53,7 @@ class Join(Struct, frozen=True):
         return tuple(Row(number, tuple(found[number].values())) for number in sorted(found))
 
     def noted(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
-        """Give the same as ``rows``, and note what came of the table."""
+        """Return the same as ``rows``, and note what came of the table."""
         rows = self.rows(person, scope, any_address=any_address)
         seen = self.seen
         seen.ask(person.user_id)
@@ -71,17 +71,17 @@ class Join(Struct, frozen=True):
             self.seen.joined[row.number] = 1
 
     def texts(self, scope: Mapping[str, object], addresses: Iterable[str]) -> list[list[str]]:
-        """Give for each column the texts that a user joins by."""
+        """Return for each column the texts that a user joins by."""
         return [list(addresses) if is_path(key, EMAILS) else _texts(key.evaluate(scope), key) for key in self.keys]
 
 
 def is_path(expression: Expression, path: tuple[str, ...]) -> bool:
-    """Tell whether an expression is just this path."""
+    """Return whether an expression is just this path."""
     return isinstance(expression.node, Read) and expression.node.path == path
 
 
 def without_blanks(rows: Sequence[Mapping[str, Json]]) -> Sequence[Mapping[str, Json]]:
-    """Give rows in which every blank string is null."""
+    """Return rows in which every blank string is null."""
     return [
         {column: None if _is_blank(cell) else cell for column, cell in row.items()}
         if any(map(_is_blank, row.values()))
@@ -95,7 +95,7 @@ def _is_blank(cell: Json) -> bool:
 
 
 def is_domain(expression: Expression) -> bool:
-    """Tell whether an expression gives a domain, so that the column that it joins holds domains."""
+    """Return whether an expression gives a domain, so that the column that it joins holds domains."""
     node = expression.node
     while isinstance(node, Call) and node.function.name in {"lower", "default"}:
         node = node.arguments[0]
@@ -103,7 +103,7 @@ def is_domain(expression: Expression) -> bool:
 
 
 def domain_in(cell: Json) -> str | None:
-    """Give the A-label of the domain in a cell."""
+    """Return the A-label of the domain in a cell."""
     return domain_label(cell) if isinstance(cell, str) else None
 
 
@@ -136,7 +136,7 @@ def index_of(
 
 
 def _texts(value: Any, key: Expression) -> list[str]:
-    """Give the texts that a value joins by: itself, or each item of a list; phone numbers by their number."""
+    """Return the texts that a value joins by: itself, or each item of a list; phone numbers by their number."""
     if is_path(key, PHONE_NUMBERS) and isinstance(value, list):
         value = [entry.get("phone_number") if isinstance(entry, dict) else entry for entry in value]
     texts = []

@@ -38,7 +38,7 @@ class Domains:
         self._nearest: dict[str, Owner | None] = {}
 
     def owner(self, domain: str, *, subdomains: bool) -> Owner | None:
-        """Give whose ``domain`` is; with ``subdomains`` that of the longest listed domain that it is or lies under."""
+        """Return the owner of ``domain``; with ``subdomains`` that of the longest listed domain that contains it."""
         found = self._owners.get(domain)
         if found or not subdomains:
             return found
@@ -50,7 +50,7 @@ class Domains:
             return self._nearest.setdefault(domain, self._above(domain))
 
     def owners(self) -> Iterator[Owner]:
-        """Give every owner, by domain."""
+        """Yield every owner, by domain."""
         yield from (owner for _domain, owner in sorted(self._owners.items()))
 
     def __contains__(self, domain: str) -> bool:

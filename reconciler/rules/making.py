@@ -11,7 +11,7 @@ from reconciler.rules.rule import Assignment, Case, Made, Rule, World
 
 
 def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
-    """Give what a rule makes of a user; nothing if it is not about him."""
+    """Return what a rule makes of a user; nothing if it is not about him."""
     if rule.simple:
         try:
             return _made_simply(rule, person, world)
@@ -50,7 +50,7 @@ def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
 
 
 def is_excepted(rule: Rule, person: Person, world: World) -> bool:
-    """Tell whether the rule's document excepts a user; raises ``Mistyped`` if that cannot be told."""
+    """Return whether the rule's document excepts a user; raises ``Mistyped`` if that is unknown."""
     odd: Mistyped | None = None
     for exception in rule.exceptions:
         try:

@@ -28,13 +28,13 @@ class Lookup(Struct, frozen=True):
     public: frozenset[str] | None = frozenset()
 
     def doubt(self, owner: Owner) -> UserProblem | None:
-        """Give what keeps a domain from making anybody a member, if anything does."""
+        """Return what keeps a domain from making anybody a member, if anything does."""
         if owner.public and self.public is not None and owner.domain not in self.public:
             return owner.public
         return None if self.shared_by_all else owner.shared
 
     def owner(self, address: Address) -> Owner | None:
-        """Give whose the domain of an address is, if anybody's."""
+        """Return whose the domain of an address is, if anybody's."""
         return self.domains.owner(address.domain, subdomains=self.subdomains)
 
 
@@ -54,7 +54,7 @@ class Wanted(Struct, frozen=True):
     texts: frozenset[str] | None
 
     def has(self, value: object) -> bool:
-        """Tell whether a value is one of them."""
+        """Return whether a value is one of them."""
         if self.texts is not None:
             return type(value) is str and value in self.texts
         return any(same(value, one) for one in self.values)
@@ -77,11 +77,11 @@ class Match(Struct, frozen=True, kw_only=True):
 
     @property
     def on_anything(self) -> bool:
-        """Tell whether there is any key at all."""
+        """Return whether there is any key at all."""
         return self.on_addresses or self.user_ids is not None or self.external_ids is not None or bool(self.metadata)
 
     def hits(self, person: Person, patterns: Patterns) -> tuple[Hit, ...]:
-        """Give every way in which a user matches, none if it does not.
+        """Return every way in which a user matches, none if it does not.
 
         One for each owner that a lookup finds, otherwise one for all. Raises ``Mistyped`` if metadata has another shape
         than a path needs and nothing else says no.
@@ -108,7 +108,7 @@ class Match(Struct, frozen=True, kw_only=True):
                 del self.waiting[key]
 
     def _found(self, key: str, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> Iterable[Any]:
-        """Give what a user who matched has that a key is about."""
+        """Return what a user who matched has that a key is about."""
         if key == "email_domain":
             return [address.domain for hit in hits for address in hit.addresses]
         if key == "email":
@@ -122,7 +122,7 @@ class Match(Struct, frozen=True, kw_only=True):
         return [WHOLE, *(wanted.find(scope) for wanted in self.metadata if wanted.expression.text == key)]
 
     def metadata_holds(self, person: Person) -> bool:
-        """Tell whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""
+        """Return whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""
         scope, odd = person.scope(any_address=True), None
         for wanted in self.metadata:
             try:
@@ -146,7 +146,7 @@ class Match(Struct, frozen=True, kw_only=True):
         return (Hit(found),) if found else ()
 
     def matching(self, person: Person, patterns: Patterns) -> list[Address]:
-        """Give the addresses of which every key but the lookup holds."""
+        """Return the addresses of which every key but the lookup holds."""
         return [
             address
             for address in person.addresses

@@ -74,7 +74,7 @@ def _roles(stated: Mapping[str, Json], given: Iterable[Iterable[str]]) -> tuple[
 
 
 def admissible(person: Person, assignments: Sequence[Assignment], own: Address | None) -> Sequence[Address]:
-    """Give the admissible addresses, best first.
+    """Return the admissible addresses, best first.
 
     First that of a hand-written Member (``own``); then those that an ``email*`` key or a join matched, verified ones
     first; then the user's other verified ones; last, if a rule says ``verified: any``, the others: each in the user's
@@ -112,7 +112,7 @@ def _merged(
 
 
 def _flat(spec: Mapping[str, Json], initial: Mapping[str, Json]) -> Iterator[tuple[Path, Json]]:
-    """Give every field by its path, metadata key by key; roles unite and are none."""
+    """Yield every field by its path, metadata key by key; roles unite and are none."""
     for part, fields in (("spec", spec), ("initial", initial)):
         for name, value in fields.items():
             if name in METADATA and isinstance(value, Mapping) and value:

@@ -22,19 +22,19 @@ class Directory(Struct, frozen=True):
     elsewhere: Mapping[By, frozenset[str]]
 
     def find(self, by: By, key: str) -> tuple[str, ...]:
-        """Give the slugs of the organizations that have this key; several may share a name."""
+        """Return the slugs of the organizations that have this key; several may share a name."""
         if by == "slug":
             return (key,) if key in self.declared else ()
         return (self.by_name if by == "name" else self.by_external_id).get(key, ())
 
     def is_proven(self, slug: str, text: str) -> bool:
-        """Tell whether a text that was made into a slug is the organization's slug or name, but for case and blanks."""
+        """Return whether the text of a slug is the organization's slug or name, apart from case and spaces."""
         wanted = fold(trimmed(text))
         name = field_of(self.declared[slug], "organization_name")
         return wanted == fold(slug) or (isinstance(name, str) and wanted == fold(trimmed(name)))
 
     def known(self, by: By) -> list[str]:
-        """Give every key of a sort, sorted: what a mistyped one may have meant."""
+        """Return every key of a sort, sorted: what a mistyped one may have meant."""
         if by == "slug":
             return sorted({*self.declared, *self.elsewhere["slug"]})
         return sorted(self.by_name if by == "name" else self.by_external_id)
@@ -70,5 +70,5 @@ def _keys(organizations: Iterable[Resource], field: str) -> frozenset[str]:
 
 
 def field_of(organization: Resource, field: str) -> Json:
-    """Give what an organization declares for a field, at create or always."""
+    """Return what an organization declares for a field, at create or always."""
     return organization.spec.get(field, organization.initial.get(field))

@@ -16,7 +16,7 @@ _Matcher = Callable[[str], list[int]]
 
 
 def refusal(pattern: str) -> str:
-    """Say why RE2 refuses a pattern; "" if it does not."""
+    """Return why RE2 refuses a pattern; "" if it does not."""
     try:
         compiled(pattern)
         compiled(_IGNORE_CASE + pattern)
@@ -41,11 +41,11 @@ class Patterns:
         return len(self._texts)
 
     def text(self, number: int) -> str:
-        """Give a pattern as it was written."""
+        """Return a pattern as it was written."""
         return self._texts[number].removeprefix(_IGNORE_CASE)
 
     def matching(self, address: str, domain: str) -> Sequence[int]:
-        """Give the numbers of the patterns that match the whole of a lower-case address; ``domain`` is its A-label."""
+        """Return the numbers of the patterns that match a complete lower-case address; ``domain`` is its A-label."""
         if not address.isascii():
             return [number for number, text in enumerate(self._texts) if _matches(address, text)]
         at = self._at.get(domain)
@@ -54,7 +54,7 @@ class Patterns:
         return [*self._anywhere(address), *at(address)] if at else self._anywhere(address)
 
     def _together(self, numbers: Sequence[int]) -> _Matcher | None:
-        """Give a function from an address to those of ``numbers`` that match it; None where there are none to try."""
+        """Return a function from an address to those of ``numbers`` that match it; None where there are none to try."""
         if not numbers:
             return None
         match = _set_of([self._texts[number] for number in numbers])
@@ -64,7 +64,7 @@ class Patterns:
 
 
 def _domain_of(pattern: str) -> str | None:
-    """Give the only domain at which a pattern can match, where it plainly ends in one."""
+    """Return the only domain at which a pattern can match, where it plainly ends in one."""
     found = _PLAIN_END.search(pattern)
     if found is None or any(sign in pattern for sign in ("|", "(?", "\\Q")):
         return None
@@ -79,7 +79,7 @@ def _matches(address: str, pattern: str) -> bool:
 
 
 def _set_of(texts: Sequence[str]) -> Any:
-    """Give a function from an address to the numbers that match it, or None if RE2 cannot hold all of them at once."""
+    """Return a function from an address to the numbers that match it, or None if RE2 cannot hold all at once."""
     import re2
 
     options = re2.Options()

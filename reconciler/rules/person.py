@@ -45,7 +45,7 @@ class Person:
         self._any_scope: dict[str, object] | None = None
 
     def matched(self, address: Address, patterns: Patterns) -> Sequence[int]:
-        """Give the numbers of the patterns that match an address of this user."""
+        """Return the numbers of the patterns that match an address of this user."""
         if self._patterns is None:
             self._patterns = {}
         found = self._patterns.get(address.text)
@@ -54,7 +54,7 @@ class Person:
         return found
 
     def scope(self, *, any_address: bool) -> dict[str, object]:
-        """Give what expressions see: a user without anything unverified unless a rule says ``verified: any``."""
+        """Return what expressions see: a user without anything unverified unless a rule says ``verified: any``."""
         if any_address:
             if self._any_scope is None:
                 self._any_scope = {"user": respelled(self.user, self.addresses)}
@@ -64,24 +64,24 @@ class Person:
         return self._scope
 
     def admissible(self, *, any_address: bool) -> tuple[Address, ...]:
-        """Give the addresses that count for a rule, in the user's order."""
+        """Return the addresses that count for a rule, in the user's order."""
         if any_address:
             return self.addresses
         return tuple([address for address in self.addresses if address.verified])
 
     @property
     def has_unverified(self) -> bool:
-        """Tell whether anything of this user is missing in the verified view."""
+        """Return whether anything of this user is missing in the verified view."""
         return verified_view(self.user) is not self.user
 
 
 def addresses_of(user: Mapping[str, Any]) -> tuple[Address, ...]:
-    """Give a user's addresses, each once, in the user's order; what is no address is left out."""
+    """Return a user's addresses, each once, in the user's order; what is no address is left out."""
     return _read(user)[0]
 
 
 def _read(user: Mapping[str, Any]) -> tuple[tuple[Address, ...], frozenset[bool]]:
-    """Give a user's addresses, and whether what cannot be read as one is verified: True, False, both or neither."""
+    """Return a user's addresses, and whether what cannot be read as one is verified: True, False, both or neither."""
     emails = user.get("emails")
     if type(emails) is not list:
         return (), _NONE
@@ -104,7 +104,7 @@ def _address(entry: object) -> Address | None:
 
 
 def respelled(user: dict[str, Any], addresses: Sequence[Address]) -> dict[str, Any]:
-    """Give the user with every address in the form in which addresses compare: itself if they are."""
+    """Return the user with every address in the form in which addresses compare: itself if they are."""
     emails = user.get("emails")
     if type(emails) is not list or not emails:
         return user
@@ -124,7 +124,7 @@ def _respelled(entry: object) -> object:
 
 
 def verified_view(user: dict[str, Any]) -> dict[str, Any]:
-    """Give the user without its unverified addresses and phone numbers: itself if there are none."""
+    """Return the user without its unverified addresses and phone numbers: itself if there are none."""
     view = user
     for field in ("emails", "phone_numbers"):
         entries = user.get(field)

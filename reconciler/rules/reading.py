@@ -62,21 +62,21 @@ class Place(Struct, frozen=True):
     is_key: bool = False
 
     def below(self, *keys: str | int) -> "Place":
-        """Give a place further down."""
+        """Return a place further down."""
         return Place(self.document, (*self.path, *map(str, keys)))
 
     @property
     def position(self) -> Position:
-        """Give file, line and column."""
+        """Return file, line and column."""
         return self.document.key_at(*self.path) if self.is_key else self.document.at(*self.path)
 
     @property
     def key(self) -> "Place":
-        """Give the place of the key of this value."""
+        """Return the place of the key of this value."""
         return Place(self.document, self.path, is_key=True)
 
     def inside(self, offset: int) -> Position:
-        """Give the position of a character of the string that stands here; of a key, where it begins."""
+        """Return the position of a character of the string that stands here; of a key, where it begins."""
         return self.position if self.is_key else self.document.inside(self.path, offset)
 
 
@@ -190,14 +190,14 @@ class Reader(Struct):
 
 
 def _use(field: str) -> str:
-    """Say what a value does in a field of a member, where users must not write it; "" where they may."""
+    """Return what a value does in a field of a member, where users must not write it; "" where they may."""
     if field in FREE:
         return ""
     return DECIDES if field == "roles" else f"fills {field}, which decides or identifies"
 
 
 def expressions_in(template: Template) -> Iterator[tuple[Expression, int]]:
-    """Give the expressions of a template, and at which character of it each begins."""
+    """Yield the expressions of a template, and at which character of it each begins."""
     after = 0
     for piece in template.pieces:
         if isinstance(piece, Expression):

@@ -37,11 +37,11 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     @property
     def user_fields(self) -> frozenset[str]:
-        """Give the top-level fields of users that are read."""
+        """Return the top-level fields of users that are read."""
         return frozenset(self.reads) | {"user_id", "emails"}
 
     def unused(self) -> Iterator[Problem]:
-        """Give a warning for what matched nobody, once every user went through the rules."""
+        """Yield a warning for what matched nobody, once every user went through the rules."""
         tally = self.world.tally
         yield from table_warnings(tally.tables)
         for rule in self.rules:
@@ -59,7 +59,7 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     @property
     def gives_roles(self) -> bool:
-        """Tell whether any rule gives a role, or may."""
+        """Return whether any rule gives a role, or may."""
         return any(
             assign.roles or assign.role_tree or assign.initial.get("roles") or assign.initial_tree
             for rule in self.rules

@@ -8,7 +8,7 @@ from reconciler.rules.person import addresses_of
 
 
 def why_unmatched(user: Mapping[str, Any], assigned: Assigned) -> str:
-    """Say what a user lacks who matched no rule; ``why`` says it of one user rule by rule."""
+    """Return what a user lacks who matched no rule; ``why`` says it of one user rule by rule."""
     if assigned.undecided:
         return "what a rule would give is held"
     addresses = addresses_of(user)

@@ -48,7 +48,7 @@ class Seen(Struct):
 
     @property
     def compares(self) -> bool:
-        """Tell whether one more user without a row will be compared with the rows."""
+        """Return whether one more user without a row will be compared with the rows."""
         return len(self.missed) < _COMPARED
 
 
@@ -60,7 +60,7 @@ class Tally(Struct):
     tables: dict[str, Seen] = field(default_factory=dict)
 
     def seen(self, table: Table, columns: Columns) -> Seen:
-        """Give what is noted about a table, of which these columns join."""
+        """Return what is noted about a table, of which these columns join."""
         if table.name not in self.tables:
             self.tables[table.name] = Seen(table, joined=bytearray(len(table.rows)))
         seen = self.tables[table.name]
@@ -69,7 +69,7 @@ class Tally(Struct):
 
 
 def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
-    """Give a warning for each table some of whose rows joined nobody, and one where it does not name every user."""
+    """Yield a warning for each table some of whose rows joined nobody, and one where it does not name every user."""
     for name, seen in sorted(tables.items()):
         seen.settle()
         unjoined = [number for number, joined in enumerate(seen.joined) if not joined]
@@ -99,7 +99,7 @@ def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
 
 
 def _differing(table: Table, near: Sequence[tuple[int, str, str]]) -> str:
-    """Say which row almost joins, and what it lacks."""
+    """Return which row almost joins, and what it lacks."""
     if not near:
         return ""
     number, _user, how = near[0]
@@ -108,7 +108,7 @@ def _differing(table: Table, near: Sequence[tuple[int, str, str]]) -> str:
 
 
 def _near(seen: Seen, unjoined: Sequence[int]) -> Iterator[tuple[int, str, str]]:
-    """Give rows that joined nobody and would join a user without a row but for a detail, and the detail."""
+    """Yield rows that joined nobody and would join a user without a row but for a detail, and the detail."""
     users: dict[tuple[Columns, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
     for user, texts in sorted(seen.missed, key=lambda one: one[0]):
         for columns, each in sorted(texts):
@@ -127,14 +127,14 @@ def _text(cell: Json) -> str:
 
 
 def _loose(text: str) -> str:
-    """Give a text without what the eye passes over: case, blanks, what cannot be seen, zeros in front."""
+    """Return a text without what the eye passes over: case, blanks, what cannot be seen, zeros in front."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return "".join(one for one in text if one.isprintable() and one != " ").casefold().lstrip("0")
 
 
 def _difference(cells: Sequence[str], texts: Sequence[str]) -> str:
-    """Say what keeps a row from joining a user who looks like it."""
+    """Return what keeps a row from joining a user who looks like it."""
     differing = [pair for pair in zip(cells, texts, strict=True) if pair[0] != pair[1]]
     if not differing:
         return "names a user's address that is not verified"
@@ -152,7 +152,7 @@ def _difference(cells: Sequence[str], texts: Sequence[str]) -> str:
 def values_warnings(
     what: str, waiting: Mapping[str, Mapping[str, Position]], counts: Mapping[str, int]
 ) -> Iterator[Problem]:
-    """Give a warning for each key of a match some of whose values matched nobody."""
+    """Yield a warning for each key of a match some of whose values matched nobody."""
     for key, values in sorted(waiting.items()):
         places = sorted(values.values())
         yield Problem(

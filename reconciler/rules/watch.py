@@ -62,5 +62,5 @@ def watch_of(rules: Iterable[Rule], patterns: Patterns) -> Watch | None:
 
 
 def _asks_more(rule: Rule) -> bool:
-    """Tell whether a rule asks for a row only where something else holds already."""
+    """Return whether a rule asks for a row only where something else holds already."""
     return rule.match.on_anything or rule.round != ALWAYS or (rule.when is not None and not rule.when_each)
