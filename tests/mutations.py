@@ -245,14 +245,12 @@ def _misspelt(key: str, random: Random) -> str:
     )
 
 
-@_in_a_value
 def _replace(place: Place, random: Random) -> str:
     inside, key = place
     inside[key] = _value(random)
     return f"{key!r} = {inside[key]!r:.80}"
 
 
-@_in_a_value
 def _rename(place: Place, random: Random) -> str:
     inside, key = place
     if isinstance(inside, list):
@@ -264,7 +262,6 @@ def _rename(place: Place, random: Random) -> str:
     return f"{key!r} → {name!r}"
 
 
-@_in_a_value
 def _add(place: Place, random: Random) -> str:
     inside, key = place
     if isinstance(inside, list):
@@ -275,14 +272,12 @@ def _add(place: Place, random: Random) -> str:
     return f"{name!r} added: {inside[name]!r:.80}"
 
 
-@_in_a_value
 def _remove(place: Place, _random: Random) -> str:
     inside, key = place
     del inside[key]
     return f"{key!r} removed"
 
 
-@_in_a_value
 def _repeat(place: Place, _random: Random) -> str:
     inside, key = place
     if isinstance(inside, list):
@@ -292,7 +287,6 @@ def _repeat(place: Place, _random: Random) -> str:
     return f"{key!r} twice"
 
 
-@_in_a_value
 def _transplant(place: Place, random: Random) -> str:
     """Put a value where another one of its type stands: what a person copied and did not correct."""
     inside, key = place
@@ -302,12 +296,20 @@ def _transplant(place: Place, random: Random) -> str:
     return f"{key!r} as {inside[key]!r:.80}"
 
 
+# Of these, some are more common than others.
+IN_A_VALUE: Final = (
+    *(_replace, _replace, _replace, _rename, _rename, _add, _add, _add, _remove, _repeat, _transplant, _transplant),
+)
+
+
 def _data(files: Files, random: Random) -> str:
     """Change one value of one row or user."""
-    tables = sorted(path for path in files if path.endswith((b".jsonl", b".csv")))
+    tables = sorted(path for path in files if path.endswith((b".jsonl", b".json", b".csv")))
     if not tables:
         return _bytes(files, random)
     path = random.choice(tables)
+    if path.endswith(b".json"):
+        return _array(files, path, random)
     lines = files[path].decode(errors="replace").split("\n")
     at = random.randrange(len(lines))
     if path.endswith(b".csv"):
@@ -328,6 +330,18 @@ def _data(files: Files, random: Random) -> str:
         lines[at] = json.dumps(row)
     files[path] = "\n".join(lines).encode(errors="surrogatepass")
     return f"{path!r}: {lines[at]!r:.200}"
+
+
+def _array(files: Files, path: bytes, random: Random) -> str:
+    """Change, remove or repeat one value of a JSON file."""
+    try:
+        rows = json.loads(files[path])
+        place = random.choice(list(_places(rows)))
+    except (ValueError, IndexError):
+        return _bytes(files, random)
+    said = random.choice(IN_A_VALUE)(place, random)
+    files[path] = json.dumps(rows, indent=random.choice((None, 1))).encode() + b"\n"
+    return f"{path!r}: {said}"
 
 
 def _bytes(files: Files, random: Random) -> str:
@@ -377,6 +391,6 @@ def _swap(files: Files, random: Random) -> str:
 
 
 MUTATIONS: Final = (
-    *(_replace, _replace, _replace, _rename, _rename, _add, _add, _add, _remove, _repeat, _transplant, _transplant),
+    *map(_in_a_value, IN_A_VALUE),
     *(_data, _data, _data, _data, _bytes, _bytes, _encoding, _line_ends, _move, _move, _add_file, _swap),
 )

@@ -1,4 +1,4 @@
-"""Thousands of mistakes: whatever is wrong is said, nothing that is written is dropped, nothing ends in a traceback.
+"""Thousands of mistakes: whatever is wrong is said, all that is written counts, and nothing ends in a traceback.
 
 STYTCH_RECONCILER_MUTATIONS says how many; without it there are few, as every change is tested with them. Each has a
 number, and what is wrong in it depends on that alone: ``STYTCH_RECONCILER_MUTATION=NUMBER`` looks at one of them.
@@ -21,6 +21,7 @@ from reconciler import pipeline, yaml12
 from reconciler.config import Config, load_config
 from reconciler.conform import json_schema_of
 from reconciler.errors import ReconcilerError
+from reconciler.expressions import mailbox
 from reconciler.load import Declared
 from reconciler.model import Problem
 from reconciler.report import plan_json, plan_report, problems_report
@@ -28,27 +29,43 @@ from reconciler.settings import Configuration
 from reconciler.shapes import shapes
 from tests.mutations import Files, mutated
 from tests.stages import FOLDER, Stage, read, staged
+from tests.whole_project import REPOSITORY, SECRETS
 
 FEW = 400
 PARTS = 8  # pytest-xdist shares them out
 NUMBER = int(os.environ.get("STYTCH_RECONCILER_MUTATIONS") or FEW)
 ONE = os.environ.get("STYTCH_RECONCILER_MUTATION")
-KINDS_OF_CASES = 40
+NARROW = 30
+# What declares something of nearly every kind, and what says everything that sets, steps, rules and tables can.
+BROAD = (REPOSITORY, next(FOLDER.glob("850-*")))
+RARE = (FOLDER / "330-verdict-reasons",)
 
 
 def cases() -> list[Path]:
-    """Scenarios of all sorts, evenly chosen; those that tell what is wrong by themselves, or stop, are no start."""
+    """The broad repositories, and scenarios of all sorts, evenly chosen.
+
+    Those that tell what is wrong by themselves, or stop, are no start.
+    """
     every = [path for path in sorted(FOLDER.iterdir()) if path.is_dir() and (path / "manifests").is_dir()]
     sound = [
         path for path in every if (told := read(path / "expected.yaml"))["exit"] in (0, 2, 3) and not told.get("faults")
     ]
-    return [sound[number * len(sound) // KINDS_OF_CASES] for number in range(KINDS_OF_CASES)]
+    narrow = [sound[number * len(sound) // NARROW] for number in range(NARROW)]
+    return [*narrow, *RARE, *BROAD * (NARROW // len(BROAD) // 2)]
 
 
 CASES = cases()
+WHOLE: dict[str, Any] = {"credentials": ["workspace"], "secrets": SECRETS}
 FOR_PEOPLE = re.compile(r"(?i)readme(\.[a-z-]+)*|codeowners")
 SHAPES: dict[str, type[Struct]] = {**shapes(), "Configuration": Configuration}
 SCHEMAS = {name: json_schema_of(shape) for name, shape in SHAPES.items()}
+
+
+def test_the_cases_hold_documents_of_every_kind_and_tables_in_every_format() -> None:
+    files = [path for case in CASES for path in case.rglob("*") if path.is_file()]
+    texts = [path.read_text() for path in files if path.suffix == ".yaml" and "drafts" not in path.parts]
+    assert {f"kind: {name}" for name in SHAPES} <= {line.strip() for text in texts for line in text.splitlines()}
+    assert {".csv", ".json", ".jsonl"} <= {path.suffix for path in files}
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -61,26 +78,34 @@ def test_whatever_is_wrong_is_said(part: int, tmp_path: Path) -> None:
         by_case.setdefault(number // PARTS % len(CASES), []).append(number)
     for which, some in by_case.items():
         case = CASES[which]
-        expected = read(case / "expected.yaml")
+        expected = WHOLE if case == REPOSITORY else read(case / "expected.yaml")
         with staged(case, tmp_path / "whole" / case.name, expected) as stage:
             files = {
                 os.fsencode(path.relative_to(stage.root).as_posix()): path.read_bytes()
                 for path in stage.root.rglob("*")
                 if path.is_file()
             }
+            before = meant(*declared_by(stage.root, stage))
             for number in some:
-                told = look_at(number, files, stage, tmp_path / "mutated")
+                told = look_at(number, files, stage, before, tmp_path / "mutated")
                 assert not told, f"number {number} of {case.name}: {told}"
         shutil.rmtree(tmp_path / "whole")
 
 
-def look_at(number: int, files: Files, stage: Stage, root: Path) -> str:
+def declared_by(root: Path, stage: Stage) -> tuple[Config, Declared]:
+    config = load_config(root, stage.told.get("environment"))
+    return config, pipeline.validate(config)[0]
+
+
+def look_at(number: int, files: Files, stage: Stage, before: Any, root: Path) -> str:
     """What is wrong with what comes of one mutation, and what it was; "" if nothing is."""
     changed, said = mutated(files, Random(number))  # noqa: S311 - the same every time: the point
     write(root, changed)
     try:
         found = outcome(root, stage)
         wrong = "" if found is None else next(dropped(root, changed, *found), "")
+        if found and not wrong and meant(*found) == before and said_in(files, found[0]) != said_in(changed, found[0]):
+            wrong = "it has no effect, and nothing is said"
     except Exception as error:
         error.add_note(f"number {number}: {said!a}")
         raise
@@ -134,15 +159,51 @@ def dropped(root: Path, files: Files, config: Config, declared: Declared) -> Ite
     for path in written:
         if not path.endswith((".yaml", ".yml")) and not FOR_PEOPLE.fullmatch(Path(path).name) and path not in named:
             yield f"{path!r} is not read"
-    there = {(one.kind, one.namespace, one.name.lower()) for one in declared.resources}
+    there = {(one.kind, one.namespace, name_of(one.kind, one.name)) for one in declared.resources}
     for document in documents:
         yield from unknown(document, SCHEMAS[document["kind"]])
         metadata, spec = document.get("metadata", {}), str(document)
         everywhere = "environments" not in metadata and "${{" not in spec and document["kind"] in SCHEMAS
         if everywhere and document["kind"] not in ("Configuration", "MappingRules", "OrganizationSet", "ManualStep"):
-            key = document["kind"], metadata.get("namespace"), metadata["name"].strip().lower()
+            key = document["kind"], metadata.get("namespace"), name_of(document["kind"], metadata["name"])
             if key not in there and metadata.get("namespace") in (None, *(one.name for one in declared.organizations)):
                 yield f"{key} is not declared"
+
+
+def name_of(kind: str, name: str) -> str:
+    """A name as it is compared with others."""
+    return (mailbox(name) or name) if kind == "Member" else name.strip().lower()
+
+
+def said_in(files: Files, config: Config) -> list[str]:
+    """What documents say to one environment, as values: comments, blank lines and order aside, and where it stands."""
+    names = [name for name in map(os.fsdecode, files) if is_for_documents(name) and not is_ignored(name, config)]
+    documents = ["reconciler.yaml", *(name for name in names if name.endswith((".yaml", ".yml")))]
+    texts = [files[os.fsencode(name)].decode() for name in documents]
+    bodies: list[Any] = [one.value for text in texts for one in yaml12.parse(text, "", [])]
+    bodies[0]["environments"] = bodies[0]["environments"][config.environment]
+    here = [
+        one for one in bodies if config.environment in one.get("metadata", {}).get("environments", config.environment)
+    ]
+    return sorted(re.sub(r"(\\n)+", r"\\n", as_text(one)) for one in here)
+
+
+def meant(config: Config, declared: Declared) -> list[str]:
+    """What is understood of it, places aside: settings, things, documents, and what is told beside."""
+    things = (*declared.resources, *declared.organizations_elsewhere)
+    documents = (*declared.rules, *declared.manual_steps)
+    told = sorted(one.message for one in (*declared.problems, *declared.doubts))
+    found = [as_text(one) for one in (told, *map(placeless, (config, *things, *documents)))]
+    return sorted(text.replace(str(config.root), "") for text in found)
+
+
+def placeless(struct: Struct) -> dict[str, Any]:
+    without = ("root", "document", "position", "positions")
+    return {name: getattr(struct, name) for name in struct.__struct_fields__ if name not in without}
+
+
+def as_text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def is_for_documents(path: str) -> bool:
