@@ -1,6 +1,6 @@
-"""The only module that writes to Stytch: carries out a plan, change by change, and says what became of each.
+"""Carry out a plan, change by change, and return the outcome of each. The only module that writes to Stytch.
 
-Nothing is guessed. What a plan saw is looked at once more before a list is replaced or a thing deleted, and a create
+Nothing is guessed. Before a list is replaced or a resource deleted, its live state is read again, and a create
 whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it; where
 Stytch refuses many things of a kind the rest of that kind is not tried, and many other failures stop the run.
 """

@@ -1,4 +1,4 @@
-"""What is checked between reading and deciding: the right project, roles that exist, users that somebody placed."""
+"""Checks between reading and deciding: the right project, roles that exist, users that a rule matches."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches

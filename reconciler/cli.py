@@ -1,7 +1,7 @@
-"""The command line: one function a command.
+"""The command line: one function per command.
 
 0 nothing to do, or all applied · 1 error, or a write failed · 2 changes planned, or drift found · 3 anything was
-withheld · 4 not everything could be read, so nothing was decided.
+withheld · 4 an incomplete read stopped the run.
 """
 
 import os

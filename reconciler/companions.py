@@ -1,4 +1,4 @@
-"""Settings of an organization that must fit together: those that restrict to what another lists, the ways to join."""
+"""Check settings of an organization that depend on each other: restrictions and their lists, the ways to join."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

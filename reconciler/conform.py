@@ -1,4 +1,4 @@
-"""Is a document of the shape that its type describes? If not: everything that is wrong, where, and what was meant.
+"""A document and its type → every mistake in the document's shape, with its place and a suggestion.
 
 A document that is right is proven so by msgspec in microseconds. One that is not is held against the JSON Schema of
 the same type, which finds every mistake instead of the first.

@@ -1,4 +1,4 @@
-"""What documents say against each other: duplicates, names that differ only by case, references to nothing."""
+"""Documents → contradictions between them: duplicates, names that differ only by case, missing references."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final

@@ -1,6 +1,6 @@
-"""Files of rows as they lie on disk: CSV, JSON and JSON lines. Read whole, or not at all.
+"""Files of rows: CSV, JSON and JSON lines, read completely or not at all.
 
-A file that was cut short looks like a smaller table, so its end is looked at before its first row is believed.
+A file that was cut short looks like a smaller table, so its end is checked before its first row is used.
 """
 
 import json

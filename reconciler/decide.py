@@ -1,6 +1,6 @@
 """Desired against live: one plan, guarded and ordered.
 
-The diffs say what differs, thing by thing; here they are put together, counted, guarded, and narrowed to the kinds and
+The diffs say what differs; this module combines, counts and guards the changes, and narrows them to the kinds and
 the authority that the configuration gives.
 """
 

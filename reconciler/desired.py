@@ -1,4 +1,4 @@
-"""What files and users together want: every user through the rules, once, into memberships by organization."""
+"""Files and users → the desired memberships by organization: every user goes through the rules once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who am I, which project, test or live, what can I reach: read only, and every finding with what to do about it."""
+"""``doctor``: which project, test or live, what can be reached. It only reads; every finding has a hint."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Domains that belong to nobody in particular: those of mail providers, and public suffixes."""
+"""Shared domains: those of mail providers, and public suffixes."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Final

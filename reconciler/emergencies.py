@@ -1,4 +1,4 @@
-"""Credentials that only an emergency file holds, as the credential store refused them: said until it takes them."""
+"""Warnings for credentials that exist only in an emergency file, until the credential store takes them."""
 
 from reconciler.model import Kept, Outcome, Problem
 from reconciler.writing import NOW_IN, Store

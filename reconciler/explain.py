@@ -1,4 +1,4 @@
-"""Why a person is a member of what: the users that a name leads to, and what the rules say of each."""
+"""``why``: find the users with a name, and explain what the rules decide for each."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""An environment that is still to be made, or opened: what comes first, and what of the plan holds once it is there.
+"""An environment that does not exist yet: what is created first, and which changes of the plan stay valid after that.
 
 A project, an environment and a secret are the *foundation*: before they are there, nothing of the environment's data
 can be read, and a plan takes it for empty. Once they are, all of it is planned again.

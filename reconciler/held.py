@@ -1,4 +1,4 @@
-"""What is held: declared in a file, which is never green, or left open by data, which is counted by cause."""
+"""Held resources: those declared in a file (exit code 3), and those held because of data (counted by cause)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

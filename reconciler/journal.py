@@ -1,4 +1,4 @@
-"""What an apply was about to do and what became of it, line by line, flushed before and after each write.
+"""The journal of an apply: each intended write and its outcome, one line each, flushed before and after the write.
 
 The journal is evidence, not state: losing it is harmless. It is read back only for what Stytch cannot tell: that a run
 was cut short between a credential's being given and its being kept (``unfinished``), or between a mark that says that

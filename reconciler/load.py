@@ -1,4 +1,4 @@
-"""Everything that people wrote → ``Declared``: checked in itself and against one another, for one environment."""
+"""All files of a repository → ``Declared``: checked one by one and against each other, for one environment."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

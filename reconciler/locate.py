@@ -1,4 +1,4 @@
-"""Which project and environment of Stytch a run is about, as far as they are there; and the way into its data."""
+"""The target of a run → its project and environment in Stytch, as far as they exist, and access to the data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What hurts most to lose: an organization's last active admin, and anything of a breakglass member."""
+"""Dangerous losses: an organization's last active admin, and anything of a breakglass member."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 

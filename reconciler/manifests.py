@@ -1,4 +1,4 @@
-"""One manifest of a thing in Stytch → one ``Resource``, with everything that is wrong with it by itself."""
+"""One manifest → one ``Resource``, with every mistake that the manifest alone shows."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""What no API does: a person must, in Stytch's dashboard. Plans list what is still open."""
+"""Manual steps in Stytch's dashboard, which no API can do. Plans list the open ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Our mark on members and organizations: reading it, and telling whose it is.
+"""Read the mark on members and organizations, and decide whose they are.
 
 A mark proves that we made or adopted a thing only where it was written: it names Stytch's ids of the organization and
 of the member that it was written for, so that metadata copied to another place, in the same organization too, proves

@@ -1,4 +1,4 @@
-"""The members of every organization, which are too many to be kept: whom each live one stands for, and what differs."""
+"""Match the members of all organizations, one organization at a time, to save memory; return what differs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Secrets in manifests: only ever their names, and how a name is held against what Stytch shows of a secret."""
+"""Names of secrets in manifests, and how they are compared with what Stytch shows of a secret."""
 
 import re
 from collections import Counter

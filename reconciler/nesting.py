@@ -1,4 +1,4 @@
-"""JSON that is nested deeper than a decoder follows: its parts, found without following it down.
+"""JSON that is nested too deeply for a decoder → its parts, without decoding the deep ones.
 
 A record that a user can nest at will must not keep the records beside it from being read.
 """

@@ -1,4 +1,4 @@
-"""What every command shares: the options that stand before or after its name, and errors → exit codes in one place."""
+"""The shared options of all commands, before or after the command's name; errors → exit codes."""
 
 import gc
 import io

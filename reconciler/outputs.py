@@ -1,4 +1,4 @@
-"""A file that a command is to write: never one that it, or another run, reads."""
+"""Check output files: a command never writes to a file that a run reads."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The whole story on one screen.
+"""The steps of a run on one screen.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What gives and takes power over an organization: ``stytch_admin``, and roles that come to permit more.
+"""Count changes that give power over an organization: ``stytch_admin``, and roles that gain permissions.
 
 A role reaches a member through several doors: given directly, or through an assignment by e-mail domain, SSO connection
 or group (docs/stytch.md 2.20); and whoever has a role gets whatever the RBAC policy adds to it. All of them are here.

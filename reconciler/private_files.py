@@ -1,4 +1,4 @@
-"""Files of ours that nobody else may read: in a folder outside git, written whole or not at all, by one at a time."""
+"""Private files outside git: readable by their owner only, written atomically, by one process at a time."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""What one thing says of another by its name: whether there is such a thing, as far as files alone can tell.
+"""References between resources: check that each name is declared, as far as the files show.
 
 What is named must be declared, as something that others manage at least; where Stytch wants an id, an id will do. Of
 roles a declared policy knows them all; where there is none, only a plan can tell.

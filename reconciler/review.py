@@ -1,4 +1,4 @@
-"""A reviewed plan, held against a fresh one: a file is believed only as far as it goes."""
+"""A reviewed plan, compared with a fresh one: only changes that are in both are applied."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What can be so of one thing only: to be there at all, the default, the live environment, the run's own project."""
+"""Check what only one resource can be: the one of its kind, the default, the live environment, the run's project."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

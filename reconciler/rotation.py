@@ -1,4 +1,4 @@
-"""A credential that nobody has is rotated: the new one is kept, and only then does the old one cease to count."""
+"""Rotate a lost credential: the new one is stored before the old one becomes invalid."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What a kind is: its spec as a type with traits, and all that must be known of it; most else is derived from that."""
+"""The definition of a kind: its spec as a type with traits, and its verbs; most else is derived from it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What ``reconciler.yaml`` may say, as types; the defaults are the careful ones. ``reconciler.config`` reads it."""
+"""The settings of ``reconciler.yaml`` as types, with safe defaults. ``reconciler.config`` reads it."""
 
 from typing import Annotated, Any, Literal
 

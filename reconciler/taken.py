@@ -1,4 +1,4 @@
-"""What Stytch made of a write: its answer is held against what was sent, field by field, for every kind.
+"""Compare Stytch's response to a write with what was sent, field by field, for every kind.
 
 A success says that the request was understood, not that every value was taken: a list may stay that was to be emptied,
 a name may come back trimmed. What an answer leaves out, and what is never shown, says nothing.

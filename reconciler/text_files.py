@@ -1,4 +1,4 @@
-"""``{file: path}`` in a manifest → the text of that file, which lies in the repository and is nobody's secret."""
+"""``{file: path}`` in a manifest → the text of that file, which must be in the repository and must not be a secret."""
 
 import re
 from collections.abc import Callable

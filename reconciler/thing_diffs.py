@@ -1,4 +1,4 @@
-"""Every kind but organizations and members, which have their own ways: which are read, and what differs."""
+"""Read and compare the resources of all kinds except organizations and members, which have their own modules."""
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime

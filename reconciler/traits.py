@@ -1,4 +1,4 @@
-"""What is said of a field beyond its type.
+"""Traits: properties of a field beyond its type.
 
 A kind's spec declares each field once, with its traits::
 

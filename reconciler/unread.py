@@ -1,6 +1,6 @@
-"""Files in ``manifests/`` and ``rules/`` that are no documents: each is named somewhere, left out, or an error.
+"""Files in ``manifests/`` and ``rules/`` that are not documents: each is referred to, ignored, or an error.
 
-What is not read would look like what is not declared, and a file's name is easily mistyped: ``members.yaml.txt``.
+An unread file would look like resources that are not declared, and names are easily mistyped: ``members.yaml.txt``.
 """
 
 import re

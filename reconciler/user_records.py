@@ -1,4 +1,4 @@
-"""One record of a Consumer export → a user, with the fields that were asked for; or why it is none."""
+"""One record of a Consumer export → a user with the requested fields, or the reason why it is invalid."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, NotRequired, TypedDict

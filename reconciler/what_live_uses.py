@@ -1,4 +1,4 @@
-"""What a live environment uses, and what an environment of `type: test` therefore never writes.
+"""Resources that a live environment uses, which an environment of `type: test` never writes.
 
 That hangs on what a write would touch, as Stytch has it at plan time, and on nothing that manifests or names say: a
 live environment itself, the project of one, and what lies in that project outside its environments. While a project

@@ -1,4 +1,4 @@
-"""What every kind's writing verbs share: the payload of a change, and how to repeat what is safe to repeat."""
+"""Shared code of all kinds' writes: the payload of a change, and safe repetition."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""Talking to Stytch: paced, retried where that is safe, classified, masked. ``open_client`` is the way in."""
+"""The client for Stytch: paces, retries safely, classifies errors, masks addresses. Start with ``open_client``."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What came back from Stytch, and what it means for the one who asked.
+"""Stytch's responses → decoded values or faults.
 
 Every exchange ends as a decoded value or as one ``Fault``; the tree in ``reconciler.errors`` says what each allows.
 Stytch's error envelope and types are described in docs/stytch.md, "Errors".

@@ -1,4 +1,4 @@
-"""How many retries a run may make, so that an outage ends it instead of being hammered."""
+"""The number of retries that a run may make, so that an outage ends the run."""
 
 import threading
 

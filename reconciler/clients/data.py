@@ -1,6 +1,6 @@
 """Stytch's data API as the reconciler needs it: bulk reads, single reads and writes, one method each.
 
-Methods raise a ``Fault`` where an exchange goes wrong and ``Unreadable`` where a search does not give the whole. The
+Methods raise a ``Fault`` if an exchange fails and ``Unreadable`` if a search is incomplete. The
 endpoints, and what is known of their behaviour, are described in docs/stytch.md.
 """
 

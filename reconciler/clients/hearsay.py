@@ -1,4 +1,4 @@
-"""What somebody else says of what we asked for, made fit to be shown: no secret, no address, no control characters.
+"""Text from servers and commands → text that can be shown: no secret, no address, no control characters.
 
 A server, or a command, may repeat what it was sent or has just made. Of a secret that we know not even a piece is
 shown, however it is spelled; of what we do not know, nothing that looks like one.

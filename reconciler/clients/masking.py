@@ -1,4 +1,4 @@
-"""Addresses made unreadable where others may read along, so that one person stays recognisable.
+"""E-mail addresses → masked addresses for logs, in which one person stays recognisable.
 
 ``ann@acme.com`` becomes ``a***@acme.com#6b3e``: the first letter, the domain and four hexadecimal digits of the
 address's SHA-256. The digits are the same in every run and for every spelling of the address, so that two lines can be

@@ -1,4 +1,4 @@
-"""How servers are reached from here: whose certificates are trusted, through which proxy, and where without one.
+"""Environment variables → how servers are reached: trusted certificates, proxies, and hosts without a proxy.
 
 The environment decides it once, in one value that everything which sends is handed. The variables are those that other
 tools obey: SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE; HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and

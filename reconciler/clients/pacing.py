@@ -1,4 +1,4 @@
-"""When a request may be sent, for all threads of one project together.
+"""Rate limits: when a request may be sent, for all threads of one project together.
 
 Stytch counts searches in minutes aligned to the clock and asks bulk callers to keep below a number of requests a
 second (docs/stytch.md, "Limits"). Both are kept here at a share of what the vendor allows, because a project's limits

@@ -1,4 +1,4 @@
-"""Search pages: what one holds.
+"""Pages of searches → records.
 
 Pages are decoded at once, straight into what we look at; only where that fails record by record, so that one odd
 record costs one record.

@@ -1,7 +1,7 @@
-"""Following a search's cursors until the whole is there, or saying that it is not.
+"""Follow a search's cursors to the complete result, or raise ``Unreadable``.
 
 Stytch promises no order and no snapshot while pages are read (docs/stytch.md, "Search"): rows may come twice, and rows
-may be missing. Nothing is ever decided from less than the whole.
+may be missing. An incomplete result is never used.
 """
 
 import sys

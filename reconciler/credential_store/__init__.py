@@ -1,6 +1,6 @@
-"""What Stytch shows once goes to the environment's credential store, and appears nowhere else (docs/credentials.md).
+"""The credential store of an environment: keeps what Stytch shows only once (docs/credentials.md).
 
-``open_store`` is the way in.
+Start with ``open_store``.
 """
 
 from reconciler.credential_store.sealed import Revealed, Sealed, generate

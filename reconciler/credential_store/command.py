@@ -1,4 +1,4 @@
-"""Credentials that a command takes away: the value on its standard input and nowhere else, and no shell in between."""
+"""Credentials stored with a command: the value goes to its standard input only, without a shell."""
 
 import os
 import re

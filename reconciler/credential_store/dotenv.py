@@ -1,4 +1,4 @@
-"""Credentials in a dotenv file, the id of NAME under NAME_ID: for its owner alone, and each change whole or not at all.
+"""Credentials in a dotenv file, the id of NAME under NAME_ID: readable by its owner only, each change atomic.
 
 The ids stand in the ledger as well, so that a checkout without the file knows what was made. Everything else in the
 file, including comments, is not changed. Several writers wait for each other.

@@ -1,4 +1,4 @@
-"""Files for what the store did not take: one a value, for its owner alone, until the store takes it after all."""
+"""Emergency files for values that the store refused: one per value, readable by its owner only."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Why a store does not do what it is asked; the text of these may be shown, so no secret is ever in it."""
+"""The errors of a credential store; their texts may be shown, so they never contain a secret."""
 
 
 class Refusal(Exception):

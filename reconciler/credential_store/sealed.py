@@ -1,4 +1,4 @@
-"""A secret as a value that can be passed on and compared, and that shows itself to nobody who does not ask."""
+"""A secret as a value that can be passed on and compared; its text is shown only on request."""
 
 import hmac
 import secrets

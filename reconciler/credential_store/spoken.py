@@ -1,4 +1,4 @@
-"""What a command said, made fit to be shown: its first line, without the secret it was given and without addresses."""
+"""A command's output → its first line, without the secret that it was given and without addresses."""
 
 from reconciler.clients.hearsay import fit
 from reconciler.credential_store.sealed import Sealed

@@ -1,4 +1,4 @@
-"""The credential store of an environment: what it does not take is written beside it, and nothing is ever lost.
+"""The credential store of an environment: what it refuses goes to an emergency file, so that nothing is lost.
 
 What people get to see is raised outside of every ``except``, so that no error, with what was read or written at hand,
 hangs on it.

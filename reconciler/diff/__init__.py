@@ -1,4 +1,4 @@
 """Desired against live, as changes: pure functions that know nothing of files, HTTP or output.
 
-``fields`` compares two specs, ``organizations`` and ``members`` decide whom a live thing stands for.
+``fields`` compares two specs; ``organizations`` and ``members`` match live resources with declared ones.
 """

@@ -1,4 +1,4 @@
-"""Credentials that Stytch gives: where each is kept, and which were lost because a run was cut short.
+"""Credentials that Stytch generates: where each is stored, and which an interrupted run lost.
 
 What such a run left behind is renewed only with proof that it is the very thing: the id that Stytch's answer gave, and
 for a credential that can be rotated the last characters that it had then. What may as well be somebody else's is held.

@@ -1,4 +1,4 @@
-"""What a person most likely did where organizations do not fit: a slug changed, or external ids swapped."""
+"""Hints for organizations that do not match: a changed slug, swapped external ids."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches

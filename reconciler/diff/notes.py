@@ -1,4 +1,4 @@
-"""What is said of members that are not simply changed: listed things, conflicts and notices."""
+"""Entries for members that are not simply changed: held and unmanaged ones, conflicts, notices."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final

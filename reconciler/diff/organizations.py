@@ -1,4 +1,4 @@
-"""Which live organization each declared one is, and what differs.
+"""Match declared organizations with live ones; return what differs.
 
 An organization is found by its external id if it declares one, by its slug, or by the slug it was renamed from. If
 these lead to two live ones, that is a conflict, and everything in it is held. So is one that was

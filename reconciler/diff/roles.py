@@ -1,4 +1,4 @@
-"""Which roles a live member keeps, gets and loses (docs/stytch.md 2.20).
+"""The roles that a live member keeps, gets and loses (docs/stytch.md 2.20).
 
 Stytch replaces the whole list of direct assignments on every write, and the mark remembers which of them
 we gave: those alone are ours to take back.

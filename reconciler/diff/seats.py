@@ -1,7 +1,7 @@
-"""Whom each live member of an organization stands for.
+"""Match the live members of an organization with users and manifests.
 
-By our mark's user first, then by the address. Whatever leads to two answers has none: the seat carries the trouble, and
-whoever is in it is held.
+The user in the mark counts first, then the address. Two possible matches are a conflict: the seat names it, and
+the member is held.
 """
 
 from collections import Counter, defaultdict

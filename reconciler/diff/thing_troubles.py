@@ -1,4 +1,4 @@
-"""What keeps a declared thing from being settled: which live one it is, what cannot be changed, what nobody knows."""
+"""Problems of declared resources: an ambiguous live one, fields that cannot change, unknown secrets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""The things of one kind: which live one each declared one is, and what differs.
+"""Match the declared resources of one kind with live ones; return what differs.
 
 A thing is found by the id that the credential store holds for it, unless its name is its id and cannot change, by its
 name, or by the name it was renamed from.

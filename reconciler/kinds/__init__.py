@@ -1,4 +1,4 @@
-"""The kinds of things in Stytch that are kept as declared: one file each, all of them in ``KINDS``."""
+"""The kinds of resources in Stytch that can be declared: one file each, all of them in ``KINDS``."""
 
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter

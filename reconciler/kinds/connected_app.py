@@ -1,7 +1,7 @@
 """Connected Apps: applications that people sign in to with this project (docs/stytch.md, "Connected Apps").
 
-Stytch makes their ids, and the secrets of those that are not public. They are known by their names; those that
-registered themselves are nobody's here, whatever they are called.
+Stytch generates their ids, and the secrets of those that are not public. They are found by their names; those that
+registered themselves are never managed, whatever their names.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""E-mail templates: how what Stytch sends looks, for a project and all its environments (docs/stytch.md, 2.14)."""
+"""E-mail templates: the look of Stytch's e-mails, for a project and all its environments (docs/stytch.md, 2.14)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal

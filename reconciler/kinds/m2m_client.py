@@ -1,6 +1,6 @@
 """M2M clients: programs that sign in with a secret of their own (docs/stytch.md, "M2M clients").
 
-The secret can be chosen: the credential store keeps it first, and only then is it sent, so that none is ever lost.
+The secret can be chosen: it is stored first and then sent, so that none is lost.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
-"""Public tokens: what frontends name an environment by (docs/stytch.md, "Public tokens").
+"""Public tokens: frontends use them to name an environment (docs/stytch.md, "Public tokens").
 
-They have no name and are their own id. Which is which the credential store knows, though nothing in them is secret.
+They have no name and are their own id. The credential store knows which is which, although they are not secret.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -1,6 +1,6 @@
-"""Secrets: what opens an environment's data; shown once, without a name (docs/stytch.md, "Secrets").
+"""Secrets: they open an environment's data, are shown once and have no name (docs/stytch.md, "Secrets").
 
-Which is which only the credential store knows: it keeps the value under the name that the manifest gives, and the id.
+Only the credential store knows which is which: it stores the value under the manifest's name, and the id.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""SSO connections: whose word counts for who somebody is (docs/stytch.md, "SSO connections").
+"""SSO connections: the identity providers that an organization trusts (docs/stytch.md, "SSO connections").
 
 A create takes little more than a name, so a connection is made and then completed; what was cut short in between is
 completed by the next run. Connections are known by their names, and each has a sort that it keeps.

@@ -1,4 +1,4 @@
-"""Trusted token profiles: whose tokens are as good as a sign-in (docs/stytch.md, "Trusted token profiles")."""
+"""Trusted token profiles: issuers whose tokens count as a sign-in (docs/stytch.md, "Trusted token profiles")."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

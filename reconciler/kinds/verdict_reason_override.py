@@ -1,4 +1,4 @@
-"""Verdict reasons: what a sign of fraud leads to instead of what Stytch would do (docs/stytch.md, 2.18)."""
+"""Verdict reasons: what a sign of fraud leads to instead of Stytch's default (docs/stytch.md, 2.18)."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal

@@ -1,4 +1,4 @@
-"""What is declared and what is live: organizations, members, and the mark that says which are ours."""
+"""Declared and live resources: organizations, members, and the mark that says which are managed."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,6 +1,6 @@
 """Plans, drift, outcomes and problems → text, Markdown, JSON.
 
-Every report is made whole, as one string, by a pure function; the ``show_…`` functions print it. Errors go to standard
+Pure functions make every report as one string; the ``show_…`` functions print it. Errors go to standard
 error as text, but to standard output where a machine or a page reads them.
 """
 

@@ -1,4 +1,4 @@
-"""Putting changes together for reading: by what they belong to, then in runs of alike ones, each with its causes.
+"""Changes → groups for reading: by organization or kind, then in runs of similar changes, each with its causes.
 
 Only what will be shown is ever formatted, so that a plan of a hundred thousand changes is as quick to print as one of
 a hundred.

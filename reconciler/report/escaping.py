@@ -1,4 +1,4 @@
-"""What others chose, made harmless for whoever reads it: a terminal, a build's log, a page, a parser of JSON.
+"""Text from others → text that is harmless in a terminal, a build log, a page and JSON.
 
 Names, metadata and file names may hold anything. Nothing of it may move a cursor, turn a line round, look like a
 command to the machine that keeps the log, or become a link.

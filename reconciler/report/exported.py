@@ -1,4 +1,4 @@
-"""What an export wrote, what it left out, and what somebody must provide before a plan can tell more."""
+"""The report of an export: files written, what is left out, and secrets that somebody must provide."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What is held, and why: each cause is told once, with what rests on it, where to look and what to do."""
+"""The report of what is held: each cause once, with the held resources, the places and a hint."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

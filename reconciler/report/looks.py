@@ -1,4 +1,4 @@
-"""Two values that differ, written so that the difference is seen.
+"""Two different values → text that makes the difference visible.
 
 Texts may differ in what nobody sees: a letter of another alphabet that looks the same, an accent that is a character
 of its own, a blank at the end of a line. Long texts differ in a few of many lines.

@@ -1,4 +1,4 @@
-"""What a person can do about what was withheld: for every guard the exact next step."""
+"""The next step for withheld changes: one hint for every guard."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What an apply did, as what will be printed: only what was not applied is named."""
+"""The report of an apply: counts, and the names of what was not applied."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What stands below a plan's changes, each under its own heading: what is adopted, withheld, left alone, to look at."""
+"""The parts below a plan's changes, each with a heading: adopted, withheld, unmanaged, problems."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

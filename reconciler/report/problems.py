@@ -1,4 +1,4 @@
-"""Problems as people read them: where, how grave, what was found, what to do."""
+"""Problems → lines: place, severity, message, hint."""
 
 from collections.abc import Iterable, Sequence
 

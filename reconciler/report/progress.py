@@ -1,4 +1,4 @@
-"""How far a command is, on standard error: a live line on a terminal, a plain one now and then in a pipe."""
+"""The progress of a command on standard error: a live line on a terminal, plain lines in a pipe."""
 
 import sys
 import threading

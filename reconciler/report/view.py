@@ -1,4 +1,4 @@
-"""A plan, or the drift in it, from its title to what to type next."""
+"""A plan or its drift → a report, from the title to the next command."""
 
 import shlex
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Why one user is a member of what: memberships first, then the rules that gave them, that nearly did, and the rest."""
+"""The report of ``why``: a user's memberships, then the rules that matched, nearly matched, or did not match."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """MappingRules: which user belongs to which organization; pure. ``docs/rules.md`` is the reference.
 
 ``compile_rules`` → ``Rules``, once, with every mistake in them; ``assign`` → ``Assigned``, for each user;
-``fold_problems`` makes a few problems of many users'; ``explain`` says of one user what every rule made of him.
+``fold_problems`` makes a few problems of many users'; ``explain`` says what every rule decides for one user.
 """
 
 from reconciler.rules.assign import Assigned, assign

@@ -1,4 +1,4 @@
-"""Whether a rule is about a user, and in which cases: organizations that a lookup found × rows × items."""
+"""Whether a rule matches a user, and in which cases: organizations that a lookup found × rows × items."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Which rules can be about a user at all: each is found by one condition that it cannot do without."""
+"""An index of rules: those that can match a user, found by one condition that each requires."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""``email_domain: {organization: PATH}``: whose is a domain, by what every declared organization says of itself."""
+"""``email_domain: {organization: PATH}``: the owner of a domain, from what the declared organizations list."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

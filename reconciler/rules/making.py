@@ -1,4 +1,4 @@
-"""What a rule makes of one user: assignments, or the trouble that keeps it from making them."""
+"""One rule and one user → assignments, or the conflict that prevents them."""
 
 from reconciler.expressions import Mistyped
 from reconciler.model import address

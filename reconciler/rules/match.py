@@ -1,4 +1,4 @@
-"""``match`` and ``except``: what a user must be, key by key; all keys must hold, any value of each will do."""
+"""``match`` and ``except``: all keys must hold, and for each key any of its values."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The assignments of one user in one organization → one membership, or the trouble that keeps it from being made."""
+"""The assignments of one user in one organization → one membership, or the conflict that prevents it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What is wrong with one user, and a million such folded into a few problems: one for each cause."""
+"""Problems of single users → a few problems, one for each cause."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Why no rule gave a user anything, as far as that can be said of thousands at once."""
+"""Why no rule gives a user a membership: causes that can be counted over thousands of users."""
 
 from collections.abc import Mapping
 from typing import Any

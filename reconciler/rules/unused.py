@@ -1,4 +1,4 @@
-"""What matched nobody when every user went through: rules, values, exceptions, rows of tables; users without a row."""
+"""Warnings after all users: rules, values, exceptions and table rows that matched nobody; users without a row."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
