@@ -12,7 +12,7 @@ from reconciler.export.folder import check_nothing_else, write_files
 from reconciler.export.gather import Exported, Wanted
 from reconciler.export.gather import export as gather
 from reconciler.export.organizations import TABLE
-from reconciler.model import Plan
+from reconciler.model import Plan, Update
 from reconciler.plan import exit_code
 from tests.memory_store import MemoryStore
 from tests.stages import OWNER, Fields, Stage
@@ -53,7 +53,10 @@ def upheld(
     begin(app, root, {**settings, **({"tables": dict(first.tables)} if first.tables else {})})
     stage.store = MemoryStore(known(first, secrets or {}))
     plan = stage.plan().plan
-    assert (exit_code(plan), plan.changes, plan.observed) == (0, (), ()), shown(plan)
+    # An organization whose create was cut short has a provisional mark, which the next plan completes.
+    begun = [change for change in plan.changes if isinstance(change, Update) and not change.fields and change.mark]
+    assert (list(plan.changes), plan.observed) == (begun, ()), shown(plan)
+    assert exit_code(plan) == (2 if begun else 0)
     wrong = [each.message for each in plan.problems if each.severity != "warning" and each.code != UNKNOWN]
     assert wrong == []
     app.behaviour = otherwise or app.behaviour
