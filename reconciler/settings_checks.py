@@ -4,8 +4,10 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from reconciler.conform import did_you_mean
+from reconciler.credential_store.store import IDS
 from reconciler.documents import Document
 from reconciler.model import Json, Position, Problem
 from reconciler.private_files import FOLDER
@@ -70,6 +72,11 @@ def written_over(chosen: Environment, name: str, document: Document) -> Iterator
             message = f"credentials would be written to {file}, which {what} reads"
             at = document.at("environments", name, "credentials")
             yield _problem("credentials", message, "name a file of their own", at)
+    ids = kept.ids or IDS.format(quote(name, safe="")) if kept else ""
+    if kept and kept.path and os.path.normpath(kept.path) == os.path.normpath(ids):
+        message = f"credentials and their ids would both be written to {kept.path}"
+        at = document.at("environments", name, "credentials")
+        yield _problem("credentials", message, "name another file: the one of the ids is committed", at)
 
 
 def _read(chosen: Environment) -> Mapping[tuple[str, ...], str]:

@@ -155,3 +155,15 @@ def test_a_secret_that_is_declared_as_anothers_leaves_nothing_in_doubt(app: App,
     assert [item.address for item in planned(app, fresh, PATH).plan.held] == ["Secret/BACKEND_SECRET"]
     both = secret("BACKEND_SECRET") + secret(other) + "ensure: external\n"
     assert applied(app, config_of(tmp_path / "b", manifests=both), PATH)
+
+
+@pytest.mark.parametrize("ids", ['{"FRONTEND_TOKEN": "public-token-test-gone"}', '{"FRONTEND_TOKEN": ""}'])
+def test_with_ids_that_are_gone_nothing_is_made_with_every_run(app: App, tmp_path: Path, ids: str) -> None:
+    token = "apiVersion: reconciler/v1\nkind: PublicToken\nmetadata: {name: FRONTEND_TOKEN}\n"
+    counts = []
+    for number in range(3):
+        config = config_of(tmp_path / str(number), manifests=token)
+        (config.root / "test.credential-ids.json").write_text(ids)
+        applied(app, config, PATH)
+        counts.append(len(everything(app)))
+    assert len({*counts}) == 1

@@ -21,7 +21,7 @@ class Ledger:
 
     def id_of(self, name: str) -> str | None:
         """Return the id that belongs to a name."""
-        return self._ids().get(name)
+        return self._ids().get(name) or None
 
     def record(self, name: str, id: str) -> None:
         """Write down which id belongs to a name; "" takes the name out."""
@@ -37,5 +37,5 @@ class Ledger:
         try:
             return msgspec.json.decode(text, type=dict[str, str]) if text is not None else {}
         except msgspec.MsgspecError:
-            problem = f"{self._shown} is not a JSON object of names and ids"
+            problem = f"{self._shown} is not a JSON object of names and ids: bring it back from git"
         raise NotUnderstood(problem)

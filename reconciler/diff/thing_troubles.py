@@ -169,12 +169,11 @@ def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held
     """Return a problem if it is unknown which of several live resources without a name is the declared one.
 
     ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it
-    with the environment. ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
+    with the environment. An id that is known and gone is none either: another machine may have made the next one.
+    ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
     """
     if not kind.nameless or resource.ensure != "present" or resource.address in held.begun:
         return None
-    if held.id_of(credential_name(kind, resource)) is not None:
-        return None  # that one was made, and is gone
     unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:
         return None
