@@ -145,6 +145,7 @@ class _Run:
         self._outcomes = outcomes
         self._heirs = heirs
         self._applied: set[str] = set()  # addresses of the members that were written
+        self._taken: set[str] = set()  # what a worker has begun with
         self._lock = threading.Lock()
         self._circuit = Circuit()  # for what goes wrong, whatever is written
         self._refusals: dict[str, Circuit] = {}  # by kind: for what Stytch refuses
@@ -161,10 +162,12 @@ class _Run:
         return self._interrupted.is_set()
 
     def outcome(self, change: Change) -> Outcome:
-        """Return what became of a change; of one that nobody waited for any longer, that it is not known."""
+        """Return what became of a change; of one that nobody waited for any longer, whether it may have happened."""
         with self._lock:
-            found = self._outcomes.get(_name(change))
-        return found or outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
+            found, taken = self._outcomes.get(_name(change)), _name(change) in self._taken
+        if found or not taken:
+            return found or outcome_of(change, "skipped", INTERRUPTED)
+        return outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
 
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
@@ -173,9 +176,8 @@ class _Run:
         self._refusals.setdefault(changes[0].kind, Circuit())
         workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
         pool = ThreadPoolExecutor(workers, thread_name_prefix="apply")
-        futures = [pool.submit(self._work, queue) for _ in range(workers)]
         try:
-            for future in futures:
+            for future in [pool.submit(self._work, queue) for _ in range(workers)]:
                 future.result()
         except KeyboardInterrupt:
             self._interrupted.set()
@@ -187,8 +189,9 @@ class _Run:
         while True:
             with self._lock:
                 change = next(queue, None)
-            if change is None:
-                return
+                if change is None:
+                    return
+                self._taken.add(_name(change))
             self._finish(change, self._outcome(change))
 
     def _outcome(self, change: Change) -> Outcome:

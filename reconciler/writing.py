@@ -373,7 +373,7 @@ def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], 
         if beside:
             gone(take_back)
     except (Fault, Unreadable, *MALFORMED) as error:
-        raise _perhaps(error, f"{id} was made") from None
+        raise _perhaps(error, f"{id} was created") from None
     if beside:
         raise Moved(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
 

@@ -1,8 +1,14 @@
 """Whatever goes wrong around a write, every outcome is said, the rest goes on, and the exit code is honest."""
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,6 +18,7 @@ from reconciler.clients.data import Client
 from reconciler.config import Config
 from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App
+from reconciler.emulator.exchange import Request, Response
 from reconciler.emulator.running import Options, make
 from reconciler.errors import Rejected, StoreFailed, Unreadable
 from reconciler.journal import Journal, unfinished
@@ -187,3 +194,38 @@ def test_what_comes_after_the_foundation(tmp_path: Path, monkeypatch: pytest.Mon
     assert {outcome.result for outcome in outcomes} == {"applied", "skipped"}
     said = "RuntimeError" if isinstance(error, RuntimeError) else str(error)
     assert {outcome.detail for outcome in outcomes} == {"", f"planning again failed: {said}"}
+
+
+def test_a_second_interrupt_waits_for_nothing_and_says_what_may_have_happened(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one waits for what is under way."""
+    manifests = MANIFESTS[MANIFESTS.index("apiVersion: reconciler/v1\nkind: M2MClient") :]
+    later = manifests[: manifests.index("---")].replace("billing", "later")
+    write(config.root, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": f"{manifests}---\n{later}"})
+    respond, said = app.respond, threading.Event()
+    shut_down = Mock(side_effect=[KeyboardInterrupt, None])
+
+    def interrupting(request: Request) -> Response:
+        response = respond(request)
+        if request.method == "POST" and request.path == "/v1/m2m/clients":
+            os.kill(os.getpid(), signal.SIGINT)
+            said.wait(10)
+        return response
+
+    monkeypatch.setattr(app, "respond", interrupting)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        pools = partial(monkeypatch.setattr, ThreadPoolExecutor, "shutdown", shut_down)
+        applied = run(config, app, meanwhile=pools)
+    finally:
+        said.set()
+        signal.signal(signal.SIGINT, before)
+    results = {outcome.address: (outcome.result, outcome.detail) for outcome in applied.outcomes}
+    assert results == {
+        "M2MClient/billing": ("failed", "interrupted during this write: the write may have happened"),
+        "M2MClient/later": ("skipped", "interrupted"),
+        "Organization/acme": ("skipped", "interrupted"),
+    }
+    assert applied.interrupted
+    assert applied.exit_code == 1

@@ -89,7 +89,7 @@ def test_no_two_of_a_name(
     assert said.result == "withheld"
     (left,) = of(app, sort)
     assert f"({left})" in said.detail
-    assert "was taken back" in said.detail
+    assert "was deleted again" in said.detail
 
 
 @pytest.mark.parametrize("address", NAMELESS)
@@ -146,7 +146,7 @@ def test_what_was_made_is_completed_where_nobody_could_look_for_others(
     (said,) = (one for one in applied.outcomes if one.result != "applied")
     assert (said.address, said.result) == (address, "failed")
     (made,) = of(app, sort)
-    assert f"{made} was made" in said.detail
+    assert f"{made} was created" in said.detail
     assert {one.result for one in run(config, app, store).outcomes} <= {"applied"}
     assert of(app, sort) == {made}
     assert run(config, app, store).outcomes == ()
