@@ -78,6 +78,7 @@ def desired_members(
         ),
         problems=(
             *problems,
+            *rules.lasting(),
             *([repeated(len(disputed))] if disputed else []),
             *(rules.unused() if gathered.read else ()),
         ),

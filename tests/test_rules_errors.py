@@ -197,6 +197,7 @@ def test_the_configured_external_id_is_checked() -> None:
         ("match: {verified: any}", "no-condition", "about every user"),
         ("fallback: user", "no-condition", "about every user"),
         ("match: {email: []}", "matches-nobody", "email lists nothing"),
+        ("match: {metadata: {trusted_metadata.plan: []}}", "matches-nobody", "trusted_metadata.plan lists nothing"),
         ("when: 'user.trusted_metdata.x == 1'", "unknown-field", "no field trusted_metdata"),
     ],
 )

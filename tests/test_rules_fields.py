@@ -39,6 +39,18 @@ def test_what_cannot_be_computed_holds_the_membership(entry: str, code: str) -> 
     assert held(filled(entry, trusted_metadata=metadata)) == ([code], ["acme"])
 
 
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ("roles: [editor, '${{ lower(user.trusted_metadata.seats) }}']", "roles[1]"),
+        ("trusted_metadata: {a: {b: ['${{ lower(user.trusted_metadata.seats) }}']}}", "trusted_metadata.a.b[0]"),
+    ],
+)
+def test_what_cannot_be_computed_is_named(entry: str, named: str) -> None:
+    (problem,) = filled(entry, trusted_metadata={"seats": 3}).problems
+    assert f": {named} cannot be computed: lower() takes a string" in problem.message
+
+
 def test_roles_may_be_a_list_from_data() -> None:
     (membership,) = filled(
         "roles: '${{ user.trusted_metadata.roles }}'", trusted_metadata={"roles": ["b", "a", "b"]}

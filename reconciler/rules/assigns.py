@@ -129,7 +129,7 @@ class Assign(Struct, frozen=True, kw_only=True):
         """Return the roles for one user, sorted; raises ``Unsettled``."""
         if self.role_tree is None:
             return self.roles
-        return _roles(_rendered(self.role_tree, scope, "a role"))
+        return _roles(_rendered(self.role_tree, scope, "roles"))
 
     def fields_for(self, scope: Mapping[str, object]) -> dict[str, Json]:
         """Return the member's fields for one user; raises ``Unsettled``."""
@@ -145,12 +145,14 @@ class Assign(Struct, frozen=True, kw_only=True):
         return rendered
 
 
-def _rendered(tree: Tree, scope: Mapping[str, object], what: str) -> Json:
+def _rendered(tree: Tree, scope: Mapping[str, object], what: str = "") -> Json:
     try:
         return tree.render(scope)
     except Mistyped as problem:
-        where = ".".join(map(str, problem.path))
-        raise Unsettled("mistyped", f"{where or what} cannot be computed: {problem.message}") from None
+        named = what
+        for key in problem.path:
+            named += f"[{key}]" if isinstance(key, int) else f".{key}" if named else str(key)
+        raise Unsettled("mistyped", f"{named or 'a field'} cannot be computed: {problem.message}") from None
 
 
 def _roles(value: Json) -> tuple[str, ...]:
@@ -171,7 +173,7 @@ def _found(value: Json) -> str:
 
 
 def _fields(tree: Tree, scope: Mapping[str, object]) -> dict[str, Json]:
-    rendered = _rendered(tree, scope, "a field")
+    rendered = _rendered(tree, scope)
     fields: dict[str, Json] = rendered if isinstance(rendered, dict) else {}
     for name, value in fields.items():
         if name in FIELDS and not fits(name, value):

@@ -17,7 +17,7 @@ from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
 from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
 from reconciler.rules.reading import USER_FIELDS, Place, Reader
-from reconciler.rules.unused import WHOLE, Tally
+from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, Tally
 from reconciler.rules.wording import did_you_mean, error, warning
 
 _ON_ADDRESSES = frozenset({"email", "email_domain", "email_regex"})
@@ -59,10 +59,13 @@ def compile_match(
     looks_up = isinstance(lookup, dict)
     if "external_id" in match:
         reader.fields.setdefault("external_id", []).append(place.below("external_id").position)
-    for key, value in match.items():
-        if value in ([], {}):
-            message = f"{key} lists nothing, so this matches nobody"
-            reader.warnings.append(warning("matches-nobody", message, "remove it", place.below(key).key.position))
+    for key, here in _empty(match, place):
+        message = f"{key} lists nothing, so this matches nobody"
+        reader.warnings.append(warning(MATCHES_NOBODY, message, "remove it", here.key.position))
+    if match.get("metadata") == {}:  # without a condition it would match everybody
+        hint = "name one, as in {trusted_metadata.plan: gold}, or remove it"
+        at = place.below("metadata").key.position
+        reader.problems.append(error("no-condition", "metadata names no path, so it says nothing", hint, at))
     several = dict(_several(match, place))
     return Match(
         waiting=several | ({WHOLE: {WHOLE: place.position}} if excepts else {}),
@@ -79,6 +82,13 @@ def compile_match(
         metadata=tuple(_metadata(match.get("metadata") or {}, place.below("metadata"), reader)),
         on_addresses=not _ON_ADDRESSES.isdisjoint(match),
     )
+
+
+def _empty(match: Mapping[str, Any], place: Place) -> Iterator[tuple[str, Place]]:
+    """Yield each key, and path of metadata, that nobody's value is among."""
+    yield from ((key, place.below(key)) for key, value in match.items() if value == [])
+    metadata = match.get("metadata") or {}
+    yield from ((path, place.below("metadata", path)) for path, values in metadata.items() if values == [])
 
 
 def _listed(match: Mapping[str, Any], key: str, place: Place) -> Iterator[tuple[str, Place]]:

@@ -8,9 +8,9 @@ from reconciler.expressions import Expression
 from reconciler.model import Cause, Position, Problem
 from reconciler.rules.by_hand import ByHand
 from reconciler.rules.index import Index
-from reconciler.rules.problems import UserProblem
+from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
 from reconciler.rules.rule import Rule, World
-from reconciler.rules.unused import WHOLE, nobody, table_warnings, values_warnings
+from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, nobody, table_warnings, values_warnings
 from reconciler.rules.watch import Watch
 
 
@@ -39,6 +39,10 @@ class Rules(Struct, frozen=True, kw_only=True):
     def user_fields(self) -> frozenset[str]:
         """Return the top-level fields of users that are read."""
         return frozenset(self.reads) | {"user_id", "emails"}
+
+    def lasting(self) -> Iterator[Problem]:
+        """Yield the warnings about the files that are not given again when users go through the rules."""
+        yield from (one for one in self.warnings if one.code not in (MATCHES_NOBODY, COMMON_DOMAIN))
 
     def unused(self) -> Iterator[Problem]:
         """Yield a warning for what matched nobody, once every user went through the rules."""

@@ -13,6 +13,7 @@ from reconciler.rules.inputs import Table
 
 Columns = tuple[str, ...]
 Texts = frozenset[tuple[Columns, tuple[str, ...]]]  # what a user would join by: columns, and a text for each
+MATCHES_NOBODY: Final = "matches-nobody"
 WHOLE: Final = ""  # stands for the whole of a match among its keys and values
 _SHOWN: Final = 5  # places that one warning names
 _NAMED: Final = 1_000  # users that one warning names
@@ -156,7 +157,7 @@ def values_warnings(
     for key, values in sorted(waiting.items()):
         places = sorted(values.values())
         yield Problem(
-            code="matches-nobody",
+            code=MATCHES_NOBODY,
             severity="warning",
             message=f"{len(places):,} of {counts[key]:,} values of {key} in {what} match nobody",
             hint="correct them, or remove them",
@@ -167,4 +168,4 @@ def values_warnings(
 def nobody(what: str, at: Position) -> Problem:
     """Make the warning about what matched nobody at all."""
     hint = "correct it, or remove it; `reconciler why USER` shows what a user lacks"
-    return Problem(code="matches-nobody", severity="warning", message=f"{what} matches nobody", hint=hint, at=(at,))
+    return Problem(code=MATCHES_NOBODY, severity="warning", message=f"{what} matches nobody", hint=hint, at=(at,))
