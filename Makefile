@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check bench lock clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/runtime ## Watch a project follow its git repository, on a local Stytch; no account needed
@@ -37,7 +37,7 @@ check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflow
 bench: .venv/dev ## Measure plans over a million users; writes docs/results.md
 	@$(BIN)/python -m benchmarks
 
-lock: .venv/created ## Renew requirements/*.txt from pyproject.toml (UPGRADE=1: newest versions)
+lock: .venv/created ## Write requirements/*.txt again from pyproject.toml (UPGRADE=1: newest versions)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --group build --output-file requirements/runtime.txt >/dev/null
 	$(COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt >/dev/null

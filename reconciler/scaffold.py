@@ -8,19 +8,19 @@ from reconciler.errors import InvalidInput
 
 FILES: Final[Mapping[str, str]] = {
     "reconciler.yaml": """\
-# Which Stytch projects this repository keeps, and how. Every setting: docs/configuration.md of stytch-reconciler.
+# The Stytch projects that this repository manages. Every setting: docs/configuration.md of stytch-reconciler.
 apiVersion: reconciler/v1
 kind: Configuration
-name: my-identity                       # our mark on what we make; two repositories on one project need two names
+name: my-identity                       # the owner in our marks; two repositories on one project need two names
 environments:
   test:
     # The project that STYTCH_PROJECT_ID and STYTCH_SECRET must belong to. A live one also needs `type: live`.
     # target: {project_id: project-test-...}
-    users: {file: users.jsonl}          # an export; {consumer: {project_id: project-test-...}} asks a Consumer project
-    # authority: {Member: authoritative}  # also delete members that we made and that no rule gives any more
+    users: {file: users.jsonl}          # an export; {consumer: {project_id: project-test-...}} reads a Consumer project
+    # authority: {Member: authoritative}  # also delete members that we created and that no rule gives now
 """,
     "manifests/organizations.yaml": """\
-# One document an organization. Fields have Stytch's names; a field that is not here is not managed.
+# One document per organization. Fields have Stytch's names; a field that is left out is not managed.
 apiVersion: reconciler/v1
 kind: Organization
 metadata: {name: acme}                  # the organization_slug
@@ -31,7 +31,7 @@ spec:
   email_allowed_domains: [acme.example]
   email_jit_provisioning: RESTRICTED
 initial:
-  mfa_policy: OPTIONAL                  # sent when the organization is made; its own admins may change it
+  mfa_policy: OPTIONAL                  # sent at create; the organization's own admins may change it
 ---
 # A member by hand, such as an organization's first admin. The rules give all others.
 apiVersion: reconciler/v1
