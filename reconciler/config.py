@@ -25,7 +25,7 @@ from reconciler.settings import (
     OrganizationsPolicy,
     Rates,
 )
-from reconciler.settings_checks import left_empty, linked, misnamed, outside, without_vars, written_over
+from reconciler.settings_checks import kept_together, left_empty, linked, misnamed, outside, without_vars, written_over
 from reconciler.unread import strings_below
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def load_config(
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
     problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
+    problems += kept_together(body.environments, document)
     problems.extend([*left_empty(document), *linked(root), *outside(root, chosen, name, document)])
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
     problems.extend(misnamed(tables, sources, name))

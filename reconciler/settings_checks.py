@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import quote
 
 from reconciler.conform import did_you_mean
-from reconciler.credential_store.store import IDS
+from reconciler.credential_store.settings import CredentialSettings
+from reconciler.credential_store.store import DEFAULT, IDS
 from reconciler.documents import Document
 from reconciler.model import Json, Position, Problem
 from reconciler.private_files import FOLDER
@@ -72,11 +73,29 @@ def written_over(chosen: Environment, name: str, document: Document) -> Iterator
             message = f"credentials would be written to {file}, which {what} reads"
             at = document.at("environments", name, "credentials")
             yield _problem("credentials", message, "name a file of their own", at)
-    ids = kept.ids or IDS.format(quote(name, safe="")) if kept else ""
-    if kept and kept.path and os.path.normpath(kept.path) == os.path.normpath(ids):
-        message = f"credentials and their ids would both be written to {kept.path}"
-        at = document.at("environments", name, "credentials")
-        yield _problem("credentials", message, "name another file: the one of the ids is committed", at)
+
+
+def kept_together(environments: Mapping[str, Environment | None], document: Document) -> Iterator[Problem]:
+    """Yield a problem for each file that would hold the credentials or ids of two environments, or both of one.
+
+    The same name means another credential in each environment: one would take the place of the other.
+    """
+    holders: dict[str, str] = {}
+    for name, environment in environments.items():
+        for what, file in _kept(environment.credentials if environment else None, name).items():
+            holder = f"the {what} of {name}"
+            if (first := holders.setdefault(os.path.normpath(file), holder)) != holder:
+                message = f"{first} and {holder} would be kept in one file, {file}"
+                at = document.at("environments", name, "credentials")
+                yield _problem("credentials", message, "name a file for each", at)
+
+
+def _kept(settings: CredentialSettings | None, environment: str) -> Mapping[str, str]:
+    """Give the files that an environment's credentials and their ids are written to."""
+    quoted = quote(environment, safe="")
+    file = settings.path if settings else DEFAULT.format(quoted)
+    ids = (settings.ids if settings else "") or IDS.format(quoted)
+    return {"credentials": file, "ids": ids} if file else {"ids": ids}
 
 
 def _read(chosen: Environment) -> Mapping[tuple[str, ...], str]:

@@ -1,6 +1,7 @@
 """Credentials outlast the machine: none is made that would go with it, and a fresh checkout sees what was made."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from reconciler.config import Config, load_config
 from reconciler.credential_store import CredentialStore, open_store
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make
-from reconciler.errors import Refused
+from reconciler.errors import InvalidInput, Refused
 from reconciler.plan import Planned
 from reconciler.report import apply_report
 from tests.connected import connected
@@ -167,3 +168,22 @@ def test_with_ids_that_are_gone_nothing_is_made_with_every_run(app: App, tmp_pat
         applied(app, config, PATH)
         counts.append(len(everything(app)))
     assert len({*counts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "file"),
+    [
+        ("{file: keys.env}", "{file: x/../keys.env}", "x/../keys.env"),
+        ("{dotenv: .reconciler/credentials-live.env}", "", ".reconciler/credentials-live.env"),
+        ("{file: a.env, ids: ids.json}", "{command: [put], ids: ids.json}", "ids.json"),
+        ("{file: a.env, ids: live.credential-ids.json}", "", "live.credential-ids.json"),
+        ("{file: keys.env}", "{file: b.env, ids: ./keys.env}", "./keys.env"),
+    ],
+)
+def test_no_two_environments_keep_credentials_in_one_file(tmp_path: Path, first: str, second: str, file: str) -> None:
+    text = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme\nenvironments:\n"
+    text += f"  test: {{credentials: {first}}}\n  live: {{{f'credentials: {second}' if second else ''}}}\n"
+    root = write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": MANIFESTS})
+    for environment in ("test", "live"):
+        with pytest.raises(InvalidInput, match=f"would be kept in one file, {re.escape(file)}"):
+            load_config(root, environment)
