@@ -245,8 +245,7 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
             severity="error",
             message=f"--only {one} matches no declared or live resource",
             hint=_meant(one, names)
-            or f"give give give give give a kind ({', '.join(KINDS)}), "
-            "organization=SLUG, or an address as shown in plans",
+            or f"give a kind ({', '.join(KINDS)}), organization=SLUG, or an address as shown in plans",
         )
         for one in wanted
         if not (one in names or _may_be_member(one, slugs))

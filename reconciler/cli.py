@@ -317,7 +317,8 @@ def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bo
         if reviewed:
             return
         raise Refused(
-            f"{writes} requests would be written to the LIVE project {where}, and there is nobody to ask: nothing was "
+            f"{writes} requests would be written to the LIVE project {where}, but "
+            "there is no terminal to confirm: nothing was "
             "written",
             hint="apply a reviewed plan (`plan -o FILE`, then `apply FILE`), or give --yes",
         )

@@ -231,7 +231,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         hint = "write {file: users.jsonl} or {consumer: {project_id: project-test-…}}"
         yield _problem("users", message, hint, document.at(*here, "users"))
     elif users and users.file is UNSET and users.rows is not UNSET:
-        message = "rows says how many users a file holds; there is no file"
+        message = "rows is the number of users in a file, but there is no file"
         yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
     if chosen.credentials and (message := contradiction(chosen.credentials)):
         hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"

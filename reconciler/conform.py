@@ -222,7 +222,7 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
             hint = f"did you mean {close}?" if close else _type_hint(schema, value)
             yield path, "wrong-value", f"{where} is {show(value)}; expected {expected}", hint
         case "type" if schema.get("properties", {}).keys() == {"secret"}:
-            hint = "write {secret: NAME}, and keep the secret in the environment or in the credential store"
+            hint = "write {secret: NAME}, and keep the secret in an environment variable or in the credential store"
             yield path, "not-a-secret-name", f"{where} is not the name of a secret", hint  # it may be the secret itself
         case "pattern" if path[-1:] == ("secret",):
             yield path, "wrong-value", f"{where} is not {_described(schema)}", ""  # as above

@@ -59,7 +59,7 @@ def _steps(documents: Iterable[Document]) -> Iterator[Problem]:
             message, hint = "a check says whether the step is done, so done has no effect", "remove one of the two"
             yield _contradiction(message, hint, document.key_at("spec", "done"), document.key_at("spec", "check"))
         if "equals" in check and "path" not in check:
-            message, hint = "equals compares the value at path, and there is no path", "add path, or remove equals"
+            message, hint = "equals compares the value at path, but there is no path", "add path, or remove equals"
             yield _contradiction(message, hint, document.key_at("spec", "check", "equals"))
 
 

@@ -48,11 +48,11 @@ class Step(Struct, frozen=True):
 
 STEPS = (
     Step(
-        "Somebody has used the project before: it holds an organization that no manifest speaks of.",
+        "Somebody has used the project before: it has an organization that no manifest declares.",
         python='create(organization_name="Legacy", organization_slug="legacy")',
     ),
-    Step("What would make Stytch as the manifests and rules say?", ("plan", "-o", "plan.json"), exits=2),
-    Step("That was reviewed: do exactly that.", ("apply", "plan.json")),
+    Step("What would change in Stytch?", ("plan", "-o", "plan.json"), exits=2),
+    Step("The plan was reviewed: apply exactly that.", ("apply", "plan.json")),
     Step("Is anything left to do?", ("plan",)),
     Step("Dan says he is from Acme and cannot get in. Why?", ("why", "dan@acme.example")),
     Step(
@@ -60,12 +60,12 @@ STEPS = (
         python='update(organization_id="acme", organization_name="Renamed by hand")',
     ),
     Step("A scheduled job looks for drift.", ("drift",), exits=2),
-    Step("Put it back as it is declared.", ("apply",)),
+    Step("Restore the declared state.", ("apply",)),
     Step("And now?", ("plan",)),
 )
 
 LAST = """
-That was the whole loop. Now with files of your own, still without an account:
+That was the complete workflow. Now with your own files, still without an account:
 
     {reconciler} init my-identity
     {reconciler} emulator --env-file my-identity/stytch.env

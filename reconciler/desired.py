@@ -163,7 +163,7 @@ def repeated(users: int) -> Problem:
         code="repeated-user",
         severity="problem",
         message=f"the source has several records, which differ, of {users} user_id",
-        hint="export the users again: whoever is meant, nothing about them is decided until each id is there once",
+        hint="export the users again: their memberships are held until each id occurs once",
     )
 
 

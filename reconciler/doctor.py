@@ -112,7 +112,7 @@ def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
         yield Finding(ok=False, subject="workspace", text=str(fault), hint=ADVICE.get(fault.error_type, ""))
         return
     except ODD:
-        hint = f"{MANAGEMENT_URL} leads somewhere else"
+        hint = f"{MANAGEMENT_URL} does not lead to Stytch's API"
         yield Finding(ok=False, subject="workspace", text=NOT_AS_DESCRIBED, hint=hint)
         return
     text = "readable; the same key writes projects, environments, their secrets and settings, all over the workspace"

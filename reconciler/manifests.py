@@ -108,7 +108,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
 def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
     """Yield what keeps a name from being that of a thing to be made."""
     if resource.name != resource.name.strip():
-        message = f"there are blanks around the name {resource.name!r}, which Stytch may not keep"
+        message = f"there are spaces around the name {resource.name!r}, which Stytch may not keep"
         hint = "remove them" + ("; if the live one has them, name it under renamed_from" if kind.renamable else "")
         yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
     if kind.nameless and not (is_secret_name(resource.name) or is_id(resource.name)):

@@ -22,7 +22,7 @@ def check_output(config: Config, output: Path) -> None:
     if folder:
         raise _refused(output, f"is in {folder}/, where every file is an input")
     if where.parent == (config.root / FOLDER).resolve() and where.name.startswith(_OURS):
-        raise _refused(output, f"has a name of our own files in {FOLDER}/")
+        raise _refused(output, f"has the name of a file that the reconciler keeps in {FOLDER}/")
     if not output.exists():
         return
     check_apart(output, ((name, config.root / path) for name, path in _inputs(config)))
@@ -50,7 +50,7 @@ def _inputs(config: Config) -> Iterator[tuple[str, Path | str]]:
             for text in strings_below((settings or {}).get(key)):
                 yield f"what environments.{name}.{key} names", text
     for prefix in _OURS:  # by a link
-        yield from (("one of our own files", path) for path in (config.root / FOLDER).glob(f"{prefix}*"))
+        yield from (("a file of the reconciler itself", path) for path in (config.root / FOLDER).glob(f"{prefix}*"))
 
 
 def _is(output: Path, path: Path) -> bool:

@@ -29,7 +29,7 @@ IN_FLIGHT = 4  # chains of cursors; more than 1.7 for every second of latency br
 UNKNOWN = 10  # members of an organization nobody knows anything about
 
 AGAIN = "nothing was changed; run again"
-REFUSED = "nothing was decided; correct this first: another run would end in the same way"
+REFUSED = "nothing was changed; fix this first: another run would fail again"
 NOT_OFFERED_HINT = "its declared resources are held until the product is enabled for this project"
 HINTS = {
     "unauthorized_credentials": "check that the project id and the secret belong to the "

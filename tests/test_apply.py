@@ -342,7 +342,7 @@ def test_a_delete_of_what_another_run_has_just_deleted_is_done_and_said_to_be_go
         applied = pipeline.apply(mine, config, client, lambda _: None)
     (outcome,) = applied.outcomes
     assert (outcome.action, outcome.result, outcome.found, applied.exit_code) == ("delete", "applied", True, 0)
-    assert "1 gone already, deleted since the plan was." in apply_report(mine.plan, applied.outcomes)
+    assert "1 gone already (deleted since the plan)." in apply_report(mine.plan, applied.outcomes)
     assert [one["status"] for one in bulk.members(app)].count("deleted") == 1
 
 

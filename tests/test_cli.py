@@ -235,7 +235,7 @@ def test_without_a_terminal_a_live_apply_needs_yes_or_a_reviewed_plan(
     run: Run, root: Path, live: Environment, server: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("apply") == 1
-    assert "nobody to ask" in capsys.readouterr().err
+    assert "no terminal to confirm" in capsys.readouterr().err
     assert run("apply", "--format", "json") == 1
     assert bulk.organizations(server.app, live) == []
     assert run("plan", "-o", str(root / "plan.json")) == 2

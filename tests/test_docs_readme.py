@@ -56,7 +56,7 @@ def test_the_demo_shows_the_whole_loop_leaves_nothing_behind_and_ends_with_comma
     assert "manifests/organizations.yaml:" in done.stdout[done.stdout.index("Drift in test") :]
     assert done.stdout.count("Nothing to do: test") == 2
     assert list(tmp_path.iterdir()) == []
-    ending = done.stdout[done.stdout.index("That was the whole") :]
+    ending = done.stdout[done.stdout.index("That was the complete") :]
     init, emulator, source, plan, apply = re.findall(r"^    (\S.*)$", ending, re.MULTILINE)
     typed = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(["sh", "-c", init], cwd=tmp_path, env=typed, check=True, capture_output=True)

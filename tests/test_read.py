@@ -97,7 +97,7 @@ def test_what_is_refused_is_not_to_be_run_again() -> None:
     wires = Wires(clock=VirtualClock(), transport=transport)
     with open_client(known, Rates(), wires) as client, pytest.raises(Unreadable, match="URI right") as caught:
         read.organizations(client)
-    assert caught.value.problems[0].hint.startswith("nothing was decided; correct this first")
+    assert caught.value.problems[0].hint.startswith("nothing was changed; fix this first")
 
 
 def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:

@@ -194,8 +194,8 @@ def test_the_configured_external_id_is_checked() -> None:
 @pytest.mark.parametrize(
     ("body", "code", "says"),
     [
-        ("match: {verified: any}", "no-condition", "about every user"),
-        ("fallback: user", "no-condition", "about every user"),
+        ("match: {verified: any}", "no-condition", "matches every user"),
+        ("fallback: user", "no-condition", "matches every user"),
         ("match: {email: []}", "matches-nobody", "email lists nothing"),
         ("match: {metadata: {trusted_metadata.plan: []}}", "matches-nobody", "trusted_metadata.plan lists nothing"),
         ("when: 'user.trusted_metdata.x == 1'", "unknown-field", "no field trusted_metdata"),

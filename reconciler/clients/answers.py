@@ -108,7 +108,7 @@ PROVES: Final[Mapping[str, Proof]] = MappingProxyType(
         "not successful": Proof(Unavailable, Ambiguous),  # 2xx, and not Stytch's body; or one that says otherwise
         "refused": Proof(Rejected, Rejected),  # 4xx of Stytch's own
         "too many": Proof(Unavailable, Unavailable),  # 429 of Stytch's own: it is refused before anything is done
-        "too many, says another": Proof(Unavailable, Ambiguous),  # 429 of a proxy
+        "too many requests, according to another run": Proof(Unavailable, Ambiguous),  # 429 of a proxy
         "refused by another": Proof(Rejected, Ambiguous),  # 4xx of a proxy, and every redirect
         "timed out": Proof(Unavailable, Ambiguous),  # 408, whoever says so
         "broken": Proof(Unavailable, Ambiguous),  # 5xx, 503 too, whoever says so
@@ -123,7 +123,7 @@ def meaning(status: int, *, own: bool) -> str:
     if status == TIMED_OUT:
         return "timed out"
     if status == TOO_MANY:
-        return "too many" if own else "too many, says another"
+        return "too many" if own else "too many requests, according to another run"
     return "refused" if own and status >= REFUSALS else "refused by another"
 
 

@@ -157,7 +157,7 @@ class Client:
         fetch = self._b2b.search(name, path, page_decoder(key, dict[str, Any], (id_key,)))
         found = read_whole(fetch, lambda row: str(row.get(id_key)), key.replace("_", " "))
         if found.odd:
-            raise Unreadable(f"{len(found.odd)} {key} are not what Stytch describes: {found.odd[0].reason}")
+            raise Unreadable(f"{len(found.odd)} {key} do not match Stytch's API description: {found.odd[0].reason}")
         return list(found.rows)
 
     def write(self, name: str, **arguments: Json) -> "Answered":

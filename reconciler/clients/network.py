@@ -100,10 +100,7 @@ class Network(Struct, frozen=True, kw_only=True):
         if through:
             for entry in _entries(self.exempt.value):
                 if _is_broken(entry):
-                    hint = (
-                        "write write write write a host, a domain, an address, or a "
-                        "network such as 10.0.0.0/8 or fd00::/8"
-                    )
+                    hint = "write a host, a domain, an address, or a network such as 10.0.0.0/8 or fd00::/8"
                     yield _problem(f"{self.exempt.variable} has an entry that is not a network: {entry}", hint)
 
     def proxy_for(self, url: str) -> Proxy | None:

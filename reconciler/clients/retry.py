@@ -117,7 +117,7 @@ class Line:
                 fault = refusal(name, answer, write=operation.write, secrets=secrets)
                 if isinstance(fault, Ambiguous):  # a proxy says so, and may have passed the write on
                     raise fault
-                raise Rejected(f"{name} may be asked again in {seconds:.0f} s only", status=TOO_MANY)
+                raise Rejected(f"{name} accepts requests again in {seconds:.0f} s", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
         return understand(name, answer, decode, write=operation.write, secrets=secrets)
 

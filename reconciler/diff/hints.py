@@ -25,12 +25,12 @@ def slug_changed(new: Iterable[Resource], left: Sequence[Live], taken: Container
         if len(like) == 1:
             resource = made[like[0]]
             then = "then its members stay"
-            then += f"; the live {resource.name} must go first" if resource.name in taken else ""
+            then += f"; the live {resource.name} must be deleted first" if resource.name in taken else ""
             yield Problem(
                 code="slug-changed",
                 severity="warning",
-                message=f"{resource.address} is new here, and {live.address}, which has our mark, is declared no more",
-                hint=f"if they are the same, say renamed_from: {live.name} under metadata: {then}",
+                message=f"{resource.address} is new, but {live.address}, which has our mark, is no longer declared",
+                hint=f"if they are the same, add renamed_from: {live.name} under metadata: {then}",
                 at=(resource.at("metadata", "name"),),
                 addresses=(resource.address, live.address),
             )

@@ -343,7 +343,7 @@ def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPoli
     if item.doubt:
         result.held.append(listed(wanted.organization, item, item.doubt))
     elif item.whose is not Whose.OURS:
-        reason = COPY if item.copied else "not made by this repository"
+        reason = COPY if item.copied else "not created by this repository"
         reason = "managed by SCIM" if item.member.scim_registration else reason
         result.unmanaged.append(listed(wanted.organization, item, reason))
     elif _brought_back(item, wanted):

@@ -106,7 +106,7 @@ def _unknown(
 ) -> Problem:
     found = f"the secret {name} is neither in the environment variables nor in the credential store"
     if field and severity == "problem":
-        found += f", so {field} waits, which is not as declared"
+        found += f", so {field} is held although it differs"
     elif field:
         found += f", so it is unknown whether {field} has it"
     hint = f"set the environment variable {name}, or add it to the credential store"
@@ -129,7 +129,7 @@ def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held)
         code="conflict",
         severity="problem",
         message=f"{resource.address}: the credential store holds the credential of {other.address} as {name}",
-        hint=f"name another secret, {kind.credential.field}: {{secret: NAME}}, or take {other.name} away first",
+        hint=f"name another secret, {kind.credential.field}: {{secret: NAME}}, or remove {other.name} first",
         at=(resource.position,),
         addresses=(resource.address,),
     )
@@ -159,7 +159,7 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
         "is neither in the environment variables nor in the credential store",
         hint=f"set the variable {name}, or restore the credential store; if the "
         f"value is lost, delete {live.id} in Stytch: "
-        "the next apply makes another",
+        "the next apply creates another",
         at=(resource.position,),
         addresses=(resource.address,),
     )
@@ -180,8 +180,7 @@ def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held
     return Problem(
         code="unknown-things",
         severity="problem",
-        message=f"{resource.address} may have been made already: nothing here tells whether it is "
-        f"{' or '.join(unknown)}",
+        message=f"{resource.address} may already exist: it is unknown whether it is {' or '.join(unknown)}",
         hint=f"if it is, set the variable {resource.name} to its value, or bring back the file of ids that `apply` "
         "asks to commit; declare those that it is not by their ids, with `ensure: external`",
         at=(resource.position,),

@@ -43,7 +43,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     yield from check_listed_once(resource, ("spec", "country_codes"), codes)
     for index, code in enumerate(codes):
         if code not in COUNTRIES:
-            hint = "write write write write the two letters of ISO 3166-1: GB, not UK"
+            hint = "write the two letters of ISO 3166-1: GB, not UK"
             yield problem(
                 resource, "no-country", f"{code} is not a country code", hint, ("spec", "country_codes", str(index))
             )

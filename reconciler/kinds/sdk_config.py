@@ -141,7 +141,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         pattern = each.get("slug_pattern", "")
         if pattern and SLUG not in pattern:
             at = ("spec", "basic", "domains", str(index), "slug_pattern")
-            message = f"slug_pattern says nowhere where the slug stands: it has no {SLUG}"
+            message = f"slug_pattern has no place for the slug: it lacks {SLUG}"
             yield problem(resource, "no-placeholder", message, f"such as {SLUG}.acme.example", at)
 
 

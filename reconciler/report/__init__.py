@@ -134,7 +134,7 @@ def show_findings(findings: Iterable["Finding"], form: str) -> bool:
     if form == "json":
         write(to_json({"format_version": FORMAT_VERSION, "findings": found}), sys.stdout, form)
     elif form == "markdown":
-        summary = "Everything is as it should be" if all_right else "Something is not as it should be"
+        summary = "Everything is in order" if all_right else "Something is not in order"
         lines = [line for finding in found for line in finding_lines(finding)]
         write(_filled("problems", form, lines=lines, summary=summary), sys.stdout, form)
     return all_right

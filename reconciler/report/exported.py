@@ -33,7 +33,10 @@ def _lines(exported: "Exported", written: Sequence[str]) -> Iterator[str]:
         f"secret: {each.name}, of {each.address}, whose value Stytch does not show" for each in exported.secrets
     )
     if exported.secrets:
-        yield "  → set each in the environment, or keep it in the credential store; until then what needs it is held"
+        yield (
+            "  → set each as an environment variable, or add it to the credential store; "
+            "until then the resources that need it are held"
+        )
     if exported.tables:
         tables = ", ".join(f"{name}: {file}" for name, file in exported.tables.items())
         yield f"  → reconciler.yaml names tables by environment: `tables: {{{tables}}}`"

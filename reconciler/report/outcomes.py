@@ -31,7 +31,7 @@ _DONE = {
     "replace": "replaced",
     "reset": "reset",
     "delete": "deleted",
-    GONE: "gone already, deleted since the plan was",
+    GONE: "gone already (deleted since the plan)",
 }
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 

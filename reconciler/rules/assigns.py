@@ -100,7 +100,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 def _not_one(by: By, text: str, found: tuple[str, ...]) -> Unsettled:
     if found:
-        message = f"{len(found)} organizations are named {text}:{', '.join(found)}"
+        message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
         return Unsettled("ambiguous-organization", message, "refer to it by its slug or external id")
     message = f"gives an organization that is declared nowhere: {_KEYS[by]} {text}"
     hint = "declare it (`ensure: external` if it is not managed here), or correct the data"

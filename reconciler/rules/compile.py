@@ -112,7 +112,7 @@ def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
         first = names.setdefault(body["name"], place)
         if first is not place:
             earlier = first.below("name").position
-            message = f"the rule {body['name']} is there twice; first at {earlier}"
+            message = f"the rule {body['name']} exists twice; first at {earlier}"
             hint = "rename one of the two"
             draft.problems.append(error("duplicate", message, hint, place.below("name").position, earlier))
         rule = _rule(body, place, draft, exceptions)
@@ -149,7 +149,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     position = place.below("name").position
     if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
         hint = 'if this is intended, write when: "true"'
-        draft.warnings.append(warning("no-condition", f"the rule {body['name']} is about every user", hint, position))
+        draft.warnings.append(warning("no-condition", f"the rule {body['name']} matches every user", hint, position))
     if len(draft.problems) > before:
         return None
     when_each = when is not None and any(path[0] in inner for path in when.paths)

@@ -85,7 +85,7 @@ def _literal(by: By, text: str, place: Place, reader: Reader, directory: Directo
         hint = did_you_mean(text, directory.known(by)) or "declare it; `ensure: external` if it is not managed here"
         reader.problems.append(error("unknown-organization", message, hint, place.position))
     elif len(found) > 1:
-        message = f"{len(found)} organizations are named {text}:{', '.join(found)}"
+        message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
         places = (place.position, *(directory.declared[slug].position for slug in found))
         reader.problems.append(error("ambiguous-organization", message, "refer to it by its slug", *places))
     else:

@@ -207,7 +207,7 @@ def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Itera
         first = text.split(".")[1].split("[")[0]
         if first not in _METADATA:
             near = "" if first in USER_FIELDS else f"did you mean trusted_metadata.{path}?"
-            message = f"{path} is no path in a user's metadata"
+            message = f"{path} is not a path in a user's metadata"
             hint = near or "write it as a condition in `when`"
             reader.problems.append(error("unknown-path", message, hint, here.key.position))
             continue
@@ -216,7 +216,7 @@ def _metadata(wanted: Mapping[str, Json], place: Place, reader: Reader) -> Itera
             continue
         if not isinstance(expression.node, Read):
             reader.problems.append(
-                error("unknown-path", f"{path} is no path", "write conditions in `when`", here.key.position)
+                error("unknown-path", f"{path} is not a path", "write conditions in `when`", here.key.position)
             )
         values = value if isinstance(value, list) else [value]
         if any(isinstance(one, dict | list) for one in values):
@@ -284,7 +284,8 @@ def _doubted(
                     code=COMMON_DOMAIN,
                     severity="warning",
                     message=f"{label} {why[label]}, so this row makes nobody a member",
-                    hint=f"remove the row; if the domain is one's own, say `public_domains: [{label}]` in the rule",
+                    hint="remove the row; if the organization owns the domain, set "
+                    f"`public_domains: [{label}]` in the rule",
                     at=(table.at(number), at),
                 )
                 yield number, problem

@@ -144,7 +144,7 @@ def _texts(value: Any, key: Expression) -> list[str]:
         if item is None:
             continue
         if isinstance(item, dict | list) or not isinstance(item, str | int | float):
-            raise Mistyped(f"`{key.text}` is joined as text, but it is or contains  {kind_of(item)}")
+            raise Mistyped(f"`{key.text}` is joined as text, but it is or contains {kind_of(item)}")
         if text := joined_text(text_of(item)):
             texts.append(text)
     return texts

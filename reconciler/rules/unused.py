@@ -91,9 +91,9 @@ def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
             yield Problem(
                 code="unnamed-users",
                 severity="warning",
-                message=f"{seen.missing:,} users whom rules look for in the table {name} have no row there{more}",
+                message=f"{seen.missing:,} users whom rules look up in the table {name} have no row there{more}",
                 hint=_differing(seen.table, near)
-                or "nothing to do if other rules give them what they need, or if they need nothing",
+                or "nothing to do if other rules match them, or if they should not be members",
                 at=(seen.table.at(0),),
                 users=tuple(users),
             )

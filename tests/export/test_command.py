@@ -216,6 +216,6 @@ def test_a_workspace_key_alone_needs_to_be_told_where(
 
 def test_options_that_say_nothing_together_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("init", "--from-live", "--from-consumer") == 1
-    assert "two different things" in capsys.readouterr().err
+    assert "exclude each other" in capsys.readouterr().err
     assert run("init", "--members") == 1
     assert "need --from-live" in capsys.readouterr().err
