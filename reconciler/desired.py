@@ -162,7 +162,7 @@ def repeated(users: int) -> Problem:
     return Problem(
         code="repeated-user",
         severity="problem",
-        message=f"the source has several records, which differ, of {users} user_id",
+        message=f"the source has several different records for {users} user_id",
         hint="export the users again: their memberships are held until each id occurs once",
     )
 

@@ -249,7 +249,7 @@ def _organization_deletes(changes: Sequence[Change], census: Census, limits: Lim
                 name="unmanaged_members",
                 kind="Organization",
                 ok=False,
-                detail=f"members that are not ours are in {', '.join(sorted(crowded))}",
+                detail=f"unmanaged members are in {', '.join(sorted(crowded))}",
             ),
             lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.key[0] in crowded,
         )
