@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from reconciler.conform import nearest
+from reconciler.conform import did_you_mean, nearest
 from reconciler.documents import Document
 from reconciler.fields import problem
 from reconciler.kinds import KINDS
-from reconciler.model import Position, Problem, Resource, Severity
+from reconciler.model import Json, Position, Problem, Resource, Severity
 from reconciler.named_secrets import credential_name
+from reconciler.traits import fields_of
 
 Environments = frozenset[str]
 EXTERNAL_IDS: Final = {"Organization": "organization_external_id", "Member": "external_id"}
@@ -61,6 +62,27 @@ def _steps(documents: Iterable[Document]) -> Iterator[Problem]:
         if "equals" in check and "path" not in check:
             message, hint = "equals compares the value at path, but there is no path", "add path, or remove equals"
             yield _contradiction(message, hint, document.key_at("spec", "check", "equals"))
+        if check:
+            yield from _uncheckable(document, check)
+
+
+def _uncheckable(document: Document, check: Mapping[str, Json]) -> Iterator[Problem]:
+    """Yield what keeps a check from ever saying that a step is done."""
+    kind = KINDS[check["kind"]]
+    if kind.list is None:
+        message, hint = (
+            f"a check cannot look at kind {kind.name}",
+            "remove it, and say done: true when the step is done",
+        )
+        at = document.at("spec", "check", "kind")
+        yield Problem(code="no-effect", severity="error", message=message, hint=hint, at=(at,))
+        return
+    field = str(check.get("path", "")).partition(".")[0]
+    if field and field not in fields_of(kind.spec):
+        message = f"{kind.name} has no field {field}"
+        hint = did_you_mean(field, fields_of(kind.spec))
+        at = document.at("spec", "check", "path")
+        yield Problem(code="unknown-path", severity="error", message=message, hint=hint, at=(at,))
 
 
 def _contradiction(message: str, hint: str, *at: Position) -> Problem:

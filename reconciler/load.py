@@ -1,8 +1,9 @@
 """All files of a repository → ``Declared``: checked one by one and against each other, for one environment."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.companions import way_in_warnings
 from reconciler.config import Config
@@ -14,7 +15,7 @@ from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
 from reconciler.model import Json, Path, Position, Problem, Resource
-from reconciler.organization_set import render_set
+from reconciler.organization_set import TEMPLATE, merged, render_set
 from reconciler.references import dangling
 from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
@@ -108,7 +109,7 @@ def examine(config: Config) -> Examined:
         else:
             kind, positions = KINDS[document.kind], document.positions
             resource = resource_of(kind, document.body, document.position, positions, texts, problems)
-            problems.extend(_said_twice(document, kind))
+            problems.extend(_said_twice(document, kind, ()))
             found.scoped.append(Scoped(resource, environments))
     unread.extend(unread_files(others, config.root, {*found.files, *config.files_named()}))
     problems.extend(_without_effect(ignored, config))
@@ -117,6 +118,7 @@ def examine(config: Config) -> Examined:
     warnings = dict.fromkeys(problem for problem in problems if problem.severity == "warning")
     problems = [problem for problem in problems if problem.severity == "error"]
     declared = _in(config.environment, found, warnings)
+    declared = structs.replace(declared, problems=(*declared.problems, *_left_out(declared, config)))
     problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
     problems.extend(other_projects(declared.resources, config.target.project))
     return Examined(
@@ -180,15 +182,28 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
     return len(problems) == before
 
 
-def _said_twice(document: Document, kind: Kind) -> Iterator[Problem]:
-    """Yield what ``initial`` says of a field, or of a key managed by itself, that ``spec`` keeps as it says."""
-    spec, initial = document.body.get("spec") or {}, document.body.get("initial") or {}
+def _said_twice(document: Document, kind: Kind, *parts: Path) -> Iterator[Problem]:
+    """Yield each field, or key managed by itself, that ``spec`` sets and ``initial`` sets too.
+
+    ``parts`` are where the manifest stands in the document, each over the one before. A value that is still to be
+    computed may come to nothing, and then ``initial`` says something.
+    """
+    bodies = [reduce(lambda value, key: value[key], part, document.body) for part in parts]
+    body = reduce(merged, bodies)
+    spec, initial = body.get("spec") or {}, body.get("initial") or {}
     for name in initial.keys() & spec.keys():
         keyed = name in kind.merged and isinstance(initial[name], dict) and isinstance(spec[name], dict)
         for path in [(name, key) for key in initial[name].keys() & spec[name].keys()] if keyed else [(name,)]:
+            if any(templates_in(reduce(lambda value, key: value[key], path, spec))):
+                continue
             message = f"spec sets {'.'.join(path)}, so initial has no effect"
-            at = document.key_at("initial", *path), document.key_at("spec", *path)
+            at = [_last(document, parts, (where, *path)) for where in ("initial", "spec")]
             yield _error("contradiction", message, "remove one of the two", *at)
+
+
+def _last(document: Document, parts: Sequence[Path], path: Path) -> Position:
+    """Return the place of a key in the last of the parts that has it."""
+    return next(document.key_at(*part, *path) for part in reversed(parts) if (*part, *path) in document.positions)
 
 
 def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
@@ -197,6 +212,27 @@ def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
         at = (config.document.at("ignore", str(config.ignore.index(glob))),) if config.document else ()
         message, hint = f"ignore: {glob} matches no file of manifests/ and rules/", "correct it, or remove it"
         yield Problem(code="matches-nothing", severity="warning", message=message, hint=hint, at=at)
+
+
+def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
+    """Yield a warning where ``kinds`` leaves out what documents declare, or what ``authority`` names.
+
+    Organizations are also declared for their members alone.
+    """
+    if config.kinds is None or config.document is None:
+        return
+    unmanaged = {one.kind for one in declared.resources} - config.kinds
+    unmanaged -= {"Organization"} if "Member" in config.kinds else set()
+    unmanaged |= {"MappingRules"} if declared.rules and "Member" not in config.kinds else set()
+    if unmanaged:
+        message = f"kinds leaves out what documents declare: {', '.join(sorted(unmanaged))}"
+        hint = "none of it is compared or written; add what is to be managed"
+        yield Problem(code="no-effect", severity="warning", message=message, hint=hint, at=(config.at("kinds"),))
+    environment = config.document.body["environments"][config.environment] or {}
+    for kind in environment.get("authority", {}).keys() - config.kinds:
+        message, hint = f"authority names {kind}, which kinds leaves out", "remove it, or add the kind"
+        at = config.at("authority", kind)
+        yield Problem(code="no-effect", severity="warning", message=message, hint=hint, at=(at,))
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
@@ -230,6 +266,9 @@ def _of_set(
     except Unreadable as error:
         problems.extend(error.problems)
         return
+    for slug in ("", *(document.body["spec"].get("overrides") or {})):
+        override: list[Path] = [("spec", "overrides", slug)] if slug else []
+        problems.extend(_said_twice(document, KINDS["Organization"], TEMPLATE, *override))
     constants = {"vars": dict(config.vars), "environment": config.environment}
     kind, shape, texts = KINDS["Organization"], shapes()["Organization"], texts_of(config)
     for made in render_set(document, table, constants, problems):

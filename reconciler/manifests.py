@@ -15,6 +15,7 @@ from reconciler.traits import fields_of
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
 NOT_WHEN_ABSENT = ("spec", "initial", "restore")
 NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore", "adopt")
+LOSSES = ("allow_loss", "max_loss_percent")  # of lifecycle: what one may lose that stays
 
 
 def resource_of(  # a document is its kind, its body and its places
@@ -80,7 +81,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         yield problem(
             resource, "contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect")
         )
-    for key in ("allow_loss", "max_loss_percent"):
+    for key in LOSSES:
         if resource.ensure == "absent" and key in (body.get("lifecycle") or {}):
             message = f"ensure is absent, so lifecycle.{key} has no effect"
             yield problem(resource, "contradiction", message, "remove one of the two", ("lifecycle", key))

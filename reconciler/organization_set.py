@@ -5,9 +5,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.conform import did_you_mean
+from reconciler.conform import did_you_mean, templates_in
 from reconciler.documents import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
+from reconciler.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL
 from reconciler.model import Json, Path, Position, Problem
 from reconciler.rendering import come_to_nothing, nothing
 from reconciler.tables import Table
@@ -59,10 +60,11 @@ def render_set(
             continue
         body = {"apiVersion": API_VERSION, "kind": "Organization", **body}
         override = overrides.get(str(slug))
+        body = _as_ensured(body, template, override or {})
         if override is None:
             yield Rendered(body, position, {TEMPLATE: document.at(*TEMPLATE)})
         else:
-            yield Rendered(_merged(body, override), position, _places(document, str(slug), override))
+            yield Rendered(merged(body, override), position, _places(document, str(slug), override))
     for slug in overrides:
         if slug not in slugs:
             message = f"overrides names {slug}, but no row of {table.name} has that slug"
@@ -121,13 +123,27 @@ def strings_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
         yield from strings_in(inner, (*path, key))
 
 
-def _merged(body: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
+def merged(body: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
     """Put an override over a rendered manifest: maps key by key, everything else whole."""
-    merged = dict(body)
+    both = dict(body)
     for key, value in override.items():
-        there = merged.get(key)
-        merged[key] = _merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
-    return merged
+        there = both.get(key)
+        both[key] = merged(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return both
+
+
+def _as_ensured(body: dict[str, Json], template: Json, override: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out what the template says of all and cannot say of the one that a row or an override makes an exception.
+
+    Where the template itself says ``ensure: absent``, the rest of it is a mistake.
+    """
+    computed = any(templates_in(template.get("ensure")))
+    ensure = override.get("ensure", body.get("ensure") if computed else None)
+    without = {"absent": NOT_WHEN_ABSENT, "external": NOT_WHEN_EXTERNAL}.get(str(ensure), ())
+    kept = {key: value for key, value in body.items() if key not in without}
+    if ensure == "absent" and isinstance(kept.get("lifecycle"), dict):
+        kept["lifecycle"] = {key: value for key, value in kept["lifecycle"].items() if key not in LOSSES}
+    return kept
 
 
 def _places(document: Document, slug: str, override: Mapping[str, Json]) -> Mapping[Path, Position]:

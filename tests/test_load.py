@@ -374,3 +374,21 @@ def test_the_real_mapping(tmp_path: Path, form: str) -> None:
     lists = {one.name: one.spec["trusted_metadata"]["email_domains"] for one in found.organizations}
     assert sum(not domains for domains in lists.values()) == 1
     assert lists["independent"] == []
+
+
+def test_what_kinds_leaves_out_is_a_warning(tmp_path: Path) -> None:
+    rule = "{name: a, when: 'true', assign: [{organization: acme}]}"
+    rules = f"{HEAD}kind: MappingRules\nmetadata: {{name: r}}\nspec: {{rules: [{rule}]}}\n"
+    files = {"manifests/a.yaml": ORGANIZATION, "rules/r.yaml": rules}
+    for kinds, told in (
+        ("[Organization]", ["kinds leaves out what documents declare: MappingRules"]),
+        ("[]", ["kinds leaves out what documents declare: MappingRules, Organization"]),
+        ("[Member]", []),
+        (
+            "[Member, Secret]\n    authority: {Organization: observe}",
+            ["authority names Organization, which kinds leaves out"],
+        ),
+    ):
+        configuration = f"{HEAD}kind: Configuration\nenvironments:\n  test:\n    kinds: {kinds}\n"
+        found = declared(tmp_path, {"reconciler.yaml": configuration, **files})
+        assert [problem.message for problem in found.problems] == told
