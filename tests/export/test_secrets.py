@@ -105,7 +105,7 @@ def test_one_name_does_not_stand_for_two_secrets(stage: Stage) -> None:
 
 
 CLIENTS = ("a-b", "a_b", "日本", "日木", "alone")
-APPS = ("My App", "My-App", "X", "x ", " x")
+APPS = ("My App", "My-App", "X", "x.", ".x")
 
 
 @pytest.mark.parametrize("turn", [1, -1])
