@@ -145,7 +145,7 @@ def test_a_wrong_workspace_key_is_reported(
     run: Run, source: Mapping[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("init", "--from-consumer", str(tmp_path), **source, STYTCH_WORKSPACE_KEY_SECRET="wrong") == 4  # none
-    assert "are STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET" in capsys.readouterr().err
+    assert "check that STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET are" in capsys.readouterr().err
 
 
 def test_environments_may_be_chosen_and_the_live_one_is_there_before_any_other(
