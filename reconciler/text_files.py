@@ -18,7 +18,14 @@ from reconciler.schema import Kind
 
 UNREAD: Final = object()
 # What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
-_SECRET: Final = re.compile(r"(?m)^\s*(?:export\s+)?STYTCH_\w*(?:SECRET|KEY|TOKEN)\w*\s*=")
+_SECRET: Final = re.compile(
+    r"""(?mx)
+    # a value that looks like one, so that a text may be about the variable; public tokens are no secret
+    ^\s* (?:export\s+)? STYTCH_\w*(?:SECRET|KEY|TOKEN)\w* \s*=\s* ["']? (?!public-token-)(?=[^\s"']*\d)\w[\w+/=.-]{7,}
+    | \bsecret-(?:test|live)-[\w-]{30,}
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
+    """
+)
 _OURS: Final = (
     frozenset({"format_version", "digest", "changes"}),
     frozenset({"environment", "name", "id", "value", "why"}),
@@ -78,10 +85,10 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
     text = read_text(path, file, problems)
     if text is None:
         return None
+    text = universal(text.removeprefix("\ufeff")).removesuffix("\n")
     if why := _gives_itself_away(text):
         problems.append(_no_text(file, why, at))
         return None
-    text = universal(text.removeprefix("\ufeff")).removesuffix("\n")
     if (offset := text.find(OPEN)) >= 0:
         message = f"expressions are not computed in the text of a file: {OPEN} is sent literally"
         hint = "write the text into the manifest if an expression should be computed in it"

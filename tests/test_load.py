@@ -122,6 +122,10 @@ CLOSED = {
     "journal.txt": '{"at": "2026-01-01", "event": "intent", "address": "Member/acme/a"}\n{"at": 1}\n',
     "emergency.txt": '{"environment": "test", "name": "A", "id": "", "value": "x", "why": ""}',
     "exported.sh": "# emulator\nexport STYTCH_SECRET=secret-test-1\n",
+    "one-line-end.txt": "emulator\rSTYTCH_WORKSPACE_KEY_SECRET = 'Q_3uRbq2J90RhIJ'\r",
+    "marked.txt": "\ufeffSTYTCH_SECRET=secret-test-1\n",
+    "page.html": f"<p>secret-live-{'x' * 40}=</p>",
+    "saml.pem": "-----BEGIN RSA PRIVATE KEY-----\nMII\n",
     "link.txt": "",
 }
 
@@ -147,7 +151,12 @@ environments:
 
 
 def test_a_text_may_be_about_the_environment_and_plans(tmp_path: Path) -> None:
-    texts = {"env.html": "<p>STYTCH_SECRET</p>", "a.json": '{"at": 1}', "b.json": '{"digest": "x"}\n'}
+    texts = {
+        "env.html": "<p>STYTCH_SECRET</p>",
+        "set-up.html": "<pre>\nexport STYTCH_SECRET=...\nSTYTCH_SECRET=your-secret\n</pre>",
+    }
+    texts |= {"a.js": 'STYTCH_PUBLIC_TOKEN = "public-token-test-1"', "secret.html": "<p>secret-live-…</p>"}
+    texts |= {"a.json": '{"at": 1}', "b.json": '{"digest": "x"}\n'}
     manifests = {f"manifests/{n}.yaml": logo(file).replace("acme", f"acme-{n}") for n, file in enumerate(texts)}
     found = declared(tmp_path, {**manifests, **texts})
     assert [one.spec["organization_logo_url"] for one in found.organizations] == [
