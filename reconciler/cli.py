@@ -33,7 +33,12 @@ __all__ = ["main"]
 def _config(asked: Asked) -> "Config":
     from reconciler.config import load_config
 
-    return load_config(asked.root, asked.environment, tables=asked.tables, users=asked.users)
+    try:
+        return load_config(asked.root, asked.environment, tables=asked.tables, users=asked.users)
+    except InvalidInput as error:
+        from reconciler.load import mistakes_in_documents, refusal
+
+        raise refusal([*error.problems, *mistakes_in_documents(asked.root)]) from None
 
 
 @contextmanager
@@ -132,7 +137,7 @@ def drift(asked: Asked) -> int:
 
 @command(click.argument("user"))
 def why(asked: Asked, user: str) -> int:
-    """Return which rules gave USER (an id, external id or address) what, and which nearly did."""
+    """Show which rules gave USER (an id, external id or address) what, and which nearly did."""
     from reconciler.explain import explain_user
     from reconciler.report import show_why
 
@@ -143,7 +148,7 @@ def why(asked: Asked, user: str) -> int:
 
 @command()
 def doctor(asked: Asked) -> int:
-    """Return which project the credentials reach, test or live, and what can be read; writes nothing."""
+    """Show which project the credentials reach, test or live, and what can be read; writes nothing."""
     from reconciler.config import Credentials
     from reconciler.doctor import examine
     from reconciler.report import show_findings

@@ -1,6 +1,7 @@
 """``reconciler.yaml`` and the environment → one frozen value."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.load import Declared
 
 FILE: Final = "reconciler.yaml"
+_ALIKE: Final = re.compile(r"(?i)reconciler\.ya?ml")
 OTHER_TYPE: Final = (
     "name a project of the same type; or set `other_type: allow` next to project_id, if test users should become live "
     "members, or live users test members"
@@ -140,7 +142,9 @@ def load_config(
     chosen = body.environments[name] or Environment()
     problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
     problems += kept_together(body.environments, document)
-    problems.extend([*left_empty(document), *linked(root), *outside(root, chosen, name, document)])
+    problems.extend(
+        [*_nameless(body, document), *left_empty(document), *linked(root), *outside(root, chosen, name, document)]
+    )
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
     problems.extend(misnamed(tables, sources, name))
     for table, _equals, file in (given.partition("=") for given in tables):
@@ -179,6 +183,9 @@ def _given(root: Path, file: str) -> Path:
 
 def _read(root: Path) -> Document:
     path = root / FILE
+    alike = sorted(each.name for each in root.iterdir() if _ALIKE.fullmatch(each.name)) if root.is_dir() else []
+    if alike and FILE not in alike:
+        raise InvalidInput(f"there is no {FILE} here, but {alike[0]}", hint="rename it")
     if not path.exists():
         hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
         raise InvalidInput(f"there is no {FILE} here", hint=hint)
@@ -186,10 +193,11 @@ def _read(root: Path) -> Document:
         raise InvalidInput(
             f"{FILE} is a symbolic link that leads out of the repository", hint="put the file itself here"
         )
-    problems: list[Problem] = []
+    others = (each for each in alike if each != FILE)
+    problems = [_problem("unread-file", f"{each} is not read", "remove it", Position(each, 1)) for each in others]
     text = read_text(path, FILE, problems)
     documents = list(documents_in(text, FILE, problems)) if text is not None else []
-    if len(documents) != 1 and not problems:
+    if len(documents) != 1 and not any(problem.at[0].file == FILE for problem in problems):
         message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
         problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
     for document in documents[:1]:
@@ -220,6 +228,15 @@ def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> st
         raise InvalidInput([_problem("environment", message, "choose one: --environment NAME", at)])
     message = f"{FILE} has no environment {asked}"
     raise InvalidInput([_problem("environment", message, did_you_mean(asked, names), at)])
+
+
+def _nameless(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each environment that ``--environment`` could not name."""
+    for name in body.environments:
+        if not name.strip():
+            yield _problem(
+                "environment", "this environment has no name", "name it", document.key_at("environments", name)
+            )
 
 
 def _contradictions(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:

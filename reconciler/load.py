@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
+from pathlib import Path as Folder
 
 from msgspec import Struct, structs
 
 from reconciler.companions import way_in_warnings
+from reconciler.config import FILE as CONFIGURATION
 from reconciler.config import Config
 from reconciler.conform import conforms, did_you_mean, nonconformities, templates_in
 from reconciler.crosschecks import Environments, Found, Scoped, contradictions, create_warnings
-from reconciler.documents import Document, read_documents
+from reconciler.documents import Document, documents_in, read_documents, read_text
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
@@ -117,6 +119,9 @@ def examine(config: Config) -> Examined:
     found.incomplete |= bool(unread) or any(unnamed)
     warnings = dict.fromkeys(problem for problem in problems if problem.severity == "warning")
     problems = [problem for problem in problems if problem.severity == "error"]
+    if not (found.scoped or found.rules or found.manual_steps or found.spoilt or problems or unread):
+        message, hint = "no document is read, so nothing is declared", "write manifests/ and rules/, or correct ignore"
+        warnings |= {Problem(code="no-manifests", severity="warning", message=message, hint=hint): None}
     declared = _in(config.environment, found, warnings)
     declared = structs.replace(declared, problems=(*declared.problems, *_left_out(declared, config)))
     problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
@@ -129,6 +134,21 @@ def examine(config: Config) -> Examined:
         ),
         files=frozenset(found.files),
     )
+
+
+def mistakes_in_documents(root: Folder) -> tuple[Problem, ...]:
+    """Return what is wrong with the documents by themselves, where the configuration is wrong and cannot be used.
+
+    There is nothing to say where it does not even tell which files are ignored.
+    """
+    text = read_text(root / CONFIGURATION, CONFIGURATION, [])
+    found = list(documents_in(text or "", CONFIGURATION, []))
+    ignored = found[0].body.get("ignore", []) if len(found) == 1 else None
+    problems: list[Problem] = []
+    if isinstance(ignored, list) and all(isinstance(glob, str) for glob in ignored):
+        for document in read_documents(root, problems, [], ignored_by(ignored)):
+            _is_right(document, problems, written=True)
+    return tuple(problems)
 
 
 def _as_declared(

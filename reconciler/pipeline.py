@@ -44,7 +44,7 @@ from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
 from reconciler.diff.things import ThingDiff
 from reconciler.emergencies import settled, waiting_warnings
-from reconciler.errors import Fault, InvalidInput, ReconcilerError, Unreadable
+from reconciler.errors import Fault, InvalidInput, ReconcilerError
 from reconciler.foundation import (
     built_on_it,
     environments_made,
@@ -66,7 +66,7 @@ from reconciler.model import TEST, Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned, leaves_open
 from reconciler.rules import Rules, compile_rules
-from reconciler.tables import read_tables
+from reconciler.tables import readable_tables
 from reconciler.thing_diffs import kinds_read, only_settled, over, thing_diffs, with_organizations, with_references
 from reconciler.users import UserStream, read_users
 from reconciler.what_live_uses import check_writes
@@ -76,10 +76,11 @@ from reconciler.writing import MALFORMED, Scene, Store
 def validate(config: Config) -> tuple[Declared, Rules]:
     """Read everything that people wrote and compile the rules; offline. Raises ``InvalidInput`` with every problem."""
     examined = examine(config)
-    errors = list(examined.errors)
+    tables, unreadable = readable_tables(config)
+    errors = [*examined.errors, *unreadable]
     try:
-        rules = compile_rules(examined.declared, config, read_tables(config))
-    except (InvalidInput, Unreadable) as error:
+        rules = compile_rules(examined.declared, config, tables)
+    except InvalidInput as error:
         errors.extend(one for one in error.problems if one.code not in examined.uncertain)
     if errors:
         raise refusal(errors)

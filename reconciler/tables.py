@@ -1,7 +1,7 @@
 """Tables that rules join and sets are made from: CSV, JSON or JSON lines → rows, each with its place."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,22 @@ class Table(Struct, frozen=True):
 
 def read_tables(config: Config) -> Mapping[str, Table]:
     """Read every table of an environment; raises ``Unreadable`` with the problems of all of them."""
-    tables: dict[str, Table] = {}
+    tables, problems = readable_tables(config)
+    if problems:
+        raise Unreadable(problems)
+    return {name: table for name, table in tables.items() if table}
+
+
+def readable_tables(config: Config) -> tuple[Mapping[str, Table | None], Sequence[Problem]]:
+    """Return the tables of an environment, None for each that cannot be read, and why not."""
+    tables: dict[str, Table | None] = dict.fromkeys(config.tables)
     problems: list[Problem] = []
     for name, source in config.tables.items():
         try:
             tables[name] = read_table(name, source.file, source.shown, source.rows)
         except Unreadable as error:
             problems.extend(error.problems)
-    if problems:
-        raise Unreadable(problems)
-    return tables
+    return tables, problems
 
 
 def read_table(name: str, file: Path, shown: str, at_least: int | None = None) -> Table:

@@ -23,9 +23,9 @@ _SECRET: Final = re.compile(
     # a value that looks like one, so that a text may be about the variable; public tokens are no secret
     ^\s* (?:export\s+)? STYTCH_\w*(?:SECRET|KEY|TOKEN)\w* \s*=\s* ["']? (?!public-token-)(?=[^\s"']*\d)\w[\w+/=.-]{7,}
     | \bsecret-(?:test|live)-[\w-]{30,}
-    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
     """
 )
+_PRIVATE_KEY: Final = re.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _OURS: Final = (
     frozenset({"format_version", "digest", "changes"}),
     frozenset({"environment", "name", "id", "value", "why"}),
@@ -55,8 +55,8 @@ def with_texts(
 def _read_in(value: Json, path: Keys, read: Callable[[str, Keys], str | None]) -> Json:
     """Return a value with every ``{file: path}`` in it read."""
     if isinstance(value, list):
-        items = (_read_in(item, (*path, str(index)), read) for index, item in enumerate(value))
-        return [item for item in items if item is not UNREAD]
+        items = [_read_in(item, (*path, str(index)), read) for index, item in enumerate(value)]
+        return UNREAD if UNREAD in items else items  # a shorter list would have its items at other places
     if not isinstance(value, dict):
         return value
     if value.keys() == {"file"}:
@@ -109,6 +109,8 @@ def _closed(texts: Texts, file: str, path: Path) -> str:
 
 def _gives_itself_away(text: str) -> str:
     """Return why a text is not sent, by what it is; "" if it may be."""
+    if _PRIVATE_KEY.search(text):
+        return "it contains a private key"
     if _SECRET.search(text):
         return "it contains a secret"
     first = text.lstrip().partition("\n")[0]

@@ -20,6 +20,7 @@ _GLOB: Final = re.compile(r"\*\*/|\*\*|\*|\?")
 _AS_REGEX: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _EXPRESSION: Final = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 _IGNORE: Final = "list it under ignore in reconciler.yaml"
+_DOCUMENT: Final = re.compile(r"(?i)\.ya?ml\b")
 _HINTS: Final = (
     (re.compile(r"(?i)\.ya?ml$"), "write its suffix in lower case: .yaml"),
     (re.compile(r"(?i)\.ya?ml\b"), f"remove the part after .yaml, or {_IGNORE}"),
@@ -51,7 +52,7 @@ def ignored_by(globs: Sequence[str]) -> Ignored:
 
 
 def _compiled(glob: str) -> re.Pattern[str]:
-    text = glob.strip("/")
+    text = glob.removeprefix("./").strip("/")
     text = text if "/" in text or text == "**" else f"**/{text}"
     parts, after = [], 0
     for sign in _GLOB.finditer(text):
@@ -87,7 +88,7 @@ def _files_in(value: Json) -> Iterator[str]:
 def unread_files(others: Iterable[str], root: Path, named: Iterable[str | Path]) -> Iterator[Problem]:
     """Yield an error for each of ``others``, relative to ``root``, that none of ``named`` is.
 
-    A name with an expression in it may be any that it can give.
+    A name with an expression in it may be any that it can give, but none of what looks like a document.
     """
     others = [other for other in others if not ABOUT_FILES.fullmatch(Path(other).name)]
     if not others:
@@ -96,7 +97,8 @@ def unread_files(others: Iterable[str], root: Path, named: Iterable[str | Path])
     globs = [_anything_like(name) for name in names if isinstance(name, str) and OPEN in name]
     known = {resolved(root / name) for name in names}
     for other in others:
-        if resolved(root / other) in known or any(glob.fullmatch(other) for glob in globs):
+        meant_as_text = not _DOCUMENT.search(Path(other).name) and any(glob.fullmatch(other) for glob in globs)
+        if meant_as_text or resolved(root / other) in known:
             continue
         hint = next(
             (hint for suffix, hint in _HINTS if suffix.search(Path(other).name)), f"move it elsewhere, or {_IGNORE}"

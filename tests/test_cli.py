@@ -364,3 +364,22 @@ def test_options_before_and_after_the_command_add_up(run: Run, capsys: pytest.Ca
 def test_an_option_without_a_value_is_an_error(option: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("validate", option, "") == 1
     assert "is given without a value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "drift"])
+def test_a_mistake_in_the_configuration_hides_none_in_documents(
+    run: Run, root: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ignored = "ignore: [manifests/drafts]\n"
+    files = {
+        "manifests/b.yaml": MANIFESTS.replace("spec:", "spce:"),
+        "manifests/drafts/c.yaml": "x",
+        "rules/b.yaml": "a: b: c",
+    }
+    write(root, {"reconciler.yaml": f"{CONFIGURATION}{ignored}guard: 1\n", **files})
+    assert run("--format", "json", command) == 1
+    told = {problem["at"][0]["file"]: problem["code"] for problem in printed(capsys)["problems"]}
+    assert told == {"reconciler.yaml": "unknown-key", "manifests/b.yaml": "unknown-key", "rules/b.yaml": "yaml"}
+    write(root, {"reconciler.yaml": f"{CONFIGURATION}ignore: {{}}\n"})  # which files are documents is not known
+    assert run("--format", "json", command) == 1
+    assert {problem["at"][0]["file"] for problem in printed(capsys)["problems"]} == {"reconciler.yaml"}

@@ -255,3 +255,14 @@ def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
     assert found.users
     with pytest.raises(Unreadable, match="cannot be read"):
         read_users(found.users, frozenset())
+
+
+def test_a_configuration_of_almost_the_name_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.yml").write_text(HEAD + "environments: {test: }\n")
+    with pytest.raises(InvalidInput, match=r"there is no reconciler\.yaml here, but reconciler\.yml"):
+        load_config(tmp_path)
+    assert refusal(tmp_path, "environments: {test: }\n") == [("reconciler.yml is not read", "remove it")]
+
+
+def test_an_environment_has_a_name(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "environments: {' ': }\n") == [("this environment has no name", "name it")]

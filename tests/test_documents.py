@@ -138,7 +138,7 @@ def told(root: Path, **given: str) -> list[tuple[str, str, str]]:
         problems: tuple[Problem, ...] = load(load_config(root, "test", **given)).problems
     except InvalidInput as error:
         problems = error.problems
-    return [(problem.code, str(problem.at[0]), problem.hint) for problem in problems]
+    return [(problem.code, ", ".join(map(str, problem.at)), problem.hint) for problem in problems]
 
 
 def test_a_file_that_is_not_read_is_an_error(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_file_that_is_not_read_is_an_error(tmp_path: Path) -> None:
 
 
 def test_what_is_listed_under_ignore_is_not_read(tmp_path: Path) -> None:
-    globs = ["*.md", "**/*.yaml.txt", "manifests/drafts", "rules/**/old-?.yaml", "manifests/link", "nothing/*.txt"]
+    globs = ["*.md", "**/*.yaml.txt", "./manifests/drafts/", "rules/**/old-?.yaml", "manifests/link", "nothing/*.txt"]
     text = f"ignore: {json.dumps(globs)}\n"
     files = [
         "manifests/x.md",
@@ -167,7 +167,7 @@ def test_what_is_listed_under_ignore_is_not_read(tmp_path: Path) -> None:
         {"reconciler.yaml": CONFIGURATION + text, "manifests/a.yaml": ORGANIZATION, **dict.fromkeys(files, "x")},
     )
     (tmp_path / "manifests/link").symlink_to(tmp_path)
-    assert told(tmp_path) == [("matches-nothing", "reconciler.yaml:6:96", "correct it, or remove it")]
+    assert told(tmp_path) == [("matches-nothing", "reconciler.yaml:6:99", "correct it, or remove it")]
     write(tmp_path, {"reconciler.yaml": CONFIGURATION + text, "manifests/xmd": "", "rules/old-12.yaml.tx": ""})
     assert [place for _code, place, _hint in told(tmp_path)] == ["manifests/xmd:1:1", "rules/old-12.yaml.tx:1:1"]
 
@@ -194,6 +194,24 @@ environments:
     write(tmp_path, {**files, "rules/more.csv": "a\n1\n", "rules/more.jsonl": "{}\n"})
     assert [place for _code, place, _hint in told(tmp_path)] == ["rules/more.csv:1:1", "rules/more.jsonl:1:1"]
     assert told(tmp_path, tables=["a=rules/more.csv"], users="rules/more.jsonl") == []  # type: ignore[arg-type] # a list
+
+
+def test_a_computed_name_of_a_text_is_no_name_of_a_document(tmp_path: Path) -> None:
+    logo = '{organization_name: Acme, organization_logo_url: {file: "manifests/${{ environment }}"}'
+    manifest = ORGANIZATION.replace("{organization_name: Acme", logo)
+    files = dict.fromkeys(("manifests/test", "manifests/live", "manifests/m.yaml.txt", "manifests/m.YAML"), "x")
+    write(tmp_path, {"manifests/a.yaml": manifest, **files, "tenants.csv": "a\n1\n"})
+    assert [place for _code, place, _hint in told(tmp_path)] == ["manifests/m.YAML:1:1", "manifests/m.yaml.txt:1:1"]
+
+
+def test_where_no_document_is_read_that_is_said(tmp_path: Path) -> None:
+    write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/.gitkeep": ""})
+    assert [code for code, *_ in told(tmp_path)] == ["no-manifests"]
+    write(tmp_path, {"reconciler.yaml": CONFIGURATION + 'ignore: ["*.yaml"]\n', "manifests/a.yaml": ORGANIZATION})
+    assert [code for code, *_ in told(tmp_path)] == ["no-manifests"]
+    elsewhere = ORGANIZATION.replace("acme}", "acme, environments: [live]}").replace("Acme}", '"${{ vars.tier }}"}')
+    write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/a.yaml": elsewhere})
+    assert told(tmp_path) == []
 
 
 def test_a_metadata_value_that_looks_like_the_name_of_a_text_names_none(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class _Draft(Struct):
     constants: Mapping[str, object]
     directory: Directory
     organization_fields: frozenset[str]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, Table | None]
     shared: Shared
     problems: list[Problem]
     warnings: list[Problem]
@@ -51,8 +51,11 @@ class _Draft(Struct):
         )
 
 
-def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, Table]) -> Rules:
-    """Compile every rule of an environment; raises ``InvalidInput`` with every problem of all of them."""
+def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, Table | None]) -> Rules:
+    """Compile every rule of an environment; raises ``InvalidInput`` with every problem of all of them.
+
+    A table that is None could not be read: rules that join it are only checked.
+    """
     draft = _Draft(
         constants={"vars": dict(settings.vars), "environment": settings.environment},
         directory=directory_of(declared.organizations, declared.elsewhere, declared.organizations_elsewhere),
@@ -150,7 +153,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
     if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
         hint = 'if this is intended, write when: "true"'
         draft.warnings.append(warning("no-condition", f"the rule {body['name']} matches every user", hint, position))
-    if len(draft.problems) > before:
+    if len(draft.problems) > before or (body.get("table") and join is None):
         return None
     when_each = when is not None and any(path[0] in inner for path in when.paths)
     return Rule(

@@ -234,14 +234,17 @@ def compile_join(
     table: Mapping[str, Any],
     place: Place,
     reader: Reader,
-    tables: Mapping[str, Table],
+    tables: Mapping[str, Table | None],
     tally: Tally,
     *,
     public: frozenset[str] | None = frozenset(),
 ) -> Join | None:
-    """Compile a ``table``; None after saying what is wrong with it. ``public`` is as in ``compile_match``."""
+    """Compile a ``table``; None after saying what is wrong with it, or if that table could not be read.
+
+    ``public`` is as in ``compile_match``.
+    """
     found = tables.get(table["name"])
-    if found is None:
+    if table["name"] not in tables:
         message = f"there is no table {table['name']}"
         hint = did_you_mean(table["name"], tables) or "name it under `tables` in reconciler.yaml"
         reader.problems.append(error("unknown-table", message, hint, place.below("name").position))
