@@ -1,8 +1,10 @@
 """All files of a repository → ``Declared``: checked one by one and against each other, for one environment."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path as Folder
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -17,7 +19,7 @@ from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.manifests import resource_of
 from reconciler.model import Json, Path, Position, Problem, Resource
-from reconciler.organization_set import TEMPLATE, merged, render_set
+from reconciler.organization_set import TEMPLATE, merged, render_set, strings_in
 from reconciler.references import dangling
 from reconciler.rendering import rendered
 from reconciler.rivals import other_projects, rivals
@@ -26,6 +28,10 @@ from reconciler.shapes import TEMPLATED, computed_in, shapes
 from reconciler.tables import read_table
 from reconciler.text_files import Texts
 from reconciler.unread import Ignored, files_named, ignored_by, resolved, unread_files
+
+ALMOST: Final = re.compile(
+    r"(?<![${])(?:\$\{|\{\{)\s*((?:row|user|item|organization|vars|environment)\b[^{}]*?)\s*\}{1,2}"
+)
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -161,6 +167,7 @@ def _as_declared(
     if not _is_right(written, problems, written=True):
         return None, frozenset()
     environments = _environments(written, config, problems)
+    problems.extend(_almost_expressions(written))
     if written.kind in TEMPLATED or not any(templates_in(written.body)):
         return written, environments
     if config.environment not in environments:  # its expressions may say something only there
@@ -169,6 +176,20 @@ def _as_declared(
     if document is None or not _is_right(document, problems, written=False):
         return None, environments
     return document, environments
+
+
+def _almost_expressions(document: Document) -> Iterator[Problem]:
+    """Yield a warning for each ``{{ row.name }}`` or ``${ row.name }`` that is sent as it stands.
+
+    Templates of mails and tokens are full of Stytch's own ``{{ }}``; what rules and sets say is not.
+    """
+    computed = computed_in(document.kind)
+    for path, text in strings_in(document.body) if document.kind in TEMPLATED else ():
+        if computed(path) and (found := ALMOST.search(text)):
+            message = f"{found[0]} is no expression, and is sent as it stands"
+            hint = f"write ${{{{ {found[1]} }}}}"
+            at = (document.at(*path),)
+            yield Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=at)
 
 
 def _is_right(document: Document, problems: list[Problem], *, written: bool) -> bool:

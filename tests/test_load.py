@@ -401,3 +401,21 @@ def test_what_kinds_leaves_out_is_a_warning(tmp_path: Path) -> None:
         configuration = f"{HEAD}kind: Configuration\nenvironments:\n  test:\n    kinds: {kinds}\n"
         found = declared(tmp_path, {"reconciler.yaml": configuration, **files})
         assert [problem.message for problem in found.problems] == told
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("{{ row.name }}", "write ${{ row.name }}"),
+        ("Acme {{row.name}}", "write ${{ row.name }}"),
+        ("${ row.name }", "write ${{ row.name }}"),
+        ("${{ row.name }}", ""),
+        ("${{ row.name }} {{ x }}", ""),
+        ("${{ {'a': 'x'}['a'] }}", ""),
+        ("$row.name", ""),
+    ],
+)
+def test_what_is_almost_an_expression_is_a_warning(name: str, hint: str, tmp_path: Path) -> None:
+    files = {"manifests/s.yaml": SET.replace("${{ row.name }}", f'"{name}"'), "tenants.csv": TENANTS}
+    found = [one.hint for one in declared(tmp_path, files).problems if one.code == "expression-not-computed"]
+    assert found == ([hint] if hint else [])

@@ -138,7 +138,7 @@ def test_what_users_write_decides_only_if_the_rule_says_so_and_is_counted() -> N
         """
         rules:
           - {name: a, untrusted: true, when: 'user.untrusted_metadata.team == "x"', assign: [{organization: acme}]}
-          - {name: b, untrusted: true, match: {user_id: user-1}, assign: [{organization: globex}]}
+          - {name: b, match: {user_id: user-1}, assign: [{organization: globex}]}
         """
     )
     assert [(m.organization, m.untrusted) for m in assign(compiled, one).memberships] == [

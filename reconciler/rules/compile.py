@@ -149,6 +149,9 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
         compile_assign(entry, place.below("assign", index), reader, draft.directory)
         for index, entry in enumerate(body["assign"])
     ]
+    if body.get("untrusted") is True and not reader.untrusted and len(draft.problems) == before:
+        message = "untrusted has no effect: nothing that users write decides or identifies in this rule"
+        draft.problems.append(error("no-effect", message, "remove it", place.below("untrusted").key.position))
     position = place.below("name").position
     if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
         hint = 'if this is intended, write when: "true"'
