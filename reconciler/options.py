@@ -193,7 +193,13 @@ def main() -> None:
     """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.set_threshold(*FEWER_COLLECTIONS)
-    sys.exit(_run())
+    code = _run()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _discard(stream)  # Python itself would exit with 120
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -206,7 +212,8 @@ def _run() -> int:
         code = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        _show_usage(error)
+        with suppress(OSError):
+            _show_usage(error)
         return 1
     except (click.Abort, KeyboardInterrupt):
         with suppress(OSError):

@@ -133,7 +133,8 @@ def test_progress_that_nobody_reads_stops_nothing() -> None:
 def ended(root: Path, command: str, **environ: str) -> tuple[int, bytes, bytes]:
     """What a shell's command line that runs ``reconciler`` ends with and prints; ``PIPESTATUS`` is the program's."""
     script = f'reconciler() {{ "{sys.executable}" -m reconciler -C "{root}" "$@"; }}; {command}'
-    told = subprocess.run(["bash", "-c", script], capture_output=True, env={**os.environ, **environ}, check=False)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    told = subprocess.run(["bash", "-c", script], capture_output=True, env={**buffered, **environ}, check=False)
     assert b"Traceback" not in told.stderr
     assert b"Exception ignored" not in told.stderr
     return told.returncode, told.stdout, told.stderr
@@ -147,6 +148,7 @@ def ended(root: Path, command: str, **environ: str) -> tuple[int, bytes, bytes]:
         ("reconciler validate >&-", b"standard output is closed"),
         ("reconciler schema | head -c 10; exit ${PIPESTATUS[0]}", b""),
         ("reconciler validate > /dev/full 2> /dev/full", b""),
+        ("reconciler nothing 2> /dev/full", b""),
     ],
 )
 def test_output_that_does_not_arrive_ends_the_program_cleanly(tmp_path: Path, command: str, said: bytes) -> None:
