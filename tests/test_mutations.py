@@ -185,7 +185,20 @@ def said_in(files: Files, config: Config) -> list[str]:
     here = [
         one for one in bodies if config.environment in one.get("metadata", {}).get("environments", config.environment)
     ]
-    return sorted(re.sub(r"(\\n)+", r"\\n", as_text(one)) for one in here)
+    return sorted(as_text(effective(one)) for one in here)
+
+
+def effective(value: Any) -> Any:
+    """What makes a difference: not a set's name, nor what comes out as null, nor the white space of long texts."""
+    if isinstance(value, list):
+        return [effective(inner) for inner in value]
+    if not isinstance(value, dict):
+        return " ".join(value.split()) if isinstance(value, str) else value
+    is_set = value.get("kind") == "OrganizationSet"
+    kept = {key: inner for key, inner in value.items() if inner != "${{ null }}"}
+    return {key: effective(inner) for key, inner in kept.items() if not (is_set and key == "metadata")} | (
+        {"environments": value["metadata"].get("environments")} if is_set else {}
+    )
 
 
 def meant(config: Config, declared: Declared) -> list[str]:
