@@ -189,13 +189,13 @@ def said_in(files: Files, config: Config) -> list[str]:
 
 
 def effective(value: Any) -> Any:
-    """What makes a difference: not a set's name, nor what comes out as null, nor the white space of long texts."""
+    """What makes a difference: not a set's name, a computed null, white space, or that the only owner is said."""
     if isinstance(value, list):
-        return [effective(inner) for inner in value]
+        return sorted({as_text(effective(inner)) for inner in value})
     if not isinstance(value, dict):
-        return " ".join(value.split()) if isinstance(value, str) else value
+        return "".join(value.split()) if isinstance(value, str) else value
     is_set = value.get("kind") == "OrganizationSet"
-    kept = {key: inner for key, inner in value.items() if inner != "${{ null }}"}
+    kept = {key: inner for key, inner in value.items() if inner != "${{ null }}" and key != "owns_project"}
     return {key: effective(inner) for key, inner in kept.items() if not (is_set and key == "metadata")} | (
         {"environments": value["metadata"].get("environments")} if is_set else {}
     )
