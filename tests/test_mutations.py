@@ -189,16 +189,17 @@ def said_in(files: Files, config: Config) -> list[str]:
 
 
 def effective(value: Any) -> Any:
-    """What makes a difference: not a set's name, a computed null, white space, or that the only owner is said."""
+    """What makes a difference here: where else a document counts, a set's name, a computed null, white space do not.
+
+    Nor does an item that is listed twice, or that the only environment owns the project.
+    """
     if isinstance(value, list):
         return sorted({as_text(effective(inner)) for inner in value})
     if not isinstance(value, dict):
         return "".join(value.split()) if isinstance(value, str) else value
-    is_set = value.get("kind") == "OrganizationSet"
-    kept = {key: inner for key, inner in value.items() if inner != "${{ null }}" and key != "owns_project"}
-    return {key: effective(inner) for key, inner in kept.items() if not (is_set and key == "metadata")} | (
-        {"environments": value["metadata"].get("environments")} if is_set else {}
-    )
+    idle = {"owns_project"} | ({"metadata"} if value.get("kind") == "OrganizationSet" else set())
+    kept = {key: inner for key, inner in value.items() if key not in idle and inner != "${{ null }}"}
+    return {key: effective(inner) for key, inner in kept.items() if (key, type(inner)) != ("environments", list)}
 
 
 def meant(config: Config, declared: Declared) -> list[str]:
