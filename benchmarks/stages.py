@@ -108,10 +108,10 @@ def _instrument(meter: Meter) -> None:
 
         return run
 
-    def metered_users(*arguments: Any) -> UserStream | None:
-        stream = users(*arguments)
+    def metered_users(*arguments: Any, **named: Any) -> UserStream | None:
+        stream = users(*arguments, **named)
         if stream is not None:
-            stream._batches = meter.drawing("parse", stream._batches)  # noqa: SLF001 # a meter looks inside
+            stream.batches = meter.drawing("parse", stream.batches)
         return stream
 
     users, members = pipeline.users, read.members
@@ -122,7 +122,7 @@ def _instrument(meter: Meter) -> None:
     }
     for name, function in replaced.items():
         setattr(pipeline, name, function)
-    setattr(read, "members", lambda *arguments: meter.drawing("read", members(*arguments)))  # noqa: B010 # as above
+    setattr(read, "members", lambda *given, **named: meter.drawing("read", members(*given, **named)))  # noqa: B010 # as above
 
 
 if __name__ == "__main__":
