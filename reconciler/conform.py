@@ -46,13 +46,12 @@ _SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 def conforms(value: Json, shape: type[msgspec.Struct], *, computed: Computed | None = None) -> bool:
     """Return whether ``value`` is of the shape of ``shape``, as ``nonconformities`` has it."""
-    if computed and any(templates_in(value)):
-        return not any(_found_in(value, shape, _NO_NOTES, computed))
+    templates = list(templates_in(value)) if computed else []
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError:
-        return False
-    return True
+        return bool(computed and templates) and not any(_found_in(value, shape, _NO_NOTES, computed))
+    return computed is None or all(computed(path) and not is_key for path, is_key in templates)
 
 
 def nonconformities(
