@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler import pipeline, read
-from reconciler.clients import open_client
+from reconciler.clients.connect import open_client
 from reconciler.config import Credentials, load_config
 from reconciler.desired import desired_members
 from reconciler.users import UserStream
+from reconciler.validation import validate
 
 T = TypeVar("T")
 
@@ -116,7 +117,7 @@ def _instrument(meter: Meter) -> None:
 
     users, members = pipeline.users, read.members
     replaced = {
-        "validate": metered("load", pipeline.validate),
+        "validate": metered("load", validate),
         "users": metered_users,
         "desired_members": metered("rules", desired_members),
     }

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from reconciler import read
 from reconciler.clients.data import Client
-from reconciler.config import FILE, OTHER_TYPE, Config
+from reconciler.config import OTHER_TYPE, Config
 from reconciler.credential_store import LASTING
 from reconciler.crosschecks import uncreatable
 from reconciler.desired import Desired
@@ -14,7 +14,7 @@ from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load import Declared
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Position, Problem, type_of
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem, type_of
 from reconciler.references import POLICY, declared_roles, roles_named
 from reconciler.rivals import other_projects
 from reconciler.rules import Rules
@@ -22,20 +22,6 @@ from reconciler.writing import Store, kept_as
 
 Things = Mapping[str, ThingDiff]
 SHOWN = 5  # users that are named
-
-
-def check_named(config: Config, declared: Declared) -> None:
-    """Refuse a configuration without a name where organizations or members are to be marked with it."""
-    kinds = config.kinds_of(declared)
-    organizations = "Organization" in kinds and any(one.ensure != "external" for one in declared.organizations)
-    members = "Member" in kinds and (declared.members or declared.rules)
-    if config.owner.name or not (organizations or members):
-        return
-    message = f"{FILE} has no name, but the mark of organizations and members contains this name"
-    hint = "write `name: acme-identity` at the top, a different name in each repository; if an earlier version created "
-    hint += "marks without a name, also write `formerly: reconciler` to take those resources over"
-    at = (Position(FILE, 1),)
-    raise InvalidInput([Problem(code="owner", severity="error", message=message, hint=hint, at=at)])
 
 
 def check_target(config: Config, place: Place, *, to_write: bool = False) -> None:

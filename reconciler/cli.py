@@ -43,7 +43,7 @@ def _config(asked: Asked) -> "Config":
 
 @contextmanager
 def _client(config: "Config") -> Iterator["Client"]:
-    from reconciler.clients import open_client
+    from reconciler.clients.connect import open_client
     from reconciler.config import Credentials
 
     with open_client(Credentials.from_environment(os.environ), config.rates) as client:
@@ -61,10 +61,10 @@ def _plan(asked: Asked, config: "Config", client: "Client") -> "Planned":
 @command()
 def validate(asked: Asked) -> int:
     """Check manifests, rules and tables, offline; every problem at once."""
-    from reconciler import pipeline
     from reconciler.report import show_validated
+    from reconciler.validation import validate as checked
 
-    declared, rules = pipeline.validate(_config(asked))
+    declared, rules = checked(_config(asked))
     show_validated(declared, rules, asked.format)
     return 0
 

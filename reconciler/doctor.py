@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from reconciler.check import check_consumer, check_environment, check_target
-from reconciler.clients import open_client
 from reconciler.clients.access import base_url, servers, telemetry_url
+from reconciler.clients.connect import open_client
 from reconciler.clients.data import Client
 from reconciler.clients.network import Network
 from reconciler.config import Config, Credentials

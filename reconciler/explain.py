@@ -15,6 +15,7 @@ from reconciler.load import Declared
 from reconciler.model import Cause, Undecided
 from reconciler.rules import Explanation, MembershipExplanation, Rules, explain, fold_problems, is_user
 from reconciler.users import OddUser, User, UserStream
+from reconciler.validation import validate
 
 NAMES = frozenset({"user_id", "external_id", "emails"})
 
@@ -27,7 +28,7 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
     A Member that is written by hand for that address, and that is no user's, is explained too. ``connect`` is used
     only where the users are those of the live Consumer project.
     """
-    declared, rules = pipeline.validate(config)
+    declared, rules = validate(config)
     needs_client = config.users is not None and config.users.file is None
     with connect(config) if needs_client else nullcontext() as client:
         source = pipeline.users(config, rules, client, NAMES)

@@ -27,7 +27,6 @@ from reconciler.check import (
     check_environment,
     check_lasting,
     check_leavers,
-    check_named,
     check_only,
     check_readable,
     check_roles,
@@ -44,7 +43,7 @@ from reconciler.desired import desired_members
 from reconciler.diff.organizations import diff_organizations
 from reconciler.diff.things import ThingDiff
 from reconciler.emergencies import settled, waiting_warnings
-from reconciler.errors import Fault, InvalidInput, ReconcilerError
+from reconciler.errors import Fault, ReconcilerError
 from reconciler.foundation import (
     built_on_it,
     environments_made,
@@ -57,7 +56,7 @@ from reconciler.foundation import (
 from reconciler.in_use import held_while_used
 from reconciler.journal import Journal, unfinished, unfinished_deletes
 from reconciler.kinds import KINDS
-from reconciler.load import Declared, examine, refusal
+from reconciler.load import Declared
 from reconciler.locate import locate
 from reconciler.losses import heirs
 from reconciler.manual_steps import open_steps
@@ -65,27 +64,12 @@ from reconciler.member_diffs import cascade, external_in, is_written, member_dif
 from reconciler.model import TEST, Change, Place
 from reconciler.named_secrets import gives_credential
 from reconciler.plan import Planned, leaves_open
-from reconciler.rules import Rules, compile_rules
-from reconciler.tables import readable_tables
+from reconciler.rules import Rules
 from reconciler.thing_diffs import kinds_read, only_settled, over, thing_diffs, with_organizations, with_references
 from reconciler.users import UserStream, read_users
+from reconciler.validation import validate
 from reconciler.what_live_uses import check_writes
 from reconciler.writing import MALFORMED, Scene, Store
-
-
-def validate(config: Config) -> tuple[Declared, Rules]:
-    """Read everything that people wrote and compile the rules; offline. Raises ``InvalidInput`` with every problem."""
-    examined = examine(config)
-    tables, unreadable = readable_tables(config)
-    errors = [*examined.errors, *unreadable]
-    try:
-        rules = compile_rules(examined.declared, config, tables)
-    except InvalidInput as error:
-        errors.extend(one for one in error.problems if one.code not in examined.uncertain)
-    if errors:
-        raise refusal(errors)
-    check_named(config, examined.declared)  # what is marked is known once all of it could be read
-    return examined.declared, rules
 
 
 def plan(

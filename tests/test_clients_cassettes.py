@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from reconciler import read
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.errors import Rejected

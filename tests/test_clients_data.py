@@ -6,7 +6,8 @@ import httpx
 import msgspec
 import pytest
 
-from reconciler.clients import Wires, access, open_client
+from reconciler.clients import access
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.emulator import faults

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.clients.transport import LARGEST

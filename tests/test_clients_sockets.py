@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.emulator.bulk import members, place_organization

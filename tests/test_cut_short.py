@@ -29,6 +29,7 @@ from reconciler.journal import unfinished
 from reconciler.kinds import KINDS
 from reconciler.locate import locate
 from reconciler.model import Delete
+from reconciler.validation import validate
 from reconciler.writing import Scene, Store
 from tests.emulator.certificates import public_key
 from tests.everything import everything
@@ -195,7 +196,7 @@ def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) ->
             planned = pipeline.plan(config, client, store=store)
         except Unreadable as error:  # without a secret
             problems = error.problems
-            place = locate(config, pipeline.validate(config)[0], client, store)
+            place = locate(config, validate(config)[0], client, store)
             scene = structs.replace(scene, place=place)
         else:
             problems = planned.plan.problems

@@ -14,7 +14,7 @@ from reconciler.clients.masking import mask
 from reconciler.config import load_config
 from reconciler.errors import ReconcilerError
 from reconciler.model import Problem
-from reconciler.pipeline import validate
+from reconciler.validation import validate
 
 CASES = sorted((Path(__file__).parent / "invalid").iterdir())
 CONFIGURATION = """\

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Config, Credentials, load_config
 from reconciler.emulator import faults

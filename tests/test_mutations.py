@@ -27,6 +27,7 @@ from reconciler.model import Problem
 from reconciler.report import plan_json, plan_report, problems_report
 from reconciler.settings import Configuration
 from reconciler.shapes import shapes
+from reconciler.validation import validate
 from tests.mutations import Files, mutated
 from tests.stages import FOLDER, Stage, read, staged
 from tests.whole_project import REPOSITORY, SECRETS
@@ -94,7 +95,7 @@ def test_whatever_is_wrong_is_said(part: int, tmp_path: Path) -> None:
 
 def declared_by(root: Path, stage: Stage) -> tuple[Config, Declared]:
     config = load_config(root, stage.told.get("environment"))
-    return config, pipeline.validate(config)[0]
+    return config, validate(config)[0]
 
 
 def look_at(number: int, files: Files, stage: Stage, before: Any, root: Path) -> str:
@@ -126,7 +127,7 @@ def outcome(root: Path, stage: Stage) -> tuple[Config, Declared] | None:
     """Validate a repository, and plan it: what it declares, or None where something is said to be wrong."""
     try:
         config = load_config(root, stage.told.get("environment"))
-        declared, rules = pipeline.validate(config)
+        declared, rules = validate(config)
     except ReconcilerError as error:
         shown(error.problems)
         return None

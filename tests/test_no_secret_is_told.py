@@ -21,7 +21,7 @@ import yaml
 from rich.pretty import pretty_repr
 
 from reconciler import cli
-from reconciler.clients import open_client
+from reconciler.clients.connect import open_client
 from reconciler.config import Credentials
 from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from reconciler import read
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.emulator import faults

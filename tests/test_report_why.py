@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from reconciler.config import load_config
-from reconciler.pipeline import validate
 from reconciler.report import why_report
 from reconciler.rules import Rules, explain, is_user
+from reconciler.validation import validate
 
 ROOT = Path(__file__).parent.parent
 

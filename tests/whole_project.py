@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import pipeline
-from reconciler.clients import Wires, open_client
+from reconciler.clients.connect import Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Config, Credentials
 from reconciler.emulator.app import App

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.clients import ON_THE_NETWORK, Wires
+from reconciler.clients.connect import ON_THE_NETWORK, Wires
 from reconciler.config import Credentials
 from reconciler.errors import InvalidInput
 from reconciler.export.folder import write_files

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.clients import ON_THE_NETWORK, Wires, open_client
+from reconciler.clients.connect import ON_THE_NETWORK, Wires, open_client
 from reconciler.clients.data import Client
 from reconciler.config import Credentials
 from reconciler.errors import NotOffered, Rejected, Unreadable

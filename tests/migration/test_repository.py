@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.clients import Wires
+from reconciler.clients.connect import Wires
 from reconciler.config import load_config
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
