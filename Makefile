@@ -22,6 +22,7 @@ test: .venv/dev .venv/node .venv/actionlint ## Run the tests (WORKERS=2 at a tim
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: export STYTCH_RECONCILER_MUTATIONS = 50000
+test-all: export PYTEST_ADDOPTS = -o faulthandler_timeout=1800
 test-all: test ## Run the tests, with all 50,000 random mistakes instead of the first few hundred
 
 check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflows

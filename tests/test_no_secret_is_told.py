@@ -169,7 +169,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     # What the program sets for its whole process is not for this one.
     monkeypatch.setattr("reconciler.options.signal.signal", lambda *_: None)
     monkeypatch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
-    monkeypatch.setattr("reconciler.clients.SystemClock", Stopped)
+    monkeypatch.setattr("reconciler.clients.connect.SystemClock", Stopped)
 
     def run(*arguments: str) -> int:
         agreed = ["--yes"] if arguments[0] == "apply" else []
