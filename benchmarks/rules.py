@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from reconciler.config import Config
-from reconciler.documents import documents_in
-from reconciler.load import Declared
+from reconciler.config.read import Config
+from reconciler.documents.read import documents_in
+from reconciler.load.examine import Declared
 from reconciler.model import Position, Problem, Resource
 from reconciler.rules import Rules, assign, compile_rules
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reconciler import pipeline, read
+from reconciler import pipeline
 from reconciler.clients.connect import open_client
-from reconciler.config import Credentials, load_config
-from reconciler.desired import desired_members
-from reconciler.users import UserStream
-from reconciler.validation import validate
+from reconciler.config.read import Credentials, load_config
+from reconciler.desired.members import desired_members
+from reconciler.load.validate import validate
+from reconciler.read import live as read
+from reconciler.sources.users import UserStream
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ def main() -> None:
         meter.switch(None)
         statistics = client.statistics
         meter.switch("render")
-        from reconciler.report import plan_json, plan_report
+        from reconciler.report.show import plan_json, plan_report
 
         plan_json(planned.plan)
         plan_report(planned.plan)

@@ -19,9 +19,33 @@ from itertools import chain
 
 from msgspec import structs
 
-from reconciler import read
-from reconciler.apply import INTERRUPTED, Applied, Told, apply_changes, skipped
-from reconciler.check import (
+from reconciler.apply.bootstrap import (
+    built_on_it,
+    environments_made,
+    foundation,
+    held_back,
+    held_to_what_was_planned,
+    not_planned_again,
+    pins,
+)
+from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
+from reconciler.apply.run import INTERRUPTED, Applied, Told, apply_changes, skipped
+from reconciler.clients.b2b import Client
+from reconciler.config.read import Config
+from reconciler.credentials.recovery import settled, waiting_warnings
+from reconciler.credentials.store import Store, open_store
+from reconciler.desired.members import desired_members
+from reconciler.diff.compare import ThingDiff
+from reconciler.diff.organizations import diff_organizations
+from reconciler.errors import Fault, ReconcilerError
+from reconciler.kinds import KINDS
+from reconciler.kinds._writing import MALFORMED, Scene
+from reconciler.load.examine import Declared
+from reconciler.load.validate import validate
+from reconciler.model import TEST, Change, Place
+from reconciler.plan.access_loss import heirs
+from reconciler.plan.build import Compared, decide, narrow
+from reconciler.plan.checks import (
     check_consumer,
     check_creates,
     check_environment,
@@ -35,41 +59,24 @@ from reconciler.check import (
     fleeting,
     unread_warning,
 )
-from reconciler.clients.data import Client
-from reconciler.config import Config
-from reconciler.credential_store import open_store
-from reconciler.decide import Compared, decide, narrow
-from reconciler.desired import desired_members
-from reconciler.diff.organizations import diff_organizations
-from reconciler.diff.things import ThingDiff
-from reconciler.emergencies import settled, waiting_warnings
-from reconciler.errors import Fault, ReconcilerError
-from reconciler.foundation import (
-    built_on_it,
-    environments_made,
-    foundation,
-    held_back,
-    held_to_what_was_planned,
-    not_planned_again,
-    pins,
+from reconciler.plan.compare import kinds_read, only_settled, over, thing_diffs, with_organizations, with_references
+from reconciler.plan.compare_members import (
+    cascade,
+    external_in,
+    is_written,
+    member_diffs,
+    with_members,
+    with_who_is_there,
 )
-from reconciler.in_use import held_while_used
-from reconciler.journal import Journal, unfinished, unfinished_deletes
-from reconciler.kinds import KINDS
-from reconciler.load import Declared
-from reconciler.locate import locate
-from reconciler.losses import heirs
-from reconciler.manual_steps import open_steps
-from reconciler.member_diffs import cascade, external_in, is_written, member_diffs, with_members, with_who_is_there
-from reconciler.model import TEST, Change, Place
-from reconciler.named_secrets import gives_credential
-from reconciler.plan import Planned, leaves_open
+from reconciler.plan.holds import held_while_used
+from reconciler.plan.manual_steps import open_steps
+from reconciler.plan.planned import Planned, leaves_open
+from reconciler.plan.written_from_live import check_writes
+from reconciler.read import live as read
+from reconciler.read.target import locate
 from reconciler.rules import Rules
-from reconciler.thing_diffs import kinds_read, only_settled, over, thing_diffs, with_organizations, with_references
-from reconciler.users import UserStream, read_users
-from reconciler.validation import validate
-from reconciler.what_live_uses import check_writes
-from reconciler.writing import MALFORMED, Scene, Store
+from reconciler.schema.secret_names import gives_credential
+from reconciler.sources.users import UserStream, read_users
 
 
 def plan(
@@ -128,7 +135,15 @@ def plan(
             (*live, *chain.from_iterable(there.values())),
             read.members(client, expected),
             read.members(client, dict.fromkeys(elsewhere, 0)),
-            partial(member_diffs, config, declared, rules, desired, organizations),
+            partial(
+                member_diffs,
+                config,
+                declared,
+                rules,
+                desired,
+                organizations,
+                unfinished_deletes(config.root, config.environment),
+            ),
         ),
         doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
         things=things,

@@ -18,10 +18,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from reconciler.credential_store import Sealed
 from reconciler.emulator.app import App
 from reconciler.emulator.exchange import Request, Response
 from reconciler.errors import Fault, ReconcilerError
+from reconciler.model.secret import Sealed
 
 # What holds a secret wherever it stands in a body of Stytch's.
 FIELDS: Final = (

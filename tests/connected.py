@@ -5,14 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
-from reconciler.clients.data import Client
-from reconciler.config import Credentials
+from reconciler.config.read import Credentials
+from reconciler.config.schema import Rates
 from reconciler.emulator.app import App
 from reconciler.emulator.running import variables
 from reconciler.emulator.transport import EmulatorTransport
 from reconciler.emulator.workspace import Type
-from reconciler.settings import Rates
 
 START = 1_700_000_000.0 - 1_700_000_000.0 % 60  # the turn of a minute
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from reconciler.credential_store import Sealed
+from reconciler.model.secret import Sealed
 
 Value = str | Mapping[str, str]
 

@@ -1,7 +1,7 @@
 """Rules evaluated in the plainest way: every rule on every user, straight from the documents, no index, no short cut.
 
 It shares nothing with ``reconciler.rules`` but the expression language. What it leaves out is said in
-``tests/test_rules_laws.py``, which never makes such rules.
+``tests/rules/test_laws.py``, which never makes such rules.
 """
 
 import itertools

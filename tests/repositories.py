@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.config import Config, load_config
-from reconciler.load import Declared, load
+from reconciler.config.read import Config, load_config
+from reconciler.load.examine import Declared, load
 
 CONFIGURATION = """\
 apiVersion: reconciler/v1

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reconciler.config import Config
-from reconciler.documents import Document, documents_in
-from reconciler.load import Declared
+from reconciler.config.read import Config
+from reconciler.config.schema import MembersPolicy
+from reconciler.documents.read import Document, documents_in
+from reconciler.load.examine import Declared
 from reconciler.model import Membership, Position, Problem, Resource
 from reconciler.rules import Assigned, Rules, assign, compile_rules
-from reconciler.settings import MembersPolicy
-from reconciler.tables import Table
+from reconciler.sources.tables import Table
 
 FILE = "rules/r.yaml"
 

@@ -15,9 +15,9 @@ from typing import Any, Final, Literal
 import yaml
 
 from reconciler import pipeline
+from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
-from reconciler.clients.data import Client
-from reconciler.config import Config, Credentials, load_config
+from reconciler.config.read import Config, Credentials, load_config
 from reconciler.emulator import bulk, placing
 from reconciler.emulator.app import App
 from reconciler.emulator.faults import Faults
@@ -27,7 +27,7 @@ from reconciler.emulator.transport import EmulatorTransport, request_of
 from reconciler.emulator.workspace import Environment
 from reconciler.kinds import KINDS
 from reconciler.model import Json
-from reconciler.plan import Planned
+from reconciler.plan.planned import Planned
 from tests.emulator.certificates import private_key
 from tests.everything import Everything, everything
 from tests.memory_store import MemoryStore

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model import Outcome
-from reconciler.report import apply_report, plan_report
+from reconciler.report.show import apply_report, plan_report
 from tests.stages import FOLDER, read, staged
 
 CASE = next(FOLDER.glob("261-*"))

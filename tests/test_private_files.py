@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.private_files import existing_folder, locked, own_folder, read_whole, write_whole
+from reconciler.files import existing_folder, locked, own_folder, read_whole, write_whole
 from tests.killing import start
 
 WRITING = """
 from pathlib import Path
-from reconciler.private_files import write_whole
+from reconciler.files import write_whole
 
 count_from_here()
 write_whole(Path(sys.argv[1]), b"new")

@@ -41,8 +41,8 @@ import pytest
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Delete, FieldChange, Listed, Plan, Problem, Update
-from reconciler.plan import Planned, exit_code, leaves_open
-from reconciler.report import plan_report
+from reconciler.plan.planned import Planned, exit_code, leaves_open
+from reconciler.report.show import plan_report
 from tests.everything import Everything, concerns, rest_of, went_along
 from tests.stages import FOLDER, OWNER, Fields, Stage, outside_change, read, staged
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import pipeline
+from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
-from reconciler.clients.data import Client
-from reconciler.config import Config, Credentials
+from reconciler.config.read import Config, Credentials
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make, variables
 from reconciler.emulator.transport import EmulatorTransport

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from reconciler.clients.access import Credentials, base_url, check, management_url, telemetry_url
-from reconciler.clients.api import Api
-from reconciler.clients.data import Client
+from reconciler.clients.api import Api, Data, Project
+from reconciler.clients.b2b import Client
+from reconciler.clients.credentials import Credentials, base_url, check, management_url, telemetry_url
 from reconciler.clients.network import Network
 from reconciler.clients.pacing import Clock, Limits, Pace, SystemClock
-from reconciler.clients.project import Data, Project
 from reconciler.clients.retry import Line, Statistics
-from reconciler.credential_store.sealed import Sealed
+from reconciler.model.secret import Sealed
 
 if TYPE_CHECKING:
     from reconciler.clients.sdk import Writer

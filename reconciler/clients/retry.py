@@ -14,12 +14,36 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from reconciler.clients.answers import TOO_MANY, Answer, Unanswered, refusal, retry_after, silence, understand
-from reconciler.clients.budget import Budget
-from reconciler.clients.masking import mask
 from reconciler.clients.pacing import Clock, Pace
-from reconciler.credential_store.sealed import Revealed, Sealed
+from reconciler.clients.redact import mask
+from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, refusal, retry_after, silence, understand
 from reconciler.errors import Ambiguous, Rejected, Unavailable
+from reconciler.model.secret import Revealed, Sealed
+
+RESERVE = 50.0  # retries a run may make before it has had a success: more than are ever in flight at once
+EARNED = 0.1  # of a retry, by every request
+
+
+class Budget:
+    """Retries that may still be made; those that led to a success are given back."""
+
+    def __init__(self) -> None:
+        self._tokens = RESERVE
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Spend one, if there is one."""
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+    def give(self, retries: int) -> None:
+        """Note a success that took so many retries."""
+        with self._lock:
+            self._tokens = min(RESERVE, self._tokens + retries + EARNED)
+
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9

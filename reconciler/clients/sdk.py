@@ -17,8 +17,8 @@ import requests
 from msgspec import Struct
 from stytch import B2BClient
 
-from reconciler.clients.answers import Answer
-from reconciler.clients.hearsay import revealed_in
+from reconciler.clients.redact import revealed_in
+from reconciler.clients.responses import Answer
 from reconciler.clients.retry import Line, Operation
 from reconciler.clients.transport import Transport
 from reconciler.errors import Ambiguous

@@ -13,8 +13,8 @@ import httpcore
 import httpx
 
 from reconciler import __version__
-from reconciler.clients.answers import Answer, Unanswered, unanswered
 from reconciler.clients.network import DEFAULT_PORTS, Network, Proxy
+from reconciler.clients.responses import Answer, Unanswered, unanswered
 from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT
 from reconciler.clients.wire import BROKEN, Deadline, Wire
 from reconciler.model import Json

@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.model import FieldChange, Intent, Live, Problem, Resource
-from reconciler.named_secrets import credential_name
-from reconciler.schema import Kind
+from reconciler.schema.kind import Kind
+from reconciler.schema.secret_names import credential_name
 
 NOTHING_BEGUN: Final[Mapping[str, tuple[Intent, ...]]] = MappingProxyType({})
 

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, clears, created_fields, diff_fields
+from reconciler.diff.ownership import Owner, Present, farewell
 from reconciler.diff.roles import Roles, direct_roles, exact, kept_to, only_added, ours, untouched
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.marks import Owner, Present, farewell
 from reconciler.model import (
     Cause,
     Create,

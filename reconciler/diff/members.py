@@ -11,15 +11,7 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from reconciler.diff.member_changes import (
-    MemberUpdate,
-    Standing,
-    create_member,
-    delete_member,
-    in_place,
-    update_member,
-)
-from reconciler.diff.notes import (
+from reconciler.diff.conflicts import (
     ANOTHER_OWNERS,
     IN_CONFLICT,
     another_owners,
@@ -29,10 +21,18 @@ from reconciler.diff.notes import (
     notice,
     to_come,
 )
-from reconciler.diff.seats import DISPUTED, Seat, removed_by_somebody, seats
+from reconciler.diff.identity import DISPUTED, Seat, removed_by_somebody, seats
+from reconciler.diff.member_changes import (
+    MemberUpdate,
+    Standing,
+    create_member,
+    delete_member,
+    in_place,
+    update_member,
+)
+from reconciler.diff.ownership import COPY, Owner, Present, Whose, read_member, told_apart
+from reconciler.diff.roles import Admin
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.losses import Admin
-from reconciler.marks import COPY, Owner, Present, Whose, read_member, told_apart
 from reconciler.model import (
     ADMIN_ROLE,
     Cause,

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from reconciler.diff.fields import created_fields, diff_fields
 from reconciler.diff.hints import slug_changed, swapped, with_swap
+from reconciler.diff.ownership import Owner, Whose, mark_of
 from reconciler.expressions.text import fold
-from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import (
     Cause,
     Change,

@@ -8,7 +8,18 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from reconciler.model import IMPLICIT_ROLE, Role
+from reconciler.model import (
+    IMPLICIT_ROLE,
+    Role,
+)
+
+
+class Admin(Struct, frozen=True):
+    """A live member that has ``stytch_admin``: its address, and the types of the sources that it comes from."""
+
+    address: str
+    sources: frozenset[str]
+
 
 DIRECT = "direct_assignment"
 

@@ -1,27 +1,83 @@
 """One export from end to end: live state → files, and a list of what could not be exported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from reconciler.as_written import as_written
-from reconciler.clients.data import Client
-from reconciler.config import Config
-from reconciler.documents import FOLDERS
-from reconciler.export.choice import by_address, managed, named_only, narrowed
-from reconciler.export.defaults import without_defaults
-from reconciler.export.layout import Files, documents, in_files
-from reconciler.export.live import Found, read_live
+from reconciler.clients.b2b import Client
+from reconciler.config.read import Config
+from reconciler.credentials.store import Store
+from reconciler.diff.ownership import Owner
+from reconciler.documents.read import FOLDERS
+from reconciler.errors import InvalidInput
+from reconciler.export.checks import sound
+from reconciler.export.files import Files, documents, in_files
+from reconciler.export.live import Found, live_members, read_live
 from reconciler.export.manifests import LeftOut, Manifest
-from reconciler.export.members import live_members
 from reconciler.export.organizations import NAME, TABLE, as_set, with_owner
 from reconciler.export.secrets import Needed, with_secrets
-from reconciler.export.sound import sound
+from reconciler.export.spec import as_written, without_defaults
 from reconciler.kinds import KINDS
-from reconciler.load import Declared, load
-from reconciler.marks import Owner
-from reconciler.model import Live
-from reconciler.writing import Store
+from reconciler.load.examine import Declared, load
+from reconciler.load.references import names_in
+from reconciler.model import Live, Resource, address
+
+Chosen = Sequence[Live]
+
+
+def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
+    """Return the resources that the repository declares; all resources of its kinds where it declares none yet."""
+    if not declared.resources:
+        return [each for each in live if config.kinds is None or each.kind in config.kinds]
+    kinds, names = declared.kinds(config), by_address(declared)
+    return [each for each in live if each.kind in kinds and each.address in names]
+
+
+def by_address(declared: Declared) -> Mapping[str, Resource]:
+    """Return the declared resources by every address that they can have in Stytch."""
+    return dict(_addresses(declared))
+
+
+def _addresses(declared: Declared) -> Iterator[tuple[str, Resource]]:
+    for resource in declared.resources:
+        yield resource.address, resource
+        if resource.renamed_from:
+            yield address(resource.kind, resource.namespace, resource.renamed_from), resource
+
+
+def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
+    """Return what ``--only`` names: an address, a kind, or ``organization=SLUG``.
+
+    Raises ``InvalidInput`` where a value names no live resource.
+    """
+    found = {one: [each for each in live if one in _called(each)] for one in only}
+    if nothing := [one for one, every in found.items() if not every]:
+        raise InvalidInput(
+            f"--only {nothing[0]} names no live resource",
+            hint=f"use an address, or one of the kinds {', '.join(KINDS)}",
+        )
+    wanted = {each.address for every in found.values() for each in every}
+    return [each for each in live if each.address in wanted] if only else live
+
+
+def _called(live: Live) -> tuple[str, ...]:
+    slug = live.name if live.kind == "Organization" else live.namespace
+    return (live.address, live.kind, f"organization={slug}")
+
+
+def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Iterator[Manifest]:
+    """Yield a manifest with ``ensure: external`` for each other resource that these manifests refer to."""
+    seen = {manifest.address for manifest in manifests}
+    for manifest in manifests:
+        kind = KINDS[manifest.kind]
+        others = [address(str(kind.namespace), manifest.namespace)] if manifest.namespace else []
+        for _, reference, name in names_in(manifest.kind, manifest.spec):
+            others.append(address(reference.kind, manifest.name if reference.late else None, name))
+        for other in others:
+            if other in live and other not in seen:
+                seen.add(other)
+                found = live[other]
+                yield Manifest(kind=found.kind, name=found.name, namespace=found.namespace, spec={}, ensure="external")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

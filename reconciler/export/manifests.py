@@ -1,13 +1,31 @@
 """The documents of an export: the manifest of each resource, and its YAML text."""
 
+import json
 from typing import Final
 
 from msgspec import Struct, structs
 
-from reconciler.export.literal import literal
+from reconciler.documents.yaml_writer import block
 from reconciler.model import Ensure, Json, Spec, address
-from reconciler.traits import API_VERSION
-from reconciler.yaml_text import block
+from reconciler.model.resources import API_VERSION
+
+OPEN: Final = "${{"
+
+
+def literal(value: Json) -> Json:
+    """Return a value that renders as ``value``. A map with such a key becomes one expression: keys are not rendered."""
+    if isinstance(value, dict):
+        if any(OPEN in key for key in value):
+            return _expression(value)
+        return {key: literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [literal(inner) for inner in value]
+    return _expression(value) if isinstance(value, str) and OPEN in value else value
+
+
+def _expression(value: Json) -> str:
+    return f"{OPEN} {json.dumps(value, ensure_ascii=False)} }}}}"
+
 
 SEPARATOR: Final = "---\n"
 

@@ -6,13 +6,14 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler.diff.ownership import Owner, Whose, mark_of
+from reconciler.documents.yaml_writer import block
 from reconciler.export.manifests import Manifest
 from reconciler.expressions.values import LIMIT
 from reconciler.kinds import KINDS
-from reconciler.marks import Owner, Whose, mark_of
 from reconciler.model import Json, Live
-from reconciler.traits import API_VERSION, fields_of
-from reconciler.yaml_text import block
+from reconciler.model.resources import API_VERSION
+from reconciler.schema.traits import fields_of
 
 KIND: Final = KINDS["Organization"]
 NAME: Final = "organizations"  # of the set and of its table

@@ -13,7 +13,15 @@ from reconciler.export.manifests import Manifest
 from reconciler.export.names import secret_names
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Path, Resource, Spec
-from reconciler.named_secrets import LAST_FOUR, NAME, credential_name, made_name, names_in, never_shown, told_apart
+from reconciler.schema.secret_names import (
+    LAST_FOUR,
+    NAME,
+    credential_name,
+    made_name,
+    names_in,
+    never_shown,
+    told_apart,
+)
 
 WORDS: Final = re.compile(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 

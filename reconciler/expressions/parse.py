@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.expressions.compile import compiled_node, step
 from reconciler.expressions.functions import FUNCTIONS
+from reconciler.expressions.lexer import Syntax, syntax_of
 from reconciler.expressions.nodes import (
     And,
     Call,
@@ -24,7 +25,6 @@ from reconciler.expressions.nodes import (
     paths_of,
     spell,
 )
-from reconciler.expressions.syntax import Syntax, syntax_of
 from reconciler.expressions.values import ExpressionError, Mistyped, kind_of, known, within_limit
 
 DEEPEST: Final = 50

@@ -6,8 +6,8 @@ from typing import Final
 
 from reconciler.expressions.compile import described
 from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.lexer import scan
 from reconciler.expressions.nodes import Path
-from reconciler.expressions.scan import scan
 from reconciler.expressions.values import (
     LIMIT,
     ExpressionError,

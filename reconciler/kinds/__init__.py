@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from reconciler.model import Change, Create
-from reconciler.schema import Kind
+from reconciler.schema.kind import Kind
 
 # Where nothing else says what comes first, this does.
 REGISTERED: Final = (

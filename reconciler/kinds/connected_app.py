@@ -13,12 +13,8 @@ from urllib.parse import quote, urlsplit
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.fields import Text, check_listed_once, problem
-from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
-from reconciler.rotation import Steps, rotate, writes
-from reconciler.schema import Credential, Kind, normalize_by_traits
-from reconciler.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
-from reconciler.writing import (
+from reconciler.kinds._rotation import Steps, rotate, writes
+from reconciler.kinds._writing import (
     Moved,
     Scene,
     Undecided,
@@ -31,9 +27,13 @@ from reconciler.writing import (
     payload,
     repeated,
 )
+from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
+from reconciler.schema.types import Text, check_listed_once, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 APPS: Final = "/v1/connected_apps/clients"
 ABSENT: Final = ("connected_app_not_found",)

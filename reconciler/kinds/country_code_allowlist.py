@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.countries import COUNTRIES
-from reconciler.fields import check_listed_once, problem
+from reconciler.kinds._countries import COUNTRIES
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, normalize_by_traits
-from reconciler.traits import Unordered
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.traits import Unordered
+from reconciler.schema.types import check_listed_once, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 DEFAULTS: Final = MappingProxyType({"country_codes": ["CA", "US"]})
 

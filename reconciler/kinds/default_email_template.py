@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import Text, problem
+from reconciler.kinds._writing import Moved, Scene, Written, payload, repeated
 from reconciler.model import Change, Create, Delete, Live, Place, Problem, Resource, Update
-from reconciler.schema import Kind
-from reconciler.traits import RefersTo
-from reconciler.writing import Moved, Scene, Written, payload, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import RefersTo
+from reconciler.schema.types import Text, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 TYPES: Final = (
     "LOGIN",

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.clients.pages import Page
-from reconciler.clients.whole import follow
-from reconciler.countries import COUNTRIES
-from reconciler.fields import problem
+from reconciler.clients.search import Page, follow
+from reconciler.kinds._countries import COUNTRIES
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Place, Problem, Resource, Spec
-from reconciler.schema import Kind
-from reconciler.traits import Clearable
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import Clearable
+from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 LIST: Final = "/v1/rules/list"
 SET: Final = "/v1/rules/set"

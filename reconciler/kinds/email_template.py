@@ -7,14 +7,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import same
 from reconciler.errors import Rejected
-from reconciler.fields import Text, problem
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, overlaid, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind
-from reconciler.traits import FromFile, Merged, TextFile
-from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import FromFile, Merged, TextFile
+from reconciler.schema.types import Text, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_email_template_vanity_id",)
 IS_DEFAULT: Final = "cannot_delete_default_email_template"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import WorkspaceSlug
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated
 from reconciler.model import Change, Create, Delete, Live, Path, Place, Resource, Update
-from reconciler.schema import Kind
-from reconciler.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
+from reconciler.schema.types import WorkspaceSlug
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_environment_slug", "environment_slug_already_used")
 EMPTY: Final = Clearable("an empty string", sends="")

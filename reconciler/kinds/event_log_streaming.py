@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
-from reconciler.fields import Text, problem
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
 from reconciler.model import Change, Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
-from reconciler.named_secrets import LAST_FOUR, as_shown
-from reconciler.schema import Kind
-from reconciler.traits import HoldsSecret, SecretName
-from reconciler.writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.secret_names import LAST_FOUR, as_shown
+from reconciler.schema.traits import HoldsSecret, SecretName
+from reconciler.schema.types import Text, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ABSENT: Final = frozenset({"event_log_streaming_not_found"})
 CONFIGS: Final = {"DATADOG": "datadog", "GRAFANA_LOKI": "grafana_loki"}

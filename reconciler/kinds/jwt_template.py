@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import problem
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Place, Problem, Resource, Update
-from reconciler.schema import Kind
-from reconciler.traits import Clearable, FromFile, TextFile
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import Clearable, FromFile, TextFile
+from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 TYPES: Final = ("SESSION", "M2M")
 CONTENT: Final = "template_content"

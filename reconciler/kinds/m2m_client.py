@@ -9,16 +9,16 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import Text, check_listed_once, check_metadata
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, kept_as, overlaid, payload, repeated
 from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Credential, Kind, normalize_by_traits
-from reconciler.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
-from reconciler.writing import Moved, Scene, Written, created, deleted, kept_as, overlaid, payload, repeated
+from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
+from reconciler.schema.types import Text, check_listed_once, check_metadata
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
     from reconciler.clients.sdk import Answered
-    from reconciler.credential_store import Sealed
+    from reconciler.model.secret import Sealed
 
 CLIENTS: Final = "/v1/m2m/clients"
 SECRET: Final = "client_secret"  # noqa: S105 # a field's name

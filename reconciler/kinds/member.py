@@ -9,11 +9,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
 from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
+from reconciler.diff.ownership import Owner, Present, Whose, farewell, read_member
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
-from reconciler.fields import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
-from reconciler.marks import Owner, Present, Whose, farewell, read_member
+from reconciler.kinds._writing import Gone, Moved, Scene, Written, created, deleted, gone, payload, repeated
 from reconciler.model import (
     ADMIN_ROLE,
     MARK_KEY,
@@ -31,12 +31,12 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema import Kind, MemberLifecycle, normalize_by_traits
-from reconciler.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
-from reconciler.writing import Gone, Moved, Scene, Written, created, deleted, gone, payload, repeated
+from reconciler.schema.kind import Kind, MemberLifecycle, normalize_by_traits
+from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
+from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_member_email",)
 

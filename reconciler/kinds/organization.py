@@ -6,25 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.companions import check_companions, check_ways_in
 from reconciler.diff.fields import NOTHING, same
-from reconciler.domains import is_mail_provider
+from reconciler.diff.ownership import Whose, organization_mark, provisional
 from reconciler.expressions.text import domain_label
-from reconciler.fields import (
-    ExternalId,
-    Slug,
-    Text,
-    check_domains,
-    check_listed_once,
-    check_metadata,
-    check_role,
-    common_domain,
-    problem,
-)
-from reconciler.marks import Whose, organization_mark, provisional
+from reconciler.kinds._organization_settings import check_companions, check_ways_in
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated, there
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, OrganizationLifecycle, normalize_by_traits
-from reconciler.traits import (
+from reconciler.schema.domains import is_mail_provider
+from reconciler.schema.kind import Kind, OrganizationLifecycle, normalize_by_traits
+from reconciler.schema.traits import (
     Clearable,
     CreateValue,
     Domains,
@@ -36,10 +26,20 @@ from reconciler.traits import (
     Unordered,
     UpdateOnly,
 )
-from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated, there
+from reconciler.schema.types import (
+    ExternalId,
+    Slug,
+    Text,
+    check_domains,
+    check_listed_once,
+    check_metadata,
+    check_role,
+    common_domain,
+    problem,
+)
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("organization_slug_already_used", "duplicate_organization")
 

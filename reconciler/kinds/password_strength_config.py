@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import problem
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 LUDS: Final = ("luds_min_password_length", "luds_min_password_complexity")
 DEFAULTS: Final = MappingProxyType(

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import WorkspaceSlug
+from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated
 from reconciler.model import Create, Delete, Live, Place, Update
-from reconciler.schema import Kind
-from reconciler.traits import CreateOnly, CreateValue, Name
-from reconciler.writing import Moved, Scene, Written, created, deleted, payload, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import CreateOnly, CreateValue, Name
+from reconciler.schema.types import WorkspaceSlug
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 PROJECTS: Final = "/pwa/v3/projects"
 ALREADY_THERE: Final = ("duplicate_project_slug", "project_slug_already_used")

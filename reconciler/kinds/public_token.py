@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from reconciler.fields import Text
+from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted
 from reconciler.model import Change, Create, Delete, Live, Place, Update
-from reconciler.schema import Credential, Kind
-from reconciler.writing import Moved, Scene, Written, alone, created, deleted
+from reconciler.schema.kind import Credential, Kind
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 FIELD: Final = "public_token"
 Made = tuple[str, str]  # a token, and the id of the request

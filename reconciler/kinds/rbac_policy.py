@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import Text, check_listed_once, problem
-from reconciler.left_out import completed
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Delete, Json, Live, Path, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, normalize_by_traits
-from reconciler.traits import Keyed, Merged
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.left_out import completed
+from reconciler.schema.traits import Keyed, Merged
+from reconciler.schema.types import Text, check_listed_once, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 ALL: Final = "*"
 STYTCHS: Final = "stytch."  # how the names of Stytch's own resources begin

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.fields import Text, check_listed_once, problem
-from reconciler.left_out import completed
+from reconciler.kinds._writing import Moved, Scene, Written, deleted, overlaid, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, normalize_by_traits
-from reconciler.traits import Keyed
-from reconciler.writing import Moved, Scene, Written, deleted, overlaid, repeated
+from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.left_out import completed
+from reconciler.schema.traits import Keyed
+from reconciler.schema.types import Text, check_listed_once, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 # A URL with a * in its host, or a {} in its query, stands for many.
 MANY: Final = re.compile(r"[^/?#]*//[^/?#]*\*|[^?#]*\?[^#]*\{\}")

@@ -11,12 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
 from reconciler.errors import Rejected
-from reconciler.fields import Text, check_role
-from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
-from reconciler.rotation import Steps, rotate, writes
-from reconciler.schema import Credential, Kind, normalize_by_traits
-from reconciler.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
-from reconciler.writing import (
+from reconciler.kinds._rotation import Steps, rotate, writes
+from reconciler.kinds._writing import (
     Gone,
     Moved,
     Scene,
@@ -29,9 +25,13 @@ from reconciler.writing import (
     payload,
     repeated,
 )
+from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
+from reconciler.schema.types import Text, check_role
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 NAME: Final = "display_name"
 TOKEN: Final = "bearer_token"  # noqa: S105 # a field's name

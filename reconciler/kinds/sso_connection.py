@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, Rejected
-from reconciler.fields import Text
-from reconciler.model import Change, Create, Delete, Json, Live, Place, Spec, Update
-from reconciler.schema import Kind
-from reconciler.sso.certificates import each_of
-from reconciler.sso.checks import check
-from reconciler.sso.connection import Connection, rows
-from reconciler.sso.spec import (
+from reconciler.kinds._sso.certificates import each_of
+from reconciler.kinds._sso.checks import check
+from reconciler.kinds._sso.connection import Connection, rows
+from reconciler.kinds._sso.spec import (
     AT_CREATE,
     CERTIFICATE,
     ENCRYPTION_KEY,
@@ -27,10 +24,13 @@ from reconciler.sso.spec import (
     normalize,
     spec_of,
 )
-from reconciler.writing import Moved, Scene, Written, alone, created, deleted, overlaid, payload
+from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted, overlaid, payload
+from reconciler.model import Change, Create, Delete, Json, Live, Place, Spec, Update
+from reconciler.schema.kind import Kind
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 IS_DEFAULT: Final = "cannot_delete_default_sso_connection"
 

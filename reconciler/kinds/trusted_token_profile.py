@@ -8,14 +8,14 @@ from urllib.parse import quote
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.fields import Text, problem
+from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted, gone, payload, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
-from reconciler.schema import Kind, normalize_by_traits
-from reconciler.traits import CreateOnly, FromFile, TextFile, Unordered
-from reconciler.writing import Moved, Scene, Written, alone, created, deleted, gone, payload, repeated
+from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
+from reconciler.schema.types import Text, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 KEYS: Final = "pem_files"
 BEGIN: Final = "-----BEGIN "

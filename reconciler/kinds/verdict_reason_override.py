@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.fields import Text, problem
+from reconciler.kinds._writing import Scene, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Place, Problem, Resource
-from reconciler.schema import Kind
-from reconciler.traits import Clearable
-from reconciler.writing import Scene, Written, overlaid, repeated
+from reconciler.schema.kind import Kind
+from reconciler.schema.traits import Clearable
+from reconciler.schema.types import Text, problem
 
 if TYPE_CHECKING:
-    from reconciler.clients.data import Client
+    from reconciler.clients.b2b import Client
 
 LIST: Final = "/v1/verdict_reasons/list"
 OVERRIDE: Final = "/v1/verdict_reasons/override"

@@ -9,7 +9,7 @@ from reconciler.migration.secrets import Needed
 from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
 from reconciler.report.escaping import printable
-from reconciler.report.templates import fill
+from reconciler.report.markdown import fill
 
 TICKS: Final = re.compile("`+")
 

@@ -1,29 +1,62 @@
 """A Consumer project → the files of the B2B repository. Pure: nothing is read or written here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.config import FILE
-from reconciler.export.literal import literal
-from reconciler.from_live import ATTRIBUTES, RULES
+from reconciler.config.read import FILE
+from reconciler.documents.yaml_writer import block, documents_text, scalar
+from reconciler.export.from_live import ATTRIBUTES, RULES
+from reconciler.export.manifests import literal
+from reconciler.export.starter import FILES
 from reconciler.kinds import KINDS
-from reconciler.migration.absences import absences
-from reconciler.migration.configuration import configuration
-from reconciler.migration.declarable import declarable
-from reconciler.migration.defaults import without_defaults
-from reconciler.migration.differences import Shared, unite
+from reconciler.migration.declarable import declarable, without_defaults
 from reconciler.migration.notes import notes
-from reconciler.migration.secrets import secrets, with_names
+from reconciler.migration.secrets import in_files, secrets, with_names
 from reconciler.migration.steps import Step, manual_steps
-from reconciler.migration.texts import in_files
 from reconciler.migration.translate import translate, translated
 from reconciler.migration.translate.names import with_own_names
+from reconciler.migration.unite import Shared, Vars, unite
 from reconciler.migration.values import Consumer, Setting, Translated, by_environment, everywhere, together
 from reconciler.model import Json
-from reconciler.scaffold import FILES
-from reconciler.traits import API_VERSION
-from reconciler.yaml_text import documents_text
+from reconciler.model.resources import API_VERSION
+from reconciler.report.markdown import fill
+
+REDIRECT_URL: Final = "http://localhost:3000/authenticate"  # of test environments (docs/stytch.md, "Redirect URLs")
+
+
+def absences(consumer: Consumer) -> Iterator[Shared]:
+    """Yield a manifest with ``ensure: absent`` for each of them."""
+    where = tuple(
+        source.name
+        for source in consumer.environments
+        if source.type == "TEST" and all(live.name != REDIRECT_URL for live in source.things["RedirectURL"])
+    )
+    if where:
+        environments = where if len(where) < len(consumer.environments) else ()
+        yield Shared(kind="RedirectURL", name=REDIRECT_URL, spec={}, environments=environments, ensure="absent")
+
+
+def configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars]) -> str:
+    """Return the text of ``reconciler.yaml``. The first environment owns what belongs to the whole project."""
+    first = consumer.environments[0]
+    return fill(
+        "configuration.yaml.j2",
+        owner=project[:64],
+        environments=[
+            {
+                "name": scalar(source.name),
+                "target": block(
+                    {"target": {"type": source.type.lower(), "project": project, "environment": source.slug}}, 2
+                ),
+                "users": block({"users": {"consumer": {"project_id": source.project_id}}}, 2),
+                "owns_project": source is first,
+                "vars": block({"vars": variables[source.name]}, 2) if variables[source.name] else "",
+            }
+            for source in consumer.environments
+        ],
+    )
+
 
 SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
 MANIFESTS: Final = "manifests"

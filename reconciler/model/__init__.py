@@ -2,11 +2,12 @@
 
 Two states are compared, always in this order: *desired* (computed from files and users) and *live* (read from
 Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete`` changes. A plan is a value: it can be
-printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
+printed, stored, read back and compared, and only ``reconciler.apply.run`` acts on it.
 """
 
 from reconciler.model.changes import (
     FORMAT_VERSION,
+    Begun,
     Cause,
     Change,
     Cost,
@@ -28,17 +29,10 @@ from reconciler.model.changes import (
     completes,
     withdrawn_roles,
 )
-from reconciler.model.places import (
-    Json,
-    Path,
-    Position,
-    Problem,
-    Severity,
-    Spec,
-    spelled,
-)
-from reconciler.model.things import (
+from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, spelled
+from reconciler.model.resources import (
     ADMIN_ROLE,
+    API_VERSION,
     IMPLICIT_ROLE,
     MARK_KEY,
     TEST,
@@ -60,11 +54,13 @@ from reconciler.model.things import (
 
 __all__ = [
     "ADMIN_ROLE",
+    "API_VERSION",
     "FORMAT_VERSION",
     "IMPLICIT_ROLE",
     "MARK_KEY",
     "TEST",
     "TEST_PROJECT",
+    "Begun",
     "Cause",
     "Change",
     "Cost",

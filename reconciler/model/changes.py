@@ -1,11 +1,12 @@
 """What would change and why: a plan, its parts, and what became of them."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.model.places import Json, Path, Position, Problem
-from reconciler.model.things import Mark
+from reconciler.model.problems import Json, Path, Position, Problem
+from reconciler.model.resources import Mark
 
 FORMAT_VERSION = "1.0"
 
@@ -114,6 +115,9 @@ class Intent(Struct, frozen=True, kw_only=True):
     given: frozenset[str] = frozenset()
     deletes: bool = False  # a member
     marked_at: str | None = None
+
+
+Begun = Mapping[str, tuple[Intent, ...]]  # by address
 
 
 class Listed(Struct, frozen=True, kw_only=True):

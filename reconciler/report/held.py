@@ -7,9 +7,9 @@ from itertools import chain
 from msgspec import Struct
 
 from reconciler.model import Counted, GuardResult, Listed, Plan, Position, Problem
-from reconciler.plan import OF_DATA
-from reconciler.report.alike import FIRST
+from reconciler.plan.planned import OF_DATA
 from reconciler.report.escaping import printable
+from reconciler.report.grouping import FIRST
 from reconciler.report.layout import Part, few
 from reconciler.report.problems import problem_lines
 from reconciler.report.values import counted, listed

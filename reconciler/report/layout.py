@@ -6,8 +6,8 @@ from itertools import chain
 from msgspec import Struct
 
 from reconciler.model import Change, Delete, FieldChange, Update
-from reconciler.report.alike import Folded, Run, action
 from reconciler.report.escaping import printable
+from reconciler.report.grouping import Folded, Run, action
 from reconciler.report.values import cause_line, change_lines, counted, drift_lines
 
 _ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit

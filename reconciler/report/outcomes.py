@@ -7,16 +7,16 @@ from typing import Final
 
 from msgspec import structs
 
+from reconciler.credentials.store import NOW_IN
+from reconciler.documents.yaml_writer import scalar
 from reconciler.model import Change, Kept, Outcome, Plan
-from reconciler.report import parts
-from reconciler.report.alike import FIRST, action, runs
+from reconciler.report import sections as parts
 from reconciler.report.escaping import printable
+from reconciler.report.grouping import FIRST, action, runs
 from reconciler.report.held import held, left_open
 from reconciler.report.layout import PLANNED, Part, View, blocks, few
 from reconciler.report.next_steps import next_step
 from reconciler.report.values import counted
-from reconciler.writing import NOW_IN
-from reconciler.yaml_text import scalar
 
 Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
 

@@ -8,10 +8,9 @@ from msgspec import Struct
 
 from reconciler.expressions import UNKNOWN, Expression, Mistyped
 from reconciler.model import Membership, Undecided
-from reconciler.rules.by_hand import Written, written_for
-from reconciler.rules.making import made_by
+from reconciler.rules.evaluate import made_by
 from reconciler.rules.membership import membership_of
-from reconciler.rules.person import Address, Person
+from reconciler.rules.person import Address, Person, Written, written_for
 from reconciler.rules.problems import OF_NO_RULE, UNREADABLE_ADDRESS, Trouble, UserProblem
 from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Made
 from reconciler.rules.ruleset import Rules

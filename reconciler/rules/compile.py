@@ -5,25 +5,24 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.domains import why_nobodys
 from reconciler.errors import InvalidInput
 from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
 from reconciler.expressions.nodes import Read
 from reconciler.model import Cause, Position, Problem
-from reconciler.rules.among import comparing_addresses
-from reconciler.rules.by_hand import by_hand
-from reconciler.rules.compile_assign import compile_assign
+from reconciler.rules.addresses import comparing_addresses
+from reconciler.rules.compile_grant import compile_assign
 from reconciler.rules.compile_match import Shared, compile_join, compile_match
+from reconciler.rules.directory import Directory, directory_of
 from reconciler.rules.index import index_of
 from reconciler.rules.inputs import Declared, Document, Settings, Table
-from reconciler.rules.organizations import Directory, directory_of
 from reconciler.rules.patterns import Patterns
-from reconciler.rules.problems import UserProblem
-from reconciler.rules.reading import PROOF, UNTRUSTED, Place, Reader
+from reconciler.rules.person import by_hand
+from reconciler.rules.problems import UserProblem, error, warning
+from reconciler.rules.reader import PROOF, UNTRUSTED, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
 from reconciler.rules.ruleset import Rules
 from reconciler.rules.watch import watch_of
-from reconciler.rules.wording import error, warning
+from reconciler.schema.domains import why_nobodys
 
 ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
 

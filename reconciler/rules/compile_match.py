@@ -5,20 +5,18 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from reconciler.domains import why_nobodys
 from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
 from reconciler.model import Json, Position, Problem, Resource
 from reconciler.rules.inputs import Table
-from reconciler.rules.joins import Join, domain_in, index_of, is_domain, without_blanks
-from reconciler.rules.lookup import Domains, domains_of
+from reconciler.rules.lookups import Domains, Join, domain_in, domains_of, index_of, is_domain, without_blanks
 from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal
-from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
-from reconciler.rules.reading import USER_FIELDS, Place, Reader
+from reconciler.rules.problems import COMMON_DOMAIN, UserProblem, did_you_mean, error, warning
+from reconciler.rules.reader import USER_FIELDS, Place, Reader
 from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, Tally
-from reconciler.rules.wording import did_you_mean, error, warning
+from reconciler.schema.domains import why_nobodys
 
 _ON_ADDRESSES = frozenset({"email", "email_domain", "email_regex"})
 _METADATA = ("trusted_metadata", "untrusted_metadata")

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from reconciler.expressions import UNKNOWN, Expression, Mistyped, Term, explain
-from reconciler.rules.cases import cases_before_when, scope_of
+from reconciler.rules.evaluate import cases_before_when, scope_of
 from reconciler.rules.match import Match
 from reconciler.rules.person import Address, Person
+from reconciler.rules.problems import these
 from reconciler.rules.rule import Case, Rule, World
-from reconciler.rules.wording import these
 
 _SHOWN = 3  # so many values are named, then counted
 _LONGEST = 80  # characters of a value

@@ -9,10 +9,9 @@ from msgspec import Struct
 from reconciler.expressions import Mistyped, mailbox_or_text, trimmed
 from reconciler.model import Cause, Membership, Problem, Undecided, address
 from reconciler.rules.assign import Assigned, assign
-from reconciler.rules.by_hand import written_for
 from reconciler.rules.conditions import Condition, conditions_of
-from reconciler.rules.making import is_excepted, made_by
-from reconciler.rules.person import Address, Person
+from reconciler.rules.evaluate import is_excepted, made_by
+from reconciler.rules.person import Address, Person, written_for
 from reconciler.rules.problems import Trouble, fold_problems
 from reconciler.rules.rule import Assignment, Made, Rule
 from reconciler.rules.ruleset import Rules

@@ -8,11 +8,11 @@ from msgspec import Struct, field
 
 from reconciler.expressions import Expression, equalities
 from reconciler.expressions.nodes import Path, Read
-from reconciler.rules.lookup import Domains
+from reconciler.rules.lookups import Domains
 from reconciler.rules.match import Match
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Person
-from reconciler.rules.reading import PROOF
+from reconciler.rules.reader import PROOF
 
 Numbers = tuple[int, ...]
 _NONE: Numbers = ()

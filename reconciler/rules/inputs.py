@@ -7,7 +7,7 @@ from reconciler.model import Json, Path, Position, Resource
 
 
 class Document(Protocol):
-    """A MappingRules document as ``reconciler.documents`` reads it."""
+    """A MappingRules document as ``reconciler.documents.read`` reads it."""
 
     @property
     def body(self) -> dict[str, Any]: ...  # noqa: D102 # the class says it
@@ -19,7 +19,7 @@ class Document(Protocol):
 
 
 class Table(Protocol):
-    """A table as ``reconciler.tables`` reads it: rows, and where each stands."""
+    """A table as ``reconciler.sources.tables`` reads it: rows, and where each stands."""
 
     @property
     def name(self) -> str: ...  # noqa: D102 # the class says it
@@ -31,7 +31,7 @@ class Table(Protocol):
 
 
 class Declared(Protocol):
-    """What the documents declare (``reconciler.load``)."""
+    """What the documents declare (``reconciler.load.examine``)."""
 
     @property
     def organizations(self) -> Sequence[Resource]: ...  # noqa: D102 # the class says it
@@ -53,7 +53,7 @@ class Policy(Protocol):
 
 
 class Settings(Protocol):
-    """What ``reconciler.yaml`` says of an environment (``reconciler.config``), as far as rules ask."""
+    """What ``reconciler.yaml`` says of an environment (``reconciler.config.read``), as far as rules ask."""
 
     @property
     def environment(self) -> str: ...  # noqa: D102 # the class says it

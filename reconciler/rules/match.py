@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from reconciler.expressions import Expression, Mistyped
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
-from reconciler.rules.lookup import Domains, Owner
+from reconciler.rules.lookups import Domains, Owner
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import UserProblem

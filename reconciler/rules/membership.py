@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.expressions.values import same
 from reconciler.model import Json, Membership, Path, Position, Resource, address
-from reconciler.rules.by_hand import Written
-from reconciler.rules.compile_assign import METADATA
-from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import Trouble, UserProblem
+from reconciler.rules.compile_grant import METADATA
+from reconciler.rules.person import Address, Person, Written
+from reconciler.rules.problems import Trouble, UserProblem, these
 from reconciler.rules.rule import Assignment
-from reconciler.rules.wording import these
 
 
 def membership_of(

@@ -6,10 +6,10 @@ from msgspec import Struct, field
 
 from reconciler.expressions import Expression
 from reconciler.model import Json, Position
-from reconciler.rules.assigns import Assign
-from reconciler.rules.joins import Join
+from reconciler.rules.directory import Directory
+from reconciler.rules.grant import Assign
+from reconciler.rules.lookups import Join
 from reconciler.rules.match import Match
-from reconciler.rules.organizations import Directory
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address
 from reconciler.rules.problems import Trouble

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from reconciler.expressions import Expression
 from reconciler.model import Cause, Position, Problem
-from reconciler.rules.by_hand import ByHand
 from reconciler.rules.index import Index
+from reconciler.rules.person import ByHand
 from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
 from reconciler.rules.rule import Rule, World
 from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, nobody, table_warnings, values_warnings

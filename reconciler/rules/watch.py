@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.expressions import Mistyped
 from reconciler.rules.index import Index, index_of
-from reconciler.rules.joins import Join
+from reconciler.rules.lookups import Join
 from reconciler.rules.match import Match
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Person

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.config import load_config
+from reconciler.config.read import load_config
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
-from reconciler.export.folder import check_nothing_else, write_files
+from reconciler.export.files import check_nothing_else, write_files
 from reconciler.export.gather import Exported, Wanted
 from reconciler.export.gather import export as gather
 from reconciler.export.organizations import TABLE
 from reconciler.model import Plan, Update
-from reconciler.plan import exit_code
+from reconciler.plan.planned import exit_code
 from tests.memory_store import MemoryStore
 from tests.stages import OWNER, Fields, Stage
 

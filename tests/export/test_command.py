@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler import cli
+from reconciler.commands import cli
 from reconciler.emulator import bulk
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Running, running
@@ -52,8 +52,8 @@ def fill(app: App) -> None:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     # The program's settings for its whole process must not change this one.
-    monkeypatch.setattr("reconciler.options.signal.signal", lambda *_: None)
-    monkeypatch.setattr("reconciler.options.gc.set_threshold", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
 
     def run(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(tmp_path), *arguments])

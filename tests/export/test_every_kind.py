@@ -12,10 +12,10 @@ from reconciler.diff.fields import NOTHING
 from reconciler.emulator.running import Options, make
 from reconciler.kinds import KINDS
 from reconciler.model import Json
-from reconciler.schema import Kind
+from reconciler.schema.kind import Kind
 from tests.export.law import upheld
+from tests.kinds.test_kinds import FOLDER, LIVES, Repository, otherwise, served, stage_of, together
 from tests.stages import Fields, read, resolved, texts
-from tests.test_kinds import FOLDER, LIVES, Repository, otherwise, served, stage_of, together
 
 
 @pytest.mark.parametrize("life", LIVES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InvalidInput
-from reconciler.export.folder import write_files
+from reconciler.export.files import write_files
 
 FILES = {"manifests/a.yaml": "a\n", ".gitignore": "# Why.\n/.reconciler/\n.env\n", "reconciler.yaml": "b\n"}
 

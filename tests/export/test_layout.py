@@ -1,6 +1,6 @@
 """The file of each document, and its text."""
 
-from reconciler.export.layout import documents, in_files
+from reconciler.export.files import documents, in_files
 from reconciler.export.manifests import Manifest
 
 HTML = '<a href="{{magic_link_url}}">\r\nSign in</a>\n\n'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.export.literal import literal
+from reconciler.export.manifests import literal
 from reconciler.expressions import compile_tree
 
 TEXTS = st.text("${} a\"'\\\n\u2028é", max_size=12) | st.sampled_from(("${{", "${{ vars.a }}"))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.export.names import file_names, secret_names
-from reconciler.named_secrets import is_secret_name
+from reconciler.schema.secret_names import is_secret_name
 
 
 def files(*names: str) -> list[str]:

@@ -10,10 +10,10 @@ import yaml
 
 from reconciler.emulator.app import App
 from reconciler.emulator.running import Options, make
-from reconciler.export.folder import write_files
+from reconciler.export.files import write_files
 from reconciler.export.gather import Exported, Wanted
 from reconciler.model import Json
-from reconciler.plan import exit_code
+from reconciler.plan.planned import exit_code
 from tests.export.law import begin, export, upheld
 from tests.memory_store import MemoryStore
 from tests.stages import Fields, Stage

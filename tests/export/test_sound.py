@@ -1,9 +1,9 @@
 """Fields and resources that an export leaves out are listed once, with their reason."""
 
+from reconciler.export.checks import sound
 from reconciler.export.gather import Exported
 from reconciler.export.manifests import LeftOut, Manifest
-from reconciler.export.sound import sound
-from reconciler.report.exported import exported_lines
+from reconciler.report.export import exported_lines
 
 LOOKS = {"button_color": "#abcd"}  # Stytch accepts it, but no manifest can hold it
 MAIL = Manifest(kind="EmailTemplate", name="A", spec={"name": "Mail", "prebuilt_customization": LOOKS})

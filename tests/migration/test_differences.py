@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.expressions import compile_tree
-from reconciler.migration.differences import United, expression, unite
+from reconciler.migration.unite import United, expression, unite
 
 
 def united(kind: str = "SDKConfig", name: str = "default", **specs: Mapping[str, Any] | None) -> United:

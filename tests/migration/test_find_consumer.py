@@ -5,17 +5,10 @@ from collections.abc import Iterator
 import pytest
 from msgspec import structs
 
-from reconciler.config import Credentials
+from reconciler.config.read import Credentials
 from reconciler.emulator.app import App
 from reconciler.errors import InvalidInput, Refused
-from reconciler.migration.find_consumer import (
-    Row,
-    check_credentials,
-    chosen,
-    find_consumer,
-    names,
-    secret_of,
-)
+from reconciler.migration.find import Row, check_credentials, chosen, find_consumer, names, secret_of
 from tests.connected import connected, credentials
 
 

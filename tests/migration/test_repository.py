@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reconciler.clients.connect import Wires
-from reconciler.config import load_config
+from reconciler.config.read import load_config
 from reconciler.emulator.app import App
 from reconciler.emulator.behaviour import Behaviour
 from reconciler.emulator.faults import Faults, parse
@@ -17,8 +17,8 @@ from reconciler.emulator.placing import place_connected_app
 from reconciler.emulator.running import variables
 from reconciler.emulator.transport import EmulatorTransport
 from reconciler.errors import Unreadable
-from reconciler.load import load
-from reconciler.migration import init_from_consumer
+from reconciler.load.examine import load
+from reconciler.migration.init import init_from_consumer
 from tests.connected import VirtualClock
 from tests.emulator.conftest import Api
 from tests.memory_store import MemoryStore

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from reconciler.migration.defaults import without_defaults
-from reconciler.migration.secrets import secrets, with_names
-from reconciler.migration.texts import in_files
+from reconciler.migration.declarable import without_defaults
+from reconciler.migration.secrets import in_files, secrets, with_names
 from reconciler.migration.values import Everywhere
 
 LONG = '{\n  "a": 1\n}'

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.as_written import as_written
+from reconciler.export.spec import as_written
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Consumer, Reason, Remark
 from reconciler.model import Live

@@ -1,0 +1,188 @@
+"""The journal of an apply: each intended write and its outcome, one line each, flushed before and after the write.
+
+The journal is evidence, not state: losing it is harmless. It is read back only for what Stytch cannot tell: that a run
+was cut short between a credential's being given and its being kept (``unfinished``), or between a mark that says that
+we delete a member and the delete (``unfinished_deletes``). It lies outside git by
+default (``.reconciler/journal-….jsonl``), readable by its owner alone, because it names people.
+
+An ``intent`` is ended by the ``outcome`` of the same file and address, or by a line of any later file that names that
+file under ``ends``: no clock says which came first.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, Self
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct, structs
+
+from reconciler.errors import Unreadable
+from reconciler.files import FOLDER, existing_folder, own_folder
+from reconciler.model import Intent, Json
+from reconciler.model.changes import Begun
+from reconciler.schema.secret_names import is_name
+
+STAMP: Final = r"\d{8}T\d{6}\.\d{6}Z-\d+\.jsonl"
+ADDRESS: Final = re.compile(rb'"address":\s*("(?:[^"\\]|\\.)*")')
+MANY: Final = re.compile(rb'"address":\s*"(?:Member|Organization)/')  # most lines; these have no credential
+BUT: Final = (b'"delete"', b'"deleting"', b'"ends"')  # a line of those that matters all the same
+
+
+class Journal:
+    """An append-only file of JSON lines, made when the first is written; ``path`` is None until then.
+
+    ``begun`` are the intents of earlier runs that never ended, by address: the outcome of one that is applied now ends
+    them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environment: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        begun: Begun | None = None,
+    ) -> None:
+        self._root = root
+        self._environment = environment
+        self._now = now
+        self._file: BinaryIO | None = None
+        self._torn = False
+        self._lock = threading.Lock()
+        self.begun: Begun = begun or {}
+        self.path: Path | None = None
+
+    def write(self, event: str, body: Mapping[str, Json]) -> None:
+        """Append one line and return once it is on the disk; raises ``OSError`` where that cannot be."""
+        with self._lock:
+            if self._file is None:
+                self._file = self._open()
+            line = msgspec.json.encode({"at": self._now().isoformat(), "event": event, **body})
+            torn, self._torn = self._torn, True  # until all of it is there: a full disk takes a part
+            left = memoryview((b"\n" if torn else b"") + line + b"\n")
+            while left:
+                left = left[self._file.write(left) or 0 :]
+            os.fsync(self._file.fileno())
+            self._torn = False
+
+    def end(self, address: str) -> None:
+        """Note that what earlier runs began at an address is finished."""
+        self.write("ended", {"address": address, "ends": self.ends(address)})
+
+    def ends(self, address: str) -> Sequence[str]:
+        """Name the earlier journals in which something at an address was begun and never ended."""
+        return sorted({intent.journal for intent in self.begun.get(address, ())})
+
+    def _open(self) -> BinaryIO:
+        folder = own_folder(self._root)
+        stamp = self._now().strftime("%Y%m%dT%H%M%S.%fZ")
+        self.path = folder / f"{_begins(self._environment)}{stamp}-{os.getpid()}.jsonl"
+        return os.fdopen(
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb", buffering=0
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _begins(environment: str) -> str:
+    return f"journal-{quote(environment, safe='')}-"
+
+
+class _Line(Struct):
+    event: str
+    address: str = ""
+    action: str = ""
+    id: str | None = None
+    fields: list[dict[str, Json]] = []
+    there: list[str] = []
+    last_four: str = ""
+    marked_at: str = ""
+    ends: list[str] = []
+
+    @property
+    def gives(self) -> bool:
+        """Return whether Stytch may give a credential in the course of this: a create, or the renewal of one."""
+        return self.action == "create" or any(is_name(field.get("after")) for field in self.fields)
+
+
+def unfinished(root: Path, environment: str) -> Begun:
+    """Return what may have given a credential and never ended, by address, with what was noted of it.
+
+    A line that was cut short itself counts as an intent of which nothing was noted. Raises ``Unreadable``.
+    """
+    return _by_address(each for each in _never_ended(root, environment) if not each.deletes)
+
+
+def unfinished_deletes(root: Path, environment: str) -> Begun:
+    """Return the deletes of members that were begun and never ended, by address, each with the member's id."""
+    return _by_address(each for each in _never_ended(root, environment) if each.deletes and each.id)
+
+
+def _by_address(intents: Iterable[Intent]) -> Begun:
+    begun: dict[str, tuple[Intent, ...]] = {}
+    for intent in intents:
+        begun[intent.address] = (*begun.get(intent.address, ()), intent)
+    return begun
+
+
+def _never_ended(root: Path, environment: str) -> Iterator[Intent]:
+    found: dict[tuple[str, str, bool], Intent] = {}
+    over: set[tuple[str, str]] = set()
+    ours = re.compile(re.escape(_begins(environment)) + STAMP)
+    try:
+        for path in sorted(path for path in existing_folder(root).glob("journal-*") if ours.fullmatch(path.name)):
+            with path.open("rb") as lines:
+                for text in lines:
+                    _take(text, path.name, found, over)
+    except OSError as error:
+        hint = "make it readable, or remove it: without it, the leftovers of an interrupted run are unknown"
+        raise Unreadable(f"a journal in {FOLDER} cannot be read: {error.strerror}", hint=hint) from None
+    for (address, name, _), intent in found.items():
+        if (address, name) not in over:
+            yield intent
+
+
+def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], over: set[tuple[str, str]]) -> None:
+    """Take one line of the journal ``name`` into what was found."""
+    if MANY.search(text) and not any(each in text for each in BUT):
+        return
+    line = _read(text)
+    deletes = (line.action == "delete" and line.address.startswith("Member/")) or line.event == "deleting"
+    key = (line.address, name, deletes)
+    intent = found.get(key) or Intent(address=line.address, journal=name)
+    match line.event:
+        case "intent" if line.gives or deletes:
+            found[key] = Intent(address=line.address, journal=name, id=line.id, deletes=deletes)
+        case "note":
+            found[key] = structs.replace(intent, there=frozenset(line.there))
+        case "made":
+            given = intent.given | ({line.last_four} if line.last_four else set())
+            found[key] = structs.replace(intent, made=line.id, given=given)
+        case "deleting" if key in found:
+            found[key] = structs.replace(intent, marked_at=line.marked_at)
+        case "outcome":
+            found.pop(key, None)
+        case "torn" if line.address and not MANY.search(text):
+            found[key] = intent
+    over.update((line.address, each) for each in line.ends)
+
+
+def _read(text: bytes) -> _Line:
+    """Decode a line; of one that is incomplete, or ran into another, only its address."""
+    try:
+        return msgspec.json.decode(text, type=_Line)
+    except msgspec.DecodeError:
+        named = ADDRESS.search(text)
+        try:
+            return _Line("torn", msgspec.json.decode(named[1], type=str) if named else "")
+        except msgspec.DecodeError:
+            return _Line("torn")

@@ -1,0 +1,392 @@
+"""Carry out a plan, change by change, and return the outcome of each. The only module that writes to Stytch.
+
+Nothing is guessed. Before a list is replaced or a resource deleted, its live state is read again, and a create
+whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it; where
+Stytch refuses many things of a kind the rest of that kind is not tried, and many other failures stop the run.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from msgspec import UNSET, Struct, structs
+
+from reconciler.apply.journal import Journal
+from reconciler.apply.taken import not_taken, other_name
+from reconciler.clients.b2b import Client
+from reconciler.diff.fields import same
+from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.kinds._writing import MALFORMED, Gone, Moved, NotKept, NotNoted, Scene, Undecided, Written, noting_finds
+from reconciler.load.references import names_in
+from reconciler.model import (
+    ADMIN_ROLE,
+    Change,
+    Create,
+    Delete,
+    Kept,
+    Listed,
+    Live,
+    ManualStep,
+    Outcome,
+    Result,
+    address,
+    completes,
+    withdrawn_roles,
+)
+from reconciler.plan.access_loss import LAST_ADMIN
+from reconciler.read import live as read
+from reconciler.schema.kind import Kind
+
+WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
+CIRCUIT_WINDOW = 200  # outcomes looked back on
+CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
+INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
+MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
+HELD = "held:"  # the same, if it is unknown whether the live one is ours
+CIRCUIT_FROM = 10  # but never before so many failed
+
+NO_HEIRS: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+Told = Callable[[Outcome], None]
+
+
+class Applied(Struct, frozen=True):
+    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
+
+    ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
+    ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
+    of data, must be looked at before a run can end well. ``kept`` are the credentials that the store took, and
+    ``ledger`` is the file with the ids of what they belong to.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    journal: Path | None
+    interrupted: bool = False
+    pins: Mapping[str, str] = {}
+    manual_steps: tuple[ManualStep, ...] = ()
+    held: tuple[Listed, ...] = ()
+    leaves_open: bool = False
+    kept: tuple[Kept, ...] = ()
+    ledger: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 if anything failed or was skipped, 3 if anything was withheld, is held or is left to a person."""
+        results = {outcome.result for outcome in self.outcomes}
+        if results & {"failed", "skipped"}:
+            return 1
+        left = self.leaves_open or any(step.required for step in self.manual_steps)
+        return 3 if left or "withheld" in results else 0
+
+
+class Circuit:
+    """Stops writes of which too many fail."""
+
+    def __init__(self) -> None:
+        self._recent: deque[bool] = deque(maxlen=CIRCUIT_WINDOW)
+        self.open = False
+
+    def note(self, *, failed: bool) -> None:
+        """Count one outcome."""
+        self._recent.append(failed)
+        failures = sum(self._recent)
+        self.open = self.open or (failures >= CIRCUIT_FROM and failures > CIRCUIT_SHARE * len(self._recent))
+
+
+def apply_changes(
+    changes: Sequence[Change],
+    client: Client,
+    scene: Scene,
+    journal: Journal,
+    tell: Told,
+    heirs: Mapping[str, frozenset[str]] = NO_HEIRS,
+) -> Applied:
+    """Carry out ``changes``, which come in the order of a plan, and give the outcome of each in that order.
+
+    ``heirs`` gives, by the address of an organization's last admin, those of whom one must have become admin before.
+    Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
+    when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
+    """
+    outcomes: dict[str, Outcome] = {}
+    run = _Run(client, scene, journal, tell, outcomes, heirs)
+    for _, batch in groupby(changes, key=_sort):
+        run.batch(tuple(batch))
+    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted, kept=tuple(scene.kept))
+
+
+def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
+    """Return the outcomes of changes that are not tried at all."""
+    return tuple(outcome_of(change, "skipped", why) for change in changes)
+
+
+class _Run:
+    """One apply under way: what its workers share."""
+
+    def __init__(
+        self,
+        client: Client,
+        scene: Scene,
+        journal: Journal,
+        tell: Told,
+        outcomes: dict[str, Outcome],
+        heirs: Mapping[str, frozenset[str]],
+    ) -> None:
+        self._client = client
+        self._scene = scene
+        self._journal = journal
+        self._tell = tell
+        self._outcomes = outcomes
+        self._heirs = heirs
+        self._applied: set[str] = set()  # addresses of the members that were written
+        self._taken: set[str] = set()  # what a worker has begun with
+        self._lock = threading.Lock()
+        self._circuit = Circuit()  # for what goes wrong, whatever is written
+        self._refusals: dict[str, Circuit] = {}  # by kind: for what Stytch refuses
+        self._refused: set[str] = set()
+        self._interrupted = threading.Event()
+        self._not_made: dict[str, Result] = {}  # addresses of what was to be created, and was not
+        self._made: set[str] = set()  # addresses of what is there, be it as it should or not
+        self._open: set[str] = set()  # what may have happened and may not
+        self._seen: Mapping[str, Live] | None = None  # what is live of the kind that things are being deleted of, by id
+
+    @property
+    def interrupted(self) -> bool:
+        """Return whether somebody wants it to end."""
+        return self._interrupted.is_set()
+
+    def outcome(self, change: Change) -> Outcome:
+        """Return what became of a change; of one that nobody waited for any longer, whether it may have happened."""
+        with self._lock:
+            found, taken = self._outcomes.get(_name(change)), _name(change) in self._taken
+        if found or not taken:
+            return found or outcome_of(change, "skipped", INTERRUPTED)
+        return outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
+
+    def batch(self, changes: Sequence[Change]) -> None:
+        """Carry out changes that do not depend on one another, with several workers."""
+        queue = iter(changes)
+        self._seen = None
+        self._refusals.setdefault(changes[0].kind, Circuit())
+        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="apply")
+        try:
+            for future in [pool.submit(self._work, queue) for _ in range(workers)]:
+                future.result()
+        except KeyboardInterrupt:
+            self._interrupted.set()
+        finally:
+            with suppress(KeyboardInterrupt):  # a second one: what is under way is not waited for either
+                pool.shutdown()
+
+    def _work(self, queue: Iterator[Change]) -> None:
+        while True:
+            with self._lock:
+                change = next(queue, None)
+                if change is None:
+                    return
+                self._taken.add(_name(change))
+            self._finish(change, self._outcome(change))
+
+    def _outcome(self, change: Change) -> Outcome:
+        if change.withheld_by:
+            return outcome_of(change, "withheld", change.withheld_by)
+        if self.interrupted:
+            return outcome_of(change, "skipped", INTERRUPTED)
+        if self._circuit.open:
+            return outcome_of(change, "skipped", "too many writes failed, so the run was stopped")
+        if self._refusals[change.kind].open:
+            return outcome_of(
+                change, "skipped", f"Stytch refused too many {change.kind} writes, so the rest was skipped"
+            )
+        if missing := self._missing(change):
+            result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
+            return outcome_of(change, result, f"dependency: {missing} was not created")
+        if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied:
+            return outcome_of(change, "withheld", f"{LAST_ADMIN}: {', '.join(sorted(needed))} did not become admin")
+        try:
+            with self._lock:
+                self._journal.write("intent", _journalled(change))
+        except OSError as error:
+            return outcome_of(change, "skipped", f"cannot write the journal: {error.strerror}")
+        return self._carry_out(change)
+
+    def _missing(self, change: Change) -> str:
+        """Return the address of what a change needs, and what could not be made before it, or ""."""
+        slug = change.namespace if change.namespace is not None else completes(change)
+        if slug is not None and slug not in self._scene.organization_ids:
+            return address("Organization", slug)
+        spec = {field.path[0]: field.after for field in change.fields if len(field.path) == 1}
+        named = (address(reference.kind, name) for _, reference, name in names_in(change.kind, spec))
+        return next((each for each in named if each in self._not_made), "")
+
+    def _carry_out(self, change: Change) -> Outcome:
+        """Write, and say what became of it."""
+        kind = KINDS[change.kind]
+        try:
+            if isinstance(change, Delete):
+                self._look_again(kind, change)
+            with noting_finds() as found:
+                written = _verb(kind, change)(self._client, change, self._scene)
+                outcome = self._compared(kind, change, written)
+                return structs.replace(outcome, found=found() and _action(change) != "update")
+        except Undecided as undecided:
+            self._open.add(_name(change))
+            return outcome_of(change, "withheld", f"{HELD} {undecided}")
+        except Moved as moved:
+            return _moved(change, moved)
+        except NotNoted as error:
+            return outcome_of(change, "skipped", str(error))
+        except NotKept as refused:
+            return outcome_of(change, "failed", str(refused), id=refused.id)
+        except Fault as fault:
+            if isinstance(fault, Ambiguous):
+                self._open.add(_name(change))
+            if isinstance(fault, Rejected):
+                self._refused.add(_name(change))
+            detail = f"{fault.error_type or type(fault).__name__}: {fault}"
+            return outcome_of(change, "failed", detail, request_id=fault.request_id)
+        except ReconcilerError as error:
+            self._open.add(_name(change))
+            return outcome_of(change, "failed", str(error))
+        except MALFORMED as error:
+            self._open.add(_name(change))
+            missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
+            detail = f"Stytch's response does not match its API description{missing}: the write may have happened"
+            return outcome_of(change, "failed", detail)
+        except Exception as error:  # noqa: BLE001 # whatever it was, the outcomes of all others are still to be said
+            self._open.add(_name(change))
+            return outcome_of(change, "failed", f"{type(error).__name__}: the write may have happened")
+
+    def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
+        """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
+        if not isinstance(change, Delete):
+            self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
+        odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
+        if odd:
+            self._refused.add(_name(change))
+            detail = f"Stytch accepted the write, but its response differs from what was sent: {odd}"
+            return outcome_of(change, "failed", detail, id=written.id, request_id=written.request_id)
+        return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
+
+    def _otherwise(self, kind: Kind, change: Change, written: Written) -> str:
+        """Return what the answer has otherwise than it was sent; under another name it is another thing."""
+        if written.answered is None:
+            return ""
+        called = other_name(kind, change, written.answered)
+        if called:
+            self._scene.ids[change.kind].pop((change.namespace, change.name))
+            if change.kind == "Organization":
+                self._scene.organization_ids.pop(change.name, None)
+        elif isinstance(change, Create):
+            self._made.add(change.address)
+        sent = tuple(
+            structs.replace(field, after=written.sent[field.path[0]]) if field.path[0] in written.sent else field
+            for field in change.fields
+        )
+        others = not_taken(kind, structs.replace(change, fields=sent), written.answered, self._scene.with_ids)
+        return "; ".join(filter(None, (called, *others)))
+
+    def _look_again(self, kind: Kind, change: Delete) -> None:
+        """Raise ``Moved`` if what would be deleted is no longer what the plan saw.
+
+        Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
+        marks, and what can only be reset are looked at by their own verbs.
+        """
+        if kind.list is None or kind.singletons:
+            return
+        if self._seen is None:
+            try:
+                found = read.things(self._client, [kind.name], self._scene.place)[kind.name]
+            except Unreadable as error:
+                raise Moved(f"it could not be read again: {error}") from error
+            self._seen = {each.id: each for each in found}
+        live = self._seen.get(str(change.id))
+        if live is None:
+            raise Gone
+        for field in change.fields:
+            if not same(live.spec.get(field.path[0], UNSET), field.before):
+                raise Moved(f"{field.path[0]} has changed since")
+
+    def _finish(self, change: Change, outcome: Outcome) -> None:
+        with self._lock:
+            if outcome.result in ("applied", "failed") or outcome.detail.startswith((MOVED, HELD)):
+                with suppress(OSError):  # what has happened has happened; the next plan shows it
+                    ended = _name(change) not in self._open  # if not, the next run looks at what became of it
+                    ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
+                    body = {**structs.asdict(outcome), **({"ends": ends} if ends else {})}
+                    self._journal.write("outcome" if ended else "open", body)
+            if outcome.result in ("applied", "failed"):
+                failed, refused = outcome.result == "failed", _name(change) in self._refused
+                self._refusals[change.kind].note(failed=failed and refused)
+                self._circuit.note(failed=failed and not refused)
+            if isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
+                self._not_made[change.address] = outcome.result
+            if change.kind == "Member" and outcome.result == "applied":
+                self._applied.add(change.address)
+            self._outcomes[_name(change)] = outcome
+            with suppress(Exception):  # who is told how far it is may be gone; the outcome is said at the end
+                self._tell(outcome)
+
+
+def _name(change: Change) -> str:
+    return f"{_action(change)} {change.address}"
+
+
+def _action(change: Change) -> Literal["create", "update", "delete"]:
+    if isinstance(change, Create):
+        return "create"
+    return "delete" if isinstance(change, Delete) else "update"
+
+
+def _sort(change: Change) -> tuple[str, type[Change], bool]:
+    return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)
+
+
+def _takes_admin(change: Change) -> bool:
+    return isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)
+
+
+def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Written]:
+    verb: Callable[[Client, Change, Scene], Written] | None = getattr(kind, _action(change))
+    if verb is None:
+        raise Moved(f"{kind.name} cannot be {_action(change)}d through the API")
+    return verb
+
+
+def outcome_of(
+    change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
+) -> Outcome:
+    """Return what became of a change."""
+    return Outcome(
+        address=change.address,
+        action=_action(change),
+        result=result,
+        detail=detail,
+        id=id or change.id,
+        request_id=request_id,
+    )
+
+
+def _moved(change: Change, moved: Moved) -> Outcome:
+    """Withhold a change that no longer fits what is live; a delete of what is gone is done, by somebody else."""
+    if isinstance(moved, Gone) and isinstance(change, Delete):
+        return structs.replace(outcome_of(change, "applied"), found=True)
+    return outcome_of(change, "withheld", f"{MOVED} {moved}")
+
+
+def _journalled(change: Change) -> dict[str, object]:
+    """What the journal says of a change before it is made: what, to which id, why, and every field's two values."""
+    return {
+        "action": _action(change),
+        "address": change.address,
+        "id": change.id,
+        "fields": change.fields,
+        "causes": change.causes,
+    }

@@ -1,0 +1,100 @@
+"""Text from servers and commands → text that can be shown: no secret, no address, no control characters.
+
+A server, or a command, may repeat what it was sent or has just made. Of a secret that we know not even a piece is
+shown, however it is spelled; of what we do not know, nothing that looks like one.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.expressions.text import mailbox_or_text
+from reconciler.model import Json
+from reconciler.model.secret import Revealed
+
+HIDDEN = "***"
+DIGITS = 4
+
+# A local part, quoted or not; an at sign as it stands or as a URL has it; a domain; and what is there if it was masked.
+ADDRESS = r"""(?i)("[^"\n]+"|[^\s"@<>()\[\],;:\\]+?)(@|%40)([\pL\pN_.-]*[\pL\pN_])(#[0-9a-f]{4}\b)?"""
+# These may be part of an address, but mostly stand before it: `Member/acme/ann@acme.com`, `?address=ann@acme.com`.
+BEFORE = re.compile(r"(.*[/=?&|{}'`])?(.+)", re.DOTALL)
+
+
+def mask(text: str) -> str:
+    """Mask every address in ``text``; what is already masked is left unchanged."""
+    if "@" not in text and "%40" not in text:
+        return text
+    masked: str = _addresses().sub(_masked, text)
+    return masked
+
+
+@cache
+def _addresses() -> Any:
+    """Compile with RE2, which takes linear time however long a text without any at sign is."""
+    import re2
+
+    return re2.compile(ADDRESS)
+
+
+def _masked(found: Any) -> str:
+    local, at, domain, digest = found.groups()
+    if digest and local.endswith(HIDDEN):
+        return str(found[0])
+    before, name = BEFORE.fullmatch(local).groups(default="")  # type: ignore[union-attr]  # no local part is empty
+    digits = sha256(mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
+    first = name.strip('"')[:1]
+    return f"{before}{first}{HIDDEN}{at}{domain}#{digits}{digest or ''}"
+
+
+CONSIDERED: Final = 2000  # characters; what comes after them is not looked at, and not shown
+LONGEST: Final = 200
+PIECE: Final = 8  # as many characters of a secret in a row are no accident
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
+
+
+def fit(said: str, secrets: Iterable[str]) -> str:
+    """Return what is shown of a sentence: "" where it holds a piece of one of the secrets."""
+    known = [secret for secret in secrets if secret]
+    for secret in known:
+        said = said.replace(secret, HIDDEN)
+    said = said[:CONSIDERED]
+    if any(_shares_a_piece(said, form) for secret in known for form in _spelled(secret)):
+        return ""
+    shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, said)))
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def identifier(said: object, secrets: Iterable[str]) -> str:
+    """Return an id, or the name of an error, as somebody else says it: "" where it is none, or may be a secret."""
+    text = said if isinstance(said, str) else ""
+    if not IDENTIFIER.fullmatch(text) or RANDOM.search(text):
+        return ""
+    known = (form for secret in secrets if secret for form in _spelled(secret))
+    return "" if any(_shares_a_piece(text, form) for form in known) else text
+
+
+def revealed_in(body: Json) -> Iterator[Revealed]:
+    """Yield every secret in what is about to be sent."""
+    if isinstance(body, Revealed):
+        yield body
+    elif isinstance(body, dict | list):
+        for inner in body.values() if isinstance(body, dict) else body:
+            yield from revealed_in(inner)
+
+
+def _spelled(secret: str) -> Iterator[str]:
+    """Yield a secret as it stands, and as JSON, URLs, hexadecimal digits and base64 (of longer texts, too) spell it."""
+    encoded = secret.encode("utf-8", "surrogatepass")
+    yield from (secret, json.dumps(secret), quote(encoded, safe=""), encoded.hex())
+    yield from (b64encode(bytes(before) + encoded).decode().rstrip("=") for before in range(3))
+
+
+def _shares_a_piece(text: str, form: str) -> bool:
+    return any(text[at : at + PIECE] in form for at in range(len(text) - PIECE + 1))

@@ -1,0 +1,358 @@
+"""``reconciler.yaml`` and the environment → one frozen value."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from reconciler.config import schema as settings
+from reconciler.config.checks import kept_together, left_empty, linked, misnamed, outside, without_vars, written_over
+from reconciler.config.schema import (
+    Authority,
+    Configuration,
+    Environment,
+    Limits,
+    MembersPolicy,
+    OrganizationsPolicy,
+    Rates,
+)
+from reconciler.config.unread import strings_below
+from reconciler.credentials.settings import CredentialSettings, contradiction
+from reconciler.diff.ownership import Owner
+from reconciler.documents.read import Document, documents_in, read_text
+from reconciler.errors import InvalidInput
+from reconciler.kinds import KINDS
+from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
+from reconciler.schema.validate import conforms, nonconformities, nowhere
+from reconciler.suggest import did_you_mean
+
+FILE: Final = "reconciler.yaml"
+_ALIKE: Final = re.compile(r"(?i)reconciler\.ya?ml")
+OTHER_TYPE: Final = (
+    "name a project of the same type; or set `other_type: allow` next to project_id, if test users should become live "
+    "members, or live users test members"
+)
+
+
+class RowsSource(Struct, frozen=True):
+    """A file of rows, and how many it must hold at least; ``shown`` is its name as people wrote it."""
+
+    file: Path
+    shown: str
+    rows: int | None = None
+
+
+class UsersSource(Struct, frozen=True):
+    """Where users come from: a Consumer export, or (``file`` None) a Consumer project.
+
+    ``project_id`` says which one that must be, ``any_type`` that it need not be test or live as the target is.
+    """
+
+    file: Path | None
+    shown: str = ""
+    rows: int | None = None
+    project_id: str | None = None
+    any_type: bool = False
+
+
+class Target(Struct, frozen=True):
+    """Which project of Stytch this environment is, as far as the file says so."""
+
+    type: Literal["test", "live"] = "test"
+    project_id: str | None = None
+    project: str | None = None
+    environment: str | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What ``reconciler.yaml`` and the command line say about one environment; every default is the careful one."""
+
+    root: Path
+    owner: Owner = Owner("")
+    environment: str
+    environments: tuple[str, ...]
+    target: Target = Target()
+    users: UsersSource | None = None
+    unmatched: Literal["report", "error", "ignore"] = "report"
+    held: Literal["report", "error"] = "report"
+    tables: Mapping[str, RowsSource] = {}
+    kinds: frozenset[str] | None = None
+    authority: Mapping[str, Authority] = {}
+    owns_project: bool = True
+    owner_of_project: str = ""  # the environment that says so of this one's project, if one does
+    organizations: OrganizationsPolicy = OrganizationsPolicy()
+    members: MembersPolicy = MembersPolicy()
+    guards: Limits = Limits()
+    rates: Rates = Rates()
+    credentials: CredentialSettings | None = None
+    vars: Mapping[str, Json] = {}
+    ignore: tuple[str, ...] = ()
+    document: Document | None = None
+
+    def authority_of(self, kind: str) -> Authority:
+        """Return what may be done to things of a kind: observe, additive (the default) or authoritative.
+
+        What belongs to the whole project is written by the one environment that owns it, and observed by the others.
+        """
+        if KINDS[kind].scope in ("workspace", "project") and not self.owns_project:
+            return "observe"
+        return self.authority.get(kind, "additive")
+
+    def files_named(self) -> Iterator[str | Path]:
+        """Yield what may be the name of a file: texts of every environment, and the files of this run."""
+        environments = self.document.body["environments"] if self.document else {}
+        for environment in environments.values():
+            yield from strings_below({key: value for key, value in (environment or {}).items() if key != "vars"})
+        yield from (source.file for source in self.tables.values())
+        if self.users and self.users.file:
+            yield self.users.file
+
+    def at(self, *path: str) -> Position:
+        """Return the place of a setting of this environment in ``reconciler.yaml``."""
+        if self.document is None:
+            return Position(FILE, 1)
+        return self.document.at("environments", self.environment, *path)
+
+
+def load_config(
+    root: Path, environment: str | None = None, *, tables: Sequence[str] = (), users: str | None = None
+) -> Config:
+    """Read ``reconciler.yaml`` below ``root`` and choose an environment.
+
+    ``tables`` are NAME=FILE and ``users`` a FILE of the command line, which win over the file's; every path is
+    relative to ``root``. Raises ``InvalidInput`` with every problem.
+    """
+    root = Path(os.path.abspath(root))  # noqa: PTH100 # a symbolic link to a repository is that repository, as named
+    document = _read(root)
+    body = msgspec.convert(document.body, Configuration)
+    name = _choose(environment, tuple(body.environments), document)
+    chosen = body.environments[name] or Environment()
+    problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
+    problems += kept_together(body.environments, document)
+    problems.extend(
+        [*_nameless(body, document), *left_empty(document), *linked(root), *outside(root, chosen, name, document)]
+    )
+    sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
+    problems.extend(misnamed(tables, sources, name))
+    for table, _equals, file in (given.partition("=") for given in tables):
+        sources[table] = RowsSource(_given(root, file), file, sources[table].rows if table in sources else None)
+    if problems:
+        raise InvalidInput(problems)
+    return Config(
+        root=root,
+        owner=Owner(body.name or "", body.formerly or ""),
+        environment=name,
+        environments=tuple(body.environments),
+        target=msgspec.convert(chosen.target, Target, from_attributes=True),
+        users=UsersSource(_given(root, users), users) if users else _users(root, chosen.users),
+        unmatched=chosen.unmatched,
+        held=chosen.held,
+        tables=sources,
+        kinds=None if chosen.kinds is None else frozenset(chosen.kinds),
+        authority=msgspec.structs.asdict(chosen.authority),
+        credentials=chosen.credentials,
+        owns_project=_owns(body, chosen),
+        owner_of_project=next(_owning(body, chosen.target.project), ""),
+        organizations=chosen.organizations,
+        members=chosen.members,
+        guards=chosen.guards,
+        rates=chosen.rates,
+        vars=chosen.vars,
+        ignore=tuple(body.ignore),
+        document=document,
+    )
+
+
+def _given(root: Path, file: str) -> Path:
+    """Return the path that a command line names: relative to the root, or to the current folder if only that exists."""
+    return Path.cwd() / file if not (root / file).exists() and (Path.cwd() / file).exists() else root / file
+
+
+def _read(root: Path) -> Document:
+    path = root / FILE
+    alike = sorted(each.name for each in root.iterdir() if _ALIKE.fullmatch(each.name)) if root.is_dir() else []
+    if alike and FILE not in alike:
+        raise InvalidInput(f"there is no {FILE} here, but {alike[0]}", hint="rename it")
+    if not path.exists():
+        hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
+        raise InvalidInput(f"there is no {FILE} here", hint=hint)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise InvalidInput(
+            f"{FILE} is a symbolic link that leads out of the repository", hint="put the file itself here"
+        )
+    others = (each for each in alike if each != FILE)
+    problems = [_problem("unread-file", f"{each} is not read", "remove it", Position(each, 1)) for each in others]
+    text = read_text(path, FILE, problems)
+    documents = list(documents_in(text, FILE, problems)) if text is not None else []
+    if len(documents) != 1 and not any(problem.at[0].file == FILE for problem in problems):
+        message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
+        problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
+    for document in documents[:1]:
+        said = without_vars(document.body)
+        if not conforms(said, Configuration, computed=nowhere):
+            problems.extend(
+                nonconformities(
+                    said,
+                    Configuration,
+                    place=lambda path: document.at(*path),  # noqa: B023 # used before the loop goes on
+                    key_place=lambda path: document.key_at(*path),  # noqa: B023 # as above
+                    computed=nowhere,
+                )
+            )
+    if problems:
+        raise InvalidInput(sorted(problems, key=lambda problem: problem.at))
+    return documents[0]
+
+
+def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> str:
+    if asked is None and len(names) == 1:
+        return names[0]
+    if asked in names:
+        return asked
+    at = document.at("environments")
+    if asked is None:
+        message = f"{FILE} has several environments: {', '.join(names)}"
+        raise InvalidInput([_problem("environment", message, "choose one: --environment NAME", at)])
+    message = f"{FILE} has no environment {asked}"
+    raise InvalidInput([_problem("environment", message, did_you_mean(asked, names), at)])
+
+
+def _nameless(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each environment that ``--environment`` could not name."""
+    for name in body.environments:
+        if not name.strip():
+            yield _problem(
+                "environment", "this environment has no name", "name it", document.key_at("environments", name)
+            )
+
+
+def _contradictions(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
+    """Yield what is of the right type and still cannot be meant."""
+    here = ("environments", name)
+    users = chosen.users
+    if users and (users.file is UNSET) == (users.consumer is UNSET):
+        message = "users come either from a file or from a Consumer project"
+        hint = "write {file: users.jsonl} or {consumer: {project_id: project-test-…}}"
+        yield _problem("users", message, hint, document.at(*here, "users"))
+    elif users and users.file is UNSET and users.rows is not UNSET:
+        message = "rows is the number of users in a file, but there is no file"
+        yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
+    if chosen.credentials and (message := contradiction(chosen.credentials)):
+        hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"
+        yield _problem("credentials", message, hint, document.at(*here, "credentials"))
+    yield from written_over(chosen, name, document)
+    target = chosen.target
+    if target.environment and not target.project:
+        message = "target names an environment but no project"
+        yield _problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
+    consumer = users.consumer if users and isinstance(users.consumer, settings.ConsumerProject) else None
+    if consumer and consumer.other_type is UNSET and (sort := type_of(consumer.project_id)) != target.type:
+        message = f"{consumer.project_id} is a {sort} project, and the target is of type {target.type}"
+        at = document.at(*here, "users", "consumer", "project_id")
+        yield _problem("users", message, OTHER_TYPE, at)
+    if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
+        message = f"type is live, but {target.project_id} is a test project"
+        yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
+    elif target.type == "live" and not target.project_id and not (target.project and target.environment):
+        message = "type is live, but no project is named"
+        hint = "add project_id: project-live-…, or project and environment by their slugs"
+        yield _problem("target", message, hint, document.at(*here, "target", "type"))
+
+
+def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem where two environments would write what belongs to one project, or may."""
+    owners = [name for name, environment in body.environments.items() if environment and environment.owns_project]
+    projects = {name: environment.target.project for name, environment in body.environments.items() if environment}
+    for number, name in enumerate(owners):
+        for first in owners[:number]:
+            places = tuple(document.at("environments", each, "owns_project") for each in (name, first))
+            if None in (projects[name], projects[first]):
+                message = f"{first} and {name} both set owns_project, but do not name their project"
+                hint = "set target.project for both"
+            elif projects[name] == projects[first]:
+                message = f"{first} and {name} both set owns_project for the same project"
+                hint = "keep one of the two"
+            else:
+                continue
+            yield Problem(code="owner", severity="error", message=message, hint=hint, at=places)
+
+
+def _owns(body: Configuration, environment: Environment) -> bool:
+    """Return whether an environment writes what belongs to the whole project: the only one does, and a live one."""
+    if environment.owns_project is None:
+        return len(body.environments) == 1 or environment.target.type == "live"
+    return environment.owns_project
+
+
+def _formerly(body: Configuration, document: Document) -> Iterator[Problem]:
+    """Yield a problem where nothing would be taken over, or by nobody."""
+    if body.formerly and body.formerly == body.name:
+        message = "formerly equals name, so it has no effect"
+        yield _problem("owner", message, "remove formerly", document.at("formerly"))
+    elif body.formerly and body.name is None:
+        message = "formerly is set, but there is no name for the new marks"
+        yield _problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
+
+
+def _owning(body: Configuration, project: str | None) -> Iterator[str]:
+    """Yield the environments that own a project; one that does not say of which owns whichever there is."""
+    for name, environment in body.environments.items():
+        if environment and _owns(body, environment) and environment.target.project in (None, project):
+            yield name
+
+
+def _users(root: Path, users: settings.Users | None) -> UsersSource | None:
+    if users is None:
+        return None
+    if users.file is UNSET and isinstance(users.consumer, settings.ConsumerProject):
+        allowed = users.consumer.other_type == "allow"
+        return UsersSource(None, project_id=users.consumer.project_id, any_type=allowed)
+    if users.file is UNSET:
+        return UsersSource(None)
+    return UsersSource(root / users.file, users.file, users.rows or None)
+
+
+def _rows(root: Path, rows: str | settings.Rows) -> RowsSource:
+    if isinstance(rows, str):
+        return RowsSource(root / rows, rows)
+    return RowsSource(root / rows.file, rows.file, rows.rows or None)
+
+
+def _problem(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What gives access, from the environment, under the names that Stytch's own tools use; never printed."""
+
+    project_id: str = ""
+    secret: str = ""
+    workspace_key_id: str = ""
+    workspace_key_secret: str = ""
+    management_base_uri: str = ""
+    api_url: str = ""
+    telemetry_url: str = ""
+    consumer_project_id: str = ""
+    consumer_secret: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Credentials":
+        """Take every variable that is set; which are needed is for whoever uses them to say."""
+        return cls(**{name: environ.get(f"STYTCH_{name.upper()}", "").strip() for name in cls.__struct_fields__})
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return list(self._shown().items())
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
+
+    def _shown(self) -> dict[str, str]:
+        return {
+            name: "***" if value and "secret" in name else value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name))
+        }

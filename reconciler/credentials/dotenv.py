@@ -1,0 +1,202 @@
+"""Credentials in a dotenv file, the id of NAME under NAME_ID: readable by its owner only, each change atomic.
+
+The ids stand in the ledger as well, so that a checkout without the file knows what was made. Everything else in the
+file, including comments, is not changed. Several writers wait for each other.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.credentials.ledger import Ledger
+from reconciler.credentials.refusal import NotUnderstood, Refusal
+from reconciler.credentials.settings import ID_SUFFIX
+from reconciler.errors import Refused
+from reconciler.files import FOLDER, locked, own_folder, read_whole, write_whole
+from reconciler.model.secret import Sealed
+
+HARMLESS: Final = re.compile(r"[A-Za-z0-9_.,:/@%+=-]+")
+IN_SINGLE_QUOTES: Final = re.compile(r"(?:[^'\\]|\\(?![\\']|\Z))*")  # some parsers read \\ and \' as one character
+IN_DOUBLE_QUOTES: Final = re.compile(r'[^"$`\\]*')
+
+BEGINS: Final = re.compile(r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=")
+# What a shell makes one word of: text in quotes, escaped characters, plain ones, and what it puts something else for.
+PIECE: Final = re.compile(
+    r"""
+    '(?P<single>[^']*)' | "(?P<double>(?:[^"\\]|\\.)*)" | \\(?P<escaped>[^\n])
+    | (?P<plain>[A-Za-z0-9_.,:/@%+=!^{}*?\]\[-] | [^\x00-\x7f\s] | (?<=[^\s=])\#) | (?P<replaced>[$`~])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+ENDS: Final = re.compile(r"[ \t]*(?:[ \t]\#[^\n]*)?(?:\r?\n|\Z)")
+IN_DOUBLE: Final = re.compile(r'\\([\\"$`])|\\\n|(?P<replaced>[$`])')
+
+
+class Unclosed(Exception):
+    """A quote is opened but not closed, so the meaning of the lines after it is unknown."""
+
+
+class Line(Struct, frozen=True):
+    """A piece of the file as it stands, mostly one line: what it assigns to which name, if known."""
+
+    text: str
+    name: str = ""
+    value: str | None = None
+    exported: bool = False
+
+
+def lines_of(text: str) -> Iterator[Line]:
+    """Take a file apart; the texts of all lines together are the file."""
+    at = 0
+    while at < len(text):
+        line = _line_at(text, at)
+        yield line
+        at += len(line.text)
+
+
+def values_of(text: str) -> dict[str, str | None]:
+    """Return what a file assigns, the last assignment of a name counting; None where only a shell could tell."""
+    return {line.name: line.value for line in lines_of(text) if line.name}
+
+
+def with_values(text: str, values: Mapping[str, str | None]) -> str:
+    """Return the file with each name assigned its value in its first place, or at the end; None removes the name."""
+    left = dict(values)
+    kept = []
+    for line in lines_of(text):
+        if line.name not in values:
+            kept.append(line.text)
+        elif (value := left.pop(line.name, None)) is not None:
+            kept.append(f"{'export ' if line.exported else ''}{line.name}={quoted(value)}\n")
+    added = [f"{name}={quoted(value)}\n" for name, value in left.items() if value is not None]
+    if added and kept and not kept[-1].endswith("\n"):
+        kept.append("\n")
+    return "".join((*kept, *added))
+
+
+def quoted(value: str) -> str:
+    """Write a value, of printable characters, as all readers of dotenv files understand it, wherever there is a way."""
+    if HARMLESS.fullmatch(value):
+        return value
+    if IN_SINGLE_QUOTES.fullmatch(value):
+        return f"'{value}'"
+    if IN_DOUBLE_QUOTES.fullmatch(value):
+        return f'"{value}"'
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _line_at(text: str, at: int) -> Line:
+    begins = BEGINS.match(text, at)
+    if begins is None:
+        return Line(_rest_of_line(text, at))
+    name, exported, end = begins["name"], bool(begins["export"]), begins.end()
+    meanings: list[str | None] = []
+    while piece := PIECE.match(text, end):
+        meanings.append(_meaning(piece))
+        end = piece.end()
+    if ends := ENDS.match(text, end):
+        known = [meaning for meaning in meanings if meaning is not None]
+        value = "".join(known) if len(known) == len(meanings) else None
+        return Line(text[at : ends.end()], name, value, exported)
+    if text[end] in "'\"":
+        raise Unclosed(f"line {text.count(chr(10), 0, end) + 1} opens a quote that is not closed")
+    return Line(text[at:end] + _rest_of_line(text, end), name, None, exported)
+
+
+def _rest_of_line(text: str, at: int) -> str:
+    end = text.find("\n", at)
+    return text[at:] if end < 0 else text[at : end + 1]
+
+
+def _meaning(piece: re.Match[str]) -> str | None:
+    """Return what a shell reads a piece as, None if that depends on more than the file."""
+    if piece["double"] is None:
+        return next((part for part in piece.group("single", "escaped", "plain") if part is not None), None)
+    if any(found["replaced"] for found in IN_DOUBLE.finditer(piece["double"])):
+        return None
+    return IN_DOUBLE.sub(lambda found: found[1] or "", piece["double"])
+
+
+class DotenvFile:
+    """A dotenv file as a credential store; ``shown`` is its name as people wrote it."""
+
+    def __init__(self, root: Path, shown: str, ledger: Ledger) -> None:
+        self._root = root
+        self._ledger = ledger
+        self._shown = shown
+        self._path = _path(root, shown)
+
+    def value(self, name: str) -> Sealed | None:
+        """Return the value under a name, None if there is none or an empty one."""
+        value = self._value(name)
+        return Sealed(value) if value else None
+
+    def id_of(self, name: str) -> str | None:
+        """Return the id that belongs to the value under a name."""
+        return self._value(name + ID_SUFFIX) or self._ledger.id_of(name)
+
+    def put(self, name: str, value: Sealed, id: str) -> None:
+        """Write a value and its id; of what was there under that name nothing is left."""
+        text = value.reveal()
+        if not (text and text.isprintable() and id.isprintable()):
+            raise Refusal("a dotenv file holds only printable characters, and at least one")
+        self._change({name: text, name + ID_SUFFIX: id or None})
+        self._ledger.record(name, id)
+
+    def remove(self, name: str) -> None:
+        """Take a value and its id out."""
+        if os.path.lexists(self._path):
+            self._change({name: None, name + ID_SUFFIX: None})
+        if self._ledger.id_of(name):
+            self._ledger.record(name, "")
+
+    def check(self) -> None:
+        """Raise what would keep a value from being written."""
+        self._change({})
+        self._ledger.record("", "")  # changes nothing, by the same way as a change
+
+    def place(self, _name: str) -> str:
+        """Return where values are."""
+        return self._shown
+
+    def _value(self, name: str) -> str | None:
+        values = self._understood(self._read())
+        if name in values and values[name] is None:
+            raise NotUnderstood(f"{self._shown}: only a shell can evaluate the value of {name}")
+        return values.get(name)
+
+    def _change(self, values: dict[str, str | None]) -> None:
+        if self._path.is_relative_to(self._root / FOLDER):
+            own_folder(self._root)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(self._path.with_name(f"{self._path.name}.lock")):
+            before = self._read()
+            self._understood(before)
+            after = with_values(before, values)
+            if after != before:
+                write_whole(self._path, after.encode("utf-8", "surrogateescape"))
+
+    def _read(self) -> str:
+        return (read_whole(self._path) or b"").decode("utf-8", "surrogateescape")  # others' lines, byte for byte
+
+    def _understood(self, text: str) -> dict[str, str | None]:
+        try:
+            return values_of(text)
+        except Unclosed as unclosed:
+            problem = str(unclosed)
+        raise NotUnderstood(f"{self._shown}: {problem}")
+
+
+def _path(root: Path, shown: str) -> Path:
+    """Return the file of a store, as it was written: not where a symbolic link in the repository would have it."""
+    path = Path(os.path.normpath(root / shown))
+    outside = path.is_relative_to(root) and not path.parent.resolve().is_relative_to(root.resolve())
+    if outside or path.is_symlink():
+        raise Refused(f"the credential store {shown} is reached by a symbolic link", hint="name the file itself")
+    if path.is_dir():
+        raise Refused(f"the credential store {shown} is a folder", hint="name a file")
+    return path

@@ -1,0 +1,210 @@
+"""Files and users → the desired memberships by organization: every user goes through the rules once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from reconciler.desired.memberships import PackedMemberships
+from reconciler.desired.user_ids import Disputed, UserIds
+from reconciler.diff.members import Users
+from reconciler.errors import InvalidInput, Unreadable
+from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address
+from reconciler.rules import Rules, UserProblem, assign, fold_problems, why_unmatched
+from reconciler.sources.users import OddUser, User, UserStream
+
+
+class Desired(Struct, frozen=True, kw_only=True):
+    """The memberships that rules and hand-written Members give, and what could not be decided.
+
+    ``undecided`` maps an organization's slug to the users whose membership in it a problem leaves open; the users of
+    whom everything is open are in ``users``. ``held_by`` counts both by the first cause of each, who is wholly open
+    once. ``no_deletes`` says why this source permits no deletes, if so.
+    """
+
+    memberships: PackedMemberships
+    users: Users
+    undecided: Mapping[str, frozenset[str]]
+    held_by: tuple[Counted, ...]
+    unmatched: tuple[str, ...]
+    unmatched_by: tuple[Counted, ...]
+    problems: tuple[Problem, ...]
+    count: int = 0
+    no_deletes: str = ""
+
+
+def desired_members(
+    rules: Rules, source: UserStream | None, members: Sequence[Resource], roles: Mapping[str, frozenset[str]] | None
+) -> Desired:
+    """Send every user of ``source`` through ``rules`` and add the hand-written ``members`` that no rule touched.
+
+    ``roles`` gives the roles that exist in each organization ("" for all of them); None where they were not read.
+    Raises ``InvalidInput`` where rules contradict each other as they are written, or read a field that no user has.
+    """
+    gathered = _Gathered(rules, roles)
+    for record in source or ():
+        if isinstance(record, OddUser):
+            gathered.take_odd(record)
+        else:
+            gathered.take(record)
+    if gathered.problems and not gathered.read and source is not None and source.count:
+        raise Unreadable([_as_error(problem) for problem in fold_problems(gathered.problems)])
+    if source is not None and source.lacking:
+        raise InvalidInput(list(_lacking(source.lacking, rules)))
+    for number, member in enumerate(members):
+        if number not in gathered.touched and member.ensure == "present":
+            gathered.packed.add(by_hand(member, number))
+    problems = fold_problems(gathered.problems)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise InvalidInput(errors)
+    gathered.ids.sort()
+    disputed = gathered.ids.disputed()
+    held_by = gathered.held_by(disputed)
+    everywhere = frozenset(gathered.undecided.pop(None, ()))
+    return Desired(
+        memberships=gathered.packed,
+        users=Users(
+            exists=gathered.ids.__contains__,
+            readable=source is not None,
+            undecided=everywhere,
+            disputed=disputed,
+        ),
+        undecided={str(slug): frozenset(users) for slug, users in gathered.undecided.items()},
+        held_by=held_by,
+        unmatched=tuple(sorted(gathered.unmatched)),
+        unmatched_by=tuple(
+            Counted(cause=cause, count=n)
+            for cause, n in sorted(gathered.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
+        ),
+        problems=(
+            *problems,
+            *rules.lasting(),
+            *([repeated(len(disputed))] if disputed else []),
+            *(rules.unused() if gathered.read else ()),
+        ),
+        count=len(gathered.ids),
+        no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
+    )
+
+
+class _Gathered:
+    """What has come out of the users that went through the rules so far."""
+
+    def __init__(self, rules: Rules, roles: Mapping[str, frozenset[str]] | None) -> None:
+        self._rules = rules
+        self._roles = roles
+        self.packed = PackedMemberships()
+        # By organization (None: all of them), then by user: the first problem that leaves it open.
+        self.undecided: defaultdict[str | None, dict[str, UserProblem]] = defaultdict(dict)
+        self.unmatched: list[str] = []
+        self.unmatched_by: Counter[str] = Counter()
+        self.problems: list[UserProblem] = [*rules.problems]
+        self.ids = UserIds()
+        self.read = 0  # records that could be
+        self.touched: set[int] = set()  # hand-written Members that some user's membership took up
+
+    def take(self, user: User) -> None:
+        """Send one user through the rules."""
+        user_id = user["user_id"]
+        self.ids.add(user_id, user)
+        self.read += 1
+        assigned = assign(self._rules, user)
+        for membership in assigned.memberships:
+            self.touched.add(membership.declared)
+            if unknown := _unknown_roles(membership, self._roles, self._rules.causes):
+                self.problems.append(unknown)
+                self.undecided[membership.organization].setdefault(user_id, unknown)
+            else:
+                self.packed.add(membership)
+        for item, cause in zip(assigned.undecided, assigned.causes, strict=True):
+            self.undecided[item.organization].setdefault(user_id, cause)
+        self.problems.extend(assigned.problems)
+        if not assigned.matched:
+            self.unmatched.append(user_id)
+            self.unmatched_by[why_unmatched(user, assigned)] += 1
+
+    def take_odd(self, record: OddUser) -> None:
+        """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
+        problem = unreadable(record)
+        self.problems.append(problem)
+        if record.user_id:
+            self.ids.add(record.user_id, record.message)
+            self.undecided[None].setdefault(record.user_id, problem)
+
+    def held_by(self, disputed: Disputed) -> tuple[Counted, ...]:
+        """Count what is open, each under the first cause of it; a user of whom everything is open counts once."""
+        whole = self.undecided.get(None, {})
+        causes = Counter(
+            (cause.message, cause.code, cause.at)
+            for slug, users in self.undecided.items()
+            for user, cause in users.items()
+            if user not in disputed and (slug is None or user not in whole)
+        )
+        counts = [Counted(cause=message, count=n, code=code, at=at) for (message, code, at), n in causes.items()]
+        if disputed:
+            one = repeated(len(disputed))
+            counts.append(Counted(cause=one.message, count=len(disputed), code=one.code))
+        return tuple(counts)
+
+
+def unreadable(record: OddUser) -> UserProblem:
+    """Make the problem of a record that nobody can read."""
+    user = record.user_id or ""
+    return UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=user)
+
+
+def _as_error(problem: Problem) -> Problem:
+    return structs.replace(problem, severity="error")
+
+
+def repeated(users: int) -> Problem:
+    """Make the problem of users of whom the source has records that differ."""
+    return Problem(
+        code="repeated-user",
+        severity="problem",
+        message=f"the source has several different records for {users} user_id",
+        hint="export the users again: their memberships are held until each id occurs once",
+    )
+
+
+def _lacking(fields: Iterable[str], rules: Rules) -> Iterator[Problem]:
+    for name in sorted(fields):
+        yield Problem(
+            code="unknown-field",
+            severity="error",
+            message=f"the rules read user.{name}, a field that no user of this source has: unknown, not empty",
+            hint="export the users with that field, or change the rules",
+            at=rules.reads.get(name, ()),
+        )
+
+
+def by_hand(member: Resource, number: int) -> Membership:
+    """Return the membership that a hand-written Member stands for by itself."""
+    fields = {name: value for name, value in member.spec.items() if name != "roles"}
+    return Membership(
+        organization=str(member.namespace),
+        addresses=(member.name,),
+        verified=(True,),
+        roles=tuple(sorted(member.spec.get("roles") or ())),
+        fields=fields,
+        initial=dict(member.initial),
+        declared=number,
+    )
+
+
+def _unknown_roles(
+    membership: Membership, roles: Mapping[str, frozenset[str]] | None, causes: Sequence[Cause]
+) -> UserProblem | None:
+    if not membership.roles or roles is None or membership.user is None:
+        return None
+    known = roles[""] | roles.get(membership.organization, frozenset())
+    missing = sorted(set(membership.roles) - known)
+    if not missing:
+        return None
+    return UserProblem(
+        code="unknown-role",
+        message=f"gives a role that does not exist in this project: {', '.join(missing)}",
+        at=tuple(Position(cause.file, cause.line) for cause in map(causes.__getitem__, membership.rules)),
+        addresses=(address("Organization", membership.organization),),
+        user=membership.user,
+    )

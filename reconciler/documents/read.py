@@ -1,0 +1,226 @@
+"""The files of a repository → its documents, every one with its places; what cannot be read or parsed is a problem.
+
+``manifests/`` and ``rules/`` are read at any depth, in the order of their names. Documents end in ``.yaml`` or
+``.yml``; names that begin with a dot do not count.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.documents import yaml_reader as yaml12
+from reconciler.documents.positions import Positions
+from reconciler.model import Json, Position, Problem, spelled
+from reconciler.model import Path as Keys
+from reconciler.model.resources import API_VERSION
+from reconciler.suggest import show
+
+FOLDERS: Final = ("manifests", "rules")
+SUFFIXES: Final = (".yaml", ".yml")
+LARGEST: Final = 8 * 1024 * 1024  # bytes of a file; people do not write more
+DOTENV: Final = re.compile(r"(?i).+\.env([.~].*)?")
+BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Document(Struct, frozen=True):
+    """One YAML document: its kind and name, everything in it, and where it stands."""
+
+    kind: str
+    name: str
+    body: dict[str, Json]
+    position: Position
+    positions: Positions
+
+    def at(self, *path: str) -> Position:
+        """Return the place of the value at ``path``, or of the nearest parent that has one."""
+        while path:
+            if path in self.positions:
+                return self.positions[path]
+            path = path[:-1]
+        return self.position
+
+    def key_at(self, *path: str) -> Position:
+        """Return the place of the key at ``path``, or of the nearest parent."""
+        return self.positions.key(path) if path in self.positions else self.at(*path[:-1])
+
+    def inside(self, path: Keys, offset: int) -> Position:
+        """Return the place of a character of the string at ``path``."""
+        value: Json = self.body
+        for key in path:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return self.positions.inside(path, value, offset)
+
+
+def read_documents(
+    root: Path, problems: list[Problem], others: list[str], ignored: Container[str] = ()
+) -> Iterator[Document]:
+    """Yield every document below ``root`` of the right version and a kind; add what is wrong to ``problems``.
+
+    ``others`` gets the files that are no documents by their names, relative to ``root``; files and folders that are
+    ``ignored`` are neither.
+    """
+    for path in _files(root, problems, others, ignored):
+        file = spelled(path.relative_to(root).as_posix())
+        text = read_text(path, file, problems)
+        if text is not None and not text.strip("\ufeff \t\r\n"):
+            hint = "write a document, or remove the file; a file that contains only a comment is allowed"
+            problems.append(_error("empty-file", f"{file} is empty", hint, Position(file, 1)))
+        elif text is not None:
+            yield from documents_in(text, file, problems)
+
+
+def documents_in(text: str, file: str, problems: list[Problem]) -> Iterator[Document]:
+    """Yield the documents of one file's text; add what is wrong to ``problems``."""
+    for parsed in yaml12.parse(text, file, problems):
+        body = parsed.value
+        document = Document("", "", body if isinstance(body, dict) else {}, parsed.position, parsed.positions)
+        if found := _not_ours(body, document):
+            problems.append(found)
+            continue
+        metadata = body.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        yield Document(body["kind"], name if isinstance(name, str) else "", body, parsed.position, parsed.positions)
+
+
+def _not_ours(body: Json, document: Document) -> Problem | None:
+    """Return why a document is none that anybody here could know, if so."""
+    if not isinstance(body, dict):
+        return _error(
+            "not-a-map", f"a document is a map, not {show(body)}", "it begins with apiVersion", document.position
+        )
+    if "apiVersion" not in body:
+        message = "the document has no apiVersion"
+        return _error("missing-key", message, f"add apiVersion: {API_VERSION}", document.position)
+    if body["apiVersion"] != API_VERSION:
+        message = f"apiVersion is {show(body['apiVersion'])}; expected {API_VERSION}"
+        return _error("wrong-value", message, f"write apiVersion: {API_VERSION}", document.at("apiVersion"))
+    if not isinstance(body.get("kind"), str):
+        return _error(
+            "missing-key", "the document has no kind", "add kind: Organization, for example", document.at("kind")
+        )
+    return None
+
+
+def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
+    """Read a file that people write, or say why not: too large, not a plain file, not UTF-8."""
+    start = Position(file, 1)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problems.append(_error("not-a-file", f"{file} is not a plain file", "remove it", start))
+            return None
+        if status.st_size > LARGEST:
+            size = f"{status.st_size / 1024 / 1024:,.0f} MiB"
+            message = f"{file} is {size} large; the limit is {LARGEST // 1024 // 1024} MiB"
+            problems.append(_error("too-large", message, "split it, or make an OrganizationSet over a table", start))
+            return None
+        content = path.read_bytes()
+    except OSError as error:
+        problems.append(_error("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start))
+        return None
+    if content.startswith(BYTE_ORDER_MARKS):
+        problems.append(_error("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start))
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = len(content[content.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
+        at = Position(file, line, column)
+        message = f"the byte 0x{content[error.start]:02X} is not UTF-8"
+        problems.append(_error("encoding", message, "save the file as UTF-8", at))
+        return None
+
+
+def closed(parts: Sequence[str]) -> str:
+    """Return why nothing that people wrote stands at a path of the repository, by its names alone; "" if it may."""
+    if any(part.startswith(".") and part not in (".", "..") for part in parts):
+        return "its path has a name that begins with a dot"
+    return "it is a file of environment variables" if parts and DOTENV.fullmatch(parts[-1]) else ""
+
+
+def _files(root: Path, problems: list[Problem], others: list[str], ignored: Container[str]) -> Iterator[Path]:
+    present = [root / name for name in FOLDERS if os.path.lexists(root / name)]
+    if not present:
+        message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
+        hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
+        problems.append(Problem(code="no-manifests", severity="error", message=message, hint=hint))
+    problems.extend(_misspelt(root, ignored))
+    for folder in present:
+        yield from _below(folder, root, problems, others, ignored)
+
+
+def _misspelt(root: Path, ignored: Container[str]) -> Iterator[Problem]:
+    """Yield an error for each folder that looks as if it held documents, and is not read."""
+    for path in sorted(root.iterdir()):
+        meant = next((name for name in FOLDERS if path.name.lower() in (name, name.removesuffix("s"))), None)
+        if meant is None or path.name == meant or not path.is_dir() or path.name in ignored:
+            continue
+        if not ((root / meant).exists() and path.samefile(root / meant)):  # a file system that ignores case
+            message = f"the folder {path.name} is not read"
+            yield _error("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
+
+
+def _below(
+    folder: Path, root: Path, problems: list[Problem], others: list[str], ignored: Container[str]
+) -> Iterator[Path]:
+    at = Position(folder.relative_to(root).as_posix(), 1)
+    if folder.is_symlink() or not folder.is_dir():
+        message = f"{at.file} is {'a symbolic link' if folder.is_symlink() else 'not a folder'}, which is not followed"
+        problems.append(_error("not-followed", message, "put the files themselves into the repository", at))
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        problems.append(_error("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
+        return
+    for entry in entries:
+        path = folder / entry.name
+        file = path.relative_to(root).as_posix()
+        if entry.name.startswith(".") or file in ignored:
+            continue
+        if _is_folder(entry):
+            yield from _below(path, root, problems, others, ignored)
+        elif not entry.name.endswith(SUFFIXES):
+            others.append(file)
+        elif not entry.is_symlink() or _leads_inside(path, root, problems):
+            yield path
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
+    """Return whether a symbolic link leads to a file of the repository; say so if not."""
+    file = path.relative_to(root).as_posix()
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        problems.append(
+            _error(
+                "dead-link", f"{file} is a symbolic link whose target does not exist", "remove it", Position(file, 1)
+            )
+        )
+        return False
+    if target.is_relative_to(root.resolve()):
+        why = closed(target.relative_to(root.resolve()).parts)
+        if why:
+            message, hint = f"{file} is a symbolic link that is not followed: {why}", "put the file itself here"
+            problems.append(_error("not-followed", message, hint, Position(file, 1)))
+        return not why
+    message = f"{file} is a symbolic link that leads out of the repository"
+    problems.append(_error("outside", message, "put the file itself into the repository", Position(file, 1)))
+    return False
+
+
+def _error(code: str, message: str, hint: str, at: Position) -> Problem:
+    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))

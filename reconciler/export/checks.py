@@ -1,0 +1,141 @@
+"""Keep the manifests of an export that are valid, fit together, and give exactly the live state.
+
+Stytch may hold what cannot be declared: a setting that it would refuse today, a name that differs from another only by
+case, a value that YAML cannot hold. Each field is checked as ``validate`` does, and compared with the live value. What
+does not pass is left out and listed; everything else is kept.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path as Folder
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.diff.fields import diff_fields
+from reconciler.export.manifests import LeftOut, Manifest, body, without
+from reconciler.export.spec import is_writable
+from reconciler.kinds import KINDS
+from reconciler.load.consistency import Found, Scoped, contradictions
+from reconciler.load.manifests import resource_of
+from reconciler.load.references import dangling
+from reconciler.load.schemas import shapes
+from reconciler.load.text_files import Texts
+from reconciler.model import Path, Position, Problem, Resource, Spec
+from reconciler.schema.left_out import completed
+from reconciler.schema.secret_names import as_shown, never_shown
+from reconciler.schema.validate import conforms, nonconformities
+
+HERE: Final = frozenset({"here"})  # an export is of one environment
+NOWHERE: Final = Texts(Folder("/"))  # no text is in a file yet
+UNWRITABLE: Final = "a manifest cannot hold its value"
+CHANGES: Final = "declaring the value that Stytch answers would change it"
+
+Reasons = dict[str, dict[str, str]]  # by address and field, "" for all of it
+Wrong = tuple[str, str, str]  # the address of a document, a field ("" for the document), and what is wrong with it
+
+
+class Sound(Struct, frozen=True, kw_only=True):
+    """The manifests that can be written, and the fields and resources that were left out."""
+
+    manifests: list[Manifest]
+    left_out: list[LeftOut]
+
+
+def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Mapping[str, str]) -> Sound:
+    """Return the manifests without what cannot be declared. ``live`` is by address, ``last_four`` by secret name."""
+    kept = {manifest.address: manifest for manifest in manifests}
+    left_out: Reasons = {}
+    resources: dict[str, Resource] = {}
+    pending = set(kept)
+    while True:
+        wrong: list[Wrong] = []
+        for address in sorted(pending):
+            problems, resource = _read(kept[address])
+            wrong += _named(problems, kept)
+            if resource:
+                resources[address] = resource
+                wrong += ((address, name, CHANGES) for name in _differing(resource, live.get(address), last_four))
+        wrong = wrong or list(_named(_together(resources), kept))
+        if not wrong:
+            listed = [
+                LeftOut(address=address, field=field, reason=reason)
+                for address, reasons in left_out.items()
+                for field, reason in reasons.items()
+            ]
+            return Sound(manifests=list(kept.values()), left_out=listed)
+        _leave_out(wrong, kept, left_out)
+        pending = {address for address, _, _ in wrong} & kept.keys()
+        for address, _, _ in wrong:
+            resources.pop(address, None)
+
+
+def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
+    """Return the problems that ``validate`` finds in a document, and its resource."""
+    document, kind = body(manifest), KINDS[manifest.kind]
+    shape, positions = shapes()[manifest.kind], _positions(manifest)
+    start = Position(manifest.address, 0)
+
+    def place(path: Path) -> Position:
+        return positions.get(path[:2], start)
+
+    problems = [
+        Problem(code="unwritable", severity="error", message=UNWRITABLE, at=(place(("spec", name)),))
+        for name in ("", *manifest.spec)
+        if not is_writable(kind, {name: manifest.spec[name]} if name else {}, manifest.name)
+    ]
+    if not conforms(document, shape):
+        problems += nonconformities(document, shape, place=place, key_place=place, notes=kind.notes)
+        return problems, None
+    return problems, resource_of(kind, document, start, positions, NOWHERE, problems)
+
+
+def _together(resources: Mapping[str, Resource]) -> Iterator[Problem]:
+    """Yield the contradictions between documents that are valid one by one."""
+    found = Found(scoped=[Scoped(resource, HERE) for resource in resources.values()])
+    yield from contradictions(found)
+    yield from dangling(found)
+
+
+def _positions(manifest: Manifest) -> Mapping[Path, Position]:
+    """Return a separate line number for each field, so that the position of a problem identifies its field."""
+    return {("spec", name): Position(manifest.address, line) for line, name in enumerate(manifest.spec, 1)}
+
+
+def _named(problems: Iterable[Problem], kept: Mapping[str, Manifest]) -> Iterator[Wrong]:
+    """Yield the document and field of each problem. Of contradicting documents, the last one named stays."""
+    for problem in problems:
+        if problem.severity == "error":
+            places = list(dict.fromkeys(problem.at))
+            for at in places[:-1] or places:
+                field = list(kept[at.file].spec)[at.line - 1] if at.line else ""
+                yield at.file, field, problem.message
+
+
+def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, str]) -> set[str]:
+    """Return the names of the fields that a plan would change."""
+    if live is None:
+        return set()
+    kind = KINDS[resource.kind]
+    comparable = {name: value for name, value in resource.spec.items() if name not in never_shown(kind)}
+    desired = kind.fill(completed(kind.spec, as_shown(kind, comparable, last_four.get), live), live)
+    return {change.path[0] for change in diff_fields(desired, live, merged=kind.merged, keyed=kind.keyed)}
+
+
+def _leave_out(wrong: Iterable[Wrong], kept: dict[str, Manifest], left_out: Reasons) -> None:
+    """Remove these fields from their manifests, and note the reason.
+
+    A manifest without a required field is removed. Fields that were left out of it before are named as the reason.
+    """
+    before = {address: dict(reasons) for address, reasons in left_out.items()}
+    for address, field, message in dict.fromkeys(wrong):
+        manifest = kept.get(address)
+        if manifest is None or (field and field not in manifest.spec):
+            continue
+        reasons = left_out.setdefault(address, {})
+        reasons[field] = message
+        if not field or field in KINDS[manifest.kind].required:
+            del kept[address]
+            causes = before.get(address) or reasons
+            left_out[address] = {"": "; ".join(f"{name}: {why}" if name else why for name, why in causes.items())}
+        else:
+            kept[address] = without(manifest, field)

@@ -1,0 +1,103 @@
+"""``init --from-live``: write a complete repository from a live project. Its first plan is empty."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from reconciler.clients.b2b import Client
+from reconciler.config.read import FILE, Config
+from reconciler.config.schema import OwnerName
+from reconciler.credentials.store import Store
+from reconciler.diff.ownership import Owner, Whose, mark_of
+from reconciler.documents.yaml_writer import block
+from reconciler.errors import Refused
+from reconciler.export.gather import Exported, Wanted, gather
+from reconciler.export.live import read_live
+from reconciler.export.starter import FILES
+from reconciler.load.examine import Declared
+from reconciler.model import MARK_KEY, Json, Live, Place
+from reconciler.model.resources import API_VERSION
+
+TITLE: Final = (
+    "# The Stytch project that this repository manages, and its settings. "
+    "Every setting: docs/configuration.md of stytch-reconciler.\n"
+)
+# Git must not change the line ends of these files: the texts in them must stay exactly as Stytch has them.
+ATTRIBUTES: Final = "/files/** -text\n"
+RULES: Final = """\
+# Rules that say which user belongs to which organization: none yet. They need `users` in reconciler.yaml. An example:
+#
+# apiVersion: reconciler/v1
+# kind: MappingRules
+# metadata: {name: members}
+# spec:
+#   rules:
+#     - name: by-email-domain             # users with a verified address in a domain that an organization lists
+#       match: {email_domain: {organization: trusted_metadata.email_domains, subdomains: true}}
+#       assign: [{organization: "${{ organization.name }}"}]
+"""
+
+
+def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> Exported:
+    """Read the project. Return every file of a repository that declares its live state.
+
+    ``config`` names the project where the credentials do not; its environment may be "". The owner is the one in the
+    marks of the organizations, so that a lost repository can be written again.
+    """
+    if not client.has_data and not (config.target.project and config.target.environment):
+        hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or give --project SLUG --environments SLUG"
+        raise Refused("no project and no environment of the workspace is chosen", hint=hint)
+    found = read_live(config, Declared(), client, store)
+    name = config.environment or _sort(found.place)
+    config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.place)))
+    exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
+    files = {
+        **exported.files,
+        "rules/members.yaml": RULES,
+        ".gitignore": FILES[".gitignore"],
+        ".gitattributes": ATTRIBUTES,
+        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),  # last: the rest is written
+    }
+    return structs.replace(exported, files=files, tables={})  # the configuration already names the tables
+
+
+def _owner(live: Sequence[Live], place: Place) -> str:
+    """Return the owner that most marks name, else the project's name, where these are valid owner names."""
+    marked = Counter(filter(None, (_marked_by(each) for each in live if each.kind == "Organization")))
+    names = [*(owner for owner, _ in marked.most_common()), place.project[:64]]
+    return next(filter(_can_own, names), "my-identity")
+
+
+def _marked_by(organization: Live) -> str:
+    """Return the owner that a valid mark of the organization names, or ""."""
+    mark: Json = (organization.spec.get("trusted_metadata") or {}).get(MARK_KEY)
+    owner = str(mark.get("owner")) if isinstance(mark, dict) else ""
+    return owner if mark_of(organization, Owner(owner))[0] is Whose.OURS else ""
+
+
+def _can_own(name: str) -> bool:
+    try:
+        msgspec.convert(name, OwnerName)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _sort(place: Place) -> str:
+    return "live" if place.is_live else "test"
+
+
+def _configuration(config: Config, place: Place, tables: Mapping[str, str]) -> dict[str, Json]:
+    """Return the content of ``reconciler.yaml``, with the project id of the environment."""
+    slugs = {"project": place.project, "environment": place.environment} if place.project else {}
+    target = {"type": _sort(place), "project_id": place.project_id, **slugs}
+    environment = {"target": target, **({"tables": dict(tables)} if tables else {})}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Configuration",
+        "name": config.owner.name,
+        "environments": {config.environment: environment},
+    }

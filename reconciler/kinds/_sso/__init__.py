@@ -1,0 +1,1 @@
+"""The three types of SSO connection: their fields, certificates and keys."""

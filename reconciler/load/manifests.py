@@ -1,0 +1,134 @@
+"""One manifest → one ``Resource``, with every mistake that the manifest alone shows."""
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.expressions.text import mailbox_or_text
+from reconciler.load.text_files import Texts, with_texts
+from reconciler.model import Json, Lifecycle, Position, Problem, Resource
+from reconciler.model import Path as Keys
+from reconciler.schema.kind import Kind, ignorable
+from reconciler.schema.secret_names import is_secret_name, names_of_the_runner
+from reconciler.schema.traits import fields_of
+from reconciler.schema.types import is_id, problem
+from reconciler.suggest import nearest
+
+METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
+NOT_WHEN_ABSENT = ("spec", "initial", "restore")
+NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore", "adopt")
+LOSSES = ("allow_loss", "max_loss_percent")  # of lifecycle: what one may lose that stays
+
+
+def resource_of(  # a document is its kind, its body and its places
+    kind: Kind,
+    body: Mapping[str, Json],
+    position: Position,
+    positions: Mapping[Keys, Position],
+    texts: Texts,
+    problems: list[Problem],
+) -> Resource:
+    """Make the resource that a manifest of the right shape declares; add what is wrong to ``problems``."""
+
+    def place(path: Keys) -> Position:
+        return positions.get(path, position)
+
+    metadata = body["metadata"]
+    lifecycle = body.get("lifecycle") or {}
+    written = Resource(
+        kind=kind.name,
+        name=mailbox_or_text(metadata["name"]) if kind.key == "email_address" else metadata["name"],
+        namespace=metadata.get("namespace"),
+        spec=with_texts(kind, "spec", body.get("spec") or {}, texts, place, problems),
+        initial=with_texts(kind, "initial", body.get("initial") or {}, texts, place, problems),
+        ensure=body.get("ensure", "present"),
+        renamed_from=metadata.get("renamed_from"),
+        restore=body.get("restore", False),
+        adopt=body.get("adopt", False),
+        lifecycle=Lifecycle(
+            ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())),
+            protect=lifecycle.get("protect", False),
+            allow_delete=lifecycle.get("allow_delete"),
+            allow_loss=lifecycle.get("allow_loss", False),
+            max_loss_percent=lifecycle.get("max_loss_percent"),
+        ),
+        position=position,
+        positions=positions,
+    )
+    problems.extend(_contradictions(kind, written, body))
+    problems.extend(kind.check(written))
+    if not (written.spec or written.initial):
+        return written
+    return Resource(
+        **{name: getattr(written, name) for name in Resource.__struct_fields__ if name not in ("spec", "initial")},
+        spec=kind.normalize(written.spec),
+        initial=kind.normalize(written.initial),
+    )
+
+
+def _path(text: str) -> Keys:
+    """Split ``spec.trusted_metadata.a.b`` into its parts; a metadata key may hold dots itself."""
+    return tuple(text.split(".", 2))
+
+
+def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) -> Iterator[Problem]:
+    """Yield what the parts of one manifest say against each other."""
+    unfit = {"absent": NOT_WHEN_ABSENT, "external": NOT_WHEN_EXTERNAL}.get(resource.ensure, ())
+    for key in unfit:
+        if key in body:
+            message = f"ensure is {resource.ensure}, so {key} has no effect"
+            yield problem(resource, "contradiction", message, f"remove {key}, or ensure", (key,))
+    if resource.ensure == "absent" and resource.lifecycle.protect:
+        message = "ensure is absent, but lifecycle.protect refuses every delete"
+        yield problem(
+            resource, "contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect")
+        )
+    for key in LOSSES:
+        if resource.ensure == "absent" and key in (body.get("lifecycle") or {}):
+            message = f"ensure is absent, so lifecycle.{key} has no effect"
+            yield problem(resource, "contradiction", message, "remove one of the two", ("lifecycle", key))
+    if resource.renamed_from == resource.name:
+        message = "renamed_from equals metadata.name"
+        yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
+    allowed = resource.lifecycle.allow_delete
+    if allowed is not None and kind.compared(allowed) != kind.compared(resource.name):
+        message, hint = (
+            f"allow_delete does not name this {kind.name}",
+            ("write the name of this resource, or remove allow_delete"),
+        )
+        yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
+    if resource.ensure == "present":
+        yield from _unfit_name(kind, resource)
+    for place, name in names_of_the_runner(kind, resource):
+        message = f"{name} is a variable of the system, not a secret for manifests"
+        hint = "rename the secret: docs/credentials.md lists the names that are not read"
+        yield problem(resource, "not-a-secret-name", message, hint, place)
+    for index, path in enumerate(resource.lifecycle.ignore):
+        if wrong := _not_ignorable(kind, resource, path):
+            yield problem(resource, "unknown-path", *wrong, ("lifecycle", "ignore", str(index)))
+
+
+def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
+    """Yield what keeps a name from being that of a thing to be made."""
+    if resource.name != resource.name.strip():
+        message = f"there are spaces around the name {resource.name!r}, which Stytch may not keep"
+        hint = "remove them" + ("; if the live one has them, name it under renamed_from" if kind.renamable else "")
+        yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
+    if kind.nameless and not (is_secret_name(resource.name) or is_id(resource.name)):
+        message = f"{resource.name} cannot be a name in the credential store"
+        hint = "use letters, digits and _, as in a variable, without _ID at the end"
+        yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
+
+
+def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:
+    """Return why ignoring a path would have no effect, and what to write instead; None if it has one."""
+    named = f"lifecycle.ignore names {'.'.join(path)}"
+    if not ignorable(kind, path):
+        fields = [f"spec.{name}" for name in fields_of(kind.spec)]
+        close = nearest(".".join(path[:2]), fields)
+        hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
+        return f"{named}, which is not a field", hint
+    *field, key = path
+    if len(path) < METADATA_DEPTH or "." not in key or key in (resource.spec.get(path[1]) or {}):
+        return None
+    return (
+        f"{named}, but a value of {path[1]} is compared as one value"
+    ), f"write {'.'.join(field)}.{key.partition('.')[0]}"

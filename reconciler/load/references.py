@@ -1,0 +1,144 @@
+"""References between resources: check that each name is declared, as far as the files show.
+
+What is named must be declared, as something that others manage at least; where Stytch wants an id, an id will do. Of
+roles a declared policy knows them all; where there is none, only a plan can tell.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from reconciler.documents.read import Document
+from reconciler.expressions.template import OPEN
+from reconciler.kinds import KINDS
+from reconciler.load.consistency import Environments, Found, Scoped
+from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec
+from reconciler.schema.traits import RefersTo
+from reconciler.schema.types import is_id, problem
+from reconciler.suggest import did_you_mean
+
+POLICY: Final = "RBACPolicy"  # whose parts, the roles, are named
+OWN_ROLES: Final = frozenset({ADMIN_ROLE, IMPLICIT_ROLE})
+
+
+class Named(Struct, frozen=True):
+    """A name of another thing: where it stands, what it is the name of, and in which organization that lies, if any."""
+
+    path: Path
+    reference: RefersTo
+    inside: str | None
+    name: str
+
+
+def dangling(found: Found) -> Iterator[Problem]:
+    """Yield every name of a thing that is not declared wherever it is named, or that is to go there."""
+    declared: dict[tuple[str, str | None, str], list[Scoped]] = {}
+    for one in found.scoped:
+        declared.setdefault((one.resource.kind, one.resource.namespace, one.resource.name), []).append(one)
+    for one in found.scoped:
+        for named in _names_in(one.resource) if one.resource.ensure == "present" else ():
+            kind = named.reference.kind
+            unknowable = kind == POLICY or (kind, named.name) in found.spoilt
+            if unknowable or (named.reference.by_id and is_id(named.name)):
+                continue
+            here = [
+                other
+                for other in declared.get((kind, named.inside, named.name), ())
+                if other.environments & one.environments
+            ]
+            missing = one.environments.difference(*(other.environments for other in here))
+            if missing and not found.incomplete:
+                names = [name for sort, namespace, name in declared if (sort, namespace) == (kind, named.inside)]
+                yield _unknown(one.resource, named, names, missing if here else ())
+            yield from (_absent(one.resource, named.path, other) for other in here if other.resource.ensure == "absent")
+    yield from _unknown_roles(found)
+
+
+def declared_roles(policy: Resource) -> frozenset[str] | None:
+    """Return the roles that there are where this policy is applied, or None where it leaves them to others."""
+    if policy.ensure == "external" or (policy.ensure == "present" and "custom_roles" not in policy.spec):
+        return None
+    return frozenset(role["role_id"] for role in policy.spec.get("custom_roles") or ()) | OWN_ROLES
+
+
+def roles_named(resources: Iterable[Resource], rules: Iterable[Document]) -> Mapping[str, tuple[Position, ...]]:
+    """Return every role that a manifest or a rule names literally, with the places where."""
+    named: dict[str, list[Position]] = {}
+    for resource in resources:
+        for each in _names_in(resource):
+            if each.reference.kind == POLICY:
+                named.setdefault(each.name, []).append(resource.at(*each.path))
+    for document in rules:
+        for path, role in _given_roles(document.body):
+            named.setdefault(role, []).append(document.at(*path))
+    return {role: tuple(positions) for role, positions in named.items()}
+
+
+def names_in(kind: str, spec: Spec) -> Iterator[tuple[Path, RefersTo, str]]:
+    """Yield every name of another thing in the spec of a thing of a kind, and where in it that stands."""
+    for field, reference in KINDS[kind].references.items():
+        value: Json = spec.get(field)
+        if isinstance(value, str):
+            yield (field,), reference, value
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            path = (field, str(index), *([reference.key] if reference.key else []))
+            yield path, reference, item[reference.key] if reference.key else item
+
+
+def _names_in(resource: Resource) -> Iterator[Named]:
+    """Yield every name of another thing in a resource."""
+    for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
+        for path, reference, name in names_in(resource.kind, spec):
+            yield Named((part, *path), reference, resource.name if reference.late else None, name)
+
+
+def _unknown_roles(found: Found) -> Iterator[Problem]:
+    """Yield each role that is named and that a declared policy does not have."""
+    for policy in found.scoped:
+        roles = declared_roles(policy.resource) if policy.resource.kind == POLICY else None
+        if roles is not None:
+            for role, positions in _roles_in(found, policy.environments).items():
+                if role not in roles:
+                    yield Problem(
+                        code="unknown-role",
+                        severity="error",
+                        message=f"there is no role {role!r} in the declared RBAC policy",
+                        hint=did_you_mean(role, roles),
+                        at=(*positions, policy.resource.at("spec", "custom_roles")),
+                        addresses=(policy.resource.address,),
+                    )
+
+
+def _roles_in(found: Found, environments: Environments) -> Mapping[str, Sequence[Position]]:
+    resources = (
+        one.resource for one in found.scoped if one.environments & environments and one.resource.ensure == "present"
+    )
+    return roles_named(resources, (document for document, where in found.rules if where & environments))
+
+
+def _given_roles(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
+    for number, rule in enumerate(body["spec"]["rules"]):
+        for which, assignment in enumerate(rule["assign"]):
+            path = ("spec", "rules", str(number), "assign", str(which))
+            for part, given in ((path, assignment), ((*path, "initial"), assignment.get("initial") or {})):
+                roles = given.get("roles")
+                for index, role in enumerate(roles if isinstance(roles, list) else ()):
+                    if OPEN not in role:
+                        yield (*part, "roles", str(index)), role
+
+
+def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Collection[str]) -> Problem:
+    """Return the problem of a missing resource; ``missing`` are the environments that lack it, empty if all do."""
+    what = f"{named.reference.kind} {named.name}"
+    if missing:
+        message = f"{what} is not declared for {', '.join(sorted(missing))}, where it is named"
+        return problem(resource, "unknown-reference", message, "declare it there as well", named.path)
+    raw = ", or name its id" if named.reference.by_id else ""
+    hint = did_you_mean(named.name, names) or f"declare it; `ensure: external` if it is not managed here{raw}"
+    return problem(resource, "unknown-reference", f"there is no {what}", hint, named.path)
+
+
+def _absent(resource: Resource, path: Path, other: Scoped) -> Problem:
+    message = f"{other.resource.address} is declared absent, but it is named here"
+    return problem(resource, "contradiction", message, "refer to another one, or keep this one", path)

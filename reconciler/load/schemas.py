@@ -1,0 +1,255 @@
+"""The shape of every document that people write, as types: what keys there are, and of what type each value is.
+
+What a document *means* is decided elsewhere: ``reconciler.rules`` for
+MappingRules, ``reconciler.load.templates`` for OrganizationSet, ``reconciler.load.examine`` for things in Stytch.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+
+from reconciler.kinds import KINDS, member, organization
+from reconciler.model import Path
+from reconciler.schema.kind import Ensure, Kind, OrganizationLifecycle
+from reconciler.schema.traits import ApiVersion, Name, fields_of
+from reconciler.schema.validate import Computed
+
+Environments = Annotated[list[Name], Meta(min_length=1)]
+Strings = str | list[str]
+KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
+
+
+class EmailDomain(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Look the domain of an address up in a path of every organization's spec."""
+
+    organization: Name
+    subdomains: bool | UnsetType = UNSET
+    shared: Literal["all"] | UnsetType = UNSET
+
+
+class Match(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom a rule is about: the keys are AND, the values of each OR."""
+
+    email: Strings | UnsetType = UNSET
+    email_domain: Strings | EmailDomain | UnsetType = UNSET
+    email_regex: Strings | UnsetType = UNSET
+    user_id: Strings | UnsetType = UNSET
+    external_id: Strings | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    verified: Literal["any"] | UnsetType = UNSET
+
+
+class Except(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom no rule of the document is about, by any of the user's addresses."""
+
+    email: Strings | UnsetType = UNSET
+    email_domain: Strings | UnsetType = UNSET
+    email_regex: Strings | UnsetType = UNSET
+    user_id: Strings | UnsetType = UNSET
+    external_id: Strings | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class Join(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table, and which column of it equals which path in the user."""
+
+    name: Name
+    join: Annotated[dict[str, Name], Meta(min_length=1)]
+
+
+class ByOtherKey(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An organization by its name or external id instead of its slug."""
+
+    name: Name | UnsetType = UNSET
+    external_id: Name | UnsetType = UNSET
+
+
+# What a rule gives: an organization, a member's fields there, and what is sent only at create.
+Assignment = defstruct(
+    "Assignment",
+    [
+        ("organization", Name | ByOtherKey),
+        ("initial", member.MemberInitial | UnsetType, UNSET),
+        *((name, field.hint, UNSET) for name, field in fields_of(member.MemberSpec).items()),
+    ],
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
+
+
+class Rule(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Condition → membership."""
+
+    name: Name
+    assign: Annotated[list[Assignment], Meta(min_length=1)]  # type: ignore[valid-type] # made by defstruct
+    match: Match | UnsetType = UNSET
+    when: str | UnsetType = UNSET
+    each: str | UnsetType = UNSET
+    table: Join | UnsetType = UNSET
+    fallback: Literal["organization", "user"] | UnsetType = UNSET
+    untrusted: bool | UnsetType = UNSET
+    public_domains: Annotated[list[Name], Meta(min_length=1)] | Literal["allow"] | UnsetType = UNSET
+
+
+class RulesSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The rules of one document, and whom none of them is about."""
+
+    rules: Annotated[list[Rule], Meta(min_length=1)]
+    except_: list[Except] | UnsetType = field(name="except", default=UNSET)
+
+
+class NamedMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metadata of a document that is no thing in Stytch."""
+
+    name: Name
+    environments: Environments | UnsetType = UNSET
+
+
+class MappingRules(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Rules: which user belongs to which organization."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["MappingRules"]
+    metadata: NamedMetadata
+    spec: RulesSpec
+
+
+class Check(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What betrays that a step was done: that a kind can be read, or a value (``equals``, or any) in a live thing."""
+
+    kind: KindName  # type: ignore[valid-type] # made of what is registered
+    name: Name | UnsetType = UNSET
+    path: Name | UnsetType = UNSET
+    equals: Any | UnsetType = UNSET
+
+
+class ManualStepSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a person must do and where; ``required`` keeps a run from ending well while it is open."""
+
+    what: Name
+    where: Name
+    required: bool = False
+    done: bool = False
+    check: Check | UnsetType = UNSET
+
+
+class ManualStep(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What no API does: a person must, in Stytch's dashboard."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["ManualStep"]
+    metadata: NamedMetadata
+    spec: ManualStepSpec
+
+
+class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metadata of each organization of a set; ``name`` is a template."""
+
+    name: Name
+    renamed_from: Name | UnsetType = UNSET
+    environments: Environments | UnsetType = UNSET
+
+
+class OrganizationTemplate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An Organization whose strings may hold ``${{ }}`` over ``row``."""
+
+    metadata: TemplateMetadata
+    spec: organization.OrganizationSpec | UnsetType = UNSET
+    initial: organization.OrganizationSpec | UnsetType = UNSET
+    lifecycle: OrganizationLifecycle | UnsetType = UNSET
+    ensure: Ensure | UnsetType = UNSET
+    adopt: bool | UnsetType = UNSET
+
+
+class Override(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What differs for one organization of a set."""
+
+    spec: organization.OrganizationSpec | UnsetType = UNSET
+    initial: organization.OrganizationSpec | UnsetType = UNSET
+    lifecycle: OrganizationLifecycle | UnsetType = UNSET
+    ensure: Ensure | UnsetType = UNSET
+    adopt: bool | UnsetType = UNSET
+
+
+class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table, what to make of each row, and exceptions by slug."""
+
+    table: Name
+    template: OrganizationTemplate
+    overrides: dict[str, Override] | UnsetType = UNSET
+
+
+class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Many organizations from the rows of a table."""
+
+    api_version: ApiVersion = field(name="apiVersion")
+    kind: Literal["OrganizationSet"]
+    metadata: NamedMetadata
+    spec: SetSpec
+
+
+def _of_kind(kind: Kind) -> type[Struct]:
+    """Make the type of the manifests of a kind."""
+    metadata: list[Any] = [("name", kind.key_type), ("environments", Environments | UnsetType, UNSET)]
+    if kind.namespace:
+        metadata.append(("namespace", Name))
+    if kind.renamable:
+        metadata.append(("renamed_from", kind.key_type | UnsetType, UNSET))
+    fields: list[Any] = [
+        ("api_version", ApiVersion, field(name="apiVersion")),
+        ("kind", Literal[kind.name]),
+        ("metadata", defstruct(f"{kind.name}Metadata", metadata, forbid_unknown_fields=True, kw_only=True)),
+        ("spec", kind.spec | UnsetType, UNSET),
+        ("initial", kind.initial_spec | UnsetType, UNSET),
+        ("lifecycle", kind.lifecycle | UnsetType, UNSET),
+        ("ensure", Ensure | UnsetType, UNSET),
+    ]
+    if kind.adoptable:
+        fields.append(("adopt", bool | UnsetType, UNSET))
+    if kind.restorable:
+        fields.append(("restore", bool | UnsetType, UNSET))
+    return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
+
+
+TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # expressions in them are over rows and users
+_AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, rules, 0, assign, 0, roles
+
+
+def computed_in(kind: str) -> Computed:
+    """Return what tells at which paths of a document an expression may stand for a value."""
+    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules}.get(kind, _in_a_manifest)
+
+
+def _in_a_manifest(path: Path) -> bool:
+    """Tell of everything but what the document is, where it counts, and a part as a whole."""
+    if len(path) <= 1:
+        return path in (("ensure",), ("restore",), ("adopt",))
+    return path[0] in ("metadata", "spec", "initial", "lifecycle") and path[:2] != ("metadata", "environments")
+
+
+def _in_a_set(path: Path) -> bool:
+    return path[:2] == ("spec", "template") and (path[2:4] == ("metadata", "environments") or _in_a_manifest(path[2:]))
+
+
+def _in_rules(path: Path) -> bool:
+    """Tell of what rules give, and of conditions, where the language of expressions says what is wrong."""
+    if path[:2] != ("spec", "rules"):
+        return False
+    return path[3:] in (("when",), ("each",)) or (path[3:5] == ("table", "join") and path[5:] != ()) or _is_given(path)
+
+
+def _is_given(path: Path) -> bool:
+    return path[3:4] == ("assign",) and len(path) >= _AT_A_FIELD and path[5:] != ("initial",)
+
+
+@cache
+def shapes() -> Mapping[str, type[Struct]]:
+    """Return the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
+    ours: dict[str, type[Struct]] = {
+        "OrganizationSet": OrganizationSet,
+        "MappingRules": MappingRules,
+        "ManualStep": ManualStep,
+    }
+    return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **ours}

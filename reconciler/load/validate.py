@@ -1,0 +1,37 @@
+"""Manifests, rules and tables → resources and compiled rules: everything that people wrote, checked offline."""
+
+from reconciler.config.read import FILE, Config
+from reconciler.errors import InvalidInput
+from reconciler.load.examine import Declared, examine, refusal
+from reconciler.model import Position, Problem
+from reconciler.rules import Rules, compile_rules
+from reconciler.sources.tables import readable_tables
+
+
+def validate(config: Config) -> tuple[Declared, Rules]:
+    """Read everything that people wrote and compile the rules; offline. Raises ``InvalidInput`` with every problem."""
+    examined = examine(config)
+    tables, unreadable = readable_tables(config)
+    errors = [*examined.errors, *unreadable]
+    try:
+        rules = compile_rules(examined.declared, config, tables)
+    except InvalidInput as error:
+        errors.extend(one for one in error.problems if one.code not in examined.uncertain)
+    if errors:
+        raise refusal(errors)
+    _check_named(config, examined.declared)  # what is marked is known once all of it could be read
+    return examined.declared, rules
+
+
+def _check_named(config: Config, declared: Declared) -> None:
+    """Refuse a configuration without a name where organizations or members are to be marked with it."""
+    kinds = declared.kinds(config)
+    organizations = "Organization" in kinds and any(one.ensure != "external" for one in declared.organizations)
+    members = "Member" in kinds and (declared.members or declared.rules)
+    if config.owner.name or not (organizations or members):
+        return
+    message = f"{FILE} has no name, but the mark of organizations and members contains this name"
+    hint = "write `name: acme-identity` at the top, a different name in each repository; if an earlier version created "
+    hint += "marks without a name, also write `formerly: reconciler` to take those resources over"
+    at = (Position(FILE, 1),)
+    raise InvalidInput([Problem(code="owner", severity="error", message=message, hint=hint, at=at)])

@@ -1,0 +1,333 @@
+"""Checks that may withhold some changes of a plan, never all of it.
+
+Each guard is a function of the changes and of the *census* (what is live, counted) that says what it saw and which
+changes it withholds; the rest goes through. A guard's name in a plan is the name of its setting under ``guards:``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from reconciler.config.schema import Limits
+from reconciler.model import Change, Create, Delete, GuardResult, Update, completes, withdrawn_roles
+from reconciler.plan.access_loss import LAST_ADMIN, Stakes, from_breakglass, like_deletes, orphaning
+from reconciler.plan.power import grants, new_roles, roles_given, widened
+
+FROM_CHANGES = 10  # below this many changes a percentage says nothing
+FROM_MEMBERS = 3  # below this many members an organization is not emptied by a percentage
+NAMED = 5  # of the organizations and members that a guard's detail names
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """What is live and wanted, counted.
+
+    ``managed`` counts live things that we manage by kind, ``managed_members`` members by organization; ``marked`` the
+    live members whose mark names a user, ``missing`` those of them whose user the source no longer has;
+    ``memberships`` what rules and manifests want; ``problems`` the causes of problems. ``stakes`` are the admins and
+    breakglass members, ``held_roles`` the roles of the policy that live members have, as far as it changes them.
+    ``loss_limits`` are the percentages that organizations say for themselves. ``cascade`` counts the live members of
+    each organization that is to be deleted, ``strangers`` those of them that are not ours, ``breakglass_in`` the
+    breakglass ones. ``no_deletes`` says why the users permit none, if they do not.
+    """
+
+    managed: Mapping[str, int]
+    managed_members: Mapping[str, int]
+    marked: int
+    missing: int
+    memberships: int
+    problems: int
+    stakes: Stakes = Stakes()
+    held_roles: Collection[str] = frozenset()
+    loss_limits: Mapping[str, float] = {}
+    cascade: Mapping[str, int]
+    strangers: Mapping[str, int]
+    breakglass_in: Mapping[str, int] = {}
+    no_deletes: str = ""
+
+
+class _Verdict(Struct, frozen=True):
+    result: GuardResult
+    withholds: Callable[[Change], bool]
+
+
+Guard = Callable[[Sequence[Change], Census, Limits], Iterator[_Verdict]]
+
+
+def withhold(
+    changes: Sequence[Change], census: Census, limits: Limits
+) -> tuple[tuple[Change, ...], tuple[GuardResult, ...]]:
+    """Return the changes, each with the first guard that withholds it, and what every guard saw."""
+    results: list[GuardResult] = []
+    for guard in GUARDS:
+        changes = _judged(guard, changes, census, limits, results)
+    changes = hold_dependants(changes, (change for change in changes if change.withheld_by))
+    # Whether an admin is the last one hangs on what is withheld of those who come and those who go.
+    return tuple(_judged(_last_admins, changes, census, limits, results)), tuple(results)
+
+
+def _judged(
+    guard: Guard, changes: Sequence[Change], census: Census, limits: Limits, results: list[GuardResult]
+) -> Sequence[Change]:
+    verdicts = list(guard(changes, census, limits))
+    results.extend(verdict.result for verdict in verdicts)
+    refusals = [verdict for verdict in verdicts if not verdict.result.ok]
+    return [_judge(change, refusals) for change in changes] if refusals else changes
+
+
+def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
+    name = next((refusal.result.name for refusal in refusals if refusal.withholds(change)), None)
+    return structs.replace(change, withheld_by=name) if name and not change.withheld_by else change
+
+
+def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
+    """Withhold what needs something that is among what is not to be done.
+
+    That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.
+    """
+    undone = tuple(undone)
+    missing = {change.key[0] for change in undone if change.kind == "Organization" and isinstance(change, Create)}
+    roles = frozenset().union(*map(new_roles, undone))
+    if not missing and not roles:
+        return tuple(changes)
+    return tuple(
+        structs.replace(change, withheld_by="dependency")
+        if not change.withheld_by
+        and ((change.namespace or completes(change)) in missing or (roles and roles & roles_given(change)))
+        else change
+        for change in changes
+    )
+
+
+def _alters(change: Change) -> bool:
+    """Return whether a change alters what is live already."""
+    return isinstance(change, Update) and bool(change.fields) and not completes(change)
+
+
+def _takes_access(change: Change) -> bool:
+    """Return whether a change deletes, or withdraws a role."""
+    return isinstance(change, Delete) or bool(withdrawn_roles(change))
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else (100.0 if part else 0.0)
+
+
+def _over(part: int, whole: int, limit: float) -> bool:
+    return part >= FROM_CHANGES and _percent(part, whole) > limit
+
+
+def _share(part: int, whole: int, limit: float) -> str:
+    return f"{part} of {whole} ({_percent(part, whole):.1f} %), limit {limit:g} % from {FROM_CHANGES} up"
+
+
+def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    guarded = like_deletes(changes, census.stakes)
+    ids = {change.address for change in guarded}
+    number = len(guarded) + sum(census.cascade.values())
+    managed = census.managed.get("Member", 0)
+
+    def withholds(change: Change) -> bool:
+        return change.address in ids or (isinstance(change, Delete) and change.key[0] in census.cascade)
+
+    yield _Verdict(
+        GuardResult(
+            name="max_deletes",
+            kind="Member",
+            ok=number <= limits.max_deletes,
+            detail=f"{number} of {limits.max_deletes}",
+        ),
+        withholds,
+    )
+    limit = limits.max_delete_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_delete_percent",
+            kind="Member",
+            ok=not _over(number, managed, limit),
+            detail=_share(number, managed, limit),
+        ),
+        withholds,
+    )
+    limit = limits.max_delete_percent_per_organization
+    for slug, count in sorted(Counter(change.key[0] for change in guarded).items()):
+        here = census.managed_members.get(slug, 0)
+        if _over(count, here, limit):
+            yield _Verdict(
+                GuardResult(
+                    name="max_delete_percent",
+                    kind="Member",
+                    organization=slug,
+                    ok=False,
+                    detail=_share(count, here, limit),
+                ),
+                lambda change, slug=slug: change.address in ids and change.key[0] == slug,  # type: ignore[misc] # a lambda's default has no annotation
+            )
+
+
+def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
+    inferred = (change for change in changes if change.kind == "Member" and _is_inferred(change))
+    for slug, count in sorted(Counter(change.key[0] for change in inferred).items()):
+        here = census.managed_members.get(slug, 0)
+        limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
+        if here >= FROM_MEMBERS and _percent(count, here) > limit:
+            yield _Verdict(
+                GuardResult(
+                    name="max_organization_loss_percent",
+                    kind="Member",
+                    organization=slug,
+                    ok=False,
+                    detail=f"{count} of {here} ({_percent(count, here):.1f} %), limit {limit:g} %",
+                ),
+                lambda change, slug=slug: (  # type: ignore[misc] # a lambda's default has no annotation
+                    change.kind == "Member" and change.key[0] == slug and _is_inferred(change)
+                ),
+            )
+
+
+def _is_inferred(change: Change) -> bool:
+    """Return whether something goes although no manifest says so of it."""
+    return isinstance(change, Delete) and not change.causes
+
+
+def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+    taking = {change.address for change in from_breakglass(changes, census.stakes)}
+    doomed = {
+        change.address
+        for change in changes
+        if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.key[0])
+    }
+    if both := sorted(taking | doomed):
+        yield _Verdict(
+            GuardResult(name="breakglass", kind="Member", ok=False, detail=_named(both)),
+            lambda change: change.address in taking or (change.address in doomed and isinstance(change, Delete)),
+        )
+
+
+def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+    taking = orphaning(changes, census.stakes)
+    if taking:
+        slugs = sorted({change.key[0] for change in taking})
+        names = {(type(change), change.address) for change in taking}
+        yield _Verdict(
+            GuardResult(name=LAST_ADMIN, kind="Member", ok=False, detail=_named(slugs)),
+            lambda change: (type(change), change.address) in names,
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    doomed = [change for change in changes if change.kind == "Organization" and isinstance(change, Delete)]
+    crowded = {slug for slug, count in census.strangers.items() if count}
+    if crowded:
+        yield _Verdict(
+            GuardResult(
+                name="unmanaged_members",
+                kind="Organization",
+                ok=False,
+                detail=f"unmanaged members are in {', '.join(sorted(crowded))}",
+            ),
+            lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.key[0] in crowded,
+        )
+    yield _Verdict(
+        GuardResult(
+            name="max_organization_deletes",
+            kind="Organization",
+            ok=len(doomed) <= limits.max_organization_deletes,
+            detail=f"{len(doomed)} of {limits.max_organization_deletes}",
+        ),
+        lambda change: change.kind == "Organization" and isinstance(change, Delete),
+    )
+
+
+def _thing_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    doomed = (change for change in changes if isinstance(change, Delete))
+    counts = Counter(change.kind for change in doomed if change.kind not in ("Member", "Organization"))
+    for kind, number in sorted(counts.items()):
+        managed, percent = census.managed.get(kind, 0), limits.max_delete_percent
+        for name, ok, detail in (
+            ("max_deletes", number <= limits.max_deletes, f"{number} of {limits.max_deletes}"),
+            ("max_delete_percent", not _over(number, managed, percent), _share(number, managed, percent)),
+        ):
+            yield _Verdict(
+                GuardResult(name=name, kind=kind, ok=ok, detail=detail),
+                lambda change, kind=kind: change.kind == kind and isinstance(change, Delete),  # type: ignore[misc] # a lambda's default has no annotation
+            )
+
+
+def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    limit = limits.max_update_percent
+    counts = Counter(change.kind for change in changes if _alters(change))
+    for kind in sorted({*counts, "Member", "Organization"}):
+        number, managed = counts[kind], census.managed.get(kind, 0)
+        yield _Verdict(
+            GuardResult(
+                name="max_update_percent",
+                kind=kind,
+                ok=not _over(number, managed, limit),
+                detail=_share(number, managed, limit),
+            ),
+            lambda change, kind=kind: change.kind == kind and _alters(change),  # type: ignore[misc] # a lambda's default has no annotation
+        )
+
+
+def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    granted = frozenset().union(*map(roles_given, changes)) if any(map(widened, changes)) else frozenset()
+    held = granted.union(census.held_roles)
+    number = sum(grants(change, held) for change in changes)
+    yield _Verdict(
+        GuardResult(
+            name="max_new_admins",
+            kind="Member",
+            ok=number <= limits.max_new_admins,
+            detail=f"{number} of {limits.max_new_admins}",
+        ),
+        lambda change: grants(change, held) > 0,
+    )
+
+
+def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+    limit = limits.max_missing_users_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_missing_users_percent",
+            kind="Member",
+            ok=not _over(census.missing, census.marked, limit),
+            detail=_share(census.missing, census.marked, limit),
+        ),
+        _takes_access,
+    )
+    shrunk, limit = max(0, census.marked - census.memberships), limits.max_shrink_percent
+    yield _Verdict(
+        GuardResult(
+            name="max_shrink_percent",
+            kind="Member",
+            ok=not _over(shrunk, census.marked, limit),
+            detail=_share(shrunk, census.marked, limit),
+        ),
+        _takes_access,
+    )
+    yield _Verdict(
+        GuardResult(
+            name="max_problems",
+            ok=census.problems <= limits.max_problems,
+            detail=f"{census.problems} of {limits.max_problems}",
+        ),
+        _takes_access,
+    )
+    if census.no_deletes:
+        yield _Verdict(
+            GuardResult(name="users", kind="Member", ok=False, detail=census.no_deletes),
+            lambda change: change.kind == "Member" and isinstance(change, Delete),
+        )
+
+
+GUARDS: tuple[Guard, ...] = (
+    *(_source, _organization_deletes, _thing_deletes, _updates, _new_admins),
+    *(_breakglass, _deletes, _organization_losses),
+)

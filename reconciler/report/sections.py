@@ -1,0 +1,183 @@
+"""The parts below a plan's changes, each with a heading: adopted, withheld, unmanaged, problems."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
+from reconciler.report.escaping import printable
+from reconciler.report.grouping import FIRST, runs
+from reconciler.report.held import held, number_held, thing_line, told
+from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
+from reconciler.report.next_steps import next_step
+from reconciler.report.problems import in_order, problem_lines, tally
+from reconciler.report.values import counted
+
+_NAMED = 5  # unmatched users and unmanaged things that are named
+_PROBLEMS = 50  # that are written out
+
+
+def adoptions(going: Sequence[Change]) -> Iterator[Part]:
+    """Write what somebody else created and we are about to manage."""
+    adopted = [change for change in going if change.adopts]
+    if adopted:
+        title = f"Adopted: {counted(len(adopted), 'resource')} that somebody else created, managed from now on"
+        yield Part(title, blocks(runs(adopted), PLANNED))
+
+
+def withheld(plan: Plan) -> Iterator[Part]:
+    """Write what will not be done, by guard: what the guard saw, and what would let it through."""
+    by_guard: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        if change.withheld_by:
+            by_guard.setdefault(change.withheld_by, []).append(change)
+    for guard, changes in sorted(by_guard.items()):
+        results = [result for result in plan.guards if result.name == guard and not result.ok]
+        yield Part(
+            f"Withheld by {guard}: {counted(len(changes), 'change')}",
+            blocks(runs(changes), PLANNED),
+            tuple(map(_result, results)),
+            tuple(dict.fromkeys(next_step(guard, result, plan.environment) for result in results or (None,))),
+        )
+
+
+def name(plan: Plan) -> str:
+    """Name the place a plan is for."""
+    where = [plan.target] if plan.target else []
+    return f"{plan.environment} ({', '.join([*where, plan.project_id or 'not created yet'])})"
+
+
+def as_declared(plan: Plan) -> str:
+    """Return the sentence that nothing is to be written, with what it leaves out."""
+    unchanged = f", {counted(plan.summary.unchanged, 'resource')} unchanged" if plan.summary.unchanged else ""
+    left = [
+        *([f"{number:,} held"] if (number := number_held(plan)) else []),
+        *([f"{plan.summary.removed:,} removed in Stytch"] if plan.removed else []),
+        *([f"{plan.summary.kept:,} managed but no longer wanted"] if plan.kept else []),
+        *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
+        *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
+    ]
+    but = f", except for {', '.join(left)}" if left else ""
+    return f"{name(plan)} is as declared{but}{unchanged}."
+
+
+def kept(plan: Plan) -> Iterator[Part]:
+    """Write what is ours and no longer wanted, and stays because its kind is not authoritative."""
+    reasons: dict[str, list[Listed]] = {}
+    for item in plan.kept:
+        reasons.setdefault(item.reason, []).append(item)
+    for reason, items in reasons.items():
+        lines = few([printable(item.address) for item in items[:FIRST]], len(items), FIRST)
+        yield Part(f"Managed, {reason}: {_kinds(items)}", lines=lines)
+
+
+def stays(plan: Plan) -> Iterator[Part]:
+    """Write what is not changed although something asks for a change."""
+    yield from held(plan)
+    if plan.removed:
+        yield Part(
+            f"Removed in Stytch by somebody else, not recreated: {counted(len(plan.removed), 'resource')}",
+            lines=_listed(plan.removed, FIRST),
+            hints=("members: {removed: restore}, or restore: true on a Member, restores them",),
+        )
+    yield from kept(plan)
+
+
+def unmanaged(plan: Plan) -> Iterator[Part]:
+    """Write what is live and nobody's here."""
+    if plan.unmanaged:
+        yield Part(f"Unmanaged, left alone: {_kinds(plan.unmanaged)}", lines=_listed(plan.unmanaged, _NAMED))
+
+
+def unmatched(plan: Plan) -> Iterator[Part]:
+    """Write which users no rule gives anything, first those of whom nothing is said where something is held."""
+    if plan.unmatched:
+        named = frozenset(chain.from_iterable(problem.users for problem in told(plan)))
+        first = (
+            *(user for user in plan.unmatched if user not in named),
+            *(user for user in plan.unmatched if user in named),
+        )
+        users = tuple(map(printable, first[:_NAMED]))
+        causes = [printable(f"{one.count:,} × {one.cause}") for one in plan.unmatched_by[:FIRST]]
+        yield Part(
+            f"Unmatched: {counted(len(plan.unmatched), 'user')} to whom no rule gives a membership",
+            lines=(*few(users, len(plan.unmatched), _NAMED), *few(causes, len(plan.unmatched_by), FIRST)),
+            hints=(f"reconciler -e {plan.environment} why USER shows what was missing",),
+        )
+
+
+def observed(plan: Plan) -> Iterator[Part]:
+    """Write the differences of kinds that are only observed."""
+    if plan.observed:
+        title = f"Only observed: {counted(len(plan.observed), 'difference')}, not written"
+        yield Part(title, blocks(runs(plan.observed), DRIFTED))
+
+
+def written_from_live(plan: Plan) -> Iterator[Part]:
+    """Write the differences of what a live environment uses, which one of type test leaves alone."""
+    if plan.written_from_live:
+        title = (
+            f"Written from live: {counted(len(plan.written_from_live), 'difference')} "
+            "in resources that a live environment uses"
+        )
+        hint = "an environment of `type: live` writes it"
+        yield Part(title, blocks(runs(plan.written_from_live), DRIFTED), hints=(hint,))
+
+
+def required_steps(plan: Plan) -> Iterator[Part]:
+    """Write what a person must do before a run can end well."""
+    yield from _by_hand([step for step in plan.manual_steps if step.required])
+
+
+def manual_steps(plan: Plan) -> Iterator[Part]:
+    """Write what a person must do in the dashboard, and where."""
+    yield from _by_hand(plan.manual_steps)
+
+
+def _by_hand(steps: Sequence[ManualStep]) -> Iterator[Part]:
+    if steps:
+        lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
+        title = f"By hand: {counted(len(steps), 'step')} that no API can do"
+        yield Part(
+            title, lines=tuple(map(printable, lines)), hints=("when a step is done, set done: true in its manifest",)
+        )
+
+
+def _standing(step: ManualStep) -> str:
+    required = " (required)" if step.required else ""
+    return f"{required}, status cannot be checked" if step.state == "unknown" else required
+
+
+def problems(plan: Plan) -> Iterator[Part]:
+    """Write problems and warnings with their places and hints, but for those that stand with what they hold."""
+    elsewhere = told(plan)
+    ordered = in_order(problem for problem in plan.problems if problem not in elsewhere)
+    if ordered:
+        lines = list(chain.from_iterable(map(problem_lines, ordered[:_PROBLEMS])))
+        yield Part(f"To look at: {tally(ordered)}", lines=(*lines, *few((), len(ordered), _PROBLEMS)))
+
+
+def source(plan: Plan) -> Iterator[str]:
+    """Write which Consumer project the users came from."""
+    if plan.users_project_id:
+        users = counted(plan.summary.users, "user")
+        yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."
+
+
+def aside(plan: Plan) -> Iterator[str]:
+    """Write in one line what a plan that changes nothing leaves alone."""
+    if plan.unmanaged:
+        yield f"Left alone: {_kinds(plan.unmanaged)} unmanaged."
+
+
+def _kinds(things: Sequence[Listed]) -> str:
+    kinds = [thing.address.partition("/")[0] for thing in things]
+    return ", ".join(counted(kinds.count(kind), kind) for kind in sorted(set(kinds)))
+
+
+def _listed(things: Sequence[Listed], limit: int) -> tuple[str, ...]:
+    return few([thing_line(thing) for thing in things[:limit]], len(things), limit)
+
+
+def _result(result: GuardResult) -> str:
+    scope = " ".join(part for part in (result.kind, result.organization) if part)
+    return printable(f"{scope}: {result.detail}" if scope else result.detail)

@@ -1,0 +1,294 @@
+"""Whether a rule matches a user, and in which cases: organizations that a lookup found × rows × items."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler.expressions import UNKNOWN, Mistyped
+from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.nodes import And, Node, Or
+from reconciler.model import Position, address
+from reconciler.rules.addresses import with_plain_addresses
+from reconciler.rules.directory import Directory
+from reconciler.rules.grant import Assign, Unsettled
+from reconciler.rules.lookups import Row
+from reconciler.rules.match import Hit
+from reconciler.rules.person import Address, Person
+from reconciler.rules.problems import Trouble, UserProblem
+from reconciler.rules.rule import Assignment, Case, Made, Rule, World
+
+_NO_ROW = (Row(-1),)
+_NO_ITEM = (None,)
+
+
+def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
+    """Yield every case in which a rule is about a user, and what keeps it from being told whether it is."""
+    part = "match"
+    scope = scope_of(rule, person)
+    try:
+        hits = rule.match.hits(person, world.patterns)
+        if not hits:
+            return
+        part = "table"
+        rows = rule.join.noted(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
+        part = "when"
+        if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
+            return
+    except Mistyped as odd:
+        if not is_settled(rule, person, world):
+            yield mistyped(rule, part, odd, person)
+        return
+    for hit in hits:
+        yield from _of_hit(rule, hit, rows, person, scope, world)
+
+
+def _of_hit(
+    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
+) -> Iterator[Case | Trouble]:
+    owner = hit.owner
+    if owner and (owner.shared or owner.public) and rule.match.lookup and (doubt := rule.match.lookup.doubt(owner)):
+        yield Trouble(about(doubt, person), owner.organizations)
+        return
+    for case in _around(rule, hit, rows, person, scope, world):
+        if rule.plain:
+            yield case
+        else:
+            yield from _each(rule, case, person)
+
+
+def _around(
+    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
+) -> Iterator[Case]:
+    """Yield the organizations of one hit × the rows, before they are split into items."""
+    any_address = rule.match.any_address
+    unverified = any_address and is_unproven(rule, person, hit.addresses)
+    for slug in hit.owner.organizations if hit.owner else (None,):
+        inner = scope
+        if slug is not None and rule.reads_organization:
+            inner = {**scope, "organization": _organization(slug, world.directory)}
+        for row in rows:
+            around = inner if row.number < 0 or not rule.join else {**inner, "row": rule.join.cells[row.number]}
+            joined = unverified or (any_address and _unproven(row.addresses))
+            yield Case(around, (*hit.addresses, *row.addresses), joined, slug, row.number)
+
+
+def _each(rule: Rule, case: Case, person: Person) -> Iterator[Case | Trouble]:
+    """Split a case by the items of ``each``, and ask ``when`` what it could not be asked before."""
+    try:
+        items = rule.each.items(case.scope) if rule.each else _NO_ITEM
+    except Mistyped as odd:
+        yield mistyped(rule, "each", odd, person, case.row)
+        return
+    for item in items:
+        inner = _with_item(case, item) if rule.each else case
+        try:
+            if rule.when_each and rule.when and not rule.when.matches(inner.scope):
+                continue
+        except Mistyped as odd:
+            yield mistyped(rule, "when", odd, person, case.row)
+            continue
+        yield inner
+
+
+def _with_item(case: Case, item: object) -> Case:
+    scope = {**case.scope, "item": item}
+    return Case(scope, case.addresses, case.unverified, case.organization, case.row, item)
+
+
+def is_unproven(rule: Rule, person: Person, addresses: tuple[Address, ...]) -> bool:
+    """Return whether a rule that takes any address rests on one, or on something, that nobody verified."""
+    return _unproven(addresses) or (rule.reads_proof and person.has_unverified)
+
+
+def _unproven(addresses: tuple[Address, ...]) -> bool:
+    return bool(addresses) and not any(address.verified for address in addresses)
+
+
+def _organization(slug: str, directory: Directory) -> Mapping[str, object]:
+    return {**directory.declared[slug].spec, "name": slug}
+
+
+def scope_of(rule: Rule, person: Person) -> Mapping[str, object]:
+    """Return what the expressions of a rule see of a user."""
+    scope = person.scope(any_address=rule.match.any_address)
+    return with_plain_addresses(scope, person, any_address=rule.match.any_address) if rule.among else scope
+
+
+def is_settled(rule: Rule, person: Person, world: World) -> bool:
+    """Return whether some condition says no, so that it does not matter that another has data of the wrong type."""
+    scope = scope_of(rule, person)
+    try:
+        if not rule.match.hits(person, world.patterns):
+            return True
+    except Mistyped:
+        pass
+    if rule.when and not rule.when_each and cannot_hold(rule.when.node, scope):
+        return True
+    try:
+        return rule.join is not None and not rule.join.rows(person, scope, any_address=rule.match.any_address)
+    except Mistyped:
+        return False
+
+
+def cannot_hold(node: Node, scope: Mapping[str, object]) -> bool:
+    """Return whether a condition is false or unknown whatever stands where data has the wrong type."""
+    if isinstance(node, And):
+        return any(cannot_hold(term, scope) for term in node.terms)
+    if isinstance(node, Or):
+        return all(cannot_hold(term, scope) for term in node.terms)
+    try:
+        value = compiled_node(node)(scope)
+    except (Mistyped, RecursionError):
+        return False
+    return value is False or value is UNKNOWN or value is None
+
+
+def cases_before_when(rule: Rule, person: Person, world: World, *, split: bool = True) -> Iterator[Case]:
+    """Yield the cases that ``when`` would be asked of; with ``split`` false, before they are split into items.
+
+    Raises ``Mistyped`` where data of a wrong type hides them.
+    """
+    any_address = rule.match.any_address
+    scope = scope_of(rule, person)
+    rows = rule.join.rows(person, scope, any_address=any_address) if rule.join else _NO_ROW
+    for hit in rule.match.hits(person, world.patterns):
+        for case in _around(rule, hit, rows, person, scope, world):
+            if split and rule.each:
+                yield from (_with_item(case, item) for item in rule.each.items(case.scope))
+            else:
+                yield case
+
+
+def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1) -> Trouble:
+    """Say that data of the wrong type keeps ``part`` of a rule from being told, and what that leaves open."""
+    literal = [assign.target.slug for assign in rule.assigns if assign.target.is_literal]
+    slugs = tuple(dict.fromkeys(slug for slug in literal if slug))
+    problem = UserProblem(
+        code="mistyped",
+        message=f"rule {rule.name}: {part} cannot be decided: {odd.message}",
+        hint="correct the data, or the rule",
+        at=places_of(rule, rule.at.get(part, rule.position), row),
+        addresses=tuple(address("Organization", slug) for slug in slugs),
+        user=person.user_id,
+    )
+    return Trouble(problem, slugs if len(literal) == len(rule.assigns) else None)
+
+
+def places_of(rule: Rule, position: Position, row: int) -> tuple[Position, ...]:
+    """Return the place of a part of a rule, and of the table's row that it was about."""
+    return (position, rule.join.table.at(row)) if rule.join and row >= 0 else (position,)
+
+
+def about(problem: UserProblem, person: Person) -> UserProblem:
+    """Return a problem as that of one user."""
+    return UserProblem(
+        code=problem.code,
+        severity=problem.severity,
+        message=problem.message,
+        hint=problem.hint,
+        at=problem.at,
+        addresses=problem.addresses,
+        user=person.user_id,
+    )
+
+
+def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
+    """Return what a rule makes of a user; nothing if it is not about him."""
+    if rule.simple:
+        try:
+            return _made_simply(rule, person, world)
+        except Mistyped:
+            pass  # said in full below
+    made: list[Made] = []
+    for case in cases(rule, person, world):
+        if isinstance(case, Trouble):
+            made.append(case)
+        else:
+            made.extend(_assigned(rule, assign, case, person, world.directory) for assign in rule.assigns)
+    if made:
+        world.tally.matched.add(rule.number)
+        if rule.exceptions:
+            return _unless_excepted(rule, made, person, world)
+    return made
+
+
+def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
+    """Do for a simple rule what ``made_by`` does, at a third of the time: most rules of most files are."""
+    match = rule.match
+    hits = match.hits(person, world.patterns)
+    if not hits:
+        return []
+    if rule.when:
+        scope = person.scope(any_address=match.any_address or not rule.reads_proof)
+        if not rule.when.matches(scope):
+            return []
+    world.tally.matched.add(rule.number)
+    addresses = hits[0].addresses
+    unverified = match.any_address and is_unproven(rule, person, addresses)
+    return [
+        Assignment(one.target.slug, rule, one, addresses, one.roles, one.fields, one.initial, unverified)
+        for one in rule.assigns
+    ]
+
+
+def is_excepted(rule: Rule, person: Person, world: World) -> bool:
+    """Return whether the rule's document excepts a user; raises ``Mistyped`` if that is unknown."""
+    odd: Mistyped | None = None
+    for exception in rule.exceptions:
+        try:
+            if exception.hits(person, world.patterns):
+                return True
+        except Mistyped as problem:
+            odd = odd or problem
+    if odd:
+        raise odd
+    return False
+
+
+def _unless_excepted(rule: Rule, made: list[Made], person: Person, world: World) -> list[Made]:
+    try:
+        # What stays is an assignment to nothing: somebody did speak of this user.
+        return [_nothing(rule)] if is_excepted(rule, person, world) else made
+    except Mistyped as odd:
+        return [mistyped(rule, "except", odd, person)]
+
+
+def _nothing(rule: Rule) -> Assignment:
+    return Assignment(None, rule, rule.assigns[0], (), (), {}, {}, unverified=False)
+
+
+def _assigned(rule: Rule, assign: Assign, case: Case, person: Person, directory: Directory) -> Made:
+    slug: str | None = None
+    try:
+        slug = case.organization if assign.target.found else assign.target.resolve(case.scope, directory)
+        if slug is None:
+            return Assignment(None, rule, assign, case.addresses, (), {}, {}, unverified=False, case=case)
+        if rule.join and (doubt := rule.join.doubts.get(case.row)):
+            return Trouble(about(doubt, person), (slug,))
+        return Assignment(
+            slug,
+            rule,
+            assign,
+            case.addresses,
+            assign.roles_for(case.scope),
+            assign.fields_for(case.scope),
+            assign.initial_for(case.scope),
+            case.unverified,
+            case,
+        )
+    except Unsettled as why:
+        return _unsettled(rule, assign, case, person, why, slug)
+
+
+def _unsettled(rule: Rule, assign: Assign, case: Case, person: Person, why: Unsettled, slug: str | None) -> Trouble:
+    about = slug or why.organization
+    problem = UserProblem(
+        code=why.code,
+        message=f"rule {rule.name} {why.message}"
+        if why.message.startswith("gives")
+        else f"rule {rule.name}: {why.message}",
+        hint=why.hint,
+        at=places_of(rule, assign.position, case.row),
+        addresses=(address("Organization", about),) if about else (),
+        user=person.user_id,
+    )
+    open_ = slug or (why.organization if why.code in {"unproven-slug", "absent-organization"} else None)
+    return Trouble(problem, (open_,) if open_ else None)

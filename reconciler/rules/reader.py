@@ -1,0 +1,224 @@
+"""Expressions of rule files → compiled ones, with every mistake in them and a record of what they read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct, field
+
+from reconciler.expressions import (
+    Expression,
+    ExpressionError,
+    InvalidTree,
+    Template,
+    Tree,
+    compile_expression,
+    compile_template,
+    compile_tree,
+    spell,
+)
+from reconciler.expressions.nodes import Node, Path, Read, children
+from reconciler.model import Json, Position, Problem
+from reconciler.model import Path as Keys
+from reconciler.rules.inputs import Document, Table
+from reconciler.rules.problems import did_you_mean, error, warning
+
+OPEN: Final = "${{"
+
+# What a Consumer user has (docs/stytch.md, "Consumer users").
+USER_FIELDS: Final = frozenset(
+    [
+        "user_id",
+        "external_id",
+        "emails",
+        "phone_numbers",
+        "name",
+        "trusted_metadata",
+        "untrusted_metadata",
+        "status",
+        "roles",
+        "created_at",
+        "providers",
+        "webauthn_registrations",
+        "biometric_registrations",
+        "totps",
+        "crypto_wallets",
+        "password",
+        "is_locked",
+        "lock_created_at",
+        "lock_expires_at",
+    ]
+)
+DECIDES: Final = "decides who gets what"
+UNTRUSTED: Final = frozenset({"untrusted_metadata", "name"})
+FREE: Final = frozenset({"name", "untrusted_metadata"})  # fields of a member that anybody's word may fill
+PROOF: Final = frozenset({"emails", "phone_numbers"})
+
+
+class Place(Struct, frozen=True):
+    """A value in a rule file: its document and the path to it; or (``is_key``) the key there."""
+
+    document: Document
+    path: Keys
+    is_key: bool = False
+
+    def below(self, *keys: str | int) -> "Place":
+        """Return a place further down."""
+        return Place(self.document, (*self.path, *map(str, keys)))
+
+    @property
+    def position(self) -> Position:
+        """Return file, line and column."""
+        return self.document.key_at(*self.path) if self.is_key else self.document.at(*self.path)
+
+    @property
+    def key(self) -> "Place":
+        """Return the place of the key of this value."""
+        return Place(self.document, self.path, is_key=True)
+
+    def inside(self, offset: int) -> Position:
+        """Return the position of a character of the string that stands here; of a key, where it begins."""
+        return self.position if self.is_key else self.document.inside(self.path, offset)
+
+
+class Reader(Struct):
+    """What the expressions of one rule may name, and what they turned out to read.
+
+    ``fields`` collects, for all rules, the user's fields that are read and where; ``allows_untrusted`` is the rule's
+    ``untrusted: true``.
+    """
+
+    constants: Mapping[str, object]
+    problems: list[Problem]
+    warnings: list[Problem]
+    fields: dict[str, list[Position]]
+    organization_fields: frozenset[str]
+    roots: frozenset[str] = frozenset({"user"})
+    table: Table | None = None
+    allows_untrusted: bool = False
+    untrusted: bool = False
+    proof: bool = False
+    organization: bool = False
+    reported: set[tuple[Position, str]] = field(default_factory=set)
+
+    def expression(
+        self, text: str, place: Place, *, decides: bool = True, roots: frozenset[str] | None = None
+    ) -> Expression | None:
+        """Compile a bare expression; None after saying what is wrong with it."""
+        try:
+            compiled = compile_expression(text, self.roots if roots is None else roots, self.constants)
+        except ExpressionError as wrong:
+            self._wrong(wrong, place)
+            return None
+        self._note(compiled.node, place, 0, DECIDES if decides else "")
+        return compiled
+
+    def template(self, text: str, place: Place) -> Template | None:
+        """Compile a string that decides something; None after saying what is wrong with it."""
+        try:
+            compiled = compile_template(text, self.roots, self.constants)
+        except ExpressionError as wrong:
+            self._wrong(wrong, place)
+            return None
+        for piece, offset in expressions_in(compiled):
+            self._note(piece.node, place, offset, DECIDES)
+        return compiled
+
+    def tree(self, value: Json, place: Place, *, decides: bool = False) -> Tree | None:
+        """Compile the strings of a nested value; None after saying everything that is wrong with them.
+
+        What does not decide are a member's fields by name, of which only a few are free to hold what users write.
+        """
+        try:
+            compiled = compile_tree(value, self.roots, self.constants)
+        except InvalidTree as wrong:
+            for path, mistake in wrong.errors:
+                self._wrong(mistake, place.below(*path))
+            return None
+        for path, text in _strings(value):
+            for piece, offset in expressions_in(compile_template(text, self.roots, self.constants)):
+                use = DECIDES if decides else _use(path[0])
+                self._note(piece.node, place.below(*path), offset, use)
+        return compiled
+
+    def _wrong(self, wrong: ExpressionError, place: Place) -> None:
+        self.problems.append(error("expression", wrong.message, wrong.suggestion, place.inside(wrong.offset)))
+
+    def _note(self, node: Node, place: Place, offset: int, use: str) -> None:
+        for path, start in _reads(node):
+            at = place.inside(offset + start)
+            if path[0] == "user":
+                self._note_user(path, at, use)
+            elif path[0] == "row":
+                self._check_column(path, at)
+            elif path[0] == "organization":
+                self.organization = True
+                self._check_organization(path, at)
+
+    def _note_user(self, path: Path, at: Position, use: str) -> None:
+        read = USER_FIELDS if len(path) == 1 else frozenset({str(path[1])})
+        for name in sorted(read):
+            self.fields.setdefault(name, []).append(at)
+        for name in sorted(read - USER_FIELDS):
+            message = f"`{spell(path)}`: users of Stytch have no field {name}"
+            self._once(self.warnings, warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
+        self.proof = self.proof or (bool(use) and not read.isdisjoint(PROOF))
+        if use and not read.isdisjoint(UNTRUSTED):
+            self.untrusted = True
+            if not self.allows_untrusted:
+                message = f"`{spell(path)}` can be changed by users themselves, but here it {use}"
+                verb = "decide by" if use == DECIDES else "fill it from"
+                hint = f"{verb} trusted_metadata; if this is intended, set `untrusted: true` in the rule"
+                self._once(self.problems, error("untrusted", message, hint, at))
+
+    def _check_column(self, path: Path, at: Position) -> None:
+        if self.table is None or len(path) == 1 or path[1] in self.table.columns:
+            return
+        message = f"the table {self.table.name} has no column {path[1]}"
+        self._once(self.problems, error("unknown-column", message, did_you_mean(str(path[1]), self.table.columns), at))
+
+    def _check_organization(self, path: Path, at: Position) -> None:
+        if len(path) == 1 or path[1] in self.organization_fields:
+            return
+        message = f"no organization declares {path[1]}"
+        hint = did_you_mean(str(path[1]), self.organization_fields)
+        self._once(self.problems, error("unknown-field", message, hint, at))
+
+    def _once(self, problems: list[Problem], problem: Problem) -> None:
+        if (problem.at[0], problem.message) not in self.reported:
+            self.reported.add((problem.at[0], problem.message))
+            problems.append(problem)
+
+
+def _use(field: str) -> str:
+    """Return what a value does in a field of a member, where users must not write it; "" where they may."""
+    if field in FREE:
+        return ""
+    return DECIDES if field == "roles" else f"fills {field}, which decides or identifies"
+
+
+def expressions_in(template: Template) -> Iterator[tuple[Expression, int]]:
+    """Yield the expressions of a template, and at which character of it each begins."""
+    after = 0
+    for piece in template.pieces:
+        if isinstance(piece, Expression):
+            start = template.text.index(OPEN, after) + len(OPEN)
+            yield piece, start
+            after = start + len(piece.text)
+
+
+def _reads(node: Node) -> Iterator[tuple[Path, int]]:
+    if isinstance(node, Read):
+        yield node.path, node.span.start
+    for child in children(node):
+        yield from _reads(child)
+
+
+def _strings(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _strings(inner, (*path, str(key)))
+    elif isinstance(value, Sequence):
+        for index, inner in enumerate(value):
+            yield from _strings(inner, (*path, str(index)))

@@ -1,0 +1,160 @@
+"""Traits: properties of a field beyond its type.
+
+A kind's spec declares each field once, with its traits::
+
+    email_invites: Annotated[Invites | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
+
+``UNSET`` is "not managed". ``reconciler.schema.validate`` checks what the type says; traits say what a type cannot.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.model import Json
+
+T = TypeVar("T")
+
+ApiVersion = Literal["reconciler/v1"]
+Name = Annotated[str, Meta(min_length=1)]
+
+# A name must be one for a variable of a shell; NAME_ID is where the id of what NAME belongs to is kept.
+CREDENTIAL_NAME: Final = r"^(?!.*_ID$)[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
+CredentialName = Annotated[
+    str, Meta(pattern=CREDENTIAL_NAME, description="a name of letters, digits and _ that does not end in _ID")
+]
+
+
+class Unordered(Struct, frozen=True):
+    """A list that is a set: order and repetition mean nothing to Stytch."""
+
+
+class Domains(Struct, frozen=True):
+    """A list of domain names, compared as A-labels in lower case."""
+
+
+class Merged(Struct, frozen=True):
+    """A map whose keys are managed one by one; a null removes its key."""
+
+
+class InParts(Struct, frozen=True):
+    """A map that Stytch takes whole, and whose keys that are left out stay as they are."""
+
+
+class Keyed(Struct, frozen=True):
+    """A list of maps told apart by their ``key``: compared, and shown, item by item; its order means nothing."""
+
+    key: str
+
+
+class HoldsSecret(Struct, frozen=True):
+    """A secret that we send, or a map that holds some: a manifest holds its name, ``{secret: NAME}``.
+
+    What Stytch shows of it is its last four characters, which the kind's ``normalize`` writes as ``{last_four: …}``;
+    with ``readable`` False it shows nothing, and the secret is sent at create and not looked at again.
+    """
+
+    readable: bool = True
+
+
+class SecretName(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The name of a secret in the environment or the credential store."""
+
+    secret: CredentialName
+
+
+class CreateOnly(Struct, frozen=True):
+    """Sent when the thing is made; Stytch has no way to change it afterwards."""
+
+
+class UpdateOnly(Struct, frozen=True):
+    """Refused by Stytch's create: sent in an update after it."""
+
+
+class CreateValue(Struct, frozen=True):
+    """What we send at create where nothing else is said, because Stytch would choose badly."""
+
+    value: Json
+
+
+class Clearable(Struct, frozen=True):
+    """``null`` clears the field: by a call of its own (``how`` names it), or by sending ``sends``."""
+
+    how: str
+    sends: Json | UnsetType = UNSET
+
+
+class FillsIn(Struct, frozen=True):
+    """A change of it makes Stytch fill in other ``fields``: those of them that are declared are sent with it."""
+
+    fields: tuple[str, ...]
+
+
+class FromFile(Struct, frozen=True):
+    """Long text, which may be written as ``{file: path}``, relative to the repository's root."""
+
+
+class TextFile(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The file that a long text is kept in."""
+
+    file: Name
+
+
+class RefersTo(Struct, frozen=True):
+    """The value (or, in a list of maps, the value at ``key`` of each) names a thing of another kind.
+
+    Stytch may want its id instead of its name (``by_id``): then ids become names when they are read, and names ids when
+    they are written. ``late`` says that the thing named lies in the one that names it, so that it can only be named
+    in an update.
+    """
+
+    kind: str
+    key: str = ""
+    by_id: bool = False
+    late: bool = False
+
+
+Trait = (
+    Unordered
+    | Domains
+    | Merged
+    | InParts
+    | Keyed
+    | HoldsSecret
+    | CreateOnly
+    | UpdateOnly
+    | CreateValue
+    | Clearable
+    | FillsIn
+    | FromFile
+    | RefersTo
+)
+TRAITS: Final = get_args(Trait)
+
+
+class Field(Struct, frozen=True):
+    """One field of a spec: its name in Stytch, its type (with ``UNSET``) and its traits."""
+
+    name: str
+    hint: Any
+    traits: tuple[Trait, ...] = ()
+
+    def trait(self, sort: type[T]) -> T | None:
+        """Return the trait of that sort, or None."""
+        return next((trait for trait in self.traits if isinstance(trait, sort)), None)
+
+
+@cache
+def fields_of(spec: type[Struct]) -> Mapping[str, Field]:
+    """Return the fields of a spec type in the order in which they are declared."""
+    hints = get_type_hints(spec, include_extras=True)
+    return {name: Field(name, *_split(hints[name])) for name in spec.__struct_fields__}
+
+
+def _split(hint: Any) -> tuple[Any, tuple[Trait, ...]]:
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    inner, *extras = get_args(hint)
+    return inner, tuple(extra for extra in extras if isinstance(extra, TRAITS))

@@ -1,1 +1,0 @@
-"""The three sorts of SSO connections: their fields, their checks, their certificates and keys."""

@@ -1,0 +1,182 @@
+"""Somebody makes the same thing at the same moment: no two of a kind are left, and only our own is taken back."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from reconciler import pipeline
+from reconciler.apply.journal import unfinished
+from reconciler.config.read import Config
+from reconciler.emulator.app import App
+from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.placing import counts
+from reconciler.emulator.running import Options, make
+from reconciler.model import Outcome
+from reconciler.model.secret import Sealed
+from tests.apply.test_lost_answers import CONFIGURATION, CREATES, MANIFESTS, run
+from tests.connected import connected
+from tests.emulator.certificates import private_key
+from tests.everything import everything
+from tests.memory_store import MemoryStore
+from tests.repositories import config_of, write
+from tests.stages import is_read
+
+# What Stytch does not keep from being made twice, by the sort that the emulator keeps it as.
+TWICE: Final = {
+    "SSOConnection/acme/Okta": ("saml_connection", "/v1/b2b/sso/saml/"),
+    "ConnectedApp/Partner": ("connected_app", "/v1/connected_apps/clients"),
+    "TrustedTokenProfile/partner": ("trusted_token_profile", "/trusted_token_profiles"),
+}
+NAMELESS: Final = {
+    "Secret/SPARE_SECRET": ("secret", "/secrets", "secret", "secret_id"),
+    "PublicToken/FRONTEND_TOKEN": ("public_token", "/public_tokens", "public_token", "public_token"),
+}
+
+
+class Twice:
+    """An app's ``respond`` that makes a thing once more for somebody else, right before or after it is made for us."""
+
+    def __init__(self, app: App, path: str, *, first: bool, then: Callable[[Any], None] = lambda _: None) -> None:
+        self._respond, self._path, self._first, self._then = app.respond, path, first, then
+        self.theirs: Any = None
+
+    def __call__(self, request: Request) -> Response:
+        concerned = request.method == "POST" and CREATES.fullmatch(request.path) and self._path in request.path
+        if not concerned or self.theirs is not None:
+            return self._respond(request)
+        ours = None if self._first else self._respond(request)
+        self.theirs = json.loads(self._respond(replace(request)).body)
+        self._then(self.theirs)
+        return ours or self._respond(request)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    made = make(Options())
+    yield made
+    made.close()
+
+
+def of(app: App, sort: str) -> set[str]:
+    return {key[2] for key in everything(app) if key[1] == sort}
+
+
+def outcome(config: Config, app: App, store: MemoryStore, address: str) -> Outcome:
+    applied = run(config, app, store)
+    assert {one.result for one in applied.outcomes if one.address != address} <= {"applied"}
+    assert applied.exit_code == 3
+    return next(one for one in applied.outcomes if one.address == address)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["just before", "just after"])
+@pytest.mark.parametrize("address", TWICE)
+def test_no_two_of_a_name(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch, address: str, *, first: bool
+) -> None:
+    sort, path = TWICE[address]
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "respond", Twice(app, path, first=first))
+        said = outcome(config, app, MemoryStore({}), address)
+    assert said.result == "withheld"
+    (left,) = of(app, sort)
+    assert f"({left})" in said.detail
+    assert "was deleted again" in said.detail
+
+
+@pytest.mark.parametrize("address", NAMELESS)
+def test_no_two_that_are_kept_under_one_name(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    sort, path, part, key = NAMELESS[address]
+    store, before = MemoryStore({}), of(app, sort)
+    _, _, name = address.partition("/")
+
+    def kept(theirs: Any) -> None:
+        store.keep(name, Sealed("theirs"), theirs[part][key])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "respond", Twice(app, path, first=True, then=kept))
+        said = outcome(config, app, store, address)
+    assert said.result == "withheld"
+    assert of(app, sort) - before == {store.ids[name]}
+    assert store.texts[name] == "theirs"
+    assert run(config, app, store).outcomes == ()
+    assert unfinished(config.root, "test") == {}
+
+
+class Blind:
+    """An app's ``respond`` in front of which a proxy refuses the first read after a thing was made."""
+
+    def __init__(self, app: App, path: str) -> None:
+        self._respond, self._path = app.respond, path
+        self.made = self.refused = False
+
+    def __call__(self, request: Request) -> Response:
+        if self.made and not self.refused and is_read(request.method, request.path):
+            self.refused = True
+            return Response(403, b"<!DOCTYPE html><title>Forbidden</title>")
+        response = self._respond(request)
+        creates = request.method == "POST" and CREATES.fullmatch(request.path)
+        self.made = self.made or bool(creates and self._path in request.path)
+        return response
+
+
+@pytest.mark.parametrize("address", TWICE)
+def test_what_was_made_is_completed_where_nobody_could_look_for_others(
+    config: Config, app: App, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    sort, path = TWICE[address]
+    manifest = config.root / "manifests/all.yaml"
+    key = "idp_entity_id: okta-acme, saml_encryption_private_key: {secret: SAML_KEY}"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("idp_entity_id: okta-acme", key), encoding="utf-8")
+    store = MemoryStore({"SAML_KEY": private_key()})
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "respond", blind := Blind(app, path))
+        applied = run(config, app, store)
+    assert blind.refused
+    (said,) = (one for one in applied.outcomes if one.result != "applied")
+    assert (said.address, said.result) == (address, "failed")
+    (made,) = of(app, sort)
+    assert f"{made} was created" in said.detail
+    assert {one.result for one in run(config, app, store).outcomes} <= {"applied"}
+    assert of(app, sort) == {made}
+    assert run(config, app, store).outcomes == ()
+    assert unfinished(config.root, "test") == {}
+    if sort == "saml_connection":
+        (connection,) = (value for key, value in everything(app).items() if key[1] == sort)
+        assert len(connection["encryption_private_keys"]) == 1
+    if sort == "connected_app":
+        here = app.workspace.environment("B2B", "test")
+        name = next(name for name, id_ in store.ids.items() if id_ == made)
+        assert counts(app, sort, made, store.texts[name], here)
+
+
+class WriteOnly(MemoryStore):
+    """A command that cannot read."""
+
+    def value(self, _name: str) -> Sealed | None:
+        return None
+
+
+def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(config: Config, app: App) -> None:
+    client = '---\napiVersion: reconciler/v1\nkind: M2MClient\nmetadata: {name: billing}\nspec: {scopes: ["read:a"]}\n'
+    (config.root / "manifests/all.yaml").write_text(client, encoding="utf-8")
+    first, second = MemoryStore({}), WriteOnly({})
+    with connected(app) as one:
+        planned = pipeline.plan(config, one, store=second)
+        assert {each.result for each in run(config, app, first).outcomes} == {"applied"}
+        second.texts, second.ids = first.texts, first.ids
+        kept = dict(first.texts)
+        (outcome,) = pipeline.apply(planned, config, one, lambda _: None, second).outcomes
+    assert outcome.result == "withheld"
+    assert outcome.detail == "moved: it exists now, but did not when the plan was made"
+    assert second.texts == kept

@@ -1,0 +1,97 @@
+"""A reviewed plan is believed only as far as it goes."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from reconciler.errors import InvalidInput, Refused
+from reconciler.kinds import writes_of
+from reconciler.model import Change, Create, FieldChange, Plan, Update
+from reconciler.plan.planned import Planned, finish
+from reconciler.plan.review import hold_to, read_plan
+
+SAME = Create(address="Member/acme/ann@acme.example", kind="Member", namespace="acme")
+OTHER = Create(address="Member/acme/bob@acme.example", kind="Member", namespace="acme")
+
+
+def update(after: str) -> Update:
+    name = FieldChange(path=("name",), before="A", after=after)
+    return Update(address="Member/acme/eve@acme.example", kind="Member", namespace="acme", id="m1", fields=(name,))
+
+
+def plan(*changes: Change, environment: str = "test", project_id: str = "project-test-1") -> Plan:
+    return finish(
+        Plan(environment=environment, project_id=project_id, changes=changes), writes_of, requests_per_second=1
+    )
+
+
+def held(reviewed: Plan, *fresh: Change) -> tuple[dict[str, str | None], list[str]]:
+    planned, new = hold_to(reviewed, Planned(plan=plan(*fresh), organization_ids={}), 1)
+    return {change.address: change.withheld_by for change in planned.plan.changes}, [change.address for change in new]
+
+
+def test_what_is_planned_again_is_applied() -> None:
+    assert held(plan(SAME), SAME) == ({SAME.address: None}, [])
+
+
+def test_what_is_new_is_listed_and_not_written() -> None:
+    assert held(plan(SAME), SAME, OTHER) == ({SAME.address: None}, [OTHER.address])
+
+
+def test_what_moved_is_withheld() -> None:
+    assert held(plan(update("B")), update("C")) == ({update("C").address: "moved"}, [])
+
+
+def test_of_the_two_changes_of_a_new_organization_each_is_held_to_its_own() -> None:
+    made = Create(address="Organization/acme", kind="Organization")
+    completed = Update(address=made.address, kind=made.kind, fields=(FieldChange(path=("auth_methods",), after="A"),))
+    moved = structs.replace(completed, fields=(FieldChange(path=("auth_methods",), after="B"),))
+    for fresh, withheld_by in ((completed, None), (moved, "moved")):
+        again, _ = hold_to(plan(made, completed), Planned(plan=plan(made, fresh), organization_ids={}), 1)
+        assert [change.withheld_by for change in again.plan.changes] == [None, withheld_by]
+
+
+def test_what_was_withheld_at_review_stays_withheld() -> None:
+    assert held(plan(structs.replace(SAME, withheld_by="max_deletes")), SAME) == ({SAME.address: "moved"}, [])
+
+
+def test_what_is_withheld_now_keeps_its_guard() -> None:
+    assert held(plan(SAME), structs.replace(SAME, withheld_by="max_deletes")) == ({SAME.address: "max_deletes"}, [])
+
+
+def test_what_is_done_already_is_not_planned_again() -> None:
+    assert held(plan(SAME, OTHER), OTHER) == ({OTHER.address: None}, [])
+
+
+@pytest.mark.parametrize(
+    "other", [{"environment": "live"}, {"project_id": "project-test-2"}], ids=["environment", "project"]
+)
+def test_a_plan_for_another_place_is_refused(other: dict[str, str]) -> None:
+    with pytest.raises(Refused):
+        held(plan(SAME, **other), SAME)
+
+
+def test_a_plan_file_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes(msgspec.json.encode(plan(SAME)))
+    assert read_plan(path) == plan(SAME)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{}",
+        b"[1",
+        msgspec.json.encode(structs.replace(plan(SAME), changes=(OTHER,))),
+        msgspec.json.encode(structs.replace(plan(SAME), format_version="2.0")),
+    ],
+    ids=["empty", "no plan", "cut short", "altered", "another version"],
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes(text)
+    with pytest.raises(InvalidInput):
+        read_plan(path)

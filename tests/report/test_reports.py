@@ -1,0 +1,68 @@
+"""Reports as files: each folder of tests/reports holds what is reported and how that reads.
+
+``NNN-COMMAND-what-it-shows/`` holds ``plan.json`` (for apply also ``outcomes.json`` and ``new.json``; for problems
+``problems.json`` alone), ``expected.txt`` and ``expected.md``. Run with REWRITE_REPORTS=1 to write them anew.
+"""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from reconciler.model import Change, Outcome, Plan, Problem
+from reconciler.report.outcomes import outcomes_view
+from reconciler.report.show import apply_report, drift_report, plan_report, problems_report
+
+CASES = sorted(path for path in (Path(__file__).parent.parent / "reports").iterdir() if path.is_dir())
+FORMS = {"text": "expected.txt", "markdown": "expected.md"}
+Value = TypeVar("Value")
+
+
+def report(case: Path, form: str) -> str:
+    def read(name: str, of: type[Value]) -> Value:
+        return msgspec.json.decode((case / name).read_bytes(), type=of)
+
+    match case.name.split("-")[1]:
+        case "plan":
+            return plan_report(read("plan.json", Plan), form)
+        case "drift":
+            return drift_report(read("plan.json", Plan), form)
+        case "apply":
+            new = read("new.json", tuple[Change, ...]) if (case / "new.json").exists() else ()
+            return apply_report(read("plan.json", Plan), read("outcomes.json", tuple[Outcome, ...]), new, form)
+        case "problems":
+            return problems_report(read("problems.json", tuple[Problem, ...]), form)
+        case other:
+            raise AssertionError(f"no report is called {other}")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_reads_as_expected(case: Path, form: str) -> None:
+    expected = case / FORMS[form]
+    text = report(case, form)
+    if os.environ.get("REWRITE_REPORTS"):
+        expected.write_text(text, encoding="utf-8")
+    assert text == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_markdown_shows_no_address(case: Path) -> None:
+    text = report(case, "markdown")
+    for name in ("ann@", "bob@", "eve@", "kim@", "guest@"):
+        assert name not in text
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_line_is_printable(case: Path) -> None:
+    for form in FORMS:
+        assert all(line.isprintable() for line in report(case, form).splitlines())
+
+
+def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
+    plan = Plan(environment="test", project_id="", target="acme/null")
+    made = Outcome(address="Environment/null", action="create", result="applied")
+    footer = outcomes_view(plan, [made], [], None, {"null": "project-test-1"}).footer
+    assert 'target: {type: test, project: acme, environment: "null", project_id: project-test-1}' in footer[0]
