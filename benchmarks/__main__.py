@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import world
-from reconciler.emulator.app import App
-from reconciler.emulator.bulk import load_members, place_organization
+from reconciler.emulator.seed.bulk import load_members, place_organization
+from reconciler.emulator.server.app import App
 
 ORGANIZATIONS = 1_000
 SIZES = (100_000, 1_000_000)

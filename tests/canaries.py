@@ -18,8 +18,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.server.app import App
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.model.secret import Sealed
 

@@ -116,8 +116,8 @@ def as_described(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if not conformity.described() or request.node.get_closest_marker("odd_records"):
         yield
         return
-    from reconciler.emulator.app import App
-    from reconciler.emulator.exchange import Request, Response
+    from reconciler.emulator.core.exchange import Request, Response
+    from reconciler.emulator.server.app import App
 
     respond = App.respond
     found: list[conformity.Mismatch] = []

@@ -9,10 +9,10 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.emulator.app import App
-from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorTransport
-from reconciler.emulator.workspace import Type
+from reconciler.emulator.core.workspace import Type
+from reconciler.emulator.seed.running import variables
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.transport import EmulatorTransport
 
 START = 1_700_000_000.0 - 1_700_000_000.0 % 60  # the turn of a minute
 

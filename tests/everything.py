@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.emulator.app import App
+from reconciler.emulator.server.app import App
 from reconciler.model import Change, Delete, Update
 
 Fields = dict[str, Any]

@@ -18,13 +18,13 @@ from reconciler import pipeline
 from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Config, Credentials, load_config
-from reconciler.emulator import bulk, placing
-from reconciler.emulator.app import App
-from reconciler.emulator.faults import Faults
-from reconciler.emulator.limits import Limits
-from reconciler.emulator.running import Options, make, variables
-from reconciler.emulator.transport import EmulatorTransport, request_of
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.seed import bulk, placing
+from reconciler.emulator.seed.running import Options, make, variables
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.faults import Faults
+from reconciler.emulator.server.limits import Limits
+from reconciler.emulator.server.transport import EmulatorTransport, request_of
 from reconciler.kinds import KINDS
 from reconciler.model import Json
 from reconciler.plan.planned import Planned

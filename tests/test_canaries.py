@@ -7,14 +7,14 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from reconciler.emulator.exchange import Request, Response
+from reconciler.emulator.core.exchange import Request, Response
 from tests.canaries import Net, password, spellings
 from tests.test_conftest import pytest_over
 
 BEGINNING = """
 import base64, contextlib, io, logging, subprocess, sys
 import httpx, pytest
-from reconciler.emulator.running import running
+from reconciler.emulator.seed.running import running
 from reconciler.errors import InvalidInput, Rejected
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from reconciler import pipeline
 from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Config, Credentials
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, make, variables
-from reconciler.emulator.transport import EmulatorTransport
+from reconciler.emulator.seed.running import Options, make, variables
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.model import Outcome, Plan
 from tests.connected import VirtualClock
 from tests.emulator.certificates import private_key

@@ -293,7 +293,7 @@ def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is
 def emulator(asked: Asked, **options: object) -> int:
     """Run a local Stytch on 127.0.0.1 until interrupted."""
     from reconciler.commands.outputs import check_apart
-    from reconciler.emulator.command import run
+    from reconciler.emulator.seed.command import run
     from reconciler.report.show import show_lines
 
     users = options.pop("seed_users") or (Path(asked.users) if asked.users else None)

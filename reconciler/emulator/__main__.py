@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from reconciler.emulator.command import run
+from reconciler.emulator.seed.command import run
 
 
 def main() -> int:

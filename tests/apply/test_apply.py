@@ -11,10 +11,11 @@ from reconciler import pipeline
 from reconciler.apply.run import Circuit
 from reconciler.clients.sdk import Answered, Writer
 from reconciler.config.read import Config
-from reconciler.emulator import bulk, faults
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, make
-from reconciler.emulator.switches import parse
+from reconciler.emulator.core.switches import parse
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server import faults
+from reconciler.emulator.server.app import App
 from reconciler.errors import Ambiguous, Rejected
 from reconciler.model import Outcome
 from reconciler.report.show import apply_report

@@ -18,9 +18,9 @@ from reconciler.apply.journal import Journal, unfinished
 from reconciler.apply.run import Applied
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.errors import Rejected, StoreFailed, Unreadable
 from reconciler.model import Json, Outcome
 from reconciler.model.secret import Sealed

@@ -22,9 +22,9 @@ from reconciler import pipeline
 from reconciler.apply.journal import unfinished
 from reconciler.config.read import Config
 from reconciler.credentials.store import Store
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Lost, Request, Response
-from reconciler.emulator.placing import counts
+from reconciler.emulator.core.exchange import Lost, Request, Response
+from reconciler.emulator.seed.placing import counts
+from reconciler.emulator.server.app import App
 from reconciler.errors import Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import Scene

@@ -12,9 +12,9 @@ import pytest
 from reconciler import pipeline
 from reconciler.apply.run import Applied
 from reconciler.config.read import Config
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Lost, Request, Response
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.core.exchange import Lost, Request, Response
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.plan.planned import exit_code
 from tests.connected import connected
 from tests.everything import everything

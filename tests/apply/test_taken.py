@@ -16,9 +16,9 @@ from msgspec import UNSET
 from reconciler.apply import run as apply
 from reconciler.apply import taken
 from reconciler.apply.taken import not_taken, other_name
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import Scene
 from reconciler.model import Change, Create, FieldChange, Json, Spec, Update

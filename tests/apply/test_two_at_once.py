@@ -11,10 +11,10 @@ import pytest
 from reconciler import pipeline
 from reconciler.apply.journal import unfinished
 from reconciler.config.read import Config
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.placing import counts
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.seed.placing import counts
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.model import Outcome
 from reconciler.model.secret import Sealed
 from tests.apply.test_lost_answers import CONFIGURATION, CREATES, MANIFESTS, run

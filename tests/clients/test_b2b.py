@@ -11,11 +11,11 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.emulator import faults
-from reconciler.emulator.app import App
-from reconciler.emulator.bulk import members as stored_members
-from reconciler.emulator.bulk import organizations as stored_organizations
-from reconciler.emulator.bulk import place_member, place_organization, place_user
+from reconciler.emulator.seed.bulk import members as stored_members
+from reconciler.emulator.seed.bulk import organizations as stored_organizations
+from reconciler.emulator.seed.bulk import place_member, place_organization, place_user
+from reconciler.emulator.server import faults
+from reconciler.emulator.server.app import App
 from reconciler.errors import Ambiguous, Fault, Refused, Rejected, Unavailable, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.schema.traits import fields_of
@@ -68,7 +68,7 @@ def test_every_member_is_found_deleted_ones_too(app: App, client: Client, acme: 
 @pytest.mark.parametrize("order", ["insertion", "id", "random"])
 @pytest.mark.parametrize("cursor", ["null", "absent"])
 def test_a_search_is_read_whole_whatever_stytch_does(total: str, order: str, cursor: str) -> None:
-    from reconciler.emulator.switches import parse
+    from reconciler.emulator.core.switches import parse
 
     behaviour = parse([f"total={total}", f"search_order={order}", f"last_cursor={cursor}"])
     app = App(behaviour=behaviour)
@@ -282,7 +282,7 @@ def test_a_server_whose_certificate_is_not_trusted_is_not_asked_again() -> None:
 
 def test_a_wrong_secret_is_said_once(app: App) -> None:
     wrong = msgspec.structs.replace(credentials(app), secret="wrong")
-    from reconciler.emulator.transport import EmulatorTransport
+    from reconciler.emulator.server.transport import EmulatorTransport
 
     wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(wrong, Rates(), wires) as client, pytest.raises(Rejected) as caught:

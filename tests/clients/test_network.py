@@ -17,8 +17,8 @@ from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.clients.transport import LARGEST
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.emulator.bulk import place_organization
-from reconciler.emulator.running import Options, running
+from reconciler.emulator.seed.bulk import place_organization
+from reconciler.emulator.seed.running import Options, running
 from reconciler.errors import Ambiguous, Fault, Refused, Rejected, Unavailable
 from tests.connected import VirtualClock
 

@@ -9,8 +9,8 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.emulator.bulk import members, place_organization
-from reconciler.emulator.running import Options, Running, running
+from reconciler.emulator.seed.bulk import members, place_organization
+from reconciler.emulator.seed.running import Options, Running, running
 from reconciler.errors import Ambiguous, Rejected, Unavailable
 from tests.connected import VirtualClock
 

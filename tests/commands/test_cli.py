@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from reconciler.commands import cli
-from reconciler.emulator import bulk
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Running, running
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Running, running
+from reconciler.emulator.server.app import App
 from tests.apply.test_apply import ADDRESSES, CONFIGURATION, MANIFESTS, RULES, users
 from tests.repositories import write
 

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from reconciler.commands.doctor import examine
 from reconciler.config.read import Credentials, load_config
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.running import Running, running
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.seed.running import Running, running
 from reconciler.errors import Rejected
 from reconciler.report.doctor import Finding
 from tests.repositories import write

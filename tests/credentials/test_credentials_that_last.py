@@ -11,8 +11,8 @@ import pytest
 from reconciler import pipeline
 from reconciler.config.read import Config, load_config
 from reconciler.credentials.store import CredentialStore, open_store
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
 from reconciler.plan.planned import Planned
 from reconciler.report.show import apply_report

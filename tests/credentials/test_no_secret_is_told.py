@@ -25,9 +25,9 @@ from reconciler.commands import cli
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
 from reconciler.diff.ownership import Owner
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import HTML, Lost, Request, Response
-from reconciler.emulator.running import Running, running
+from reconciler.emulator.core.exchange import HTML, Lost, Request, Response
+from reconciler.emulator.seed.running import Running, running
+from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import Scene
 from reconciler.model.secret import Sealed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.running import Options, running
+from reconciler.emulator.seed.running import Options, running
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.server.app import App
 from tests.emulator.conftest import Api
 
 

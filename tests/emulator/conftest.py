@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from stytch_management import Client
 
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.routes import is_management
-from reconciler.emulator.running import Options, Running, running
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.seed.running import Options, Running, running
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.routes import is_management
 
 
 class Api:

@@ -1,6 +1,6 @@
 """One visit to every operation on an organization's connections and own roles."""
 
-from reconciler.emulator.placing import place_connected_app, place_grant, place_scim_group
+from reconciler.emulator.seed.placing import place_connected_app, place_grant, place_scim_group
 from tests.emulator.certificates import certificate, private_key
 from tests.emulator.conftest import Api
 

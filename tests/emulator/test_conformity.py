@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.exchange import Response
-from reconciler.emulator.routes import ROUTES, Route
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.core.exchange import Response
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.routes import ROUTES, Route
 from tests.emulator import conformity
 from tests.emulator.conftest import Api
 from tests.emulator.tour import tour

@@ -6,10 +6,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.faults import ARGUMENTS, parse
-from reconciler.emulator.running import Options, Running, running, variables
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.seed.running import Options, Running, running, variables
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.faults import ARGUMENTS, parse
 
 TEXT = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 

@@ -8,9 +8,9 @@ from stytch_management.errors import StytchError
 from stytch_management.models import emailtemplates as templates
 from stytch_management.models import redirecturls
 
-from reconciler.emulator import credentials, redirect_urls
-from reconciler.emulator.management_routes import MANAGEMENT
-from reconciler.emulator.running import Running
+from reconciler.emulator.management import credentials, redirect_urls
+from reconciler.emulator.management.routes import MANAGEMENT
+from reconciler.emulator.seed.running import Running
 
 # The SDK uses deprecated parts of pydantic.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

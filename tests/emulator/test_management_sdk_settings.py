@@ -9,8 +9,9 @@ from stytch_management.errors import StytchError
 from stytch_management.models import event_log_streaming as streaming
 from stytch_management.models import rbacpolicy, sdk
 
-from reconciler.emulator import (
-    country_codes,
+from reconciler.emulator.core import country_codes
+from reconciler.emulator.core.workspace import Vertical
+from reconciler.emulator.management import (
     event_log_streaming,
     jwt_templates,
     password_strength,
@@ -18,9 +19,8 @@ from reconciler.emulator import (
     sdk_config,
     trusted_token_profiles,
 )
-from reconciler.emulator.management_routes import Routes
-from reconciler.emulator.running import Running
-from reconciler.emulator.workspace import Vertical
+from reconciler.emulator.management.routes import Routes
+from reconciler.emulator.seed.running import Running
 from tests.emulator.settings_tour import KEY
 
 # The SDK uses deprecated parts of pydantic.

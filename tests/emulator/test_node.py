@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.running import Options, running
+from reconciler.emulator.seed.running import Options, running
 
 STORY = Path(__file__).parent / "node" / "story.mjs"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.exchange import Request
+from reconciler.emulator.core.exchange import Request
 from tests.emulator.behaving import behaving
 from tests.emulator.conftest import Api
 

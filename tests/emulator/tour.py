@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reconciler.emulator.bulk import place_member, place_user
-from reconciler.emulator.placing import place_connected_app
+from reconciler.emulator.seed.bulk import place_member, place_user
+from reconciler.emulator.seed.placing import place_connected_app
 from tests.emulator import clients_tour, connections_tour, management_tour
 from tests.emulator.conftest import Api
 

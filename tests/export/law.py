@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.config.read import load_config
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.server.app import App
 from reconciler.export.files import check_nothing_else, write_files
 from reconciler.export.gather import Exported, Wanted
 from reconciler.export.gather import export as gather

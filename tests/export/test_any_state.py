@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import bulk
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, make
 from reconciler.export.gather import Wanted
 from tests.export.law import begin, upheld
 from tests.stages import OWNER, Fields

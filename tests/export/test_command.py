@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from reconciler.commands import cli
-from reconciler.emulator import bulk
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Running, running
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Running, running
+from reconciler.emulator.server.app import App
 from reconciler.export.organizations import TABLE
 from tests.stages import Stage
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reconciler.diff.fields import NOTHING
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.seed.running import Options, make
 from reconciler.kinds import KINDS
 from reconciler.model import Json
 from reconciler.schema.kind import Kind

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.export.files import write_files
 from reconciler.export.gather import Exported, Wanted
 from reconciler.model import Json

@@ -28,12 +28,12 @@ import yaml
 from msgspec import Struct
 
 from reconciler.commands import cli
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.running import Options, make, running
-from reconciler.emulator.slugs import SLUG
-from reconciler.emulator.switches import parse
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.core.switches import parse
+from reconciler.emulator.management.slugs import SLUG
+from reconciler.emulator.seed.running import Options, make, running
+from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import Merged, fields_of

@@ -8,7 +8,7 @@ import pytest
 from stytch_management import Client as Management
 
 from reconciler.commands import cli
-from reconciler.emulator.running import Options, Running, running
+from reconciler.emulator.seed.running import Options, Running, running
 from tests.migration.consumer_project import build, described, environment_of
 
 GIVEN = {

@@ -8,8 +8,8 @@ import yaml
 from stytch import Client as Data
 from stytch_management import Client as Management
 
-from reconciler.emulator.running import Running
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.seed.running import Running
 
 FILE = Path(__file__).parent / "consumer.yaml"
 

@@ -13,8 +13,8 @@ import yaml
 from stytch import B2BClient
 from stytch_management import Client as Management
 
-from reconciler.emulator.placing import counts
-from reconciler.emulator.running import Running
+from reconciler.emulator.seed.placing import counts
+from reconciler.emulator.seed.running import Running
 from tests.migration.conftest import ENVIRONMENTS, GIVEN, Run
 from tests.migration.consumer_project import environment_of
 from tests.migration.read_back import of_environment, of_project

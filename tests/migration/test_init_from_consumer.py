@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.emulator.running import Running
+from reconciler.emulator.seed.running import Running
 from tests.migration.conftest import GIVEN, Run
 from tests.migration.written import contents, section, subjects
 

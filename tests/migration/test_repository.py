@@ -10,12 +10,12 @@ import yaml
 
 from reconciler.clients.connect import Wires
 from reconciler.config.read import load_config
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.faults import Faults, parse
-from reconciler.emulator.placing import place_connected_app
-from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorTransport
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.seed.placing import place_connected_app
+from reconciler.emulator.seed.running import variables
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.faults import Faults, parse
+from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Unreadable
 from reconciler.load.examine import load
 from reconciler.migration.init import init_from_consumer

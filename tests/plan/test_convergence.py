@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import bulk
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, running
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, running
+from reconciler.emulator.server.app import App
 from tests.apply.test_apply import MANIFESTS, RULES
 from tests.repositories import write
 

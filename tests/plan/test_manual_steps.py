@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.clients.b2b import Client
 from reconciler.documents.read import Document, documents_in
-from reconciler.emulator import faults
-from reconciler.emulator.app import App
-from reconciler.emulator.switches import parse
+from reconciler.emulator.core.switches import parse
+from reconciler.emulator.server import faults
+from reconciler.emulator.server.app import App
 from reconciler.model import Live, Place, Position
 from reconciler.plan.manual_steps import open_steps
 from tests.connected import connected

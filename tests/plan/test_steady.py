@@ -10,8 +10,8 @@ import pytest
 from stytch import B2BClient
 
 from reconciler import pipeline
-from reconciler.emulator import bulk
-from reconciler.emulator.running import Options, make, running
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, make, running
 from reconciler.model import Change
 from tests.apply.test_apply import CONFIGURATION, MANIFESTS, RULES
 from tests.connected import connected

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from reconciler import pipeline
 from reconciler.config.read import Config, load_config
-from reconciler.emulator.exchange import Response
-from reconciler.emulator.running import Options, make
+from reconciler.emulator.core.exchange import Response
+from reconciler.emulator.seed.running import Options, make
 from reconciler.errors import InvalidInput, Refused
 from reconciler.model import Change, Create, Delete, FieldChange, Place, Update
 from reconciler.plan.written_from_live import written_from_live

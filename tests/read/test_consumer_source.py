@@ -9,10 +9,10 @@ import pytest
 from reconciler import pipeline
 from reconciler.commands.explain import explain_user
 from reconciler.config.read import Config, load_config
-from reconciler.emulator import bulk
-from reconciler.emulator.app import App
-from reconciler.emulator.running import Options, make
-from reconciler.emulator.workspace import Type
+from reconciler.emulator.core.workspace import Type
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.server.app import App
 from reconciler.errors import Refused
 from reconciler.report.show import plan_report
 from tests.apply.test_apply import MANIFESTS, RULES

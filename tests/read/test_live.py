@@ -12,11 +12,11 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.emulator import faults
-from reconciler.emulator.app import App
-from reconciler.emulator.behaviour import Behaviour
-from reconciler.emulator.bulk import load_members, place_member, place_organization, place_user
-from reconciler.emulator.limits import VENDOR, Limits
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.seed.bulk import load_members, place_member, place_organization, place_user
+from reconciler.emulator.server import faults
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.limits import VENDOR, Limits
 from reconciler.errors import Refused, Unreadable
 from reconciler.model import LiveMember
 from reconciler.read import live as read
@@ -101,7 +101,7 @@ def test_what_is_refused_is_not_to_be_run_again() -> None:
 
 
 def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
-    from reconciler.emulator.transport import EmulatorTransport
+    from reconciler.emulator.server.transport import EmulatorTransport
 
     wrong = msgspec.structs.replace(credentials(app), secret="wrong")
     wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
@@ -111,7 +111,7 @@ def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
 
 
 def test_a_consumer_projects_credentials_are_told_apart(app: App) -> None:
-    from reconciler.emulator.transport import EmulatorTransport
+    from reconciler.emulator.server.transport import EmulatorTransport
 
     known = credentials(app)
     swapped = Credentials(project_id=known.consumer_project_id, secret=known.consumer_secret)

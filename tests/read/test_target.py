@@ -11,12 +11,12 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Wires, open_client
 from reconciler.config.read import Config, Credentials, load_config
 from reconciler.config.schema import Rates
-from reconciler.emulator import faults
-from reconciler.emulator.app import App
-from reconciler.emulator.exchange import Request, Response
-from reconciler.emulator.running import variables
-from reconciler.emulator.transport import EmulatorTransport
-from reconciler.emulator.workspace import Environment
+from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.seed.running import variables
+from reconciler.emulator.server import faults
+from reconciler.emulator.server.app import App
+from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Refused, Unreadable
 from reconciler.load.examine import Declared, load
 from reconciler.model import Place

@@ -1,0 +1,108 @@
+"""The fields of a Connected App in a request, and their rules [2.17]."""
+
+import json
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Final
+
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.core.exchange import Refusal
+from reconciler.emulator.core.fields import given, ordered, positive, texts
+from reconciler.emulator.core.jwt_template_rules import STAND_IN, TAG
+from reconciler.emulator.core.store import Fields
+from reconciler.emulator.core.urls import parts
+
+TYPES: Final = ("first_party", "first_party_public", "third_party", "third_party_public")
+DEFAULTS: Final[Fields] = {
+    "client_name": "",
+    "client_description": "",
+    "status": "active",
+    "full_access_allowed": False,
+    "redirect_urls": [],
+    "access_token_expiry_minutes": 60,
+    "access_token_template_content": "",
+    "id_token_template_content": "",
+    "post_logout_redirect_urls": [],
+    "bypass_consent_for_offline_access": False,
+    "creation_method": "api",
+    "client_secret_last_four": None,
+    "next_client_secret_last_four": None,
+    "access_token_custom_audience": None,
+    "logo_url": None,
+    "client_id_metadata_url": None,
+}
+TEXTS: Final = ("client_name", "client_description", "access_token_custom_audience", "logo_url")
+TEMPLATES: Final = ("access_token_template_content", "id_token_template_content")
+URLS: Final = ("redirect_urls", "post_logout_redirect_urls")
+FIRST_PARTY_ONLY: Final[Mapping[str, str]] = {
+    "full_access_allowed": "third_party_clients_cannot_use_full_access",
+    "bypass_consent_for_offline_access": "third_party_clients_require_consent_for_offline_access",
+}
+WRONG_URL: Final = "connected_app_redirect_url"
+
+
+def sent(body: Fields, client_type: str, behaviour: Behaviour) -> Fields:
+    """Return the fields in ``body``, each valid for an app of this type.
+
+    Raises:
+        Refusal: with the vendor's error type of the first invalid field.
+    """
+    found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in (*TEXTS, *TEMPLATES)}
+    for name in TEMPLATES:
+        _check_template(found[name])
+    for name, error in FIRST_PARTY_ONLY.items():
+        found[name] = given(body, name, bool, behaviour)
+        if found[name] and not client_type.startswith("first_party"):
+            raise Refusal(error, f"{name} is for first party clients only.")
+    found["access_token_expiry_minutes"] = positive(
+        body, "access_token_expiry_minutes", "idp_invalid_access_token_expiry_minutes"
+    )
+    for name in URLS:
+        found[name] = _urls(texts(body, name, behaviour, "connected_app_invalid_redirect_url"), behaviour)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _check_template(content: str | None) -> None:
+    """Refuse a template that is not a JSON object, whatever the values of its tags."""
+    try:
+        whole = content and json.loads(TAG.sub(STAND_IN, content))
+    except (ValueError, RecursionError):
+        whole = None
+    if content and not isinstance(whole, dict):
+        raise Refusal("idp_invalid_access_token_jwt_template", "A token's template must be a JSON object.")
+
+
+def _urls(urls: list[str] | None, behaviour: Behaviour) -> list[str] | None:
+    if urls is None:
+        return None
+    for url in urls:
+        _check_url(url, behaviour.app_redirect_http)
+    return ordered(list(dict.fromkeys(urls)), behaviour)
+
+
+def _check_url(url: str, plain: str) -> None:
+    """Refuse a URL that is not https, except http to the local machine as far as ``plain`` allows it."""
+    found = parts(url)
+    host = found.hostname or ""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
+        raise Refusal(f"{WRONG_URL}_must_include_scheme", "A redirect URL must begin with its scheme.")
+    if found.scheme not in {"", "http", "https"}:
+        raise Refusal(f"{WRONG_URL}_must_use_http_or_https_scheme", "A redirect URL must use http or https.")
+    if not host or any(character.isspace() for character in url):
+        raise Refusal("connected_app_invalid_redirect_url", "A redirect URL must have a host and no spaces.")
+    if found.scheme == "https":
+        return
+    if plain == "never":
+        raise Refusal(f"{WRONG_URL}_must_use_https_scheme", "A redirect URL must use https.")
+    if host == "localhost" and plain == "no_localhost":
+        raise Refusal(f"{WRONG_URL}_cannot_use_localhost", "A redirect URL must use 127.0.0.1, not localhost.")
+    if host != "localhost" and not _is_loopback(host):
+        raise Refusal(f"{WRONG_URL}_http_scheme_must_use_loopback", "Only a loopback address may be used with http.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,165 @@
+"""The fields of a member in a request, checked against the member's organization [2.20 and 4]."""
+
+from typing import Any
+
+from reconciler.emulator.core.call import Call
+from reconciler.emulator.core.exchange import Refusal
+from reconciler.emulator.core.fields import email, external_id, given, phone, texts
+from reconciler.emulator.core.metadata import metadata
+from reconciler.emulator.core.rbac import role_ids
+from reconciler.emulator.core.store import Fields, Row
+from reconciler.emulator.data.member_roles import check
+
+DEFAULTS: Fields = {
+    "name": "",
+    "sso_registrations": [],
+    "is_breakglass": False,
+    "member_password_id": "",
+    "oauth_registrations": [],
+    "email_address_verified": False,
+    "mfa_phone_number_verified": False,
+    "is_admin": False,
+    "totp_registration_id": "",
+    "retired_email_addresses": [],
+    "is_locked": False,
+    "mfa_enrolled": False,
+    "mfa_phone_number": "",
+    "default_mfa_method": "",
+    "roles": [],
+    "trusted_metadata": {},
+    "untrusted_metadata": {},
+    "external_id": None,
+    "scim_registration": None,
+    "lock_created_at": None,
+    "lock_expires_at": None,
+}
+FACTORS = {"sms_otp": "mfa_phone_number", "totp": "totp_registration_id"}
+
+
+def check_create(call: Call, organization: Row) -> str:
+    """Return the new member's address, if the organization allows it.
+
+    Raises:
+        Refusal: with the vendor's error type.
+    """
+    address = email(given(call.body, "email_address", str, call.behaviour, "invalid_email") or "", call.behaviour)
+    _free_email(call, organization, address, None)
+    domain = address.rpartition("@")[2].lower()
+    claims = call.store.named(call.collection("organization"), f"claimed:{domain}")
+    if any(claim.number != organization.number for claim in claims):
+        message = "The email's domain is claimed by another organization."
+        raise Refusal("action_not_allowed_email_domain_is_claimed", message)
+    if call.behaviour.invites_bind_create:
+        invites = organization.fields["email_invites"]
+        allowed = {each.lower() for each in organization.fields["email_allowed_domains"]}
+        if invites == "NOT_ALLOWED" or (invites == "RESTRICTED" and domain not in allowed):
+            raise Refusal("invalid_email_for_invites", "The organization does not allow to invite this address.")
+    return address
+
+
+def stated(call: Call, organization: Row, row: Row | None) -> tuple[Fields, list[str] | None]:
+    """Return the fields in the request, and the roles (None where it does not change them).
+
+    Raises:
+        Refusal: with the vendor's error type of the first invalid field.
+    """
+    body, behaviour = call.body, call.behaviour
+    before = row.fields if row else {}
+    fields: dict[str, Any] = {
+        "name": given(body, "name", str, behaviour),
+        "is_breakglass": given(body, "is_breakglass", bool, behaviour),
+        "mfa_enrolled": given(body, "mfa_enrolled", bool, behaviour, "invalid_set_mfa_enrollment"),
+        "external_id": external_id(body, "external_id", behaviour, "bad_request"),
+        "mfa_phone_number": _phone(call, before),
+        "default_mfa_method": _method(call, before) if row else None,
+    }
+    if fields["name"] == "" and behaviour.empty_string == "ignored":
+        fields["name"] = None
+    if fields["external_id"]:
+        _free_external_id(call, organization, fields["external_id"], row)
+    required = organization.fields["mfa_policy"] == "REQUIRED_FOR_ALL"
+    if behaviour.mfa_unenrol_refused and required and fields["mfa_enrolled"] is False:
+        raise Refusal("invalid_set_mfa_enrollment", "The organization requires MFA.")
+    fields = {name: value for name, value in fields.items() if value is not None}
+    for name in ("trusted_metadata", "untrusted_metadata"):
+        fields[name] = metadata(before.get(name), body, name, behaviour)
+    roles = texts(body, "roles", behaviour)
+    if roles is not None:
+        custom = {role["role_id"] for role in organization.fields.get("custom_roles", ())}
+        check(roles, {*role_ids(call), *custom})
+    return fields, roles
+
+
+def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fields:
+    """Return the member with the address in the request.
+
+    A new address clears the password and is unverified. The old address is retired, unless ``unlink_email``.
+
+    Raises:
+        Refusal: with the vendor's error type, where the member cannot have the address.
+    """
+    unlink = given(call.body, "unlink_email", bool, call.behaviour)
+    wanted: str | None = given(call.body, "email_address", str, call.behaviour, "invalid_email")
+    if wanted is None or wanted.lower() == row.fields["email_address"].lower():
+        return member
+    address = check_new_email(call, organization, row)
+    retired = [
+        each for each in row.fields["retired_email_addresses"] if each["email_address"].lower() != address.lower()
+    ]
+    if not unlink:
+        retired.append({"email_id": call.new_id("email"), "email_address": row.fields["email_address"]})
+    change = {"email_address": address, "email_address_verified": False, "member_password_id": ""}
+    return {**member, **change, "retired_email_addresses": retired}
+
+
+def check_new_email(call: Call, organization: Row, row: Row) -> str:
+    """Return the address in the request, if the member can have it.
+
+    Raises:
+        Refusal: with the vendor's error type.
+    """
+    wanted = given(call.body, "email_address", str, call.behaviour, "invalid_email") or ""
+    address = email(wanted, call.behaviour)
+    if row.status != "active":
+        message = "The email address can only be changed for active members."
+        raise Refusal("email_updates_available_only_for_active_members", message)
+    _free_email(call, organization, address, row)
+    return address
+
+
+def _free_email(call: Call, organization: Row, address: str, row: Row | None) -> None:
+    collection, number = call.collection("member"), row.number if row else 0
+    for name, error in (("email", "duplicate_member_email"), ("retired", "retired_member_email")):
+        for found in call.store.named(collection, f"{name}:{address.lower()}", organization.number):
+            if found.status != "deleted" and found.number != number:
+                raise Refusal(error, "A member of the organization has this email address already.")
+
+
+def _free_external_id(call: Call, organization: Row, wanted: str, row: Row | None) -> None:
+    for found in call.store.named(call.collection("member"), f"external:{wanted}", organization.number):
+        freed = found.status == "deleted" and call.behaviour.deleted_frees_external_id
+        if not freed and (row is None or found.number != row.number):
+            message = "A member of the organization has this external_id already."
+            raise Refusal("duplicate_member_external_id", message)
+
+
+def _phone(call: Call, before: Fields) -> str | None:
+    wanted: str | None = given(call.body, "mfa_phone_number", str, call.behaviour, "invalid_phone_number")
+    if not wanted:
+        return None
+    number = before.get("mfa_phone_number")
+    if number and number != wanted:
+        message = "The member has an MFA phone number already; it must be deleted first."
+        raise Refusal("duplicate_member_phone_number_for_member", message)
+    return phone(wanted)
+
+
+def _method(call: Call, before: Fields) -> str | None:
+    wanted: str | None = given(call.body, "default_mfa_method", str, call.behaviour, "invalid_mfa_default_method")
+    if not wanted:
+        return None
+    if wanted not in FACTORS:
+        raise Refusal("invalid_mfa_default_method", "default_mfa_method must be sms_otp or totp.")
+    if not before.get(FACTORS[wanted]) and not (wanted == "sms_otp" and call.body.get("mfa_phone_number")):
+        raise Refusal("default_mfa_member_missing_factor", "The member does not have this factor.")
+    return wanted

@@ -1,0 +1,129 @@
+"""Redirect URLs of an environment [2.5, 1.5]."""
+
+from typing import Any, Final
+
+from reconciler.emulator.core.call import Answer, Call, Endpoint
+from reconciler.emulator.core.exchange import Refusal
+from reconciler.emulator.core.fields import choice, given, ordered
+from reconciler.emulator.core.order import arranged
+from reconciler.emulator.core.store import Fields, Row, Store
+from reconciler.emulator.core.workspace import Environment
+from reconciler.emulator.management import redirect_rules as rules
+from reconciler.emulator.management.redirect_rules import Types
+
+MOST: Final = 100
+LOCAL: Final = "http://localhost:3000/authenticate"
+"""The redirect URL of a new test environment (see ``new_redirect_url``)."""
+
+
+def create(call: Call) -> Answer:
+    """``POST …/redirect_urls``: creates a URL, or adds types to an existing one."""
+    url: str | None = given(call.body, "url", str, call.behaviour, "invalid_url")
+    if not url:
+        raise Refusal("invalid_url", "url is required.")
+    rules.check_url(url, call.environment, call.behaviour)
+    there = _all(call)
+    if url not in there and len(there) >= MOST:
+        raise Refusal("too_many_redirect_urls", f"An environment may have at most {MOST} redirect URLs.")
+    return _changed(call, url, {**there.get(url, {}), **_stated(call)})
+
+
+def list_all(call: Call) -> Answer:
+    """``GET …/redirect_urls/all``."""
+    urls = arranged(_all(call).items(), call.behaviour)
+    return {"redirect_urls": [_shown(call, url, types) for url, types in urls]}
+
+
+def get(call: Call) -> Answer:
+    """``GET …/redirect_urls?url=``."""
+    url = _known(call)
+    return {"redirect_url": _shown(call, url, _all(call)[url])}
+
+
+def update(call: Call) -> Answer:
+    """``PUT …/redirect_urls?url=``: replaces the types."""
+    return _changed(call, _known(call), _stated(call))
+
+
+def delete(call: Call) -> Answer:
+    """``DELETE …/redirect_urls?url=``."""
+    url = _known(call)
+    _keep(call, {other: types for other, types in _all(call).items() if other != url})
+    return {}
+
+
+def begin(store: Store, environment: Environment) -> None:
+    """Add the URL of a developer's own machine to a new environment, as the default of every type."""
+    types = [{"type": type_, "is_default": True} for type_ in rules.TYPES[environment.vertical]]
+    store.put(store.collection(environment.project_id, "redirect_url"), Row(LOCAL, {"valid_types": types}))
+
+
+def _changed(call: Call, url: str, types: Types) -> Answer:
+    rules.check_defaults(url, types)
+    after = _keep(call, rules.demoted({**_all(call), url: types}, url))
+    return {"redirect_url": _shown(call, url, after[url])}
+
+
+def _stated(call: Call) -> Types:
+    """Return the types in the request.
+
+    Raises:
+        Refusal: where it has no type, or a type that the project's vertical does not have.
+    """
+    known = rules.TYPES[call.environment.vertical]
+    stated: Types = {}
+    for each in given(call.body, "valid_types", list, call.behaviour, "invalid_argument") or ():
+        if not isinstance(each, dict):
+            raise Refusal("invalid_argument", "valid_types must be an array of objects.")
+        type_ = choice(each, "type", known, call.behaviour, "invalid_redirect_url_type")
+        if type_ is None:
+            raise Refusal("invalid_redirect_url_type", f"type must be one of {', '.join(known)}.")
+        stated[type_] = bool(given(each, "is_default", bool, call.behaviour, "invalid_argument"))
+    if not stated:
+        raise Refusal("invalid_argument", "valid_types must have at least one type.")
+    return stated
+
+
+def _known(call: Call) -> str:
+    url = call.query.get("url", "")
+    if call.store.get(call.collection("redirect_url"), url) is None:
+        raise Refusal("redirect_url_not_found", "The redirect URL could not be found.")
+    return url
+
+
+def _all(call: Call) -> dict[str, Types]:
+    rows = call.store.children(call.collection("redirect_url"))
+    return {row.id: {each["type"]: each["is_default"] for each in row.fields["valid_types"]} for row in rows}
+
+
+def _keep(call: Call, urls: dict[str, Types]) -> dict[str, Types]:
+    """Store these URLs. Unless the request forbids it, a type without a default gets one. Return the URLs."""
+    stays = call.query.get("do_not_promote_defaults", "").lower() == "true"
+    if not (stays or given(call.body, "do_not_promote_defaults", bool, call.behaviour, "invalid_argument")):
+        urls = rules.promoted(urls, call.environment.vertical)
+    collection = call.collection("redirect_url")
+    there = {row.id: row for row in call.store.children(collection)}
+    for url, row in there.items():
+        if url not in urls:
+            call.store.remove(row)
+    for url, types in urls.items():
+        number = there[url].number if url in there else 0
+        call.store.put(collection, Row(url, {"valid_types": _listed(types)}, number=number))
+    return urls
+
+
+def _listed(types: Types) -> list[dict[str, Any]]:
+    return [{"type": type_, "is_default": default} for type_, default in types.items()]
+
+
+def _shown(call: Call, url: str, types: Types) -> Fields:
+    return {"url": url, "valid_types": ordered(_listed(types), call.behaviour)}
+
+
+ROUTES: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
+    ("POST", "redirect_urls", "redirect_urls_create", create),
+    ("GET", "redirect_urls/all", "redirect_urls_list", list_all),
+    ("GET", "redirect_urls", "redirect_urls_get", get),
+    ("PUT", "redirect_urls", "redirect_urls_update", update),
+    ("DELETE", "redirect_urls", "redirect_urls_delete", delete),
+)
