@@ -11,7 +11,7 @@ from reconciler import pipeline
 from reconciler.apply.run import Circuit
 from reconciler.clients.sdk import Answered, Writer
 from reconciler.config.read import Config
-from reconciler.emulator.core.switches import parse
+from reconciler.emulator.core.behaviour import parse_switches
 from reconciler.emulator.seed import bulk
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server import faults
@@ -278,7 +278,7 @@ def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App
     head = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme-identity\n"
     settings = f"{head}environments: {{test: {{target: {target}}}}}\n"
     config = config_of(write(tmp_path, {"reconciler.yaml": settings, "manifests/a.yaml": f"{MANIFESTS}{templates}"}))
-    app.behaviour = parse(["email_domain_verified=false"])
+    app.behaviour = parse_switches(["email_domain_verified=false"])
     outcomes = {outcome.address: outcome.result for outcome in run(config, app)}
     refused = [result for address, result in outcomes.items() if address.startswith("EmailTemplate/")]
     assert refused == ["failed"] * 10 + ["skipped"] * 2

@@ -68,9 +68,9 @@ def test_every_member_is_found_deleted_ones_too(app: App, client: Client, acme: 
 @pytest.mark.parametrize("order", ["insertion", "id", "random"])
 @pytest.mark.parametrize("cursor", ["null", "absent"])
 def test_a_search_is_read_whole_whatever_stytch_does(total: str, order: str, cursor: str) -> None:
-    from reconciler.emulator.core.switches import parse
+    from reconciler.emulator.core.behaviour import parse_switches
 
-    behaviour = parse([f"total={total}", f"search_order={order}", f"last_cursor={cursor}"])
+    behaviour = parse_switches([f"total={total}", f"search_order={order}", f"last_cursor={cursor}"])
     app = App(behaviour=behaviour)
     place_organization(app, {"organization_slug": "acme", "organization_id": "organization-test-1"})
     for number in range(2100):

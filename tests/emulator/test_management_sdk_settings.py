@@ -9,9 +9,10 @@ from stytch_management.errors import StytchError
 from stytch_management.models import event_log_streaming as streaming
 from stytch_management.models import rbacpolicy, sdk
 
-from reconciler.emulator.core import country_codes
+from reconciler.emulator.core.call import Routes
 from reconciler.emulator.core.workspace import Vertical
 from reconciler.emulator.management import (
+    country_codes,
     event_log_streaming,
     jwt_templates,
     password_strength,
@@ -19,7 +20,6 @@ from reconciler.emulator.management import (
     sdk_config,
     trusted_token_profiles,
 )
-from reconciler.emulator.management.routes import Routes
 from reconciler.emulator.seed.running import Running
 from tests.emulator.settings_tour import KEY
 

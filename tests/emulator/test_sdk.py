@@ -13,10 +13,10 @@ from stytch.b2b.models.organizations import SearchQuery, SearchQueryOperator
 from stytch.consumer.models.users import Name, SearchUsersQuery, SearchUsersQueryOperator
 from stytch.core.response_base import StytchError
 
+from reconciler.emulator.data.routes import B2B, CONSUMER
 from reconciler.emulator.seed.bulk import place_member, place_user
 from reconciler.emulator.seed.running import Options, Running, running
 from reconciler.emulator.server.faults import Faults, parse
-from reconciler.emulator.server.routes import B2B, CONSUMER
 from tests.emulator.tour import FACTORS, RICH
 
 # The SDK uses deprecated parts of aiohttp and pydantic.

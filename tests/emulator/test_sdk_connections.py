@@ -9,8 +9,7 @@ from stytch.b2b.models.sso import Connection, SAMLGroupImplicitRoleAssignment
 from stytch.consumer.models.fraud import RuleType
 from stytch.consumer.models.m2m import M2MSearchQuery, M2MSearchQueryOperator
 
-from reconciler.emulator.data.client_routes import CLIENTS
-from reconciler.emulator.data.connection_routes import CONNECTIONS
+from reconciler.emulator.data.routes import CLIENTS, CONNECTIONS
 from reconciler.emulator.seed.placing import place_grant, place_scim_group
 from reconciler.emulator.seed.running import Running, running
 from tests.emulator.certificates import certificate, private_key

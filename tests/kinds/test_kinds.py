@@ -28,10 +28,9 @@ import yaml
 from msgspec import Struct
 
 from reconciler.commands import cli
-from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.core.behaviour import Behaviour, parse_switches
 from reconciler.emulator.core.exchange import Request, Response
-from reconciler.emulator.core.switches import parse
-from reconciler.emulator.management.slugs import SLUG
+from reconciler.emulator.management.projects import SLUG
 from reconciler.emulator.seed.running import Options, make, running
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
@@ -253,7 +252,9 @@ def served(app: App) -> Iterator[Mapping[str, str]]:
 def otherwise(draw: random.Random, switches: Sequence[str] = ()) -> Behaviour:
     """What Stytch does not promise, some of it the other way round; lists come in another order each time."""
     some = [switch for switch in OTHERWISE if draw.random() < 0.5]
-    return parse([*some, *switches, "search_order=random", f"set_order={draw.choice(('kept', 'sorted', 'reversed'))}"])
+    return parse_switches(
+        [*some, *switches, "search_order=random", f"set_order={draw.choice(('kept', 'sorted', 'reversed'))}"]
+    )
 
 
 def test_every_kind_has_its_life() -> None:

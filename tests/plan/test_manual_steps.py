@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.clients.b2b import Client
 from reconciler.documents.read import Document, documents_in
-from reconciler.emulator.core.switches import parse
+from reconciler.emulator.core.behaviour import parse_switches
 from reconciler.emulator.server import faults
 from reconciler.emulator.server.app import App
 from reconciler.model import Live, Place, Position
@@ -63,7 +63,7 @@ def test_open_ones_come_by_name_with_what_there_is_to_do(client: Client, place: 
 def test_a_kind_that_can_be_read_betrays_that_it_is_enabled(app: App, client: Client, place: Place) -> None:
     fraud = step(check={"kind": "DFPRule"})
     assert state(fraud, client, place) == "done"
-    app.behaviour = parse(["dfp_enabled=false"])
+    app.behaviour = parse_switches(["dfp_enabled=false"])
     assert state(fraud, client, place) == "open"
 
 

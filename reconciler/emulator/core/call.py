@@ -80,6 +80,8 @@ class Call:
 
 Answer = Fields | Rendered
 Endpoint = Callable[[Call], Answer]
+Routes = tuple[tuple[str, str, str, Endpoint], ...]
+"""Operations: the method, the path, the name and the endpoint of each."""
 
 
 def timestamp(seconds: float) -> str:

@@ -1,8 +1,10 @@
-"""Read a request's fields: check the type first, then the vendor's limits [1.5, 2, 2.19, 4]."""
+"""Read a request's fields: check the type first, then the vendor's limits [1.5, 2, 2.19, 4, 7.19]."""
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.core.exchange import Refusal
@@ -11,6 +13,17 @@ from reconciler.emulator.core.store import Fields
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9._|-]{1,128}")
 EMAIL = re.compile(r"[^\s@<>()\",;:\\\[\]]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
+_COUNTRY_CODES = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC
+CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD
+GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH
+KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW
+MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC
+SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY
+UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+COUNTRIES = frozenset(_COUNTRY_CODES.split())
+"""ISO 3166-1 alpha-2."""
 EMAIL_LENGTH = 254
 LARGEST = 2**31 - 1
 
@@ -22,6 +35,10 @@ _TYPES: dict[type, str] = {
     list: "array",
     dict: "object",
 }
+
+METADATA = {"trusted_metadata", "untrusted_metadata"}
+METADATA_KEYS = 20
+METADATA_BYTES = 4096
 
 
 def given(body: Fields, name: str, type_: type, behaviour: Behaviour, error: str = "bad_request") -> Any:
@@ -92,3 +109,48 @@ def ordered(values: list[Any], behaviour: Behaviour) -> list[Any]:
     if behaviour.set_order == "kept":
         return values
     return sorted(values, key=str, reverse=behaviour.set_order == "reversed")
+
+
+def url_parts(url: str) -> SplitResult:
+    """Return a URL's parts; empty parts for an invalid URL."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+def is_https(url: str) -> bool:
+    """Return whether the URL is https with a host."""
+    found = url_parts(url)
+    return found.scheme == "https" and bool(found.hostname)
+
+
+def metadata(before: Fields | None, body: Fields, name: str, behaviour: Behaviour) -> Fields:
+    """Return the metadata after the request: merged by key; null deletes a key; nested objects are replaced."""
+    merged = dict(before or {})
+    change = given(body, name, dict, behaviour, "metadata_invalid_format")
+    for key, value in (change or {}).items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    if len(merged) > METADATA_KEYS:
+        raise Refusal("metadata_too_many_keys", f"{name} may have at most {METADATA_KEYS} keys.")
+    if len(json.dumps(merged, separators=(",", ":"), ensure_ascii=False).encode()) > METADATA_BYTES:
+        raise Refusal("metadata_too_large", f"{name} may be at most {METADATA_BYTES} bytes.")
+    return merged
+
+
+def cleaner(behaviour: Behaviour) -> Callable[[Fields], Fields]:
+    """Return the function that removes fields without a value, where answers leave them out."""
+    absent = behaviour.unset_fields == "absent"
+    without_empty = behaviour.empty_metadata == "absent"
+
+    def clean(fields: Fields) -> Fields:
+        return {
+            name: value
+            for name, value in fields.items()
+            if not (absent and value is None) and not (without_empty and value == {} and name in METADATA)
+        }
+
+    return clean

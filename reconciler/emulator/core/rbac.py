@@ -1,10 +1,12 @@
-"""The RBAC policy of an environment, and its form in the data API [2.9]."""
+"""The RBAC policy of an environment, its form in the data API, and roles that a connection gives [2.9, 2.21, 2.22]."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from reconciler.emulator.core.call import Answer, Call
-from reconciler.emulator.core.store import Fields, Store
+from reconciler.emulator.core.exchange import Refusal
+from reconciler.emulator.core.fields import given, ordered
+from reconciler.emulator.core.store import Fields, Row, Store
 from reconciler.emulator.core.workspace import Environment, Vertical
 
 NAME: Final = "rbac_policy"
@@ -46,6 +48,9 @@ DEFAULTS: Final[Mapping[Vertical, Mapping[str, tuple[str, ...]]]] = {
 }
 """The vendor's own roles, and the resources on which each has every action."""
 IMPLICIT: Final = {"B2B": "stytch_member", "CONSUMER": "stytch_user"}
+
+TO_EVERYBODY: Final = ("role_id",)
+TO_GROUPS: Final = ("role_id", "group")
 
 
 def policy(call: Call) -> Answer:
@@ -100,6 +105,31 @@ def set_policy(store: Store, environment: Environment, document: Any) -> None:
     kept["custom_scopes"] = [_with_permissions(scope) for scope in scopes]
     store.set(f"{NAME} {environment.project_id}", kept)
     store.commit()
+
+
+def known_roles(call: Call, organization: Row) -> set[str]:
+    """Return the roles of the project's policy and the organization's own roles."""
+    return {*role_ids(call), *(role["role_id"] for role in organization.fields.get("custom_roles", ()))}
+
+
+def assignments(call: Call, organization: Row, name: str, parts: tuple[str, ...]) -> list[Fields] | None:
+    """Return the assignments in the request's field ``name``, with these parts each; None where it has none.
+
+    Raises:
+        Refusal: ``invalid_role`` for an unknown role.
+    """
+    values: list[Any] | None = given(call.body, name, list, call.behaviour)
+    if values is None:
+        return None
+    kept: list[Fields] = []
+    for value in values:
+        one = {part: value.get(part) for part in parts} if isinstance(value, dict) else {}
+        if not one or not all(isinstance(text, str) and text for text in one.values()):
+            raise Refusal("bad_request", f"Each of {name} must have {' and '.join(parts)}.")
+        kept.append(one)
+    if {each["role_id"] for each in kept} - known_roles(call, organization):
+        raise Refusal("invalid_role", "An implicit role assignment names a role that is not in the RBAC policy.")
+    return ordered([each for place, each in enumerate(kept) if each not in kept[:place]], call.behaviour)
 
 
 def _listed(document: Fields, key: str, *names: str) -> list[Fields]:

@@ -1,21 +1,68 @@
-"""Pages of a search: read from the index, joined from stored text [1.3]."""
+"""The search index, and the pages and the order in which it is read [1.3, 7.20]."""
 
 import base64
 import hashlib
 import json
+import random
 import secrets
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.core.call import Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.store import Store
+from reconciler.emulator.core.store import Store, Write
 
 SIZES = (100, 1000)
 """The default and the largest size of a page."""
-PER_STATEMENT = 500
 KEPT = 64
+
+T = TypeVar("T")
+_DRAW: Final = random.SystemRandom()
+
+
+Found = tuple[int, int, str]
+"""A row's parent, number and text; the first two are also its place."""
+
+
+class Index:
+    """The index that searches read. ``catch_up`` is called at the beginning of each request."""
+
+    def __init__(self, store: Store, behaviour: Behaviour, clock: Callable[[], float]) -> None:
+        self._truth = store
+        self._behaviour = behaviour
+        self._clock = clock
+        self._requests = 0
+        self._pending: deque[tuple[int, float, Write]] = deque()
+        self._lags = behaviour.search_lag_ms > 0 or behaviour.search_lag_requests > 0
+        self.store = store.copy() if self._lags else store
+        if self._lags:
+            store.follower = self._follow
+
+    def catch_up(self) -> None:
+        """Apply the writes that are due."""
+        self._requests += 1
+        now = self._clock()
+        while self._pending and self._pending[0][0] < self._requests and self._pending[0][1] <= now:
+            self.store.repeat(self._pending.popleft()[2])
+
+    def refresh(self) -> None:
+        """Copy the complete store, as after a bulk load."""
+        if self._lags:
+            self.store.close()
+            self.store = self._truth.copy()
+            self._pending.clear()
+
+    def close(self) -> None:
+        """Close the copy."""
+        if self._lags:
+            self.store.close()
+
+    def _follow(self, write: Write) -> None:
+        due = self._requests + self._behaviour.search_lag_requests
+        self._pending.append((due, self._clock() + self._behaviour.search_lag_ms / 1000, write))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +83,6 @@ class Page:
     parents: Sequence[int]
     metadata: str
     cursor: str | None
-
-
-Found = tuple[int, int, str]
-"""A row's parent, number and text; the first two are also its place."""
 
 
 def page(call: Call, selection: Selection, kind: str, sizes: tuple[int, int] = SIZES) -> Page:
@@ -73,6 +116,16 @@ def count(index: Store, selection: Selection) -> int:
             index.connection.execute(sql, values | {"parent": parent}).fetchone()[0] for parent in selection.parents
         )
     return totals[selection]
+
+
+def arranged(items: Iterable[T], behaviour: Behaviour, key: Callable[[T], Any] = str) -> list[T]:
+    """Return items, given in the order of insertion, in the order of the answer. ``key`` returns an item's id."""
+    found = list(items)
+    if behaviour.search_order == "id":
+        found.sort(key=key)
+    elif behaviour.search_order == "random":
+        _DRAW.shuffle(found)
+    return found
 
 
 def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:

@@ -1,14 +1,47 @@
 """``/v1/connected_apps/clients`` [2.17]."""
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from ipaddress import ip_address
+from typing import Any, Final
 
-from reconciler.emulator.core import rotation, shown_once
+from reconciler.emulator.core import shown_once
+from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import choice
+from reconciler.emulator.core.fields import choice, given, ordered, positive, texts, url_parts
+from reconciler.emulator.core.jwt_template_rules import STAND_IN, TAG
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data.connected_app_fields import DEFAULTS, TYPES, sent
+
+TYPES: Final = ("first_party", "first_party_public", "third_party", "third_party_public")
+DEFAULTS: Final[Fields] = {
+    "client_name": "",
+    "client_description": "",
+    "status": "active",
+    "full_access_allowed": False,
+    "redirect_urls": [],
+    "access_token_expiry_minutes": 60,
+    "access_token_template_content": "",
+    "id_token_template_content": "",
+    "post_logout_redirect_urls": [],
+    "bypass_consent_for_offline_access": False,
+    "creation_method": "api",
+    "client_secret_last_four": None,
+    "next_client_secret_last_four": None,
+    "access_token_custom_audience": None,
+    "logo_url": None,
+    "client_id_metadata_url": None,
+}
+TEXTS: Final = ("client_name", "client_description", "access_token_custom_audience", "logo_url")
+TEMPLATES: Final = ("access_token_template_content", "id_token_template_content")
+URLS: Final = ("redirect_urls", "post_logout_redirect_urls")
+FIRST_PARTY_ONLY: Final[Mapping[str, str]] = {
+    "full_access_allowed": "third_party_clients_cannot_use_full_access",
+    "bypass_consent_for_offline_access": "third_party_clients_require_consent_for_offline_access",
+}
+WRONG_URL: Final = "connected_app_redirect_url"
 
 KIND: Final = "connected_app"
 
@@ -22,7 +55,7 @@ def create(call: Call) -> Answer:
     if most and call.store.count(call.collection(KIND)) >= most:
         raise Refusal("too_many_connected_apps", f"There may be at most {most} Connected Apps.")
     fields = {"client_id": call.new_id("connected-app"), "client_type": client_type, **DEFAULTS}
-    fields |= sent(call.body, client_type, call.behaviour)
+    fields |= _sent(call.body, client_type, call.behaviour)
     value = "" if _is_public(client_type) else shown_once.new_value()
     if value:
         fields["client_secret_last_four"] = value[-4:]
@@ -41,7 +74,7 @@ def get(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     """``PUT /v1/connected_apps/clients/{client_id}``: changes only the fields that are sent, never the type."""
     row = _find(call)
-    fields = {**row.fields, **sent(call.body, row.fields["client_type"], call.behaviour)}
+    fields = {**row.fields, **_sent(call.body, row.fields["client_type"], call.behaviour)}
     return {KIND: call.store.put(call.collection(KIND), replace(row, fields=fields)).fields}
 
 
@@ -54,18 +87,18 @@ def delete(call: Call) -> Answer:
 
 def rotate_start(call: Call) -> Answer:
     """``POST …/secrets/rotate/start``: the only answer with the next secret."""
-    row, value = rotation.start(call, KIND, _confidential(call))
+    row, value = shown_once.start_rotation(call, KIND, _confidential(call))
     return {KIND: {**_brief(row.fields), "next_client_secret": value}}
 
 
 def rotate(call: Call) -> Answer:
     """``POST …/secrets/rotate``."""
-    return {KIND: rotation.finish(call, KIND, _confidential(call)).fields}
+    return {KIND: shown_once.finish_rotation(call, KIND, _confidential(call)).fields}
 
 
 def rotate_cancel(call: Call) -> Answer:
     """``POST …/secrets/rotate/cancel``."""
-    return {KIND: rotation.cancel(call, KIND, _confidential(call)).fields}
+    return {KIND: shown_once.cancel_rotation(call, KIND, _confidential(call)).fields}
 
 
 def find(call: Call, id: str) -> Row:
@@ -78,6 +111,27 @@ def find(call: Call, id: str) -> Row:
     if row is None:
         raise Refusal("connected_app_not_found", "Connected App could not be found.")
     return row
+
+
+def _sent(body: Fields, client_type: str, behaviour: Behaviour) -> Fields:
+    """Return the fields in ``body``, each valid for an app of this type.
+
+    Raises:
+        Refusal: with the vendor's error type of the first invalid field.
+    """
+    found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in (*TEXTS, *TEMPLATES)}
+    for name in TEMPLATES:
+        _check_template(found[name])
+    for name, error in FIRST_PARTY_ONLY.items():
+        found[name] = given(body, name, bool, behaviour)
+        if found[name] and not client_type.startswith("first_party"):
+            raise Refusal(error, f"{name} is for first party clients only.")
+    found["access_token_expiry_minutes"] = positive(
+        body, "access_token_expiry_minutes", "idp_invalid_access_token_expiry_minutes"
+    )
+    for name in URLS:
+        found[name] = _urls(texts(body, name, behaviour, "connected_app_invalid_redirect_url"), behaviour)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _find(call: Call) -> Row:
@@ -98,3 +152,48 @@ def _is_public(client_type: str) -> bool:
 def _brief(fields: Fields) -> Fields:
     """Return the fields of an answer that holds a secret: without those on how the app was made."""
     return {name: value for name, value in fields.items() if name != "creation_method"}
+
+
+def _check_template(content: str | None) -> None:
+    """Refuse a template that is not a JSON object, whatever the values of its tags."""
+    try:
+        whole = content and json.loads(TAG.sub(STAND_IN, content))
+    except (ValueError, RecursionError):
+        whole = None
+    if content and not isinstance(whole, dict):
+        raise Refusal("idp_invalid_access_token_jwt_template", "A token's template must be a JSON object.")
+
+
+def _urls(urls: list[str] | None, behaviour: Behaviour) -> list[str] | None:
+    if urls is None:
+        return None
+    for url in urls:
+        _check_url(url, behaviour.app_redirect_http)
+    return ordered(list(dict.fromkeys(urls)), behaviour)
+
+
+def _check_url(url: str, plain: str) -> None:
+    """Refuse a URL that is not https, except http to the local machine as far as ``plain`` allows it."""
+    found = url_parts(url)
+    host = found.hostname or ""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
+        raise Refusal(f"{WRONG_URL}_must_include_scheme", "A redirect URL must begin with its scheme.")
+    if found.scheme not in {"", "http", "https"}:
+        raise Refusal(f"{WRONG_URL}_must_use_http_or_https_scheme", "A redirect URL must use http or https.")
+    if not host or any(character.isspace() for character in url):
+        raise Refusal("connected_app_invalid_redirect_url", "A redirect URL must have a host and no spaces.")
+    if found.scheme == "https":
+        return
+    if plain == "never":
+        raise Refusal(f"{WRONG_URL}_must_use_https_scheme", "A redirect URL must use https.")
+    if host == "localhost" and plain == "no_localhost":
+        raise Refusal(f"{WRONG_URL}_cannot_use_localhost", "A redirect URL must use 127.0.0.1, not localhost.")
+    if host != "localhost" and not _is_loopback(host):
+        raise Refusal(f"{WRONG_URL}_http_scheme_must_use_loopback", "Only a loopback address may be used with http.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

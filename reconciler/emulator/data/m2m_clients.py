@@ -4,11 +4,10 @@ import math
 from collections import Counter
 from typing import Any, Final
 
-from reconciler.emulator.core import rotation, shown_once
+from reconciler.emulator.core import shown_once
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import choice, given, ordered, texts
-from reconciler.emulator.core.metadata import metadata
+from reconciler.emulator.core.fields import choice, given, metadata, ordered, texts
 from reconciler.emulator.core.store import Fields, Row
 
 KIND: Final = "m2m_client"
@@ -61,18 +60,18 @@ def delete(call: Call) -> Answer:
 
 def rotate_start(call: Call) -> Answer:
     """``POST …/secrets/rotate/start``: the only answer with the next secret."""
-    row, value = rotation.start(call, KIND, _find(call))
+    row, value = shown_once.start_rotation(call, KIND, _find(call))
     return {KIND: {**row.fields, "next_client_secret": value}}
 
 
 def rotate(call: Call) -> Answer:
     """``POST …/secrets/rotate``."""
-    return {KIND: rotation.finish(call, KIND, _find(call)).fields}
+    return {KIND: shown_once.finish_rotation(call, KIND, _find(call)).fields}
 
 
 def rotate_cancel(call: Call) -> Answer:
     """``POST …/secrets/rotate/cancel``."""
-    return {KIND: rotation.cancel(call, KIND, _find(call)).fields}
+    return {KIND: shown_once.cancel_rotation(call, KIND, _find(call)).fields}
 
 
 def _find(call: Call) -> Row:

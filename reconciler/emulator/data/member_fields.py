@@ -1,14 +1,16 @@
-"""The fields of a member in a request, checked against the member's organization [2.20 and 4]."""
+"""The fields of a member: in a request, checked against the organization, and as they are stored [2.20 and 4].
 
+Roles are ids in requests, and objects with their sources in answers.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from reconciler.emulator.core.call import Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import email, external_id, given, phone, texts
-from reconciler.emulator.core.metadata import metadata
+from reconciler.emulator.core.fields import email, external_id, given, metadata, phone, texts
 from reconciler.emulator.core.rbac import role_ids
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data.member_roles import check
 
 DEFAULTS: Fields = {
     "name": "",
@@ -34,6 +36,10 @@ DEFAULTS: Fields = {
     "lock_expires_at": None,
 }
 FACTORS = {"sms_otp": "mfa_phone_number", "totp": "totp_registration_id"}
+
+MEMBER, ADMIN = "stytch_member", "stytch_admin"
+DIRECT, BY_EMAIL = "direct_assignment", "email_assignment"
+OURS = {DIRECT, BY_EMAIL}
 
 
 def check_create(call: Call, organization: Row) -> str:
@@ -86,7 +92,7 @@ def stated(call: Call, organization: Row, row: Row | None) -> tuple[Fields, list
     roles = texts(body, "roles", behaviour)
     if roles is not None:
         custom = {role["role_id"] for role in organization.fields.get("custom_roles", ())}
-        check(roles, {*role_ids(call), *custom})
+        _check_roles(roles, {*role_ids(call), *custom})
     return fields, roles
 
 
@@ -125,6 +131,72 @@ def check_new_email(call: Call, organization: Row, row: Row) -> str:
         raise Refusal("email_updates_available_only_for_active_members", message)
     _free_email(call, organization, address, row)
     return address
+
+
+def assigned(member: Fields) -> list[str]:
+    """Return the directly assigned roles."""
+    return [
+        role["role_id"]
+        for role in member.get("roles", ())
+        if role["role_id"] != MEMBER and any(source["type"] == DIRECT for source in role["sources"])
+    ]
+
+
+def with_roles(member: Fields, direct: Sequence[str], organization: Fields) -> Fields:
+    """Return the member with exactly these direct assignments, and the roles from other sources.
+
+    The organization's assignments by domain are computed again. Sources of SSO and SCIM are kept.
+    """
+    sources: dict[str, list[Fields]] = {MEMBER: [{"type": DIRECT, "details": {}}]}
+    for role in member.get("roles", ()):
+        kept = [source for source in role["sources"] if source["type"] not in OURS]
+        if kept:
+            sources.setdefault(role["role_id"], []).extend(kept)
+    for role_id in dict.fromkeys(direct):
+        sources.setdefault(role_id, []).append({"type": DIRECT, "details": {}})
+    domain = member["email_address"].rpartition("@")[2].lower()
+    for assignment in organization.get("rbac_email_implicit_role_assignments", ()):
+        if assignment["domain"].lower() == domain:
+            source: dict[str, Any] = {"type": BY_EMAIL, "details": {"email_domain": assignment["domain"]}}
+            sources.setdefault(assignment["role_id"], []).append(source)
+    roles = [{"role_id": role_id, "sources": given} for role_id, given in sources.items()]
+    return {**member, "roles": roles, "is_admin": ADMIN in sources}
+
+
+def with_implicit_roles(member: Fields, organization: Fields) -> Fields:
+    """Return the member with the organization's assignments by domain, computed again."""
+    return with_roles(member, assigned(member), organization)
+
+
+def keep(call: Call, fields: Fields, row: Row | None, organization: Row | None = None) -> Row:
+    """Store a member. ``row`` is its former row; a new member needs ``organization``."""
+    parent = row.parent if row else organization.number if organization else 0
+    number = row.number if row else 0
+    kept = Row(fields["member_id"], fields, tuple(names(fields)), fields["status"], parent, number)
+    return call.store.put(call.collection("member"), kept)
+
+
+def names(fields: Fields) -> Iterator[str]:
+    """Yield the names by which a member is found, apart from its id."""
+    yield f"email:{fields['email_address'].lower()}"
+    yield from (f"retired:{each['email_address'].lower()}" for each in fields.get("retired_email_addresses", ()))
+    if fields.get("external_id"):
+        yield f"external:{fields['external_id']}"
+    if fields.get("member_password_id"):
+        yield f"factor:{fields['member_password_id']}"
+
+
+def _check_roles(roles: Sequence[str], known: Collection[str]) -> None:
+    """Refuse roles that cannot be assigned.
+
+    Raises:
+        Refusal: ``cannot_assign_default_rbac_role_id`` or ``invalid_role``.
+    """
+    for role in roles:
+        if role == MEMBER:
+            raise Refusal("cannot_assign_default_rbac_role_id", f"{MEMBER} is implicit and cannot be assigned.")
+        if role not in known:
+            raise Refusal("invalid_role", "A role is not in the project's RBAC policy.")
 
 
 def _free_email(call: Call, organization: Row, address: str, row: Row | None) -> None:

@@ -7,9 +7,16 @@ from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import given
 from reconciler.emulator.core.store import Fields, Row
 from reconciler.emulator.data import organizations
-from reconciler.emulator.data.member_fields import DEFAULTS, change_email, check_create, stated
-from reconciler.emulator.data.member_record import keep
-from reconciler.emulator.data.member_roles import assigned, with_roles
+from reconciler.emulator.data.member_fields import (
+    DEFAULTS,
+    assigned,
+    change_email,
+    check_create,
+    check_new_email,
+    keep,
+    stated,
+    with_roles,
+)
 
 
 def create(call: Call) -> Answer:
@@ -30,7 +37,7 @@ def create(call: Call) -> Answer:
         "updated_at": now,
     }
     kept = keep(call, with_roles(member, roles or (), organization.fields), None, organization)
-    return answer(kept, organization)
+    return _answer(kept, organization)
 
 
 def get(call: Call) -> Answer:
@@ -41,9 +48,9 @@ def get(call: Call) -> Answer:
         raise Refusal("invalid_member_get_fields", "Exactly one of member_id and email_address must be given.")
     if email:
         found = call.store.named(call.collection("member"), f"email:{email.lower()}", organization.number)
-        return answer(_live(found), organization)
+        return _answer(_live(found), organization)
     row = _by_id(call, organization, call.own(id_ or ""))
-    return answer(row if call.behaviour.get_shows_deleted else _live([row]), organization)
+    return _answer(row if call.behaviour.get_shows_deleted else _live([row]), organization)
 
 
 def dangerously_get(call: Call) -> Answer:
@@ -52,7 +59,7 @@ def dangerously_get(call: Call) -> Answer:
     hidden = call.query.get("include_deleted", "").lower() != "true"
     if row is None or (hidden and row.status == "deleted"):
         raise _not_found()
-    return answer(row, call.store.numbered(row.parent))
+    return _answer(row, call.store.numbered(row.parent))
 
 
 def update(call: Call) -> Answer:
@@ -63,7 +70,7 @@ def update(call: Call) -> Answer:
     given(call.body, "preserve_existing_sessions", bool, call.behaviour)  # The emulator has no sessions.
     fields, roles = stated(call, organization, row)
     member = change_email(call, organization, row, {**row.fields, **fields, "updated_at": call.now()})
-    return answer(keep(call, _with_roles(member, roles, organization), row), organization)
+    return _answer(keep(call, _with_roles(member, roles, organization), row), organization)
 
 
 def delete(call: Call) -> Answer:
@@ -89,7 +96,7 @@ def reactivate(call: Call) -> Answer:
     if any(other.status != "deleted" for other in call.store.named(call.collection("member"), name, row.parent)):
         message = "Another member has the email address now."
         raise Refusal("reactivation_email_belongs_to_another_member", message)
-    return answer(keep(call, {**row.fields, "status": "active", "updated_at": call.now()}, row), organization)
+    return _answer(keep(call, {**row.fields, "status": "active", "updated_at": call.now()}, row), organization)
 
 
 def find(call: Call) -> tuple[Row, Row]:
@@ -102,14 +109,78 @@ def find(call: Call) -> tuple[Row, Row]:
     return organization, _by_id(call, organization, call.id("member_id"))
 
 
-def answer(row: Row, organization: Row) -> Answer:
+def delete_mfa_phone_number(call: Call) -> Answer:
+    """``DELETE …/members/mfa_phone_numbers/{member_id}``."""
+    organization, row = find(call)
+    change: Fields = {"mfa_phone_number": "", "mfa_phone_number_verified": False}
+    if row.fields["default_mfa_method"] == "sms_otp":
+        change["default_mfa_method"] = ""
+    if call.behaviour.mfa_phone_delete_unenrols:
+        change["mfa_enrolled"] = False
+    return _answer_with(call, organization, row, change)
+
+
+def delete_totp(call: Call) -> Answer:
+    """``DELETE …/members/{member_id}/totp``."""
+    organization, row = find(call)
+    change: Fields = {"totp_registration_id": ""}
+    if row.fields["default_mfa_method"] == "totp":
+        change["default_mfa_method"] = ""
+    return _answer_with(call, organization, row, change)
+
+
+def delete_password(call: Call) -> Answer:
+    """``DELETE …/members/passwords/{member_password_id}``."""
+    organization = organizations.find(call)
+    name = f"factor:{call.id('member_password_id')}"
+    found = call.store.named(call.collection("member"), name, organization.number)
+    if not found:
+        raise Refusal("password_not_found", "Password could not be found.")
+    return _answer_with(call, organization, found[0], {"member_password_id": ""})
+
+
+def delete_external_id(call: Call) -> Answer:
+    """``DELETE …/members/{member_id}/external_id``."""
+    organization, row = find(call)
+    return _answer_with(call, organization, row, {"external_id": None})
+
+
+def start_email_update(call: Call) -> Answer:
+    """``POST …/members/{member_id}/start_email_update``: no mail is sent, so the address never changes."""
+    organization, row = find(call)
+    check_new_email(call, organization, row)
+    return _answer(row, organization)
+
+
+def oidc_providers(call: Call) -> Answer:
+    """``GET …/members/{member_id}/oidc_providers``: always empty, because the emulator has no log-ins."""
+    find(call)
+    return {"registrations": []}
+
+
+def unlink_retired_email(call: Call) -> Answer:
+    """``POST …/members/{member_id}/unlink_retired_email``: others may use the address again."""
+    organization, row = find(call)
+    id_ = given(call.body, "email_id", str, call.behaviour)
+    address = given(call.body, "email_address", str, call.behaviour)
+    retired = row.fields["retired_email_addresses"]
+    left = [
+        each for each in retired if each["email_id"] != id_ and each["email_address"].lower() != (address or "").lower()
+    ]
+    if len(left) == len(retired):
+        raise Refusal("email_not_found", "The member has no such retired email address.")
+    shown = _answer_with(call, organization, row, {"retired_email_addresses": left})
+    return {**shown, "organization_id": organization.id}
+
+
+def _answer(row: Row, organization: Row) -> Fields:
     """Return the answer for a member."""
     return {"member_id": row.id, "member": row.fields, "organization": organization.fields}
 
 
-def answer_with(call: Call, organization: Row, row: Row, change: dict[str, Any]) -> Answer:
+def _answer_with(call: Call, organization: Row, row: Row, change: dict[str, Any]) -> Fields:
     """Store the member with ``change``, and return the answer."""
-    return answer(keep(call, {**row.fields, **change, "updated_at": call.now()}, row), organization)
+    return _answer(keep(call, {**row.fields, **change, "updated_at": call.now()}, row), organization)
 
 
 def _with_roles(member: Fields, roles: list[str] | None, organization: Row) -> Fields:

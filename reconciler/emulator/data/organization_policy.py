@@ -8,7 +8,7 @@ from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import given
 from reconciler.emulator.core.rbac import role_ids, stored_policy
 from reconciler.emulator.core.store import Fields
-from reconciler.emulator.data import organization_record, organizations
+from reconciler.emulator.data import organizations
 
 ROLES: Final = "custom_roles"
 """The organization's field with its own roles."""
@@ -37,7 +37,7 @@ def replace(call: Call) -> Answer:
             raise Refusal("rbac_role_duplicate", "The project's policy has a role with this role_id.")
     read = rbac_rules.entries(ROLES, roles)
     rbac_rules.check({**stored_policy(call.store, call.environment), ROLES: read})
-    organization_record.keep(call, {**organization.fields, ROLES: read}, organization)
+    organizations.keep(call, {**organization.fields, ROLES: read}, organization)
     return {"org_policy": {"roles": read}}
 
 

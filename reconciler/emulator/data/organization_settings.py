@@ -1,13 +1,50 @@
-"""The rules of an organization's settings [2.19 and 4]."""
+"""The rules of an organization's settings, and of mail domains in them [2.19 and 4]."""
 
+import re
 from collections.abc import Collection
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import choice, given, ordered, texts
 from reconciler.emulator.core.store import Fields
-from reconciler.emulator.data import domains
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+
+DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII)
+
+COMMON_NAMES = frozenset(
+    (
+        *("gmail", "googlemail", "yahoo", "outlook", "hotmail", "live", "msn", "icloud", "me", "mac", "aol", "comcast"),
+        *("att", "verizon", "sbcglobal", "earthlink", "mail", "hey", "laposte", "wanadoo", "orange", "free"),
+        *("rediffmail", "uol", "bol", "ig"),
+    )
+)
+"""Mail providers in Stytch's list, without a top-level domain: the label before the public suffix decides."""
+COMMON_DOMAINS = frozenset(
+    (
+        *(
+            "ymail.com",
+            "rocketmail.com",
+            "bellsouth.net",
+            "cox.net",
+            "charter.net",
+            "yandex.ru",
+            "yandex.com",
+            "sfr.fr",
+        ),
+        *("terra.com.br", "proton.me", "protonmail.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "t-online.de"),
+        *("freenet.de", "qq.com", "163.com", "126.com", "sina.com", "naver.com", "hanmail.net", "daum.net"),
+        *("zoho.com", "fastmail.com", "fastmail.fm", "libero.it"),
+    )
+)
+"""The copy of Stytch's list that we have is incomplete. These are the largest providers that it lacks."""
+DISPOSABLE_DOMAINS = frozenset(
+    ("mailinator.com", "guerrillamail.com", "10minutemail.com", "yopmail.com", "trashmail.com", "temp-mail.org")
+)
 
 OPEN, RESTRICTED, CLOSED = "ALL_ALLOWED", "RESTRICTED", "NOT_ALLOWED"
 BAD_FACTOR = "invalid_organization_auth_factor_setting"
@@ -124,6 +161,22 @@ def checked(organization: Fields, stated: Fields, behaviour: Behaviour) -> Field
     return after
 
 
+def _well_formed(domain: str) -> bool:
+    """Return whether the text is a well-formed domain."""
+    return DOMAIN.fullmatch(domain.lower()) is not None
+
+
+def _is_common(domain: str) -> bool:
+    """Return whether it is a common domain, such as ``gmail.com``, ``outlook.co.uk`` or ``mail.orange.es``."""
+    own = _suffixes().privatesuffix(domain.lower()) or ""
+    return own.partition(".")[0] in COMMON_NAMES or domain.lower() in COMMON_DOMAINS
+
+
+def _is_disposable(domain: str) -> bool:
+    """Return whether it is a domain of disposable addresses."""
+    return domain.lower() in DISPOSABLE_DOMAINS
+
+
 def _companions(after: Fields) -> None:
     by_email = RESTRICTED in {after["email_jit_provisioning"], after["email_invites"]}
     if by_email and not after["email_allowed_domains"]:
@@ -161,14 +214,14 @@ def _domains(body: Fields, name: str, behaviour: Behaviour, claimed: str) -> lis
     if values is None:
         return None
     for domain in values:
-        if not domains.well_formed(domain):
+        if not _well_formed(domain):
             error = (
                 "organization_settings_invalid_claimed_domain" if claimed else "organization_settings_invalid_domain"
             )
             raise Refusal(error, f"{name} holds an invalid domain.")
-        if domains.is_common(domain):
+        if _is_common(domain):
             raise Refusal(f"organization_settings_{claimed}domain_too_common", f"{name} holds a common domain.")
-        if domains.is_disposable(domain) and not claimed:
+        if _is_disposable(domain) and not claimed:
             raise Refusal("organization_settings_disposable_domain", f"{name} holds a disposable domain.")
     if len({domain.lower() for domain in values}) < len(values):
         raise Refusal(f"organization_settings_duplicate_{claimed}domain", f"{name} holds a domain twice.")
@@ -193,11 +246,18 @@ def _assignments(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> 
     kept = []
     for value in values:
         domain, role = (value.get("domain"), value.get("role_id")) if isinstance(value, dict) else (None, None)
-        if not isinstance(domain, str) or not domains.well_formed(domain):
+        if not isinstance(domain, str) or not _well_formed(domain):
             raise Refusal("rbac_invalid_domain", "An implicit role assignment has an invalid domain.")
-        if domains.is_common(domain):
+        if _is_common(domain):
             raise Refusal("rbac_domain_too_common", "An implicit role assignment has a common domain.")
         if not isinstance(role, str) or role not in roles:
             raise Refusal("invalid_role", "An implicit role assignment names a role that is not in the RBAC policy.")
         kept.append({"domain": domain.lower() if behaviour.lower_domains else domain, "role_id": role})
     return ordered(kept, behaviour)
+
+
+@cache
+def _suffixes() -> "PublicSuffixList":
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList(accept_encoded_idn=False)

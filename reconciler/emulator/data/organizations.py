@@ -2,19 +2,33 @@
 
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import external_id, given
-from reconciler.emulator.core.metadata import metadata
+from reconciler.emulator.core.fields import external_id, given, metadata
 from reconciler.emulator.core.rbac import role_ids
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data import listed_ids
 from reconciler.emulator.data import organization_settings as settings
-from reconciler.emulator.data.member_record import keep as keep_member
-from reconciler.emulator.data.member_roles import with_implicit_roles
-from reconciler.emulator.data.organization_record import COMPUTED, folded, keep
+from reconciler.emulator.data.member_fields import keep as keep_member
+from reconciler.emulator.data.member_fields import with_implicit_roles
+
+LISTED_CONNECTIONS: Final = "sso_jit_provisioning_allowed_connections"
+LISTED_APPS: Final = {
+    "allowed_first_party_connected_apps": "first_party",
+    "allowed_third_party_connected_apps": "third_party",
+}
+
+COMPUTED: Fields = {
+    "organization_logo_url": "",
+    "sso_active_connections": [],
+    "custom_roles": [],
+    "trusted_metadata": {},
+    "organization_external_id": None,
+    "sso_default_connection_id": None,
+    "scim_active_connection": None,
+}
 
 SLUG = re.compile(r"[A-Za-z0-9._~-]{2,128}")
 NAME_LENGTH = 128
@@ -86,7 +100,7 @@ def find(call: Call) -> Row:
     found = call.store.get(collection, given_id)
     if found is None:
         named = [
-            *call.store.named(collection, f"slug:{folded(call, given_id)}"),
+            *call.store.named(collection, f"slug:{_folded(call, given_id)}"),
             *call.store.named(collection, f"external:{given_id}"),
         ]
         found = named[0] if named else None
@@ -95,12 +109,64 @@ def find(call: Call) -> Row:
     return found
 
 
+def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
+    """Store an organization. ``row`` is its former row."""
+    kept = Row(fields["organization_id"], fields, names(call, fields), number=row.number if row else 0)
+    return call.store.put(call.collection("organization"), kept)
+
+
+def names(call: Call, fields: Fields) -> tuple[str, ...]:
+    """Return the names by which an organization is found, apart from its id."""
+    found = [f"slug:{_folded(call, fields['organization_slug'])}"]
+    if fields.get("organization_external_id"):
+        found.append(f"external:{fields['organization_external_id']}")
+    found += [f"claimed:{domain.lower()}" for domain in fields.get("claimed_email_domains", ())]
+    return tuple(found)
+
+
+def _folded(call: Call, slug: str) -> str:
+    """Return a slug in the form that is compared."""
+    return slug if call.behaviour.slug_case_sensitive else slug.lower()
+
+
+def _check_listed(call: Call, stated: Fields, row: Row | None) -> None:
+    """Refuse ids that do not exist. Ids that the organization already lists may stay.
+
+    Raises:
+        Refusal: ``sso_connection_not_found``, ``requires_active_sso_connection`` or ``connected_app_not_found``.
+    """
+    if not call.behaviour.listed_ids_checked:
+        return
+    for id_ in _added(stated, LISTED_CONNECTIONS, row):
+        if id_ not in _active_connections(row):
+            raise _unusable_connection(call, id_, row, "sso_connection_not_found")
+    for name, party in LISTED_APPS.items():
+        for id_ in _added(stated, name, row):
+            app = call.store.get(call.collection("connected_app"), call.own(id_))
+            if app is None or not app.fields["client_type"].startswith(party):
+                raise Refusal("connected_app_not_found", f"{name} lists an id that is not a {party} Connected App.")
+
+
+def _active_connections(row: Row | None) -> set[str]:
+    """Return the organization's active SSO connections."""
+    return {each["connection_id"] for each in row.fields.get("sso_active_connections", ())} if row else set()
+
+
+def _unusable_connection(call: Call, id: str, row: Row | None, unknown: str) -> Refusal:
+    """Return the refusal for a connection that is not active, or that does not exist (``unknown``)."""
+    kinds = ("saml_connection", "oidc_connection", "external_connection")
+    found = (call.store.get(call.collection(kind), call.own(id)) for kind in kinds)
+    if row is not None and any(each is not None and each.parent == row.number for each in found):
+        return Refusal("requires_active_sso_connection", "The connection is not active.")
+    return Refusal(unknown, "The connection is not an active one of the organization.")
+
+
 def _stated(call: Call, row: Row | None) -> Fields:
     """Return the fields in the request, each valid by itself and not in use elsewhere."""
     body, behaviour = call.body, call.behaviour
     custom = {role["role_id"] for role in row.fields.get("custom_roles", ())} if row else set()
     stated: dict[str, Any] = settings.sent(body, behaviour, {*role_ids(call), *custom})
-    listed_ids.check(call, stated, row)
+    _check_listed(call, stated, row)
     stated["organization_name"] = _name(call)
     stated["organization_slug"] = _slug(call, row)
     stated["organization_logo_url"] = given(body, "organization_logo_url", str, behaviour)
@@ -127,7 +193,7 @@ def _slug(call: Call, row: Row | None) -> str | None:
         if not SLUG.fullmatch(slug):
             message = "organization_slug must have 2 to 128 characters of A-Z, a-z, 0-9 and - . _ ~"
             raise Refusal("invalid_organization_slug", message)
-        _free(call, f"slug:{folded(call, slug)}", row, "organization_slug_already_used")
+        _free(call, f"slug:{_folded(call, slug)}", row, "organization_slug_already_used")
     return slug
 
 
@@ -155,8 +221,8 @@ def _free_slug(call: Call, name: str) -> str:
 
 def _connection(call: Call, row: Row | None) -> str | None:
     wanted: str | None = given(call.body, "sso_default_connection_id", str, call.behaviour)
-    if wanted and wanted not in listed_ids.active_connections(row):
-        raise listed_ids.unusable_connection(call, wanted, row, "invalid_sso_default_connection_id")
+    if wanted and wanted not in _active_connections(row):
+        raise _unusable_connection(call, wanted, row, "invalid_sso_default_connection_id")
     return wanted
 
 
@@ -165,3 +231,8 @@ def _assign_roles_anew(call: Call, organization: Row) -> None:
         fields = with_implicit_roles(member.fields, organization.fields)
         if fields != member.fields:
             keep_member(call, fields, member)
+
+
+def _added(stated: Fields, name: str, row: Row | None) -> Iterator[str]:
+    before = set(row.fields.get(name, ())) if row else set()
+    yield from (id_ for id_ in stated.get(name) or () if id_ not in before)

@@ -1,6 +1,7 @@
-"""The searches for organizations, members and users, and their filters [1.3]."""
+"""The searches for organizations, members, users, M2M clients and Connected Apps, and their filters [1.3]."""
 
 import json
+from typing import Final
 
 from reconciler.emulator.core.call import Answer, Call, Rendered
 from reconciler.emulator.core.exchange import Refusal
@@ -20,6 +21,59 @@ from reconciler.emulator.core.filters import (
 from reconciler.emulator.core.search import Page, Selection, page
 
 STATUSES = {"pending", "invited", "active", "deleted"}
+
+M2M_FILTERS: Final = {
+    "client_id": any_of("id"),
+    "client_name": any_of("json_extract(text, '$.client_name')"),
+    "scopes": each("$.scopes", f"item.value IN {LISTED}"),
+}
+
+
+def organizations(call: Call) -> Answer:
+    """``POST /v1/b2b/organizations/search``."""
+    where, values = condition(call.body, "organization", ORGANIZATION_FILTERS)
+    selection = Selection(call.collection("organization"), (0,), f"({where})", tuple(values.items()))
+    return _rendered("organizations", page(call, selection, "organization"))
+
+
+def members(call: Call) -> Answer:
+    """``POST /v1/b2b/organizations/members/search``: finds deleted members only where ``statuses`` lists them."""
+    parents = _parents(call)
+    where, values = condition(call.body, "member", MEMBER_FILTERS)
+    _one_sort_of_id(call, "member_ids", "member", "member")
+    statuses = operand_values(call.body, "statuses")
+    if not set(statuses) <= STATUSES:
+        raise Refusal("search_invalid_status_filter", f"statuses may hold {', '.join(sorted(STATUSES))}.")
+    if "deleted" not in statuses:
+        where = f"({where}) AND status != 'deleted'"
+    found = page(call, Selection(call.collection("member"), parents, f"({where})", tuple(values.items())), "member")
+    return _rendered("members", found, f'"organizations":{_organizations(call, found)},')
+
+
+def users(call: Call) -> Answer:
+    """``POST /v1/users/search``."""
+    where, values = condition(call.body, "user", USER_FILTERS)
+    _one_sort_of_id(call, "user_id", "user", "user")
+    selection = Selection(call.collection("user"), (0,), f"({where})", tuple(values.items()))
+    return _rendered("results", page(call, selection, "user"))
+
+
+def m2m_clients(call: Call) -> Answer:
+    """``POST /v1/m2m/clients/search``."""
+    where, values = condition(call.body, "m2m", M2M_FILTERS)
+    selection = Selection(call.collection("m2m_client"), (0,), f"({where})", tuple(values.items()))
+    return _rendered("m2m_clients", page(call, selection, "m2m"))
+
+
+def connected_apps(call: Call) -> Answer:
+    """``POST /v1/connected_apps/clients/search``: it has no filters."""
+    selection = Selection(call.collection("connected_app"), (0,), "1")
+    return _rendered("connected_apps", page(call, selection, "connected_app"))
+
+
+def _rendered(name: str, found: Page, more: str = "") -> Rendered:
+    """Return the answer with a page: its rows under ``name``, then ``more``, then ``results_metadata``."""
+    return Rendered(f'"{name}":[{",".join(found.texts)}],{more}"results_metadata":{found.metadata}')
 
 
 def _text(name: str) -> str:
@@ -95,40 +149,6 @@ USER_FILTERS = {
     "totp_verified": item_flag("$.totps"),
     "password_exists": Filter("flag", f"({_text('password.password_id')} IS NOT NULL) = {{value}}"),
 }
-
-
-def organizations(call: Call) -> Answer:
-    """``POST /v1/b2b/organizations/search``."""
-    where, values = condition(call.body, "organization", ORGANIZATION_FILTERS)
-    selection = Selection(call.collection("organization"), (0,), f"({where})", tuple(values.items()))
-    return rendered("organizations", page(call, selection, "organization"))
-
-
-def members(call: Call) -> Answer:
-    """``POST /v1/b2b/organizations/members/search``: finds deleted members only where ``statuses`` lists them."""
-    parents = _parents(call)
-    where, values = condition(call.body, "member", MEMBER_FILTERS)
-    _one_sort_of_id(call, "member_ids", "member", "member")
-    statuses = operand_values(call.body, "statuses")
-    if not set(statuses) <= STATUSES:
-        raise Refusal("search_invalid_status_filter", f"statuses may hold {', '.join(sorted(STATUSES))}.")
-    if "deleted" not in statuses:
-        where = f"({where}) AND status != 'deleted'"
-    found = page(call, Selection(call.collection("member"), parents, f"({where})", tuple(values.items())), "member")
-    return rendered("members", found, f'"organizations":{_organizations(call, found)},')
-
-
-def users(call: Call) -> Answer:
-    """``POST /v1/users/search``."""
-    where, values = condition(call.body, "user", USER_FILTERS)
-    _one_sort_of_id(call, "user_id", "user", "user")
-    selection = Selection(call.collection("user"), (0,), f"({where})", tuple(values.items()))
-    return rendered("results", page(call, selection, "user"))
-
-
-def rendered(name: str, found: Page, more: str = "") -> Rendered:
-    """Return the answer with a page: its rows under ``name``, then ``more``, then ``results_metadata``."""
-    return Rendered(f'"{name}":[{",".join(found.texts)}],{more}"results_metadata":{found.metadata}')
 
 
 def _parents(call: Call) -> tuple[int, ...]:

@@ -1,13 +1,45 @@
 """``/v1/users`` of a Consumer project [2.23]."""
 
-from reconciler.emulator.core.call import Answer, Call
+from collections.abc import Iterator
+from functools import partial
+
+from reconciler.emulator.core.call import Answer, Call, Endpoint
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import email, external_id, given, phone, texts
-from reconciler.emulator.core.metadata import metadata
+from reconciler.emulator.core.fields import email, external_id, given, metadata, phone, texts
 from reconciler.emulator.core.rbac import IMPLICIT, role_ids
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data.user_record import DEFAULTS, keep
 
+DEFAULTS: Fields = {
+    "emails": [],
+    "phone_numbers": [],
+    "webauthn_registrations": [],
+    "providers": [],
+    "totps": [],
+    "crypto_wallets": [],
+    "biometric_registrations": [],
+    "is_locked": False,
+    "roles": [],
+    "name": {"first_name": "", "middle_name": "", "last_name": ""},
+    "password": None,
+    "trusted_metadata": {},
+    "untrusted_metadata": {},
+    "external_id": None,
+    "lock_created_at": None,
+    "lock_expires_at": None,
+}
+FACTORS = {
+    "emails": "email_id",
+    "phone_numbers": "phone_id",
+    "webauthn_registrations": "webauthn_registration_id",
+    "providers": "oauth_user_registration_id",
+    "totps": "totp_id",
+    "crypto_wallets": "crypto_wallet_id",
+    "biometric_registrations": "biometric_registration_id",
+}
+"""The lists of factors, and the name of an item's id."""
+
+PRIMARY = ("emails", "phone_numbers", "providers")
+"""The factors for sign-in. A user has at least one of them."""
 NAMES = ("first_name", "middle_name", "last_name")
 
 
@@ -93,6 +125,35 @@ def find(call: Call) -> Row:
     return found
 
 
+def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
+    """Store a user. ``row`` is its former row."""
+    kept = Row(fields["user_id"], fields, tuple(names(fields)), fields["status"], number=row.number if row else 0)
+    return call.store.put(call.collection("user"), kept)
+
+
+def names(fields: Fields) -> Iterator[str]:
+    """Yield the names by which a user is found, apart from the id."""
+    yield from (f"email:{address['email'].lower()}" for address in fields["emails"])
+    yield from (f"phone:{number['phone_number']}" for number in fields["phone_numbers"])
+    if fields.get("external_id"):
+        yield f"external:{fields['external_id']}"
+    for name, id_ in FACTORS.items():
+        yield from (f"factor:{factor[id_]}" for factor in fields.get(name, ()))
+    if fields.get("password"):
+        yield f"factor:{fields['password']['password_id']}"
+
+
+def delete_password(call: Call) -> Answer:
+    """``DELETE /v1/users/passwords/{password_id}``."""
+    row = _owner(call, call.id("password_id"), "password_not_found")
+    return {"user_id": row.id, "user": keep(call, {**row.fields, "password": None}, row).fields}
+
+
+def delete_factor(name: str, not_found: str) -> Endpoint:
+    """Return the endpoint that removes a factor from the list ``name``, by the id in the path."""
+    return partial(_delete_factor, name, not_found)
+
+
 def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
     """Return the fields in the request, each valid."""
     body, behaviour = call.body, call.behaviour
@@ -141,3 +202,21 @@ def _free(call: Call, name: str, row: Row | None, error: str) -> None:
     found = call.store.named(call.collection("user"), name)
     if any(row is None or other.number != row.number for other in found):
         raise Refusal(error, "Another user has this already.")
+
+
+def _delete_factor(name: str, not_found: str, call: Call) -> Answer:
+    parameter = FACTORS[name]
+    id_ = call.id(parameter)
+    row = _owner(call, id_, not_found)
+    left = [factor for factor in row.fields[name] if factor[parameter] != id_]
+    primary = sum(len(row.fields[each]) for each in PRIMARY)
+    if name in PRIMARY and primary == 1 and call.behaviour.last_factor == "refused":
+        raise Refusal("cannot_delete_last_primary_factor", "The user could not sign in without it.")
+    return {"user_id": row.id, "user": keep(call, {**row.fields, name: left}, row).fields}
+
+
+def _owner(call: Call, id: str, not_found: str) -> Row:
+    found = call.store.named(call.collection("user"), f"factor:{id}")
+    if not found:
+        raise Refusal(not_found, "It could not be found.")
+    return found[0]

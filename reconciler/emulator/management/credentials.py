@@ -3,9 +3,9 @@
 from typing import Final
 
 from reconciler.emulator.core import keys
-from reconciler.emulator.core.call import Answer, Call, Endpoint
+from reconciler.emulator.core.call import Answer, Call, Routes
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.order import arranged
+from reconciler.emulator.core.search import arranged
 from reconciler.emulator.core.store import Fields, Row
 
 MOST: Final = 50
@@ -84,7 +84,7 @@ def _masked(call: Call, row: Row) -> Fields:
     return call.store.clean({**row.fields, "used_at": keys.used_at(call.store, call.environment, row)})
 
 
-ROUTES: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
+ROUTES: Final[Routes] = (
     ("POST", "secrets", "secrets_create", create_secret),
     ("GET", "secrets", "secrets_list", list_secrets),
     ("GET", "secrets/{secret_id}", "secrets_get", get_secret),

@@ -6,12 +6,11 @@ from typing import Final
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import choice, given, positive
-from reconciler.emulator.core.order import arranged
+from reconciler.emulator.core.search import arranged
 from reconciler.emulator.core.store import Fields
 from reconciler.emulator.core.workspace import Type
 from reconciler.emulator.management.founding import make_environment
-from reconciler.emulator.management.projects import required_name
-from reconciler.emulator.management.slugs import slug
+from reconciler.emulator.management.projects import required_name, slug
 
 SETTINGS: Final[Mapping[str, type]] = {
     "cross_org_passwords_enabled": bool,

@@ -1,15 +1,28 @@
-"""Redirect URLs of an environment [2.5, 1.5]."""
+"""Redirect URLs of an environment: which are allowed for which type, and which are the defaults [2.5, 1.5]."""
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from reconciler.emulator.core.call import Answer, Call, Endpoint
+from reconciler.emulator.core.behaviour import Behaviour
+from reconciler.emulator.core.call import Answer, Call, Routes
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import choice, given, ordered
-from reconciler.emulator.core.order import arranged
+from reconciler.emulator.core.search import arranged
 from reconciler.emulator.core.store import Fields, Row, Store
-from reconciler.emulator.core.workspace import Environment
-from reconciler.emulator.management import redirect_rules as rules
-from reconciler.emulator.management.redirect_rules import Types
+from reconciler.emulator.core.workspace import Environment, Vertical
+
+TYPES: Final[Mapping[Vertical, tuple[str, ...]]] = {
+    "CONSUMER": ("LOGIN", "INVITE", "SIGNUP", "RESET_PASSWORD"),
+    "B2B": ("LOGIN", "INVITE", "SIGNUP", "RESET_PASSWORD", "DISCOVERY"),
+}
+FORBIDDEN: Final = {"javascript", "data", "vbscript", "file", "about", "blob"}
+LOOPBACK: Final = {"localhost", "127.0.0.1", "[::1]"}
+PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
+
+Types = dict[str, bool]
+"""The types of a URL, and for each whether the URL is its default."""
 
 MOST: Final = 100
 LOCAL: Final = "http://localhost:3000/authenticate"
@@ -21,7 +34,7 @@ def create(call: Call) -> Answer:
     url: str | None = given(call.body, "url", str, call.behaviour, "invalid_url")
     if not url:
         raise Refusal("invalid_url", "url is required.")
-    rules.check_url(url, call.environment, call.behaviour)
+    _check_url(url, call.environment, call.behaviour)
     there = _all(call)
     if url not in there and len(there) >= MOST:
         raise Refusal("too_many_redirect_urls", f"An environment may have at most {MOST} redirect URLs.")
@@ -54,13 +67,71 @@ def delete(call: Call) -> Answer:
 
 def begin(store: Store, environment: Environment) -> None:
     """Add the URL of a developer's own machine to a new environment, as the default of every type."""
-    types = [{"type": type_, "is_default": True} for type_ in rules.TYPES[environment.vertical]]
+    types = [{"type": type_, "is_default": True} for type_ in TYPES[environment.vertical]]
     store.put(store.collection(environment.project_id, "redirect_url"), Row(LOCAL, {"valid_types": types}))
 
 
+def _check_url(url: str, environment: Environment, behaviour: Behaviour) -> None:
+    """Refuse an invalid redirect URL.
+
+    Raises:
+        Refusal: with the reason.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Refusal("invalid_url", "url is not a URL.") from None
+    if not parts.scheme or (parts.scheme in {"http", "https"} and not parts.netloc):
+        raise Refusal("invalid_url", "url is not a URL.")
+    if parts.scheme in FORBIDDEN:
+        raise Refusal("redirect_url_cannot_use_protocol", f"A redirect URL cannot use {parts.scheme}.")
+    if environment.type == "test":
+        return
+    if "*" in url:
+        raise Refusal("no_wildcards_in_live_redirect_url", "A live redirect URL cannot have wildcards.")
+    local = parts.netloc.rpartition("@")[2].rpartition(":")[0] or parts.netloc
+    if parts.scheme == "http" and not (behaviour.live_http_localhost and local in LOOPBACK):
+        raise Refusal("redirect_url_must_use_https", "A live redirect URL must use https.")
+
+
+def _check_defaults(url: str, types: Types) -> None:
+    """Refuse a default URL that is not complete, such as one with a wildcard."""
+    if not any(types.values()) or _can_be_default(url):
+        return
+    if "*" in url:
+        message = "A redirect URL with a wildcard cannot be a default."
+        raise Refusal("redirect_url_with_wildcard_cannot_be_default", message)
+    message = "A redirect URL with a placeholder in its query cannot be a default."
+    raise Refusal("redirect_url_with_query_param_placeholder_cannot_be_default", message)
+
+
+def _can_be_default(url: str) -> bool:
+    """Return whether the URL is complete, without a wildcard or placeholder."""
+    return "*" not in url and not PLACEHOLDER.search(url.partition("?")[2])
+
+
+def _demoted(urls: Mapping[str, Types], changed: str) -> dict[str, Types]:
+    """Return the URLs, with ``changed`` as the only default of its types."""
+    own = {type_ for type_, default in urls[changed].items() if default}
+    return {
+        url: types if url == changed else {type_: default and type_ not in own for type_, default in types.items()}
+        for url, types in urls.items()
+    }
+
+
+def _promoted(urls: Mapping[str, Types], vertical: Vertical) -> dict[str, Types]:
+    """Return the URLs; for a type without a default, the oldest possible URL becomes the default."""
+    result = {url: dict(types) for url, types in urls.items()}
+    for type_ in TYPES[vertical]:
+        able = [url for url, types in result.items() if type_ in types and _can_be_default(url)]
+        if able and not _has_default(result.values(), type_):
+            result[able[0]][type_] = True
+    return result
+
+
 def _changed(call: Call, url: str, types: Types) -> Answer:
-    rules.check_defaults(url, types)
-    after = _keep(call, rules.demoted({**_all(call), url: types}, url))
+    _check_defaults(url, types)
+    after = _keep(call, _demoted({**_all(call), url: types}, url))
     return {"redirect_url": _shown(call, url, after[url])}
 
 
@@ -70,7 +141,7 @@ def _stated(call: Call) -> Types:
     Raises:
         Refusal: where it has no type, or a type that the project's vertical does not have.
     """
-    known = rules.TYPES[call.environment.vertical]
+    known = TYPES[call.environment.vertical]
     stated: Types = {}
     for each in given(call.body, "valid_types", list, call.behaviour, "invalid_argument") or ():
         if not isinstance(each, dict):
@@ -100,7 +171,7 @@ def _keep(call: Call, urls: dict[str, Types]) -> dict[str, Types]:
     """Store these URLs. Unless the request forbids it, a type without a default gets one. Return the URLs."""
     stays = call.query.get("do_not_promote_defaults", "").lower() == "true"
     if not (stays or given(call.body, "do_not_promote_defaults", bool, call.behaviour, "invalid_argument")):
-        urls = rules.promoted(urls, call.environment.vertical)
+        urls = _promoted(urls, call.environment.vertical)
     collection = call.collection("redirect_url")
     there = {row.id: row for row in call.store.children(collection)}
     for url, row in there.items():
@@ -120,7 +191,11 @@ def _shown(call: Call, url: str, types: Types) -> Fields:
     return {"url": url, "valid_types": ordered(_listed(types), call.behaviour)}
 
 
-ROUTES: Final[tuple[tuple[str, str, str, Endpoint], ...]] = (
+def _has_default(all_types: Iterable[Types], type_: str) -> bool:
+    return any(types.get(type_) for types in all_types)
+
+
+ROUTES: Final[Routes] = (
     ("POST", "redirect_urls", "redirect_urls_create", create),
     ("GET", "redirect_urls/all", "redirect_urls_list", list_all),
     ("GET", "redirect_urls", "redirect_urls_get", get),

@@ -2,16 +2,14 @@
 
 from typing import Final
 
-from reconciler.emulator.core import country_codes
-from reconciler.emulator.core.call import Endpoint
+from reconciler.emulator.core.call import Routes
 from reconciler.emulator.management import (
+    country_codes,
     credentials,
-    default_templates,
     email_templates,
     environments,
     event_log_streaming,
     jwt_templates,
-    legacy_projects,
     password_strength,
     projects,
     rbac_policy,
@@ -20,7 +18,6 @@ from reconciler.emulator.management import (
     trusted_token_profiles,
 )
 
-Routes = tuple[tuple[str, str, str, Endpoint], ...]
 PROJECTS: Final = "/pwa/v3/projects"
 PROJECT: Final = f"{PROJECTS}/{{project_slug}}"
 ENVIRONMENTS: Final = f"{PROJECT}/environments"
@@ -61,10 +58,10 @@ MANAGEMENT: Routes = (
     ("GET", TEMPLATE, "email_templates_get", email_templates.get),
     ("PUT", TEMPLATE, "email_templates_update", email_templates.update),
     ("DELETE", TEMPLATE, "email_templates_delete", email_templates.delete),
-    ("POST", DEFAULT_TEMPLATE, "default_email_templates_set", default_templates.set_default),
-    ("GET", DEFAULT_TEMPLATE, "default_email_templates_get", default_templates.get_default),
-    ("DELETE", DEFAULT_TEMPLATE, "default_email_templates_unset", default_templates.unset_default),
-    ("GET", LEGACY, "legacy_projects_list", legacy_projects.list_all),
-    ("GET", f"{LEGACY}/{{project_id}}", "legacy_projects_get", legacy_projects.get),
+    ("POST", DEFAULT_TEMPLATE, "default_email_templates_set", email_templates.set_default),
+    ("GET", DEFAULT_TEMPLATE, "default_email_templates_get", email_templates.get_default),
+    ("DELETE", DEFAULT_TEMPLATE, "default_email_templates_unset", email_templates.unset_default),
+    ("GET", LEGACY, "legacy_projects_list", projects.list_legacy),
+    ("GET", f"{LEGACY}/{{project_id}}", "legacy_projects_get", projects.get_legacy),
     *((method, f"{ENVIRONMENT}/{path}", name, endpoint) for method, path, name, endpoint in BELOW_ENVIRONMENT),
 )

@@ -9,10 +9,16 @@ from typing import Any
 from reconciler.emulator.core.keys import new_secret
 from reconciler.emulator.core.store import Fields, text
 from reconciler.emulator.core.workspace import Environment, Project, Type, Vertical
-from reconciler.emulator.data import member_record, organization_record, user_record
 from reconciler.emulator.data.member_fields import DEFAULTS as MEMBER
-from reconciler.emulator.data.member_roles import with_roles
+from reconciler.emulator.data.member_fields import keep as keep_member
+from reconciler.emulator.data.member_fields import names as names_of_member
+from reconciler.emulator.data.member_fields import with_roles
 from reconciler.emulator.data.organization_settings import DEFAULTS as SETTINGS
+from reconciler.emulator.data.organizations import COMPUTED
+from reconciler.emulator.data.organizations import keep as keep_organization
+from reconciler.emulator.data.users import DEFAULTS as USER
+from reconciler.emulator.data.users import keep as keep_user
+from reconciler.emulator.data.users import names as names_of_user
 from reconciler.emulator.management.founding import make_environment, make_project
 from reconciler.emulator.server.app import App
 
@@ -43,7 +49,7 @@ def place_organization(app: App, fields: Mapping[str, Any], environment: Environ
     started = {
         "organization_id": call.new_id("organization"),
         "organization_name": fields.get("organization_slug", ""),
-        **organization_record.COMPUTED,
+        **COMPUTED,
         **SETTINGS,
         "sso_jit_provisioning": "NOT_ALLOWED" if app.behaviour.sso_jit_default == "NOT_ALLOWED" else "ALL_ALLOWED",
         "email_invites": "ALL_ALLOWED",
@@ -52,7 +58,7 @@ def place_organization(app: App, fields: Mapping[str, Any], environment: Environ
     with app.lock:
         whole = {**started, **fields}
         row = app.store.get(call.collection("organization"), whole["organization_id"])
-        kept = organization_record.keep(call, whole, row)
+        kept = keep_organization(call, whole, row)
         app.store.commit()
     return kept.fields
 
@@ -80,7 +86,7 @@ def place_member(app: App, fields: Mapping[str, Any], environment: Environment |
         if all(isinstance(role, str) for role in whole["roles"]):
             whole = with_roles({**whole, "roles": []}, whole["roles"], organization.fields)
         row = app.store.get(call.collection("member"), whole["member_id"])
-        kept = member_record.keep(call, whole, row, organization)
+        kept = keep_member(call, whole, row, organization)
         app.store.commit()
     return kept.fields
 
@@ -89,10 +95,10 @@ def place_user(app: App, fields: Mapping[str, Any], environment: Environment | N
     """Store a Consumer user: ``fields`` over the defaults. Replace the one with the same ``user_id``."""
     call = app.call(environment or app.workspace.environment("CONSUMER"))
     with app.lock:
-        whole = {"user_id": call.new_id("user"), "status": "active", **user_record.DEFAULTS, "created_at": call.now()}
+        whole = {"user_id": call.new_id("user"), "status": "active", **USER, "created_at": call.now()}
         whole |= fields
         row = app.store.get(call.collection("user"), whole["user_id"])
-        kept = user_record.keep(call, whole, row)
+        kept = keep_user(call, whole, row)
         app.store.commit()
     return kept.fields
 
@@ -119,13 +125,13 @@ def load_users(app: App, environment: Environment, rows: Iterable[Mapping[str, A
         ValueError: where a user has no id, or the id of another user.
     """
     collection = app.store.collection(environment.project_id, "user")
-    defaults = {"status": "active", **user_record.DEFAULTS, "created_at": app.call(environment).now()}
+    defaults = {"status": "active", **USER, "created_at": app.call(environment).now()}
 
     def prepared(fields: Mapping[str, Any]) -> tuple[int, str, str, str, list[str]]:
         if not (isinstance(fields, dict) and fields.get("user_id")):
             raise ValueError("a user has no user_id")
         whole = app.store.clean({**defaults, **{name: value for name, value in fields.items() if value is not None}})
-        return 0, whole["user_id"], whole["status"], text(whole), list(user_record.names(whole))
+        return 0, whole["user_id"], whole["status"], text(whole), list(names_of_user(whole))
 
     return _load(app, collection, rows, prepared)
 
@@ -144,7 +150,7 @@ def load_members(app: App, environment: Environment, rows: Iterable[Mapping[str,
         if all(isinstance(role, str) for role in whole["roles"]):
             whole = with_roles({**whole, "roles": []}, whole["roles"], organization.fields)
         whole = app.store.clean(whole)
-        names = list(member_record.names(whole))
+        names = list(names_of_member(whole))
         return organization.number, whole["member_id"], whole["status"], text(whole), names
 
     return _load(app, collection, rows, prepared)

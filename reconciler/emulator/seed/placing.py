@@ -7,7 +7,7 @@ from reconciler.emulator.core import shown_once
 from reconciler.emulator.core.call import Call
 from reconciler.emulator.core.store import Fields, Row
 from reconciler.emulator.core.workspace import Environment
-from reconciler.emulator.data import connected_app_fields, connected_apps, organization_apps, scim_record
+from reconciler.emulator.data import connected_apps, consents, scim
 from reconciler.emulator.server.app import App
 
 
@@ -17,7 +17,7 @@ def place_connected_app(app: App, fields: Mapping[str, Any], environment: Enviro
     whole = {
         "client_id": call.new_id("connected-app"),
         "client_type": "third_party_public",
-        **connected_app_fields.DEFAULTS,
+        **connected_apps.DEFAULTS,
         "creation_method": "dynamic_client_registration",
         **fields,
     }
@@ -28,7 +28,7 @@ def place_scim_group(app: App, organization_id: str, name: str, environment: Env
     """Store a group that the identity provider of the organization's SCIM connection pushed."""
     call = _call(app, environment)
     organization = _organization(call, organization_id)
-    connection = scim_record.active(call, organization)
+    connection = scim.active(call, organization)
     if connection is None:
         raise ValueError("the organization has no SCIM connection")
     group = {
@@ -37,7 +37,7 @@ def place_scim_group(app: App, organization_id: str, name: str, environment: Env
         "organization_id": organization.id,
         "connection_id": connection.id,
     }
-    return _put(app, call, scim_record.GROUP, Row(group["group_id"], group, parent=organization.number))
+    return _put(app, call, scim.GROUP, Row(group["group_id"], group, parent=organization.number))
 
 
 def place_grant(
@@ -48,7 +48,7 @@ def place_grant(
     organization = _organization(call, member["organization_id"])
     grant = {"connected_app_id": app_id, "member_id": member["member_id"], "granted_scopes": list(scopes)}
     row = Row(f"{app_id} {member['member_id']}", grant, parent=organization.number)
-    _put(app, call, organization_apps.GRANT, row)
+    _put(app, call, consents.GRANT, row)
 
 
 def counts(app: App, kind: str, id: str, value: str, environment: Environment | None = None) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.emulator.core import switches
+from reconciler.emulator.core.behaviour import parse_switches
 from reconciler.emulator.server import faults
 from reconciler.emulator.server.app import App
 from reconciler.emulator.server.limits import Limits
@@ -48,7 +48,7 @@ def make(options: Options) -> App:
         OSError: where a file cannot be read or written.
     """
     asked, limits = faults.parse(options.faults)
-    behaviour = switches.parse(options.behaviour)
+    behaviour = parse_switches(options.behaviour)
     try:
         app = App(options.database, behaviour)
     except sqlite3.Error as error:

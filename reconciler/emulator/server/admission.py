@@ -1,4 +1,4 @@
-"""Check the credentials, the path and the body of a request."""
+"""Check the credentials, the path and the body of a request, and drop fields that do not count [2, 7.19]."""
 
 import base64
 import json
@@ -7,9 +7,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from reconciler.emulator.core import keys
+from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.core.exchange import Refusal, Request
 from reconciler.emulator.core.workspace import NO_PROJECT, NOWHERE, Environment, Project, Workspace
 from reconciler.emulator.server.routes import Route, is_management, is_public, match
+
+UPDATES = frozenset({"PUT", "PATCH"})
+NAMES = frozenset({"name", "display_name", "client_name", "organization_name"})
+NEEDED = frozenset({"org_policy"})
+"""Fields that an update requires: the official SDK for Go sends a policy without roles as ``{}``."""
 
 FORM = "application/x-www-form-urlencoded"
 DEEPEST = 100
@@ -105,6 +111,19 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
+def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: bool) -> dict[str, Any]:
+    """Return the body without the fields that are not applied. ``manages``: a request to the management API."""
+    found = body
+    if behaviour.trims_names:
+        found = {name: _trimmed(value) if name in NAMES else value for name, value in found.items()}
+    if method in UPDATES and not manages:
+        if behaviour.empty_list == "ignored":
+            found = {name: value for name, value in found.items() if name in NEEDED or value not in ([], {})}
+        if behaviour.false_flag == "ignored":
+            found = {name: value for name, value in found.items() if value is not False}
+    return found
+
+
 def _named(request: Request, workspace: Workspace) -> Environment:
     _, path = match(request.method, request.path)
     environment = workspace.found(path["project_id"])
@@ -141,3 +160,7 @@ def _is_deep(value: Any) -> bool:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value

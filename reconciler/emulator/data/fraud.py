@@ -1,4 +1,4 @@
-"""``/v1/rules``: the decisions of fraud prevention for a device, a network or a country [2.18]."""
+"""Fraud prevention: rules for a device, a network or a country, and the action for each sign of fraud [2.18]."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -6,10 +6,9 @@ from ipaddress import IPv4Network
 from typing import Any, Final
 
 from reconciler.emulator.core.call import Answer, Call, Rendered, timestamp
-from reconciler.emulator.core.country_codes import COUNTRIES
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import choice, given, positive
-from reconciler.emulator.core.search import Selection, page
+from reconciler.emulator.core.fields import COUNTRIES, choice, given, positive
+from reconciler.emulator.core.search import Selection, arranged, page
 from reconciler.emulator.core.store import Fields, Row
 
 KIND: Final = "fraud_rule"
@@ -22,6 +21,15 @@ PAGE_SIZES: Final = (10, 100)
 """The default and the largest page size of a list."""
 PREFIXES: Final = range(16, 33)
 LARGEST_ASN: Final = 4_294_967_295
+
+REASONS: Final[Mapping[str, str]] = {
+    "AD_BLOCKER_DETECTED": "BLOCK",
+    "HEADLESS_BROWSER_AUTOMATION": "BLOCK",
+    "SMART_RATE_LIMIT_WARNING": "CHALLENGE",
+    "VIRTUAL_MACHINE": "CHALLENGE",
+}
+"""The reasons in the vendor's public pages, with their default actions. The vendor has more."""
+DOCUMENT: Final = "verdict_reason_overrides"
 
 
 def set_rule(call: Call) -> Answer:
@@ -61,6 +69,37 @@ def check_enabled(call: Call) -> None:
     """Refuse the request where the project may not use fraud prevention."""
     if not call.behaviour.dfp_enabled:
         raise Refusal("enterprise_endpoint", "Device Fingerprinting is not enabled for this project.")
+
+
+def override(call: Call) -> Answer:
+    """``POST /v1/verdict_reasons/override``: ``NONE`` removes the override."""
+    check_enabled(call)
+    reason = given(call.body, "verdict_reason", str, call.behaviour, "invalid_argument")
+    if reason not in REASONS:
+        raise Refusal("invalid_argument", "There is no such verdict_reason, or it cannot be overridden.")
+    action = choice(call.body, "override_action", ACTIONS, call.behaviour, "invalid_argument")
+    if not action:
+        raise Refusal("invalid_argument", "override_action is required.")
+    description = given(call.body, "override_description", str, call.behaviour, "invalid_argument")
+    overrides = dict(call.document(DOCUMENT) or {})
+    overrides.pop(reason, None)
+    if action != "NONE":
+        overrides[reason] = {
+            "override_action": action,
+            "override_created_at": call.now(),
+            "override_description": description,
+        }
+    call.keep_document(DOCUMENT, overrides)
+    return {"verdict_reason_action": _shown(call, reason, overrides)}
+
+
+def list_reasons(call: Call) -> Answer:
+    """``POST /v1/verdict_reasons/list``."""
+    check_enabled(call)
+    overrides = call.document(DOCUMENT) or {}
+    wanted = overrides if given(call.body, "overrides_only", bool, call.behaviour, "invalid_argument") else REASONS
+    reasons = arranged(sorted(wanted), call.behaviour)
+    return {"verdict_reason_actions": [_shown(call, reason, overrides) for reason in reasons]}
 
 
 def _keep(call: Call, row: Row | None, id: str, stated: Fields) -> None:
@@ -120,3 +159,9 @@ _KEYS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "country_code": _country,
     "asn": _asn,
 }
+
+
+def _shown(call: Call, reason: str, overrides: Mapping[str, Fields]) -> Fields:
+    unset: Fields = dict.fromkeys(("override_action", "override_created_at", "override_description"))
+    shown = {"verdict_reason": reason, "default_action": REASONS[reason], **unset, **overrides.get(reason, {})}
+    return call.store.clean(shown)

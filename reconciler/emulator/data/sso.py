@@ -6,9 +6,9 @@ from typing import Final
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import choice, given
-from reconciler.emulator.core.order import arranged
+from reconciler.emulator.core.search import arranged
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data import organization_record, organizations
+from reconciler.emulator.data import organizations
 
 SAML: Final = "saml_connection"
 OIDC: Final = "oidc_connection"
@@ -38,7 +38,7 @@ def list_all(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """``DELETE /v1/b2b/sso/{organization_id}/connections/{connection_id}``: a connection of any sort, permanently."""
     organization = organizations.find(call)
-    row = find_any(call, organization, call.id("connection_id"))
+    row = _find_any(call, organization, call.id("connection_id"))
     if row is None:
         raise Refusal("sso_connection_not_found", "SSO connection could not be found.")
     if organization.fields.get("sso_default_connection_id") == row.id:
@@ -59,12 +59,6 @@ def find(call: Call, kind: str) -> tuple[Row, Row]:
     if row is None or row.parent != organization.number:
         raise Refusal(KINDS[kind], "SSO connection could not be found.")
     return organization, row
-
-
-def find_any(call: Call, organization: Row, id: str) -> Row | None:
-    """Return the organization's connection with this id, of any kind."""
-    rows = (call.store.get(call.collection(kind), id) for kind in KINDS)
-    return next((row for row in rows if row is not None and row.parent == organization.number), None)
 
 
 def start(call: Call, organization: Row, kind: str) -> Fields:
@@ -110,6 +104,12 @@ def keep(call: Call, organization: Row, kind: str, fields: Fields, row: Row | No
     return stored
 
 
+def _find_any(call: Call, organization: Row, id: str) -> Row | None:
+    """Return the organization's connection with this id, of any kind."""
+    rows = (call.store.get(call.collection(kind), id) for kind in KINDS)
+    return next((row for row in rows if row is not None and row.parent == organization.number), None)
+
+
 def _show_active(call: Call, organization: Row, id: str, shown: Fields | None) -> None:
     before = organization.fields.get("sso_active_connections", [])
     after = [shown if each["connection_id"] == id else each for each in before]
@@ -117,4 +117,4 @@ def _show_active(call: Call, organization: Row, id: str, shown: Fields | None) -
         after.append(shown)
     after = [each for each in after if each is not None]
     if after != before:
-        organization_record.keep(call, {**organization.fields, "sso_active_connections": after}, organization)
+        organizations.keep(call, {**organization.fields, "sso_active_connections": after}, organization)

@@ -4,11 +4,10 @@ from typing import Final
 
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
-from reconciler.emulator.core.fields import given
+from reconciler.emulator.core.fields import given, is_https
 from reconciler.emulator.core.store import Fields
-from reconciler.emulator.core.urls import is_https
 from reconciler.emulator.data import organizations
-from reconciler.emulator.data.sso_connections import OIDC, callback, find, keep, named, start
+from reconciler.emulator.data.sso import OIDC, callback, find, keep, named, start
 
 DISCOVERED: Final = {
     "authorization_url": "/oauth2/authorize",

@@ -6,10 +6,10 @@ from typing import Final
 from reconciler.emulator.core.call import Answer, Call
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import given
-from reconciler.emulator.core.implicit_roles import TO_EVERYBODY, TO_GROUPS, assignments
+from reconciler.emulator.core.rbac import TO_EVERYBODY, TO_GROUPS, assignments
 from reconciler.emulator.core.store import Fields, Row
 from reconciler.emulator.data import organizations
-from reconciler.emulator.data.sso_connections import EXTERNAL, OIDC, SAML, find, keep, start
+from reconciler.emulator.data.sso import EXTERNAL, OIDC, SAML, find, keep, start
 
 EVERYBODY: Final = "external_connection_implicit_role_assignments"
 GROUPS: Final = "external_group_implicit_role_assignments"

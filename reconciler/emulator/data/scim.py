@@ -5,21 +5,29 @@ from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.emulator.core import shown_once
-from reconciler.emulator.core.call import Answer, Call, Rendered
+from reconciler.emulator.core.call import Answer, Call, Rendered, timestamp
 from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.fields import choice, given, ordered
-from reconciler.emulator.core.implicit_roles import known_roles
+from reconciler.emulator.core.rbac import known_roles
 from reconciler.emulator.core.search import Selection, page
 from reconciler.emulator.core.store import Fields, Row
-from reconciler.emulator.data import organization_record, organizations
-from reconciler.emulator.data.scim_record import GROUP, KIND, TOKEN, active, find, keep, missing, token, without
-from reconciler.emulator.data.scim_tokens import NO_NEXT
+from reconciler.emulator.data import organizations
+
+KIND: Final = "scim_connection"
+GROUP: Final = "scim_group"
+TOKEN: Final = "bearer_token"  # noqa: S105 # a field's name
+NEXT_TOKEN: Final = "next_bearer_token"  # noqa: S105 # a field's name
+VALID: Final = 5 * 365 * 86_400
+"""The lifetime of a token, in seconds."""
+SHOWN_ACTIVE: Final = ("connection_id", "display_name", f"{TOKEN}_last_four", f"{TOKEN}_expires_at")
 
 IDENTITY_PROVIDERS: Final = (
     *("generic", "okta", "microsoft-entra", "cyberark", "jumpcloud", "onelogin", "pingfederate", "rippling"),
 )
 NUMBER: Final = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 ROLES: Final = "scim_group_implicit_role_assignments"
+
+NO_NEXT: Fields = {f"{NEXT_TOKEN}_last_four": "", f"{NEXT_TOKEN}_expires_at": None}
 
 
 def create(call: Call) -> Answer:
@@ -36,12 +44,12 @@ def create(call: Call) -> Answer:
         "identity_provider": "generic",
         ROLES: [],
         **_stated(call),
-        **token(call, TOKEN, value),
+        **_token(call, TOKEN, value),
         **NO_NEXT,
     }
-    row = keep(call, organization, fields)
+    row = _keep(call, organization, fields)
     shown_once.keep(call, KIND, row, value)
-    return {"connection": {**without(row, f"{TOKEN}_last_four", *NO_NEXT), TOKEN: value}}
+    return {"connection": {**_without(row, f"{TOKEN}_last_four", *NO_NEXT), TOKEN: value}}
 
 
 def get(call: Call) -> Answer:
@@ -51,37 +59,105 @@ def get(call: Call) -> Answer:
         return {"connection": row.fields}
     if call.behaviour.no_scim_connection == "absent":
         return {}
-    raise missing()
+    raise _missing()
 
 
 def update(call: Call) -> Answer:
     """``PUT …/connection/{connection_id}``: changes only the fields that are sent."""
-    organization, row = find(call)
+    organization, row = _find(call)
     roles = _roles(call, organization)
     fields = {**row.fields, **_stated(call), **({} if roles is None else {ROLES: roles})}
-    return {"connection": keep(call, organization, fields, row).fields}
+    return {"connection": _keep(call, organization, fields, row).fields}
 
 
 def delete(call: Call) -> Answer:
     """``DELETE …/connection/{connection_id}``: with its groups. The members that it created stay."""
-    organization, row = find(call)
+    organization, row = _find(call)
     for group in call.store.children(call.collection(GROUP), organization.number):
         call.store.remove(group)
     shown_once.drop(call, KIND, row, shown_once.CURRENT, shown_once.NEXT)
     call.store.remove(row)
-    organization_record.keep(call, {**organization.fields, "scim_active_connection": None}, organization)
+    organizations.keep(call, {**organization.fields, "scim_active_connection": None}, organization)
     return {"connection_id": row.id}
 
 
 def groups(call: Call) -> Answer:
     """``GET …/connection/{connection_id}``: the groups that the identity provider pushed."""
-    organization, _ = find(call)
+    organization, _ = _find(call)
     asked = {**call.query, "limit": _limit(call.query.get("limit", ""))}
     selection = Selection(call.collection(GROUP), (organization.number,), "1")
     found = page(replace(call, body=asked, index=call.store), selection, GROUP)
     end = ',"next_cursor":null' if call.behaviour.last_cursor == "null" else ""
     cursor = f',"next_cursor":"{found.cursor}"' if found.cursor else end
     return Rendered(f'"scim_groups":[{",".join(found.texts)}]{cursor}')
+
+
+def active(call: Call, organization: Row) -> Row | None:
+    """Return the organization's connection, or None. There is at most one."""
+    return next(iter(call.store.children(call.collection(KIND), organization.number)), None)
+
+
+def rotate_start(call: Call) -> Answer:
+    """``POST …/rotate/start``: the only answer with the next token. The token of an earlier start is lost."""
+    organization, row = _find(call)
+    value = shown_once.new_value()
+    shown_once.keep(call, KIND, row, value, shown_once.NEXT)
+    kept = _keep(call, organization, {**row.fields, **_token(call, NEXT_TOKEN, value)}, row)
+    return {"connection": {**_without(kept, f"{NEXT_TOKEN}_last_four"), NEXT_TOKEN: value}}
+
+
+def rotate_complete(call: Call) -> Answer:
+    """``POST …/rotate/complete``: the next token stays valid, the former one does not."""
+    organization, row = _rotating(call)
+    shown_once.promote(call, KIND, row)
+    moved = {f"{TOKEN}{part}": row.fields[f"{NEXT_TOKEN}{part}"] for part in ("_last_four", "_expires_at")}
+    return {"connection": _keep(call, organization, {**row.fields, **moved, **NO_NEXT}, row).fields}
+
+
+def rotate_cancel(call: Call) -> Answer:
+    """``POST …/rotate/cancel``: the next token is no longer valid."""
+    organization, row = _rotating(call)
+    shown_once.drop(call, KIND, row, shown_once.NEXT)
+    return {"connection": _keep(call, organization, {**row.fields, **NO_NEXT}, row).fields}
+
+
+def _find(call: Call) -> tuple[Row, Row]:
+    """Return the organization and the connection in the path.
+
+    Raises:
+        Refusal: ``no_active_scim_connection``.
+    """
+    organization = organizations.find(call)
+    row = call.store.get(call.collection(KIND), call.id("connection_id"))
+    if row is None or row.parent != organization.number:
+        raise _missing()
+    return organization, row
+
+
+def _missing() -> Refusal:
+    """Return the refusal where there is no connection."""
+    return Refusal("no_active_scim_connection", "The organization has no active SCIM connection.")
+
+
+def _keep(call: Call, organization: Row, fields: Fields, row: Row | None = None) -> Row:
+    """Store a connection as the organization's active connection. ``row`` is its former row."""
+    host = "api" if call.environment.type == "live" else "test"
+    flag = "?aadOptscim062020" if fields["identity_provider"] == "microsoft-entra" else ""
+    whole = {**fields, "base_url": f"https://{host}.stytch.com/v1/b2b/scim/{fields['connection_id']}{flag}"}
+    kept = Row(whole["connection_id"], whole, parent=organization.number, number=row.number if row else 0)
+    shown = {name: whole[name] for name in SHOWN_ACTIVE}
+    organizations.keep(call, {**organization.fields, "scim_active_connection": shown}, organization)
+    return call.store.put(call.collection(KIND), kept)
+
+
+def _token(call: Call, name: str, value: str) -> Fields:
+    """Return the fields that are stored for a new token."""
+    return {f"{name}_last_four": value[-4:], f"{name}_expires_at": timestamp(call.clock() + VALID)}
+
+
+def _without(row: Row, *hidden: str) -> Fields:
+    """Return the connection without these fields, for an answer that contains a token."""
+    return {name: value for name, value in row.fields.items() if name not in hidden}
 
 
 def _limit(text: str) -> int | str | None:
@@ -117,3 +193,10 @@ def _roles(call: Call, organization: Row) -> list[Fields] | None:
             raise Refusal("invalid_role", "An assignment names a role that is not in the RBAC policy.")
         kept.append({"role_id": role, "group_id": id_, "group_name": pushed[id_]["group_name"]})
     return ordered(kept, call.behaviour)
+
+
+def _rotating(call: Call) -> tuple[Row, Row]:
+    organization, row = _find(call)
+    if not row.fields[f"{NEXT_TOKEN}_last_four"]:
+        raise Refusal("scim_connection_not_rotating_token", "The connection's token is not being rotated.")
+    return organization, row
