@@ -1,8 +1,6 @@
 """Access tokens of M2M clients, and the key that signs them: made on first use, published as a JWKS [1.1, 2.16]."""
 
-import base64
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.emulator.core import shown_once
 from reconciler.emulator.core.call import Answer, Call
@@ -10,14 +8,13 @@ from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.store import Row
 from reconciler.emulator.data.m2m_clients import KIND
 
-if TYPE_CHECKING:  # It is slow to load, and few requests need it.
+if TYPE_CHECKING:  # It is slow to load, as is jwt, and few requests need it.
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
 GRANT: Final = "client_credentials"
 VALID: Final = 3600
 """The lifetime of a token, in seconds."""
-
 DOCUMENT: Final = "jwk"
 ALGORITHM: Final = "RS256"
 BITS: Final = 2048
@@ -26,6 +23,8 @@ EXPONENT: Final = 65537
 
 def issue(call: Call) -> Answer:
     """``POST …/oauth2/token``: with the errors of RFC 6749. Which of them Stytch answers is unknown."""
+    import jwt
+
     grant = call.body.get("grant_type")
     if grant != GRANT:
         message = f"grant_type must be {GRANT}."
@@ -41,36 +40,19 @@ def issue(call: Call) -> Answer:
         "nbf": now,
         "exp": now + VALID,
     }
-    return {"access_token": _signed(call, claims), "token_type": "bearer", "expires_in": VALID}
+    id_, key = _key(call)
+    token = jwt.encode(claims, key, ALGORITHM, headers={"kid": id_})
+    return {"access_token": token, "token_type": "bearer", "expires_in": VALID}
 
 
 def keys(call: Call) -> Answer:
     """``GET /v1/b2b/sessions/jwks/{project_id}`` and ``GET /v1/sessions/jwks/{project_id}``: without credentials."""
-    id_, key = _key(call)
-    numbers = key.public_key().public_numbers()
-    shown = {
-        "kty": "RSA",
-        "use": "sig",
-        "key_ops": ["verify"],
-        "alg": ALGORITHM,
-        "kid": id_,
-        "x5c": [],
-        "x5tS256": "",
-        "n": _encoded(numbers.n.to_bytes(BITS // 8, "big")),
-        "e": _encoded(numbers.e.to_bytes(3, "big")),
-    }
-    return {"keys": [shown]}
-
-
-def _signed(call: Call, claims: dict[str, Any]) -> str:
-    """Return a JWT with these claims."""
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.hashes import SHA256
+    from jwt.algorithms import RSAAlgorithm
 
     id_, key = _key(call)
-    head = {"alg": ALGORITHM, "kid": id_, "typ": "JWT"}
-    told = ".".join(_encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (head, claims))
-    return f"{told}.{_encoded(key.sign(told.encode(), PKCS1v15(), SHA256()))}"
+    public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    shown = {"kty": public["kty"], "use": "sig", "key_ops": public["key_ops"], "alg": ALGORITHM, "kid": id_}
+    return {"keys": [{**shown, "x5c": [], "x5tS256": "", "n": public["n"], "e": public["e"]}]}
 
 
 def _client(call: Call) -> Row:
@@ -112,7 +94,3 @@ def _key(call: Call) -> "tuple[str, RSAPrivateKey]":
     key = load_pem_private_key(kept["pem"].encode(), None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 # the key above was created as an RSA key
     return kept["kid"], key
-
-
-def _encoded(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

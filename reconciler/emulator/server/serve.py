@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: a small server with full control of the connection, which the faults need."""
+"""HTTP/1.1 on a socket: h11 parses requests; the socket stays in our hands, for faults cut it and let it wait."""
 
 import re
 import socket
@@ -10,13 +10,16 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import h11
+
 from reconciler.emulator.core.exchange import Lost, Refusal, Request, Response, error_body, new_id
 from reconciler.emulator.server.app import App
 
 LARGEST_HEAD = 65536
 LARGEST_BODY = 64 * 1024 * 1024
+RECEIVED = 65536
+"""The most bytes to take from a socket at once."""
 REASONS = {status.value: status.phrase for status in HTTPStatus}
-EMPTY = (b"\r\n", b"\n")
 ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 """The start of a request target where the client uses the emulator as a proxy."""
 
@@ -77,8 +80,9 @@ class Connection(socketserver.StreamRequestHandler):
     """One connection: requests one after the other, until either side closes it."""
 
     disable_nagle_algorithm = True
-    rbufsize = 65536
     server: Server
+    ahead = b""
+    """What the client has sent of its next request."""
     persistent = True
     """Whether the client's version of HTTP keeps the connection open."""
 
@@ -129,65 +133,51 @@ class Connection(socketserver.StreamRequestHandler):
             return _refused(Refusal("internal_server_error", "Oops, something seems to have gone wrong."))
 
     def _read(self) -> Request | None:
-        while (line := self.rfile.readline(LARGEST_HEAD)) in EMPTY:
-            continue  # Some clients send an extra line after a body.
-        if not line:
+        """Return the next request, or None where the client has closed the connection.
+
+        There is a parser for each request: h11 does not see the answers, which faults lose and delay.
+        """
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+        parser.receive_data(self._begun())
+        head = self._event(parser)
+        if not isinstance(head, h11.Request):
             return None
-        try:
-            method, target, version = line.decode("latin-1").split()
-        except ValueError:
-            raise Refusal("bad_request", "The request is not HTTP.") from None
-        if version not in {"HTTP/1.0", "HTTP/1.1"}:
+        if head.http_version not in {b"1.0", b"1.1"}:
             raise Refusal("bad_request", "Only HTTP/1.1 is supported.")
-        self.persistent = version == "HTTP/1.1"
-        headers = self._headers()
-        path, _, query = ORIGIN.sub("", target, count=1).partition("?")
-        return Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, self._body(headers))
-
-    def _headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        size = 0
-        while (line := self.rfile.readline(LARGEST_HEAD)) not in EMPTY:
-            size += len(line)
-            if not line:
-                raise ConnectionResetError
-            name, colon, value = line.decode("latin-1").partition(":")
-            if not colon or size > LARGEST_HEAD:
-                raise Refusal("bad_request", "The headers are not valid.")
-            headers[name.strip().lower()] = value.strip()
-        return headers
-
-    def _body(self, headers: dict[str, str]) -> bytes:
-        length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            raise Refusal("bad_request", "The length of the body is not valid.")
-        _check_size(int(length))
-        if headers.get("expect", "").lower() == "100-continue":
-            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            return self._chunks()
-        return self._exactly(int(length))
-
-    def _chunks(self) -> bytes:
+        self.persistent = head.http_version == b"1.1"
+        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        _check_size(int(headers.get("content-length", "0")))
+        if parser.they_are_waiting_for_100_continue:
+            self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = bytearray()
-        while size := self._chunk_size():
-            _check_size(len(body) + size)
-            body += self._exactly(size)
-            self.rfile.readline(LARGEST_HEAD)
-        self._headers()  # Trailers are ignored.
-        return bytes(body)
+        while isinstance(event := self._event(parser), h11.Data):
+            body += event.data
+            _check_size(len(body))
+        if event is None:
+            return None
+        self.ahead = parser.trailing_data[0]
+        path, _, query = ORIGIN.sub("", head.target.decode(), count=1).partition("?")
+        return Request(head.method.decode(), path, dict(parse_qsl(query, keep_blank_values=True)), headers, bytes(body))
 
-    def _chunk_size(self) -> int:
-        found = re.match(rb"[0-9A-Fa-f]+", self.rfile.readline(LARGEST_HEAD))
-        if found is None:
-            raise Refusal("bad_request", "The body's chunks are not valid.")
-        return int(found[0], 16)
+    def _begun(self) -> bytes:
+        """Return the first bytes of the next request, or none where the client has closed the connection."""
+        while not (begun := self.ahead.lstrip(b"\r\n")):  # Some clients send an extra line after a body.
+            self.ahead = self.request.recv(RECEIVED)
+            if not self.ahead:
+                break
+        return begun
 
-    def _exactly(self, size: int) -> bytes:
-        found = self.rfile.read(size)
-        if len(found) < size:
-            raise ConnectionResetError
-        return found
+    def _event(self, parser: h11.Connection) -> object:
+        """Return the next part of a request, or None where the client has closed the connection halfway."""
+        try:
+            while (event := parser.next_event()) is h11.NEED_DATA:
+                received = self.request.recv(RECEIVED)
+                if not received:
+                    return None
+                parser.receive_data(received)
+        except h11.RemoteProtocolError:  # Its text may hold a header, and so a secret.
+            raise Refusal("bad_request", "The request is not HTTP.") from None
+        return event
 
     def _write(self, response: Response, *, keep: bool, bodiless: bool = False) -> None:
         reason = REASONS.get(response.status, "Unknown")
@@ -203,7 +193,7 @@ class Connection(socketserver.StreamRequestHandler):
         self.request.shutdown(socket.SHUT_WR)
         self.request.settimeout(1)
         try:
-            while self.request.recv(65536):
+            while self.request.recv(RECEIVED):
                 continue
         except OSError:
             return
@@ -213,7 +203,7 @@ class Connection(socketserver.StreamRequestHandler):
         self.request.settimeout(0.1)
         while not self.server.closing.is_set():
             try:
-                if not self.request.recv(65536):
+                if not self.request.recv(RECEIVED):
                     return
             except TimeoutError:
                 continue

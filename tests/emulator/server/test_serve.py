@@ -86,11 +86,12 @@ def test_bodies_may_be_chunked_and_announced(server: Running) -> None:
     "sent",
     [
         b"hello\r\n\r\n",
-        b"GET / HTTP/2.0\r\n\r\n",
-        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"GET / HTTP/1.1\r\nlong: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nlong: " + b"x" * 140_000 + b"\r\n\r\n",
     ],
 )
 def test_an_invalid_request_is_answered_and_the_connection_closed(server: Running, sent: bytes) -> None:
@@ -99,12 +100,13 @@ def test_an_invalid_request_is_answered_and_the_connection_closed(server: Runnin
     assert (b"Connection: close" in told, json.loads(body)["error_type"]) == (True, "bad_request")
 
 
-@pytest.mark.parametrize("length", [("Content-Length: 67108865",), ("Transfer-Encoding: chunked",)])
+@pytest.mark.parametrize("length", ["Content-Length: 3000000", "Transfer-Encoding: chunked"])
 def test_a_body_that_is_too_large_is_told_so_though_the_client_still_sends(
-    server: Running, length: tuple[str, ...]
+    server: Running, length: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = b"4000001\r\n" + b"x" * 3_000_000
-    answer = exchange(server, head(server.app, f"POST {ROOT} HTTP/1.1", *length) + body)
+    monkeypatch.setattr("reconciler.emulator.server.serve.LARGEST_BODY", 1_000_000)
+    body = b"2dc6c0\r\n" + b"x" * 3_000_000
+    answer = exchange(server, head(server.app, f"POST {ROOT} HTTP/1.1", length) + body)
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
@@ -151,7 +153,9 @@ def test_a_fault_of_the_emulator_is_a_500_to_its_client_and_loud_to_its_tests(
     assert "KeyError: 'unforeseen'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"]
+)
 def test_a_client_that_closes_halfway_is_not_reported(
     server: Running, sent: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
