@@ -33,6 +33,7 @@ from tests.everything import Everything, everything
 from tests.memory_store import MemoryStore
 
 FOLDER = Path(__file__).parent / "scenarios"
+SCENARIOS = sorted(FOLDER.glob("*/[0-9]*"), key=lambda case: case.name)  # a folder for each subject
 OWNER = "acme-identity"
 NEVER_READ = ("expected.yaml", "live.yaml")  # by the reconciler: they are not part of the repository
 USERS = "    users: {file: users.jsonl}\n"

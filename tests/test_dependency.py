@@ -8,7 +8,7 @@ from reconciler.model import Outcome
 from reconciler.report.show import apply_report, plan_report
 from tests.stages import FOLDER, read, staged
 
-CASE = next(FOLDER.glob("261-*"))
+CASE = next(FOLDER.glob("*/261-*"))
 MAKES_IT = ": `reconciler -e live apply` creates it"
 
 

@@ -1,4 +1,4 @@
-"""Cases as files: each folder of tests/scenarios is a repository, what is in Stytch, and what must come of it.
+"""Cases as files: each folder of tests/scenarios/SUBJECT is a repository, what is in Stytch, and what must come of it.
 
 A folder holds what a team's repository holds (``reconciler.yaml`` may be left out: there is a plain one beside the
 folders, as there is a ``policy.json``), ``live.yaml`` (organizations by slug, their members by address; ``mark`` is
@@ -44,9 +44,9 @@ from reconciler.model import Change, Delete, FieldChange, Listed, Plan, Problem,
 from reconciler.plan.planned import Planned, exit_code, leaves_open
 from reconciler.report.show import plan_report
 from tests.everything import Everything, concerns, rest_of, went_along
-from tests.stages import FOLDER, OWNER, Fields, Stage, outside_change, read, staged
+from tests.stages import FOLDER, OWNER, SCENARIOS, Fields, Stage, outside_change, read, staged
 
-CASES = sorted(path for path in FOLDER.iterdir() if path.is_dir())
+CASES = SCENARIOS
 FEW = 8  # requests that a plan makes, however much there is to decide
 FEW_MORE = 12  # for each kind of the management API
 # Everything that Stytch does not promise, the other way round.
@@ -332,6 +332,7 @@ def turned(document: str) -> str:
 
 
 def test_cases_are_numbered() -> None:
+    assert sorted(CASES) == sorted(path for path in FOLDER.glob("*/*") if path.is_dir())
     numbers = [int(case.name.split("-")[0]) for case in CASES]
     assert len(set(numbers)) == len(numbers)
     # Each follows another, or begins a ten.
