@@ -71,9 +71,9 @@ class Call:
 
     def own(self, id: str) -> str:
         """Return ``id``. Raises as ``id`` does for an id of the other environment."""
-        found = ID.fullmatch(id)
-        if found and found[1] != self.environment.type:
-            other, here = found[1], self.environment.type
+        match = ID.fullmatch(id)
+        if match and match[1] != self.environment.type:
+            other, here = match[1], self.environment.type
             raise Refusal(f"{other}_id_used_in_{here}_environment", f"A {other} id was used in the {here} environment.")
         return id
 

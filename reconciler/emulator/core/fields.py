@@ -121,8 +121,8 @@ def url_parts(url: str) -> SplitResult:
 
 def is_https(url: str) -> bool:
     """Return whether the URL is https with a host."""
-    found = url_parts(url)
-    return found.scheme == "https" and bool(found.hostname)
+    parts = url_parts(url)
+    return parts.scheme == "https" and bool(parts.hostname)
 
 
 def metadata(before: Fields | None, body: Fields, name: str, behaviour: Behaviour) -> Fields:

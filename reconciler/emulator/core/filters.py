@@ -78,9 +78,9 @@ def condition(body: Fields, kind: str, filters: Mapping[str, Filter]) -> tuple[s
         )
     parts, values = [], {}
     for place, operand in enumerate(operands or ()):
-        found = _filter(operand, kind, filters)
-        values[f"value{place}"] = _SHAPES[found.shape](operand, kind)
-        parts.append("(" + found.sql.replace("{value}", f":value{place}") + ")")
+        filter_ = _filter(operand, kind, filters)
+        values[f"value{place}"] = _SHAPES[filter_.shape](operand, kind)
+        parts.append("(" + filter_.sql.replace("{value}", f":value{place}") + ")")
     return f" {operator} ".join(parts) or "1", values
 
 
@@ -141,7 +141,7 @@ def _flag(operand: Fields, kind: str) -> bool:  # noqa: ARG001 # every shape is 
 def _status(operand: Fields, kind: str) -> str:
     value = operand["filter_value"]
     values = value if isinstance(value, list) else [value]
-    if not all(each in ("active", "pending") for each in values):  # A tuple: an item may not be hashable.
+    if not all(value in ("active", "pending") for value in values):  # A tuple: an item may not be hashable.
         raise Refusal(f"{kind}_search_invalid_status_filter", "status must be active or pending.")
     return json.dumps(values)
 

@@ -40,8 +40,8 @@ def check(content: str, type_: str, vertical: Vertical, behaviour: Behaviour) ->
         raise Refusal("jwt_template_mismatched_tag", "A tag is opened with {{ and not closed with }}.")
     roots = ROOTS[type_, vertical]
     for tag in TAG.findall(content):
-        found = PATH.fullmatch(tag.strip())
-        if not found or (behaviour.jwt_template_tags == "checked" and found[1] not in roots):
+        match = PATH.fullmatch(tag.strip())
+        if not match or (behaviour.jwt_template_tags == "checked" and match[1] not in roots):
             message = f"A tag is a path below {' or '.join(sorted(roots))}, for example {{{{ {min(roots)}.name }}}}."
             raise Refusal("jwt_template_invalid_tag", message)
     claims = _claims(bare)

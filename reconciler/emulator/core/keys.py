@@ -22,12 +22,12 @@ def add_secret(store: Store, environment: Environment, value: str, now: str) -> 
 
 def admits(store: Store, environment: Environment, value: str, now: str) -> bool:
     """Return whether ``value`` is one of the environment's secrets. If so, its time of last use becomes ``now``."""
-    found = store.named(store.collection(environment.project_id, "secret"), _name(value))
-    for row in found:
+    rows = store.named(store.collection(environment.project_id, "secret"), _name(value))
+    for row in rows:
         if used_at(store, environment, row) != now:
             store.set(f"used {row.id} {environment.project_id}", now)
             store.commit()
-    return bool(found)
+    return bool(rows)
 
 
 def remove_secret(workspace: Workspace, project: Project, environment: Environment, row: Row) -> None:
@@ -42,8 +42,8 @@ def remove_secret(workspace: Workspace, project: Project, environment: Environme
 
 def used_at(store: Store, environment: Environment, row: Row) -> str | None:
     """Return the time of a secret's last use, or None."""
-    found: str | None = store.setting(f"used {row.id} {environment.project_id}")
-    return found
+    last_use: str | None = store.setting(f"used {row.id} {environment.project_id}")
+    return last_use
 
 
 def add_public_token(store: Store, environment: Environment, now: str) -> Row:

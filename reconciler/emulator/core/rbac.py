@@ -58,7 +58,7 @@ def policy(call: Call) -> Answer:
     own = DEFAULTS[call.environment.vertical]
     kept = stored_policy(call.store, call.environment)
     roles = [{"role_id": role_id, "description": "", **kept[role_id]} for role_id in own]
-    resources = [_with_actions(each) for each in (*kept["stytch_resources"], *kept["custom_resources"])]
+    resources = [_with_actions(resource) for resource in (*kept["stytch_resources"], *kept["custom_resources"])]
     return {"policy": {"roles": roles + kept["custom_roles"], "resources": resources, "scopes": kept["custom_scopes"]}}
 
 
@@ -68,7 +68,9 @@ def stored_policy(store: Store, environment: Environment) -> Fields:
     own = DEFAULTS[environment.vertical]
     return {
         **{role_id: _granted(granted) for role_id, granted in own.items()},
-        "stytch_resources": [_resource(each, "", RESOURCES[each]) for each in OWN[environment.vertical]],
+        "stytch_resources": [
+            _resource(resource_id, "", RESOURCES[resource_id]) for resource_id in OWN[environment.vertical]
+        ],
         **{name: [] for name in ("custom_roles", "custom_resources", "custom_scopes")},
         **kept,
     }
@@ -92,16 +94,18 @@ def set_policy(store: Store, environment: Environment, document: Any) -> None:
         raise ValueError("an RBAC policy must be an object with roles, resources and scopes")  # noqa: TRY004 # every mistake in a file is a ValueError
     roles = _listed(document, "role_id", "roles", "custom_roles")
     listed = _listed(document, "resource_id", "resources", "custom_resources", "stytch_resources")
-    resources = [_resource(each["resource_id"], each.get("description", ""), _actions(each)) for each in listed]
+    resources = [
+        _resource(resource["resource_id"], resource.get("description", ""), _actions(resource)) for resource in listed
+    ]
     scopes = _listed(document, "scope", "scopes", "custom_scopes")
     own = DEFAULTS[environment.vertical]
     kept: Fields = {role["role_id"]: _default_role(role) for role in roles if role["role_id"] in own}
     kept |= {role_id: _default_role(document[role_id]) for role_id in own if role_id in document}
     before = stored_policy(store, environment)["stytch_resources"]
-    stytchs = {each["resource_id"]: each for each in (*before, *resources) if _is_stytchs(each)}
+    stytchs = {resource["resource_id"]: resource for resource in (*before, *resources) if _is_stytchs(resource)}
     kept["stytch_resources"] = list(stytchs.values())
     kept["custom_roles"] = [_with_permissions(role) for role in roles if role["role_id"] not in own]
-    kept["custom_resources"] = [each for each in resources if not _is_stytchs(each)]
+    kept["custom_resources"] = [resource for resource in resources if not _is_stytchs(resource)]
     kept["custom_scopes"] = [_with_permissions(scope) for scope in scopes]
     store.set(f"{NAME} {environment.project_id}", kept)
     store.commit()
@@ -123,25 +127,27 @@ def assignments(call: Call, organization: Row, name: str, parts: tuple[str, ...]
         return None
     kept: list[Fields] = []
     for value in values:
-        one = {part: value.get(part) for part in parts} if isinstance(value, dict) else {}
-        if not one or not all(isinstance(text, str) and text for text in one.values()):
+        assignment = {part: value.get(part) for part in parts} if isinstance(value, dict) else {}
+        if not assignment or not all(isinstance(text, str) and text for text in assignment.values()):
             raise Refusal("bad_request", f"Each of {name} must have {' and '.join(parts)}.")
-        kept.append(one)
-    if {each["role_id"] for each in kept} - known_roles(call, organization):
+        kept.append(assignment)
+    if {assignment["role_id"] for assignment in kept} - known_roles(call, organization):
         raise Refusal("invalid_role", "An implicit role assignment names a role that is not in the RBAC policy.")
-    return ordered([each for place, each in enumerate(kept) if each not in kept[:place]], call.behaviour)
+    return ordered(
+        [assignment for place, assignment in enumerate(kept) if assignment not in kept[:place]], call.behaviour
+    )
 
 
 def _listed(document: Fields, key: str, *names: str) -> list[Fields]:
-    found = []
+    entries = []
     for name in names:
         value = document.get(name) or []
         if not isinstance(value, list):
             raise ValueError(f"{name} of an RBAC policy must be a list")  # noqa: TRY004 # every mistake in a file is a ValueError
-        found += value
-    if not all(isinstance(each, dict) and isinstance(each.get(key), str) for each in found):
+        entries += value
+    if not all(isinstance(entry, dict) and isinstance(entry.get(key), str) for entry in entries):
         raise ValueError(f"an entry of the RBAC policy has no {key}")
-    return found
+    return entries
 
 
 def _granted(resources: Collection[str]) -> Fields:

@@ -34,7 +34,7 @@ def entries(name: str, stated: Sequence[Any]) -> list[Fields]:
         if key == "scope" and id_ in RESERVED_SCOPES:
             raise Refusal("rbac_reserved_scope", "The scope is one of OpenID Connect's or of Stytch's own.")
         read.append({key: id_, "description": description, **_substance(entry, kind)})
-    if len({each[key] for each in read}) < len(read):
+    if len({entry[key] for entry in read}) < len(read):
         raise Refusal(f"rbac_{kind}_duplicate", f"{name} holds a {key} twice.")
     return read
 
@@ -56,8 +56,8 @@ def check(policy: Fields) -> None:
     Raises:
         Refusal: ``invalid_permission_resource`` or ``invalid_permission_action``.
     """
-    stytchs = {each["resource_id"] for each in policy["stytch_resources"]}
-    custom = {each["resource_id"]: each["available_actions"] for each in policy["custom_resources"]}
+    stytchs = {resource["resource_id"] for resource in policy["stytch_resources"]}
+    custom = {resource["resource_id"]: resource["available_actions"] for resource in policy["custom_resources"]}
     roles = [role for name, role in policy.items() if name in STYTCHS]
     for holder in (*policy["custom_roles"], *policy["custom_scopes"], *roles):
         for permission in holder["permissions"]:
@@ -84,9 +84,9 @@ def _substance(entry: Fields, kind: str) -> Fields:
 
 def _permissions(entry: Fields) -> list[Fields]:
     stated = [] if entry.get("permissions") is None else entry["permissions"]
-    if not isinstance(stated, list) or not all(isinstance(each, dict) for each in stated):
+    if not isinstance(stated, list) or not all(isinstance(permission, dict) for permission in stated):
         raise Refusal("invalid_argument", "permissions must be an array of objects.")
-    return [_permission(each) for each in stated]
+    return [_permission(permission) for permission in stated]
 
 
 def _permission(permission: Fields) -> Fields:
@@ -101,13 +101,13 @@ def _permission(permission: Fields) -> Fields:
 
 def _actions(entry: Fields, name: str, missing: str) -> list[str]:
     actions: Any = [] if entry.get(name) is None else entry[name]
-    if not isinstance(actions, list) or not all(isinstance(each, str) for each in actions):
+    if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
         raise Refusal("invalid_argument", f"{name} must be an array of strings.")
     if not actions or not all(actions):
         raise Refusal(missing, f"{name} needs at least one action, and none that is empty.")
     if len(set(actions)) < len(actions):
         raise Refusal("rbac_action_duplicate", f"{name} holds an action twice.")
-    if any(len(each) > LONGEST["action"] for each in actions):
+    if any(len(action) > LONGEST["action"] for action in actions):
         raise Refusal("rbac_action_too_long", f"An action may have at most {LONGEST['action']} characters.")
     return actions
 

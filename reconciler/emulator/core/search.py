@@ -93,14 +93,14 @@ def page(call: Call, selection: Selection, kind: str, sizes: tuple[int, int] = S
     """
     limit, cursor = _limit(call, kind, *sizes), _cursor(call, kind)
     if call.behaviour.search_order == "insertion":
-        found, after = _inserted(call.index, selection, cursor, limit)
+        rows, after = _inserted(call.index, selection, cursor, limit)
     else:
-        found, after = _arranged(call, selection, cursor, limit)
+        rows, after = _arranged(call, selection, cursor, limit)
     total = count(call.index, selection)
-    found = _disturbed(call, found)
+    rows = _disturbed(call, rows)
     following = after and base64.urlsafe_b64encode(json.dumps(after).encode()).decode()
     metadata = _metadata(call, total, following)
-    return Page([row[2] for row in found], [row[0] for row in found], metadata, following)
+    return Page([row[2] for row in rows], [row[0] for row in rows], metadata, following)
 
 
 def count(index: Store, selection: Selection) -> int:
@@ -120,12 +120,12 @@ def count(index: Store, selection: Selection) -> int:
 
 def arranged(items: Iterable[T], behaviour: Behaviour, key: Callable[[T], Any] = str) -> list[T]:
     """Return items, given in the order of insertion, in the order of the answer. ``key`` returns an item's id."""
-    found = list(items)
+    result = list(items)
     if behaviour.search_order == "id":
-        found.sort(key=key)
+        result.sort(key=key)
     elif behaviour.search_order == "random":
-        _DRAW.shuffle(found)
-    return found
+        _DRAW.shuffle(result)
+    return result
 
 
 def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
@@ -136,15 +136,15 @@ def _inserted(index: Store, selection: Selection, cursor: Any, limit: int) -> tu
         f" AND number > :number AND {selection.where} ORDER BY number LIMIT :limit"
     )
     values = dict(selection.values) | {"collection": selection.collection}
-    found: list[Found] = []
+    rows: list[Found] = []
     for parent in selection.parents:
         if parent < at:
             continue
-        place = {"parent": parent, "number": number if parent == at else 0, "limit": limit + 1 - len(found)}
-        found += index.connection.execute(sql, values | place)
-        if len(found) > limit:
-            return found[:limit], found[limit - 1][:2]
-    return found, None
+        place = {"parent": parent, "number": number if parent == at else 0, "limit": limit + 1 - len(rows)}
+        rows += index.connection.execute(sql, values | place)
+        if len(rows) > limit:
+            return rows[:limit], rows[limit - 1][:2]
+    return rows, None
 
 
 def _arranged(call: Call, selection: Selection, cursor: Any, limit: int) -> tuple[list[Found], Any]:
@@ -159,18 +159,20 @@ def _arranged(call: Call, selection: Selection, cursor: Any, limit: int) -> tupl
         rows.sort(key=lambda row: hashlib.blake2b(f"{salt} {row[0]}".encode(), digest_size=8).digest())
     else:
         rows.sort()
-    one = "SELECT parent, number, text FROM object WHERE number = ?"
-    found = [call.index.connection.execute(one, (number,)).fetchone() for _, number in rows[start : start + limit]]
-    return found, [salt, start + limit] if start + limit < len(rows) else None
+    by_number = "SELECT parent, number, text FROM object WHERE number = ?"
+    chosen = [
+        call.index.connection.execute(by_number, (number,)).fetchone() for _, number in rows[start : start + limit]
+    ]
+    return chosen, [salt, start + limit] if start + limit < len(rows) else None
 
 
-def _disturbed(call: Call, found: list[Found]) -> list[Found]:
+def _disturbed(call: Call, rows: list[Found]) -> list[Found]:
     """Return the page without a row, or with one row twice in place of another, as concurrent writes may cause."""
     if call.disturbance == "short_page":
-        return found[: len(found) // 2]
-    if call.disturbance == "moved_rows" and len(found) > 1:
-        return [*found[:-1], found[0]]
-    return found
+        return rows[: len(rows) // 2]
+    if call.disturbance == "moved_rows" and len(rows) > 1:
+        return [*rows[:-1], rows[0]]
+    return rows
 
 
 def _limit(call: Call, kind: str, unsaid: int, most: int) -> int:

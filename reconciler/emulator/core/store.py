@@ -83,14 +83,14 @@ class Store:
         if key not in self._collections:
             sql = "INSERT OR IGNORE INTO collection (project_id, kind) VALUES (?, ?)"
             self.connection.execute(sql, key)
-            found = self.connection.execute("SELECT number FROM collection WHERE project_id = ? AND kind = ?", key)
-            self._collections[key] = found.fetchone()[0]
+            cursor = self.connection.execute("SELECT number FROM collection WHERE project_id = ? AND kind = ?", key)
+            self._collections[key] = cursor.fetchone()[0]
         return self._collections[key]
 
     def get(self, collection: int, id: str) -> Row | None:
         """Return the object with this id."""
-        found = self.connection.execute(f"{FOUND} WHERE collection = ? AND id = ?", (collection, id)).fetchone()
-        return found and _row(found)
+        columns = self.connection.execute(f"{FOUND} WHERE collection = ? AND id = ?", (collection, id)).fetchone()
+        return columns and _row(columns)
 
     def numbered(self, number: int) -> Row:
         """Return the object with this number, which must exist."""
@@ -174,8 +174,8 @@ class Store:
 
     def setting(self, name: str) -> Any:
         """Return a stored setting, or None. The name of a setting ends with the key of its environment or project."""
-        found = self.connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        return json.loads(found[0]) if found else None
+        stored = self.connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return json.loads(stored[0]) if stored else None
 
     def set(self, name: str, value: Any) -> None:
         """Store a setting: a JSON value."""
@@ -219,8 +219,8 @@ class Store:
         self._uncommitted.append(write)
 
     def _next(self) -> int:
-        found = self.connection.execute("SELECT coalesce(max(number), 0) + 1 FROM object")
-        return int(found.fetchone()[0])
+        cursor = self.connection.execute("SELECT coalesce(max(number), 0) + 1 FROM object")
+        return int(cursor.fetchone()[0])
 
 
 def text(fields: Fields) -> str:
@@ -228,6 +228,6 @@ def text(fields: Fields) -> str:
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
-def _row(found: tuple[int, int, str, str, str]) -> Row:
-    number, parent, id_, status, body = found
+def _row(columns: tuple[int, int, str, str, str]) -> Row:
+    number, parent, id_, status, body = columns
     return Row(id_, json.loads(body), status=status, parent=parent, number=number)

@@ -64,7 +64,7 @@ class Workspace:
     @property
     def environments(self) -> tuple[Environment, ...]:
         """Return every environment, by project, the oldest first."""
-        return tuple(each for project in self.projects for each in self.environments_of(project))
+        return tuple(environment for project in self.projects for environment in self.environments_of(project))
 
     def environment(self, vertical: Vertical, type: Type = "test") -> Environment:  # noqa: A002 # Stytch's own word
         """Return the oldest environment of this vertical and type.
@@ -72,9 +72,9 @@ class Workspace:
         Raises:
             ValueError: where none is left.
         """
-        for each in self.environments:
-            if (each.vertical, each.type) == (vertical, type):
-                return each
+        for environment in self.environments:
+            if (environment.vertical, environment.type) == (vertical, type):
+                return environment
         raise ValueError(f"the workspace has no {vertical} project with a {type} environment")
 
     def project(self, slug: str) -> Project | None:

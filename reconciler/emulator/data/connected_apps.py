@@ -1,4 +1,4 @@
-"""``/v1/connected_apps/clients`` [2.17]."""
+"""Connected Apps: ``/v1/connected_apps/clients`` [2.17]."""
 
 import json
 import re
@@ -119,19 +119,19 @@ def _sent(body: Fields, client_type: str, behaviour: Behaviour) -> Fields:
     Raises:
         Refusal: with the vendor's error type of the first invalid field.
     """
-    found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in (*TEXTS, *TEMPLATES)}
+    fields: dict[str, Any] = {name: given(body, name, str, behaviour) for name in (*TEXTS, *TEMPLATES)}
     for name in TEMPLATES:
-        _check_template(found[name])
+        _check_template(fields[name])
     for name, error in FIRST_PARTY_ONLY.items():
-        found[name] = given(body, name, bool, behaviour)
-        if found[name] and not client_type.startswith("first_party"):
+        fields[name] = given(body, name, bool, behaviour)
+        if fields[name] and not client_type.startswith("first_party"):
             raise Refusal(error, f"{name} is for first party clients only.")
-    found["access_token_expiry_minutes"] = positive(
+    fields["access_token_expiry_minutes"] = positive(
         body, "access_token_expiry_minutes", "idp_invalid_access_token_expiry_minutes"
     )
     for name in URLS:
-        found[name] = _urls(texts(body, name, behaviour, "connected_app_invalid_redirect_url"), behaviour)
-    return {name: value for name, value in found.items() if value is not None}
+        fields[name] = _urls(texts(body, name, behaviour, "connected_app_invalid_redirect_url"), behaviour)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _find(call: Call) -> Row:
@@ -174,15 +174,15 @@ def _urls(urls: list[str] | None, behaviour: Behaviour) -> list[str] | None:
 
 def _check_url(url: str, plain: str) -> None:
     """Refuse a URL that is not https, except http to the local machine as far as ``plain`` allows it."""
-    found = url_parts(url)
-    host = found.hostname or ""
+    parts = url_parts(url)
+    host = parts.hostname or ""
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url):
         raise Refusal(f"{WRONG_URL}_must_include_scheme", "A redirect URL must begin with its scheme.")
-    if found.scheme not in {"", "http", "https"}:
+    if parts.scheme not in {"", "http", "https"}:
         raise Refusal(f"{WRONG_URL}_must_use_http_or_https_scheme", "A redirect URL must use http or https.")
     if not host or any(character.isspace() for character in url):
         raise Refusal("connected_app_invalid_redirect_url", "A redirect URL must have a host and no spaces.")
-    if found.scheme == "https":
+    if parts.scheme == "https":
         return
     if plain == "never":
         raise Refusal(f"{WRONG_URL}_must_use_https_scheme", "A redirect URL must use https.")

@@ -18,8 +18,8 @@ def list_all(call: Call) -> Answer:
     """``GET …/connected_apps``: the apps with the consent of some member."""
     organization = organizations.find(call)
     ids = dict.fromkeys(row.fields["connected_app_id"] for row in _grants(call, organization))
-    found = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(ids, call.behaviour))
-    return {"connected_apps": [_shown(call, app) for app in found if app is not None]}
+    rows = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(ids, call.behaviour))
+    return {"connected_apps": [_shown(call, app) for app in rows if app is not None]}
 
 
 def get(call: Call) -> Answer:
@@ -42,8 +42,8 @@ def of_member(call: Call) -> Answer:
         for row in _grants(call, organization)
         if row.fields["member_id"] == member.id
     }
-    found = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(granted, call.behaviour))
-    apps = [{**_shown(call, app), "scopes_granted": granted[app.id]} for app in found if app is not None]
+    rows = (call.store.get(call.collection(connected_apps.KIND), id_) for id_ in arranged(granted, call.behaviour))
+    apps = [{**_shown(call, app), "scopes_granted": granted[app.id]} for app in rows if app is not None]
     return {"connected_apps": apps}
 
 

@@ -59,10 +59,10 @@ def list_rules(call: Call) -> Answer:
     check_enabled(call)
     live = "coalesce(json_extract(text, '$.expires_at') > :now, 1)"
     selection = Selection(call.collection(KIND), (0,), f"({live})", (("now", call.now()),))
-    found = page(replace(call, index=call.store), selection, KIND, PAGE_SIZES)
+    rules = page(replace(call, index=call.store), selection, KIND, PAGE_SIZES)
     end = "null" if call.behaviour.rules_last_cursor == "null" else '""'
-    cursor = f'"{found.cursor}"' if found.cursor else end
-    return Rendered(f'"rules":[{",".join(found.texts)}],"next_cursor":{cursor}')
+    cursor = f'"{rules.cursor}"' if rules.cursor else end
+    return Rendered(f'"rules":[{",".join(rules.texts)}],"next_cursor":{cursor}')
 
 
 def check_enabled(call: Call) -> None:

@@ -1,4 +1,4 @@
-"""``/v1/m2m/clients`` [2.16]."""
+"""M2M clients: ``/v1/m2m/clients`` [2.16]."""
 
 import math
 from collections import Counter

@@ -57,7 +57,7 @@ def check_create(call: Call, organization: Row) -> str:
         raise Refusal("action_not_allowed_email_domain_is_claimed", message)
     if call.behaviour.invites_bind_create:
         invites = organization.fields["email_invites"]
-        allowed = {each.lower() for each in organization.fields["email_allowed_domains"]}
+        allowed = {allowed_domain.lower() for allowed_domain in organization.fields["email_allowed_domains"]}
         if invites == "NOT_ALLOWED" or (invites == "RESTRICTED" and domain not in allowed):
             raise Refusal("invalid_email_for_invites", "The organization does not allow to invite this address.")
     return address
@@ -110,7 +110,7 @@ def change_email(call: Call, organization: Row, row: Row, member: Fields) -> Fie
         return member
     address = check_new_email(call, organization, row)
     retired = [
-        each for each in row.fields["retired_email_addresses"] if each["email_address"].lower() != address.lower()
+        entry for entry in row.fields["retired_email_addresses"] if entry["email_address"].lower() != address.lower()
     ]
     if not unlink:
         retired.append({"email_id": call.new_id("email"), "email_address": row.fields["email_address"]})
@@ -179,7 +179,7 @@ def keep(call: Call, fields: Fields, row: Row | None, organization: Row | None =
 def names(fields: Fields) -> Iterator[str]:
     """Yield the names by which a member is found, apart from its id."""
     yield f"email:{fields['email_address'].lower()}"
-    yield from (f"retired:{each['email_address'].lower()}" for each in fields.get("retired_email_addresses", ()))
+    yield from (f"retired:{entry['email_address'].lower()}" for entry in fields.get("retired_email_addresses", ()))
     if fields.get("external_id"):
         yield f"external:{fields['external_id']}"
     if fields.get("member_password_id"):
@@ -202,15 +202,15 @@ def _check_roles(roles: Sequence[str], known: Collection[str]) -> None:
 def _free_email(call: Call, organization: Row, address: str, row: Row | None) -> None:
     collection, number = call.collection("member"), row.number if row else 0
     for name, error in (("email", "duplicate_member_email"), ("retired", "retired_member_email")):
-        for found in call.store.named(collection, f"{name}:{address.lower()}", organization.number):
-            if found.status != "deleted" and found.number != number:
+        for member in call.store.named(collection, f"{name}:{address.lower()}", organization.number):
+            if member.status != "deleted" and member.number != number:
                 raise Refusal(error, "A member of the organization has this email address already.")
 
 
 def _free_external_id(call: Call, organization: Row, wanted: str, row: Row | None) -> None:
-    for found in call.store.named(call.collection("member"), f"external:{wanted}", organization.number):
-        freed = found.status == "deleted" and call.behaviour.deleted_frees_external_id
-        if not freed and (row is None or found.number != row.number):
+    for member in call.store.named(call.collection("member"), f"external:{wanted}", organization.number):
+        freed = member.status == "deleted" and call.behaviour.deleted_frees_external_id
+        if not freed and (row is None or member.number != row.number):
             message = "A member of the organization has this external_id already."
             raise Refusal("duplicate_member_external_id", message)
 

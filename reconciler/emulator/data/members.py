@@ -1,4 +1,4 @@
-"""``/v1/b2b/organizations/{organization_id}/members`` [2.20]."""
+"""Members: ``/v1/b2b/organizations/{organization_id}/members`` [2.20]."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ def get(call: Call) -> Answer:
     if bool(id_) == bool(email):
         raise Refusal("invalid_member_get_fields", "Exactly one of member_id and email_address must be given.")
     if email:
-        found = call.store.named(call.collection("member"), f"email:{email.lower()}", organization.number)
-        return _answer(_live(found), organization)
+        rows = call.store.named(call.collection("member"), f"email:{email.lower()}", organization.number)
+        return _answer(_live(rows), organization)
     row = _by_id(call, organization, call.own(id_ or ""))
     return _answer(row if call.behaviour.get_shows_deleted else _live([row]), organization)
 
@@ -133,10 +133,10 @@ def delete_password(call: Call) -> Answer:
     """``DELETE …/members/passwords/{member_password_id}``."""
     organization = organizations.find(call)
     name = f"factor:{call.id('member_password_id')}"
-    found = call.store.named(call.collection("member"), name, organization.number)
-    if not found:
+    rows = call.store.named(call.collection("member"), name, organization.number)
+    if not rows:
         raise Refusal("password_not_found", "Password could not be found.")
-    return _answer_with(call, organization, found[0], {"member_password_id": ""})
+    return _answer_with(call, organization, rows[0], {"member_password_id": ""})
 
 
 def delete_external_id(call: Call) -> Answer:
@@ -165,7 +165,9 @@ def unlink_retired_email(call: Call) -> Answer:
     address = given(call.body, "email_address", str, call.behaviour)
     retired = row.fields["retired_email_addresses"]
     left = [
-        each for each in retired if each["email_id"] != id_ and each["email_address"].lower() != (address or "").lower()
+        entry
+        for entry in retired
+        if entry["email_id"] != id_ and entry["email_address"].lower() != (address or "").lower()
     ]
     if len(left) == len(retired):
         raise Refusal("email_not_found", "The member has no such retired email address.")
@@ -192,14 +194,14 @@ def _by_id(call: Call, organization: Row, id: str) -> Row:
     row = call.store.get(collection, id)
     if row is None:
         named = call.store.named(collection, f"external:{id}", organization.number)
-        row = min(named, key=lambda each: each.status == "deleted", default=None)
+        row = min(named, key=lambda member: member.status == "deleted", default=None)
     if row is None or row.parent != organization.number:
         raise _not_found()
     return row
 
 
-def _live(found: list[Row]) -> Row:
-    for row in found:
+def _live(rows: list[Row]) -> Row:
+    for row in rows:
         if row.status != "deleted":
             return row
     raise _not_found()

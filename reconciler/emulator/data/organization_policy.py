@@ -1,4 +1,4 @@
-"""``/v1/b2b/rbac/organizations``: an organization's own roles [2.9]."""
+"""An organization's own roles: ``/v1/b2b/rbac/organizations`` [2.9]."""
 
 from typing import Final
 

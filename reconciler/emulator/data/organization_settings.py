@@ -117,21 +117,21 @@ def sent(body: Fields, behaviour: Behaviour, roles: Collection[str]) -> Fields:
     Raises:
         Refusal: with the vendor's error type of the first invalid setting.
     """
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: choice(body, name, choices, behaviour, error) for name, (choices, error) in CHOICES.items()
     }
-    found |= {name: _set(texts(body, name, behaviour), behaviour) for name in LISTS}
-    found["allowed_auth_methods"] = _methods(
+    fields |= {name: _set(texts(body, name, behaviour), behaviour) for name in LISTS}
+    fields["allowed_auth_methods"] = _methods(
         body, "allowed_auth_methods", AUTH_METHODS, behaviour, "invalid_organization_allowed_auth_methods"
     )
-    found["allowed_mfa_methods"] = _methods(
+    fields["allowed_mfa_methods"] = _methods(
         body, "allowed_mfa_methods", MFA_METHODS, behaviour, "invalid_organization_allowed_mfa_methods"
     )
-    found["email_allowed_domains"] = _domains(body, "email_allowed_domains", behaviour, "")
-    found["claimed_email_domains"] = _domains(body, "claimed_email_domains", behaviour, "claimed_")
-    found["allowed_oauth_tenants"] = _tenants(body, behaviour)
-    found["rbac_email_implicit_role_assignments"] = _assignments(body, behaviour, roles)
-    return {name: value for name, value in found.items() if value is not None}
+    fields["email_allowed_domains"] = _domains(body, "email_allowed_domains", behaviour, "")
+    fields["claimed_email_domains"] = _domains(body, "claimed_email_domains", behaviour, "claimed_")
+    fields["allowed_oauth_tenants"] = _tenants(body, behaviour)
+    fields["rbac_email_implicit_role_assignments"] = _assignments(body, behaviour, roles)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def checked(organization: Fields, stated: Fields, behaviour: Behaviour) -> Fields:
@@ -233,7 +233,11 @@ def _tenants(body: Fields, behaviour: Behaviour) -> Fields | None:
         body, "allowed_oauth_tenants", dict, behaviour, "invalid_oauth_allowed_tenants_format"
     )
     for provider, ids in (tenants or {}).items():
-        if provider not in TENANTS or not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        if (
+            provider not in TENANTS
+            or not isinstance(ids, list)
+            or not all(isinstance(tenant_id, str) for tenant_id in ids)
+        ):
             message = "allowed_oauth_tenants maps slack, hubspot or github to a list of tenant ids."
             raise Refusal("invalid_oauth_allowed_tenants_format", message)
     return tenants

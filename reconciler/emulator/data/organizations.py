@@ -1,4 +1,4 @@
-"""``/v1/b2b/organizations`` [2.19]."""
+"""Organizations: ``/v1/b2b/organizations`` [2.19]."""
 
 import re
 import unicodedata
@@ -97,16 +97,16 @@ def find(call: Call) -> Row:
     """
     given_id = call.id("organization_id")
     collection = call.collection("organization")
-    found = call.store.get(collection, given_id)
-    if found is None:
+    row = call.store.get(collection, given_id)
+    if row is None:
         named = [
             *call.store.named(collection, f"slug:{_folded(call, given_id)}"),
             *call.store.named(collection, f"external:{given_id}"),
         ]
-        found = named[0] if named else None
-    if found is None:
+        row = named[0] if named else None
+    if row is None:
         raise Refusal("organization_not_found", "Organization could not be found.")
-    return found
+    return row
 
 
 def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
@@ -117,11 +117,11 @@ def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
 
 def names(call: Call, fields: Fields) -> tuple[str, ...]:
     """Return the names by which an organization is found, apart from its id."""
-    found = [f"slug:{_folded(call, fields['organization_slug'])}"]
+    keys = [f"slug:{_folded(call, fields['organization_slug'])}"]
     if fields.get("organization_external_id"):
-        found.append(f"external:{fields['organization_external_id']}")
-    found += [f"claimed:{domain.lower()}" for domain in fields.get("claimed_email_domains", ())]
-    return tuple(found)
+        keys.append(f"external:{fields['organization_external_id']}")
+    keys += [f"claimed:{domain.lower()}" for domain in fields.get("claimed_email_domains", ())]
+    return tuple(keys)
 
 
 def _folded(call: Call, slug: str) -> str:
@@ -149,14 +149,18 @@ def _check_listed(call: Call, stated: Fields, row: Row | None) -> None:
 
 def _active_connections(row: Row | None) -> set[str]:
     """Return the organization's active SSO connections."""
-    return {each["connection_id"] for each in row.fields.get("sso_active_connections", ())} if row else set()
+    return (
+        {connection["connection_id"] for connection in row.fields.get("sso_active_connections", ())} if row else set()
+    )
 
 
 def _unusable_connection(call: Call, id: str, row: Row | None, unknown: str) -> Refusal:
     """Return the refusal for a connection that is not active, or that does not exist (``unknown``)."""
     kinds = ("saml_connection", "oidc_connection", "external_connection")
-    found = (call.store.get(call.collection(kind), call.own(id)) for kind in kinds)
-    if row is not None and any(each is not None and each.parent == row.number for each in found):
+    connections = (call.store.get(call.collection(kind), call.own(id)) for kind in kinds)
+    if row is not None and any(
+        connection is not None and connection.parent == row.number for connection in connections
+    ):
         return Refusal("requires_active_sso_connection", "The connection is not active.")
     return Refusal(unknown, "The connection is not an active one of the organization.")
 
@@ -199,7 +203,7 @@ def _slug(call: Call, row: Row | None) -> str | None:
 
 def _free(call: Call, name: str, row: Row | None, error: str) -> None:
     if any(
-        row is None or found.number != row.number for found in call.store.named(call.collection("organization"), name)
+        row is None or holder.number != row.number for holder in call.store.named(call.collection("organization"), name)
     ):
         what = error.removesuffix("_already_used")
         raise Refusal(error, f"The provided {what} is already used in another organization.")

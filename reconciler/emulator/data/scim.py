@@ -1,4 +1,4 @@
-"""``/v1/b2b/scim``: an identity provider manages an organization's members [2.22]."""
+"""SCIM connections, ``/v1/b2b/scim``: an identity provider manages an organization's members [2.22]."""
 
 import re
 from dataclasses import replace
@@ -86,10 +86,10 @@ def groups(call: Call) -> Answer:
     organization, _ = _find(call)
     asked = {**call.query, "limit": _limit(call.query.get("limit", ""))}
     selection = Selection(call.collection(GROUP), (organization.number,), "1")
-    found = page(replace(call, body=asked, index=call.store), selection, GROUP)
+    pushed = page(replace(call, body=asked, index=call.store), selection, GROUP)
     end = ',"next_cursor":null' if call.behaviour.last_cursor == "null" else ""
-    cursor = f',"next_cursor":"{found.cursor}"' if found.cursor else end
-    return Rendered(f'"scim_groups":[{",".join(found.texts)}]{cursor}')
+    cursor = f',"next_cursor":"{pushed.cursor}"' if pushed.cursor else end
+    return Rendered(f'"scim_groups":[{",".join(pushed.texts)}]{cursor}')
 
 
 def active(call: Call, organization: Row) -> Row | None:
@@ -165,8 +165,8 @@ def _limit(text: str) -> int | str | None:
 
     For no limit, SDKs send 0 or "". The SDK for Java sends a number with a decimal point.
     """
-    found = NUMBER.fullmatch(text)
-    return (int(found[1]) or None) if found else text or None
+    match = NUMBER.fullmatch(text)
+    return (int(match[1]) or None) if match else text or None
 
 
 def _stated(call: Call) -> Fields:

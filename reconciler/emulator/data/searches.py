@@ -46,8 +46,8 @@ def members(call: Call) -> Answer:
         raise Refusal("search_invalid_status_filter", f"statuses may hold {', '.join(sorted(STATUSES))}.")
     if "deleted" not in statuses:
         where = f"({where}) AND status != 'deleted'"
-    found = page(call, Selection(call.collection("member"), parents, f"({where})", tuple(values.items())), "member")
-    return _rendered("members", found, f'"organizations":{_organizations(call, found)},')
+    result = page(call, Selection(call.collection("member"), parents, f"({where})", tuple(values.items())), "member")
+    return _rendered("members", result, f'"organizations":{_organizations(call, result)},')
 
 
 def users(call: Call) -> Answer:
@@ -71,9 +71,9 @@ def connected_apps(call: Call) -> Answer:
     return _rendered("connected_apps", page(call, selection, "connected_app"))
 
 
-def _rendered(name: str, found: Page, more: str = "") -> Rendered:
+def _rendered(name: str, result: Page, more: str = "") -> Rendered:
     """Return the answer with a page: its rows under ``name``, then ``more``, then ``results_metadata``."""
-    return Rendered(f'"{name}":[{",".join(found.texts)}],{more}"results_metadata":{found.metadata}')
+    return Rendered(f'"{name}":[{",".join(result.texts)}],{more}"results_metadata":{result.metadata}')
 
 
 def _text(name: str) -> str:
@@ -154,31 +154,31 @@ USER_FILTERS = {
 def _parents(call: Call) -> tuple[int, ...]:
     """Return the numbers of the organizations in the request, in the order of insertion."""
     ids = call.body.get("organization_ids", [])
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+    if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids):
         raise Refusal("bad_request", "organization_ids must be an array of strings.")
     if not ids:
         raise Refusal("member_search_organization_ids_empty", "organization_ids must not be empty.")
     sql = "SELECT number FROM object WHERE collection = ? AND id IN (SELECT value FROM json_each(?)) ORDER BY number"
-    found = call.index.connection.execute(sql, (call.collection("organization"), json.dumps(ids)))
-    parents = tuple(number for (number,) in found)
+    rows = call.index.connection.execute(sql, (call.collection("organization"), json.dumps(ids)))
+    parents = tuple(number for (number,) in rows)
     if len(parents) < len(set(ids)):
-        for each_id in ids:
-            call.own(each_id)
+        for id_ in ids:
+            call.own(id_)
         if call.behaviour.search_unknown_organization == "refused":
             raise Refusal("organization_not_found", "Organization could not be found.")
     return parents
 
 
-def _organizations(call: Call, found: Page) -> str:
+def _organizations(call: Call, result: Page) -> str:
     """Return the organizations of the members on the page, by id."""
     sql = "SELECT id, text FROM object WHERE number IN (SELECT value FROM json_each(?))"
-    rows = call.index.connection.execute(sql, (json.dumps(list(set(found.parents))),))
+    rows = call.index.connection.execute(sql, (json.dumps(list(set(result.parents))),))
     return "{" + ",".join(f'"{id_}":{text}' for id_, text in rows) + "}"
 
 
 def _one_sort_of_id(call: Call, name: str, kind: str, prefix: str) -> None:
-    ids = [each for each in operand_values(call.body, name) if isinstance(each, str)]
-    own = sum(each.startswith((f"{prefix}-test-", f"{prefix}-live-")) for each in ids)
+    ids = [id_ for id_ in operand_values(call.body, name) if isinstance(id_, str)]
+    own = sum(id_.startswith((f"{prefix}-test-", f"{prefix}-live-")) for id_ in ids)
     if 0 < own < len(ids):
         message = f"{name} must be all Stytch's own ids or all external ones."
         raise Refusal(f"{kind}_search_cannot_mix_internal_and_external_{kind}_ids", message)

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso``: the common parts of SAML, OIDC and external connections [2.21]."""
+"""SSO connections, ``/v1/b2b/sso``: what SAML, OIDC and external connections have in common [2.21]."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -28,11 +28,11 @@ IDENTITY_PROVIDERS: Final = (
 def list_all(call: Call) -> Answer:
     """``GET /v1/b2b/sso/{organization_id}``."""
     organization = organizations.find(call)
-    found = {}
+    connections = {}
     for kind in KINDS:
         rows = call.store.children(call.collection(kind), organization.number)
-        found[f"{kind}s"] = [row.fields for row in arranged(rows, call.behaviour, lambda row: row.id)]
-    return found
+        connections[f"{kind}s"] = [row.fields for row in arranged(rows, call.behaviour, lambda row: row.id)]
+    return connections
 
 
 def delete(call: Call) -> Answer:
@@ -69,7 +69,7 @@ def start(call: Call, organization: Row, kind: str) -> Fields:
     """
     most, rows = (
         call.behaviour.most_of_each,
-        (row for each in KINDS for row in call.store.children(call.collection(each), organization.number)),
+        (row for other in KINDS for row in call.store.children(call.collection(other), organization.number)),
     )
     if most and sum(1 for _ in rows) >= most:
         raise Refusal("too_many_sso_connections", f"An organization may have at most {most} SSO connections.")
@@ -112,9 +112,9 @@ def _find_any(call: Call, organization: Row, id: str) -> Row | None:
 
 def _show_active(call: Call, organization: Row, id: str, shown: Fields | None) -> None:
     before = organization.fields.get("sso_active_connections", [])
-    after = [shown if each["connection_id"] == id else each for each in before]
+    after = [shown if connection["connection_id"] == id else connection for connection in before]
     if shown is not None and shown not in after:
         after.append(shown)
-    after = [each for each in after if each is not None]
+    after = [connection for connection in after if connection is not None]
     if after != before:
         organizations.keep(call, {**organization.fields, "sso_active_connections": after}, organization)

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/external``: an organization uses the SSO connection of another organization [2.21]."""
+"""External connections, ``/v1/b2b/sso/external``: the SSO connection of another organization, used too [2.21]."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/oidc``: created with a name, then completed by updates [2.21]."""
+"""OIDC connections, ``/v1/b2b/sso/oidc``: created with a name, then completed by updates [2.21]."""
 
 from typing import Final
 
@@ -35,8 +35,8 @@ def update(call: Call) -> Answer:
     """``PUT …/connections/{connection_id}``: changes only the fields that are sent. A new issuer fills in its URLs."""
     organization, row = find(call, OIDC)
     stated = _stated(call)
-    found, warning = _discovered(call, row.fields, stated)
-    fields = {**row.fields, **named(call), **found, **stated}
+    discovered, warning = _discovered(call, row.fields, stated)
+    fields = {**row.fields, **named(call), **discovered, **stated}
     empty = [name for name in NEEDED if not fields[name]]
     if row.status == "active" and empty:
         raise Refusal(f"oidc_connection_{empty[0]}_required", f"{empty[0]} is required.")
@@ -49,12 +49,12 @@ def update(call: Call) -> Answer:
 def _stated(call: Call) -> Fields:
     """Return the fields in the request, each valid by itself."""
     body, behaviour = call.body, call.behaviour
-    found = {name: given(body, name, str, behaviour) for name in (*NEEDED, "custom_scopes")}
-    found["attribute_mapping"] = given(body, "attribute_mapping", dict, behaviour)
+    fields = {name: given(body, name, str, behaviour) for name in (*NEEDED, "custom_scopes")}
+    fields["attribute_mapping"] = given(body, "attribute_mapping", dict, behaviour)
     for name, word in URL_WORDS.items():
-        if found[name] and not is_https(found[name]):
+        if fields[name] and not is_https(fields[name]):
             raise Refusal(f"oidc_connection_{word}_invalid_format", f"{name} must be an https URL.")
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _discovered(call: Call, before: Fields, stated: Fields) -> tuple[Fields, Fields]:

@@ -1,4 +1,4 @@
-"""``/v1/b2b/sso/saml``: created with a name, then completed by updates [2.21]."""
+"""SAML connections, ``/v1/b2b/sso/saml``: created with a name, then completed by updates [2.21]."""
 
 from typing import Any, Final
 
@@ -71,12 +71,12 @@ def update_by_url(call: Call) -> Answer:
     if not host or not is_https(url):
         raise Refusal("invalid_saml_metadata_url", "metadata_url must be an https URL.")
     before = row.fields["verification_certificates"]
-    found = {
+    discovered = {
         "idp_entity_id": url,
         "idp_sso_url": f"https://{host}/sso/saml",
         "verification_certificates": sso_saml_keys.with_verification(call, before, sso_saml_keys.made(host)),
     }
-    fields = _with_status({**DEFAULTS, **row.fields, **found})
+    fields = _with_status({**DEFAULTS, **row.fields, **discovered})
     return {"connection": keep(call, organization, SAML, fields, row).fields}
 
 
@@ -84,7 +84,7 @@ def delete_verification_certificate(call: Call) -> Answer:
     """``DELETE …/verification_certificates/{certificate_id}``: refused for the last one."""
     organization, row = find(call, SAML)
     certificates, id_ = row.fields["verification_certificates"], call.id("certificate_id")
-    left = [each for each in certificates if each["certificate_id"] != id_]
+    left = [certificate for certificate in certificates if certificate["certificate_id"] != id_]
     if len(left) == len(certificates):
         raise Refusal("sso_verification_key_not_found", "The verification certificate could not be found.")
     if not left:
@@ -97,7 +97,7 @@ def delete_encryption_private_key(call: Call) -> Answer:
     """``DELETE …/encryption_private_keys/{private_key_id}``."""
     organization, row = find(call, SAML)
     keys, id_ = row.fields["encryption_private_keys"], call.id("private_key_id")
-    left = [each for each in keys if each["private_key_id"] != id_]
+    left = [key for key in keys if key["private_key_id"] != id_]
     if len(left) == len(keys):
         raise Refusal("sso_encryption_private_key_not_found", "The encryption private key could not be found.")
     keep(call, organization, SAML, {**row.fields, "encryption_private_keys": left}, row)
@@ -111,20 +111,20 @@ def _sent(call: Call, organization: Row) -> Fields:
         Refusal: with the vendor's error type of the first invalid field.
     """
     body, behaviour = call.body, call.behaviour
-    found: dict[str, Any] = {name: given(body, name, str, behaviour) for name in TEXTS}
-    found |= {name: given(body, name, bool, behaviour) for name in FLAGS}
-    found["idp_sso_url"] = given(body, "idp_sso_url", str, behaviour, f"{WRONG}_idp_sso_url_invalid_format")
-    if found["idp_sso_url"] is not None:
-        _check_url(found["idp_sso_url"])
-    found["attribute_mapping"] = (
+    fields: dict[str, Any] = {name: given(body, name, str, behaviour) for name in TEXTS}
+    fields |= {name: given(body, name, bool, behaviour) for name in FLAGS}
+    fields["idp_sso_url"] = given(body, "idp_sso_url", str, behaviour, f"{WRONG}_idp_sso_url_invalid_format")
+    if fields["idp_sso_url"] is not None:
+        _check_url(fields["idp_sso_url"])
+    fields["attribute_mapping"] = (
         given(body, "attribute_mapping", dict, behaviour) or None
     )  # Some SDKs send fields that are not set.
-    if found["attribute_mapping"] is not None:
-        _check_mapping(found["attribute_mapping"])
+    if fields["attribute_mapping"] is not None:
+        _check_mapping(fields["attribute_mapping"])
     everybody, groups = "saml_connection_implicit_role_assignments", "saml_group_implicit_role_assignments"
-    found[everybody] = assignments(call, organization, everybody, TO_EVERYBODY)
-    found[groups] = assignments(call, organization, groups, TO_GROUPS)
-    return {name: value for name, value in found.items() if value is not None}
+    fields[everybody] = assignments(call, organization, everybody, TO_EVERYBODY)
+    fields[groups] = assignments(call, organization, groups, TO_GROUPS)
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _checked(fields: Fields) -> Fields:
@@ -146,10 +146,10 @@ def _with_status(fields: Fields) -> Fields:
 def _check_url(url: str) -> None:
     if not url:
         raise Refusal(f"{WRONG}_idp_sso_url_required", "idp_sso_url is required.")
-    found = url_parts(url)
-    if not found.scheme or not found.hostname:
+    parts = url_parts(url)
+    if not parts.scheme or not parts.hostname:
         raise Refusal(f"{WRONG}_idp_sso_url_invalid_format", "idp_sso_url must be a URL.")
-    if found.scheme != "https":
+    if parts.scheme != "https":
         raise Refusal(f"{WRONG}_idp_sso_url_not_https", "idp_sso_url must use https.")
 
 

@@ -30,7 +30,7 @@ def with_verification(call: Call, certificates: list[Fields], pem: str) -> list[
     """
     certificate = _read(pem)
     whole, issuer = _pem(certificate), certificate.issuer.rfc4514_string()
-    known = any(_pem(_read(each["certificate"])) == whole for each in certificates)
+    known = any(_pem(_read(former["certificate"])) == whole for former in certificates)
     if known and call.behaviour.same_certificate == "kept":
         return certificates
     if len(certificates) >= MOST:

@@ -1,4 +1,4 @@
-"""``/v1/users`` of a Consumer project [2.23]."""
+"""Users: ``/v1/users`` of a Consumer project [2.23]."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -119,10 +119,10 @@ def find(call: Call) -> Row:
     """
     id_ = call.id("user_id")
     collection = call.collection("user")
-    found = call.store.get(collection, id_) or next(iter(call.store.named(collection, f"external:{id_}")), None)
-    if found is None:
+    row = call.store.get(collection, id_) or next(iter(call.store.named(collection, f"external:{id_}")), None)
+    if row is None:
         raise Refusal("user_not_found", "User could not be found.")
-    return found
+    return row
 
 
 def keep(call: Call, fields: Fields, row: Row | None = None) -> Row:
@@ -181,8 +181,8 @@ def _stated(call: Call, before: Fields, row: Row | None) -> Fields:
         stated["roles"] = list(dict.fromkeys([IMPLICIT["CONSUMER"], *roles]))
     elif row is None:
         stated["roles"] = [IMPLICIT["CONSUMER"]]
-    for each in ("trusted_metadata", "untrusted_metadata"):
-        stated[each] = metadata(before.get(each), body, each, behaviour)
+    for metadata_name in ("trusted_metadata", "untrusted_metadata"):
+        stated[metadata_name] = metadata(before.get(metadata_name), body, metadata_name, behaviour)
     return stated
 
 
@@ -199,8 +199,8 @@ def _new_phone(call: Call, sent: str) -> Fields:
 
 
 def _free(call: Call, name: str, row: Row | None, error: str) -> None:
-    found = call.store.named(call.collection("user"), name)
-    if any(row is None or other.number != row.number for other in found):
+    holders = call.store.named(call.collection("user"), name)
+    if any(row is None or other.number != row.number for other in holders):
         raise Refusal(error, "Another user has this already.")
 
 
@@ -209,14 +209,14 @@ def _delete_factor(name: str, not_found: str, call: Call) -> Answer:
     id_ = call.id(parameter)
     row = _owner(call, id_, not_found)
     left = [factor for factor in row.fields[name] if factor[parameter] != id_]
-    primary = sum(len(row.fields[each]) for each in PRIMARY)
+    primary = sum(len(row.fields[kind]) for kind in PRIMARY)
     if name in PRIMARY and primary == 1 and call.behaviour.last_factor == "refused":
         raise Refusal("cannot_delete_last_primary_factor", "The user could not sign in without it.")
     return {"user_id": row.id, "user": keep(call, {**row.fields, name: left}, row).fields}
 
 
 def _owner(call: Call, id: str, not_found: str) -> Row:
-    found = call.store.named(call.collection("user"), f"factor:{id}")
-    if not found:
+    owners = call.store.named(call.collection("user"), f"factor:{id}")
+    if not owners:
         raise Refusal(not_found, "It could not be found.")
-    return found[0]
+    return owners[0]

@@ -110,7 +110,7 @@ def unset_default(call: Call) -> Answer:
     type_ = _type(call)
     if type_ == "PREBUILT":
         raise Refusal("invalid_argument", "The default prebuilt template cannot be unset.")
-    _keep_defaults(call, {each: id_ for each, id_ in _defaults(call).items() if each != type_})
+    _keep_defaults(call, {other: id_ for other, id_ in _defaults(call).items() if other != type_})
     return {}
 
 

@@ -28,15 +28,15 @@ def create(call: Call) -> Answer:
     """``POST …/environments``: the live environment first, then test environments."""
     name = required_name(call, "invalid_argument")
     type_ = choice(call.body, "type", ("LIVE", "TEST"), call.behaviour, "invalid_argument")
-    there = call.workspace.environments_of(call.project)
-    has_live = any(each.type == "live" for each in there)
+    environments = call.workspace.environments_of(call.project)
+    has_live = any(environment.type == "live" for environment in environments)
     if type_ is None:
         raise Refusal("invalid_argument", "type must be one of LIVE, TEST.")
     if type_ == "LIVE" and has_live:
         raise Refusal("invalid_argument", "A project has one live environment at most.")
     if type_ == "TEST" and not has_live:
         raise Refusal("invalid_argument", "A project needs its live environment before a test environment.")
-    taken = {each.slug for each in there}
+    taken = {environment.slug for environment in environments}
     own = slug(call, "environment_slug", name, taken.__contains__)
     stated = {"environment_slug": own, "name": name, **_settings(call)}
     kind: Type = "live" if type_ == "LIVE" else "test"
@@ -46,8 +46,10 @@ def create(call: Call) -> Answer:
 
 def list_all(call: Call) -> Answer:
     """``GET …/environments``."""
-    there = arranged(call.workspace.environments_of(call.project), call.behaviour, lambda each: each.slug)
-    return {"environments": [call.workspace.shown(each) for each in there]}
+    environments = arranged(
+        call.workspace.environments_of(call.project), call.behaviour, lambda environment: environment.slug
+    )
+    return {"environments": [call.workspace.shown(environment) for environment in environments]}
 
 
 def get(call: Call) -> Answer:

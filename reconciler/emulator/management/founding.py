@@ -38,8 +38,11 @@ def open_workspace(store: Store, behaviour: Behaviour, now: str) -> Workspace:
     workspace = Workspace(store, kept["key_id"], kept["key_secret"])
     if "environments" in kept:  # The database is new, or from a version in which a workspace could not change.
         before = {
-            (each["vertical"], each["type"]): {"secret": each["secret"], "project_id": each["project_id"]}
-            for each in kept["environments"]
+            (environment["vertical"], environment["type"]): {
+                "secret": environment["secret"],
+                "project_id": environment["project_id"],
+            }
+            for environment in kept["environments"]
         }
         for vertical, slug, name in FIRST:
             project = make_project(workspace, vertical, slug, name, now)

@@ -28,16 +28,15 @@ def create(call: Call) -> Answer:
         raise Refusal("invalid_argument", f"vertical must be one of {', '.join(VERTICALS)}.")
     if len(call.workspace.projects) >= MOST:
         raise Refusal("too_many_projects", f"A workspace may have at most {MOST} projects.")
-    own = slug(call, "project_slug", name, lambda each: call.workspace.project(each) is not None)
+    own = slug(call, "project_slug", name, lambda candidate: call.workspace.project(candidate) is not None)
     kind: Vertical = "B2B" if vertical == "B2B" else "CONSUMER"
     return {"project": _shown(make_project(call.workspace, kind, own, name, call.now()))}
 
 
 def list_all(call: Call) -> Answer:
     """``GET /pwa/v3/projects``."""
-    return {
-        "projects": [_shown(each) for each in arranged(call.workspace.projects, call.behaviour, lambda each: each.slug)]
-    }
+    projects = arranged(call.workspace.projects, call.behaviour, lambda project: project.slug)
+    return {"projects": [_shown(project) for project in projects]}
 
 
 def get(call: Call) -> Answer:
@@ -75,7 +74,7 @@ def slug(call: Call, field: str, name: str, taken: Callable[[str], bool]) -> str
     """
     wanted: str | None = given(call.body, field, str, call.behaviour, "invalid_argument")
     if not wanted:
-        return next(each for each in _slugs_for(name) if not taken(each))
+        return next(candidate for candidate in _slugs_for(name) if not taken(candidate))
     if not SLUG.fullmatch(wanted):
         raise Refusal("invalid_argument", f"{field} must have 1 to 128 characters of A-Z, a-z, 0-9 and - . _ ~")
     if taken(wanted):
@@ -114,11 +113,13 @@ def _slugs_for(name: str) -> Iterator[str]:
 
 def _legacy_projects(call: Call) -> Iterator[Fields]:
     for project in call.workspace.projects:
-        environments = {each.type: each for each in reversed(call.workspace.environments_of(project))}
+        environments = {
+            environment.type: environment for environment in reversed(call.workspace.environments_of(project))
+        }
         if environments.keys() != {"live", "test"}:
             continue
         yield {
             **_shown(project),
-            **{f"{type_}_project_id": each.project_id for type_, each in environments.items()},
-            **{f"{type_}_project_slug": each.slug for type_, each in environments.items()},
+            **{f"{type_}_project_id": environment.project_id for type_, environment in environments.items()},
+            **{f"{type_}_project_slug": environment.slug for type_, environment in environments.items()},
         }

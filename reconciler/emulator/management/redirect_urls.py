@@ -143,13 +143,13 @@ def _stated(call: Call) -> Types:
     """
     known = TYPES[call.environment.vertical]
     stated: Types = {}
-    for each in given(call.body, "valid_types", list, call.behaviour, "invalid_argument") or ():
-        if not isinstance(each, dict):
+    for entry in given(call.body, "valid_types", list, call.behaviour, "invalid_argument") or ():
+        if not isinstance(entry, dict):
             raise Refusal("invalid_argument", "valid_types must be an array of objects.")
-        type_ = choice(each, "type", known, call.behaviour, "invalid_redirect_url_type")
+        type_ = choice(entry, "type", known, call.behaviour, "invalid_redirect_url_type")
         if type_ is None:
             raise Refusal("invalid_redirect_url_type", f"type must be one of {', '.join(known)}.")
-        stated[type_] = bool(given(each, "is_default", bool, call.behaviour, "invalid_argument"))
+        stated[type_] = bool(given(entry, "is_default", bool, call.behaviour, "invalid_argument"))
     if not stated:
         raise Refusal("invalid_argument", "valid_types must have at least one type.")
     return stated
@@ -164,7 +164,7 @@ def _known(call: Call) -> str:
 
 def _all(call: Call) -> dict[str, Types]:
     rows = call.store.children(call.collection("redirect_url"))
-    return {row.id: {each["type"]: each["is_default"] for each in row.fields["valid_types"]} for row in rows}
+    return {row.id: {entry["type"]: entry["is_default"] for entry in row.fields["valid_types"]} for row in rows}
 
 
 def _keep(call: Call, urls: dict[str, Types]) -> dict[str, Types]:

@@ -97,16 +97,16 @@ def _texts(sent: Fields, name: str, behaviour: Behaviour) -> list[str] | None:
 
 def _domains(sent: Fields, name: str, behaviour: Behaviour) -> list[Fields] | None:
     read = _objects(sent, name, ("domain", "slug_pattern"), behaviour)
-    for each in read or ():
-        if each["slug_pattern"] and SLUG not in each["slug_pattern"]:
+    for domain in read or ():
+        if domain["slug_pattern"] and SLUG not in domain["slug_pattern"]:
             raise Refusal(BAD, f"A slug_pattern must contain {SLUG}.")
     return read
 
 
 def _autofill(sent: Fields, name: str, behaviour: Behaviour) -> list[Fields] | None:
     read = _objects(sent, name, ("metadata_type", "metadata_value", "bundle_id"), behaviour)
-    for each in read or ():
-        choice(each, "metadata_type", ("domain", "hash"), behaviour, BAD)
+    for entry in read or ():
+        choice(entry, "metadata_type", ("domain", "hash"), behaviour, BAD)
     return read
 
 

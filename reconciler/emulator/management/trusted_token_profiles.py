@@ -80,7 +80,7 @@ def delete_key(call: Call) -> Answer:
     """``DELETE …/{profile_id}/keys/{pem_file_id}``."""
     row = _row(call)
     gone = _key(call, row)
-    left = [each for each in row.fields["pem_files"] if each != gone]
+    left = [pem_file for pem_file in row.fields["pem_files"] if pem_file != gone]
     if not left and call.behaviour.last_pem_file == "refused":
         raise Refusal(NO_PEM, "The last key of a profile of type PEM cannot be deleted.")
     _keep(call, row, {**row.fields, "pem_files": left})
@@ -89,8 +89,8 @@ def delete_key(call: Call) -> Answer:
 
 def _stated(call: Call) -> Fields:
     types = {**dict.fromkeys((*TEXTS, "jwks_url"), str), "attribute_mapping": dict, "can_jit_provision": bool}
-    found = {name: given(call.body, name, type_, call.behaviour, "invalid_argument") for name, type_ in types.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    fields = {name: given(call.body, name, type_, call.behaviour, "invalid_argument") for name, type_ in types.items()}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _pem_file(call: Call, key: str) -> Fields:
@@ -122,8 +122,8 @@ def _row(call: Call) -> Row:
 def _key(call: Call, row: Row) -> Fields:
     for pem_file in row.fields["pem_files"]:
         if pem_file["pem_file_id"] == call.path["pem_file_id"]:
-            found: Fields = pem_file
-            return found
+            key: Fields = pem_file
+            return key
     raise Refusal("trusted_token_profile_not_found", "The profile has no such key.")
 
 

@@ -139,8 +139,8 @@ def load_users(app: App, environment: Environment, rows: Iterable[Mapping[str, A
 def load_members(app: App, environment: Environment, rows: Iterable[Mapping[str, Any]]) -> int:
     """Add members in batches: as in ``place_member``, but ``member_id`` is required. Return their number."""
     collection = app.store.collection(environment.project_id, "member")
-    found = app.store.children(app.store.collection(environment.project_id, "organization"))
-    known = {row.id: row for row in found}
+    organization_rows = app.store.children(app.store.collection(environment.project_id, "organization"))
+    known = {row.id: row for row in organization_rows}
     now = app.call(environment).now()
     defaults = {"status": "active", **MEMBER, "created_at": now, "updated_at": now}
 
@@ -180,4 +180,4 @@ def _all(app: App, environment: Environment, kind: str) -> list[Fields]:
     collection = app.store.collection(environment.project_id, kind)
     sql = "SELECT text FROM object WHERE collection = ? ORDER BY parent, number"
     with app.lock:
-        return [json.loads(found) for (found,) in app.store.connection.execute(sql, (collection,))]
+        return [json.loads(body) for (body,) in app.store.connection.execute(sql, (collection,))]

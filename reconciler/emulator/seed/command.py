@@ -54,8 +54,8 @@ def run(  # noqa: PLR0913 # each is one option of the command line
     )
     if env_file is not None:
         check_replaceable(env_file)
-    told = threading.Event()
-    before = {each: signal.signal(each, lambda *_: told.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with running(options) as server:
             if env_file is not None:
@@ -63,10 +63,10 @@ def run(  # noqa: PLR0913 # each is one option of the command line
             announce(f"The emulator listens on {server.url}")
             if env_file is not None:
                 announce(f"Its credentials are in {env_file}. To use them: {sourcing(env_file)}")
-            told.wait()
+            stopped.wait()
     finally:
-        for each, former in before.items():
-            signal.signal(each, former)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def sourcing(path: Path) -> str:

@@ -99,21 +99,23 @@ def variables(app: App, url: str, trust: Path | None = None) -> dict[str, str]:
 
     A project that has been deleted has no variables.
     """
-    found = {
+    values = {
         "STYTCH_WORKSPACE_KEY_ID": app.workspace.key_id,
         "STYTCH_WORKSPACE_KEY_SECRET": app.workspace.key_secret,
         "STYTCH_MANAGEMENT_BASE_URI": url,
         "STYTCH_API_URL": url,
         "STYTCH_TELEMETRY_URL": url,
     }
-    known = [each for each in app.workspace.environments if each.type == "test" and each.secret]
+    known = [
+        environment for environment in app.workspace.environments if environment.type == "test" and environment.secret
+    ]
     for vertical, prefix in (("B2B", "STYTCH"), ("CONSUMER", "STYTCH_CONSUMER")):
-        for environment in [each for each in known if each.vertical == vertical][:1]:
-            found[f"{prefix}_PROJECT_ID"] = environment.project_id
-            found[f"{prefix}_SECRET"] = environment.secret
+        for environment in [environment for environment in known if environment.vertical == vertical][:1]:
+            values[f"{prefix}_PROJECT_ID"] = environment.project_id
+            values[f"{prefix}_SECRET"] = environment.secret
     if trust is not None:
-        found |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(trust))
-    return found
+        values |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(trust))
+    return values
 
 
 def seed(app: App, options: Options) -> None:

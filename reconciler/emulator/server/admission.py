@@ -105,23 +105,23 @@ def form(request: Request) -> dict[str, Any]:
 def without_nulls(value: Any) -> Any:
     """Return the value without fields that are null: the official SDK sends null for fields that are not set [6]."""
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [without_nulls(each) for each in value]
+        return [without_nulls(item) for item in value]
     return value
 
 
 def taken(body: dict[str, Any], method: str, behaviour: Behaviour, *, manages: bool) -> dict[str, Any]:
     """Return the body without the fields that are not applied. ``manages``: a request to the management API."""
-    found = body
+    fields = body
     if behaviour.trims_names:
-        found = {name: _trimmed(value) if name in NAMES else value for name, value in found.items()}
+        fields = {name: _trimmed(value) if name in NAMES else value for name, value in fields.items()}
     if method in UPDATES and not manages:
         if behaviour.empty_list == "ignored":
-            found = {name: value for name, value in found.items() if name in NEEDED or value not in ([], {})}
+            fields = {name: value for name, value in fields.items() if name in NEEDED or value not in ([], {})}
         if behaviour.false_flag == "ignored":
-            found = {name: value for name, value in found.items() if value is not False}
-    return found
+            fields = {name: value for name, value in fields.items() if value is not False}
+    return fields
 
 
 def _named(request: Request, workspace: Workspace) -> Environment:
@@ -150,8 +150,8 @@ def _unauthorized() -> Refusal:
 def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        level = [each for one in level if isinstance(one, dict) for each in one.values()] + [
-            each for one in level if isinstance(one, list) for each in one
+        level = [inner for outer in level if isinstance(outer, dict) for inner in outer.values()] + [
+            inner for outer in level if isinstance(outer, list) for inner in outer
         ]
         if not level:
             return False

@@ -46,13 +46,13 @@ class Statistics:
         with self._lock:
             self.requests[name] += 1
             self.statuses[status] += 1
-            for each in (name, "all"):
+            for counter in (name, "all"):
                 for seconds, busiest in ((1, self.per_second), (60, self.per_minute)):
                     window = int(now // seconds)
-                    began, so_far = self._current.get((each, seconds), (window, 0))
+                    began, so_far = self._current.get((counter, seconds), (window, 0))
                     so_far = so_far + 1 if began == window else 1
-                    self._current[each, seconds] = (window, so_far)
-                    busiest[each] = max(busiest[each], so_far)
+                    self._current[counter, seconds] = (window, so_far)
+                    busiest[counter] = max(busiest[counter], so_far)
 
     @property
     def refused(self) -> int:

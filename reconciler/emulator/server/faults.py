@@ -86,11 +86,11 @@ class Happening:
             return Response(status, PAGE % status, HTML)
         if status == TOO_MANY:
             refusal = Refusal("too_many_requests", "Too many requests have been made.", status)
-            told = "retry_after" in self.fault.arguments or (
+            retry_after = "retry_after" in self.fault.arguments or (
                 behaviour.retry_after and "plain" not in self.fault.arguments
             )
             return Response(
-                status, error_body(refusal, request_id, path), (*JSON, ("Retry-After", "1")) if told else JSON
+                status, error_body(refusal, request_id, path), (*JSON, ("Retry-After", "1")) if retry_after else JSON
             )
         refusal = Refusal("internal_server_error", "Oops, something seems to have gone wrong.", status)
         return Response(status, error_body(refusal, request_id, path))
@@ -155,25 +155,25 @@ def parse(specs: Sequence[str]) -> tuple[tuple[Fault, ...], dict[str, Limit]]:
 
 
 def _limit(item: str) -> dict[str, Limit]:
-    found = LIMIT.fullmatch(item)
+    match = LIMIT.fullmatch(item)
     names = {"writes", "requests", *(route.name for route in ROUTES)}
-    if not found:
+    if not match:
         raise ValueError("write a limit as limit_NAME:COUNT/SECONDSs, for example limit_writes:65/s")
-    if found[1] not in names:
-        raise ValueError(f"there is no operation {found[1]!r}; use one of {', '.join(sorted(names))}")
-    seconds = float(found[3] or 1)
+    if match[1] not in names:
+        raise ValueError(f"there is no operation {match[1]!r}; use one of {', '.join(sorted(names))}")
+    seconds = float(match[3] or 1)
     if not seconds:
         raise ValueError("the window must be longer than 0 seconds")
-    return {found[1]: Limit(int(found[2]), seconds)}
+    return {match[1]: Limit(int(match[2]), seconds)}
 
 
 def _fault(item: str) -> Fault:
-    found = ITEM.fullmatch(item)
-    if not found:
+    match = ITEM.fullmatch(item)
+    if not match:
         raise ValueError(
             "write a fault as NAME:PROBABILITY[:ARGUMENT][@METHOD/PATH], for example drop_after:0.03@POST/v1/b2b/*"
         )
-    name, probability, arguments = found[1], float(found[2]), tuple(found[3].split(":")[1:])
+    name, probability, arguments = match[1], float(match[2]), tuple(match[3].split(":")[1:])
     if name not in ARGUMENTS:
         raise ValueError(f"there is no fault {name!r}; use one of {', '.join(ARGUMENTS)}")
     if not 0 <= probability <= 1:
@@ -183,13 +183,13 @@ def _fault(item: str) -> Fault:
         seconds = _seconds(arguments)
     elif not set(arguments) <= ARGUMENTS[name]:
         raise ValueError(f"{name} takes these arguments: {', '.join(sorted(ARGUMENTS[name])) or 'none'}")
-    return Fault(name, probability, arguments, found[4] or "", found[5] or "", seconds)
+    return Fault(name, probability, arguments, match[4] or "", match[5] or "", seconds)
 
 
 def _seconds(arguments: tuple[str, ...]) -> tuple[float, float]:
-    found = DURATION.fullmatch(arguments[0]) if len(arguments) == 1 else None
-    if not found:
+    match = DURATION.fullmatch(arguments[0]) if len(arguments) == 1 else None
+    if not match:
         raise ValueError("latency takes a time or a range, for example 200ms or 50ms-2s")
-    low = float(found[1]) * (0.001 if found[2] == "ms" else 1)
-    high = float(found[3]) * (0.001 if found[4] == "ms" else 1) if found[3] else low
+    low = float(match[1]) * (0.001 if match[2] == "ms" else 1)
+    high = float(match[3]) * (0.001 if match[4] == "ms" else 1) if match[3] else low
     return low, high

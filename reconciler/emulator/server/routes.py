@@ -70,7 +70,7 @@ def _first_look(segments: list[str]) -> tuple[int, str]:
 
 _TABLE: defaultdict[tuple[int, str], list[tuple[Route, list[str]]]] = defaultdict(list)
 """The operations by the number of path segments and the first two segments, which are never parameters."""
-for _segments, _route in ((each.path.split("/"), each) for each in ROUTES):
+for _segments, _route in ((route.path.split("/"), route) for route in ROUTES):
     _TABLE[_first_look(_segments)].append((_route, _segments))
 
 
@@ -93,15 +93,15 @@ def match(method: str, path: str) -> tuple[Route, dict[str, str]]:
         Refusal: ``route_not_found`` or ``method_not_allowed``.
     """
     wanted = path.split("/")
-    found: list[tuple[int, Route, dict[str, str]]] = []
+    candidates: list[tuple[int, Route, dict[str, str]]] = []
     for route, segments in _TABLE.get(_first_look(wanted), ()):
         parameters = _parameters(segments, wanted)
         if parameters is not None:
-            found.append((len(parameters), route, parameters))
-    for _, route, parameters in sorted(found, key=lambda each: each[0]):
+            candidates.append((len(parameters), route, parameters))
+    for _, route, parameters in sorted(candidates, key=lambda candidate: candidate[0]):
         if route.method == method:
             return route, parameters
-    if found and path not in ELSEWHERE:
+    if candidates and path not in ELSEWHERE:
         raise Refusal("method_not_allowed", "The method is not allowed for this route.")
     raise Refusal("route_not_found", "There is no such route.")
 

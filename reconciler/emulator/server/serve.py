@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: h11 parses requests; the socket stays in our hands, for faults cut it and let it wait."""
+"""HTTP/1.1 on a socket: h11 parses requests, and the socket is ours, so that faults can lose and delay answers."""
 
 import re
 import socket
