@@ -39,10 +39,10 @@ from reconciler.diff.compare import ThingDiff
 from reconciler.diff.organizations import diff_organizations
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import MALFORMED, Scene
+from reconciler.kinds._writing import MALFORMED, ApplyContext
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
-from reconciler.model import TEST, Change, Place
+from reconciler.model import TEST, Change, Target
 from reconciler.plan.access_loss import heirs
 from reconciler.plan.build import Compared, decide, narrow
 from reconciler.plan.checks import (
@@ -73,7 +73,7 @@ from reconciler.plan.manual_steps import open_steps
 from reconciler.plan.planned import Planned, leaves_open
 from reconciler.plan.written_from_live import check_writes
 from reconciler.read import live as read
-from reconciler.read.target import locate
+from reconciler.read.target import find_target
 from reconciler.rules import Rules
 from reconciler.schema.secret_names import gives_credential
 from reconciler.sources.users import UserStream, read_users
@@ -93,20 +93,20 @@ def plan(
     """
     declared, rules = validate(config)
     store = store or store_of(config)
-    place = locate(config, declared, client, store)
-    not_made = {slug: sort for slug, sort in place.environments.items() if slug not in made or sort == TEST}
-    place = structs.replace(place, environments=not_made)
-    check_target(config, place)
-    check_environment(config, declared, place)
+    target = find_target(config, declared, client, store)
+    not_made = {slug: sort for slug, sort in target.environments.items() if slug not in made or sort == TEST}
+    target = structs.replace(target, environments=not_made)
+    check_target(config, target)
+    check_environment(config, declared, target)
     live = read.organizations(client) if client.has_data else ()
-    place = with_organizations(place, declared, live)
+    target = with_organizations(target, declared, live)
     only = check_only(only, declared, live)
-    there, missing = read.offered(client, kinds_read(config, declared), place)
+    there, missing = read.offered(client, kinds_read(config, declared), target)
     begun = unfinished(config.root, config.environment)
-    things = thing_diffs(config, declared, there, missing, place, store, begun)
-    unread = check_readable(config, declared, place, things, has_data=client.has_data)
+    things = thing_diffs(config, declared, there, missing, target, store, begun)
+    unread = check_readable(config, declared, target, things, has_data=client.has_data)
     roles = check_roles(config, declared, rules, live, client)
-    source = users(config, rules, client, place=place)
+    source = users(config, rules, client, target=target)
     desired = desired_members(rules, source, declared.members, roles)
     check_unmatched(config, desired)
     organizations = diff_organizations(
@@ -147,13 +147,13 @@ def plan(
         ),
         doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
         things=things,
-        manual_steps=open_steps(declared.manual_steps, client, place, there),
+        manual_steps=open_steps(declared.manual_steps, client, target, there),
         warnings=(
-            *(unread_warning(place, config) if unread else ()),
+            *(unread_warning(target, config) if unread else ()),
             *fleeting(_written(config, declared, things), store),
             *(waiting_warnings(store) if keeps_credentials(things) else ()),
         ),
-        place=place,
+        target=target,
         consumer=client.consumer_project_id if source and config.users and not config.users.file else "",
         reads=lambda: client.statistics.requests,
     )
@@ -165,7 +165,7 @@ def plan(
         plan=narrow(decided, only, stakes, config.rates.writes_per_second),
         organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},
         ids={kind: each.ids for kind, each in things.items()},
-        place=place,
+        target=target,
         stakes=stakes,
         unread=unread,
         over=over(begun, declared, things, decided),
@@ -195,7 +195,7 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         ledger=store.ledger,
     )
     with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
-        applied = structs.replace(applied, pins=pins(client, planned.place, applied.outcomes))
+        applied = structs.replace(applied, pins=pins(client, planned.target, applied.outcomes))
     if not planned.unread:
         return applied
     if applied.interrupted:
@@ -215,7 +215,7 @@ def _built_on(applied: Applied, planned: Planned, config: Config, client: Client
     """Plan again, now that everything can be read, and write what is built on the foundation that was laid."""
     again = plan(config, client, store=store, made=environments_made(applied.outcomes))
     left = held_to_what_was_planned(planned, again, config)
-    left = held_back(left, again.place) if again.unread else left
+    left = held_back(left, again.target) if again.unread else left
     rest = _carry_out(again, left, config, client, tell, store)
     return structs.replace(
         applied,
@@ -243,24 +243,24 @@ def keeps_credentials(kinds: Iterable[str]) -> bool:
 def _carry_out(
     planned: Planned, changes: Sequence[Change], config: Config, client: Client, tell: Told, store: Store
 ) -> Applied:
-    check_target(config, planned.place, to_write=True)
-    check_writes(config, tuple(changes), planned.place)
+    check_target(config, planned.target, to_write=True)
+    check_writes(config, tuple(changes), planned.target)
     begun = unfinished(config.root, config.environment)
     deletes = unfinished_deletes(config.root, config.environment)
     with Journal(config.root, config.environment, begun={**begun, **deletes}) as journal:
         with suppress(OSError):  # what is over is over; the next run says so
             for address in sorted(planned.over & begun.keys()):
                 journal.end(address)
-        scene = Scene(
+        context = ApplyContext(
             owner=config.owner,
             organization_ids=dict(planned.organization_ids),
-            place=planned.place,
+            target=planned.target,
             ids={kind: dict(ids) for kind, ids in planned.ids.items()},
             store=store,
             begun=begun,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        return apply_changes(changes, client, scene, journal, tell, heirs(changes, planned.stakes))
+        return apply_changes(changes, client, context, journal, tell, heirs(changes, planned.stakes))
 
 
 def users(
@@ -268,19 +268,19 @@ def users(
     rules: Rules,
     client: Client | None,
     fields: frozenset[str] = frozenset(),
-    place: Place | None = None,
+    target: Target | None = None,
 ) -> UserStream | None:
     """Open the source that the rules read: a file, a Consumer project, or none; ``fields`` are read besides.
 
-    Nobody is asked for where a plan, which is for ``place``, has no rule to send users through. Raises ``Refused``
+    Nobody is asked for where a plan, which is for ``target``, has no rule to send users through. Raises ``Refused``
     where the project is not the one that the file names, or not of the target's type.
     """
     if config.users is None:
         return None
     if config.users.file is None and client is not None:
-        if place and not rules.rules:
+        if target and not rules.rules:
             return None
-        check_consumer(config, client.consumer_project_id, place)
+        check_consumer(config, client.consumer_project_id, target)
         return read.consumer_users(client, rules.user_fields | fields)
     return read_users(config.users, rules.user_fields | fields)
 

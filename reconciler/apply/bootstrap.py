@@ -13,7 +13,7 @@ from reconciler.apply.run import outcome_of
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Delete, Outcome, Place
+from reconciler.model import Change, Delete, Outcome, Target
 from reconciler.plan.planned import Planned
 from reconciler.plan.review import hold_to
 from reconciler.read.target import project_ids
@@ -32,11 +32,11 @@ def built_on_it(planned: Planned) -> Changes:
     return tuple(change for change in planned.plan.changes if not KINDS[change.kind].foundation)
 
 
-def held_back(changes: Changes, place: Place) -> Changes:
+def held_back(changes: Changes, target: Target) -> Changes:
     """Withhold what lies in the environment's data, as there is still no secret; or all, if there is no environment."""
     return tuple(
         change
-        if place.is_there and KINDS[change.kind].managed_by == "management"
+        if target.is_there and KINDS[change.kind].managed_by == "management"
         else structs.replace(change, withheld_by=change.withheld_by or "dependency")
         for change in changes
     )
@@ -48,13 +48,13 @@ def held_to_what_was_planned(planned: Planned, again: Planned, config: Config) -
     In an environment that this run has made nothing is anybody else's: there a change may differ in what Stytch itself
     put into it, and what it put there may go, where a manifest says so.
     """
-    if planned.place.is_there:
+    if planned.target.is_there:
         again, _new = hold_to(planned.plan, again, config.rates.writes_per_second)
     known = {change.address for change in built_on_it(planned)}
     return tuple(
         change
         for change in again.plan.changes
-        if change.address in known or (isinstance(change, Delete) and not planned.place.is_there)
+        if change.address in known or (isinstance(change, Delete) and not planned.target.is_there)
     )
 
 
@@ -83,7 +83,7 @@ def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
     return frozenset(str(one.id) for one in made if one.address.startswith("Environment/"))
 
 
-def pins(client: Client, place: Place, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+def pins(client: Client, target: Target, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
     """Return the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
     made = {one.id for one in outcomes if one.address.startswith("Environment/") and one.action == "create"}
-    return {slug: id for slug, id in project_ids(client, place).items() if slug in made} if made else {}
+    return {slug: id for slug, id in project_ids(client, target).items() if slug in made} if made else {}

@@ -23,7 +23,17 @@ from reconciler.clients.b2b import Client
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import MALFORMED, Gone, Moved, NotKept, NotNoted, Scene, Undecided, Written, noting_finds
+from reconciler.kinds._writing import (
+    MALFORMED,
+    ApplyContext,
+    Gone,
+    NotKept,
+    NotNoted,
+    Stale,
+    Undecided,
+    Written,
+    noting_finds,
+)
 from reconciler.load.references import names_in
 from reconciler.model import (
     ADMIN_ROLE,
@@ -103,7 +113,7 @@ class Circuit:
 def apply_changes(
     changes: Sequence[Change],
     client: Client,
-    scene: Scene,
+    context: ApplyContext,
     journal: Journal,
     tell: Told,
     heirs: Mapping[str, frozenset[str]] = NO_HEIRS,
@@ -115,10 +125,10 @@ def apply_changes(
     when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
     """
     outcomes: dict[str, Outcome] = {}
-    run = _Run(client, scene, journal, tell, outcomes, heirs)
+    run = _Run(client, context, journal, tell, outcomes, heirs)
     for _, batch in groupby(changes, key=_sort):
         run.batch(tuple(batch))
-    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted, kept=tuple(scene.kept))
+    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted, kept=tuple(context.kept))
 
 
 def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
@@ -132,14 +142,14 @@ class _Run:
     def __init__(
         self,
         client: Client,
-        scene: Scene,
+        context: ApplyContext,
         journal: Journal,
         tell: Told,
         outcomes: dict[str, Outcome],
         heirs: Mapping[str, frozenset[str]],
     ) -> None:
         self._client = client
-        self._scene = scene
+        self._context = context
         self._journal = journal
         self._tell = tell
         self._outcomes = outcomes
@@ -220,7 +230,7 @@ class _Run:
     def _missing(self, change: Change) -> str:
         """Return the address of what a change needs, and what could not be made before it, or ""."""
         slug = change.namespace if change.namespace is not None else completes(change)
-        if slug is not None and slug not in self._scene.organization_ids:
+        if slug is not None and slug not in self._context.organization_ids:
             return address("Organization", slug)
         spec = {field.path[0]: field.after for field in change.fields if len(field.path) == 1}
         named = (address(reference.kind, name) for _, reference, name in names_in(change.kind, spec))
@@ -233,14 +243,14 @@ class _Run:
             if isinstance(change, Delete):
                 self._look_again(kind, change)
             with noting_finds() as found:
-                written = _verb(kind, change)(self._client, change, self._scene)
+                written = _verb(kind, change)(self._client, change, self._context)
                 outcome = self._compared(kind, change, written)
                 return structs.replace(outcome, found=found() and _action(change) != "update")
         except Undecided as undecided:
             self._open.add(_name(change))
             return outcome_of(change, "withheld", f"{HELD} {undecided}")
-        except Moved as moved:
-            return _moved(change, moved)
+        except Stale as stale:
+            return _stale(change, stale)
         except NotNoted as error:
             return outcome_of(change, "skipped", str(error))
         except NotKept as refused:
@@ -267,7 +277,7 @@ class _Run:
     def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
         if not isinstance(change, Delete):
-            self._scene.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
+            self._context.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
         odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
         if odd:
             self._refused.add(_name(change))
@@ -281,20 +291,20 @@ class _Run:
             return ""
         called = other_name(kind, change, written.answered)
         if called:
-            self._scene.ids[change.kind].pop((change.namespace, change.name))
+            self._context.ids[change.kind].pop((change.namespace, change.name))
             if change.kind == "Organization":
-                self._scene.organization_ids.pop(change.name, None)
+                self._context.organization_ids.pop(change.name, None)
         elif isinstance(change, Create):
             self._made.add(change.address)
         sent = tuple(
             structs.replace(field, after=written.sent[field.path[0]]) if field.path[0] in written.sent else field
             for field in change.fields
         )
-        others = not_taken(kind, structs.replace(change, fields=sent), written.answered, self._scene.with_ids)
+        others = not_taken(kind, structs.replace(change, fields=sent), written.answered, self._context.with_ids)
         return "; ".join(filter(None, (called, *others)))
 
     def _look_again(self, kind: Kind, change: Delete) -> None:
-        """Raise ``Moved`` if what would be deleted is no longer what the plan saw.
+        """Raise ``Stale`` if what would be deleted is no longer what the plan saw.
 
         Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
         marks, and what can only be reset are looked at by their own verbs.
@@ -303,16 +313,16 @@ class _Run:
             return
         if self._seen is None:
             try:
-                found = read.things(self._client, [kind.name], self._scene.place)[kind.name]
+                found = read.things(self._client, [kind.name], self._context.target)[kind.name]
             except Unreadable as error:
-                raise Moved(f"it could not be read again: {error}") from error
+                raise Stale(f"it could not be read again: {error}") from error
             self._seen = {each.id: each for each in found}
         live = self._seen.get(str(change.id))
         if live is None:
             raise Gone
         for field in change.fields:
             if not same(live.spec.get(field.path[0], UNSET), field.before):
-                raise Moved(f"{field.path[0]} has changed since")
+                raise Stale(f"{field.path[0]} has changed since")
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._lock:
@@ -353,10 +363,10 @@ def _takes_admin(change: Change) -> bool:
     return isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)
 
 
-def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, Scene], Written]:
-    verb: Callable[[Client, Change, Scene], Written] | None = getattr(kind, _action(change))
+def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], Written]:
+    verb: Callable[[Client, Change, ApplyContext], Written] | None = getattr(kind, _action(change))
     if verb is None:
-        raise Moved(f"{kind.name} cannot be {_action(change)}d through the API")
+        raise Stale(f"{kind.name} cannot be {_action(change)}d through the API")
     return verb
 
 
@@ -374,11 +384,11 @@ def outcome_of(
     )
 
 
-def _moved(change: Change, moved: Moved) -> Outcome:
+def _stale(change: Change, stale: Stale) -> Outcome:
     """Withhold a change that no longer fits what is live; a delete of what is gone is done, by somebody else."""
-    if isinstance(moved, Gone) and isinstance(change, Delete):
+    if isinstance(stale, Gone) and isinstance(change, Delete):
         return structs.replace(outcome_of(change, "applied"), found=True)
-    return outcome_of(change, "withheld", f"{MOVED} {moved}")
+    return outcome_of(change, "withheld", f"{MOVED} {stale}")
 
 
 def _journalled(change: Change) -> dict[str, object]:

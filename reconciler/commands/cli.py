@@ -315,7 +315,7 @@ def emulator(asked: Asked, **options: object) -> int:
 def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bool) -> None:
     """Ask once on a terminal before a live project is written to; where nobody can be asked, nobody has agreed."""
     writes = planned.plan.cost.writes
-    if agreed or not writes or not (config.target.type == "live" or planned.place.is_live):
+    if agreed or not writes or not (config.target.type == "live" or planned.target.is_live):
         return
     where = planned.plan.project_id or planned.plan.target
     if not _can_ask():

@@ -13,7 +13,7 @@ from reconciler.credentials.store import open_store
 from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared, load
-from reconciler.model import Place, type_of
+from reconciler.model import Target, type_of
 from reconciler.plan.checks import check_consumer, check_environment, check_target
 from reconciler.read.target import PROJECTS, find, needs_management, sign_in
 from reconciler.report.doctor import Finding
@@ -50,16 +50,16 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
             workspace = tuple(_workspace(client, credentials)) if client.has_management else ()
             yield from workspace
             readable = all(finding.ok for finding in workspace)
-            place = Place()
+            target = Target()
             if readable or client.has_data:
-                target, place = _target(config, client, readable=readable)
-                yield target
-                if target.ok and place.is_there and not client.has_data:
-                    yield _signed_in(config, client, place)
+                finding, target = _target(config, client, readable=readable)
+                yield finding
+                if finding.ok and target.is_there and not client.has_data:
+                    yield _signed_in(config, client, target)
             silent: set[str] = set()  # addresses at which nobody answers
             if client.has_data:
                 yield from _data(client, credentials, silent)
-            yield from _users(config, credentials, client, place, silent)
+            yield from _users(config, credentials, client, target, silent)
     except ReconcilerError as error:
         for problem in error.problems:
             yield Finding(ok=False, subject="credentials", text=problem.message, hint=problem.hint)
@@ -115,34 +115,33 @@ def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
 
 
 def _environments(client: Client, project: str) -> list[Row]:
-    found: list[Row] = client.management.get(f"{Place(project=project).project_path}/environments")["environments"]
+    found: list[Row] = client.management.get(f"{Target(project=project).project_path}/environments")["environments"]
     return found
 
 
-def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding, Place]:
+def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding, Target]:
     """Return the environment that a plan is for, or why there is none: the checks are those of a plan.
 
     The workspace is asked as far as it is ``readable``.
     """
     declared = _declared(config)
     known = declared or Declared()
-    target = config.target
-    named = bool(client.has_management and target.project and target.environment)
-    place = Place(project_id=client.project_id)
+    named = bool(client.has_management and config.target.project and config.target.environment)
+    target = Target(project_id=client.project_id)
     try:
         if readable and (named or needs_management(config, known, client)):
-            place = find(config, client)
-        check_target(config, place, to_write=True)
+            target = find(config, client)
+        check_target(config, target, to_write=True)
         if declared is not None:
-            check_environment(config, declared, place)
+            check_environment(config, declared, target)
     except ReconcilerError as error:
-        return _refused("target", error), place
-    if not place.is_there:
-        return _to_be_made(config, place, declared), place
-    sort = "LIVE" if place.is_live else "test"
-    called = f"{place.project}/{place.environment} is {place.project_id}" if place.project else place.project_id
-    pinned = "as reconciler.yaml says" if target.project_id else "reconciler.yaml pins no target.project_id"
-    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}"), place
+        return _refused("target", error), target
+    if not target.is_there:
+        return _to_be_made(config, target, declared), target
+    sort = "LIVE" if target.is_live else "test"
+    called = f"{target.project}/{target.environment} is {target.project_id}" if target.project else target.project_id
+    pinned = "as reconciler.yaml says" if config.target.project_id else "reconciler.yaml pins no target.project_id"
+    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}"), target
 
 
 def _declared(config: Config) -> Declared | None:
@@ -153,25 +152,25 @@ def _declared(config: Config) -> Declared | None:
         return None
 
 
-def _to_be_made(config: Config, place: Place, declared: Declared | None) -> Finding:
+def _to_be_made(config: Config, target: Target, declared: Declared | None) -> Finding:
     """Return who creates the environment that does not exist yet; unknown if the manifests have errors."""
-    slugs = f"{place.project}/{place.environment}"
+    slugs = f"{target.project}/{target.environment}"
     if declared is None:
         return Finding(
             ok=True, subject="target", text=f"{slugs} does not exist yet; an apply that declares it creates it"
         )
-    needed = ("Environment",) if place.project_is_there else ("Project", "Environment")
+    needed = ("Environment",) if target.project_is_there else ("Project", "Environment")
     ours = all(config.authority_of(kind) != "observe" for kind in needed)
     who = "an apply creates it" if ours else f"another environment creates it: {config.environment} only observes it"
     return Finding(ok=True, subject="target", text=f"{slugs} does not exist yet; {who}")
 
 
-def _signed_in(config: Config, client: Client, place: Place) -> Finding:
+def _signed_in(config: Config, client: Client, target: Target) -> Finding:
     """Sign in with the secret that the credential store holds, as a plan does, and say whether there is one."""
     declared = _declared(config) or Declared()
     secrets = declared.things.get("Secret", ())
     try:
-        sign_in(secrets, client, place, open_store(config.credentials, config.root, config.environment, os.environ))
+        sign_in(secrets, client, target, open_store(config.credentials, config.root, config.environment, os.environ))
     except ReconcilerError as error:
         return _refused("secret", error)
     if client.has_data:
@@ -222,7 +221,7 @@ def _clients(client: Client, path: str, key: str) -> int:
 
 
 def _users(
-    config: Config, credentials: Credentials, client: Client, place: Place, silent: set[str]
+    config: Config, credentials: Credentials, client: Client, target: Target, silent: set[str]
 ) -> Iterator[Finding]:
     """Yield where users come from; a Consumer project that is at hand is read whether or not it is that."""
     consumer, live = credentials.consumer_project_id, config.users is not None and config.users.file is None
@@ -231,7 +230,7 @@ def _users(
 
         def look() -> str:
             if live:
-                check_consumer(config, consumer, place)
+                check_consumer(config, consumer, target)
             users = len(next(client.search_users(), []))
             return f"{consumer}, a {type_of(consumer)} project{pinned}, is readable, {users:,} users on the first page"
 

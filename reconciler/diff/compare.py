@@ -25,11 +25,11 @@ from reconciler.model import (
     Json,
     Listed,
     Live,
-    Place,
     Position,
     Problem,
     Resource,
     Spec,
+    Target,
     Update,
 )
 from reconciler.schema.kind import Kind
@@ -54,7 +54,7 @@ class ThingDiff(Struct, kw_only=True):
     held_roles: set[str] = field(default_factory=set)  # of the roles that it lets do more, those that live members have
 
 
-def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], place: Place, held: Held) -> ThingDiff:
+def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], target: Target, held: Held) -> ThingDiff:
     """Compare what is declared of a kind with what is live of it."""
     strangers = {(each.namespace, each.name): each for each in live if kind.self_made(each)}
     live = [each for each in live if not kind.self_made(each)]
@@ -86,10 +86,10 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], p
             claimed[found.id] = resource
             result.ids[resource.namespace, resource.name] = found.id
             result.managed += 1
-        elif unclear := made_before(kind, resource, _unclaimed(live, known, desired), held, place.secret_last_four):
+        elif unclear := made_before(kind, resource, _unclaimed(live, known, desired), held, target.secret_last_four):
             _hold(result, resource, unclear)
             continue
-        _settle(result, kind, resource, found, live, place, held)
+        _settle(result, kind, resource, found, live, target, held)
     if kind.alone:
         _make_room(result, [each for each in live if each.id not in claimed])
     result.unmanaged.extend(
@@ -197,7 +197,7 @@ def _settle(
     resource: Resource,
     found: Live | None,
     live: Sequence[Live],
-    place: Place,
+    target: Target,
     held: Held,
 ) -> None:
     """Add the change that a declared thing needs, if any."""
@@ -206,7 +206,7 @@ def _settle(
         return  # it ends by itself, any moment now
     if resource.ensure == "absent" or lapsed:
         if found is not None and not (kind.singletons and is_default(kind, found)):
-            result.changes.append(_delete(kind, resource, found, kind.at_stake(found, live, place)))
+            result.changes.append(_delete(kind, resource, found, kind.at_stake(found, live, target)))
         return
     if resource.ensure == "external":
         return

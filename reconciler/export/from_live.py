@@ -18,7 +18,7 @@ from reconciler.export.gather import Exported, Wanted, gather
 from reconciler.export.live import read_live
 from reconciler.export.starter import FILES
 from reconciler.load.examine import Declared
-from reconciler.model import MARK_KEY, Json, Live, Place
+from reconciler.model import MARK_KEY, Json, Live, Target
 from reconciler.model.resources import API_VERSION
 
 TITLE: Final = (
@@ -51,23 +51,23 @@ def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> 
         hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or give --project SLUG --environments SLUG"
         raise Refused("no project and no environment of the workspace is chosen", hint=hint)
     found = read_live(config, Declared(), client, store)
-    name = config.environment or _sort(found.place)
-    config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.place)))
+    name = config.environment or _sort(found.target)
+    config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.target)))
     exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
     files = {
         **exported.files,
         "rules/members.yaml": RULES,
         ".gitignore": FILES[".gitignore"],
         ".gitattributes": ATTRIBUTES,
-        FILE: TITLE + block(_configuration(config, found.place, exported.tables)),  # last: the rest is written
+        FILE: TITLE + block(_configuration(config, found.target, exported.tables)),  # last: the rest is written
     }
     return structs.replace(exported, files=files, tables={})  # the configuration already names the tables
 
 
-def _owner(live: Sequence[Live], place: Place) -> str:
+def _owner(live: Sequence[Live], target: Target) -> str:
     """Return the owner that most marks name, else the project's name, where these are valid owner names."""
     marked = Counter(filter(None, (_marked_by(each) for each in live if each.kind == "Organization")))
-    names = [*(owner for owner, _ in marked.most_common()), place.project[:64]]
+    names = [*(owner for owner, _ in marked.most_common()), target.project[:64]]
     return next(filter(_can_own, names), "my-identity")
 
 
@@ -86,15 +86,15 @@ def _can_own(name: str) -> bool:
     return True
 
 
-def _sort(place: Place) -> str:
-    return "live" if place.is_live else "test"
+def _sort(target: Target) -> str:
+    return "live" if target.is_live else "test"
 
 
-def _configuration(config: Config, place: Place, tables: Mapping[str, str]) -> dict[str, Json]:
+def _configuration(config: Config, target: Target, tables: Mapping[str, str]) -> dict[str, Json]:
     """Return the content of ``reconciler.yaml``, with the project id of the environment."""
-    slugs = {"project": place.project, "environment": place.environment} if place.project else {}
-    target = {"type": _sort(place), "project_id": place.project_id, **slugs}
-    environment = {"target": target, **({"tables": dict(tables)} if tables else {})}
+    slugs = {"project": target.project, "environment": target.environment} if target.project else {}
+    named = {"type": _sort(target), "project_id": target.project_id, **slugs}
+    environment = {"target": named, **({"tables": dict(tables)} if tables else {})}
     return {
         "apiVersion": API_VERSION,
         "kind": "Configuration",

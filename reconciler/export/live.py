@@ -16,10 +16,10 @@ from reconciler.export.manifests import LeftOut
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Live, Place
+from reconciler.model import Live, Target
 from reconciler.plan.checks import check_target
 from reconciler.read import live as read
-from reconciler.read.target import locate
+from reconciler.read.target import find_target
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
@@ -85,7 +85,7 @@ NEEDED: Final = {
 class Found(Struct, frozen=True, kw_only=True):
     """The place that was read, its live resources except members, and those without access or a unique name."""
 
-    place: Place
+    target: Target
     live: Sequence[Live]
     left_out: Sequence[LeftOut]
 
@@ -96,12 +96,12 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
     Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
     """
     reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
-    place = locate(structs.replace(config, kinds=reached), declared, client, store)
-    check_target(config, place)
-    if not place.project_is_there:
-        raise Refused(f"the project {place.project} does not exist, so there is nothing to export")
+    target = find_target(structs.replace(config, kinds=reached), declared, client, store)
+    check_target(config, target)
+    if not target.project_is_there:
+        raise Refused(f"the project {target.project} does not exist, so there is nothing to export")
     organizations = read.organizations(client) if client.has_data else ()
-    place = structs.replace(place, organizations={each.name: each.id for each in organizations})
+    target = structs.replace(target, organizations={each.name: each.id for each in organizations})
     things: dict[str, Sequence[Live]] = {}
     left_out: list[LeftOut] = []
     for name, kind in KINDS.items():
@@ -110,14 +110,14 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
             left_out.append(LeftOut(address=name, reason=reason))
         elif kind.list:
             try:
-                things[name] = _called(kind, read.things(client, [name], place)[name], declared, store)
+                things[name] = _called(kind, read.things(client, [name], target)[name], declared, store)
             except Unreadable as error:
                 left_out.append(_refused(name, error))
     things["Organization"] = organizations
     every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in things.items()}
     names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
     live = [read.with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
-    return Found(place=place, live=live, left_out=left_out)
+    return Found(target=target, live=live, left_out=left_out)
 
 
 def _reaches(client: Client, kind: Kind) -> bool:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
-from reconciler.kinds._writing import TRIES, NotKept, Scene, Undecided, kept_as
+from reconciler.kinds._writing import TRIES, ApplyContext, NotKept, Undecided, kept_as
 from reconciler.model import Change, Update
 
 
@@ -23,10 +23,10 @@ class Steps(Struct, frozen=True):
     under_way: Callable[[], str]
 
 
-def rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:
+def rotate(steps: Steps, change: Change, field: str, id: str, context: ApplyContext) -> str:
     """Replace a credential once the new one is stored; complete an interrupted rotation if its new one is stored."""
     try:
-        return _rotate(steps, change, field, id, scene)
+        return _rotate(steps, change, field, id, context)
     except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
         said = f"its {field} is not stored yet: {fault}"
         raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
@@ -39,27 +39,27 @@ def writes(change: Change, field: str) -> int:
     return 2 + any(each.path != (field,) for each in change.fields)
 
 
-def _rotate(steps: Steps, change: Change, field: str, id: str, scene: Scene) -> str:
+def _rotate(steps: Steps, change: Change, field: str, id: str, context: ApplyContext) -> str:
     if following := steps.under_way():
-        if _is_kept(following, kept_as(change, field), id, scene):
+        if _is_kept(following, kept_as(change, field), id, context):
             return _end(steps.complete, steps)
-        if following not in scene.given(change, id):
+        if following not in context.given(change, id):
             raise Undecided(_unproven(field, id))
         _end(steps.cancel, steps)
     text = _start(steps, field, id)
-    scene.made(change, id, text)
+    context.made(change, id, text)
     try:
-        scene.keep(change, field, text, id)
+        context.keep(change, field, text, id)
     except NotKept:
         _end(steps.complete, steps)  # the one in the emergency file is the one that counts
         raise
     return _end(steps.complete, steps)
 
 
-def _is_kept(last_four: str, name: str, id: str, scene: Scene) -> bool:
-    if scene.store is None or scene.store.id_of(name) != id:
+def _is_kept(last_four: str, name: str, id: str, context: ApplyContext) -> bool:
+    if context.store is None or context.store.id_of(name) != id:
         return False
-    kept = scene.store.value(name)
+    kept = context.store.value(name)
     return kept is not None and kept.last_four == last_four
 
 

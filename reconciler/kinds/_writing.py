@@ -12,7 +12,7 @@ from reconciler.credentials.store import NOW_IN, Store
 from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.diff.ownership import Owner
 from reconciler.errors import Ambiguous, Fault, Rejected, Unreadable
-from reconciler.model import Change, FieldChange, Intent, Json, Kept, Place, Spec
+from reconciler.model import Change, FieldChange, Intent, Json, Kept, Spec, Target
 from reconciler.model.secret import Revealed, Sealed, generate
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, is_name, made_name, replaced
@@ -24,18 +24,18 @@ MALFORMED: Final = (KeyError, TypeError, AttributeError)  # what reading an answ
 T = TypeVar("T")
 
 
-class Moved(Exception):
+class Stale(Exception):
     """What is live is no longer what the plan saw, so nothing was written."""
 
 
-class Gone(Moved):
+class Gone(Stale):
     """What was to be written is no longer there: somebody else deleted it."""
 
     def __init__(self) -> None:
         super().__init__("it no longer exists")
 
 
-class Undecided(Moved):
+class Undecided(Stale):
     """A write whose answer was lost may have made what is there, and nothing proves it: a person must look."""
 
 
@@ -69,7 +69,7 @@ def _note_nothing(_event: str, _change: Change, _body: Mapping[str, Json]) -> No
     return
 
 
-class Scene(Struct, frozen=True, kw_only=True):
+class ApplyContext(Struct, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
@@ -79,7 +79,7 @@ class Scene(Struct, frozen=True, kw_only=True):
 
     owner: Owner
     organization_ids: MutableMapping[str, str]
-    place: Place = Place()
+    target: Target = Target()
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
     store: Store | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
@@ -118,16 +118,16 @@ class Scene(Struct, frozen=True, kw_only=True):
         return (self.store.id_of(kept_as(change, field)) or "") if self.store else ""
 
     def secret(self, name: str) -> Revealed:
-        """Return the secret that a manifest names; raises ``Moved`` where it is not known any more."""
+        """Return the secret that a manifest names; raises ``Stale`` where it is not known any more."""
         found = self.store.value(name) if self.store else None
         if found is None:
-            raise Moved(f"the secret {name} is neither in the environment variables nor in the credential store")
+            raise Stale(f"the secret {name} is neither in the environment variables nor in the credential store")
         return found.reveal()
 
     def keep(self, change: Change, field: str, text: str, id: str) -> None:
         """Hand a credential that Stytch has just given to the store; raises ``NotKept`` where it refuses."""
         if self.store is None:
-            raise Moved("there is no credential store")
+            raise Stale("there is no credential store")
         name = kept_as(change, field)
         if path := self.store.keep(name, Sealed(text), id):
             raise NotKept(path, id, self.store.refusal(name))
@@ -141,7 +141,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     def chosen(self, change: Change, field: str, id: str) -> Sealed:
         """Return the credential for a new resource, the store's or a new one, once it is stored."""
         if self.store is None:
-            raise Moved("there is no credential store")
+            raise Stale("there is no credential store")
         name = kept_as(change, field)
         value = self.store.value(name) or generate()
         if path := self.store.keep(name, value, id):
@@ -164,7 +164,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     def with_ids(self, kind: Kind, body: Mapping[str, Json], namespace: str | None = None) -> dict[str, Json]:
         """Put ids in the place of the names of other things, where Stytch wants those.
 
-        Raises ``Moved`` where a thing is not there, because it could not be made.
+        Raises ``Stale`` where a thing is not there, because it could not be made.
         """
         told = dict(body)
         for name, reference in kind.references.items():
@@ -178,7 +178,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     def _id_of(self, kind: str, inside: str | None, name: str) -> str:
         found = self.ids.get(kind, {}).get((inside, name), name if is_id(name) else None)
         if found is None:
-            raise Moved(f"the {kind} {name}, which it refers to, does not exist")
+            raise Stale(f"the {kind} {name}, which it refers to, does not exist")
         return found
 
 
@@ -192,7 +192,7 @@ def kept_as(change: Change, field: str) -> str:
 def overlaid(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
     """Return a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
 
-    Raises ``Moved`` where a field is neither what the plan saw nor what it wants.
+    Raises ``Stale`` where a field is neither what the plan saw nor what it wants.
     """
     spec = {
         name: dict(value) if name in kind.merged and isinstance(value, dict) else value for name, value in live.items()
@@ -206,7 +206,7 @@ def overlaid(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
         key = inner[0] if inner else name
         now = there.get(key, UNSET)
         if not (_alike(now, planned.before) or _alike(now, planned.after)):
-            raise Moved(f"{'.'.join(planned.path)} has changed since")
+            raise Stale(f"{'.'.join(planned.path)} has changed since")
         if planned.after is not UNSET:
             there[key] = planned.after
         elif name in kind.cleared and not inner:
@@ -266,7 +266,7 @@ def noting_finds() -> Iterator[Callable[[], bool]]:
 def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str]) -> T:
     """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
 
-    ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Moved`` if it is somebody
+    ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Stale`` if it is somebody
     else's. ``duplicate`` holds Stytch's error types for "there already". Once a response was lost, whatever keeps
     anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
     """
@@ -288,8 +288,8 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
 def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
     try:
         return find()
-    except Moved as moved:
-        raise Undecided(str(moved)) if lost else moved from None
+    except Stale as stale:
+        raise Undecided(str(stale)) if lost else stale from None
     except (Fault, Unreadable, *MALFORMED) as error:
         raise _perhaps(error) if lost else error from None
 
@@ -341,7 +341,7 @@ def there(read: Callable[[], T]) -> T:
 
 
 def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], str], what: str) -> None:
-    """Take back what was just made where another of its kind and name came at the same time; raises ``Moved`` then.
+    """Take back what was just made where another of its kind and name came at the same time; raises ``Stale`` then.
 
     ``id`` is what Stytch's answer gave, ``others`` gives those that bear the name by now. Whoever sees another one
     yields, so that two runs at once leave none of a kind rather than two; the next run makes it. Where that cannot be
@@ -355,7 +355,7 @@ def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], 
     except (Fault, Unreadable, *MALFORMED) as error:
         raise _perhaps(error, f"{id} was created") from None
     if beside:
-        raise Moved(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
+        raise Stale(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
 
 
 def _says_absent(fault: Fault) -> bool:

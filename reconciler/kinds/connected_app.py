@@ -15,8 +15,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.diff.fields import same
 from reconciler.kinds._rotation import Steps, rotate, writes
 from reconciler.kinds._writing import (
-    Moved,
-    Scene,
+    ApplyContext,
+    Stale,
     Undecided,
     Written,
     alone,
@@ -27,7 +27,7 @@ from reconciler.kinds._writing import (
     payload,
     repeated,
 )
-from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Kind, normalize_by_traits
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once, problem
@@ -72,7 +72,7 @@ class ConnectedAppSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 SHOWN: Final = (*(name for name in ConnectedAppSpec.__struct_fields__ if name != SECRET), *MARKS)
 
 
-def read(client: "Client", _place: Place) -> Iterator[Live]:
+def read(client: "Client", _target: Target) -> Iterator[Live]:
     """Read every Connected App of the environment."""
     for row in client.search("connected_app.clients.search", f"{APPS}/search", "connected_apps", "client_id"):
         spec = {name: row[name] for name in SHOWN if name in row}
@@ -124,11 +124,11 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(ConnectedAppSpec, spec)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
-    before = {live.id for live in _check_new(client, change, scene)}
-    before.update(scene.ids.get(change.kind, {}).values())
-    scene.begin(change, before)
+    before = {live.id for live in _check_new(client, change, context)}
+    before.update(context.ids.get(change.kind, {}).values())
+    context.begin(change, before)
     body = {"client_name": change.name, **payload(change.fields, cleared=KIND.cleared)}
     kept = body.pop(SECRET, None)
     made, request_id = created(
@@ -138,12 +138,12 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     )
     identifier = str(made["client_id"])
     if request_id:
-        scene.made(change, identifier, str(made.get(SECRET) or ""))
+        context.made(change, identifier, str(made.get(SECRET) or ""))
         delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
         others = partial(_namesakes, client, change.name, identifier)
         alone(identifier, others, lambda: delete().request_id, "a Connected App")
     if kept and made.get(SECRET):
-        scene.keep(change, SECRET, str(made[SECRET]), identifier)
+        context.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:
         raise Undecided(f"a response was lost, and the {SECRET} is not stored for {identifier}: {_what_to_do(change)}")
     return Written(identifier, request_id, made)
@@ -155,7 +155,7 @@ def _what_to_do(change: Create) -> str:
     return f"delete it in Stytch and apply again, or rotate its secret there and {known}"
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
     identifier, request_id, live = str(change.id), "", None
     body = payload(change.fields, cleared=KIND.cleared)
@@ -168,26 +168,26 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
             )
         )
     if lost:
-        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, scene)
+        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, context)
     return Written(identifier, request_id, live)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the app for good, and forget its secret."""
     identifier = str(change.id)
     request_id = deleted(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
-    scene.forget(KIND, change)
+    context.forget(KIND, change)
     return Written(identifier, request_id)
 
 
-def _check_new(client: "Client", change: Create, scene: Scene) -> Sequence[Live]:
+def _check_new(client: "Client", change: Create, context: ApplyContext) -> Sequence[Live]:
     """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
-    every = [live for live in read(client, scene.place) if not registered_itself(live)]
+    every = [live for live in read(client, context.target) if not registered_itself(live)]
     if there := sorted(live.id for live in every if live.name.strip() == change.name.strip()):
-        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
-    known = scene.store.id_of(kept_as(change, SECRET)) if scene.store else None
+        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
+    known = context.store.id_of(kept_as(change, SECRET)) if context.store else None
     if known and client.find("connected_app.clients.get", _path(known), ABSENT):
-        raise Moved("it already exists, but Stytch's search did not show it yet")
+        raise Stale("it already exists, but Stytch's search did not show it yet")
     return every
 
 
@@ -196,7 +196,7 @@ def _namesakes(client: "Client", name: str, identifier: str) -> Sequence[str]:
     named: list[str] = []
     for pause in PAUSES:
         client.clock.sleep(pause)
-        named = [live.id for live in read(client, Place()) if live.name.strip() == name.strip()]
+        named = [live.id for live in read(client, Target()) if live.name.strip() == name.strip()]
         if identifier in named:
             break
     return named
@@ -208,7 +208,7 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
         client.clock.sleep(pause)
         new = [
             live
-            for live in read(client, Place())
+            for live in read(client, Target())
             if live.name == body["client_name"] and live.id not in before and not registered_itself(live)
         ]
         if new:
@@ -217,14 +217,14 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
         return None
     sent, there = normalize(body), normalize({**new[0].spec, "client_name": new[0].name})
     if len(new) > 1 or not all(same(value, there.get(name)) for name, value in sent.items()):
-        raise Moved("somebody else created a Connected App with this name in the meantime")
+        raise Stale("somebody else created a Connected App with this name in the meantime")
     return {"client_id": new[0].id}, ""
 
 
 def _get(client: "Client", identifier: str) -> dict[str, Any]:
     found = client.find("connected_app.clients.get", _path(identifier), ABSENT)
     if found is None:
-        raise Moved("it no longer exists")
+        raise Stale("it no longer exists")
     return dict(found["connected_app"])
 
 

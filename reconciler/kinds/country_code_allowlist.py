@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._countries import COUNTRIES
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.traits import Unordered
 from reconciler.schema.types import check_listed_once, problem
@@ -27,10 +27,10 @@ class CountryCodeAllowlistSpec(Struct, forbid_unknown_fields=True, kw_only=True)
     country_codes: Annotated[Annotated[list[CountryCode], Meta(min_length=1)] | UnsetType, Unordered()] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the allowlists that there are: asking a B2B project for WhatsApp's is an error."""
-    for channel in ("sms",) if place.vertical == "B2B" else ("sms", "whatsapp"):
-        spec = {"country_codes": client.management.get(_path(place, channel))["country_codes"]}
+    for channel in ("sms",) if target.vertical == "B2B" else ("sms", "whatsapp"):
+        spec = {"country_codes": client.management.get(_path(target, channel))["country_codes"]}
         yield Live(kind="CountryCodeAllowlist", name=channel, id=channel, spec=spec)
 
 
@@ -55,9 +55,9 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(CountryCodeAllowlistSpec, {**spec, **({"country_codes": codes} if codes else {})})
 
 
-def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
     """Set the list, which Stytch takes whole; a delete sets what it was before anybody did."""
-    path = _path(scene.place, change.name)
+    path = _path(context.target, change.name)
     live: dict[str, Any] = {"country_codes": client.management.get(path)["country_codes"]}
     body = overlaid(KIND, normalize(live), change)
     answer = repeated(lambda: client.management.write("POST", path, body))
@@ -65,8 +65,8 @@ def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
     return Written(change.name, str(answer["request_id"]), taken)
 
 
-def _path(place: Place, channel: str) -> str:
-    return f"{place.path}/allowed_country_codes/{channel}"
+def _path(target: Target, channel: str) -> str:
+    return f"{target.path}/allowed_country_codes/{channel}"
 
 
 KIND: Final = Kind(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import Moved, Scene, Written, payload, repeated
-from reconciler.model import Change, Create, Delete, Live, Place, Problem, Resource, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, payload, repeated
+from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import Text, problem
@@ -35,10 +35,10 @@ class DefaultEmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True)
     template_id: Annotated[Text | UnsetType, RefersTo("EmailTemplate")] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the default of every type; that there is none Stytch answers with an error."""
     for sort in TYPES:
-        found = client.management.find(_path(place, sort), NONE_SET)
+        found = client.management.find(_path(target, sort), NONE_SET)
         if found is not None:
             spec = {FIELD: found[FIELD]}
             yield Live(kind="DefaultEmailTemplate", name=sort, id=sort, spec=spec)
@@ -51,24 +51,24 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield problem(resource, "not-possible", message, "declare another template as the default", ("ensure",))
 
 
-def write(client: "Client", change: Create | Update, scene: Scene) -> Written:
+def write(client: "Client", change: Create | Update, context: ApplyContext) -> Written:
     """Set the default, in the place of another if there is one."""
-    path, body = _path(scene.place, change.name), payload(change.fields, cleared={})
+    path, body = _path(context.target, change.name), payload(change.fields, cleared={})
     there = client.management.find(path, NONE_SET) or {}
     if there.get(FIELD, UNSET) not in [each for field in change.fields for each in (field.before, field.after)]:
-        raise Moved(f"{FIELD} has changed since")
+        raise Stale(f"{FIELD} has changed since")
     answer = repeated(lambda: client.management.write("POST", path, body))
     return Written(change.name, str(answer["request_id"]))
 
 
-def unset(client: "Client", change: Delete, scene: Scene) -> Written:
+def unset(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Leave the type without a default, so that Stytch's own is used; done already where there is none."""
-    answer = repeated(lambda: client.management.write("DELETE", _path(scene.place, change.name)))
+    answer = repeated(lambda: client.management.write("DELETE", _path(context.target, change.name)))
     return Written(change.name, str(answer["request_id"]))
 
 
-def _path(place: Place, sort: str) -> str:
-    return f"{place.project_path}/default_email_templates/{sort}"
+def _path(target: Target, sort: str) -> str:
+    return f"{target.project_path}/default_email_templates/{sort}"
 
 
 def _as_registered(change: Change) -> int:

@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.clients.search import Page, follow
 from reconciler.kinds._countries import COUNTRIES
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Change, Delete, Live, Place, Problem, Resource, Spec
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import problem
@@ -68,7 +68,7 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = UNSET
 
 
-def read(client: "Client", _place: Place) -> Iterator[Live]:
+def read(client: "Client", _target: Target) -> Iterator[Live]:
     """Read every rule that has not expired, page by page."""
 
     def fetch(cursor: str | None) -> Page[Mapping[str, Any]]:
@@ -124,9 +124,9 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
     return end is not None and end <= now + TOLERANCE
 
 
-def write(client: "Client", change: Change, scene: Scene) -> Written:
+def write(client: "Client", change: Change, context: ApplyContext) -> Written:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
-    found = next((live for live in read(client, scene.place) if live.name == change.name), None)
+    found = next((live for live in read(client, context.target) if live.name == change.name), None)
     spec = overlaid(KIND, normalize(found.spec) if found else {}, change)
     body = _addressed(change, {"action": spec["action"]})
     if spec.get("description"):
@@ -136,7 +136,7 @@ def write(client: "Client", change: Change, scene: Scene) -> Written:
     return _set(client, change, body)
 
 
-def clear(client: "Client", change: Delete, _scene: Scene) -> Written:
+def clear(client: "Client", change: Delete, _context: ApplyContext) -> Written:
     """Take the rule away."""
     return _set(client, change, _addressed(change, {"action": "NONE"}))
 

@@ -7,8 +7,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import same
 from reconciler.errors import Rejected
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, overlaid, repeated
-from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, repeated
+from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text, problem
@@ -97,9 +97,9 @@ class EmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     custom_html_customization: Annotated[CustomHTML | UnsetType, Merged(), FromFile()] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every template of the project."""
-    for row in client.management.get(_path(place))["email_templates"]:
+    for row in client.management.get(_path(target))["email_templates"]:
         yield Live(kind="EmailTemplate", name=row["template_id"], id=row["template_id"], spec=_spec(row))
 
 
@@ -144,22 +144,22 @@ def changes_sort(fields: Sequence[FieldChange]) -> bool:
     return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the template under its own id."""
-    return _create(client, change, scene, overlaid(KIND, {}, change))
+    return _create(client, change, context, overlaid(KIND, {}, change))
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
-    path, live = _path(scene.place, change), _get(client, scene.place, change)
+    path, live = _path(context.target, change), _get(client, context.target, change)
     if live is None:
-        raise Moved("it no longer exists")
+        raise Stale("it no longer exists")
     body = _as_live(overlaid(KIND, normalize(live), change), live, change)
     if change.replaces:
         _deleted(client, path)
-        return _create(client, change, scene, body)
+        return _create(client, change, context, body)
     written = repeated(lambda: _written(change, client.management.write("PUT", path, body)))
-    return _checked(client, change, scene, written)
+    return _checked(client, change, context, written)
 
 
 def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Json]:
@@ -174,9 +174,9 @@ def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Jso
     return {**body, PREBUILT: {**body[PREBUILT], **stay}}
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the template, which Stytch refuses while it is a default."""
-    return Written(change.name, _deleted(client, _path(scene.place, change)))
+    return Written(change.name, _deleted(client, _path(context.target, change)))
 
 
 def _deleted(client: "Client", path: str) -> str:
@@ -189,8 +189,8 @@ def _deleted(client: "Client", path: str) -> str:
         raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
-def _path(place: Place, change: Change | None = None) -> str:
-    return f"{place.project_path}/email_templates" + (f"/{change.name}" if change else "")
+def _path(target: Target, change: Change | None = None) -> str:
+    return f"{target.project_path}/email_templates" + (f"/{change.name}" if change else "")
 
 
 def _spec(row: Mapping[str, Any]) -> Spec:
@@ -203,19 +203,19 @@ def _set(value: Json) -> Json:
     return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
-def _get(client: "Client", place: Place, change: Change) -> Spec | None:
-    found = client.management.find(_path(place, change), ABSENT)
+def _get(client: "Client", target: Target, change: Change) -> Spec | None:
+    found = client.management.find(_path(target, change), ABSENT)
     return None if found is None else _spec(found["email_template"])
 
 
-def _create(client: "Client", change: Change, scene: Scene, body: Spec) -> Written:
+def _create(client: "Client", change: Change, context: ApplyContext, body: Spec) -> Written:
     sent = {"template_id": change.name, **body}
     written = created(
-        lambda: _written(change, client.management.write("POST", _path(scene.place), sent)),
-        lambda: _found(client, scene.place, change, body),
+        lambda: _written(change, client.management.write("POST", _path(context.target), sent)),
+        lambda: _found(client, context.target, change, body),
         ALREADY_THERE,
     )
-    return _checked(client, change, scene, written)
+    return _checked(client, change, context, written)
 
 
 def _written(change: Change, answer: Mapping[str, Any]) -> Written:
@@ -223,20 +223,20 @@ def _written(change: Change, answer: Mapping[str, Any]) -> Written:
     return Written(change.name, str(answer["request_id"]), {**_spec(row), KIND.key: row.get(KIND.key, change.name)})
 
 
-def _found(client: "Client", place: Place, change: Change, body: Spec) -> Written | None:
+def _found(client: "Client", target: Target, change: Change, body: Spec) -> Written | None:
     """Look for a template whose making had no answer; whom it is from Stytch may have dropped."""
-    live = _get(client, place, change)
+    live = _get(client, target, change)
     if live is None:
         return None
     if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
-        raise Moved("somebody else created a template with this id in the meantime")
+        raise Stale("somebody else created a template with this id in the meantime")
     return Written(change.name, "")
 
 
-def _checked(client: "Client", change: Change, scene: Scene, written: Written) -> Written:
+def _checked(client: "Client", change: Change, context: ApplyContext, written: Written) -> Written:
     """Say so where Stytch silently dropped whom the mail is from, as it does with a domain that is not verified."""
     wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
-    taken = ((_get(client, scene.place, change) if wanted else None) or {}).get(SENDER) or {}
+    taken = ((_get(client, context.target, change) if wanted else None) or {}).get(SENDER) or {}
     if dropped := [f"{SENDER}.{name}" for name, value in wanted.items() if taken.get(name) != value]:
         sentence = (
             f"Stytch accepted the write but dropped {', '.join(dropped)}; check "

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated
-from reconciler.model import Change, Create, Delete, Live, Path, Place, Resource, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
+from reconciler.model import Change, Create, Delete, Live, Path, Resource, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
 from reconciler.schema.types import WorkspaceSlug
@@ -51,42 +51,42 @@ FLAGS: Final = (
 DEFAULTS: Final = MappingProxyType({**dict.fromkeys(FLAGS, False), "user_lock_threshold": 10, "user_lock_ttl": 3600})
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every environment of the project."""
-    for row in _rows(client, place):
+    for row in _rows(client, target):
         slug = str(row["environment_slug"])
         yield Live(kind="Environment", name=slug, id=slug, spec={name: row[name] for name in FIELDS if name in row})
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the environment, and say what Stytch takes only afterwards."""
     body = {"environment_slug": change.name, **payload(change.fields, cleared=KIND.cleared)}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
-    path = f"{scene.place.project_path}/environments"
+    path = f"{context.target.project_path}/environments"
     written = created(
         lambda: _written(client.management.write("POST", path, body)),
-        lambda: _found(client, scene.place, body),
+        lambda: _found(client, context.target, body),
         ALREADY_THERE,
     )
-    return _patch(client, scene, change, later) if later else written
+    return _patch(client, context, change, later) if later else written
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the fields that differ; Stytch leaves all others as they are."""
-    return _patch(client, scene, change, payload(change.fields, cleared=KIND.cleared))
+    return _patch(client, context, change, payload(change.fields, cleared=KIND.cleared))
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the environment with everything in it; a live one goes only with its project."""
-    path = _path(scene, change)
+    path = _path(context, change)
     return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
-def at_stake(live: Live, _among: Sequence[Live], place: Place) -> str:
+def at_stake(live: Live, _among: Sequence[Live], target: Target) -> str:
     """Return what goes with a live environment, and with the one that the run is about."""
     if live.spec.get("type") == "LIVE":
         return "all its users and members"
-    return "the environment that this repository manages" if live.name == place.environment else ""
+    return "the environment that this repository manages" if live.name == target.environment else ""
 
 
 def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
@@ -102,29 +102,29 @@ def live_first(change: Change) -> int:
     return 0 if sort and sort.after == "LIVE" else 1
 
 
-def _rows(client: "Client", place: Place) -> Sequence[Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = client.management.get(f"{place.project_path}/environments")["environments"]
+def _rows(client: "Client", target: Target) -> Sequence[Mapping[str, Any]]:
+    rows: Sequence[Mapping[str, Any]] = client.management.get(f"{target.project_path}/environments")["environments"]
     return rows
 
 
-def _path(scene: Scene, change: Change) -> str:
-    return f"{scene.place.project_path}/environments/{change.name}"
+def _path(context: ApplyContext, change: Change) -> str:
+    return f"{context.target.project_path}/environments/{change.name}"
 
 
-def _patch(client: "Client", scene: Scene, change: Change, body: dict[str, Any]) -> Written:
-    return repeated(lambda: _written(client.management.write("PATCH", _path(scene, change), body)))
+def _patch(client: "Client", context: ApplyContext, change: Change, body: dict[str, Any]) -> Written:
+    return repeated(lambda: _written(client.management.write("PATCH", _path(context, change), body)))
 
 
 def _written(answer: Mapping[str, Any]) -> Written:
     return Written(str(answer["environment"]["environment_slug"]), str(answer["request_id"]), answer["environment"])
 
 
-def _found(client: "Client", place: Place, body: Mapping[str, Any]) -> Written | None:
-    found = next((row for row in _rows(client, place) if row["environment_slug"] == body["environment_slug"]), None)
+def _found(client: "Client", target: Target, body: Mapping[str, Any]) -> Written | None:
+    found = next((row for row in _rows(client, target) if row["environment_slug"] == body["environment_slug"]), None)
     if found is None:
         return None
     if (found["name"], found["type"]) != (body["name"], body["type"]):
-        raise Moved("somebody else created an environment with this slug in the meantime")
+        raise Stale("somebody else created an environment with this slug in the meantime")
     return Written(str(found["environment_slug"]), "")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, overlaid, payload, repeated
-from reconciler.model import Change, Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, payload, repeated
+from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
 from reconciler.schema.traits import HoldsSecret, SecretName
@@ -55,10 +55,10 @@ class EventLogStreamingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     streaming_status: Literal["ACTIVE", "DISABLED"] | UnsetType = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the destination, of whatever type it is; Stytch answers with an error where there is none."""
     for sort in CONFIGS:
-        if (spec := _get(client, place, sort)) is not None:
+        if (spec := _get(client, target, sort)) is not None:
             yield Live(kind="EventLogStreaming", name=sort, id=sort, spec=spec)
 
 
@@ -88,38 +88,38 @@ def _sealed(secret: str, config: Spec) -> Json:
     return {**{name: value for name, value in config.items() if name != shown}, secret: {LAST_FOUR: config[shown]}}
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the destination, and enable it if that is declared."""
     body = payload(change.fields, cleared={})
-    sent = scene.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
-    path = f"{scene.place.path}/event_log_streaming"
+    sent = context.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
+    path = f"{context.target.path}/event_log_streaming"
     written = created(
         lambda: _written(change, client.management.write("POST", path, sent)),
-        lambda: _found(client, scene, change),
+        lambda: _found(client, context, change),
         (),
     )
-    status = _set_status(client, change, scene) if body.get(STATUS) == "ACTIVE" else ""
+    status = _set_status(client, change, context) if body.get(STATUS) == "ACTIVE" else ""
     return structs.replace(written, request_id=status or written.request_id)
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Set what differs: the configuration whole, and whether anything is streamed."""
-    live = _get(client, scene.place, change.name)
+    live = _get(client, context.target, change.name)
     if live is None:
-        raise Moved("it no longer exists")
-    config = scene.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
+        raise Stale("it no longer exists")
+    config = context.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
     written = Written(change.name, "")
     if change.get(CONFIG):
-        path = _path(scene.place, change.name)
+        path = _path(context.target, change.name)
         written = repeated(lambda: _written(change, client.management.write("PUT", path, config)))
     if change.get(STATUS):
-        written = structs.replace(written, request_id=_set_status(client, change, scene))
+        written = structs.replace(written, request_id=_set_status(client, change, context))
     return written
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the destination; what happens from now on is streamed nowhere."""
-    path = _path(scene.place, change.name)
+    path = _path(context.target, change.name)
     return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
@@ -131,10 +131,10 @@ def writes(change: Change) -> int:
     return 1 + bool(isinstance(change, Create) and status and status.after == "ACTIVE")
 
 
-def _set_status(client: "Client", change: Change, scene: Scene) -> str:
+def _set_status(client: "Client", change: Change, context: ApplyContext) -> str:
     planned = change.get(STATUS)
     verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
-    path = f"{_path(scene.place, change.name)}/{verb}"
+    path = f"{_path(context.target, change.name)}/{verb}"
     return repeated(lambda: str(client.management.write("POST", path)["request_id"]))
 
 
@@ -145,27 +145,27 @@ def _written(change: Change, answer: Mapping[str, Any]) -> Written:
     return Written(change.name, str(answer["request_id"]), told)
 
 
-def _found(client: "Client", scene: Scene, change: Create) -> Written | None:
+def _found(client: "Client", context: ApplyContext, change: Create) -> Written | None:
     """Look for the destination after a lost answer; one that is not as it was sent is somebody else's."""
-    live = _get(client, scene.place, change.name)
+    live = _get(client, context.target, change.name)
     if live is None:
         return None
-    sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: scene.secret(name)[-4:])
+    sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: context.secret(name)[-4:])
     if not same(normalize(live)[CONFIG], sent[CONFIG]):
-        raise Moved("somebody else created a destination in the meantime")
+        raise Stale("somebody else created a destination in the meantime")
     return Written(change.name, "")
 
 
-def _get(client: "Client", place: Place, sort: str) -> dict[str, Any] | None:
-    answer = client.management.find(_path(place, sort), ABSENT)
+def _get(client: "Client", target: Target, sort: str) -> dict[str, Any] | None:
+    answer = client.management.find(_path(target, sort), ABSENT)
     if answer is None:
         return None
     found = answer["event_log_streaming_config"]
     return {CONFIG: found[CONFIG], STATUS: found[STATUS]}
 
 
-def _path(place: Place, sort: str) -> str:
-    return f"{place.path}/event_log_streaming/{sort}"
+def _path(target: Target, sort: str) -> str:
+    return f"{target.path}/event_log_streaming/{sort}"
 
 
 KIND: Final = Kind(

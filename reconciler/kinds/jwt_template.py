@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Delete, Live, Place, Problem, Resource, Update
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import Clearable, FromFile, TextFile
 from reconciler.schema.types import problem
@@ -33,10 +33,10 @@ class JWTTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     custom_audience: Annotated[str | UnsetType | None, Clearable("an empty string", sends="")] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read both templates, which are always there."""
     for sort in TYPES:
-        template = _get(client, place, sort)
+        template = _get(client, target, sort)
         spec = {name: template.get(name, default) for name, default in DEFAULTS.items()}
         yield Live(kind="JWTTemplate", name=sort, id=sort, spec=spec)
 
@@ -71,21 +71,21 @@ def _no_object(text: str) -> str:
     return "" if isinstance(found, dict) else "it is another JSON value"
 
 
-def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
     """Set both fields, which Stytch takes only together; a delete sets what they were before anybody did."""
-    spec = overlaid(KIND, _get(client, scene.place, change.name), change)
+    spec = overlaid(KIND, _get(client, context.target, change.name), change)
     body = {name: spec.get(name, default) for name, default in DEFAULTS.items()}
-    answer = repeated(lambda: client.management.write("PUT", _path(scene.place, change.name), body))
+    answer = repeated(lambda: client.management.write("PUT", _path(context.target, change.name), body))
     return Written(change.name, str(answer["request_id"]), answer.get("jwt_template"))
 
 
-def _get(client: "Client", place: Place, sort: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.management.get(_path(place, sort))["jwt_template"]
+def _get(client: "Client", target: Target, sort: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.management.get(_path(target, sort))["jwt_template"]
     return found
 
 
-def _path(place: Place, sort: str) -> str:
-    return f"{place.path}/jwt_templates/{sort}"
+def _path(target: Target, sort: str) -> str:
+    return f"{target.path}/jwt_templates/{sort}"
 
 
 KIND: Final = Kind(

@@ -9,8 +9,18 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, kept_as, overlaid, payload, repeated
-from reconciler.model import Create, Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    Written,
+    created,
+    deleted,
+    kept_as,
+    overlaid,
+    payload,
+    repeated,
+)
+from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Kind, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
@@ -41,7 +51,7 @@ class M2MClientSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 FIELDS: Final = frozenset(M2MClientSpec.__struct_fields__) - {SECRET}
 
 
-def read(client: "Client", _place: Place) -> Iterator[Live]:
+def read(client: "Client", _target: Target) -> Iterator[Live]:
     """Read every M2M client of the environment."""
     for row in client.search("m2m.clients.search", f"{CLIENTS}/search", "m2m_clients", "client_id"):
         identifier = str(row["client_id"])
@@ -62,13 +72,13 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(M2MClientSpec, spec)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
     body = payload(change.fields, cleared={})
     status = body.pop("status", None)
-    if (there := _get(client, change.name)) and not scene.holds(change, SECRET, there[f"{SECRET}_last_four"]):
-        raise Moved("it exists now, but did not when the plan was made")
-    secret = scene.chosen(change, SECRET, change.name)
+    if (there := _get(client, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):
+        raise Stale("it exists now, but did not when the plan was made")
+    secret = context.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
     live, request_id = created(
         lambda: _written(client.write("m2m.clients.create", **body)),
@@ -82,7 +92,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     return Written(change.name, request_id, live)
 
 
-def update(client: "Client", change: Update, _scene: Scene) -> Written:
+def update(client: "Client", change: Update, _context: ApplyContext) -> Written:
     """Change the fields that differ; metadata is sent whole, in case Stytch does not merge it here."""
     body = payload(change.fields, cleared=KIND.cleared)
     if METADATA in body:
@@ -92,10 +102,10 @@ def update(client: "Client", change: Update, _scene: Scene) -> Written:
     return Written(change.name, request_id, live)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the client for good, and forget its secret."""
     request_id = deleted(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
-    scene.forget(KIND, change)
+    context.forget(KIND, change)
     return Written(change.name, request_id)
 
 
@@ -113,7 +123,7 @@ def _found(client: "Client", change: Create, secret: "Sealed") -> tuple[Mapping[
         doubt = (
             f"{kept_as(change, SECRET)} in the credential store may not be its secret: rotate that, and keep it there"
         )
-        raise Moved(f"somebody else created an M2M client with this id at the same time; {doubt}")
+        raise Stale(f"somebody else created an M2M client with this id at the same time; {doubt}")
     return live, ""
 
 

@@ -13,7 +13,7 @@ from reconciler.diff.ownership import Owner, Present, Whose, farewell, read_memb
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
-from reconciler.kinds._writing import Gone, Moved, Scene, Written, created, deleted, gone, payload, repeated
+from reconciler.kinds._writing import ApplyContext, Gone, Stale, Written, created, deleted, gone, payload, repeated
 from reconciler.model import (
     ADMIN_ROLE,
     MARK_KEY,
@@ -97,13 +97,13 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(MemberSpec, spec)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Create the member with its mark, which is complete once it names the id that Stytch gave.
 
     What only an update can say goes with the completed mark.
     """
     slug, email_address = change.key
-    organization_id = scene.organization_ids[slug]
+    organization_id = context.organization_ids[slug]
     mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
     body = {"email_address": email_address, **payload(change.fields, cleared={})}
     if mark:
@@ -111,7 +111,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
     live, request_id = created(
         lambda: client.create_member(organization_id, body),
-        lambda: _found(client, organization_id, email_address, mark, scene.owner),
+        lambda: _found(client, organization_id, email_address, mark, context.owner),
         ALREADY_THERE,
     )
     identifier = str(live["member_id"])
@@ -123,16 +123,16 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     return Written(identifier, request_id, _spec(live))
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the declared fields of a member that is still at its address and still whose the plan saw it to be.
 
     Roles start from what is live now, and lose or gain only what is planned.
     """
-    organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
+    organization_id, identifier = context.organization_ids[change.key[0]], str(change.id)
     live = _live(client, organization_id, identifier, change)
-    found = read_member(live, scene.owner)
+    found = read_member(live, context.owner)
     if not _may_claim(change, found):
-        raise Moved("it no longer carries this repository's mark")
+        raise Stale("it no longer carries this repository's mark")
     body = payload(change.fields, cleared=KIND.cleared)
     mark = change.mark
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
@@ -157,27 +157,27 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     return Written(identifier, request_id, now and _spec(now), sent)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
-    organization_id, identifier = scene.organization_ids[change.key[0]], str(change.id)
+    organization_id, identifier = context.organization_ids[change.key[0]], str(change.id)
     live = _live(client, organization_id, identifier, change)
-    found = read_member(live, scene.owner)
+    found = read_member(live, context.owner)
     if found.whose is Whose.ANOTHER or (not change.causes and found.whose is not Whose.OURS):
-        raise Moved("it no longer carries this repository's mark")
-    if farewell(found, scene.owner) != change.mark:
-        raise Moved("its mark has changed since")
+        raise Stale("it no longer carries this repository's mark")
+    if farewell(found, context.owner) != change.mark:
+        raise Stale("its mark has changed since")
     for name in (*SHOWN_BEFORE_DELETE, "roles"):
         now = list(direct_roles(live.roles)) if name == "roles" else getattr(live, name)
         seen = change.get(name)
         if not same(seen.before, now) if seen else now:
-            raise Moved(f"{name} has changed since")
-    body = {"trusted_metadata": {MARK_KEY: farewell(found, scene.owner).as_json()}}
+            raise Stale(f"{name} has changed since")
+    body = {"trusted_metadata": {MARK_KEY: farewell(found, context.owner).as_json()}}
     try:
         marked, _ = repeated(lambda: client.update_member(organization_id, identifier, body))
     except Rejected:
         _live(client, organization_id, identifier, change)  # raises Gone where somebody else deleted it just now
         raise
-    scene.deleting(change, str(marked.get("updated_at") or ""))
+    context.deleting(change, str(marked.get("updated_at") or ""))
     return Written(identifier, deleted(lambda: client.delete_member(organization_id, identifier)))
 
 
@@ -217,7 +217,7 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     if live is None or live.status == "deleted":
         raise Gone
     if mailbox_or_text(live.email_address) != change.key[1]:
-        raise Moved("its address has changed since")
+        raise Stale("its address has changed since")
     return live
 
 
@@ -267,7 +267,7 @@ def _found(
         return None
     found = read_member(live, owner).carried
     if found is None or structs.replace(found, member=None) != mark:
-        raise Moved("somebody else created a member with this address in the meantime")
+        raise Stale("somebody else created a member with this address in the meantime")
     return {"member_id": live.member_id}, ""
 
 

@@ -10,7 +10,7 @@ from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
 from reconciler.expressions.text import domain_label
 from reconciler.kinds._organization_settings import check_companions, check_ways_in
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated, there
+from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated, there
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
 from reconciler.schema.kind import Kind, OrganizationLifecycle, normalize_by_traits
@@ -168,37 +168,37 @@ def _spelled(domain: str | None) -> str | None:
     return domain_label(domain or "") or domain
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     (slug,) = change.key
-    told = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
-    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(scene.owner.name, slug)}
+    told = context.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
+    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
     body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
-    live, _ = created(lambda: client.create_organization(body), lambda: _found(client, slug, scene), ALREADY_THERE)
+    live, _ = created(lambda: client.create_organization(body), lambda: _found(client, slug, context), ALREADY_THERE)
     identifier = str(live["organization_id"])
-    mark = Mark(owner=scene.owner.name, organization=identifier).as_json()
+    mark = Mark(owner=context.owner.name, organization=identifier).as_json()
     live, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
-    scene.organization_ids[slug] = identifier
+    context.organization_ids[slug] = identifier
     return Written(identifier, request_id, live)
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
 
     Without an id it is the second half of a create: what names things in the organization, which are there by now.
     """
-    identifier = change.id or scene.organization_ids[change.name]
+    identifier = change.id or context.organization_ids[change.name]
     replaces = any(isinstance(field.before, list | dict) for field in change.fields)
     live = client.get_organization(identifier) if replaces or change.mark else {}
-    if change.mark and _whose(live, scene) is Whose.ANOTHER:
-        raise Moved("another repository has put its mark on it since")
+    if change.mark and _whose(live, context) is Whose.ANOTHER:
+        raise Stale("another repository has put its mark on it since")
     if replaces:
-        _still(change, live, scene)
+        _still(change, live, context)
     request_id, now = "", None
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
         now, request_id = repeated(lambda: client.delete_organization_external_id(identifier))
-    body = scene.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), change.name)
+    body = context.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), change.name)
     if change.mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
     if body:
@@ -206,16 +206,16 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     return Written(identifier, request_id, now)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the organization with everything in it, if it still is what the plan saw."""
     identifier = str(change.id)
     live = there(lambda: client.get_organization(identifier))
     if live["organization_slug"] != change.key[0]:
-        raise Moved("its slug has changed since")
-    whose = _whose(live, scene)
+        raise Stale("its slug has changed since")
+    whose = _whose(live, context)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
-        raise Moved("it no longer carries this repository's mark")
-    _still(change, live, scene)
+        raise Stale("it no longer carries this repository's mark")
+    _still(change, live, context)
     return Written(identifier, deleted(lambda: client.delete_organization(identifier)))
 
 
@@ -228,22 +228,22 @@ def writes(change: Change) -> int:
     return 2 if isinstance(change, Create) else 1
 
 
-def _found(client: "Client", slug: str, scene: Scene) -> tuple[dict[str, Json], str] | None:
+def _found(client: "Client", slug: str, context: ApplyContext) -> tuple[dict[str, Json], str] | None:
     """Find the organization that a lost create, or a run just before this one, made: it carries a mark of ours."""
     live = client.find_organization(slug)
     if live is None:
         return None
-    if _whose(live, scene) not in (Whose.OURS, Whose.BEGUN):
-        raise Moved("somebody else created an organization with this slug in the meantime")
+    if _whose(live, context) not in (Whose.OURS, Whose.BEGUN):
+        raise Stale("somebody else created an organization with this slug in the meantime")
     return live, ""
 
 
-def _whose(live: Mapping[str, Json], scene: Scene) -> Whose:
+def _whose(live: Mapping[str, Json], context: ApplyContext) -> Whose:
     identifier, slug = str(live["organization_id"]), str(live["organization_slug"])
-    return organization_mark(live.get("trusted_metadata"), identifier, slug, scene.owner)[0]
+    return organization_mark(live.get("trusted_metadata"), identifier, slug, context.owner)[0]
 
 
-def _still(change: Change, live: Mapping[str, Json], scene: Scene) -> None:
+def _still(change: Change, live: Mapping[str, Json], context: ApplyContext) -> None:
     """Refuse to go on where a value is no longer what the plan saw."""
     there = normalize(live)
     for field in change.fields:
@@ -251,9 +251,9 @@ def _still(change: Change, live: Mapping[str, Json], scene: Scene) -> None:
         now = there.get(name) if not inner else (there.get(name) or {}).get(inner[0])
         before = None if field.before is UNSET else field.before
         if name in KIND.by_id:
-            before = normalize(scene.with_ids(KIND, {name: before}, change.name))[name]
+            before = normalize(context.with_ids(KIND, {name: before}, change.name))[name]
         if not same(before, now) and not (before in NOTHING and now in NOTHING):
-            raise Moved(f"{'.'.join(field.path)} has changed since")
+            raise Stale(f"{'.'.join(field.path)} has changed since")
 
 
 DEFAULTS: Final = MappingProxyType(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.types import problem
 
@@ -36,9 +36,9 @@ class PasswordStrengthConfigSpec(Struct, forbid_unknown_fields=True, kw_only=Tru
     luds_min_password_complexity: Annotated[int, Meta(ge=1, le=4)] | UnsetType = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the config, which is always there."""
-    yield Live(kind="PasswordStrengthConfig", name="default", id="default", spec=_get(client, place))
+    yield Live(kind="PasswordStrengthConfig", name="default", id="default", spec=_get(client, target))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -53,11 +53,11 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", name))
 
 
-def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
     """Set the config, which Stytch takes whole; a delete sets what it was before anybody did."""
-    spec = overlaid(KIND, _get(client, scene.place), change)
+    spec = overlaid(KIND, _get(client, context.target), change)
     body = {**DEFAULTS, **{name: value for name, value in spec.items() if _counts(name, spec)}}
-    answer = repeated(lambda: client.management.write("PUT", _path(scene.place), body))
+    answer = repeated(lambda: client.management.write("PUT", _path(context.target), body))
     return Written("default", str(answer["request_id"]), answer.get("password_strength_config"))
 
 
@@ -65,9 +65,9 @@ def _counts(name: str, spec: Spec) -> bool:
     return name not in LUDS or spec.get("validation_policy") == "LUDS"
 
 
-def _get(client: "Client", place: Place) -> dict[str, Any]:
+def _get(client: "Client", target: Target) -> dict[str, Any]:
     """Read what is set; numbers that the policy does not use are left out."""
-    found = client.management.get(_path(place))["password_strength_config"]
+    found = client.management.get(_path(target))["password_strength_config"]
     return {
         name: found[name]
         for name in KIND.spec.__struct_fields__
@@ -75,8 +75,8 @@ def _get(client: "Client", place: Place) -> dict[str, Any]:
     }
 
 
-def _path(place: Place) -> str:
-    return f"{place.path}/password_strength_config"
+def _path(target: Target) -> str:
+    return f"{target.path}/password_strength_config"
 
 
 KIND: Final = Kind(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import Moved, Scene, Written, created, deleted, payload, repeated
-from reconciler.model import Create, Delete, Live, Place, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
+from reconciler.model import Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import CreateOnly, CreateValue, Name
 from reconciler.schema.types import WorkspaceSlug
@@ -25,15 +25,15 @@ class ProjectSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     vertical: Annotated[Literal["B2B"] | UnsetType, CreateOnly(), CreateValue("B2B")] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the project that the run is about, if it is there; others of the workspace are nobody's here."""
     for row in client.management.get(PROJECTS)["projects"]:
-        if row["project_slug"] == place.project:
+        if row["project_slug"] == target.project:
             spec = {"name": row["name"], "vertical": row["vertical"]}
             yield Live(kind="Project", name=row["project_slug"], id=row["project_slug"], spec=spec)
 
 
-def create(client: "Client", change: Create, _scene: Scene) -> Written:
+def create(client: "Client", change: Create, _context: ApplyContext) -> Written:
     """Make the project, which holds no environment yet."""
     body = {"project_slug": change.name, **payload(change.fields, cleared={})}
     return created(
@@ -41,19 +41,19 @@ def create(client: "Client", change: Create, _scene: Scene) -> Written:
     )
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the name, which is all that can be changed."""
     body = payload(change.fields, cleared={})
-    return repeated(lambda: _written(client.management.write("PATCH", scene.place.project_path, body)))
+    return repeated(lambda: _written(client.management.write("PATCH", context.target.project_path, body)))
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the project with every environment and everybody in it."""
-    path = scene.place.project_path
+    path = context.target.project_path
     return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
-def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
+def at_stake(_live: Live, _among: Sequence[Live], _target: Target) -> str:
     """Return what goes with a project."""
     return "all its environments, with all their users and members"
 
@@ -61,7 +61,7 @@ def at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
 def _written(answer: dict[str, object]) -> Written:
     project = answer["project"]
     if not isinstance(project, dict):
-        raise Moved("Stytch's response does not contain the project")
+        raise Stale("Stytch's response does not contain the project")
     return Written(str(project["project_slug"]), str(answer["request_id"]), project)
 
 
@@ -71,7 +71,7 @@ def _found(client: "Client", body: dict[str, object]) -> Written | None:
     if found is None:
         return None
     if (found["name"], found["vertical"]) != (body["name"], body["vertical"]):
-        raise Moved("somebody else created a project with this slug in the meantime")
+        raise Stale("somebody else created a project with this slug in the meantime")
     return Written(str(found["project_slug"]), "")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted
-from reconciler.model import Change, Create, Delete, Live, Place, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted
+from reconciler.model import Change, Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Credential, Kind
 from reconciler.schema.types import Text
 
@@ -24,43 +24,48 @@ class PublicTokenSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A public token has nothing that could be declared."""
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every public token of the environment."""
-    for row in client.management.get(_path(place))["public_tokens"]:
+    for row in client.management.get(_path(target))["public_tokens"]:
         yield Live(kind="PublicToken", name=row["public_token"], id=row["public_token"], spec={})
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make a token and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
-    before = _ids(client, scene.place)
-    known = scene.kept_id(change, FIELD)
+    before = _ids(client, context.target)
+    known = context.kept_id(change, FIELD)
     if known in before:
-        raise Moved(f"{known} has been created and stored since")
-    scene.begin(change, before)
-    token, request_id = created(lambda: _make(client, scene.place), lambda: _doubtful(client, scene.place, before), ())
-    scene.made(change, token)
-    alone(
-        token, lambda: {scene.kept_id(change, FIELD)} - {known, ""}, lambda: _delete(client, scene.place, token), "it"
+        raise Stale(f"{known} has been created and stored since")
+    context.begin(change, before)
+    token, request_id = created(
+        lambda: _make(client, context.target), lambda: _doubtful(client, context.target, before), ()
     )
-    scene.keep(change, FIELD, token, token)
+    context.made(change, token)
+    alone(
+        token,
+        lambda: {context.kept_id(change, FIELD)} - {known, ""},
+        lambda: _delete(client, context.target, token),
+        "it",
+    )
+    context.keep(change, FIELD, token, token)
     return Written(token, request_id)
 
 
-def keep(_client: "Client", change: Update, scene: Scene) -> Written:
+def keep(_client: "Client", change: Update, context: ApplyContext) -> Written:
     """Keep a token that an earlier run made and was cut short before it kept."""
-    scene.keep(change, FIELD, str(change.id), str(change.id))
+    context.keep(change, FIELD, str(change.id), str(change.id))
     return Written(str(change.id), "")
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the token: no frontend that names it works any more."""
-    request_id = deleted(lambda: _delete(client, scene.place, str(change.id)))
-    if scene.store:
-        scene.store.forget(change.name)
+    request_id = deleted(lambda: _delete(client, context.target, str(change.id)))
+    if context.store:
+        context.store.forget(change.name)
     return Written(str(change.id), request_id)
 
 
-def at_stake(_live: Live, among: Sequence[Live], _place: Place) -> str:
+def at_stake(_live: Live, among: Sequence[Live], _target: Target) -> str:
     """Return whether a token is the last, which Stytch would not delete either."""
     return "the last public token of the environment" if len(among) == 1 else ""
 
@@ -70,29 +75,29 @@ def writes(change: Change) -> int:
     return 0 if isinstance(change, Update) else 1
 
 
-def _make(client: "Client", place: Place) -> Made:
-    answer = client.management.write("POST", _path(place))
+def _make(client: "Client", target: Target) -> Made:
+    answer = client.management.write("POST", _path(target))
     return str(answer["public_token"]["public_token"]), str(answer["request_id"])
 
 
-def _ids(client: "Client", place: Place) -> frozenset[str]:
-    return frozenset(live.id for live in read(client, place))
+def _ids(client: "Client", target: Target) -> frozenset[str]:
+    return frozenset(live.id for live in read(client, target))
 
 
-def _doubtful(client: "Client", place: Place, before: Collection[str]) -> None:
-    """Raise ``Moved`` where there is a token that was not there before: whoever made it."""
-    if new := sorted(_ids(client, place) - {*before}):
+def _doubtful(client: "Client", target: Target, before: Collection[str]) -> None:
+    """Raise ``Stale`` where there is a token that was not there before: whoever made it."""
+    if new := sorted(_ids(client, target) - {*before}):
         said = "a response was lost, and there is no proof that this run created"
         known = "add its value and its id to the credential store"
-        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use and apply again, or {known}")
+        raise Stale(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use and apply again, or {known}")
 
 
-def _delete(client: "Client", place: Place, token: str) -> str:
-    return str(client.management.write("DELETE", f"{_path(place)}/{token}")["request_id"])
+def _delete(client: "Client", target: Target, token: str) -> str:
+    return str(client.management.write("DELETE", f"{_path(target)}/{token}")["request_id"])
 
 
-def _path(place: Place) -> str:
-    return f"{place.path}/public_tokens"
+def _path(target: Target) -> str:
+    return f"{target.path}/public_tokens"
 
 
 KIND: Final = Kind(

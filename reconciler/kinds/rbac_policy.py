@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Delete, Json, Live, Path, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed, Merged
@@ -74,9 +74,9 @@ class RBACPolicySpec(Struct, forbid_unknown_fields=True, kw_only=True):
     custom_scopes: Annotated[list[Scope] | UnsetType, Keyed("scope")] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the policy, which is always there."""
-    yield Live(kind="RBACPolicy", name="default", id="default", spec=_get(client, place))
+    yield Live(kind="RBACPolicy", name="default", id="default", spec=_get(client, target))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -188,21 +188,21 @@ def _kept(desired: Spec, live: Spec) -> Spec:
     return _sorted({**desired, "permissions": [*desired["permissions"], *own]})
 
 
-def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
     """Set the policy: all its lists, as Stytch may empty one that is left out, and those of its own roles that change.
 
     A delete empties the lists, and takes from Stytch's own roles what is about resources that are gone.
     """
-    whole = overlaid(KIND, normalize(_get(client, scene.place)), change)
+    whole = overlaid(KIND, normalize(_get(client, context.target)), change)
     changed = {field.path[0] for field in change.fields}
     body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
-    answer = repeated(lambda: client.management.write("PUT", _path(scene.place), body))
+    answer = repeated(lambda: client.management.write("PUT", _path(context.target), body))
     return Written("default", str(answer["request_id"]), _spec(answer["policy"]) if answer.get("policy") else None)
 
 
-def _get(client: "Client", place: Place) -> dict[str, Any]:
+def _get(client: "Client", target: Target) -> dict[str, Any]:
     """Read what can be set; what Stytch's own resources are cannot."""
-    return _spec(client.management.get(_path(place))["policy"])
+    return _spec(client.management.get(_path(target))["policy"])
 
 
 def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,8 +210,8 @@ def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
     return completed(RBACPolicySpec, {**roles, **{name: found.get(name) or [] for name in LISTS}})
 
 
-def _path(place: Place) -> str:
-    return f"{place.path}/rbac_policy"
+def _path(target: Target) -> str:
+    return f"{target.path}/rbac_policy"
 
 
 KIND: Final = Kind(

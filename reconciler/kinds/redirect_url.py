@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import Moved, Scene, Written, deleted, overlaid, repeated
-from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, deleted, overlaid, repeated
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed
@@ -35,9 +35,9 @@ class RedirectURLSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     valid_types: Annotated[Annotated[list[ValidType], Meta(min_length=1)] | UnsetType, Keyed("type")] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every redirect URL of the environment."""
-    for row in client.management.get(f"{place.path}/redirect_urls/all")["redirect_urls"]:
+    for row in client.management.get(f"{target.path}/redirect_urls/all")["redirect_urls"]:
         spec = {"valid_types": row["valid_types"]}
         yield Live(kind="RedirectURL", name=row["url"], id=row["url"], spec=completed(RedirectURLSpec, spec))
 
@@ -64,22 +64,22 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(RedirectURLSpec, spec)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
-    return _write(client, "POST", scene, change.name, completed(RedirectURLSpec, overlaid(KIND, {}, change)))
+    return _write(client, "POST", context, change.name, completed(RedirectURLSpec, overlaid(KIND, {}, change)))
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Replace the types whole, starting from those that are live now."""
-    found = next((live for live in read(client, scene.place) if live.name == change.name), None)
+    found = next((live for live in read(client, context.target) if live.name == change.name), None)
     if found is None:
-        raise Moved("it no longer exists")
-    return _write(client, "PUT", scene, change.name, overlaid(KIND, _as_seen(normalize(found.spec), change), change))
+        raise Stale("it no longer exists")
+    return _write(client, "PUT", context, change.name, overlaid(KIND, _as_seen(normalize(found.spec), change), change))
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Remove the URL."""
-    path = f"{scene.place.path}/redirect_urls"
+    path = f"{context.target.path}/redirect_urls"
     asked = {"url": change.name, "do_not_promote_defaults": AS_TOLD}
     return Written(
         change.name, deleted(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"]))
@@ -92,9 +92,9 @@ def _as_seen(live: Spec, change: Update) -> Spec:
     return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
 
 
-def _write(client: "Client", method: str, scene: Scene, url: str, spec: Spec) -> Written:
+def _write(client: "Client", method: str, context: ApplyContext, url: str, spec: Spec) -> Written:
     body = {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
-    path = f"{scene.place.path}/redirect_urls"
+    path = f"{context.target.path}/redirect_urls"
     parameters = {"url": url} if method == "PUT" else {}
     answer = repeated(lambda: client.management.write(method, path, body, parameters))
     return Written(url, str(answer["request_id"]), answer.get("redirect_url"))

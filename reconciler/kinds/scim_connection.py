@@ -13,9 +13,9 @@ from reconciler.diff.fields import same
 from reconciler.errors import Rejected
 from reconciler.kinds._rotation import Steps, rotate, writes
 from reconciler.kinds._writing import (
+    ApplyContext,
     Gone,
-    Moved,
-    Scene,
+    Stale,
     Undecided,
     Written,
     created,
@@ -25,7 +25,7 @@ from reconciler.kinds._writing import (
     payload,
     repeated,
 )
-from reconciler.model import Create, Delete, Json, Live, Place, Problem, Resource, Spec, Update
+from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Kind, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
@@ -63,9 +63,9 @@ class SCIMConnectionSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     bearer_token: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the connection of each organization that anything is declared in."""
-    for slug, organization_id in place.organizations.items():
+    for slug, organization_id in target.organizations.items():
         if row := _get(client, organization_id):
             spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
             identifier = str(row["connection_id"])
@@ -92,12 +92,12 @@ def fill(desired: Spec, live: Spec) -> Spec:
     return normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the connection and keep its token; one that was made while the answer was lost is held: nobody has it."""
-    organization_id = scene.organization_ids[str(change.namespace)]
+    organization_id = context.organization_ids[str(change.namespace)]
     if there := _get(client, organization_id):
-        raise Moved(f"{there['connection_id']} exists now, but did not when the plan was made")
-    scene.begin(change, ())
+        raise Stale(f"{there['connection_id']} exists now, but did not when the plan was made")
+    context.begin(change, ())
     body = {NAME: change.name, **payload(change.fields, cleared={})}
     kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
     made, request_id = created(
@@ -105,9 +105,9 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     )
     identifier = str(made["connection_id"])
     if made.get(TOKEN):
-        scene.made(change, identifier, str(made[TOKEN]))
+        context.made(change, identifier, str(made[TOKEN]))
     if kept and made.get(TOKEN):
-        scene.keep(change, TOKEN, str(made[TOKEN]), identifier)
+        context.keep(change, TOKEN, str(made[TOKEN]), identifier)
     elif kept:
         raise Undecided(f"a response was lost, and the {TOKEN} is not stored for {identifier}: {_what_to_do(change)}")
     if roles:
@@ -121,28 +121,28 @@ def _what_to_do(change: Create) -> str:
     return f"delete it in Stytch and apply again, or rotate its token there and {known}"
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
-    organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
+    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     live, request_id, now = _still(client, organization_id, identifier), "", None
     body = payload(change.fields, cleared={})
     lost = body.pop(TOKEN, None)
     if lost:
-        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, scene)
+        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, context)
     if body:
         overlaid(KIND, normalize(live), change)
         now, request_id = _changed(client, organization_id, identifier, body)
     return Written(identifier, request_id, now)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the connection with its groups, and forget its token; the members that it made stay."""
-    organization_id, identifier = scene.organization_ids[str(change.namespace)], str(change.id)
+    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     if _still(client, organization_id, identifier)[NAME] != change.name:
-        raise Moved("its name has changed since")
+        raise Stale("its name has changed since")
     told = {"organization_id": organization_id, "connection_id": identifier}
     request_id = deleted(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
-    scene.forget(KIND, change)
+    context.forget(KIND, change)
     return Written(identifier, request_id)
 
 
@@ -191,7 +191,7 @@ def _found(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str
     if live is None:
         return None
     if not all(same(value, live.get(name)) for name, value in body.items()):
-        raise Moved("somebody else created a SCIM connection in the meantime")
+        raise Stale("somebody else created a SCIM connection in the meantime")
     return {"connection_id": live["connection_id"]}, ""
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Delete, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Merged, Unordered, fields_of
@@ -120,9 +120,9 @@ class SDKConfigSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 SECTIONS: Final = {name: field.hint.__args__[0] for name, field in fields_of(SDKConfigSpec).items()}
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read the config, which is always there; what this does not know of it is left where it is."""
-    yield Live(kind="SDKConfig", name="default", id="default", spec=_spec(_get(client, place)))
+    yield Live(kind="SDKConfig", name="default", id="default", spec=_spec(_get(client, target)))
 
 
 def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,22 +150,22 @@ def normalize(spec: Spec) -> Spec:
     return {name: normalize_by_traits(SECTIONS[name], section) for name, section in spec.items()}
 
 
-def write(client: "Client", change: Update | Delete, scene: Scene) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
     """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
-    found = _get(client, scene.place)
+    found = _get(client, context.target)
     ours = completed(SDKConfigSpec, {name: section for name, section in found.items() if name in SECTIONS})
     config = overlaid(KIND, {**found, **normalize(ours)}, change)
-    answer = repeated(lambda: client.management.write("PUT", _path(scene.place), {"config": config}))
+    answer = repeated(lambda: client.management.write("PUT", _path(context.target), {"config": config}))
     return Written("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
 
 
-def _get(client: "Client", place: Place) -> dict[str, Any]:
-    config: dict[str, Any] = client.management.get(_path(place))["config"]
+def _get(client: "Client", target: Target) -> dict[str, Any]:
+    config: dict[str, Any] = client.management.get(_path(target))["config"]
     return {name: section for name, section in config.items() if section is not None}
 
 
-def _path(place: Place) -> str:
-    return f"{place.path}/sdk/b2b"
+def _path(target: Target) -> str:
+    return f"{target.path}/sdk/b2b"
 
 
 KIND: Final = Kind(

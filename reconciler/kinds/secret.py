@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted, gone
-from reconciler.model import Create, Delete, Live, Place, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone
+from reconciler.model import Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Credential, Kind
 from reconciler.schema.types import Text
 
@@ -23,73 +23,75 @@ class SecretSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A secret has nothing that could be declared."""
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every secret of the environment, as far as Stytch shows it."""
-    for row in client.management.get(f"{place.path}/secrets")["secrets"]:
+    for row in client.management.get(f"{target.path}/secrets")["secrets"]:
         identifier = str(row["secret_id"])
         spec = {"last_four": row["last_four"], "used_at": row.get("used_at")}
         yield Live(kind="Secret", name=identifier, id=identifier, spec=spec)
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make a secret and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
-    before = _ids(client, scene)
-    known = scene.kept_id(change, FIELD)
+    before = _ids(client, context)
+    known = context.kept_id(change, FIELD)
     if known in before:
-        raise Moved(f"{known} has been created and stored since")
-    scene.begin(change, before)
-    identifier, value, request_id = created(lambda: _made(client, scene), lambda: _doubtful(client, scene, before), ())
-    scene.made(change, identifier)
+        raise Stale(f"{known} has been created and stored since")
+    context.begin(change, before)
+    identifier, value, request_id = created(
+        lambda: _made(client, context), lambda: _doubtful(client, context, before), ()
+    )
+    context.made(change, identifier)
     alone(
         identifier,
-        lambda: {scene.kept_id(change, FIELD)} - {known, ""},
-        lambda: _delete(client, scene, identifier),
+        lambda: {context.kept_id(change, FIELD)} - {known, ""},
+        lambda: _delete(client, context, identifier),
         "it",
     )
-    scene.keep(change, FIELD, value, identifier)
+    context.keep(change, FIELD, value, identifier)
     return Written(identifier, request_id)
 
 
-def replace(client: "Client", change: Update, scene: Scene) -> Written:
+def replace(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
-    gone(lambda: _delete(client, scene, str(change.id)))
-    return create(client, Create(address=change.address, kind=change.kind, fields=change.fields), scene)
+    gone(lambda: _delete(client, context, str(change.id)))
+    return create(client, Create(address=change.address, kind=change.kind, fields=change.fields), context)
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the secret: whoever uses it is locked out at once."""
-    request_id = deleted(lambda: _delete(client, scene, str(change.id)))
-    if scene.store:
-        scene.store.forget(change.name)
+    request_id = deleted(lambda: _delete(client, context, str(change.id)))
+    if context.store:
+        context.store.forget(change.name)
     return Written(str(change.id), request_id)
 
 
-def at_stake(live: Live, among: Sequence[Live], place: Place) -> str:
+def at_stake(live: Live, among: Sequence[Live], target: Target) -> str:
     """Return why a secret must not be deleted: it is the one in use, as far as known, or the last; else ""."""
     if len(among) == 1:
         return "the last secret of the environment"
-    return "the secret in use" if live.spec["last_four"] == place.secret_last_four else ""
+    return "the secret in use" if live.spec["last_four"] == target.secret_last_four else ""
 
 
-def _ids(client: "Client", scene: Scene) -> frozenset[str]:
-    return frozenset(live.id for live in read(client, scene.place))
+def _ids(client: "Client", context: ApplyContext) -> frozenset[str]:
+    return frozenset(live.id for live in read(client, context.target))
 
 
-def _made(client: "Client", scene: Scene) -> tuple[str, str, str]:
-    answer = client.management.write("POST", f"{scene.place.path}/secrets")
+def _made(client: "Client", context: ApplyContext) -> tuple[str, str, str]:
+    answer = client.management.write("POST", f"{context.target.path}/secrets")
     made: dict[str, Any] = answer["secret"]
     return str(made["secret_id"]), str(made["secret"]), str(answer["request_id"])
 
 
-def _doubtful(client: "Client", scene: Scene, before: Collection[str]) -> None:
-    """Raise ``Moved`` where there is a secret that was not there before: its value is lost, whoever made it."""
-    if new := sorted(_ids(client, scene) - {*before}):
+def _doubtful(client: "Client", context: ApplyContext, before: Collection[str]) -> None:
+    """Raise ``Stale`` where there is a secret that was not there before: its value is lost, whoever made it."""
+    if new := sorted(_ids(client, context) - {*before}):
         said = "a response was lost, and there is no proof that this run created"
-        raise Moved(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use, and apply again")
+        raise Stale(f"{said} {', '.join(new)}: delete it in Stytch if it is not in use, and apply again")
 
 
-def _delete(client: "Client", scene: Scene, identifier: str) -> str:
-    return str(client.management.write("DELETE", f"{scene.place.path}/secrets/{identifier}")["request_id"])
+def _delete(client: "Client", context: ApplyContext, identifier: str) -> str:
+    return str(client.management.write("DELETE", f"{context.target.path}/secrets/{identifier}")["request_id"])
 
 
 KIND: Final = Kind(

@@ -24,8 +24,8 @@ from reconciler.kinds._sso.spec import (
     normalize,
     spec_of,
 )
-from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted, overlaid, payload
-from reconciler.model import Change, Create, Delete, Json, Live, Place, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, overlaid, payload
+from reconciler.model import Change, Create, Delete, Json, Live, Spec, Target, Update
 from reconciler.schema.kind import Kind
 from reconciler.schema.types import Text
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 IS_DEFAULT: Final = "cannot_delete_default_sso_connection"
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every connection of the organizations that anything is declared in."""
-    for slug, organization_id in place.organizations.items():
+    for slug, organization_id in target.organizations.items():
         for sort, row in rows(client, organization_id):
             identifier = str(row["connection_id"])
             yield Live(
@@ -45,14 +45,14 @@ def read(client: "Client", place: Place) -> Iterator[Live]:
             )
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the connection, by its name alone, and complete it; after a lost answer it is looked for."""
-    organization_id = scene.organization_ids[str(change.namespace)]
+    organization_id = context.organization_ids[str(change.namespace)]
     body = payload(change.fields, cleared={})
     sort = str(body.pop(TYPE))
     first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
     if there := _named(client, organization_id, change.name):
-        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
+        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
     identifier, request_id = created(
         lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
         lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
@@ -62,7 +62,7 @@ def create(client: "Client", change: Create, scene: Scene) -> Written:
     if request_id:
         others = partial(_named, client, organization_id, change.name)
         alone(identifier, others, partial(connection.write, "delete_connection"), "a connection of this name")
-    return _completed(connection, body, scene, request_id)
+    return _completed(connection, body, context, request_id)
 
 
 def _named(client: "Client", organization_id: str, name: str) -> list[str]:
@@ -70,11 +70,11 @@ def _named(client: "Client", organization_id: str, name: str) -> list[str]:
     return [str(row["connection_id"]) for _, row in rows(client, organization_id) if row[NAME].strip() == name.strip()]
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the fields that differ, after a look at them."""
-    connection = _at(client, change, scene)
+    connection = _at(client, change, context)
     overlaid(KIND, normalize(spec_of(connection.sort, connection.row())), change)
-    return _completed(connection, payload(change.fields, cleared={}), scene)
+    return _completed(connection, payload(change.fields, cleared={}), context)
 
 
 def writes(change: Change) -> int:
@@ -90,11 +90,11 @@ def writes(change: Change) -> int:
     return isinstance(change, Create) + others + len({*before} ^ {*after}) + bool(change.get(ENCRYPTION_KEY))
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
-    connection = _at(client, change, scene)
+    connection = _at(client, change, context)
     if connection.row()[NAME] != change.name:
-        raise Moved("its name has changed since")
+        raise Stale("its name has changed since")
     try:
         return Written(connection.id, deleted(lambda: connection.write("delete_connection")))
     except Rejected as fault:
@@ -118,24 +118,24 @@ def _found(client: "Client", organization_id: str, sort: str, sent: Spec) -> tup
     ((found, row), *others) = named
     as_sent = found == sort and all(same(value, row.get(name)) for name, value in sent.items())
     if others or not as_sent or (sort != "external" and row["status"] != "pending"):
-        raise Moved("somebody else created a connection with this name in the meantime")
+        raise Stale("somebody else created a connection with this name in the meantime")
     return str(row["connection_id"]), ""
 
 
-def _at(client: "Client", change: Update | Delete, scene: Scene) -> Connection:
-    organization_id = scene.organization_ids[str(change.namespace)]
+def _at(client: "Client", change: Update | Delete, context: ApplyContext) -> Connection:
+    organization_id = context.organization_ids[str(change.namespace)]
     for sort, row in rows(client, organization_id):
         if row["connection_id"] == change.id:
             return Connection(client, organization_id, sort, str(change.id))
-    raise Moved("it no longer exists")
+    raise Stale("it no longer exists")
 
 
-def _completed(connection: Connection, body: dict[str, Json], scene: Scene, request_id: str = "") -> Written:
+def _completed(connection: Connection, body: dict[str, Json], context: ApplyContext, request_id: str = "") -> Written:
     """Send what a create cannot, and give the connection as it is then, with the id of the last request.
 
     A certificate and a key for decryption come to those that are there, so each is sent by itself, and once.
     """
-    told = scene.revealed(body)
+    told = context.revealed(body)
     certificate, key = told.pop(CERTIFICATE, None), told.pop(ENCRYPTION_KEY, None)
     try:
         if told:

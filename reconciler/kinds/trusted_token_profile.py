@@ -8,8 +8,8 @@ from urllib.parse import quote
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.kinds._writing import Moved, Scene, Written, alone, created, deleted, gone, payload, repeated
-from reconciler.model import Change, Create, Delete, FieldChange, Live, Place, Problem, Resource, Spec, Update
+from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone, payload, repeated
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text, problem
@@ -34,9 +34,9 @@ class TrustedTokenProfileSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     can_jit_provision: bool | UnsetType = UNSET
 
 
-def read(client: "Client", place: Place) -> Iterator[Live]:
+def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every profile of the environment."""
-    for profile in client.management.get(_path(place))["profiles"]:
+    for profile in client.management.get(_path(target))["profiles"]:
         yield Live(kind="TrustedTokenProfile", name=profile["name"], id=profile["profile_id"], spec=_spec(profile))
 
 
@@ -72,24 +72,24 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(TrustedTokenProfileSpec, {**found, **keys})
 
 
-def create(client: "Client", change: Create, scene: Scene) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     """Make the profile; after a lost answer it is looked for by its name."""
     body = {"name": change.name, KEYS: [], "can_jit_provision": False, **payload(change.fields, cleared={})}
-    path = _path(scene.place)
-    if there := _named(client, scene.place, change.name):
-        raise Moved(f"{', '.join(there)} has this name now, but did not when the plan was made")
+    path = _path(context.target)
+    if there := _named(client, context.target, change.name):
+        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
     written = created(
-        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, scene.place, body), ()
+        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, context.target, body), ()
     )
     if written.request_id:
-        others = partial(_named, client, scene.place, change.name)
-        alone(written.id, others, lambda: _deleted(client, scene.place, written.id), "a profile of this name")
+        others = partial(_named, client, context.target, change.name)
+        alone(written.id, others, lambda: _deleted(client, context.target, written.id), "a profile of this name")
     return written
 
 
-def update(client: "Client", change: Update, scene: Scene) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     """Change the fields that differ, and the keys one by one: new ones come before old ones go."""
-    path = f"{_path(scene.place)}/{quote(str(change.id), safe='')}"
+    path = f"{_path(context.target)}/{quote(str(change.id), safe='')}"
     body = payload((field for field in change.fields if field.path != (KEYS,)), cleared={})
     written = Written(str(change.id), "")
     if keys := change.get(KEYS):
@@ -99,18 +99,18 @@ def update(client: "Client", change: Update, scene: Scene) -> Written:
     return written
 
 
-def delete(client: "Client", change: Delete, scene: Scene) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     """Delete the profile with its keys."""
-    return Written(str(change.id), deleted(lambda: _deleted(client, scene.place, str(change.id))))
+    return Written(str(change.id), deleted(lambda: _deleted(client, context.target, str(change.id))))
 
 
-def _deleted(client: "Client", place: Place, identifier: str) -> str:
-    return str(client.management.write("DELETE", f"{_path(place)}/{quote(identifier, safe='')}")["request_id"])
+def _deleted(client: "Client", target: Target, identifier: str) -> str:
+    return str(client.management.write("DELETE", f"{_path(target)}/{quote(identifier, safe='')}")["request_id"])
 
 
-def _named(client: "Client", place: Place, name: str) -> list[str]:
+def _named(client: "Client", target: Target, name: str) -> list[str]:
     """Return the ids of the profiles of a name, but for the blanks around it."""
-    return [live.id for live in read(client, place) if live.name.strip() == name.strip()]
+    return [live.id for live in read(client, target) if live.name.strip() == name.strip()]
 
 
 def writes(change: Change) -> int:
@@ -126,7 +126,7 @@ def _change_keys(client: "Client", path: str, change: FieldChange) -> str:
     """Make the keys those that are planned, and give the id of the last request."""
     live, wanted = _keys(client, path), list(change.after or ())
     if sorted({*live.values()}) not in (change.before, wanted):
-        raise Moved(f"{KEYS} has changed since")
+        raise Stale(f"{KEYS} has changed since")
     requests = [_add_key(client, path, key) for key in wanted if key not in live.values()]
     requests += [_remove_key(client, f"{path}/keys/{id_}") for id_, key in live.items() if key not in wanted]
     return requests[-1] if requests else ""
@@ -165,20 +165,20 @@ def _written(answer: Mapping[str, Any]) -> Written:
     return Written(str(profile["profile_id"]), str(answer["request_id"]), {**_spec(profile), "name": profile["name"]})
 
 
-def _found(client: "Client", place: Place, body: Spec) -> Written | None:
+def _found(client: "Client", target: Target, body: Spec) -> Written | None:
     """Find a profile by its name; one that is not as it was sent is somebody else's."""
-    named = [live for live in read(client, place) if live.name == body["name"]]
+    named = [live for live in read(client, target) if live.name == body["name"]]
     if not named:
         return None
     sent = normalize({name: value for name, value in body.items() if name != "name"})
     is_as_sent = all(same(value, normalize(named[0].spec).get(name)) for name, value in sent.items())
     if len(named) > 1 or not is_as_sent:
-        raise Moved("somebody else created a profile of this name in the meantime")
+        raise Stale("somebody else created a profile of this name in the meantime")
     return Written(named[0].id, "")
 
 
-def _path(place: Place) -> str:
-    return f"{place.path}/trusted_token_profiles"
+def _path(target: Target) -> str:
+    return f"{target.path}/trusted_token_profiles"
 
 
 KIND: Final = Kind(

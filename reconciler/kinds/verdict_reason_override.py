@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import Scene, Written, overlaid, repeated
-from reconciler.model import Change, Delete, Live, Place, Problem, Resource
+from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.model import Change, Delete, Live, Problem, Resource, Target
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import Text, problem
@@ -29,7 +29,7 @@ class VerdictReasonOverrideSpec(Struct, forbid_unknown_fields=True, kw_only=True
     ] = UNSET
 
 
-def read(client: "Client", _place: Place) -> Iterator[Live]:
+def read(client: "Client", _target: Target) -> Iterator[Live]:
     """Read every override there is."""
     for row in client.telemetry.ask(LIST, {"overrides_only": True})["verdict_reason_actions"] or ():
         if row.get("override_action"):
@@ -45,14 +45,14 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield problem(resource, "wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
 
 
-def write(client: "Client", change: Change, scene: Scene) -> Written:
+def write(client: "Client", change: Change, context: ApplyContext) -> Written:
     """Set the override whole, starting from what is live."""
-    found = next((live for live in read(client, scene.place) if live.name == change.name), None)
+    found = next((live for live in read(client, context.target) if live.name == change.name), None)
     spec = overlaid(KIND, found.spec if found else {}, change)
     return _send(client, change, {name: spec[name] for name in FIELDS if spec.get(name)})
 
 
-def clear(client: "Client", change: Delete, _scene: Scene) -> Written:
+def clear(client: "Client", change: Delete, _context: ApplyContext) -> Written:
     """Take the override away: what Stytch would do counts again."""
     return _send(client, change, {"override_action": "NONE"})
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from reconciler.clients.api import Api
 from reconciler.config.read import Credentials
 from reconciler.errors import InvalidInput, Refused
-from reconciler.model import Place, Problem
+from reconciler.model import Problem, Target
 from reconciler.read.live import unreadable
 from reconciler.suggest import did_you_mean
 
@@ -53,7 +53,7 @@ def find_consumer(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]
 
 def _find(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
     for project in management.get(PROJECTS)["projects"]:
-        path = Place(project=project["project_slug"]).project_path
+        path = Target(project=project["project_slug"]).project_path
         rows: Sequence[Row] = management.get(f"{path}/environments")["environments"]
         if any(row["project_id"] == project_id for row in rows):
             return project, rows

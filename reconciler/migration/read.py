@@ -18,23 +18,23 @@ from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
 from reconciler.migration.find import Row, check_credentials, chosen, find_consumer, names, secret_of
 from reconciler.migration.values import Consumer, Setting, Source, Things, Unread
-from reconciler.model import Live, Place
+from reconciler.model import Live, Target
 from reconciler.read.live import things, unreadable
 from reconciler.schema.kind import Kind
 
 ROLES = ("stytch_user", "custom_resources", "custom_roles", "custom_scopes")
 
 
-def user_settings(client: Client, place: Place) -> Things:
+def user_settings(client: Client, target: Target) -> Things:
     """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
-    with unreadable(f"the settings of {place.environment}", "management"):
-        return {live.kind: (live,) for live in _settings(client, place)}
+    with unreadable(f"the settings of {target.environment}", "management"):
+        return {live.kind: (live,) for live in _settings(client, target)}
 
 
-def _settings(client: Client, place: Place) -> Iterator[Live]:
-    config = client.management.get(f"{place.path}/sdk/consumer")["config"]
+def _settings(client: Client, target: Target) -> Iterator[Live]:
+    config = client.management.get(f"{target.path}/sdk/consumer")["config"]
     yield Live(kind="SDKConfig", name="default", id="default", spec=config)
-    policy = client.management.get(f"{place.path}/rbac_policy")["policy"]
+    policy = client.management.get(f"{target.path}/rbac_policy")["policy"]
     roles = {name: policy[name] for name in ROLES if policy.get(name)}
     yield Live(kind="RBACPolicy", name="default", id="default", spec=roles)
 
@@ -57,20 +57,20 @@ def read_consumer(
     with open_client(keys, Rates(), wires) as client:
         project, rows = find_consumer(client.management, credentials.consumer_project_id)
         needed = _needed(rows, rows := chosen(rows, slugs))
-        place = Place(project=project["project_slug"], vertical="CONSUMER")
-        of_project = things(client, [kind.name for kind in _kinds() if kind.scope == "project"], place)
+        target = Target(project=project["project_slug"], vertical="CONSUMER")
+        of_project = things(client, [kind.name for kind in _kinds() if kind.scope == "project"], target)
     sources: list[Source] = []
     unread: list[Unread] = []
     for row, name in zip(rows, names(rows), strict=True):
         variable, secret = secret_of(row, credentials, environ)
         opened = structs.replace(keys, project_id=row["project_id"], secret=secret) if secret else keys
-        here = structs.replace(place, environment=row["environment_slug"], project_id=row["project_id"])
+        here = structs.replace(target, environment=row["environment_slug"], project_id=row["project_id"])
         with open_client(opened, Rates(), wires) as client:
             found, missing = _read(client, here, variable)
         sources.append(_source(row, name, found))
         unread += missing
     return Consumer(
-        slug=place.project,
+        slug=target.project,
         name=project["name"],
         environments=tuple(sources),
         things=of_project,
@@ -79,7 +79,7 @@ def read_consumer(
     )
 
 
-def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unread]]:
+def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[Unread]]:
     """Return the resources of an environment, and the kinds that could not be read.
 
     A kind is unread where its secret is not set, or where Stytch refuses to show it.
@@ -87,32 +87,32 @@ def _read(client: Client, place: Place, variable: str) -> tuple[Things, list[Unr
     kinds = [kind for kind in _kinds() if kind.scope == "environment"]
     reached = [kind.name for kind in kinds if kind.managed_by == "management"]
     rest = [kind.name for kind in kinds if kind.managed_by != "management"]
-    found = {**things(client, reached, place), **user_settings(client, place)}
+    found = {**things(client, reached, target), **user_settings(client, target)}
     if not client.has_data:
         why = "They need a secret of the environment, and none is set"
-        how = f"set {variable} to a secret of {place.environment} and run the command again in another folder"
-        return found, [Unread(environment=place.environment, kinds=tuple(rest), why=why, how=how)]
+        how = f"set {variable} to a secret of {target.environment} and run the command again in another folder"
+        return found, [Unread(environment=target.environment, kinds=tuple(rest), why=why, how=how)]
     unread = []
     for name in rest:
         try:
-            found |= things(client, [name], place)
+            found |= things(client, [name], target)
         except Unreadable as error:
-            unread.append(_refused(error, name, place, variable))
+            unread.append(_refused(error, name, target, variable))
     return found, unread
 
 
-def _refused(error: Unreadable, kind: str, place: Place, variable: str) -> Unread:
+def _refused(error: Unreadable, kind: str, target: Target, variable: str) -> Unread:
     """Return a kind that Stytch refuses to show. Raise every other error; for a wrong secret, name its variable."""
     fault = error.__cause__
     if not isinstance(fault, Rejected):
         raise error
     if fault.status in UNAUTHORIZED and not isinstance(error, NotOffered):
-        hint = f"set {variable} to a secret of {place.environment}, whose project id is {place.project_id}"
-        raise Unreadable(f"{kind} of {place.environment} could not be read: {fault}", hint=hint) from fault
+        hint = f"set {variable} to a secret of {target.environment}, whose project id is {target.project_id}"
+        raise Unreadable(f"{kind} of {target.environment} could not be read: {fault}", hint=hint) from fault
     how = (
         "if the product is not enabled, there is nothing to read; else ask Stytch's support, and run the command again"
     )
-    return Unread(environment=place.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
+    return Unread(environment=target.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
 
 
 def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:

@@ -126,7 +126,7 @@ class Live(Struct, frozen=True, kw_only=True):
         return address(self.kind, self.namespace, self.name)
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True):
     """Where in Stytch a run reads and writes: the slugs of a project and an environment, and the data API's id of it.
 
     ``project`` and ``environment`` are "" where nothing needs the management API; ``project_id`` is "" as long as the

@@ -25,10 +25,10 @@ from reconciler.model import (
     GuardResult,
     Listed,
     ManualStep,
-    Place,
     Plan,
     Problem,
     Summary,
+    Target,
 )
 from reconciler.plan.access_loss import Stakes, keep_last_admins, loss_warnings
 from reconciler.plan.compare_members import Cascade
@@ -53,16 +53,16 @@ class Compared(Struct, kw_only=True):
     things: Mapping[str, ThingDiff]
     manual_steps: tuple[ManualStep, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    place: Place
+    target: Target
     consumer: str = ""
     reads: Callable[[], int]
 
 
 def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> tuple[Plan, Stakes]:
     """Put the diffs together into one guarded plan; beside it, what of the live members is at stake."""
-    organizations, doomed, place = compared.organizations, compared.doomed, compared.place
+    organizations, doomed, target = compared.organizations, compared.doomed, compared.target
     members = _total(compared.members)
-    things = {kind: without_held(config, kind, each, place) for kind, each in compared.things.items()}
+    things = {kind: without_held(config, kind, each, target) for kind, each in compared.things.items()}
     others = tuple(things.values())
     found = [*declared.problems, *organizations.problems, *desired.problems, *members.problems]
     found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
@@ -107,12 +107,12 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         )
         if change.kind in kinds and not (isinstance(change, Delete) and change.address in held_here)
     ]
-    from_live = [change for change in in_scope if written_from_live(config, change, place)]
+    from_live = [change for change in in_scope if written_from_live(config, change, target)]
     if from_live:
-        in_scope = [change for change in in_scope if not written_from_live(config, change, place)]
+        in_scope = [change for change in in_scope if not written_from_live(config, change, target)]
     observed = [change for change in in_scope if config.authority_of(change.kind) == "observe"]
     written = [change for change in in_scope if config.authority_of(change.kind) != "observe"]
-    missing = tuple(_missing(config, written, place))
+    missing = tuple(_missing(config, written, target))
     standing = _standing(in_order(written, rank)) if missing else in_order(written, rank)
     changes, guards = withhold(standing, census, config.guards)
     found.extend(loss_warnings(changes, stakes))
@@ -122,8 +122,8 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
     held_by = by_cause(desired, held)
     plan = Plan(
         environment=config.environment,
-        project_id=place.project_id,
-        target=f"{place.project}/{place.environment}" if place.project else "",
+        project_id=target.project_id,
+        target=f"{target.project}/{target.environment}" if target.project else "",
         summary=Summary(
             unchanged=organizations.unchanged + members.unchanged + sum(len(each.settled) for each in others),
             users=desired.count,
@@ -172,15 +172,15 @@ def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[st
     return frozenset(each.address for each in named).union(by_cause)
 
 
-def _missing(config: Config, changes: Iterable[Change], place: Place) -> Iterator[GuardResult]:
+def _missing(config: Config, changes: Iterable[Change], target: Target) -> Iterator[GuardResult]:
     """Yield a guard's result if the environment does not exist and this run does not create it: who does."""
-    made = any(change.kind == "Environment" and change.name == place.environment for change in changes)
-    if place.is_there or made or not place.project:
+    made = any(change.kind == "Environment" and change.name == target.environment for change in changes)
+    if target.is_there or made or not target.project:
         return
     what = (
-        f"the environment {place.project}/{place.environment}"
-        if place.project_is_there
-        else f"the project {place.project}"
+        f"the environment {target.project}/{target.environment}"
+        if target.project_is_there
+        else f"the project {target.project}"
     )
     owner = config.owner_of_project
     who = f": `reconciler -e {quote(owner)} apply` creates it" if owner not in ("", config.environment) else ""

@@ -16,7 +16,7 @@ from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
 from reconciler.load.references import POLICY, declared_roles, roles_named
 from reconciler.load.uniqueness import other_projects
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Place, Problem, type_of
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Problem, Target, type_of
 from reconciler.read import live as read
 from reconciler.rules import Rules
 
@@ -24,44 +24,44 @@ Things = Mapping[str, ThingDiff]
 SHOWN = 5  # users that are named
 
 
-def check_target(config: Config, place: Place, *, to_write: bool = False) -> None:
+def check_target(config: Config, target: Target, *, to_write: bool = False) -> None:
     """Refuse credentials of another project than the file names, and writes to a live one it does not call live.
 
     A live one is written to only where it is known to be the one that the file names.
     """
-    target, project_id = config.target, place.project_id
-    if not place.is_there:
-        if target.project_id:
+    named, project_id = config.target, target.project_id
+    if not target.is_there:
+        if named.project_id:
             raise Refused(
-                f"environment {config.environment} is {target.project_id}, which {target.project} does not have",
+                f"environment {config.environment} is {named.project_id}, which {named.project} does not have",
                 hint="fix target: it names an environment that does not exist, and a project_id from an earlier one",
             )
         return
-    if target.project_id and target.project_id != project_id:
+    if named.project_id and named.project_id != project_id:
         raise Refused(
-            f"the credentials are those of {project_id}, but environment {config.environment} is {target.project_id}",
+            f"the credentials are those of {project_id}, but environment {config.environment} is {named.project_id}",
             hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to those of that project, or fix target.project_id",
         )
-    if place.is_live and target.type != "live" and to_write:
+    if target.is_live and named.type != "live" and to_write:
         raise Refused(
             f"{project_id} is a live project, but environment {config.environment} "
             "is not declared live: nothing was written",
             hint=f"if this is intended, set `type: live` under environments.{config.environment}.target",
         )
-    if target.type == "live" and to_write and not target.project_id and not place.project:
+    if named.type == "live" and to_write and not named.project_id and not target.project:
         raise Refused(
-            f"{target.project}/{target.environment} is live. Without a workspace key it is unknown whether its id "
+            f"{named.project}/{named.environment} is live. Without a workspace key it is unknown whether its id "
             f"is {project_id}: nothing was written",
             hint=f"add project_id: {project_id} to environments.{config.environment}.target, if this is the project",
         )
-    if not place.is_live and target.type == "live":
+    if not target.is_live and named.type == "live":
         raise Refused(
             f"environment {config.environment} has `type: live`, but {project_id} is not a live project",
             hint="use the live project's credentials, or another environment",
         )
 
 
-def check_consumer(config: Config, consumer: str, place: Place | None = None) -> None:
+def check_consumer(config: Config, consumer: str, target: Target | None = None) -> None:
     """Refuse users of another Consumer project than the file names, or of one of the other type than the target.
 
     ``consumer`` is the id of the one that the credentials open, "" if there are none; another check reports that.
@@ -75,10 +75,10 @@ def check_consumer(config: Config, consumer: str, place: Place | None = None) ->
             hint="set STYTCH_CONSUMER_PROJECT_ID and STYTCH_CONSUMER_SECRET to those of that project, or fix "
             f"environments.{config.environment}.users.consumer.project_id",
         )
-    target = config.target.type if place is None or not place.is_there else "live" if place.is_live else "test"
-    if type_of(consumer) != target and not source.any_type:
+    sort = config.target.type if target is None or not target.is_there else "live" if target.is_live else "test"
+    if type_of(consumer) != sort and not source.any_type:
         raise Refused(
-            f"the users are those of {consumer}, a {type_of(consumer)} project, and the target is of type {target}: "
+            f"the users are those of {consumer}, a {type_of(consumer)} project, and the target is of type {sort}: "
             "test users must not become live members, and live users must not become test members",
             hint=OTHER_TYPE,
         )
@@ -109,61 +109,61 @@ def _is_made(change: Change, store: Store) -> bool:
     return bool(name) and not (credential.chosen and store.value(name))
 
 
-def check_environment(config: Config, declared: Declared, place: Place) -> None:
+def check_environment(config: Config, declared: Declared, target: Target) -> None:
     """Refuse another project than the run is about, and a live environment that would be made as a test one, or v.v."""
-    if problems := list(other_projects(declared.resources, place.project)):
+    if problems := list(other_projects(declared.resources, target.project)):
         raise InvalidInput(problems)
-    if place.is_there or not place.project:
+    if target.is_there or not target.project:
         return
     environments = declared.things.get("Environment", ())
     lies_in_it = any(KINDS[kind].scope in ("environment", "organization") for kind in declared.kinds(config))
     for kind, name, is_missing in (
-        ("Project", place.project, not place.project_is_there),
-        ("Environment", place.environment, lies_in_it or environments),
+        ("Project", target.project, not target.project_is_there),
+        ("Environment", target.environment, lies_in_it or environments),
     ):
         if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
             raise Refused(
-                f"environment {config.environment} is {place.project}/{place.environment}, "
+                f"environment {config.environment} is {target.project}/{target.environment}, "
                 "which does not exist, and no "
                 f"manifest declares {kind}/{name}",
                 hint=f"fix environments.{config.environment}.target, or declare the {kind}",
             )
     for resource in environments:
         sort = resource.spec.get("type") or resource.initial.get("type")
-        if resource.name == place.environment and sort and sort.lower() != config.target.type:
+        if resource.name == target.environment and sort and sort.lower() != config.target.type:
             raise Refused(
                 f"environment {config.environment} is of type {config.target.type}, but {resource.address} is {sort}",
                 hint=f"fix environments.{config.environment}.target.type, or the manifest at {resource.position}",
             )
 
 
-def check_readable(config: Config, declared: Declared, place: Place, things: Things, *, has_data: bool) -> bool:
+def check_readable(config: Config, declared: Declared, target: Target, things: Things, *, has_data: bool) -> bool:
     """Return whether the environment's data are still to be read; raise where they are there and nobody can.
 
     They may be taken for empty only where the environment, or a secret that opens it, is still to be made by this run.
     """
-    if not place.is_there:
-        return bool(place.project)
+    if not target.is_there:
+        return bool(target.project)
     if has_data or all(KINDS[kind].managed_by == "management" for kind in declared.kinds(config)):
         return False
     is_written = "Secret" in declared.kinds(config) and config.authority_of("Secret") != "observe"
     if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):
         return True
-    message = f"no secret for {place.project_id} is known, so its data cannot be read"
+    message = f"no secret for {target.project_id} is known, so its data cannot be read"
     hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates"
     held = things["Secret"].problems if is_written else ()
     raise Unreadable([Problem(code="unreadable", severity="error", message=message, hint=hint), *held])
 
 
-def unread_warning(place: Place, config: Config) -> tuple[Problem, ...]:
+def unread_warning(target: Target, config: Config) -> tuple[Problem, ...]:
     """Return a warning if the data of an existing environment could not be read, because no secret is known."""
-    if not place.is_there:
+    if not target.is_there:
         return ()
     return (
         Problem(
             code="unread",
             severity="warning",
-            message=f"no secret for {place.project_id} is known, so its data could not "
+            message=f"no secret for {target.project_id} is known, so its data could not "
             "be read: this plan assumes that it is empty",
             hint="apply creates the declared Secret, reads the data, and then writes only what this plan contains",
             at=(config.at("target"),),

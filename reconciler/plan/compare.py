@@ -14,7 +14,7 @@ from reconciler.diff.fields import clears
 from reconciler.diff.organizations import OrganizationDiff, led_to
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Change, Delete, FieldChange, Listed, Live, Place, Plan, Position, Problem, Resource
+from reconciler.model import Change, Delete, FieldChange, Listed, Live, Plan, Position, Problem, Resource, Target
 from reconciler.model.changes import Begun
 from reconciler.plan.power import assigned_no_more
 from reconciler.read.live import Missing, Named, with_names
@@ -35,7 +35,7 @@ def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
     return [name for name, kind in KINDS.items() if kind.list and name in managed | named]
 
 
-def with_organizations(place: Place, declared: Declared, live: Sequence[Live]) -> Place:
+def with_organizations(target: Target, declared: Declared, live: Sequence[Live]) -> Target:
     """Return the place with the organizations that things are looked for in: those in which something is declared."""
     wanted = {resource.namespace for every in declared.things.values() for resource in every}
     wanted |= {
@@ -45,7 +45,7 @@ def with_organizations(place: Place, declared: Declared, live: Sequence[Live]) -
         if reference.late and name in resource.spec
     }
     found = led_to((each for each in declared.organizations if each.name in wanted), live)
-    return structs.replace(place, organizations={slug: each.id for slug, each in found.items()})
+    return structs.replace(target, organizations={slug: each.id for slug, each in found.items()})
 
 
 def thing_diffs(
@@ -53,7 +53,7 @@ def thing_diffs(
     declared: Declared,
     live: Mapping[str, Sequence[Live]],
     missing: Missing,
-    place: Place,
+    target: Target,
     store: Store,
     begun: Begun,
 ) -> Things:
@@ -72,7 +72,7 @@ def thing_diffs(
     found = {name: _held(declared.things.get(name, ()), missing[name]) for name in missing if name in managed}
     for name, rows in live.items():
         desired = declared.things.get(name, ()) if name in managed else ()
-        compared = diff_things(KINDS[name], desired, _named(name, rows, found), place, held)
+        compared = diff_things(KINDS[name], desired, _named(name, rows, found), target, held)
         found[name] = compared if name in managed else ThingDiff(ids=compared.ids)
     return found
 

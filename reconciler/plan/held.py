@@ -18,7 +18,7 @@ def as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) ->
     things = {resource.address for resource in declared.resources}
     members = {(member.position.file, member.position.line) for member in declared.members}
     for item in held:
-        is_declared = item.address in things or any((place.file, place.line) in members for place in item.at)
+        is_declared = item.address in things or any((target.file, target.line) in members for target in item.at)
         slug = organizations.get(item.address)
         waiting = desired.memberships.of(slug) if slug is not None else ()
         names = (address("Member", one.organization, one.addresses[0]) for one in waiting)

@@ -8,25 +8,25 @@ from reconciler.diff.fields import NOTHING, same
 from reconciler.documents.read import Document
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live, ManualStep, Place
+from reconciler.model import Json, Live, ManualStep, Target
 from reconciler.read.live import can_be_asked, things
 
 State = Literal["done", "open", "unknown"]
 Seen = Mapping[str, Sequence[Live]]
 
 
-def open_steps(documents: Iterable[Document], client: Client, place: Place, seen: Seen) -> tuple[ManualStep, ...]:
+def open_steps(documents: Iterable[Document], client: Client, target: Target, seen: Seen) -> tuple[ManualStep, ...]:
     """Return the steps that are open or whose status cannot be checked; ``seen`` is what was already read."""
-    return tuple(sorted(_open(documents, client, place, dict(seen)), key=lambda step: step.name))
+    return tuple(sorted(_open(documents, client, target, dict(seen)), key=lambda step: step.name))
 
 
 def _open(
-    documents: Iterable[Document], client: Client, place: Place, seen: dict[str, Sequence[Live]]
+    documents: Iterable[Document], client: Client, target: Target, seen: dict[str, Sequence[Live]]
 ) -> Iterator[ManualStep]:
     for document in documents:
         spec: Mapping[str, Any] = document.body["spec"]
         check = spec.get("check")
-        state = _checked(check, client, place, seen) if check else "done" if spec.get("done") else "open"
+        state = _checked(check, client, target, seen) if check else "done" if spec.get("done") else "open"
         if state != "done":
             yield ManualStep(
                 name=document.name,
@@ -38,14 +38,14 @@ def _open(
             )
 
 
-def _checked(check: Mapping[str, Any], client: Client, place: Place, seen: dict[str, Sequence[Live]]) -> State:
+def _checked(check: Mapping[str, Any], client: Client, target: Target, seen: dict[str, Sequence[Live]]) -> State:
     """Look for what betrays that a step was done: that a kind can be read, a thing is there, or what stands in it."""
     name = check["kind"]
-    if KINDS[name].list is None or not can_be_asked(KINDS[name], client, place):
+    if KINDS[name].list is None or not can_be_asked(KINDS[name], client, target):
         return "unknown"
     if name not in seen:
         try:
-            seen |= things(client, [name], place)
+            seen |= things(client, [name], target)
         except ReconcilerError:
             return "unknown" if "path" in check else "open"
     if not check.keys() & {"name", "path"}:

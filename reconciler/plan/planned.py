@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.model import FORMAT_VERSION, Change, Cost, Place, Plan
+from reconciler.model import FORMAT_VERSION, Change, Cost, Plan, Target
 from reconciler.plan.access_loss import Stakes
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
@@ -32,7 +32,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     plan: Plan
     organization_ids: Mapping[str, str]
     ids: Ids = {}
-    place: Place = Place()
+    target: Target = Target()
     stakes: Stakes = Stakes()
     unread: bool = False
     over: frozenset[str] = frozenset()

@@ -11,40 +11,40 @@ from reconciler.config.read import Config
 from reconciler.diff.compare import ThingDiff
 from reconciler.errors import Refused
 from reconciler.kinds import KINDS
-from reconciler.model import TEST, Change, Create, Place, Problem
+from reconciler.model import TEST, Change, Create, Problem, Target
 
 SHARED = ("workspace", "project")  # what lies there belongs to all environments of a project
 
 
-def written_from_live(config: Config, change: Change, place: Place) -> bool:
+def written_from_live(config: Config, change: Change, target: Target) -> bool:
     """Return whether a change is one that only an environment of `type: live` writes."""
     if config.target.type == "live" or KINDS[change.kind].scope not in SHARED:
         return False
     if change.kind != "Environment":
-        return place.has_live
-    if change.name in place.environments:
-        return place.environments[change.name] != TEST
+        return target.has_live
+    if change.name in target.environments:
+        return target.environments[change.name] != TEST
     made = change.get("type") if isinstance(change, Create) else None
-    return place.has_live and made.after != TEST if made else True
+    return target.has_live and made.after != TEST if made else True
 
 
-def check_writes(config: Config, changes: tuple[Change, ...], place: Place) -> None:
+def check_writes(config: Config, changes: tuple[Change, ...], target: Target) -> None:
     """Raise where something is about to be written that the environment never writes, whoever planned it."""
-    if wrong := [change.address for change in changes if written_from_live(config, change, place)]:
+    if wrong := [change.address for change in changes if written_from_live(config, change, target)]:
         raise Refused(
             f"{wrong[0]} is used by a live environment, but environment {config.environment} is of type test",
             hint="apply it from an environment of `type: live`",
         )
 
 
-def without_held(config: Config, kind: str, diff: ThingDiff, place: Place) -> ThingDiff:
+def without_held(config: Config, kind: str, diff: ThingDiff, target: Target) -> ThingDiff:
     """Return a comparison in which nothing is held, or a problem of data, that another environment writes anyhow."""
-    if config.target.type == "live" or KINDS[kind].scope not in SHARED or not place.has_live:
+    if config.target.type == "live" or KINDS[kind].scope not in SHARED or not target.has_live:
         return diff
     elsewhere = {
         item.address
         for item in diff.held
-        if kind != "Environment" or place.environments.get(item.address.partition("/")[2]) != TEST
+        if kind != "Environment" or target.environments.get(item.address.partition("/")[2]) != TEST
     }
     return structs.replace(
         diff,

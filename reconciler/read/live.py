@@ -17,7 +17,7 @@ from reconciler.clients.redact import identifier
 from reconciler.clients.search import TooMany
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live, LiveMember, Place, Position, Problem, Resource
+from reconciler.model import Json, Live, LiveMember, Position, Problem, Resource, Target
 from reconciler.schema.kind import Kind
 from reconciler.schema.left_out import completed
 from reconciler.sources.user_records import OddUser, User, decoder_of
@@ -115,7 +115,7 @@ def organizations(client: Client) -> tuple[Live, ...]:
     return tuple(sorted(read, key=lambda item: (item.name, item.id)))
 
 
-def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, tuple[Live, ...]]:
+def things(client: Client, kinds: Sequence[str], target: Target) -> Mapping[str, tuple[Live, ...]]:
     """Read every live thing of these kinds; where nothing can be asked yet, there is only what is always there.
 
     Raises ``Unreadable`` if a kind cannot be read completely.
@@ -123,9 +123,9 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
     found = {}
     for name in kinds:
         kind = KINDS[name]
-        if kind.list and can_be_asked(kind, client, place):
+        if kind.list and can_be_asked(kind, client, target):
             with unreadable(f"every {name}", kind.managed_by):
-                rows = tuple(kind.list(client, place))
+                rows = tuple(kind.list(client, target))
             found[name] = tuple(
                 structs.replace(row, spec=kind.normalize(completed(kind.spec, row.spec)))
                 for row in sorted(rows, key=lambda row: (row.address, row.id))
@@ -137,25 +137,25 @@ def things(client: Client, kinds: Sequence[str], place: Place) -> Mapping[str, t
     return found
 
 
-def offered(client: Client, kinds: Sequence[str], place: Place) -> tuple[Mapping[str, tuple[Live, ...]], Missing]:
+def offered(client: Client, kinds: Sequence[str], target: Target) -> tuple[Mapping[str, tuple[Live, ...]], Missing]:
     """Read as ``things`` does, but for kinds that Stytch does not offer this project: of those, what it said."""
     found: dict[str, tuple[Live, ...]] = {}
     missing: dict[str, Problem] = {}
     for name in kinds:
         try:
-            found |= things(client, [name], place)
+            found |= things(client, [name], target)
         except NotOffered as error:
             (missing[name],) = error.problems
     return found, missing
 
 
-def can_be_asked(kind: Kind, client: Client, place: Place) -> bool:
+def can_be_asked(kind: Kind, client: Client, target: Target) -> bool:
     """Return whether what a kind lies in is there, and there is a way to it."""
     if kind.scope == "workspace":
         return True
     if kind.scope == "project":
-        return place.project_is_there
-    return place.is_there and (kind.managed_by == "management" or client.has_data)
+        return target.project_is_there
+    return target.is_there and (kind.managed_by == "management" or client.has_data)
 
 
 def with_names(kind: Kind, thing: Named, names: Mapping[str, Mapping[str, str]]) -> Named:

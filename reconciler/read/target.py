@@ -11,7 +11,7 @@ from reconciler.credentials.store import Store
 from reconciler.errors import Fault, Refused
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Place, Resource
+from reconciler.model import Resource, Target
 from reconciler.read.live import unreadable
 
 Row = Mapping[str, Any]
@@ -19,38 +19,38 @@ PROJECTS = "/pwa/v3/projects"
 VERTICAL = "B2B"
 
 
-def locate(config: Config, declared: Declared, client: Client, store: Store) -> Place:
+def find_target(config: Config, declared: Declared, client: Client, store: Store) -> Target:
     """Find the environment, and sign in to its data with the secret that the credential store holds, if none is given.
 
     Nothing is asked of the management API where nothing needs it. Raises ``Refused`` where the file, the credentials
     and Stytch do not speak of one environment, ``Unreadable`` if that is unknown.
     """
     if not needs_management(config, declared, client):
-        return Place(project_id=client.project_id, secret_last_four=client.secret_last_four)
-    place = find(config, client)
-    if not client.has_data and place.is_there:
-        sign_in(declared.things.get("Secret", ()), client, place, store)
-    return structs.replace(place, secret_last_four=client.secret_last_four)
+        return Target(project_id=client.project_id, secret_last_four=client.secret_last_four)
+    target = find(config, client)
+    if not client.has_data and target.is_there:
+        sign_in(declared.things.get("Secret", ()), client, target, store)
+    return structs.replace(target, secret_last_four=client.secret_last_four)
 
 
-def find(config: Config, client: Client) -> Place:
-    """Find the environment that ``target`` or the credentials name; raises as ``locate`` does."""
+def find(config: Config, client: Client) -> Target:
+    """Find the environment that ``target`` or the credentials name; raises as ``find_target`` does."""
     with unreadable("the projects of the workspace", "management"):
-        place = _find(config, client)
-    if client.has_data and place.project_id != client.project_id:
-        there = place.project_id or "not created yet"
+        target = _find(config, client)
+    if client.has_data and target.project_id != client.project_id:
+        there = target.project_id or "not created yet"
         raise Refused(
-            f"STYTCH_PROJECT_ID is {client.project_id}, but the environment {place.environment} of {place.project} "
+            f"STYTCH_PROJECT_ID is {client.project_id}, but the environment {target.environment} of {target.project} "
             f"is {there}",
             hint="unset STYTCH_PROJECT_ID and STYTCH_SECRET, set them to those of that environment, or fix target",
         )
-    return place
+    return target
 
 
-def project_ids(client: Client, place: Place) -> Mapping[str, str]:
+def project_ids(client: Client, target: Target) -> Mapping[str, str]:
     """Return the ids of the project's environments by their slugs; none where they cannot be read just now."""
     try:
-        return {row["environment_slug"]: row["project_id"] for row in _environments(client, place)}
+        return {row["environment_slug"]: row["project_id"] for row in _environments(client, target)}
     except (Fault, KeyError, TypeError):
         return {}
 
@@ -65,37 +65,37 @@ def needs_management(config: Config, declared: Declared, client: Client) -> bool
     return any(KINDS[kind].managed_by == "management" for kind in kinds)
 
 
-def _find(config: Config, client: Client) -> Place:
-    target = config.target
+def _find(config: Config, client: Client) -> Target:
+    named = config.target
     projects: Sequence[Row] = client.management.get(PROJECTS)["projects"]
-    if target.project and target.environment:
-        project = next((each for each in projects if each["project_slug"] == target.project), None)
-        place = Place(project=target.project, environment=target.environment, project_is_there=project is not None)
+    if named.project and named.environment:
+        project = next((each for each in projects if each["project_slug"] == named.project), None)
+        target = Target(project=named.project, environment=named.environment, project_is_there=project is not None)
         if project is None:
-            return place
+            return target
         if project["vertical"] != VERTICAL:
             raise Refused(
-                f"{target.project} is a Consumer project, which cannot become a B2B project",
+                f"{named.project} is a Consumer project, which cannot become a B2B project",
                 hint="name another project under target.project; it is created if it does not exist",
             )
-        rows = _environments(client, place)
-        found = next((each for each in rows if each["environment_slug"] == place.environment), {})
-        return structs.replace(place, project_id=found.get("project_id", ""), environments=_types(rows))
+        rows = _environments(client, target)
+        found = next((each for each in rows if each["environment_slug"] == target.environment), {})
+        return structs.replace(target, project_id=found.get("project_id", ""), environments=_types(rows))
     for project in projects:
-        place = Place(project=project["project_slug"])
-        rows = _environments(client, place)
+        target = Target(project=project["project_slug"])
+        rows = _environments(client, target)
         for found in rows:
-            if client.project_id and found["project_id"] in (client.project_id, target.project_id):
+            if client.project_id and found["project_id"] in (client.project_id, named.project_id):
                 slug, id = found["environment_slug"], found["project_id"]
-                return structs.replace(place, environment=slug, project_id=id, environments=_types(rows))
+                return structs.replace(target, environment=slug, project_id=id, environments=_types(rows))
     raise Refused(
         f"the project and environment of {config.environment} in the workspace are not set",
         hint=f"name them: environments.{config.environment}.target: {{project: SLUG, environment: SLUG}}",
     )
 
 
-def _environments(client: Client, place: Place) -> Sequence[Row]:
-    rows: Sequence[Row] = client.management.get(f"{place.project_path}/environments")["environments"]
+def _environments(client: Client, target: Target) -> Sequence[Row]:
+    rows: Sequence[Row] = client.management.get(f"{target.project_path}/environments")["environments"]
     return rows
 
 
@@ -103,9 +103,9 @@ def _types(rows: Sequence[Row]) -> Mapping[str, str]:
     return {row["environment_slug"]: row["type"] for row in rows}
 
 
-def sign_in(secrets: Sequence[Resource], client: Client, place: Place, store: Store) -> None:
+def sign_in(secrets: Sequence[Resource], client: Client, target: Target, store: Store) -> None:
     """Use a secret that an earlier run made and the store can give back."""
     for secret in secrets:
         if secret.ensure == "present" and (found := store.value(secret.name)):
-            client.sign_in(place.project_id, found.reveal())
+            client.sign_in(target.project_id, found.reveal())
             return

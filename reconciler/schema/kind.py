@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.expressions.text import domain_label, fold, mailbox_or_text
-from reconciler.model import Change, FieldChange, Json, Live, Path, Place, Problem, Resource, Spec
+from reconciler.model import Change, FieldChange, Json, Live, Path, Problem, Resource, Spec, Target
 from reconciler.schema.traits import (
     Clearable,
     CreateOnly,
@@ -46,7 +46,7 @@ def _as_declared(desired: Spec, _live: Spec) -> Spec:
     return desired
 
 
-def _nothing_at_stake(_live: Live, _among: Sequence[Live], _place: Place) -> str:
+def _nothing_at_stake(_live: Live, _among: Sequence[Live], _target: Target) -> str:
     return ""
 
 
@@ -167,7 +167,7 @@ class Kind:
     defaults: Spec = field(default_factory=dict)
     credential: Credential | None = None
     self_made: Callable[[Live], bool] = _by_somebody
-    at_stake: Callable[[Live, Sequence[Live], Place], str] = _nothing_at_stake
+    at_stake: Callable[[Live, Sequence[Live], Target], str] = _nothing_at_stake
     rank: Callable[[Change], int] = _alike
     writes: Callable[[Change], int] = _one
     check: Callable[[Resource], Iterator[Problem]] = _no_problem

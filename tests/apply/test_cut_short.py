@@ -27,11 +27,11 @@ from reconciler.emulator.seed.placing import counts
 from reconciler.emulator.server.app import App
 from reconciler.errors import Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import Scene
+from reconciler.kinds._writing import ApplyContext
 from reconciler.load.validate import validate
 from reconciler.model import Delete
 from reconciler.model.secret import Sealed
-from reconciler.read.target import locate
+from reconciler.read.target import find_target
 from tests.emulator.certificates import public_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -192,16 +192,16 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
 def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) -> list[str]:
     """What is held because nothing proves whose it is; somebody may look, and delete it."""
     with asked(config, app) as client:
-        scene = Scene(owner=config.owner, organization_ids={})
+        context = ApplyContext(owner=config.owner, organization_ids={})
         try:
             planned = pipeline.plan(config, client, store=store)
         except Unreadable as error:  # without a secret
             problems = error.problems
-            place = locate(config, validate(config)[0], client, store)
-            scene = structs.replace(scene, place=place)
+            target = find_target(config, validate(config)[0], client, store)
+            context = structs.replace(context, target=target)
         else:
             problems = planned.plan.problems
-            scene = structs.replace(scene, organization_ids=dict(planned.organization_ids), place=planned.place)
+            context = structs.replace(context, organization_ids=dict(planned.organization_ids), target=planned.target)
         held = [problem for problem in problems if problem.code == "unproven"]
         for problem in held if delete else ():
             (address,), (identifier,) = problem.addresses, ID.findall(problem.message)
@@ -210,7 +210,7 @@ def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) ->
             change = Delete(address=address, kind=kind, namespace=namespace, id=identifier)
             verb = KINDS[kind].delete
             assert verb
-            verb(client, change, scene)
+            verb(client, change, context)
         return [problem.message for problem in held]
 
 

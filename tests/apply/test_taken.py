@@ -20,7 +20,7 @@ from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import Scene
+from reconciler.kinds._writing import ApplyContext
 from reconciler.model import Change, Create, FieldChange, Json, Spec, Update
 from reconciler.schema.kind import Kind
 from tests.apply.test_lost_answers import CONFIGURATION, MANIFESTS, run
@@ -33,7 +33,7 @@ from tests.whole_project import SECRETS, applied, copied, stytch
 SHOW_NOTHING: Final = {"Secret", "PublicToken", "DefaultEmailTemplate"}  # whose answers hold nothing that was sent
 READ_BACK: Final = {"SSOConnection"}  # made and completed by several requests, and then read
 ELSEWHERE: Final = {"VerdictReasonOverride"}  # not in the project; tests/kinds has it
-SCENE: Final = Scene(owner=None, organization_ids={})  # type: ignore[arg-type] # nobody's marks are written
+CONTEXT: Final = ApplyContext(owner=None, organization_ids={})  # type: ignore[arg-type] # nobody's marks are written
 
 
 class Otherwise:
@@ -170,7 +170,7 @@ def test_a_value_is_taken_where_the_answer_has_it_or_both_have_none(sent: Json, 
     change = Update(
         address="M2MClient/a", kind="M2MClient", id="a", fields=(FieldChange(path=("client_name",), after=sent),)
     )
-    odd = list(not_taken(KINDS["M2MClient"], change, {"client_name": answered}, SCENE.with_ids))
+    odd = list(not_taken(KINDS["M2MClient"], change, {"client_name": answered}, CONTEXT.with_ids))
     nothing: tuple[Json, ...] = (None, "", [], {})
     same = type(sent) is type(answered) and sent == answered
     assert bool(odd) == (not same and not (sent in nothing and answered in nothing))
@@ -180,22 +180,22 @@ def test_line_ends_are_no_difference() -> None:
     sent = FieldChange(path=("template_content",), after='{\n  "a": 1\n}\n')
     change = Update(address="JWTTemplate/M2M", kind="JWTTemplate", id="M2M", fields=(sent,))
     answered = {"template_content": '{\r\n  "a": 1\r\n}\r\n'}
-    assert list(not_taken(KINDS["JWTTemplate"], change, answered, SCENE.with_ids)) == []
+    assert list(not_taken(KINDS["JWTTemplate"], change, answered, CONTEXT.with_ids)) == []
 
 
 def test_what_an_answer_leaves_out_says_nothing() -> None:
     change = Update(
         address="M2MClient/a", kind="M2MClient", id="a", fields=(FieldChange(path=("client_name",), after="A"),)
     )
-    assert list(not_taken(KINDS["M2MClient"], change, {"scopes": []}, SCENE.with_ids)) == []
+    assert list(not_taken(KINDS["M2MClient"], change, {"scopes": []}, CONTEXT.with_ids)) == []
 
 
 def test_a_key_of_metadata_that_was_to_go_is_gone() -> None:
     gone = FieldChange(path=("trusted_metadata", "tier"), before="gold", after=UNSET)
     change = Update(address="M2MClient/a", kind="M2MClient", id="a", fields=(gone,))
     kind = KINDS["M2MClient"]
-    assert list(not_taken(kind, change, {"trusted_metadata": {}}, SCENE.with_ids)) == []
-    (said,) = not_taken(kind, change, {"trusted_metadata": {"tier": "gold"}}, SCENE.with_ids)
+    assert list(not_taken(kind, change, {"trusted_metadata": {}}, CONTEXT.with_ids)) == []
+    (said,) = not_taken(kind, change, {"trusted_metadata": {"tier": "gold"}}, CONTEXT.with_ids)
     assert said == 'trusted_metadata.tier is "gold", not left out'
 
 

@@ -29,7 +29,7 @@ from reconciler.emulator.core.exchange import HTML, Lost, Request, Response
 from reconciler.emulator.seed.running import Running, running
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import Scene
+from reconciler.kinds._writing import ApplyContext
 from reconciler.model.secret import Sealed
 from reconciler.pipeline import store_of
 from tests.apply.test_cut_short import doubtful
@@ -253,7 +253,7 @@ def test_a_crash(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         raise RuntimeError("that nobody thought of")
 
     with monkeypatch.context() as patched:
-        patched.setattr("reconciler.kinds._writing.Scene.keep", crash)
+        patched.setattr("reconciler.kinds._writing.ApplyContext.keep", crash)
         assert run("apply") == 1
     assert "RuntimeError: the write may have happened" in capsys.readouterr().out
     assert run("apply") == 0
@@ -289,9 +289,9 @@ def test_what_holds_secrets_does_not_show_them(root: Path, server: Running, net:
         config = config_of(root)
         store = store_of(config)
         store.keep("A_NAME", Sealed("a canary of a store"), "")
-        scene = Scene(owner=Owner("acme"), organization_ids={}, store=store)
-        body = scene.revealed({"key": {"secret": "A_NAME"}, "list": [{"secret": "OKTA_SECRET"}]})
-        holders = (known, client, client.management, client._opened, client.writer(), config, store, scene, body)  # noqa: SLF001 # the inside is what this is about
+        context = ApplyContext(owner=Owner("acme"), organization_ids={}, store=store)
+        body = context.revealed({"key": {"secret": "A_NAME"}, "list": [{"secret": "OKTA_SECRET"}]})
+        holders = (known, client, client.management, client._opened, client.writer(), config, store, context, body)  # noqa: SLF001 # the inside is what this is about
         for holder in holders:
             for text in (repr(holder), str(holder), f"{holder}", pretty_repr(holder)):
                 net.heard(f"a {type(holder).__name__}", text)

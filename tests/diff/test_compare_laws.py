@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from reconciler.diff.compare import ThingDiff, diff_things
 from reconciler.diff.credentials import Held
 from reconciler.kinds._writing import overlaid, payload
-from reconciler.model import Create, Delete, Live, Place, Position, Resource, Spec, Update
+from reconciler.model import Create, Delete, Live, Position, Resource, Spec, Target, Update
 from reconciler.schema.kind import Kind, normalize_by_traits
 from reconciler.schema.traits import Clearable, HoldsSecret, Keyed, Merged, SecretName, Unordered
 
@@ -79,7 +79,7 @@ def live(name: str, spec: Spec, id: str = "") -> Live:
 
 
 def compared(spec: Spec, found: Spec) -> ThingDiff:
-    return diff_things(KIND, [thing("it", spec)], [live("it", found)], Place(), HELD)
+    return diff_things(KIND, [thing("it", spec)], [live("it", found)], Target(), HELD)
 
 
 def shown(spec: Spec) -> Spec:
@@ -123,7 +123,7 @@ def without(spec: Spec, names: Spec) -> Spec:
 
 @given(declared, declared)
 def test_a_thing_that_is_made_as_planned_is_as_declared(spec: Spec, initial: Spec) -> None:
-    (change,) = diff_things(KIND, [thing("it", spec, initial=initial)], [], Place(), HELD).changes
+    (change,) = diff_things(KIND, [thing("it", spec, initial=initial)], [], Target(), HELD).changes
     assert isinstance(change, Create)
     made = KIND.normalize(shown(overlaid(KIND, {}, change)))
     assert compared(spec, made).changes == []
@@ -147,10 +147,10 @@ lives = st.lists(st.builds(live, names, there, st.sampled_from("123456")), uniqu
 
 @given(things, lives, st.randoms(use_true_random=False))
 def test_nothing_hangs_on_an_order(desired: list[Resource], found: list[Live], rng: random.Random) -> None:
-    diff = diff_things(KIND, desired, found, Place(), HELD)
+    diff = diff_things(KIND, desired, found, Target(), HELD)
     rng.shuffle(desired)
     rng.shuffle(found)
-    shuffled = diff_things(KIND, desired, found, Place(), HELD)
+    shuffled = diff_things(KIND, desired, found, Target(), HELD)
     for part in ("changes", "held", "unmanaged", "settled", "problems"):
         assert sorted(map(repr, getattr(diff, part))) == sorted(map(repr, getattr(shuffled, part))), part
     assert diff.ids == shuffled.ids
@@ -159,7 +159,7 @@ def test_nothing_hangs_on_an_order(desired: list[Resource], found: list[Live], r
 @given(things, lives)
 def test_every_thing_has_one_fate(desired: list[Resource], found: list[Live]) -> None:
     """What is declared is changed, held, or left as it is; what is live and not declared is only listed."""
-    diff = diff_things(KIND, desired, found, Place(), HELD)
+    diff = diff_things(KIND, desired, found, Target(), HELD)
     changed = [change.address for change in diff.changes]
     held = [each.address for each in diff.held]
     assert len(set(changed + held + diff.settled)) == len(changed + held + diff.settled)

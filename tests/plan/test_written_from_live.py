@@ -10,7 +10,7 @@ from reconciler.config.read import Config, load_config
 from reconciler.emulator.core.exchange import Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.errors import InvalidInput, Refused
-from reconciler.model import Change, Create, Delete, FieldChange, Place, Update
+from reconciler.model import Change, Create, Delete, FieldChange, Target, Update
 from reconciler.plan.written_from_live import written_from_live
 from reconciler.read.target import PROJECTS
 from tests.connected import connected
@@ -64,9 +64,9 @@ def config_of(root: Path, sort: str, more: str = "") -> Config:
 def test_what_live_uses_is_written_from_live(
     tmp_path: Path, change: Change, there: dict[str, str], *, is_lives: bool
 ) -> None:
-    place = Place(project="b2b", environment="test", project_id="project-test-1", environments=there)
-    assert written_from_live(config_of(tmp_path, "test"), change, place) == is_lives
-    assert not written_from_live(config_of(tmp_path, "live"), change, place)
+    target = Target(project="b2b", environment="test", project_id="project-test-1", environments=there)
+    assert written_from_live(config_of(tmp_path, "test"), change, target) == is_lives
+    assert not written_from_live(config_of(tmp_path, "live"), change, target)
 
 
 def test_what_was_planned_otherwise_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -93,20 +93,20 @@ def test_a_live_environment_writes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "is_live"),
+    ("target", "is_live"),
     [
-        (Place(project_id="project-test-1"), False),
-        (Place(project_id="project-live-1"), True),
-        (Place(project_id="project-1"), True),
-        (Place(project_id="PROJECT-TEST-1"), True),
-        (Place(project_id="project-test-1", environment="a", environments={"a": "LIVE"}), True),
-        (Place(project_id="project-test-1", environment="a", environments={"a": "TEST", "b": "LIVE"}), False),
-        (Place(project="new"), False),
+        (Target(project_id="project-test-1"), False),
+        (Target(project_id="project-live-1"), True),
+        (Target(project_id="project-1"), True),
+        (Target(project_id="PROJECT-TEST-1"), True),
+        (Target(project_id="project-test-1", environment="a", environments={"a": "LIVE"}), True),
+        (Target(project_id="project-test-1", environment="a", environments={"a": "TEST", "b": "LIVE"}), False),
+        (Target(project="new"), False),
     ],
     ids=str,
 )
-def test_what_is_not_known_to_be_a_test_environment_is_live(place: Place, *, is_live: bool) -> None:
-    assert place.is_live == is_live
+def test_what_is_not_known_to_be_a_test_environment_is_live(target: Target, *, is_live: bool) -> None:
+    assert target.is_live == is_live
 
 
 @pytest.mark.parametrize("target", ["type: live", "type: live, project: a", "type: live, environment: b"])

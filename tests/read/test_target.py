@@ -19,8 +19,8 @@ from reconciler.emulator.server.app import App
 from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Refused, Unreadable
 from reconciler.load.examine import Declared, load
-from reconciler.model import Place
-from reconciler.read.target import locate, project_ids
+from reconciler.model import Target
+from reconciler.read.target import find_target, project_ids
 from tests.connected import VirtualClock
 from tests.memory_store import MemoryStore
 from tests.repositories import write
@@ -71,25 +71,25 @@ def repository(root: Path, manifests: str, target: str = "{}") -> tuple[Config, 
 
 def located(
     root: Path, client: Client, manifests: str, target: str = "{}", kept: Mapping[str, Any] | None = None
-) -> Place:
-    return locate(*repository(root, manifests, target), client, MemoryStore(kept or {}))
+) -> Target:
+    return find_target(*repository(root, manifests, target), client, MemoryStore(kept or {}))
 
 
 def test_where_nothing_needs_the_management_api_it_is_not_asked(app: App, tmp_path: Path, here: Environment) -> None:
     with opened(app, *DATA, *WORKSPACE) as client:
-        place = located(tmp_path, client, ORGANIZATION)
+        found = located(tmp_path, client, ORGANIZATION)
         assert client.statistics.requests == 0
-    assert (place.project, place.environment, place.project_id) == ("", "", here.project_id)
-    assert place.secret_last_four == here.secret[-4:]
+    assert (found.project, found.environment, found.project_id) == ("", "", here.project_id)
+    assert found.secret_last_four == here.secret[-4:]
 
 
 @pytest.mark.parametrize("target", [HERE, "{}"], ids=["by its slugs", "by the id of the credentials"])
 def test_an_environment_is_found(app: App, tmp_path: Path, here: Environment, target: str) -> None:
     with opened(app, *DATA, *WORKSPACE) as client:
-        place = located(tmp_path, client, URL, target)
-    assert (place.project, place.environment, place.project_id) == ("b2b", "test", here.project_id)
-    assert place.is_there
-    assert place.project_is_there
+        found = located(tmp_path, client, URL, target)
+    assert (found.project, found.environment, found.project_id) == ("b2b", "test", here.project_id)
+    assert found.is_there
+    assert found.project_is_there
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_an_environment_is_found(app: App, tmp_path: Path, here: Environment, ta
 )
 def test_what_is_not_there_yet_is_empty(app: App, tmp_path: Path, target: str, there: bool) -> None:  # noqa: FBT001 # one of the cases
     with opened(app, *WORKSPACE) as client:
-        place = located(tmp_path, client, URL, target)
+        found = located(tmp_path, client, URL, target)
         assert not client.has_data
-    assert (place.project_is_there, place.is_there, place.project_id) == (there, False, "")
+    assert (found.project_is_there, found.is_there, found.project_id) == (there, False, "")
 
 
 def test_the_first_declared_secret_that_the_store_holds_opens_the_data(
@@ -109,9 +109,9 @@ def test_the_first_declared_secret_that_the_store_holds_opens_the_data(
 ) -> None:
     kept = {"GONE": "a secret that goes", "SECOND": here.secret, "ANOTHER": "not declared"}
     with opened(app, *WORKSPACE) as client:
-        place = located(tmp_path, client, URL + SECRETS, HERE, kept)
+        found = located(tmp_path, client, URL + SECRETS, HERE, kept)
         assert (client.has_data, client.project_id) == (True, here.project_id)
-    assert place.secret_last_four == here.secret[-4:]
+    assert found.secret_last_four == here.secret[-4:]
 
 
 def test_where_the_store_holds_none_the_data_stay_closed(app: App, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_not_taken_for_absent(app: App, tmp_path: Path, f
     with opened(app, *WORKSPACE) as client:
         with pytest.raises(Unreadable, match="the projects of the workspace could not be read"):
             located(tmp_path, client, URL, HERE)
-        assert project_ids(client, Place(project="b2b")) == {}
+        assert project_ids(client, Target(project="b2b")) == {}
 
 
 def test_a_wrong_key_is_not_taken_for_an_empty_workspace(app: App, tmp_path: Path) -> None:
@@ -168,11 +168,11 @@ def test_an_answer_of_another_shape_is_unreadable(
     with opened(app, *WORKSPACE) as client:
         with pytest.raises(Unreadable, match="does not match its API description"):
             located(tmp_path, client, URL, HERE)
-        assert project_ids(client, Place(project="b2b")) == {}
+        assert project_ids(client, Target(project="b2b")) == {}
 
 
 def test_the_ids_of_a_projects_environments(app: App) -> None:
     every = {one.slug: one.project_id for one in app.workspace.environments if one.project_slug == "b2b"}
     with opened(app, *WORKSPACE) as client:
-        assert project_ids(client, Place(project="b2b")) == every
-        assert project_ids(client, Place(project="new")) == {}
+        assert project_ids(client, Target(project="b2b")) == every
+        assert project_ids(client, Target(project="new")) == {}

@@ -27,7 +27,7 @@ class Connection(Struct, frozen=True):
     id: str
 
     def row(self) -> Row:
-        """Return Stytch's record of it. Raises ``Moved`` where it no longer exists."""
+        """Return Stytch's record of it. Raises ``Stale`` where it no longer exists."""
         for sort, row in rows(self.client, self.organization_id):
             if (sort, row["connection_id"]) == (self.sort, self.id):
                 return row
