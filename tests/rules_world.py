@@ -9,9 +9,8 @@ from reconciler.config.read import Config
 from reconciler.config.schema import MembersPolicy
 from reconciler.documents.read import Document, documents_in
 from reconciler.load.examine import Declared
-from reconciler.model import Membership, Position, Problem, Resource
+from reconciler.model import Membership, Position, Problem, Resource, Table
 from reconciler.rules import Assigned, Rules, assign, compile_rules
-from reconciler.sources.tables import Table
 
 FILE = "rules/r.yaml"
 

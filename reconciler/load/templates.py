@@ -9,10 +9,9 @@ from reconciler.documents.read import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL
 from reconciler.load.rendering import come_to_nothing, nothing
-from reconciler.model import Json, Path, Position, Problem
+from reconciler.model import Json, Path, Position, Problem, Table
 from reconciler.model.resources import API_VERSION
 from reconciler.schema.validate import templates_in
-from reconciler.sources.tables import Table
 from reconciler.suggest import did_you_mean
 
 ROOTS: Final = frozenset({"row", "vars", "environment"})

@@ -106,6 +106,24 @@ class Resource(Struct, frozen=True, kw_only=True):
         return self.position
 
 
+class Table(Struct, frozen=True):
+    """A table's rows (column → value; a column that a row lacks is missing), and where each begins.
+
+    ``lines`` are counted from 1; so are ``offsets``, which are empty where every row begins its line.
+    """
+
+    name: str
+    file: str
+    rows: tuple[dict[str, Json], ...]
+    lines: tuple[int, ...]
+    columns: frozenset[str]
+    offsets: tuple[int, ...] = ()
+
+    def at(self, row: int) -> Position:
+        """Return the place of a row (from 0)."""
+        return Position(self.file, self.lines[row], self.offsets[row] if self.offsets else 1)
+
+
 def address(kind: str, *key: str | None) -> str:
     """Join a kind and the parts of a key that are there: ``Member/acme/ann@acme.com``."""
     return "/".join((kind, *(part for part in key if part is not None)))

@@ -8,13 +8,13 @@ from msgspec import Struct
 from reconciler.errors import InvalidInput
 from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
 from reconciler.expressions.nodes import Read
-from reconciler.model import Cause, Position, Problem
+from reconciler.model import Cause, Position, Problem, Table
 from reconciler.rules.addresses import comparing_addresses
 from reconciler.rules.compile_grant import compile_assign
 from reconciler.rules.compile_match import Shared, compile_join, compile_match
 from reconciler.rules.directory import Directory, directory_of
 from reconciler.rules.index import index_of
-from reconciler.rules.inputs import Declared, Document, Settings, Table
+from reconciler.rules.inputs import Declared, Document, Settings
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import by_hand
 from reconciler.rules.problems import UserProblem, error, warning

@@ -8,8 +8,7 @@ from msgspec import Struct, field
 from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Read
-from reconciler.model import Json, Position, Problem, Resource
-from reconciler.rules.inputs import Table
+from reconciler.model import Json, Position, Problem, Resource, Table
 from reconciler.rules.lookups import Domains, Join, domain_in, domains_of, index_of, is_domain, without_blanks
 from reconciler.rules.match import Lookup, Match, Wanted
 from reconciler.rules.patterns import refusal

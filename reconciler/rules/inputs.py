@@ -18,18 +18,6 @@ class Document(Protocol):
     def inside(self, path: Path, offset: int, /) -> Position: ...  # noqa: D102 # as above
 
 
-class Table(Protocol):
-    """A table as ``reconciler.sources.tables`` reads it: rows, and where each stands."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 # the class says it
-    @property
-    def rows(self) -> Sequence[Mapping[str, Json]]: ...  # noqa: D102 # as above
-    @property
-    def columns(self) -> frozenset[str]: ...  # noqa: D102 # as above
-    def at(self, row: int, /) -> Position: ...  # noqa: D102 # as above
-
-
 class Declared(Protocol):
     """What the documents declare (``reconciler.load.examine``)."""
 

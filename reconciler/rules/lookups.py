@@ -10,8 +10,7 @@ from msgspec import Struct
 from reconciler.expressions import Expression, Mistyped, domain_label, is_blank, joined_text
 from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.values import kind_of, text_of
-from reconciler.model import Json, Position, Problem, Resource
-from reconciler.rules.inputs import Table
+from reconciler.model import Json, Position, Problem, Resource, Table
 from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem, did_you_mean, error, these
 from reconciler.rules.unused import Seen

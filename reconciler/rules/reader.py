@@ -17,9 +17,9 @@ from reconciler.expressions import (
     spell,
 )
 from reconciler.expressions.nodes import Node, Path, Read, children
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, Table
 from reconciler.model import Path as Keys
-from reconciler.rules.inputs import Document, Table
+from reconciler.rules.inputs import Document
 from reconciler.rules.problems import did_you_mean, error, warning
 
 OPEN: Final = "${{"

@@ -8,8 +8,7 @@ from msgspec import Struct, field
 
 from reconciler.expressions import joined_text
 from reconciler.expressions.values import text_of
-from reconciler.model import Json, Position, Problem
-from reconciler.rules.inputs import Table
+from reconciler.model import Json, Position, Problem, Table
 
 Columns = tuple[str, ...]
 Texts = frozenset[tuple[Columns, tuple[str, ...]]]  # what a user would join by: columns, and a text for each

@@ -6,30 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from reconciler.config.read import Config
 from reconciler.errors import Unreadable
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Problem, Table
 from reconciler.sources.rows import elements, format_of, open_rows, refuse
-
-
-class Table(Struct, frozen=True):
-    """A table's rows (column → value; a column that a row lacks is missing), and where each begins.
-
-    ``lines`` are counted from 1; so are ``offsets``, which are empty where every row begins its line.
-    """
-
-    name: str
-    file: str
-    rows: tuple[dict[str, Json], ...]
-    lines: tuple[int, ...]
-    columns: frozenset[str]
-    offsets: tuple[int, ...] = ()
-
-    def at(self, row: int) -> Position:
-        """Return the place of a row (from 0)."""
-        return Position(self.file, self.lines[row], self.offsets[row] if self.offsets else 1)
 
 
 def read_tables(config: Config) -> Mapping[str, Table]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Unreadable
-from reconciler.sources.tables import Table, read_table, read_tables
+from reconciler.model import Table
+from reconciler.sources.tables import read_table, read_tables
 from tests.repositories import config_of, write
 
 
