@@ -112,7 +112,7 @@ class Stage:
     def management(self) -> set[str]:
         """The kinds of the case that live in the management API."""
         text = "\n".join(path.read_text() for path in (self.root / "manifests").rglob("*.y*ml"))
-        return {name for name in KIND.findall(text) if name in KINDS and KINDS[name].managed_by == "management"}
+        return {name for name in KIND.findall(text) if name in KINDS and KINDS[name].api == "management"}
 
     @contextmanager
     def client(self, config: Config) -> Iterator[Client]:

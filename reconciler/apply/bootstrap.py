@@ -24,19 +24,19 @@ Changes = tuple[Change, ...]
 
 def foundation(planned: Planned) -> Changes:
     """Return what must be there before anything can be read."""
-    return tuple(change for change in planned.plan.changes if KINDS[change.kind].foundation)
+    return tuple(change for change in planned.plan.changes if KINDS[change.kind].order.opens_environment)
 
 
 def built_on_it(planned: Planned) -> Changes:
     """Return everything else."""
-    return tuple(change for change in planned.plan.changes if not KINDS[change.kind].foundation)
+    return tuple(change for change in planned.plan.changes if not KINDS[change.kind].order.opens_environment)
 
 
 def held_back(changes: Changes, target: Target) -> Changes:
     """Withhold what lies in the environment's data, as there is still no secret; or all, if there is no environment."""
     return tuple(
         change
-        if target.is_there and KINDS[change.kind].managed_by == "management"
+        if target.is_there and KINDS[change.kind].api == "management"
         else structs.replace(change, withheld_by=change.withheld_by or "dependency")
         for change in changes
     )

@@ -184,7 +184,7 @@ class _Run:
         queue = iter(changes)
         self._seen = None
         self._refusals.setdefault(changes[0].kind, Circuit())
-        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].list is None else 1
+        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].verbs.list is None else 1
         pool = ThreadPoolExecutor(workers, thread_name_prefix="apply")
         try:
             for future in [pool.submit(self._work, queue) for _ in range(workers)]:
@@ -278,7 +278,11 @@ class _Run:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
         if not isinstance(change, Delete):
             self._context.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
-        odd = "" if isinstance(change, Delete) and not kind.singletons else self._otherwise(kind, change, written)
+        odd = (
+            ""
+            if isinstance(change, Delete) and not kind.identity.singletons
+            else self._otherwise(kind, change, written)
+        )
         if odd:
             self._refused.add(_name(change))
             detail = f"Stytch accepted the write, but its response differs from what was sent: {odd}"
@@ -309,7 +313,7 @@ class _Run:
         Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
         marks, and what can only be reset are looked at by their own verbs.
         """
-        if kind.list is None or kind.singletons:
+        if kind.verbs.list is None or kind.identity.singletons:
             return
         if self._seen is None:
             try:
@@ -364,7 +368,7 @@ def _takes_admin(change: Change) -> bool:
 
 
 def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], Written]:
-    verb: Callable[[Client, Change, ApplyContext], Written] | None = getattr(kind, _action(change))
+    verb: Callable[[Client, Change, ApplyContext], Written] | None = getattr(kind.verbs, _action(change))
     if verb is None:
         raise Stale(f"{kind.name} cannot be {_action(change)}d through the API")
     return verb

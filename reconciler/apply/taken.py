@@ -42,8 +42,8 @@ def not_taken(kind: Kind, change: Change, answered: Spec, with_ids: WithIds) -> 
 
 def other_name(kind: Kind, change: Change, answered: Spec) -> str:
     """Return under which name a thing was made, where that is not the one that was asked for; "" where it is."""
-    name = answered.get(kind.key) if isinstance(change, Create) else None
-    same_name = kind.compared(str(name)) == kind.compared(change.name)
+    name = answered.get(kind.key.name) if isinstance(change, Create) else None
+    same_name = kind.identity.canonical_name(str(name)) == kind.identity.canonical_name(change.name)
     return "" if name is None or same_name else f"its name is {_shown(name)} now, not {_shown(change.name)}"
 
 

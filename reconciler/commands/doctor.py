@@ -178,7 +178,7 @@ def _signed_in(config: Config, client: Client, target: Target) -> Finding:
             ok=True, subject="secret", text="the credential store holds one; the next lines show what it opens"
         )
     kinds = declared.kinds(config)
-    needed = any(KINDS[kind].managed_by != "management" for kind in kinds)
+    needed = any(KINDS[kind].api != "management" for kind in kinds)
     made = any(each.ensure == "present" for each in secrets) and config.authority_of("Secret") != "observe"
     if made and "Secret" in kinds:
         return Finding(ok=True, subject="secret", text="none is known; an apply creates the declared one")

@@ -56,8 +56,8 @@ class ThingDiff(Struct, kw_only=True):
 
 def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], target: Target, held: Held) -> ThingDiff:
     """Compare what is declared of a kind with what is live of it."""
-    strangers = {(each.namespace, each.name): each for each in live if kind.self_made(each)}
-    live = [each for each in live if not kind.self_made(each)]
+    strangers = {(each.namespace, each.name): each for each in live if kind.identity.registered_itself(each)}
+    live = [each for each in live if not kind.identity.registered_itself(each)]
     index = _Index(kind, live)
     result = ThingDiff(ids=index.ids())
     claimed: dict[str, Resource] = {}
@@ -90,12 +90,12 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], t
             _hold(result, resource, unclear)
             continue
         _settle(result, kind, resource, found, live, target, held)
-    if kind.alone:
+    if kind.identity.one_per_parent:
         _make_room(result, [each for each in live if each.id not in claimed])
     result.unmanaged.extend(
         Listed(address=each.address, id=each.id, reason="not declared")
         for each in sorted(live, key=lambda each: (each.address, each.id))
-        if each.id not in claimed and not (kind.singletons and is_default(kind, each))
+        if each.id not in claimed and not (kind.identity.singletons and is_default(kind, each))
     )
     return result
 
@@ -150,11 +150,11 @@ class _Index:
 
     def candidates(self, resource: Resource, held: Held) -> list[Live]:
         """Return every live thing that a declared one could be, each once."""
-        has_own_id = self._kind.credential and (self._kind.nameless or self._kind.renamable)
+        has_own_id = self._kind.credential and (self._kind.identity.id_is_key or self._kind.identity.renamable)
         known = held.id_of(credential_name(self._kind, resource)) if has_own_id else None
         if known in self._by_id:
             return [self._by_id[known]]
-        if self._kind.nameless and (shown := held.last_four(credential_name(self._kind, resource))):
+        if self._kind.identity.id_is_key and (shown := held.last_four(credential_name(self._kind, resource))):
             # Where the store is gone, or another one, the value that is at hand still tells which it is.
             alike = [each for each in self._by_id.values() if self._shown(each) == shown]
             if len(alike) == 1:
@@ -201,12 +201,12 @@ def _settle(
     held: Held,
 ) -> None:
     """Add the change that a declared thing needs, if any."""
-    lapsed = kind.has_lapsed(resource.spec, held.now)
+    lapsed = kind.deletes.has_lapsed(resource.spec, held.now)
     if lapsed and found is not None and _update(kind, resource, found, held) is None:
         return  # it ends by itself, any moment now
     if resource.ensure == "absent" or lapsed:
-        if found is not None and not (kind.singletons and is_default(kind, found)):
-            result.changes.append(_delete(kind, resource, found, kind.at_stake(found, live, target)))
+        if found is not None and not (kind.identity.singletons and is_default(kind, found)):
+            result.changes.append(_delete(kind, resource, found, kind.deletes.irrecoverable(found, live, target)))
         return
     if resource.ensure == "external":
         return
@@ -248,7 +248,7 @@ def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | 
     changes = [
         *diff_fields(desired, live.spec, merged=kind.merged, keyed=kind.keyed, ignore=ignore),
         *(
-            [FieldChange(path=(kind.key,), before=live.name, after=resource.name)]
+            [FieldChange(path=(kind.key.name,), before=live.name, after=resource.name)]
             if _renamed(kind, resource, live)
             else ()
         ),
@@ -258,8 +258,10 @@ def _update(kind: Kind, resource: Resource, live: Live, held: Held) -> Update | 
         return None
     changes.extend(_filled_in(kind, changes, desired, live))
     fields = tuple(as_declared(kind, change, resource.spec) for change in changes)
-    anew = kind.replaces(changes) or any(change.path[0] in kind.create_only for change in changes)
-    return Update(**_named(resource), id=live.id, fields=fields, replaces=anew and kind.replaceable)
+    recreated_for = kind.deletes.recreated_for
+    touches_fixed = any(change.path[0] in kind.create_only for change in changes)
+    anew = recreated_for is not None and (touches_fixed or recreated_for(changes))
+    return Update(**_named(resource), id=live.id, fields=fields, replaces=anew)
 
 
 def _with_line_ends(kind: Kind, desired: Spec, live: Spec) -> Spec:
@@ -288,7 +290,7 @@ def _filled_in(kind: Kind, changes: Sequence[FieldChange], desired: Spec, live: 
 
 def _renamed(kind: Kind, resource: Resource, live: Live) -> bool:
     """Return whether a thing that was found otherwise than by its name has another one."""
-    return not kind.nameless and live.name != resource.name
+    return not kind.identity.id_is_key and live.name != resource.name
 
 
 def _comparable(kind: Kind, resource: Resource, held: Held) -> Spec:
@@ -300,13 +302,13 @@ def _comparable(kind: Kind, resource: Resource, held: Held) -> Spec:
     return as_shown(kind, spec, held.last_four)
 
 
-def _delete(kind: Kind, resource: Resource, live: Live, at_stake: str) -> Delete:
+def _delete(kind: Kind, resource: Resource, live: Live, irrecoverable: str) -> Delete:
     protected = "protect" if resource.lifecycle.protect else None
-    if at_stake and resource.lifecycle.allow_delete != resource.name:
+    if irrecoverable and resource.lifecycle.allow_delete != resource.name:
         protected = protected or "allow_delete"
     shown = {name: value for name, value in live.spec.items() if name not in kind.secret_fields and not _odd(value)}
     fields = tuple(FieldChange(path=(name,), before=value) for name, value in sorted(shown.items()))
-    if kind.singletons:
+    if kind.identity.singletons:
         reset = kind.fill(kind.defaults, live.spec)
         fields = tuple(diff_fields(reset, live.spec, merged=kind.merged, keyed=kind.keyed))
     return Delete(**_named(resource), id=live.id, fields=fields, withheld_by=protected)

@@ -127,7 +127,12 @@ def trouble(
     elif not candidates and namesake:
         found = f"{resource.address} is the name of {namesake.id}, which registered itself and is never managed"
         hint = "use another name, or delete that one in Stytch"
-    elif kind.nameless and not candidates and resource.ensure == "present" and not is_secret_name(resource.name):
+    elif (
+        kind.identity.id_is_key
+        and not candidates
+        and resource.ensure == "present"
+        and not is_secret_name(resource.name)
+    ):
         found, code = f"{resource.address} is not live, and Stytch assigns the ids", "unknown-id"
         hint = "name a new one as it should be named in the credential store: letters, digits and _"
     elif not candidates and resource.ensure == "external":
@@ -136,7 +141,7 @@ def trouble(
     elif (
         candidates
         and resource.ensure == "present"
-        and not kind.replaceable
+        and kind.deletes.recreated_for is None
         and (fixed := _fixed(kind, resource, candidates[0]))
     ):
         found = f"{resource.address}: {', '.join(fixed)} cannot be changed after creation"
@@ -206,7 +211,7 @@ def _unknown(
 
 def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:
     """Return a problem if a new credential would replace the credential of another resource in the store."""
-    if kind.nameless or not kind.credential or resource.ensure != "present":
+    if kind.identity.id_is_key or not kind.credential or resource.ensure != "present":
         return None
     name = credential_name(kind, resource)
     known = held.id_of(name)
@@ -260,7 +265,7 @@ def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held
     with the environment. An id that is known and gone is none either: another machine may have made the next one.
     ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
     """
-    if not kind.nameless or resource.ensure != "present" or resource.address in held.begun:
+    if not kind.identity.id_is_key or resource.ensure != "present" or resource.address in held.begun:
         return None
     unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:

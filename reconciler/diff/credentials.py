@@ -45,7 +45,7 @@ def orphans(
 ) -> tuple[Sequence[Live], Sequence[Live]]:
     """Return what an interrupted create left behind, and what it may have left behind; nobody has kept either."""
     begun = held.begun.get(resource.address, ())
-    if not kind.nameless or not begun or resource.ensure != "present":
+    if not kind.identity.id_is_key or not begun or resource.ensure != "present":
         return (), ()
     left = [each for each in live if each.id not in known]
     ours = [each for each in left if any(each.id == intent.made for intent in begun)]
@@ -80,7 +80,7 @@ def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Pro
     """Return the problem that a run that was cut short may have made these things, and what a person can do."""
     name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
     among = ", ".join(sorted(ids))
-    if kind.nameless:
+    if kind.identity.id_is_key:
         found = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
         known = f"if it is the right one, store its id as {name}_ID in the credential store, next to its value"
         hint = f"delete it in Stytch if it is not in use; or {known}; or remove {_journals(resource, held)}"
@@ -104,7 +104,11 @@ def _may_have_made(intent: Intent, id: str) -> bool:
 
 def _is_given(kind: Kind, resource: Resource) -> bool:
     credential = kind.credential
-    return credential is not None and not (credential.chosen or kind.nameless) and credential.has_one(resource.spec)
+    return (
+        credential is not None
+        and not (credential.chosen or kind.identity.id_is_key)
+        and credential.has_one(resource.spec)
+    )
 
 
 def _shown(kind: Kind, live: Live, which: str = "") -> str:

@@ -152,7 +152,7 @@ def _place(manifest: Manifest) -> tuple[object, ...]:
 
 def _own_names(kind: str) -> tuple[str, ...]:
     """Return the fixed names that Stytch gives the resources of a kind; () where names are free."""
-    names = KINDS[kind].key_type
+    names = KINDS[kind].key.type
     return get_args(names) if get_origin(names) is Literal else ()
 
 

@@ -116,7 +116,7 @@ def gather(config: Config, declared: Declared, found: Found, client: Client, wan
     chosen = narrowed(live if wanted.unmanaged else managed(live, config, declared), wanted.only)
     ours = {each.name for each in declared.organizations if each.ensure == "present"}
     manifests = [_manifest(each, config.owner, adopt=wanted.adopt or each.name in ours) for each in chosen]
-    manifests = [each for each in manifests if each.spec or each.name not in KINDS[each.kind].singletons]
+    manifests = [each for each in manifests if each.spec or each.name not in KINDS[each.kind].identity.singletons]
     manifests, needed = with_secrets(manifests, by_address(declared))
     manifests = [structs.replace(each, spec=as_written(KINDS[each.kind], each.spec)) for each in manifests]
     manifests += named_only(manifests, {each.address: each for each in live})

@@ -106,9 +106,9 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
     left_out: list[LeftOut] = []
     for name, kind in KINDS.items():
         if not _reaches(client, kind):
-            reason = NEEDED["management" if kind.managed_by == "management" else "data"]
+            reason = NEEDED["management" if kind.api == "management" else "data"]
             left_out.append(LeftOut(address=name, reason=reason))
-        elif kind.list:
+        elif kind.verbs.list:
             try:
                 things[name] = _called(kind, read.things(client, [name], target)[name], declared, store)
             except Unreadable as error:
@@ -121,12 +121,12 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
 
 
 def _reaches(client: Client, kind: Kind) -> bool:
-    return client.has_management if kind.managed_by == "management" else client.has_data
+    return client.has_management if kind.api == "management" else client.has_data
 
 
 def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) -> Sequence[Live]:
     """Return resources without names under the names of the manifests whose credentials the store holds."""
-    if not kind.nameless:
+    if not kind.identity.id_is_key:
         return rows
     names = {store.id_of(credential_name(kind, each)): each.name for each in declared.things.get(kind.name, ())}
     return [structs.replace(row, name=names.get(row.id, row.name)) for row in rows]
@@ -134,9 +134,9 @@ def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) 
 
 def _apart(kind: Kind, rows: Sequence[Live], left_out: list[LeftOut]) -> Iterator[Live]:
     """Yield the resources that a manifest can name: not self-registered, and with a unique name."""
-    counts = Counter(row.address for row in rows if not kind.self_made(row))
+    counts = Counter(row.address for row in rows if not kind.identity.registered_itself(row))
     for row in rows:
-        if kind.self_made(row):
+        if kind.identity.registered_itself(row):
             left_out.append(LeftOut(address=row.address, id=row.id, reason="it registered itself"))
         elif counts[row.address] > 1:
             reason = f"{counts[row.address]} resources have this name"

@@ -87,7 +87,7 @@ def _credentials(manifests: Sequence[Manifest], declared: Mapping[str, Resource]
     made: dict[str, str] = {}
     for each in manifests:
         kind = KINDS[each.kind]
-        if kind.credential and not kind.nameless and kind.credential.has_one(each.spec):
+        if kind.credential and not kind.identity.id_is_key and kind.credential.has_one(each.spec):
             made[each.address] = made_name(kind, kind.credential, each.namespace, each.name)
     kept: dict[str, str] = {}
     for address, resource in declared.items():

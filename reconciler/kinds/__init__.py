@@ -50,7 +50,7 @@ Step = tuple[str, str]  # an action and a kind
 def rank(change: Change) -> tuple[int, int]:
     """Return the place of a change in an apply: what is needed first, then what needs it, deletes last."""
     action = str(change.__struct_config__.tag)
-    return _ORDER[action, change.kind], KINDS[change.kind].rank(change)
+    return _ORDER[action, change.kind], KINDS[change.kind].order.rank(change)
 
 
 def writes_of(change: Change) -> int:
@@ -59,21 +59,25 @@ def writes_of(change: Change) -> int:
         return 0
     kind = KINDS[change.kind]
     afterwards = isinstance(change, Create) and any(field.path[0] in kind.update_only for field in change.fields)
-    return kind.writes(change) + afterwards + change.replaces
+    return kind.verbs.writes(change) + afterwards + change.replaces
 
 
 def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
     """Yield what must be done before what, for the sake of one kind."""
     create, update, delete = (("create", kind.name), ("update", kind.name), ("delete", kind.name))
     yield update, create
-    if kind.alone:
+    if kind.identity.one_per_parent:
         yield create, delete
     else:
         for other in KINDS:
             yield delete, ("create", other)
             yield delete, ("update", other)
-    stands_on = set() if kind.foundation else {name for name, other in KINDS.items() if other.foundation}
-    for name in sorted(stands_on | kind.after):
+    stands_on = (
+        set()
+        if kind.order.opens_environment
+        else {name for name, other in KINDS.items() if other.order.opens_environment}
+    )
+    for name in sorted(stands_on | kind.order.after):
         yield from ((create, ("create", name)), (create, ("update", name)), (("delete", name), delete))
     if kind.namespace:
         yield from ((create, ("create", kind.namespace)), (("delete", kind.namespace), delete))

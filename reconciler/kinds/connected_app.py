@@ -28,7 +28,7 @@ from reconciler.kinds._writing import (
     repeated,
 )
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once, problem
 
@@ -252,19 +252,16 @@ def _steps(client: "Client", identifier: str) -> Steps:
 KIND: Final = Kind(
     name="ConnectedApp",
     spec=ConnectedAppSpec,
-    key="client_name",
-    key_type=Text,
-    names="the `client_name`; the `client_id` is Stytch's, and the credential store keeps it next to the secret",
-    renamable=True,
+    key=Key(
+        "client_name",
+        Text,
+        "the `client_name`; the `client_id` is Stytch's, and the credential store keeps it next to the secret",
+    ),
+    identity=Identity(renamable=True, registered_itself=registered_itself),
     required=frozenset({"client_type"}),
     computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),
-    self_made=registered_itself,
     check=check,
     normalize=normalize,
-    writes=lambda change: writes(change, SECRET),
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, SECRET)),
 )

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import Unordered
 from reconciler.schema.types import check_listed_once, problem
 
@@ -72,15 +72,13 @@ def _path(target: Target, channel: str) -> str:
 KIND: Final = Kind(
     name="CountryCodeAllowlist",
     spec=CountryCodeAllowlistSpec,
-    managed_by="management",
-    key="delivery_method",
-    key_type=Literal["sms", "whatsapp"],
-    names="how messages are sent: `sms` (B2B projects have no `whatsapp`)",
-    singletons=("sms",),
+    api="management",
+    key=Key(
+        "delivery_method", Literal["sms", "whatsapp"], "how messages are sent: `sms` (B2B projects have no `whatsapp`)"
+    ),
+    identity=Identity(singletons=("sms",)),
     defaults=DEFAULTS,
     check=check,
     normalize=normalize,
-    list=read,
-    update=write,
-    delete=write,
+    verbs=Verbs(list=read, update=write, delete=write),
 )

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, payload, repeated
 from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Key, Kind, Order, Verbs
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import Text, problem
 
@@ -79,15 +79,12 @@ KIND: Final = Kind(
     name="DefaultEmailTemplate",
     spec=DefaultEmailTemplateSpec,
     scope="project",
-    managed_by="management",
-    key="email_template_type",
-    key_type=Literal[TYPES],
-    names="what the template is for: `LOGIN`, `SIGNUP`, `INVITE`, …, or `PREBUILT`",
+    api="management",
+    key=Key(
+        "email_template_type", Literal[TYPES], "what the template is for: `LOGIN`, `SIGNUP`, `INVITE`, …, or `PREBUILT`"
+    ),
+    order=Order(rank=_as_registered),
     required=frozenset({FIELD}),
-    rank=_as_registered,
     check=check,
-    list=read,
-    create=write,
-    update=write,
-    delete=unset,
+    verbs=Verbs(list=read, create=write, update=write, delete=unset),
 )

@@ -12,7 +12,7 @@ from reconciler.clients.search import Page, follow
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import problem
 
@@ -177,18 +177,17 @@ def _moment(text: object) -> datetime | None:
 KIND: Final = Kind(
     name="DFPRule",
     spec=DFPRuleSpec,
-    managed_by="telemetry",
-    key="identifier",
-    key_type=RuleName,
-    names="to whom it applies: an identifier and its value, such as `country_code/KP` or `cidr_block/10.0.0.0/16`",
+    api="telemetry",
+    key=Key(
+        "identifier",
+        RuleName,
+        "to whom it applies: an identifier and its value, such as `country_code/KP` or `cidr_block/10.0.0.0/16`",
+    ),
     required=frozenset({"action"}),
     computed=frozenset({"rule_type", "created_at", "last_updated_at", "expires_in_minutes"}),
+    deletes=Deletes(has_lapsed=has_lapsed),
     check=check,
     normalize=normalize,
     fill=fill,
-    has_lapsed=has_lapsed,
-    list=read,
-    create=write,
-    update=write,
-    delete=clear,
+    verbs=Verbs(list=read, create=write, update=write, delete=clear),
 )

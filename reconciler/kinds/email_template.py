@@ -9,7 +9,7 @@ from reconciler.diff.fields import same
 from reconciler.errors import Rejected
 from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text, problem
 
@@ -220,7 +220,9 @@ def _create(client: "Client", change: Change, context: ApplyContext, body: Spec)
 
 def _written(change: Change, answer: Mapping[str, Any]) -> Written:
     row = answer.get("email_template") or {}
-    return Written(change.name, str(answer["request_id"]), {**_spec(row), KIND.key: row.get(KIND.key, change.name)})
+    return Written(
+        change.name, str(answer["request_id"]), {**_spec(row), KIND.key.name: row.get(KIND.key.name, change.name)}
+    )
 
 
 def _found(client: "Client", target: Target, change: Change, body: Spec) -> Written | None:
@@ -250,17 +252,15 @@ KIND: Final = Kind(
     name="EmailTemplate",
     spec=EmailTemplateSpec,
     scope="project",
-    managed_by="management",
-    key="template_id",
-    key_type=Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
-    names="the `template_id`",
-    replaceable=True,
-    replaces=changes_sort,
+    api="management",
+    key=Key(
+        "template_id",
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
+        "the `template_id`",
+    ),
+    deletes=Deletes(recreated_for=changes_sort),
     check=check,
     normalize=normalize,
     fill=fill,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

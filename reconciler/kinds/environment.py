@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
 from reconciler.model import Change, Create, Delete, Live, Path, Resource, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
 from reconciler.schema.types import WorkspaceSlug
 
@@ -82,7 +82,7 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
-def at_stake(live: Live, _among: Sequence[Live], target: Target) -> str:
+def irrecoverable(live: Live, _among: Sequence[Live], target: Target) -> str:
     """Return what goes with a live environment, and with the one that the run is about."""
     if live.spec.get("type") == "LIVE":
         return "all its users and members"
@@ -132,20 +132,13 @@ KIND: Final = Kind(
     name="Environment",
     spec=EnvironmentSpec,
     scope="project",
-    managed_by="management",
-    foundation=True,
-    after=frozenset({"Project"}),
-    key="environment_slug",
-    key_type=WorkspaceSlug,
-    names="the environment's slug, which `target.environment` names",
+    api="management",
+    key=Key("environment_slug", WorkspaceSlug, "the environment's slug, which `target.environment` names"),
+    identity=Identity(claims=claims),
+    order=Order(opens_environment=True, after=frozenset({"Project"}), rank=live_first),
     required=frozenset({"name", "type"}),
     computed=frozenset({"project_id", "project_slug", "oauth_callback_id", "created_at"}),
     defaults=DEFAULTS,
-    at_stake=at_stake,
-    rank=live_first,
-    claims=claims,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    deletes=Deletes(irrecoverable=irrecoverable),
+    verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

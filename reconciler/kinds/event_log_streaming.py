@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from reconciler.diff.fields import same
 from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, payload, repeated
 from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
 from reconciler.schema.traits import HoldsSecret, SecretName
 from reconciler.schema.types import Text, problem
@@ -171,17 +171,15 @@ def _path(target: Target, sort: str) -> str:
 KIND: Final = Kind(
     name="EventLogStreaming",
     spec=EventLogStreamingSpec,
-    managed_by="management",
-    key="destination_type",
-    key_type=Literal["DATADOG", "GRAFANA_LOKI"],
-    names="the destination: `DATADOG` or `GRAFANA_LOKI`; only one at a time",
-    alone=True,
+    api="management",
+    key=Key(
+        "destination_type",
+        Literal["DATADOG", "GRAFANA_LOKI"],
+        "the destination: `DATADOG` or `GRAFANA_LOKI`; only one at a time",
+    ),
+    identity=Identity(one_per_parent=True),
     required=frozenset({CONFIG}),
     check=check,
     normalize=normalize,
-    writes=writes,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, FromFile, TextFile
 from reconciler.schema.types import problem
 
@@ -91,14 +91,10 @@ def _path(target: Target, sort: str) -> str:
 KIND: Final = Kind(
     name="JWTTemplate",
     spec=JWTTemplateSpec,
-    managed_by="management",
-    key="jwt_template_type",
-    key_type=Literal["SESSION", "M2M"],
-    names="whose tokens: `SESSION` or `M2M`",
-    singletons=TYPES,
+    api="management",
+    key=Key("jwt_template_type", Literal["SESSION", "M2M"], "whose tokens: `SESSION` or `M2M`"),
+    identity=Identity(singletons=TYPES),
     defaults=DEFAULTS,
     check=check,
-    list=read,
-    update=write,
-    delete=write,
+    verbs=Verbs(list=read, update=write, delete=write),
 )

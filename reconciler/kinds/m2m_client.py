@@ -21,7 +21,7 @@ from reconciler.kinds._writing import (
     repeated,
 )
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.kind import Credential, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
 
@@ -134,16 +134,11 @@ def _written(answer: "Answered") -> tuple[Mapping[str, Any], str]:
 KIND: Final = Kind(
     name="M2MClient",
     spec=M2MClientSpec,
-    key="client_id",
-    key_type=Text,
-    names="the `client_id`, which can be chosen",
+    key=Key("client_id", Text, "the `client_id`, which can be chosen"),
     required=frozenset({"scopes"}),
     computed=frozenset({"client_secret_last_four", "next_client_secret_last_four"}),
     credential=Credential(SECRET, suffix="SECRET", chosen=True),
     check=check,
     normalize=normalize,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

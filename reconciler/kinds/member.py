@@ -31,7 +31,7 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema.kind import Kind, MemberLifecycle, normalize_by_traits
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs, normalize_by_traits
 from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
 
@@ -275,17 +275,14 @@ DEFAULTS: Final = MappingProxyType({"is_breakglass": False, "mfa_enrolled": Fals
 
 KIND: Final = Kind(
     name="Member",
-    scope="organization",
-    case_sensitive=False,
-    after=frozenset({"Organization"}),
     spec=MemberSpec,
     initial=MemberInitial,
     lifecycle=MemberLifecycle,
+    scope="organization",
     namespace="Organization",
-    key="email_address",
-    names="the address, as [addresses compare](rules.md#what-is-the-same)",
-    restorable=True,
-    defaults=DEFAULTS,
+    key=Key("email_address", str, "the address, as [addresses compare](rules.md#what-is-the-same)"),
+    identity=Identity(canonical_name=mailbox_or_text),
+    order=Order(after=frozenset({"Organization"}), rank=rank),
     computed=frozenset(
         {
             "member_id",
@@ -307,11 +304,9 @@ KIND: Final = Kind(
             "updated_at",
         }
     ),
+    defaults=DEFAULTS,
+    deletes=Deletes(restorable=True),
     check=check,
     normalize=normalize,
-    rank=rank,
-    writes=writes,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

@@ -8,12 +8,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
-from reconciler.expressions.text import domain_label
+from reconciler.expressions.text import domain_label, fold
 from reconciler.kinds._organization_settings import check_companions, check_ways_in
 from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated, there
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
-from reconciler.schema.kind import Kind, OrganizationLifecycle, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, OrganizationLifecycle, Verbs, normalize_by_traits
 from reconciler.schema.traits import (
     Clearable,
     CreateValue,
@@ -270,14 +270,10 @@ DEFAULTS: Final = MappingProxyType(
 
 KIND: Final = Kind(
     name="Organization",
-    case_sensitive=False,
     spec=OrganizationSpec,
     lifecycle=OrganizationLifecycle,
-    key="organization_slug",
-    names="its slug",
-    key_type=Slug,
-    renamable=True,
-    adoptable=True,
+    key=Key("organization_slug", Slug, "its slug"),
+    identity=Identity(renamable=True, adoptable=True, canonical_name=fold),
     required=frozenset({"organization_name"}),
     computed=frozenset(
         (
@@ -292,8 +288,5 @@ KIND: Final = Kind(
     defaults=DEFAULTS,
     check=check,
     normalize=normalize,
-    writes=writes,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

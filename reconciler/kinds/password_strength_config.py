@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
@@ -82,14 +82,10 @@ def _path(target: Target) -> str:
 KIND: Final = Kind(
     name="PasswordStrengthConfig",
     spec=PasswordStrengthConfigSpec,
-    managed_by="management",
-    key="password_strength_config",
-    key_type=Literal["default"],
-    names="`default`: there is one to an environment",
-    singletons=("default",),
+    api="management",
+    key=Key("password_strength_config", Literal["default"], "`default`: there is one to an environment"),
+    identity=Identity(singletons=("default",)),
     defaults=DEFAULTS,
     check=check,
-    list=read,
-    update=write,
-    delete=write,
+    verbs=Verbs(list=read, update=write, delete=write),
 )

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
 from reconciler.model import Create, Delete, Live, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Deletes, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, CreateValue, Name
 from reconciler.schema.types import WorkspaceSlug
 
@@ -53,7 +53,7 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
-def at_stake(_live: Live, _among: Sequence[Live], _target: Target) -> str:
+def irrecoverable(_live: Live, _among: Sequence[Live], _target: Target) -> str:
     """Return what goes with a project."""
     return "all its environments, with all their users and members"
 
@@ -79,16 +79,11 @@ KIND: Final = Kind(
     name="Project",
     spec=ProjectSpec,
     scope="workspace",
-    managed_by="management",
-    foundation=True,
-    key="project_slug",
-    key_type=WorkspaceSlug,
-    names="the project's slug, which `target.project` names",
+    api="management",
+    key=Key("project_slug", WorkspaceSlug, "the project's slug, which `target.project` names"),
+    order=Order(opens_environment=True),
     required=frozenset({"name"}),
     computed=frozenset({"created_at"}),
-    at_stake=at_stake,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    deletes=Deletes(irrecoverable=irrecoverable),
+    verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

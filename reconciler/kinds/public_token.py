@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted
 from reconciler.model import Change, Create, Delete, Live, Target, Update
-from reconciler.schema.kind import Credential, Kind
+from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     return Written(str(change.id), request_id)
 
 
-def at_stake(_live: Live, among: Sequence[Live], _target: Target) -> str:
+def irrecoverable(_live: Live, among: Sequence[Live], _target: Target) -> str:
     """Return whether a token is the last, which Stytch would not delete either."""
     return "the last public token of the environment" if len(among) == 1 else ""
 
@@ -103,17 +103,13 @@ def _path(target: Target) -> str:
 KIND: Final = Kind(
     name="PublicToken",
     spec=PublicTokenSpec,
-    managed_by="management",
-    nameless=True,
-    key="public_token",
-    key_type=Text,
-    names="its name in the credential store, or, if it was created elsewhere, the token itself",
+    api="management",
+    key=Key(
+        "public_token", Text, "its name in the credential store, or, if it was created elsewhere, the token itself"
+    ),
+    identity=Identity(id_is_key=True),
     computed=frozenset({"created_at"}),
     credential=Credential(FIELD, shown_once=False),
-    at_stake=at_stake,
-    writes=writes,
-    list=read,
-    create=create,
-    update=keep,
-    delete=delete,
+    deletes=Deletes(irrecoverable=irrecoverable),
+    verbs=Verbs(list=read, create=create, update=keep, delete=delete, writes=writes),
 )

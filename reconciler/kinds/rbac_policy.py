@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed, Merged
 from reconciler.schema.types import Text, check_listed_once, problem
@@ -217,17 +217,13 @@ def _path(target: Target) -> str:
 KIND: Final = Kind(
     name="RBACPolicy",
     spec=RBACPolicySpec,
-    managed_by="management",
-    key="rbac_policy",
-    key_type=Literal["default"],
-    names="`default`: there is one to an environment",
-    singletons=("default",),
+    api="management",
+    key=Key("rbac_policy", Literal["default"], "`default`: there is one to an environment"),
+    identity=Identity(singletons=("default",)),
     computed=frozenset({"stytch_resources"}),
     defaults=MappingProxyType({**{name: {"permissions": []} for name in ROLES}, **{name: [] for name in LISTS}}),
     check=check,
     normalize=normalize,
     fill=fill,
-    list=read,
-    update=write,
-    delete=write,
+    verbs=Verbs(list=read, update=write, delete=write),
 )

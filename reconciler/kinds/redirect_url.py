@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, deleted, overlaid, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed
 from reconciler.schema.types import Text, check_listed_once, problem
@@ -112,17 +112,12 @@ def _is_default(field: FieldChange) -> bool:
 KIND: Final = Kind(
     name="RedirectURL",
     spec=RedirectURLSpec,
-    managed_by="management",
-    key="url",
-    key_type=Text,
-    names="the exact URL",
+    api="management",
+    key=Key("url", Text, "the exact URL"),
+    identity=Identity(claims=claims),
+    order=Order(rank=promotes_first),
     required=frozenset({"valid_types"}),
-    rank=promotes_first,
     check=check,
-    claims=claims,
     normalize=normalize,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

@@ -26,7 +26,7 @@ from reconciler.kinds._writing import (
     repeated,
 )
 from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Kind, normalize_by_traits
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
 
@@ -221,11 +221,8 @@ KIND: Final = Kind(
     spec=SCIMConnectionSpec,
     scope="organization",
     namespace="Organization",
-    key=NAME,
-    key_type=Text,
-    names="the `display_name`",
-    renamable=True,
-    alone=True,
+    key=Key(NAME, Text, "the `display_name`"),
+    identity=Identity(renamable=True, one_per_parent=True),
     computed=frozenset(
         {
             "organization_id",
@@ -242,9 +239,5 @@ KIND: Final = Kind(
     check=check,
     normalize=normalize,
     fill=fill,
-    writes=lambda change: writes(change, TOKEN),
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, TOKEN)),
 )

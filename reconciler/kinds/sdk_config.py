@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Merged, Unordered, fields_of
 from reconciler.schema.types import Text, check_listed_once, problem
@@ -171,15 +171,11 @@ def _path(target: Target) -> str:
 KIND: Final = Kind(
     name="SDKConfig",
     spec=SDKConfigSpec,
-    managed_by="management",
-    key="sdk_config",
-    key_type=Literal["default"],
-    names="`default`: there is one to an environment",
-    singletons=("default",),
+    api="management",
+    key=Key("sdk_config", Literal["default"], "`default`: there is one to an environment"),
+    identity=Identity(singletons=("default",)),
     defaults=MappingProxyType({"basic": {"enabled": False}}),
     check=check,
     normalize=normalize,
-    list=read,
-    update=write,
-    delete=write,
+    verbs=Verbs(list=read, update=write, delete=write),
 )

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone
 from reconciler.model import Create, Delete, Live, Target, Update
-from reconciler.schema.kind import Credential, Kind
+from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
     return Written(str(change.id), request_id)
 
 
-def at_stake(live: Live, among: Sequence[Live], target: Target) -> str:
+def irrecoverable(live: Live, among: Sequence[Live], target: Target) -> str:
     """Return why a secret must not be deleted: it is the one in use, as far as known, or the last; else ""."""
     if len(among) == 1:
         return "the last secret of the environment"
@@ -97,18 +97,12 @@ def _delete(client: "Client", context: ApplyContext, identifier: str) -> str:
 KIND: Final = Kind(
     name="Secret",
     spec=SecretSpec,
-    managed_by="management",
-    foundation=True,
-    nameless=True,
-    after=frozenset({"Environment"}),
-    key="secret_id",
-    key_type=Text,
-    names="its name in the credential store, or, if it was created elsewhere, its `secret_id`",
+    api="management",
+    key=Key("secret_id", Text, "its name in the credential store, or, if it was created elsewhere, its `secret_id`"),
+    identity=Identity(id_is_key=True),
+    order=Order(opens_environment=True, after=frozenset({"Environment"})),
     computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
     credential=Credential(FIELD),
-    at_stake=at_stake,
-    list=read,
-    create=create,
-    update=replace,
-    delete=delete,
+    deletes=Deletes(irrecoverable=irrecoverable),
+    verbs=Verbs(list=read, create=create, update=replace, delete=delete),
 )

@@ -26,7 +26,7 @@ from reconciler.kinds._sso.spec import (
 )
 from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, overlaid, payload
 from reconciler.model import Change, Create, Delete, Json, Live, Spec, Target, Update
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
@@ -156,10 +156,8 @@ KIND: Final = Kind(
     spec=SSOConnectionSpec,
     scope="organization",
     namespace="Organization",
-    key=NAME,
-    key_type=Text,
-    names="the `display_name`; Stytch allows it twice, and then it is unknown which one is declared",
-    renamable=True,
+    key=Key(NAME, Text, "the `display_name`; Stytch allows it twice, and then it is unknown which one is declared"),
+    identity=Identity(renamable=True),
     computed=frozenset(
         {
             "organization_id",
@@ -176,9 +174,5 @@ KIND: Final = Kind(
     check=check,
     normalize=normalize,
     fill=fill,
-    writes=writes,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

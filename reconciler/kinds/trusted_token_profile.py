@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from reconciler.diff.fields import same
 from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone, payload, repeated
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text, problem
 
@@ -184,18 +184,12 @@ def _path(target: Target) -> str:
 KIND: Final = Kind(
     name="TrustedTokenProfile",
     spec=TrustedTokenProfileSpec,
-    managed_by="management",
-    key="name",
-    key_type=Text,
-    names="the profile's name; Stytch allows it twice, and then it is unknown which one is declared",
-    renamable=True,
+    api="management",
+    key=Key("name", Text, "the profile's name; Stytch allows it twice, and then it is unknown which one is declared"),
+    identity=Identity(renamable=True),
     required=frozenset({"issuer", "audience", "public_key_type"}),
     computed=frozenset({"profile_id"}),
     check=check,
     normalize=normalize,
-    writes=writes,
-    list=read,
-    create=create,
-    update=update,
-    delete=delete,
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Problem, Resource, Target
-from reconciler.schema.kind import Kind
+from reconciler.schema.kind import Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import Text, problem
 
@@ -66,15 +66,10 @@ def _send(client: "Client", change: Change, body: dict[str, Any]) -> Written:
 KIND: Final = Kind(
     name="VerdictReasonOverride",
     spec=VerdictReasonOverrideSpec,
-    managed_by="telemetry",
-    key="verdict_reason",
-    key_type=Text,
-    names="the verdict reason, such as `VIRTUAL_MACHINE`",
+    api="telemetry",
+    key=Key("verdict_reason", Text, "the verdict reason, such as `VIRTUAL_MACHINE`"),
     required=frozenset({"override_action"}),
     computed=frozenset({"default_action", "override_created_at"}),
     check=check,
-    list=read,
-    create=write,
-    update=write,
-    delete=clear,
+    verbs=Verbs(list=read, create=write, update=write, delete=clear),
 )

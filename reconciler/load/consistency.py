@@ -69,7 +69,7 @@ def _steps(documents: Iterable[Document]) -> Iterator[Problem]:
 def _uncheckable(document: Document, check: Mapping[str, Json]) -> Iterator[Problem]:
     """Yield what keeps a check from ever saying that a step is done."""
     kind = KINDS[check["kind"]]
-    if kind.list is None:
+    if kind.verbs.list is None:
         message, hint = (
             f"a check cannot look at kind {kind.name}",
             "remove it, and say done: true when the step is done",
@@ -97,7 +97,7 @@ def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
         key = (
             one.resource.kind,
             one.resource.namespace,
-            KINDS[one.resource.kind].compared(name),
+            KINDS[one.resource.kind].identity.canonical_name(name),
         )
         for other in seen.setdefault(key, []):
             if not one.environments & other.environments:

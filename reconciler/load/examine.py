@@ -347,7 +347,7 @@ def _in(environment: str, found: Found, warnings: Iterable[Problem]) -> Declared
     members = [one for one in here if one.kind == "Member" and one.namespace in slugs]
     things: dict[str, list[Resource]] = {}
     for one in here:
-        if KINDS[one.kind].list and (one.namespace is None or one.namespace in slugs):
+        if KINDS[one.kind].verbs.list and (one.namespace is None or one.namespace in slugs):
             things.setdefault(one.kind, []).append(one)
     others = [one.resource for one in found.scoped if one.resource.kind == "Organization"]
     others = [resource for resource in others if resource.name not in slugs]

@@ -35,7 +35,7 @@ def resource_of(  # a document is its kind, its body and its places
     lifecycle = body.get("lifecycle") or {}
     written = Resource(
         kind=kind.name,
-        name=mailbox_or_text(metadata["name"]) if kind.key == "email_address" else metadata["name"],
+        name=mailbox_or_text(metadata["name"]) if kind.key.name == "email_address" else metadata["name"],
         namespace=metadata.get("namespace"),
         spec=with_texts(kind, "spec", body.get("spec") or {}, texts, place, problems),
         initial=with_texts(kind, "initial", body.get("initial") or {}, texts, place, problems),
@@ -89,7 +89,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         message = "renamed_from equals metadata.name"
         yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
     allowed = resource.lifecycle.allow_delete
-    if allowed is not None and kind.compared(allowed) != kind.compared(resource.name):
+    if allowed is not None and kind.identity.canonical_name(allowed) != kind.identity.canonical_name(resource.name):
         message, hint = (
             f"allow_delete does not name this {kind.name}",
             ("write the name of this resource, or remove allow_delete"),
@@ -110,9 +110,11 @@ def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
     """Yield what keeps a name from being that of a thing to be made."""
     if resource.name != resource.name.strip():
         message = f"there are spaces around the name {resource.name!r}, which Stytch may not keep"
-        hint = "remove them" + ("; if the live one has them, name it under renamed_from" if kind.renamable else "")
+        hint = "remove them" + (
+            "; if the live one has them, name it under renamed_from" if kind.identity.renamable else ""
+        )
         yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
-    if kind.nameless and not (is_secret_name(resource.name) or is_id(resource.name)):
+    if kind.identity.id_is_key and not (is_secret_name(resource.name) or is_id(resource.name)):
         message = f"{resource.name} cannot be a name in the credential store"
         hint = "use letters, digits and _, as in a variable, without _ID at the end"
         yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))

@@ -192,11 +192,11 @@ class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def _of_kind(kind: Kind) -> type[Struct]:
     """Make the type of the manifests of a kind."""
-    metadata: list[Any] = [("name", kind.key_type), ("environments", Environments | UnsetType, UNSET)]
+    metadata: list[Any] = [("name", kind.key.type), ("environments", Environments | UnsetType, UNSET)]
     if kind.namespace:
         metadata.append(("namespace", Name))
-    if kind.renamable:
-        metadata.append(("renamed_from", kind.key_type | UnsetType, UNSET))
+    if kind.identity.renamable:
+        metadata.append(("renamed_from", kind.key.type | UnsetType, UNSET))
     fields: list[Any] = [
         ("api_version", ApiVersion, field(name="apiVersion")),
         ("kind", Literal[kind.name]),
@@ -206,9 +206,9 @@ def _of_kind(kind: Kind) -> type[Struct]:
         ("lifecycle", kind.lifecycle | UnsetType, UNSET),
         ("ensure", Ensure | UnsetType, UNSET),
     ]
-    if kind.adoptable:
+    if kind.identity.adoptable:
         fields.append(("adopt", bool | UnsetType, UNSET))
-    if kind.restorable:
+    if kind.deletes.restorable:
         fields.append(("restore", bool | UnsetType, UNSET))
     return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
 

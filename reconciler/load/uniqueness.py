@@ -33,7 +33,7 @@ def _more_than_one(present: Sequence[Scoped]) -> Iterator[Problem]:
     seen: dict[tuple[str, str | None], list[Scoped]] = {}
     at = ("metadata", "name")
     for one in present:
-        if not KINDS[one.resource.kind].alone:
+        if not KINDS[one.resource.kind].identity.one_per_parent:
             continue
         others = seen.setdefault((one.resource.kind, one.resource.namespace), [])
         for other in others:
@@ -47,7 +47,7 @@ def _same_claims(present: Sequence[Scoped]) -> Iterator[Problem]:
     """Yield each resource that says of itself what another one of its kind says of itself too."""
     seen: dict[tuple[str, str | None, str], list[tuple[Scoped, Path]]] = {}
     for one in present:
-        for claim, at in KINDS[one.resource.kind].claims(one.resource):
+        for claim, at in KINDS[one.resource.kind].identity.claims(one.resource):
             others = seen.setdefault((one.resource.kind, one.resource.namespace, claim), [])
             for other, where in others:
                 if one.environments & other.environments and one.resource.name != other.resource.name:

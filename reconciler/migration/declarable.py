@@ -31,7 +31,7 @@ def without_defaults(things: Everywhere) -> Everywhere:
         defaults = {**kind.defaults, **BEGINS_WITH.get(name, {})}
         types = types_of(kind.spec)
         told = {each: _told(spec, list(specs.values()), defaults, types) for each, spec in specs.items()}
-        if key in kind.singletons and not any(told.values()):
+        if key in kind.identity.singletons and not any(told.values()):
             continue
         found[name, key] = {
             environment: {**{field: spec[field] for field in kind.required & spec.keys()}, **told[environment]}

@@ -85,8 +85,8 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
     A kind is unread where its secret is not set, or where Stytch refuses to show it.
     """
     kinds = [kind for kind in _kinds() if kind.scope == "environment"]
-    reached = [kind.name for kind in kinds if kind.managed_by == "management"]
-    rest = [kind.name for kind in kinds if kind.managed_by != "management"]
+    reached = [kind.name for kind in kinds if kind.api == "management"]
+    rest = [kind.name for kind in kinds if kind.api != "management"]
     found = {**things(client, reached, target), **user_settings(client, target)}
     if not client.has_data:
         why = "They need a secret of the environment, and none is set"
@@ -126,7 +126,9 @@ def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:
 
 def _kinds() -> Sequence[Kind]:
     """Return the kinds that a Consumer project has as settings too."""
-    every = (kind for kind in KINDS.values() if kind.list and kind.scope != "workspace" and kind.namespace is None)
+    every = (
+        kind for kind in KINDS.values() if kind.verbs.list and kind.scope != "workspace" and kind.namespace is None
+    )
     return [kind for kind in every if kind.name not in MADE_ANEW | OTHERWISE]
 
 

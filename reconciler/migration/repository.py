@@ -126,5 +126,5 @@ def _step(step: Step) -> Mapping[str, Json]:
 
 def _file(kind: str) -> str:
     """Return the file of a kind. The kinds that a project is made of share one file."""
-    name = "project" if KINDS[kind].foundation else "-".join(WORD.findall(kind)).lower()
+    name = "project" if KINDS[kind].order.opens_environment else "-".join(WORD.findall(kind)).lower()
     return f"{MANIFESTS}/{name}.yaml"

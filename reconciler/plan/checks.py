@@ -144,7 +144,7 @@ def check_readable(config: Config, declared: Declared, target: Target, things: T
     """
     if not target.is_there:
         return bool(target.project)
-    if has_data or all(KINDS[kind].managed_by == "management" for kind in declared.kinds(config)):
+    if has_data or all(KINDS[kind].api == "management" for kind in declared.kinds(config)):
         return False
     is_written = "Secret" in declared.kinds(config) and config.authority_of("Secret") != "observe"
     if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):

@@ -32,7 +32,7 @@ def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
         for name, reference in KINDS[resource.kind].references.items()
         if reference.by_id and name in resource.spec.keys() | resource.initial.keys()
     }
-    return [name for name, kind in KINDS.items() if kind.list and name in managed | named]
+    return [name for name, kind in KINDS.items() if kind.verbs.list and name in managed | named]
 
 
 def with_organizations(target: Target, declared: Declared, live: Sequence[Live]) -> Target:

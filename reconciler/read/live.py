@@ -123,16 +123,17 @@ def things(client: Client, kinds: Sequence[str], target: Target) -> Mapping[str,
     found = {}
     for name in kinds:
         kind = KINDS[name]
-        if kind.list and can_be_asked(kind, client, target):
-            with unreadable(f"every {name}", kind.managed_by):
-                rows = tuple(kind.list(client, target))
+        if kind.verbs.list and can_be_asked(kind, client, target):
+            with unreadable(f"every {name}", kind.api):
+                rows = tuple(kind.verbs.list(client, target))
             found[name] = tuple(
                 structs.replace(row, spec=kind.normalize(completed(kind.spec, row.spec)))
                 for row in sorted(rows, key=lambda row: (row.address, row.id))
             )
         else:
             found[name] = tuple(
-                Live(kind=name, name=one, id=one, spec=kind.normalize(kind.defaults)) for one in kind.singletons
+                Live(kind=name, name=one, id=one, spec=kind.normalize(kind.defaults))
+                for one in kind.identity.singletons
             )
     return found
 
@@ -155,7 +156,7 @@ def can_be_asked(kind: Kind, client: Client, target: Target) -> bool:
         return True
     if kind.scope == "project":
         return target.project_is_there
-    return target.is_there and (kind.managed_by == "management" or client.has_data)
+    return target.is_there and (kind.api == "management" or client.has_data)
 
 
 def with_names(kind: Kind, thing: Named, names: Mapping[str, Mapping[str, str]]) -> Named:

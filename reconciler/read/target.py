@@ -62,7 +62,7 @@ def needs_management(config: Config, declared: Declared, client: Client) -> bool
     kinds = set(declared.kinds(config))
     if client.has_management:  # without it a check cannot be made, which is no reason to stop
         kinds |= {step.body["spec"].get("check", {}).get("kind", "Member") for step in declared.manual_steps}
-    return any(KINDS[kind].managed_by == "management" for kind in kinds)
+    return any(KINDS[kind].api == "management" for kind in kinds)
 
 
 def _find(config: Config, client: Client) -> Target:

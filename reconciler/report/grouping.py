@@ -68,7 +68,7 @@ def groups(changes: Iterable[Change]) -> tuple[tuple[Group, ...], Folded]:
 
 def action(change: Change) -> str:
     """Return what a change is to people: ``create``, ``update``, ``replace``, ``reset`` or ``delete``."""
-    if isinstance(change, Delete) and KINDS[change.kind].singletons:
+    if isinstance(change, Delete) and KINDS[change.kind].identity.singletons:
         return "reset"
     return "replace" if change.replaces else str(change.__struct_config__.tag)
 

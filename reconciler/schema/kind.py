@@ -1,6 +1,6 @@
 """The definition of a kind: its spec as a type with traits, and its verbs; most else is derived from it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.expressions.text import domain_label, fold, mailbox_or_text
+from reconciler.expressions.text import domain_label
 from reconciler.model import Change, FieldChange, Json, Live, Path, Problem, Resource, Spec, Target
 from reconciler.schema.traits import (
     Clearable,
@@ -28,46 +28,6 @@ from reconciler.schema.traits import (
 )
 
 T = TypeVar("T")
-
-
-def _no_problem(_resource: Resource) -> Iterator[Problem]:
-    return iter(())
-
-
-def _nothing_alone(_resource: Resource) -> Iterator[tuple[str, Path]]:
-    return iter(())
-
-
-def _unchanged(spec: Spec) -> Spec:
-    return spec
-
-
-def _as_declared(desired: Spec, _live: Spec) -> Spec:
-    return desired
-
-
-def _nothing_at_stake(_live: Live, _among: Sequence[Live], _target: Target) -> str:
-    return ""
-
-
-def _by_somebody(_live: Live) -> bool:
-    return False
-
-
-def _never(_fields: Sequence[FieldChange]) -> bool:
-    return False
-
-
-def _stays(_spec: Spec, _now: datetime) -> bool:
-    return False
-
-
-def _alike(_change: Change) -> int:
-    return 0
-
-
-def _one(_change: Change) -> int:
-    return 1
 
 
 Scope = Literal["workspace", "project", "environment", "organization"]
@@ -109,36 +69,92 @@ class Credential(Struct, frozen=True):
     chosen: bool = False
 
 
+class Key(Struct, frozen=True):
+    """What ``metadata.name`` is: the name of that field in Stytch, its type, and in a few words what it means."""
+
+    name: str
+    type: Any = str
+    description: str = ""
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Which resources there can be, and which live resource a manifest means.
+
+    One that is ``renamable`` is found by ``renamed_from`` too; one that is ``adoptable`` may carry nobody's ownership
+    mark, and a manifest may say ``adopt``. Where the ``id_is_key``, Stytch gives the only name: the credential store
+    knows which is which. Names are the same if their ``canonical_name`` is. ``singletons`` names the resources that
+    always exist: they can be set, and reset to the kind's ``defaults``, and neither created nor deleted. There can be
+    at most ``one_per_parent``, so that another is deleted before it is created. What ``registered_itself`` no person
+    created, so that it is never ours, whatever it is called. ``claims`` yields what a manifest says of its resource
+    that can be so of only one, in words, and where it says so.
+    """
+
+    renamable: bool = False
+    adoptable: bool = False
+    id_is_key: bool = False
+    canonical_name: Callable[[str], str] = str
+    singletons: tuple[str, ...] = ()
+    one_per_parent: bool = False
+    registered_itself: Callable[[Live], bool] = lambda _live: False
+    claims: Callable[[Resource], Iterable[tuple[str, Path]]] = lambda _resource: ()
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """When changes of a kind are written.
+
+    A kind that ``opens_environment`` must be there before the data API of an environment can be asked anything.
+    ``after`` names the kinds that must be there first although no field names them; ``rank`` orders changes within
+    the kind.
+    """
+
+    opens_environment: bool = False
+    after: frozenset[str] = frozenset()
+    rank: Callable[[Change], int] = lambda _change: 0
+
+
+class Deletes(Struct, frozen=True, kw_only=True):
+    """How resources of a kind end.
+
+    ``irrecoverable`` returns what is lost for good with a live resource, given all of its kind, if that is so much
+    that no plan may delete it without ``lifecycle.allow_delete``. A resource that ``has_lapsed`` ended by itself and
+    is not created again; a deleted one that is ``restorable`` comes back as it was. ``recreated_for`` returns whether
+    changes need a resource to be deleted and created again; where it is None, that is never done, and what touches
+    fields that only a create sends is a conflict.
+    """
+
+    irrecoverable: Callable[[Live, Sequence[Live], Target], str] = lambda _live, _among, _target: ""
+    has_lapsed: Callable[[Spec, datetime], bool] = lambda _spec, _now: False
+    restorable: bool = False
+    recreated_for: Callable[[Sequence[FieldChange]], bool] | None = None
+
+
+class Verbs(Struct, frozen=True, kw_only=True):
+    """What can be done with resources of a kind; a verb that is None does not exist in Stytch.
+
+    ``list`` reads every live one; kinds without it (organizations and members, of which there are millions) are read
+    by ``reconciler.read.live``. ``writes`` returns the requests that a change takes; what only an update can send
+    after a create is counted besides.
+    """
+
+    list: Verb | None = None
+    create: Verb | None = None
+    update: Verb | None = None
+    delete: Verb | None = None
+    writes: Callable[[Change], int] = lambda _change: 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A sort of thing in Stytch. The one value of a file in ``kinds/``; ``KINDS`` registers it.
+    """A kind of resource in Stytch. The one value of a file in ``kinds/``; ``KINDS`` registers it.
 
-    *What it is.* ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``lifecycle`` of
-    that under ``lifecycle:``, ``scope`` what a thing lies in, ``namespace`` the kind of the thing that its manifest
-    must name as that, ``key`` Stytch's name of the field that ``metadata.name`` is and ``key_type`` its type, ``names``
-    in a few words what ``metadata.name`` means, ``managed_by`` the API that it is kept by, ``required`` the fields that
-    a create needs, ``computed`` those that Stytch fills in and nobody can declare.
+    ``initial`` is the type of what may stand under ``initial:`` (None: the spec's own), ``lifecycle`` of that under
+    ``lifecycle:``, ``scope`` what a resource lies in, ``namespace`` the kind of the resource that its manifest must
+    name as that, ``api`` the API that keeps it. ``required`` are the fields that a create needs, ``computed`` those
+    that Stytch fills in and nobody can declare, ``defaults`` what Stytch sets where nobody says anything.
 
-    *How it behaves.* Names that differ only by case are no two names where ``case_sensitive`` is False. A manifest
-    of an ``adoptable`` kind may say ``adopt``. A ``foundation`` must be there before the data API of an environment
-    can be asked anything. ``defaults`` are what Stytch sets where nobody says anything. ``singletons`` names the
-    things that are always there: they can be set, and reset to ``defaults``, and neither made nor removed.
-    ``nameless`` things have no key but the id that Stytch gives: the credential store knows which is which.
-    ``replaceable`` says that a resource may be recreated if a change needs that, because it touches what can only
-    be said at create, or because ``replaces`` says so; ``alone`` that there can be only one, so that another goes
-    before it comes, ``after`` which kinds must be there first although no field names them. ``self_made`` tells of
-    live things that no person made: they are never ours, whatever they are called. ``at_stake`` says what is lost
-    for good with a thing, if so much that no plan may delete it without ``lifecycle.allow_delete``. ``rank`` orders
-    changes within the kind, ``writes`` gives the requests that one takes; those for what only an update can say are
-    counted besides.
-
-    *What is done.* ``check`` says what is wrong with a resource beyond its types, ``claims`` what it says of itself
-    that can be so of one thing of its kind only, in words, and where it says so; ``normalize`` brings declared and
-    live specs to one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec
-    what of the live one must not be lost by omission, or is equal but for its form; ``has_lapsed`` tells
-    whether a declared thing has ended by itself and must not come back. ``list`` reads all things of the kind that are
-    live; kinds without it (organizations and members, of which there are millions) are read by
-    ``reconciler.read.live``. A verb that is None does not exist in Stytch.
+    ``check`` yields what is wrong with a resource beyond its types. ``normalize`` brings declared and live specs to
+    one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec what of the
+    live one must not be lost by omission, or is equal but for its form.
     """
 
     name: str
@@ -147,38 +163,19 @@ class Kind:
     lifecycle: type[Lifecycle] = Lifecycle
     scope: Scope = "environment"
     namespace: str | None = None
-    key: str
-    key_type: Any = str
-    names: str = ""
-    case_sensitive: bool = True
-    foundation: bool = False
-    renamable: bool = False
-    restorable: bool = False
-    adoptable: bool = False
-    singletons: tuple[str, ...] = ()
-    nameless: bool = False
-    replaceable: bool = False
-    replaces: Callable[[Sequence[FieldChange]], bool] = _never
-    alone: bool = False
-    after: frozenset[str] = frozenset()
-    managed_by: Literal["management", "data", "telemetry"] = "data"
+    api: Literal["management", "data", "telemetry"] = "data"
+    key: Key
+    identity: Identity = field(default_factory=Identity)
+    order: Order = field(default_factory=Order)
     required: frozenset[str] = frozenset()
     computed: frozenset[str] = frozenset()
     defaults: Spec = field(default_factory=dict)
     credential: Credential | None = None
-    self_made: Callable[[Live], bool] = _by_somebody
-    at_stake: Callable[[Live, Sequence[Live], Target], str] = _nothing_at_stake
-    rank: Callable[[Change], int] = _alike
-    writes: Callable[[Change], int] = _one
-    check: Callable[[Resource], Iterator[Problem]] = _no_problem
-    claims: Callable[[Resource], Iterator[tuple[str, Path]]] = _nothing_alone
-    normalize: Callable[[Spec], Spec] = _unchanged
-    fill: Callable[[Spec, Spec], Spec] = _as_declared
-    has_lapsed: Callable[[Spec, datetime], bool] = _stays
-    list: Verb | None = None
-    create: Verb | None = None
-    update: Verb | None = None
-    delete: Verb | None = None
+    deletes: Deletes = field(default_factory=Deletes)
+    check: Callable[[Resource], Iterable[Problem]] = lambda _resource: ()
+    normalize: Callable[[Spec], Spec] = lambda spec: spec
+    fill: Callable[[Spec, Spec], Spec] = lambda desired, _live: desired
+    verbs: Verbs = field(default_factory=Verbs)
 
     @property
     def initial_spec(self) -> type[Struct]:
@@ -194,7 +191,7 @@ class Kind:
             for name, field in fields_of(self.initial_spec).items()
             if field.trait(CreateOnly) and name not in fields_of(self.spec)
         }
-        key = {self.key: (f"{self.key} is the name of a {self.name}", "write it under metadata, as name")}
+        key = {self.key.name: (f"{self.key.name} is the name of a {self.name}", "write it under metadata, as name")}
         return {**computed, **at_create, **key}
 
     @cached_property
@@ -241,12 +238,6 @@ class Kind:
     def by_id(self) -> frozenset[str]:
         """Name the fields that hold ids of other things in Stytch, and their names in manifests."""
         return frozenset(name for name, reference in self.references.items() if reference.by_id)
-
-    def compared(self, name: str) -> str:
-        """Return a name in the form in which names of this kind are the same."""
-        if self.key == "email_address":
-            return mailbox_or_text(name)
-        return name if self.case_sensitive else fold(name)
 
     @cached_property
     def late(self) -> frozenset[str]:

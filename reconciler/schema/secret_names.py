@@ -64,7 +64,7 @@ def names_of_the_runner(kind: Kind, resource: Resource) -> Iterator[tuple[Path, 
         for name in fields & spec.keys():
             yield from ((path, each) for path, each in names_in(spec[name], (part, name)) if is_the_runners(each))
     may_be_kept = resource.name.startswith(OURS) and not resource.name.startswith(OUR_PREFIXES)
-    if kind.nameless and is_the_runners(resource.name) and not may_be_kept:
+    if kind.identity.id_is_key and is_the_runners(resource.name) and not may_be_kept:
         yield ("metadata", "name"), resource.name
 
 
@@ -125,7 +125,7 @@ def credential_name(kind: Kind, resource: Resource) -> str:
     """Return the name under which the credential of a thing is kept: the manifest's, or one made of kind and name."""
     if kind.credential is None:
         raise ValueError(f"a {kind.name} has no credential")
-    if kind.nameless:
+    if kind.identity.id_is_key:
         return resource.name
     declared: Json = resource.spec.get(kind.credential.field) or resource.initial.get(kind.credential.field)
     if is_name(declared):

@@ -208,7 +208,7 @@ def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) ->
             kind, _, name = address.partition("/")
             namespace = name.partition("/")[0] if KINDS[kind].namespace else None
             change = Delete(address=address, kind=kind, namespace=namespace, id=identifier)
-            verb = KINDS[kind].delete
+            verb = KINDS[kind].verbs.delete
             assert verb
             verb(client, change, context)
         return [problem.message for problem in held]

@@ -211,4 +211,4 @@ def test_a_key_of_metadata_that_was_to_go_is_gone() -> None:
 )
 def test_a_thing_under_another_name(kind: str, name: str, answered: str, *, is_another: bool) -> None:
     change = Create(address=f"{kind}/{name}", kind=kind)
-    assert bool(other_name(KINDS[kind], change, {KINDS[kind].key: answered})) == is_another
+    assert bool(other_name(KINDS[kind], change, {KINDS[kind].key.name: answered})) == is_another

@@ -12,7 +12,7 @@ from reconciler.diff.compare import ThingDiff, diff_things
 from reconciler.diff.credentials import Held
 from reconciler.kinds._writing import overlaid, payload
 from reconciler.model import Create, Delete, Live, Position, Resource, Spec, Target, Update
-from reconciler.schema.kind import Kind, normalize_by_traits
+from reconciler.schema.kind import Key, Kind, normalize_by_traits
 from reconciler.schema.traits import Clearable, HoldsSecret, Keyed, Merged, SecretName, Unordered
 
 
@@ -34,7 +34,9 @@ class ThingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     key: Annotated[SecretName | UnsetType, HoldsSecret()] = UNSET
 
 
-KIND: Final = Kind(name="Thing", spec=ThingSpec, key="thing_name", normalize=partial(normalize_by_traits, ThingSpec))
+KIND: Final = Kind(
+    name="Thing", spec=ThingSpec, key=Key("thing_name"), normalize=partial(normalize_by_traits, ThingSpec)
+)
 SECRETS: Final = {"A_NAME": "0001", "B_NAME": "0002"}  # what is shown of each
 HELD: Final = Held(last_four=SECRETS.get)
 

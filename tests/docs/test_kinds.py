@@ -26,14 +26,14 @@ HERE = {"Organization": "manifests.md#organization", "Member": "manifests.md#mem
 
 
 def row(kind: Kind) -> str:
-    absent = "deletes it" if kind.delete else "not possible"
-    if kind.singletons:
+    absent = "deletes it" if kind.verbs.delete else "not possible"
+    if kind.identity.singletons:
         absent = "resets it to what it was before anybody set it"
     if kind.name == "Member":
         absent = "deletes it; Stytch keeps a record"
     namespace = "the organization's slug" if kind.namespace else ""
     name = f"[{kind.name}]({HERE.get(kind.name, '#' + kind.name.lower())})"
-    return f"| {name} | {SCOPES[kind.scope]} | {kind.names} | {namespace} | {kind.managed_by} | {absent} |\n"
+    return f"| {name} | {SCOPES[kind.scope]} | {kind.key.description} | {namespace} | {kind.api} | {absent} |\n"
 
 
 def table() -> str:

@@ -309,7 +309,7 @@ def together(kind: Kind, spec: Fields, piece: Fields) -> Fields:
 def test_slugs_of_the_workspace_are_those_that_the_emulator_takes(kind: str, slug: str) -> None:
     taken = contextlib.nullcontext() if SLUG.fullmatch(slug) else pytest.raises(msgspec.ValidationError)
     with taken:
-        assert msgspec.convert(slug, KINDS[kind].key_type) == slug
+        assert msgspec.convert(slug, KINDS[kind].key.type) == slug
 
 
 def test_event_logs_on_their_way_to_active_are_taken_for_active() -> None:

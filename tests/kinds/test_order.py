@@ -13,7 +13,7 @@ from reconciler.kinds import KINDS, REGISTERED, rank
 from reconciler.model import Change, Create, Delete, FieldChange, Update
 from reconciler.schema.kind import Kind
 
-FOUNDATION = [name for name, kind in KINDS.items() if kind.foundation]
+FOUNDATION = [name for name, kind in KINDS.items() if kind.order.opens_environment]
 ORDER = """
 from reconciler.kinds import KINDS, rank
 from tests.kinds.test_order import every_step
@@ -23,7 +23,7 @@ print([str(change) for change in sorted(every_step(), key=rank)])
 
 def named(kind: str) -> str:
     """The address of a thing of a kind, one that can be."""
-    names = get_args(KINDS[kind].key_type) if get_origin(KINDS[kind].key_type) is Literal else ("a",)
+    names = get_args(KINDS[kind].key.type) if get_origin(KINDS[kind].key.type) is Literal else ("a",)
     return f"{kind}/{names[0]}"
 
 
@@ -49,9 +49,9 @@ def comes_before(first: Change, second: Change) -> bool:
 
 def needed(kind: Kind) -> Iterator[str]:
     """The kinds of things that must be there before one of this kind can be made."""
-    if not kind.foundation:
+    if not kind.order.opens_environment:
         yield from FOUNDATION
-    yield from kind.after
+    yield from kind.order.after
     yield from (reference.kind for reference in kind.references.values() if not reference.late)
 
 
@@ -79,7 +79,7 @@ def test_what_can_be_named_only_afterwards_is_there_before_the_update(name: str)
 
 @pytest.mark.parametrize("name", KINDS)
 def test_deletes_come_last_unless_there_can_be_only_one(name: str) -> None:
-    if KINDS[name].alone:
+    if KINDS[name].identity.one_per_parent:
         assert comes_before(delete(name), create(name))
         return
     for other in KINDS:

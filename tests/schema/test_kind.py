@@ -280,7 +280,7 @@ def test_what_lifecycle_ignore_may_name(kind: str, path: str, may: bool) -> None
     ],
 )
 def test_when_two_names_are_the_same(kind: str, one: str, other: str, same: bool) -> None:  # noqa: FBT001 # an answer
-    assert (KINDS[kind].compared(one) == KINDS[kind].compared(other)) is same
+    assert (KINDS[kind].identity.canonical_name(one) == KINDS[kind].identity.canonical_name(other)) is same
 
 
 def test_the_schema_for_editors_accepts_the_worked_example_and_not_a_mistake() -> None:

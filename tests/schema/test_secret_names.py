@@ -107,7 +107,9 @@ def test_what_has_no_credential_has_no_name_for_it() -> None:
         credential_name(KINDS["Project"], resource("Project", "acme"))
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.credential and not kind.nameless])
+@pytest.mark.parametrize(
+    "name", [name for name, kind in KINDS.items() if kind.credential and not kind.identity.id_is_key]
+)
 def test_a_name_that_is_made_can_be_kept(name: str) -> None:
     for key in ("acme", "Ünï cödé", "9", "a" * 200, "--"):
         assert is_secret_name(credential_name(KINDS[name], resource(name, key, namespace="acme")))

@@ -22,7 +22,7 @@ SELF_MADE: Final = Reason(
 
 def translate(lives: Sequence[Live]) -> Translated:
     """Return every app that a person created. An app that registered itself is a loss: it has to register again."""
-    self_made = [live for live in lives if KINDS[live.kind].self_made(live)]
+    self_made = [live for live in lives if KINDS[live.kind].identity.registered_itself(live)]
     made = [_app(live) for live in lives if live not in self_made]
     losses = tuple(Remark(live.kind, live.name or live.id, "client_id", SELF_MADE) for live in self_made)
     return together([*made, Translated(losses=losses)])

@@ -32,7 +32,7 @@ def with_own_names(consumer: Consumer) -> tuple[Consumer, Mapping[str, Sequence[
         for environment, every in distinct({each: found.get(kind, ()) for each, found in things.items()}).items():
             if every:
                 named = [structs.replace(live, name=name) for name, live in every]
-                others = [live for live in things[environment][kind] if KINDS[kind].self_made(live)]
+                others = [live for live in things[environment][kind] if KINDS[kind].identity.registered_itself(live)]
                 things[environment][kind] = (*named, *others)
                 remarks[environment] += _remarks(every)
     environments = tuple(structs.replace(each, things=things[each.name]) for each in consumer.environments)
@@ -44,7 +44,10 @@ def distinct(lives: ByEnvironment) -> Mapping[str, Sequence[Renamed]]:
 
     Resources that registered themselves are left out.
     """
-    declared = {each: [live for live in every if not KINDS[live.kind].self_made(live)] for each, every in lives.items()}
+    declared = {
+        each: [live for live in every if not KINDS[live.kind].identity.registered_itself(live)]
+        for each, every in lives.items()
+    }
     taken = {live.name for every in declared.values() for live in every}
     found: dict[str, list[Renamed]] = {environment: [] for environment in lives}
     for name in sorted(taken):
@@ -87,4 +90,4 @@ def _remarks(named: Sequence[Renamed]) -> Iterator[Remark]:
     for name, live in named:
         if name != live.name or names.count(name) > 1:
             shared = Reason(f"several resources have the name {live.name!r}, but names must be unique here", CHOOSE)
-            yield Remark(live.kind, name, f"{KINDS[live.kind].key} of {live.id}", shared if live.name else NONE)
+            yield Remark(live.kind, name, f"{KINDS[live.kind].key.name} of {live.id}", shared if live.name else NONE)
