@@ -5,6 +5,7 @@ each organization that holds resources.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
@@ -15,8 +16,9 @@ from reconciler.export.manifests import SEPARATOR, Manifest, text
 from reconciler.export.names import file_names
 from reconciler.export.spec import as_written, is_long
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, Spec
 from reconciler.model import Path as FieldPath
+from reconciler.schema.kind import Kind
 
 LISTS: Final = (".gitignore", ".gitattributes")  # these files may contain other lines too
 FOLDERS: Final = ("manifests", "files", "tables")  # these folders contain only exported files
@@ -104,22 +106,43 @@ def in_files(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Files]:
     for kind in KINDS:
         labels = {each.address: f"{each.namespace or ''} {each.name}" for each in manifests if each.kind == kind}
         names |= file_names(labels)
+    written: list[Manifest] = []
     files: dict[str, str] = {}
+    for each in manifests:
+        specs, texts = texts_in_files(KINDS[each.kind], names[each.address], {"": each.spec})
+        written.append(structs.replace(each, spec=specs[""]))
+        files |= texts
+    return written, files
 
-    def written(manifest: Manifest) -> Manifest:
-        kind = KINDS[manifest.kind]
 
-        def put(path: FieldPath, content: str) -> Json:
-            if not is_long(content):
-                return content
-            words = (names[manifest.address], *path[len(kind.texts) == 1 :])
-            file = f"files/{manifest.kind}/{'.'.join(words)}.{_suffix(path)}"
-            files[file] = f"{content}\n"  # the last newline of the file does not belong to the text
-            return {"file": file}
+def texts_in_files(kind: Kind, name: str, specs: Mapping[str, Spec]) -> tuple[Mapping[str, Spec], Files]:
+    """Return a resource's specs, by environment, with file names in the place of long texts, and these files.
 
-        return structs.replace(manifest, spec=as_written(kind, manifest.spec, put))
+    A text that differs between environments has a file for each. ``name`` is a file name that stands for the resource.
+    """
+    texts: dict[FieldPath, dict[str, str]] = {}
 
-    return [written(manifest) for manifest in manifests], files
+    def collect(environment: str, path: FieldPath, content: str) -> Json:
+        texts.setdefault(path, {})[environment] = content
+        return content
+
+    for environment, spec in specs.items():
+        as_written(kind, spec, partial(collect, environment))
+    moved = {path: contents for path, contents in texts.items() if any(map(is_long, contents.values()))}
+
+    def file(path: FieldPath, environment: str) -> str:
+        field = path[len(kind.texts) == 1 :]  # the only field with a text needs no name
+        words = [name, *field, *([environment] if len(set(moved[path].values())) > 1 else [])]
+        return f"files/{kind.name}/{'.'.join(words)}.{_suffix(path)}"
+
+    def put(environment: str, path: FieldPath, content: str) -> Json:
+        if path not in moved:
+            return content
+        return {"file": file(path, "${{ environment }}" if len(moved[path]) == len(specs) else environment)}
+
+    written = {environment: as_written(kind, spec, partial(put, environment)) for environment, spec in specs.items()}
+    # The last newline of the file does not belong to the text.
+    return written, {file(path, each): f"{text}\n" for path, by in moved.items() for each, text in by.items()}
 
 
 def documents(manifests: Iterable[Manifest]) -> Files:

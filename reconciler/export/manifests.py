@@ -31,12 +31,13 @@ SEPARATOR: Final = "---\n"
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """One document to write; ``comment`` is the comment above it."""
+    """One document to write: for all environments where ``environments`` is empty, with ``comment`` above it."""
 
     kind: str
     name: str
     spec: Spec
     namespace: str | None = None
+    environments: tuple[str, ...] = ()
     ensure: Ensure = "present"
     adopt: bool = False
     comment: str = ""
@@ -63,11 +64,12 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
 def body(manifest: Manifest) -> dict[str, Json]:
     """Return the document, with its keys in the usual order."""
-    inside = {} if manifest.namespace is None else {"namespace": manifest.namespace}
+    namespace = {} if manifest.namespace is None else {"namespace": manifest.namespace}
+    environments = {"environments": list(manifest.environments)} if manifest.environments else {}
     return {
         "apiVersion": API_VERSION,
         "kind": manifest.kind,
-        "metadata": {**inside, "name": manifest.name},
+        "metadata": {**namespace, "name": manifest.name, **environments},
         **({"spec": manifest.spec} if manifest.spec else {}),
         **({} if manifest.ensure == "present" else {"ensure": manifest.ensure}),
         **({"adopt": True} if manifest.adopt else {}),

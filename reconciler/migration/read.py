@@ -4,44 +4,35 @@ Nothing is written. Users are not read: they are the input of the rules, not set
 project; clients and fraud rules need a secret of their environment.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
 
+from reconciler.clients.api import Api
 from reconciler.clients.b2b import Client
 from reconciler.clients.connect import ON_THE_NETWORK, Wires, open_client
 from reconciler.config.read import Credentials
 from reconciler.config.schema import Rates
-from reconciler.errors import NotOffered, Rejected, Unreadable
+from reconciler.errors import InvalidInput, NotOffered, Refused, Rejected, Unreadable
+from reconciler.export.manifests import Manifest
 from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
-from reconciler.migration.find import Row, check_credentials, chosen, find_consumer, names, secret_of
-from reconciler.migration.values import Consumer, Setting, Source, Things, Unread
-from reconciler.model import Live, Target
+from reconciler.migration.values import Consumer, Source, Things, Unread
+from reconciler.model import Live, Problem, Target
 from reconciler.read.live import things, unreadable
+from reconciler.read.target import PROJECTS
 from reconciler.schema.kind import Kind
+from reconciler.suggest import did_you_mean
 
-ROLES = ("stytch_user", "custom_resources", "custom_roles", "custom_scopes")
-
-
-def user_settings(client: Client, target: Target) -> Things:
-    """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
-    with unreadable(f"the settings of {target.environment}", "management"):
-        return {live.kind: (live,) for live in _settings(client, target)}
-
-
-def _settings(client: Client, target: Target) -> Iterator[Live]:
-    config = client.management.get(f"{target.path}/sdk/consumer")["config"]
-    yield Live(kind="SDKConfig", name="default", id="default", spec=config)
-    policy = client.management.get(f"{target.path}/rbac_policy")["policy"]
-    roles = {name: policy[name] for name in ROLES if policy.get(name)}
-    yield Live(kind="RBACPolicy", name="default", id="default", spec=roles)
-
+Row = Mapping[str, Any]
 
 MADE_ANEW: Final = frozenset({"Environment", "Secret"})  # credentials of the old project: useless in the new one
 OTHERWISE: Final = frozenset({"SDKConfig", "RBACPolicy"})  # a Consumer project has its own form: see user_settings
+ROLES: Final = ("stytch_user", "custom_resources", "custom_roles", "custom_scopes")
 UNAUTHORIZED: Final = (401, 403)
+SECRET: Final = "STYTCH_CONSUMER_SECRET"  # noqa: S105 # the name of a variable
 
 
 def read_consumer(
@@ -79,6 +70,81 @@ def read_consumer(
     )
 
 
+def check_credentials(credentials: Credentials) -> None:
+    """Raise ``Refused`` with every required variable that is not set."""
+    needed = {
+        "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
+        "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
+        "STYTCH_CONSUMER_PROJECT_ID": credentials.consumer_project_id,
+    }
+    hint = "create a workspace key in Stytch's dashboard; use the project id of any environment of the Consumer project"
+    problems = [
+        Problem(
+            code="no-credentials", severity="error", message=f"the environment variable {name} is not set", hint=hint
+        )
+        for name, value in needed.items()
+        if not value
+    ]
+    if problems:
+        raise Refused(problems)
+
+
+def find_consumer(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
+    """Return the project that has an environment with this id, and all its environments, the live one first.
+
+    Raises ``Refused`` where no project has such an environment, or where the project is not a Consumer project.
+    """
+    with unreadable("the projects of the workspace", "management"):
+        project, rows = _find(management, project_id)
+    if project["vertical"] != "CONSUMER":
+        raise Refused(
+            f"{project_id} is an environment of {project['project_slug']}, which is already a B2B project",
+            hint="use `init --from-live` to write the repository of a B2B project",
+        )
+    return project, sorted(rows, key=lambda row: (row["type"] != "LIVE", row["environment_slug"]))
+
+
+def _find(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
+    for project in management.get(PROJECTS)["projects"]:
+        path = Target(project=project["project_slug"]).project_path
+        rows: Sequence[Row] = management.get(f"{path}/environments")["environments"]
+        if any(row["project_id"] == project_id for row in rows):
+            return project, rows
+    raise Refused(
+        f"no environment of the workspace has the project id {project_id}",
+        hint="check that STYTCH_CONSUMER_PROJECT_ID and the workspace key belong to the same workspace",
+    )
+
+
+def chosen(rows: Sequence[Row], slugs: Sequence[str]) -> Sequence[Row]:
+    """Return the environments with these slugs, or all. Raises ``InvalidInput`` where a slug does not exist."""
+    there = [row["environment_slug"] for row in rows]
+    if unknown := [slug for slug in slugs if slug not in there]:
+        message = f"the Consumer project has no environment {unknown[0]}; it has {', '.join(there)}"
+        raise InvalidInput(message, hint=did_you_mean(unknown[0], there))
+    return [row for row in rows if not slugs or row["environment_slug"] in slugs]
+
+
+def names(rows: Sequence[Row]) -> Sequence[str]:
+    """Return a name for each environment: its type, or its slug where several environments have the same type."""
+    types = [row["type"].lower() for row in rows]
+    return types if len(set(types)) == len(types) else [row["environment_slug"] for row in rows]
+
+
+def secret_of(row: Row, credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name of the variable that holds an environment's secret, and the secret ("" where it is not set).
+
+    The name contains the environment's slug. The environment of ``STYTCH_CONSUMER_PROJECT_ID`` may also use
+    ``STYTCH_CONSUMER_SECRET``.
+    """
+    variable = f"{SECRET}_{re.sub('[^A-Z0-9]+', '_', row['environment_slug'].upper())}"
+    if value := environ.get(variable, "").strip():
+        return variable, value
+    if row["project_id"] == credentials.consumer_project_id:
+        return SECRET, credentials.consumer_secret
+    return variable, ""
+
+
 def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[Unread]]:
     """Return the resources of an environment, and the kinds that could not be read.
 
@@ -101,6 +167,20 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
     return found, unread
 
 
+def user_settings(client: Client, target: Target) -> Things:
+    """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
+    with unreadable(f"the settings of {target.environment}", "management"):
+        return {live.kind: (live,) for live in _settings(client, target)}
+
+
+def _settings(client: Client, target: Target) -> Iterator[Live]:
+    config = client.management.get(f"{target.path}/sdk/consumer")["config"]
+    yield Live(kind="SDKConfig", name="default", id="default", spec=config)
+    policy = client.management.get(f"{target.path}/rbac_policy")["policy"]
+    roles = {name: policy[name] for name in ROLES if policy.get(name)}
+    yield Live(kind="RBACPolicy", name="default", id="default", spec=roles)
+
+
 def _refused(error: Unreadable, kind: str, target: Target, variable: str) -> Unread:
     """Return a kind that Stytch refuses to show. Raise every other error; for a wrong secret, name its variable."""
     fault = error.__cause__
@@ -115,10 +195,10 @@ def _refused(error: Unreadable, kind: str, target: Target, variable: str) -> Unr
     return Unread(environment=target.environment, kinds=(kind,), why=f"Stytch refuses: {fault}", how=how)
 
 
-def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Setting, ...]:
+def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Manifest, ...]:
     """Return the live environment where it was not chosen: Stytch creates no other environment before it."""
     return tuple(
-        Setting(kind="Environment", name=row["environment_slug"], spec={"name": row["name"], "type": row["type"]})
+        Manifest(kind="Environment", name=row["environment_slug"], spec={"name": row["name"], "type": row["type"]})
         for row in rows
         if row["type"] == "LIVE" and row not in asked
     )

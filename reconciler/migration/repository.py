@@ -4,40 +4,58 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.config.read import FILE
 from reconciler.documents.yaml_writer import block, documents_text, scalar
 from reconciler.export.from_live import ATTRIBUTES, RULES
-from reconciler.export.manifests import literal
+from reconciler.export.manifests import Manifest, body, literal
 from reconciler.export.starter import FILES
 from reconciler.kinds import KINDS
 from reconciler.migration.declarable import declarable, without_defaults
+from reconciler.migration.names import with_own_names
 from reconciler.migration.notes import notes
-from reconciler.migration.secrets import in_files, secrets, with_names
+from reconciler.migration.secrets import secrets, with_names
 from reconciler.migration.steps import Step, manual_steps
-from reconciler.migration.translate import translate, translated
-from reconciler.migration.translate.names import with_own_names
-from reconciler.migration.unite import Shared, Vars, unite
-from reconciler.migration.values import Consumer, Setting, Translated, by_environment, everywhere, together
-from reconciler.model import Json
-from reconciler.model.resources import API_VERSION
+from reconciler.migration.translate import translate, translate_things
+from reconciler.migration.unite import Vars, in_files, unite
+from reconciler.migration.values import Consumer, Translated, by_environment, everywhere, together
+from reconciler.model import Json, Spec
 from reconciler.report.markdown import fill
 
 REDIRECT_URL: Final = "http://localhost:3000/authenticate"  # of test environments (docs/stytch.md, "Redirect URLs")
+SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
+MANIFESTS: Final = "manifests"
+WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
-def absences(consumer: Consumer) -> Iterator[Shared]:
-    """Yield a manifest with ``ensure: absent`` for each of them."""
-    where = tuple(
-        source.name
+def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
+    """Return the text of every file, by its name."""
+    consumer, renamed = with_own_names(consumer)
+    of_project = translate_things(consumer.things)
+    parts = {
+        source.name: together([of_project, translate(source), Translated(changes=tuple(renamed[source.name]))])
         for source in consumer.environments
-        if source.type == "TEST" and all(live.name != REDIRECT_URL for live in source.things["RedirectURL"])
-    )
-    if where:
-        environments = where if len(where) < len(consumer.environments) else ()
-        yield Shared(kind="RedirectURL", name=REDIRECT_URL, spec={}, environments=environments, ensure="absent")
+    }
+    names = list(parts)
+    settings = _settings(consumer, project, parts)
+    things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)
+    steps = manual_steps(by_environment(things, names), project)
+    written, texts = in_files(things)
+    united = unite(written, names)
+    return {
+        **_manifests([*united.things, *_absences(consumer)]),
+        f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
+        **texts,
+        "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(things))),
+        "rules/members.yaml": RULES,
+        ".gitignore": FILES[".gitignore"],
+        ".gitattributes": ATTRIBUTES,
+        FILE: _configuration(consumer, project, united.vars),  # last: everything that it refers to is written
+    }
 
 
-def configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars]) -> str:
+def _configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars]) -> str:
     """Return the text of ``reconciler.yaml``. The first environment owns what belongs to the whole project."""
     first = consumer.environments[0]
     return fill(
@@ -58,70 +76,43 @@ def configuration(consumer: Consumer, project: str, variables: Mapping[str, Vars
     )
 
 
-SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
-MANIFESTS: Final = "manifests"
-WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
-
-
-def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
-    """Return the text of every file, by its name."""
-    consumer, renamed = with_own_names(consumer)
-    of_project = translated(consumer.things)
-    parts = {
-        source.name: together([of_project, translate(source), Translated(changes=tuple(renamed[source.name]))])
-        for source in consumer.environments
-    }
-    names = list(parts)
-    settings = _settings(consumer, project, parts)
-    things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)
-    steps = manual_steps(by_environment(things, names), project)
-    written, texts = in_files(things)
-    united = unite(written, names)
-    return {
-        **_manifests([*united.things, *absences(consumer)]),
-        f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
-        **texts,
-        "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(things))),
-        "rules/members.yaml": RULES,
-        ".gitignore": FILES[".gitignore"],
-        ".gitattributes": ATTRIBUTES,
-        FILE: configuration(consumer, project, united.vars),  # last: everything that it refers to is written
-    }
-
-
-def _settings(consumer: Consumer, project: str, parts: Mapping[str, Translated]) -> Mapping[str, Sequence[Setting]]:
+def _settings(consumer: Consumer, project: str, parts: Mapping[str, Translated]) -> Mapping[str, Sequence[Manifest]]:
     """Return the settings that each environment declares: its own, and those of the whole project."""
     environments = [each for part in parts.values() for each in part.settings if each.kind == "Environment"]
     of_all = [
-        Setting(kind="Project", name=project, spec={"name": f"{consumer.name} (B2B)", "vertical": "B2B"}),
+        Manifest(kind="Project", name=project, spec={"name": f"{consumer.name} (B2B)", "vertical": "B2B"}),
         *consumer.needed,
         *environments,
-        Setting(kind="Secret", name=SECRET, spec={}),
+        Manifest(kind="Secret", name=SECRET, spec={}),
     ]
     own = {name: [each for each in part.settings if each.kind != "Environment"] for name, part in parts.items()}
     return {name: [*of_all, *every] for name, every in own.items()}
 
 
-def _manifests(things: Sequence[Shared]) -> Mapping[str, str]:
+def _absences(consumer: Consumer) -> Iterator[Manifest]:
+    """Yield a manifest that removes the redirect URL of new test environments, where the Consumer project lacks it."""
+    where = tuple(
+        source.name
+        for source in consumer.environments
+        if source.type == "TEST" and all(live.name != REDIRECT_URL for live in source.things["RedirectURL"])
+    )
+    if where:
+        environments = where if len(where) < len(consumer.environments) else ()
+        yield Manifest(kind="RedirectURL", name=REDIRECT_URL, spec={}, environments=environments, ensure="absent")
+
+
+def _manifests(things: Sequence[Manifest]) -> Mapping[str, str]:
     files: dict[str, list[Mapping[str, Json]]] = {}
     for thing in sorted(things, key=lambda thing: list(KINDS).index(thing.kind)):
-        files.setdefault(_file(thing.kind), []).append(_document(thing))
+        # In a spec, expressions read the variables that differ; in a name, Stytch's text means itself.
+        files.setdefault(_file(thing.kind), []).append(body(structs.replace(thing, name=literal(thing.name))))
     return {name: documents_text(documents) for name, documents in files.items()}
 
 
-def _document(thing: Shared) -> Mapping[str, Json]:
-    where = {"environments": list(thing.environments)} if thing.environments else {}
-    spec = {"spec": thing.spec} if thing.spec else {}
-    ensure = {"ensure": thing.ensure} if thing.ensure != "present" else {}
-    metadata = {"name": literal(thing.name), **where}
-    return {"apiVersion": API_VERSION, "kind": thing.kind, "metadata": metadata, **spec, **ensure}
-
-
 def _step(step: Step) -> Mapping[str, Json]:
-    where = {"environments": list(step.environments)} if step.environments else {}
     check = {"check": step.check} if step.check else {}
-    spec: Json = literal({"what": step.what, "where": step.where, **check})
-    return {"apiVersion": API_VERSION, "kind": "ManualStep", "metadata": {"name": step.name, **where}, "spec": spec}
+    spec: Spec = literal({"what": step.what, "where": step.where, **check})
+    return body(Manifest(kind="ManualStep", name=step.name, environments=step.environments, spec=spec))
 
 
 def _file(kind: str) -> str:

@@ -5,10 +5,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.migration.values import Setting
+from reconciler.export.manifests import Manifest
 from reconciler.model import Json
 
-Settings = Mapping[str, Sequence[Setting]]  # by environment
+Settings = Mapping[str, Sequence[Manifest]]  # by environment
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -124,11 +124,11 @@ STEPS: Final[Sequence[Callable[[Settings, str], Step | None]]] = (
 )
 
 
-def _every(settings: Settings, kind: str) -> Iterator[tuple[str, Setting]]:
+def _every(settings: Settings, kind: str) -> Iterator[tuple[str, Manifest]]:
     yield from ((name, each) for name, every in settings.items() for each in every if each.kind == kind)
 
 
-def _environments(settings: Settings, holds: Callable[[Setting], bool]) -> tuple[str, ...]:
+def _environments(settings: Settings, holds: Callable[[Manifest], bool]) -> tuple[str, ...]:
     return tuple(name for name, every in settings.items() if any(holds(each) for each in every))
 
 
@@ -136,14 +136,14 @@ def _unless_all(names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     return names if len(names) < len(settings) else ()
 
 
-def _uses_fraud_prevention(setting: Setting) -> bool:
+def _uses_fraud_prevention(setting: Manifest) -> bool:
     protected = setting.spec.get("dfppa", {}).get("enabled", "DISABLED")
     return setting.kind in ("DFPRule", "VerdictReasonOverride") or protected != "DISABLED"
 
 
-def _http_only(setting: Setting) -> str:
+def _http_only(setting: Manifest) -> str:
     return str(setting.spec.get("cookies", {}).get("http_only", "DISABLED"))
 
 
-def _sender_domain(setting: Setting) -> str:
+def _sender_domain(setting: Manifest) -> str:
     return str((setting.spec.get("sender_information") or {}).get("from_domain") or "")

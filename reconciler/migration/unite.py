@@ -14,10 +14,12 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import same
-from reconciler.export.manifests import OPEN, literal
+from reconciler.export.files import texts_in_files
+from reconciler.export.manifests import OPEN, Manifest, literal
+from reconciler.export.names import file_names
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
-from reconciler.model import Ensure, Json, Spec
+from reconciler.model import Json, Spec
 from reconciler.schema.validate import conforms
 
 MANY: Final = 4  # variables of one resource
@@ -27,27 +29,28 @@ PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Vars = dict[str, Any]
 
 
-class Shared(Struct, frozen=True, kw_only=True):
-    """A resource as one manifest declares it. ``environments`` is empty where the resource is for all of them."""
-
-    kind: str
-    name: str
-    spec: Spec
-    environments: tuple[str, ...] = ()
-    ensure: Ensure = "present"
-
-
 class United(Struct, frozen=True, kw_only=True):
     """The manifests of all environments, and the variables of each environment by its name."""
 
-    things: tuple[Shared, ...]
+    things: tuple[Manifest, ...]
     vars: Mapping[str, Vars]
+
+
+def in_files(things: Everywhere) -> tuple[Everywhere, Mapping[str, str]]:
+    """Return the resources with file names in the place of long texts, and the text of each file by its name."""
+    names = {kind: file_names({name: name for each, name in things if each == kind}) for kind, _ in things}
+    written: dict[tuple[str, str], Mapping[str, Spec]] = {}
+    files: dict[str, str] = {}
+    for (kind, name), specs in things.items():
+        written[kind, name], texts = texts_in_files(KINDS[kind], names[kind][name], specs)
+        files |= texts
+    return written, files
 
 
 def unite(things: Everywhere, environments: Sequence[str]) -> United:
     """Return the manifests for all environments, and their variables. ``environments`` lists every environment."""
     variables: dict[str, Vars] = {environment: {} for environment in environments}
-    united: list[Shared] = []
+    united: list[Manifest] = []
     for (kind, name), specs in things.items():
         every = list(specs.values())
         if len(specs) > 1 and (_has_little_in_common(every) or _lack_what_is_never_null(kind, every)):
@@ -55,11 +58,11 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
             continue
         where = tuple(specs) if len(specs) < len(environments) else ()
         spec = _united(specs, (kind, name), variables)
-        united.append(Shared(kind=kind, name=name, spec=spec, environments=where))
+        united.append(Manifest(kind=kind, name=name, spec=spec, environments=where))
     return United(things=tuple(united), vars=variables)
 
 
-def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Shared]:
+def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Manifest]:
     """Yield a manifest for each environment, or for each group of environments in which the resource is equal."""
     told = {
         environment: {field: value for field, value in spec.items() if value not in (None, "")}
@@ -69,7 +72,7 @@ def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[s
         where = tuple(each for each, other in told.items() if same(other, spec))
         if where[0] == environment:
             alone = _united({environment: spec}, (kind, name), variables)
-            yield Shared(kind=kind, name=name, spec=alone, environments=where)
+            yield Manifest(kind=kind, name=name, spec=alone, environments=where)
 
 
 def _united(values: Mapping[str, Spec], path: tuple[str, ...], variables: Mapping[str, Vars]) -> Spec:

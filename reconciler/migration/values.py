@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from reconciler.export.manifests import Manifest
 from reconciler.model import Live, Spec, address
 
 Things = Mapping[str, Sequence[Live]]  # by kind
@@ -33,14 +34,6 @@ class Source(Struct, frozen=True, kw_only=True):
     things: Things
 
 
-class Setting(Struct, frozen=True, kw_only=True):
-    """A resource of the B2B project as the manifest will declare it."""
-
-    kind: str
-    name: str
-    spec: Spec
-
-
 class Consumer(Struct, frozen=True, kw_only=True):
     """A Consumer project: its environments, the live one first, and what belongs to the whole project.
 
@@ -51,7 +44,7 @@ class Consumer(Struct, frozen=True, kw_only=True):
     name: str
     environments: tuple[Source, ...]
     things: Things
-    needed: tuple[Setting, ...] = ()
+    needed: tuple[Manifest, ...] = ()
     unread: tuple[Unread, ...] = ()
 
 
@@ -79,7 +72,7 @@ class Remark(Struct, frozen=True):
 class Translated(Struct, frozen=True, kw_only=True):
     """A translation: the settings in B2B, what is lost, and what works differently."""
 
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[Manifest, ...] = ()
     losses: tuple[Remark, ...] = ()
     changes: tuple[Remark, ...] = ()
 
@@ -87,7 +80,7 @@ class Translated(Struct, frozen=True, kw_only=True):
 Everywhere = Mapping[tuple[str, str], Mapping[str, Spec]]  # by kind and name, then by environment
 
 
-def everywhere(settings: Mapping[str, Sequence[Setting]]) -> Everywhere:
+def everywhere(settings: Mapping[str, Sequence[Manifest]]) -> Everywhere:
     """Return the spec of each resource in each environment, given the settings of each environment."""
     found: dict[tuple[str, str], dict[str, Spec]] = {}
     for environment, every in settings.items():
@@ -96,11 +89,11 @@ def everywhere(settings: Mapping[str, Sequence[Setting]]) -> Everywhere:
     return found
 
 
-def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[str, Sequence[Setting]]:
+def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[str, Sequence[Manifest]]:
     """Return the settings of each environment, given the spec of each resource in each environment."""
     return {
         environment: [
-            Setting(kind=kind, name=name, spec=specs[environment])
+            Manifest(kind=kind, name=name, spec=specs[environment])
             for (kind, name), specs in things.items()
             if environment in specs
         ]
@@ -109,9 +102,14 @@ def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[s
 
 
 def together(parts: Sequence[Translated]) -> Translated:
-    """Return one translation that holds all of these, in their order."""
+    """Return one translation with all of these, in their order."""
     return Translated(
         settings=tuple(each for part in parts for each in part.settings),
         losses=tuple(each for part in parts for each in part.losses),
         changes=tuple(each for part in parts for each in part.changes),
     )
+
+
+def copy_of(live: Live) -> Manifest:
+    """Return the manifest of a resource that stays as it is."""
+    return Manifest(kind=live.kind, name=live.name, spec=live.spec)

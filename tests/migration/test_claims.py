@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.migration.translate.claims import for_members
+from reconciler.migration.claims import for_members
 
 CASES = {
     "a field of metadata": ('{"a": {{ user.trusted_metadata.role }}}', '{"a": {{ member.trusted_metadata.role }}}'),

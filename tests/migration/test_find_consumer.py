@@ -8,7 +8,7 @@ from msgspec import structs
 from reconciler.config.read import Credentials
 from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
-from reconciler.migration.find import Row, check_credentials, chosen, find_consumer, names, secret_of
+from reconciler.migration.read import Row, check_credentials, chosen, find_consumer, names, secret_of
 from tests.connected import connected, credentials
 
 

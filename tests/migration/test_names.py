@@ -2,7 +2,7 @@
 
 import random
 
-from reconciler.migration.translate.names import distinct, with_own_names
+from reconciler.migration.names import distinct, with_own_names
 from reconciler.migration.values import Consumer, Source
 from reconciler.model import Live
 

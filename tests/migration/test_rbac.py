@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.migration.translate.rbac import translate
+from reconciler.migration.rbac import translate_rbac_policy
 from reconciler.migration.values import Translated
 from reconciler.model import Live
 
@@ -13,7 +13,7 @@ SELF = {"resource_id": "stytch.self", "actions": ["*"]}
 
 
 def translated(**policy: Any) -> Translated:
-    return translate([Live(kind="RBACPolicy", name="default", id="", spec=policy)])
+    return translate_rbac_policy([Live(kind="RBACPolicy", name="default", id="", spec=policy)])
 
 
 def spec(**policy: Any) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.migration.translate.sdk_config import for_b2b, translate
+from reconciler.migration.sdk_config import for_b2b, translate_sdk_config
 from reconciler.migration.values import Remark
 from reconciler.model import Live
 
@@ -37,11 +37,11 @@ def config(section: str, **fields: Any) -> Mapping[str, Any]:
 
 
 def losses(consumer: Mapping[str, Any]) -> list[str]:
-    return fields(translate([Live(kind="SDKConfig", name="default", id="", spec=consumer)]).losses)
+    return fields(translate_sdk_config([Live(kind="SDKConfig", name="default", id="", spec=consumer)]).losses)
 
 
 def changes(consumer: Mapping[str, Any]) -> list[str]:
-    return fields(translate([Live(kind="SDKConfig", name="default", id="", spec=consumer)]).changes)
+    return fields(translate_sdk_config([Live(kind="SDKConfig", name="default", id="", spec=consumer)]).changes)
 
 
 def fields(remarks: tuple[Remark, ...]) -> list[str]:

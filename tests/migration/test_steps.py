@@ -2,17 +2,17 @@
 
 from typing import Any
 
+from reconciler.export.manifests import Manifest
 from reconciler.migration.steps import Step, manual_steps
-from reconciler.migration.values import Setting
 
 ALWAYS = ["custom-domain", "oauth-providers", "webhooks", "applications"]
 
 
-def setting(kind: str, name: str = "default", **spec: Any) -> Setting:
-    return Setting(kind=kind, name=name, spec=spec)
+def setting(kind: str, name: str = "default", **spec: Any) -> Manifest:
+    return Manifest(kind=kind, name=name, spec=spec)
 
 
-def steps(**settings: list[Setting]) -> dict[str, Step]:
+def steps(**settings: list[Manifest]) -> dict[str, Step]:
     return {step.name: step for step in manual_steps(settings, "acme-b2b")}
 
 

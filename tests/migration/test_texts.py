@@ -3,7 +3,8 @@
 from typing import Any
 
 from reconciler.migration.declarable import without_defaults
-from reconciler.migration.secrets import in_files, secrets, with_names
+from reconciler.migration.secrets import secrets, with_names
+from reconciler.migration.unite import in_files
 from reconciler.migration.values import Everywhere
 
 LONG = '{\n  "a": 1\n}'
@@ -86,3 +87,12 @@ def test_credentials_that_would_share_a_name_get_different_ones() -> None:
     assert len(set(names)) == 2
     assert [specs["live"]["client_secret"] for specs in named.values()] == [{"secret": name} for name in names]
     assert with_names(things("M2MClient", "a-b", live=client)) == things("M2MClient", "a-b", live=client)
+
+
+def test_two_long_texts_of_one_resource_do_not_share_a_file() -> None:
+    app = {"access_token_template_content": LONG, "id_token_template_content": f"{LONG} "}
+    _, files = in_files(things("ConnectedApp", "Calendar", live=app, test=app))
+    assert files == {
+        "files/ConnectedApp/Calendar.access_token_template_content.json": f"{LONG}\n",
+        "files/ConnectedApp/Calendar.id_token_template_content.json": f"{LONG} \n",
+    }

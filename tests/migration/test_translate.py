@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.migration.translate import environments, translated
+from reconciler.migration.translate import REGISTRATION_CLAIMS, translate_environment, translate_things
 from reconciler.migration.values import Source, Translated
 from reconciler.model import Live
 
@@ -15,7 +15,7 @@ def of(*lives: Live) -> Translated:
     things: dict[str, list[Live]] = {}
     for each in lives:
         things.setdefault(each.kind, []).append(each)
-    return translated(things)
+    return translate_things(things)
 
 
 def source(**fields: Any) -> Source:
@@ -66,21 +66,21 @@ def test_claims_of_sessions_are_members_and_those_of_m2m_are_copied() -> None:
 
 
 def test_an_environments_settings_are_kept_and_passwords_are_for_all_organizations() -> None:
-    (setting,) = environments.translate(source(user_lock_ttl=60, cross_org_passwords_enabled=False)).settings
+    (setting,) = translate_environment(source(user_lock_ttl=60, cross_org_passwords_enabled=False)).settings
     assert (setting.kind, setting.name) == ("Environment", "production")
     assert setting.spec == {"name": "P", "type": "LIVE", "user_lock_ttl": 60, "cross_org_passwords_enabled": True}
 
 
 def test_what_an_environment_calls_in_the_application_is_said_where_it_is_set() -> None:
     urls = {"zero_downtime_session_migration_url": "https://a", "idp_authorization_url": "https://b"}
-    assert len(environments.translate(source(**urls)).changes) == 3
-    assert len(environments.translate(source(**dict.fromkeys(urls, ""))).changes) == 1
+    assert len(translate_environment(source(**urls)).changes) == 3
+    assert len(translate_environment(source(**dict.fromkeys(urls, ""))).changes) == 1
 
 
 def test_claims_of_clients_that_register_themselves_are_those_of_members() -> None:
     template = '{"a": {{ user.totps }}, "b": {{ user.external_id }}}'
-    found = environments.translate(source(**{environments.TEMPLATE: template}))
-    assert found.settings[0].spec[environments.TEMPLATE] == '{"a": null, "b": {{ member.external_id }}}'
+    found = translate_environment(source(**{REGISTRATION_CLAIMS: template}))
+    assert found.settings[0].spec[REGISTRATION_CLAIMS] == '{"a": null, "b": {{ member.external_id }}}'
     assert [each.at for each in found.losses] == [
-        f"Environment/production: {environments.TEMPLATE}: {{{{ user.totps }}}}"
+        f"Environment/production: {REGISTRATION_CLAIMS}: {{{{ user.totps }}}}"
     ]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.migration.values import Reason, Remark, Setting, Translated
+from reconciler.export.manifests import Manifest
+from reconciler.migration.values import Reason, Remark, Translated
 from reconciler.model import Json, Live, Spec
 
 COPIED: Final[Mapping[str, frozenset[str]]] = {
@@ -42,11 +43,11 @@ SMS: Final = Reason(
 )
 
 
-def translate(lives: Sequence[Live]) -> Translated:
+def translate_sdk_config(lives: Sequence[Live]) -> Translated:
     """Return the B2B configuration, the switches that were on and are lost, and those that change their meaning."""
     settings, losses, changes = [], [], []
     for live in lives:
-        settings.append(Setting(kind=live.kind, name=live.name, spec=for_b2b(live.spec)))
+        settings.append(Manifest(kind=live.kind, name=live.name, spec=for_b2b(live.spec)))
         losses += [Remark(live.kind, live.name, field, reason) for field, reason in _lost(live.spec)]
         changes += [Remark(live.kind, live.name, field, reason) for field, reason in _different(live.spec)]
     return Translated(settings=tuple(settings), losses=tuple(losses), changes=tuple(changes))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.migration.values import Reason, Remark, Setting, Translated
+from reconciler.export.manifests import Manifest
+from reconciler.migration.values import Reason, Remark, Translated
 from reconciler.model import Json, Live, Spec
 
 CUSTOM: Final = {"custom_roles": "role_id", "custom_scopes": "scope"}
@@ -36,7 +37,7 @@ NO_ACTION: Final = Reason(
 )
 
 
-def translate(lives: Sequence[Live]) -> Translated:
+def translate_rbac_policy(lives: Sequence[Live]) -> Translated:
     """Return the policy with the project's own permissions, and with those of Stytch's that B2B has."""
     settings, losses, changes = [], [], []
     for live in lives:
@@ -48,7 +49,7 @@ def translate(lives: Sequence[Live]) -> Translated:
         for name in CUSTOM:
             kept = [{**entry, "permissions": list(_kept(entry))} for entry in spec.get(name) or ()]
             spec[name] = [entry for entry in kept if entry["permissions"]]
-        settings.append(Setting(kind=live.kind, name=live.name, spec=spec))
+        settings.append(Manifest(kind=live.kind, name=live.name, spec=spec))
         losses += [Remark(live.kind, live.name, field, reason) for field, reason in _lost(live.spec)]
     return Translated(settings=tuple(settings), losses=tuple(losses), changes=tuple(changes))
 

@@ -70,7 +70,7 @@ def for_members(template: str) -> Claims:
     paths = [_plain(path) for tag in TAG.findall(template) for path in PATH.findall(tag)]
     unique = tuple(dict.fromkeys(paths))
     return Claims(
-        PIECE.sub(lambda found: _piece(found[0]), template),
+        PIECE.sub(lambda match: _piece(match[0]), template),
         lost=tuple(path for path in unique if _member(path) is None),
         different=tuple(path for path in unique if path in DIFFERENT),
     )
@@ -78,21 +78,21 @@ def for_members(template: str) -> Claims:
 
 def remarks(kind: str, name: str, field: str, claims: Claims) -> tuple[tuple[Remark, ...], tuple[Remark, ...]]:
     """Return the claims of a template that are lost, and those whose value changes."""
-    here = f"{field}: " + "{{{{ user.{} }}}}"
+    where = f"{field}: " + "{{{{ user.{} }}}}"
     return (
-        tuple(Remark(kind, name, here.format(path), LOST) for path in claims.lost),
-        tuple(Remark(kind, name, here.format(path), DIFFERENT[path]) for path in claims.different),
+        tuple(Remark(kind, name, where.format(path), LOST) for path in claims.lost),
+        tuple(Remark(kind, name, where.format(path), DIFFERENT[path]) for path in claims.different),
     )
 
 
 def _piece(text: str) -> str:
     """Return a text in quotes, or a single tag, with its tags rewritten."""
     if not text.startswith('"'):
-        return TAG.sub(lambda found: _tag(found, "null"), text)
+        return TAG.sub(lambda tag: _tag(tag, "null"), text)
     alone = TAG.fullmatch(text[1:-1].strip())
     if alone and _is_lost(alone[1]):
         return "null"
-    return TAG.sub(lambda found: _tag(found, ""), text)
+    return TAG.sub(lambda tag: _tag(tag, ""), text)
 
 
 def _tag(tag: re.Match[str], nothing: str) -> str:
@@ -105,8 +105,8 @@ def _is_lost(inside: str) -> bool:
     return path is not None and _member(_plain(path[1])) is None
 
 
-def _path(found: re.Match[str]) -> str:
-    plain = _plain(found[1])
+def _path(match: re.Match[str]) -> str:
+    plain = _plain(match[1])
     return f"member.{_member(plain) or plain}"
 
 
