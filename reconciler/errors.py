@@ -20,7 +20,7 @@ A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable
 
 from collections.abc import Iterable
 
-from reconciler.model import Problem
+from reconciler.model import Problem, problem
 
 
 class ReconcilerError(Exception):
@@ -30,7 +30,7 @@ class ReconcilerError(Exception):
 
     def __init__(self, problems: Iterable[Problem] | str, hint: str = "") -> None:
         if isinstance(problems, str):
-            problems = (Problem(code=self.code, severity="error", message=problems, hint=hint),)
+            problems = (problem(self.code, problems, hint),)
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))
 

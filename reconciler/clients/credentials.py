@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.errors import Refused
-from reconciler.model import Problem
+from reconciler.model import Problem, problem
 
 LIVE_URL = "https://api.stytch.com"
 TEST_URL = "https://test.stytch.com"
@@ -80,7 +80,7 @@ def _missing(credentials: Credentials) -> Iterator[Problem]:
     for name, value in needed.items():
         if not value:
             hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` also writes one"
-            yield _problem("no-credentials", f"the environment variable {name} is not set", hint)
+            yield problem("no-credentials", f"the environment variable {name} is not set", hint)
 
 
 def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
@@ -93,10 +93,10 @@ def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
             continue
         if not is_server(address):
             hint = f"such as {usual}: no user, no password, no path"
-            yield _problem("bad-url", f"{name} is not the URL of a server", hint)
+            yield problem("bad-url", f"{name} is not the URL of a server", hint)
         elif address.lower().startswith("http:") and not is_loopback(urlsplit(address).hostname or ""):
             message = f"{name} begins with http: the secret would be sent unencrypted"
-            yield _problem("bad-url", message, "use https; http is only for an emulator on this machine")
+            yield problem("bad-url", message, "use https; http is only for an emulator on this machine")
 
 
 def servers(credentials: Credentials) -> tuple[str, ...]:
@@ -105,7 +105,3 @@ def servers(credentials: Credentials) -> tuple[str, ...]:
     named = [*(base_url(credentials, each) for each in projects), telemetry_url(credentials)]
     named += [management_url(credentials)] if credentials.workspace_key_id else []
     return tuple(each for each in named if is_server(each))
-
-
-def _problem(code: str, message: str, hint: str) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from reconciler.errors import Refused
-from reconciler.model import Problem
+from reconciler.model import Problem, problem
 
 if TYPE_CHECKING:
     import ssl
@@ -249,4 +249,4 @@ def _refused(named: Named, what: str, hint: str) -> Refused:
 
 
 def _problem(message: str, hint: str) -> Problem:
-    return Problem(code="network", severity="error", message=message, hint=hint)
+    return problem("network", message, hint)

@@ -12,7 +12,7 @@ from reconciler.credentials.settings import CredentialSettings
 from reconciler.credentials.store import DEFAULT, IDS
 from reconciler.documents.read import Document
 from reconciler.files import FOLDER
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, problem
 from reconciler.suggest import did_you_mean
 
 ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
@@ -41,7 +41,7 @@ def left_empty(document: Document) -> Iterator[Problem]:
             waiting.extend(((*path, key), inner) for key, inner in value.items())
         elif value is None and len(path) != ENVIRONMENT_DEPTH and path[2:] != ("members", "external_id"):
             message = f"{path[-1]} is empty and has no effect"
-            yield _problem("left-empty", message, "write its value, or remove the key", document.at(*path))
+            yield problem("left-empty", message, "write its value, or remove the key", document.at(*path))
 
 
 def linked(root: Path) -> Iterator[Problem]:
@@ -50,7 +50,7 @@ def linked(root: Path) -> Iterator[Problem]:
     for path in [own] if own.is_symlink() else sorted(own.iterdir()) if own.is_dir() else ():
         if path.is_symlink():
             file = path.relative_to(root).as_posix()
-            yield _problem(
+            yield problem(
                 "not-followed", f"{file} is a symbolic link, which is not followed", "remove it", Position(file, 1)
             )
 
@@ -61,7 +61,7 @@ def outside(root: Path, chosen: Environment, name: str, document: Document) -> I
         path = Path(os.path.normpath(root / file))
         if path.is_relative_to(root) and not (resolved(path) or path).is_relative_to(root.resolve()):
             message = f"{file} leads out of the repository by a symbolic link"
-            yield _problem("outside", message, "name the file itself", document.at("environments", name, *keys))
+            yield problem("outside", message, "name the file itself", document.at("environments", name, *keys))
 
 
 def written_over(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
@@ -72,7 +72,7 @@ def written_over(chosen: Environment, name: str, document: Document) -> Iterator
         if isinstance(file, str) and file and (what := read.get(os.path.normpath(file))):
             message = f"credentials would be written to {file}, which {what} reads"
             at = document.at("environments", name, "credentials")
-            yield _problem("credentials", message, "name a file of their own", at)
+            yield problem("credentials", message, "name a file of their own", at)
 
 
 def kept_together(environments: Mapping[str, Environment | None], document: Document) -> Iterator[Problem]:
@@ -87,7 +87,7 @@ def kept_together(environments: Mapping[str, Environment | None], document: Docu
             if (first := holders.setdefault(os.path.normpath(file), holder)) != holder:
                 message = f"{first} and {holder} would be kept in one file, {file}"
                 at = document.at("environments", name, "credentials")
-                yield _problem("credentials", message, "name a file for each", at)
+                yield problem("credentials", message, "name a file for each", at)
 
 
 def _kept(settings: CredentialSettings | None, environment: str) -> Mapping[str, str]:
@@ -123,8 +123,4 @@ def misnamed(tables: Sequence[str], configured: Collection[str], environment: st
         else:
             names.add(name)
             continue
-        yield Problem(code="usage", severity="error", message=message, hint=hint)
-
-
-def _problem(code: str, message: str, hint: str, at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+        yield problem("usage", message, hint)

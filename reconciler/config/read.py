@@ -26,7 +26,7 @@ from reconciler.diff.ownership import Owner
 from reconciler.documents.read import Document, documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
-from reconciler.model import TEST_PROJECT, Json, Position, Problem, type_of
+from reconciler.model import TEST_PROJECT, Json, Position, Problem, problem, type_of
 from reconciler.schema.validate import conforms, nonconformities, nowhere
 from reconciler.suggest import did_you_mean
 
@@ -185,12 +185,12 @@ def _read(root: Path) -> Document:
             f"{FILE} is a symbolic link that leads out of the repository", hint="put the file itself here"
         )
     others = (each for each in alike if each != FILE)
-    problems = [_problem("unread-file", f"{each} is not read", "remove it", Position(each, 1)) for each in others]
+    problems = [problem("unread-file", f"{each} is not read", "remove it", Position(each, 1)) for each in others]
     text = read_text(path, FILE, problems)
     documents = list(documents_in(text, FILE, problems)) if text is not None else []
     if len(documents) != 1 and not any(problem.at[0].file == FILE for problem in problems):
         message = f"{FILE} holds {len(documents)} documents; expected one, of kind Configuration"
-        problems.append(_problem("one-configuration", message, "", Position(FILE, 1)))
+        problems.append(problem("one-configuration", message, "", Position(FILE, 1)))
     for document in documents[:1]:
         said = without_vars(document.body)
         if not conforms(said, Configuration, computed=nowhere):
@@ -216,16 +216,16 @@ def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> st
     at = document.at("environments")
     if asked is None:
         message = f"{FILE} has several environments: {', '.join(names)}"
-        raise InvalidInput([_problem("environment", message, "choose one: --environment NAME", at)])
+        raise InvalidInput([problem("environment", message, "choose one: --environment NAME", at)])
     message = f"{FILE} has no environment {asked}"
-    raise InvalidInput([_problem("environment", message, did_you_mean(asked, names), at)])
+    raise InvalidInput([problem("environment", message, did_you_mean(asked, names), at)])
 
 
 def _nameless(body: Configuration, document: Document) -> Iterator[Problem]:
     """Yield a problem for each environment that ``--environment`` could not name."""
     for name in body.environments:
         if not name.strip():
-            yield _problem(
+            yield problem(
                 "environment", "this environment has no name", "name it", document.key_at("environments", name)
             )
 
@@ -237,30 +237,30 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
     if users and (users.file is UNSET) == (users.consumer is UNSET):
         message = "users come either from a file or from a Consumer project"
         hint = "write {file: users.jsonl} or {consumer: {project_id: project-test-…}}"
-        yield _problem("users", message, hint, document.at(*here, "users"))
+        yield problem("users", message, hint, document.at(*here, "users"))
     elif users and users.file is UNSET and users.rows is not UNSET:
         message = "rows is the number of users in a file, but there is no file"
-        yield _problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
+        yield problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
     if chosen.credentials and (message := contradiction(chosen.credentials)):
         hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"
-        yield _problem("credentials", message, hint, document.at(*here, "credentials"))
+        yield problem("credentials", message, hint, document.at(*here, "credentials"))
     yield from written_over(chosen, name, document)
     target = chosen.target
     if target.environment and not target.project:
         message = "target names an environment but no project"
-        yield _problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
+        yield problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
     consumer = users.consumer if users and isinstance(users.consumer, settings.ConsumerProject) else None
     if consumer and consumer.other_type is UNSET and (sort := type_of(consumer.project_id)) != target.type:
         message = f"{consumer.project_id} is a {sort} project, and the target is of type {target.type}"
         at = document.at(*here, "users", "consumer", "project_id")
-        yield _problem("users", message, OTHER_TYPE, at)
+        yield problem("users", message, OTHER_TYPE, at)
     if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
         message = f"type is live, but {target.project_id} is a test project"
-        yield _problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
+        yield problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
     elif target.type == "live" and not target.project_id and not (target.project and target.environment):
         message = "type is live, but no project is named"
         hint = "add project_id: project-live-…, or project and environment by their slugs"
-        yield _problem("target", message, hint, document.at(*here, "target", "type"))
+        yield problem("target", message, hint, document.at(*here, "target", "type"))
 
 
 def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
@@ -278,7 +278,7 @@ def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
                 hint = "keep one of the two"
             else:
                 continue
-            yield Problem(code="owner", severity="error", message=message, hint=hint, at=places)
+            yield problem("owner", message, hint, *places)
 
 
 def _owns(body: Configuration, environment: Environment) -> bool:
@@ -292,10 +292,10 @@ def _formerly(body: Configuration, document: Document) -> Iterator[Problem]:
     """Yield a problem where nothing would be taken over, or by nobody."""
     if body.formerly and body.formerly == body.name:
         message = "formerly equals name, so it has no effect"
-        yield _problem("owner", message, "remove formerly", document.at("formerly"))
+        yield problem("owner", message, "remove formerly", document.at("formerly"))
     elif body.formerly and body.name is None:
         message = "formerly is set, but there is no name for the new marks"
-        yield _problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
+        yield problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
 
 
 def _owning(body: Configuration, project: str | None) -> Iterator[str]:
@@ -320,10 +320,6 @@ def _rows(root: Path, rows: str | settings.Rows) -> RowsSource:
     if isinstance(rows, str):
         return RowsSource(root / rows, rows)
     return RowsSource(root / rows.file, rows.file, rows.rows or None)
-
-
-def _problem(code: str, message: str, hint: str, at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
 
 
 class Credentials(Struct, frozen=True, kw_only=True):

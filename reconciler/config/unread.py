@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, problem
 
 ABOUT_FILES: Final = re.compile(r"(?i)readme(\.(?!ya?ml|json)[a-z-]+)*|codeowners")  # for people, or for git
 _TEXTS: Final = "Organization"  # the kind that a set makes
@@ -104,7 +104,7 @@ def unread_files(others: Iterable[str], root: Path, named: Iterable[str | Path])
             (hint for suffix, hint in _HINTS if suffix.search(Path(other).name)), f"move it elsewhere, or {_IGNORE}"
         )
         message = f"{other} is not read: documents are files that end in .yaml or .yml"
-        yield Problem(code="unread-file", severity="error", message=message, hint=hint, at=(Position(other, 1),))
+        yield problem("unread-file", message, hint, Position(other, 1))
 
 
 def _anything_like(name: str) -> re.Pattern[str]:

@@ -1,7 +1,7 @@
 """Warnings for credentials that exist only in an emergency file, until the credential store takes them."""
 
 from reconciler.credentials.store import NOW_IN, Store
-from reconciler.model import Kept, Outcome, Problem
+from reconciler.model import Kept, Outcome, Problem, problem
 
 
 def settled(store: Store) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
@@ -21,11 +21,11 @@ def settled(store: Store) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
 def waiting_warnings(store: Store) -> tuple[Problem, ...]:
     """Yield a warning for each."""
     return tuple(
-        Problem(
-            code="emergency-file",
+        problem(
+            "emergency-file",
+            f"the credential {name} is only in {path}, because the credential store refused it",
+            "fix the credential store and apply again to move the credential there; keep the file until then",
             severity="warning",
-            message=f"the credential {name} is only in {path}, because the credential store refused it",
-            hint="fix the credential store and apply again to move the credential there; keep the file until then",
         )
         for name, path in sorted(store.waiting().items())
     )

@@ -9,7 +9,7 @@ from reconciler.desired.memberships import PackedMemberships
 from reconciler.desired.user_ids import Disputed, UserIds
 from reconciler.diff.members import Users
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address
+from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
 from reconciler.rules import Rules, UserProblem, assign, fold_problems, why_unmatched
 from reconciler.sources.users import OddUser, User, UserStream
 
@@ -159,22 +159,21 @@ def _as_error(problem: Problem) -> Problem:
 
 def repeated(users: int) -> Problem:
     """Make the problem of users of whom the source has records that differ."""
-    return Problem(
-        code="repeated-user",
+    return problem(
+        "repeated-user",
+        f"the source has several different records for {users} user_id",
+        "export the users again: their memberships are held until each id occurs once",
         severity="problem",
-        message=f"the source has several different records for {users} user_id",
-        hint="export the users again: their memberships are held until each id occurs once",
     )
 
 
 def _lacking(fields: Iterable[str], rules: Rules) -> Iterator[Problem]:
     for name in sorted(fields):
-        yield Problem(
-            code="unknown-field",
-            severity="error",
-            message=f"the rules read user.{name}, a field that no user of this source has: unknown, not empty",
-            hint="export the users with that field, or change the rules",
-            at=rules.reads.get(name, ()),
+        yield problem(
+            "unknown-field",
+            f"the rules read user.{name}, a field that no user of this source has: unknown, not empty",
+            "export the users with that field, or change the rules",
+            *rules.reads.get(name, ()),
         )
 
 

@@ -31,6 +31,7 @@ from reconciler.model import (
     Spec,
     Target,
     Update,
+    problem,
 )
 from reconciler.schema.kind import Kind
 from reconciler.schema.left_out import completed
@@ -116,12 +117,12 @@ def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
         result.changes.remove(change)
         result.held.append(Listed(address=change.address, reason=found, at=at))
         result.problems.append(
-            Problem(
-                code="only-one",
+            problem(
+                "only-one",
+                found,
+                f"declare {other.address} with `ensure: absent`, or with its live values",
+                *at,
                 severity="problem",
-                message=found,
-                hint=f"declare {other.address} with `ensure: absent`, or with its live values",
-                at=at,
                 addresses=(change.address, other.address),
             )
         )
@@ -178,11 +179,7 @@ def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequenc
     names = ", ".join(sorted(each.id for each in orphans))
     found = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
     hint = "in Stytch, delete those that are not in use"
-    at = (resource.position,)
-    problem = Problem(
-        code="conflict", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,)
-    )
-    _hold(result, resource, problem)
+    _hold(result, resource, resource.problem("conflict", found, hint, severity="problem"))
 
 
 def _hold(result: ThingDiff, resource: Resource, problem: Problem, id: str | None = None) -> None:
@@ -216,11 +213,11 @@ def _settle(
     resource, unknown = as_far_as_known(kind, resource, found, held)
     doubtful = [doubt(kind, resource, [found.id], held)] if may_be_lost(kind, resource, found, held) else []
     doubtful += [lost] if (lost := lost_credential(kind, resource, found, held)) else []
-    for problem in (*unknown, *doubtful):
-        if problem.severity == "problem":
-            _hold(result, resource, problem, found.id)
+    for doubted in (*unknown, *doubtful):
+        if doubted.severity == "problem":
+            _hold(result, resource, doubted, found.id)
         else:
-            result.problems.append(problem)
+            result.problems.append(doubted)
     if update := _update(kind, resource, found, held):
         result.changes.append(update)
     elif not any(problem.severity == "problem" for problem in (*unknown, *doubtful)):

@@ -10,7 +10,20 @@ from reconciler.diff.fields import same
 from reconciler.diff.identity import Seat
 from reconciler.diff.member_changes import KIND
 from reconciler.diff.ownership import Present
-from reconciler.model import Cause, Json, Listed, Live, Membership, Path, Position, Problem, Resource, Severity, address
+from reconciler.model import (
+    Cause,
+    Json,
+    Listed,
+    Live,
+    Membership,
+    Path,
+    Position,
+    Problem,
+    Resource,
+    Severity,
+    address,
+    problem,
+)
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import (
     LAST_FOUR,
@@ -55,22 +68,20 @@ def conflict(
     name = address(KIND, organization, seats[0].address)
     at = tuple(sorted({place for seat in seats for place in places(causes(seat.membership))}))
     users = tuple(sorted({seat.membership.user for seat in seats if seat.membership.user}))
-    problem = Problem(
-        code="conflict", severity="problem", message=f"{name}: {text}", at=at, addresses=(name,), users=users
-    )
+    found = problem("conflict", f"{name}: {text}", "", *at, severity="problem", addresses=(name,), users=users)
     id_ = next((seat.present.member.member_id for seat in seats if seat.present), None)
-    return problem, Listed(address=name, reason=text, id=id_, at=at, users=users)
+    return found, Listed(address=name, reason=text, id=id_, at=at, users=users)
 
 
 def another_owners(organization: str, item: Present, declared: Resource) -> Problem:
     """Return the problem of a member that is declared absent but that another repository manages."""
     name = address(KIND, organization, item.address)
-    return Problem(
-        code="conflict",
+    return problem(
+        "conflict",
+        f"{name}: {ANOTHER_OWNERS}",
+        "two repositories must not manage one member: remove it in the repository that manages it",
+        declared.position,
         severity="problem",
-        message=f"{name}: {ANOTHER_OWNERS}",
-        hint="two repositories must not manage one member: remove it in the repository that manages it",
-        at=(declared.position,),
         addresses=(name,),
     )
 
@@ -86,11 +97,12 @@ def notice(
 ) -> Problem:
     """Return a problem about one membership, with the places it comes from."""
     name = address(KIND, organization, live_address)
-    return Problem(
-        code=code,
+    return problem(
+        code,
+        f"{name}: {text}",
+        "",
+        *places(causes),
         severity=severity,
-        message=f"{name}: {text}",
-        at=places(causes),
         addresses=(name,),
         users=(membership.user,) if membership.user else (),
     )
@@ -149,8 +161,7 @@ def trouble(
         code = "create-only"
     else:
         return None
-    at = (resource.position,)
-    return Problem(code=code, severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,))
+    return resource.problem(code, found, hint, severity="problem")
 
 
 def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None:
@@ -203,10 +214,7 @@ def _unknown(
     elif field:
         found += f", so it is unknown whether {field} has it"
     hint = f"set the environment variable {name}, or add it to the credential store"
-    at = (resource.at(*path),)
-    return Problem(
-        code="unknown-secret", severity=severity, message=found, hint=hint, at=at, addresses=(resource.address,)
-    )
+    return resource.problem("unknown-secret", found, hint, path, severity=severity)
 
 
 def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:
@@ -218,13 +226,11 @@ def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held)
     other = next((each for each in live if each.id == known), None)
     if other is None:
         return None
-    return Problem(
-        code="conflict",
+    return resource.problem(
+        "conflict",
+        f"{resource.address}: the credential store holds the credential of {other.address} as {name}",
+        f"name another secret, {kind.credential.field}: {{secret: NAME}}, or remove {other.name} first",
         severity="problem",
-        message=f"{resource.address}: the credential store holds the credential of {other.address} as {name}",
-        hint=f"name another secret, {kind.credential.field}: {{secret: NAME}}, or remove {other.name} first",
-        at=(resource.position,),
-        addresses=(resource.address,),
     )
 
 
@@ -245,16 +251,14 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
     name = credential_name(kind, resource)
     if held.id_of(name) != live.id or not held.lost(name):
         return None
-    return Problem(
-        code="lost-credential",
-        severity="problem",
-        message=f"the {credential.field} of {resource.address} ({live.id}) was given to an earlier run as {name}, and "
+    return resource.problem(
+        "lost-credential",
+        f"the {credential.field} of {resource.address} ({live.id}) was given to an earlier run as {name}, and "
         "is neither in the environment variables nor in the credential store",
-        hint=f"set the variable {name}, or restore the credential store; if the "
+        f"set the variable {name}, or restore the credential store; if the "
         f"value is lost, delete {live.id} in Stytch: "
         "the next apply creates another",
-        at=(resource.position,),
-        addresses=(resource.address,),
+        severity="problem",
     )
 
 
@@ -270,12 +274,10 @@ def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held
     unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:
         return None
-    return Problem(
-        code="unknown-things",
-        severity="problem",
-        message=f"{resource.address} may already exist: it is unknown whether it is {' or '.join(unknown)}",
-        hint=f"if it is, set the variable {resource.name} to its value, or bring back the file of ids that `apply` "
+    return resource.problem(
+        "unknown-things",
+        f"{resource.address} may already exist: it is unknown whether it is {' or '.join(unknown)}",
+        f"if it is, set the variable {resource.name} to its value, or bring back the file of ids that `apply` "
         "asks to commit; declare those that it is not by their ids, with `ensure: external`",
-        at=(resource.position,),
-        addresses=(resource.address,),
+        severity="problem",
     )

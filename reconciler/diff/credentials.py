@@ -88,8 +88,7 @@ def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Pro
         found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
         hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
         hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, held)}"
-    at = (resource.position,)
-    return Problem(code="unproven", severity="problem", message=found, hint=hint, at=at, addresses=(resource.address,))
+    return resource.problem("unproven", found, hint, severity="problem")
 
 
 def _journals(resource: Resource, held: Held) -> str:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from msgspec import structs
 
 from reconciler.expressions.text import fold
-from reconciler.model import Live, Problem, Resource, Spec
+from reconciler.model import Live, Problem, Resource, Spec, problem
 
 MANY = 1000  # new organizations, among which a similar slug means nothing
 EXTERNAL_ID = "organization_external_id"
@@ -26,12 +26,12 @@ def slug_changed(new: Iterable[Resource], left: Sequence[Live], taken: Container
             resource = made[like[0]]
             then = "then its members stay"
             then += f"; the live {resource.name} must be deleted first" if resource.name in taken else ""
-            yield Problem(
-                code="slug-changed",
+            yield problem(
+                "slug-changed",
+                f"{resource.address} is new, but {live.address}, which has our mark, is no longer declared",
+                f"if they are the same, add renamed_from: {live.name} under metadata: {then}",
+                resource.at("metadata", "name"),
                 severity="warning",
-                message=f"{resource.address} is new, but {live.address}, which has our mark, is no longer declared",
-                hint=f"if they are the same, add renamed_from: {live.name} under metadata: {then}",
-                at=(resource.at("metadata", "name"),),
                 addresses=(resource.address, live.address),
             )
 

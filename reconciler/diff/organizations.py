@@ -209,14 +209,12 @@ def _unproven(resource: Resource, found: Live, owner: Owner) -> Problem:
     takes, leaves = "takes it over", "`ensure: external` leaves it unmanaged"
     if resource.ensure == "absent":
         takes, leaves = "deletes it anyway", "removing the manifest keeps it"
-    return Problem(
-        code="not-ours",
-        severity="problem",
-        message=f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
-        hint="end users can create organizations with slugs of their choice: "
+    return resource.problem(
+        "not-ours",
+        f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
+        "end users can create organizations with slugs of their choice: "
         f"`adopt: true` in its manifest {takes}, {leaves}",
-        at=(resource.position,),
-        addresses=(resource.address,),
+        severity="problem",
     )
 
 
@@ -242,13 +240,11 @@ def _trouble(
         hint = "create it in the repository that manages it, or declare it without `ensure: external`"
     else:
         return None
-    return Problem(
-        code="conflict" if candidates or resource.ensure != "external" else "missing-external",
+    return resource.problem(
+        "conflict" if candidates or resource.ensure != "external" else "missing-external",
+        found,
+        hint,
         severity="problem",
-        message=found,
-        hint=hint,
-        at=(resource.position,),
-        addresses=(resource.address,),
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from reconciler.documents import yaml_reader as yaml12
 from reconciler.documents.positions import Positions
-from reconciler.model import Json, Position, Problem, spelled
+from reconciler.model import Json, Position, Problem, problem, spelled
 from reconciler.model import Path as Keys
 from reconciler.model.resources import API_VERSION
 from reconciler.suggest import show
@@ -69,7 +69,7 @@ def read_documents(
         text = read_text(path, file, problems)
         if text is not None and not text.strip("\ufeff \t\r\n"):
             hint = "write a document, or remove the file; a file that contains only a comment is allowed"
-            problems.append(_error("empty-file", f"{file} is empty", hint, Position(file, 1)))
+            problems.append(problem("empty-file", f"{file} is empty", hint, Position(file, 1)))
         elif text is not None:
             yield from documents_in(text, file, problems)
 
@@ -90,17 +90,17 @@ def documents_in(text: str, file: str, problems: list[Problem]) -> Iterator[Docu
 def _not_ours(body: Json, document: Document) -> Problem | None:
     """Return why a document is none that anybody here could know, if so."""
     if not isinstance(body, dict):
-        return _error(
+        return problem(
             "not-a-map", f"a document is a map, not {show(body)}", "it begins with apiVersion", document.position
         )
     if "apiVersion" not in body:
         message = "the document has no apiVersion"
-        return _error("missing-key", message, f"add apiVersion: {API_VERSION}", document.position)
+        return problem("missing-key", message, f"add apiVersion: {API_VERSION}", document.position)
     if body["apiVersion"] != API_VERSION:
         message = f"apiVersion is {show(body['apiVersion'])}; expected {API_VERSION}"
-        return _error("wrong-value", message, f"write apiVersion: {API_VERSION}", document.at("apiVersion"))
+        return problem("wrong-value", message, f"write apiVersion: {API_VERSION}", document.at("apiVersion"))
     if not isinstance(body.get("kind"), str):
-        return _error(
+        return problem(
             "missing-key", "the document has no kind", "add kind: Organization, for example", document.at("kind")
         )
     return None
@@ -112,19 +112,19 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            problems.append(_error("not-a-file", f"{file} is not a plain file", "remove it", start))
+            problems.append(problem("not-a-file", f"{file} is not a plain file", "remove it", start))
             return None
         if status.st_size > LARGEST:
             size = f"{status.st_size / 1024 / 1024:,.0f} MiB"
             message = f"{file} is {size} large; the limit is {LARGEST // 1024 // 1024} MiB"
-            problems.append(_error("too-large", message, "split it, or make an OrganizationSet over a table", start))
+            problems.append(problem("too-large", message, "split it, or make an OrganizationSet over a table", start))
             return None
         content = path.read_bytes()
     except OSError as error:
-        problems.append(_error("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start))
+        problems.append(problem("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start))
         return None
     if content.startswith(BYTE_ORDER_MARKS):
-        problems.append(_error("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start))
+        problems.append(problem("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start))
         return None
     try:
         return content.decode()
@@ -133,7 +133,7 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
         column = len(content[content.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
         at = Position(file, line, column)
         message = f"the byte 0x{content[error.start]:02X} is not UTF-8"
-        problems.append(_error("encoding", message, "save the file as UTF-8", at))
+        problems.append(problem("encoding", message, "save the file as UTF-8", at))
         return None
 
 
@@ -149,7 +149,7 @@ def _files(root: Path, problems: list[Problem], others: list[str], ignored: Cont
     if not present:
         message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
         hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
-        problems.append(Problem(code="no-manifests", severity="error", message=message, hint=hint))
+        problems.append(problem("no-manifests", message, hint))
     problems.extend(_misspelt(root, ignored))
     for folder in present:
         yield from _below(folder, root, problems, others, ignored)
@@ -163,7 +163,7 @@ def _misspelt(root: Path, ignored: Container[str]) -> Iterator[Problem]:
             continue
         if not ((root / meant).exists() and path.samefile(root / meant)):  # a file system that ignores case
             message = f"the folder {path.name} is not read"
-            yield _error("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
+            yield problem("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
 
 
 def _below(
@@ -172,12 +172,12 @@ def _below(
     at = Position(folder.relative_to(root).as_posix(), 1)
     if folder.is_symlink() or not folder.is_dir():
         message = f"{at.file} is {'a symbolic link' if folder.is_symlink() else 'not a folder'}, which is not followed"
-        problems.append(_error("not-followed", message, "put the files themselves into the repository", at))
+        problems.append(problem("not-followed", message, "put the files themselves into the repository", at))
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        problems.append(_error("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
+        problems.append(problem("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
         return
     for entry in entries:
         path = folder / entry.name
@@ -206,7 +206,7 @@ def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):
         problems.append(
-            _error(
+            problem(
                 "dead-link", f"{file} is a symbolic link whose target does not exist", "remove it", Position(file, 1)
             )
         )
@@ -215,12 +215,8 @@ def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
         why = closed(target.relative_to(root.resolve()).parts)
         if why:
             message, hint = f"{file} is a symbolic link that is not followed: {why}", "put the file itself here"
-            problems.append(_error("not-followed", message, hint, Position(file, 1)))
+            problems.append(problem("not-followed", message, hint, Position(file, 1)))
         return not why
     message = f"{file} is a symbolic link that leads out of the repository"
-    problems.append(_error("outside", message, "put the file itself into the repository", Position(file, 1)))
+    problems.append(problem("outside", message, "put the file itself into the repository", Position(file, 1)))
     return False
-
-
-def _error(code: str, message: str, hint: str, at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))

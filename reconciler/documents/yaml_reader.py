@@ -25,7 +25,7 @@ from yaml.events import (
 )
 
 from reconciler.documents.positions import Positions, mark, place_of
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, Problem, problem
 
 try:
     from yaml.cyaml import CParser  # type: ignore[attr-defined] # its stub leaves out what it re-exports
@@ -65,7 +65,7 @@ def parse(text: str, file: str, problems: list[Problem]) -> Iterator[Parsed]:
     if found := _FORBIDDEN.search(text):
         message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
         at = place_of(file, text, found.start())
-        problems.append(_problem("yaml", message, 'write it as an escape in double quotes, e.g. "\\u0007"', at))
+        problems.append(problem("yaml", message, 'write it as an escape in double quotes, e.g. "\\u0007"', at))
         return
     reader = _Reader(text, file, problems)
     try:
@@ -73,7 +73,7 @@ def parse(text: str, file: str, problems: list[Problem]) -> Iterator[Parsed]:
     except yaml.YAMLError as error:
         problems.append(_explained(error, file))
     except _TooMuch as error:
-        problems.append(_problem("yaml-limit", str(error), error.hint, error.position))
+        problems.append(problem("yaml-limit", str(error), error.hint, error.position))
 
 
 class _TooMuch(Exception):
@@ -213,10 +213,10 @@ class _Reader:
     def _duplicate(self, key: str, first: Any, again: Any) -> None:
         at = self._position(again), self._position(first)
         message = f"the key {key} is given twice"
-        self._problems.append(_problem("duplicate-key", message, "remove one of the two", *at))
+        self._problems.append(problem("duplicate-key", message, "remove one of the two", *at))
 
     def _wrong(self, event: Any, message: str, hint: str) -> None:
-        self._problems.append(_problem("yaml", message, hint, self._position(event)))
+        self._problems.append(problem("yaml", message, hint, self._position(event)))
 
     def _position(self, event: Any) -> Position:
         return Position(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -239,14 +239,10 @@ _HINTS: Final = (
 
 def _explained(error: yaml.YAMLError, file: str) -> Problem:
     """Return a problem with libyaml's message, its position, and a hint about the usual cause."""
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
     place: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     at = Position(file, place.line + 1, place.column + 1) if place else Position(file, 1, 1)
     context = getattr(error, "context", None)
-    message = f"not valid YAML: {f'{context}, ' if context else ''}{problem}"
-    hint = next((hint for text, hint in _HINTS if text in problem), "")
-    return _problem("yaml", message, hint, at)
-
-
-def _problem(code: str, message: str, hint: str, *at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=at)
+    message = f"not valid YAML: {f'{context}, ' if context else ''}{what}"
+    hint = next((hint for text, hint in _HINTS if text in what), "")
+    return problem("yaml", message, hint, at)

@@ -20,7 +20,7 @@ from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
 from reconciler.load.schemas import shapes
 from reconciler.load.text_files import Texts
-from reconciler.model import Path, Position, Problem, Resource, Spec
+from reconciler.model import Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.left_out import completed
 from reconciler.schema.secret_names import as_shown, never_shown
 from reconciler.schema.validate import conforms, nonconformities
@@ -79,7 +79,7 @@ def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
         return positions.get(path[:2], start)
 
     problems = [
-        Problem(code="unwritable", severity="error", message=UNWRITABLE, at=(place(("spec", name)),))
+        problem("unwritable", UNWRITABLE, "", place(("spec", name)))
         for name in ("", *manifest.spec)
         if not is_writable(kind, {name: manifest.spec[name]} if name else {}, manifest.name)
     ]
@@ -103,12 +103,12 @@ def _positions(manifest: Manifest) -> Mapping[Path, Position]:
 
 def _named(problems: Iterable[Problem], kept: Mapping[str, Manifest]) -> Iterator[Wrong]:
     """Yield the document and field of each problem. Of contradicting documents, the last one named stays."""
-    for problem in problems:
-        if problem.severity == "error":
-            places = list(dict.fromkeys(problem.at))
+    for wrong in problems:
+        if wrong.severity == "error":
+            places = list(dict.fromkeys(wrong.at))
             for at in places[:-1] or places:
                 field = list(kept[at.file].spec)[at.line - 1] if at.line else ""
-                yield at.file, field, problem.message
+                yield at.file, field, wrong.message
 
 
 def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, str]) -> set[str]:

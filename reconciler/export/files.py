@@ -16,7 +16,7 @@ from reconciler.export.manifests import SEPARATOR, Manifest, text
 from reconciler.export.names import file_names
 from reconciler.export.spec import as_written, is_long
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem, Spec
+from reconciler.model import Json, Position, Problem, Spec, problem
 from reconciler.model import Path as FieldPath
 from reconciler.schema.kind import Kind
 
@@ -67,7 +67,7 @@ def _changed(name: str, content: bytes, text: str) -> Problem:
     lines = _missing(content, text)
     message = f"{name} exists and lacks {' and '.join(lines)}"
     hint = f"nothing was written: add {'this line' if len(lines) == 1 else 'these lines'} to it"
-    return Problem(code="changed", severity="error", message=message, hint=hint, at=(Position(name, 1),))
+    return problem("changed", message, hint, Position(name, 1))
 
 
 def check_nothing_else(root: Path, files: Mapping[str, str]) -> None:
@@ -91,7 +91,7 @@ def _there(root: Path) -> Iterator[str]:
 
 def _odd(name: str, what: str) -> Problem:
     hint = "nothing was written: move the file away and run the command again, or use another folder"
-    return Problem(code="changed", severity="error", message=f"{name} {what}", hint=hint, at=(Position(name, 1),))
+    return problem("changed", f"{name} {what}", hint, Position(name, 1))
 
 
 Files = Mapping[str, str]  # path → text

@@ -6,7 +6,6 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.model import Json, Problem, Resource, Spec
-from reconciler.schema.types import problem
 
 # What a setting that is RESTRICTED is restricted to; without it Stytch refuses the setting (docs/stytch.md).
 COMPANIONS: Final = {
@@ -47,7 +46,7 @@ def _are_closed(said: Spec, *ways: str) -> bool:
 
 def _closed(resource: Resource, code: str, message: str, *ways: str) -> Problem:
     hint = f"open one of {', '.join(ways)}; under `initial` if customers change it"
-    return problem(resource, code, message, hint, ("spec", "email_invites"))
+    return resource.problem(code, message, hint, ("spec", "email_invites"))
 
 
 def check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:
@@ -56,16 +55,14 @@ def check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:
         value = said.get(setting)
         at = ("spec" if setting in resource.spec else "initial", setting)
         if value == "RESTRICTED" and not _anything(said.get(companion)):
-            yield problem(
-                resource,
+            yield resource.problem(
                 "missing-companion",
                 f"{setting} is RESTRICTED, but {companion} is {_state(said, companion)}",
                 f"list at least one under {companion}",
                 at,
             )
         elif value == "ALL_ALLOWED" and companion.startswith("allowed_") and _anything(said.get(companion)):
-            yield problem(
-                resource,
+            yield resource.problem(
                 "idle-companion",
                 f"{setting} is ALL_ALLOWED, but {companion} lists some",
                 f"{setting}: RESTRICTED, or remove {companion}",

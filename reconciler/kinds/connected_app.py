@@ -30,7 +30,7 @@ from reconciler.kinds._writing import (
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
-from reconciler.schema.types import Text, check_listed_once, problem
+from reconciler.schema.types import Text, check_listed_once
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -102,10 +102,10 @@ def check(resource: Resource) -> Iterator[Problem]:
         for name in FIRST_PARTY_ONLY:
             if spec.get(name) and sort.startswith("third_party"):
                 message = f"{name} is only for first-party apps, but this one is {sort}"
-                yield problem(resource, "contradiction", message, "remove it", (part, name), ("spec", "client_type"))
+                yield resource.problem("contradiction", message, "remove it", (part, name), ("spec", "client_type"))
         if SECRET in spec and not has_secret(said):
             message = f"an app of type {sort} has no secret"
-            yield problem(resource, "contradiction", message, "remove it", (part, SECRET), ("spec", "client_type"))
+            yield resource.problem("contradiction", message, "remove it", (part, SECRET), ("spec", "client_type"))
 
 
 def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[Problem]:
@@ -116,7 +116,7 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
         found, host = urlsplit(""), ""
     if not host or not (found.scheme == "https" or (found.scheme == "http" and LOOPBACK.fullmatch(host))):
         message = f"{url} is neither https nor http on this machine"
-        yield problem(resource, "not-https", message, "write it as https://acme.example/callback", path)
+        yield resource.problem("not-https", message, "write it as https://acme.example/callback", path)
 
 
 def normalize(spec: Spec) -> Spec:

@@ -11,7 +11,7 @@ from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import Unordered
-from reconciler.schema.types import check_listed_once, problem
+from reconciler.schema.types import check_listed_once
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -38,14 +38,14 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.name == "whatsapp":
         message = "B2B projects do not have WhatsApp, so they have no WhatsApp countries"
-        yield problem(resource, "not-in-b2b", message, "remove this manifest", ("metadata", "name"))
+        yield resource.problem("not-in-b2b", message, "remove this manifest", ("metadata", "name"))
     codes = [code.upper() for code in resource.spec.get("country_codes") or ()]
     yield from check_listed_once(resource, ("spec", "country_codes"), codes)
     for index, code in enumerate(codes):
         if code not in COUNTRIES:
             hint = "write the two letters of ISO 3166-1: GB, not UK"
-            yield problem(
-                resource, "no-country", f"{code} is not a country code", hint, ("spec", "country_codes", str(index))
+            yield resource.problem(
+                "no-country", f"{code} is not a country code", hint, ("spec", "country_codes", str(index))
             )
 
 

@@ -9,7 +9,7 @@ from reconciler.kinds._writing import ApplyContext, Stale, Written, payload, rep
 from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Key, Kind, Order, Verbs
 from reconciler.schema.traits import RefersTo
-from reconciler.schema.types import Text, problem
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -48,7 +48,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.ensure == "absent" and resource.name == "PREBUILT":
         message = "the default prebuilt template can be replaced but not unset"
-        yield problem(resource, "not-possible", message, "declare another template as the default", ("ensure",))
+        yield resource.problem("not-possible", message, "declare another template as the default", ("ensure",))
 
 
 def write(client: "Client", change: Create | Update, context: ApplyContext) -> Written:

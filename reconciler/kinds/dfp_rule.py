@@ -14,7 +14,6 @@ from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
-from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -92,16 +91,16 @@ def check(resource: Resource) -> Iterator[Problem]:
     canonical = _canonical(identifier, value)
     if not canonical:
         hint = "a cidr_block is IPv4 with a prefix of 16 to 32; a country_code is two letters of ISO 3166"
-        yield problem(resource, "wrong-value", f"{value} is not a valid {identifier}", hint, at)
+        yield resource.problem("wrong-value", f"{value} is not a valid {identifier}", hint, at)
     elif canonical != value:
-        yield problem(resource, "wrong-value", f"{value} is another spelling of {canonical}", f"write {canonical}", at)
+        yield resource.problem("wrong-value", f"{value} is another spelling of {canonical}", f"write {canonical}", at)
     if identifier == "country_code" and resource.spec.get("action") == "ALLOW":
         message = "a country cannot be allowed: Stytch accepts only CHALLENGE or BLOCK for it"
-        yield problem(resource, "wrong-value", message, "choose another action", ("spec", "action"))
+        yield resource.problem("wrong-value", message, "choose another action", ("spec", "action"))
     end = resource.spec.get("expires_at")
     if isinstance(end, str) and _moment(end) is None:
-        yield problem(
-            resource, "wrong-value", f"{end} is not a time", "write it as 2027-01-31T12:00:00Z", ("spec", "expires_at")
+        yield resource.problem(
+            "wrong-value", f"{end} is not a time", "write it as 2027-01-31T12:00:00Z", ("spec", "expires_at")
         )
 
 

@@ -11,7 +11,7 @@ from reconciler.kinds._writing import ApplyContext, Stale, Written, created, del
 from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
-from reconciler.schema.types import Text, problem
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -109,16 +109,16 @@ def check(resource: Resource) -> Iterator[Problem]:
     if resource.ensure == "present" and len(given) != 1:
         message = f"a template has exactly one of {' and '.join(SECTIONS)}; this one has {len(given)}"
         hint = "keep one of the two" if given else f"add {PREBUILT}, or {CUSTOM}"
-        yield problem(resource, "one-of", message, hint, *(("spec", name) for name in given))
+        yield resource.problem("one-of", message, hint, *(("spec", name) for name in given))
     custom = resource.spec.get(CUSTOM) or {}
     html, placeholder = custom.get("html_content"), PLACEHOLDERS.get(str(custom.get("template_type")), "")
     if isinstance(html, str) and placeholder not in html:
         message = f"the HTML of a template for {custom['template_type']} must hold {placeholder}"
         hint = "without it the mail has no link, and Stytch refuses the template"
-        yield problem(resource, "placeholder", message, hint, ("spec", CUSTOM, "html_content"))
+        yield resource.problem("placeholder", message, hint, ("spec", CUSTOM, "html_content"))
     if custom and SENDER not in resource.spec:
         message = f"{CUSTOM} needs {SENDER}: it is sent from your own domain"
-        yield problem(resource, "missing-key", message, f"add {SENDER} with from_domain", ("spec", CUSTOM))
+        yield resource.problem("missing-key", message, f"add {SENDER} with from_domain", ("spec", CUSTOM))
 
 
 def normalize(spec: Spec) -> Spec:

@@ -14,7 +14,7 @@ from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resour
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
 from reconciler.schema.traits import HoldsSecret, SecretName
-from reconciler.schema.types import Text, problem
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -68,7 +68,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     if config is not None and config.keys() != {wanted}:
         found = ", ".join(sorted(config)) or "nothing"
         message = f"a destination of type {resource.name} has {wanted} in its {CONFIG}, not {found}"
-        yield problem(resource, "other-destination", message, f"write only {wanted}: {{…}}", ("spec", CONFIG))
+        yield resource.problem("other-destination", message, f"write only {wanted}: {{…}}", ("spec", CONFIG))
 
 
 def normalize(spec: Spec) -> Spec:

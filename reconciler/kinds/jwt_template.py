@@ -12,7 +12,6 @@ from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, FromFile, TextFile
-from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -51,13 +50,13 @@ def check(resource: Resource) -> Iterator[Problem]:
         if any(OF_CONSUMERS.match(tag) for tag in tags):
             message = "{{ user.… }} is for Consumer projects; a B2B project has no users"
             hint = "write {{ member.… }} or {{ organization.… }}"
-            yield problem(resource, "template", message, hint, (part, CONTENT))
+            yield resource.problem("template", message, hint, (part, CONTENT))
         if "{{" in bare:
             hint = "close it with }}"
-            yield problem(resource, "template", "a tag is opened with {{ but not closed", hint, (part, CONTENT))
+            yield resource.problem("template", "a tag is opened with {{ but not closed", hint, (part, CONTENT))
         elif not any(BLOCK.match(tag) for tag in tags) and (wrong := _no_object(bare)):
             hint = 'a tag stands for a value, or in a text: {"tier": {{ organization.trusted_metadata.tier }}}'
-            yield problem(resource, "template", f"the template is not a JSON object: {wrong}", hint, (part, CONTENT))
+            yield resource.problem("template", f"the template is not a JSON object: {wrong}", hint, (part, CONTENT))
 
 
 def _no_object(text: str) -> str:

@@ -33,7 +33,7 @@ from reconciler.model import (
 )
 from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs, normalize_by_traits
 from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
-from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role, problem
+from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -76,10 +76,10 @@ def check(resource: Resource) -> Iterator[Problem]:
     if "*" in resource.name:
         message = "* is not a wildcard here: a Member is one address"
         hint = "write one address; for a domain or a pattern write a rule with email_domain or email_regex"
-        yield problem(resource, "wildcard", message, hint, ("metadata", "name"))
+        yield resource.problem("wildcard", message, hint, ("metadata", "name"))
     elif mailbox(resource.name) is None:
         message = "the name of a Member is an e-mail address"
-        yield problem(resource, "not-an-address", message, "write it as ann@acme.example", ("metadata", "name"))
+        yield resource.problem("not-an-address", message, "write it as ann@acme.example", ("metadata", "name"))
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         roles = spec.get("roles") or ()
         for index, role in enumerate(roles):
@@ -89,7 +89,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield from check_metadata(resource, (part, "untrusted_metadata"), spec.get("untrusted_metadata"), marked=False)
     if "default_mfa_method" in resource.initial:
         message = "default_mfa_method cannot be set at create, so it has no initial value"
-        yield problem(resource, "not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
+        yield resource.problem("not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
 
 
 def normalize(spec: Spec) -> Spec:

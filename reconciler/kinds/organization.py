@@ -35,7 +35,6 @@ from reconciler.schema.types import (
     check_metadata,
     check_role,
     common_domain,
-    problem,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield from check_listed_once(resource, (part, name), spec.get(name) or ())
         for name in sorted(KIND.update_only & spec.keys()) if part == "initial" else ():
             message = f"{name} cannot be set at create, so it has no initial value"
-            yield problem(resource, "not-initial", message, "declare it under spec", (part, name))
+            yield resource.problem("not-initial", message, "declare it under spec", (part, name))
         yield from _check_implicit_roles(resource, part, spec.get("rbac_email_implicit_role_assignments") or ())
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
 
@@ -150,7 +149,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
         domain = domain_label(assignment["domain"])
         if domain is None:
             message = f"{assignment['domain']!r} is not a domain name"
-            yield problem(resource, "not-a-domain", message, "write it as acme.example", (*here, "domain"))
+            yield resource.problem("not-a-domain", message, "write it as acme.example", (*here, "domain"))
         elif is_mail_provider(domain):
             yield common_domain(resource, path[-1], domain, (*here, "domain"))
         yield from check_role(resource, (*here, "role_id"), assignment["role_id"])

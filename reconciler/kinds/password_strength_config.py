@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
-from reconciler.schema.types import problem
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -47,10 +46,10 @@ def check(resource: Resource) -> Iterator[Problem]:
     for name in LUDS:
         if policy == "LUDS" and name not in resource.spec:
             message = f"validation_policy is LUDS, and {name} is not declared"
-            yield problem(resource, "missing-companion", message, f"add {name}", ("spec", "validation_policy"))
+            yield resource.problem("missing-companion", message, f"add {name}", ("spec", "validation_policy"))
         elif policy == "ZXCVBN" and name in resource.spec:
             message = f"{name} has no effect while validation_policy is ZXCVBN"
-            yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", name))
+            yield resource.problem("idle-companion", message, "remove one of the two", ("spec", name))
 
 
 def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:

@@ -11,7 +11,7 @@ from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, 
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed, Merged
-from reconciler.schema.types import Text, check_listed_once, problem
+from reconciler.schema.types import Text, check_listed_once
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -96,16 +96,16 @@ def check(resource: Resource) -> Iterator[Problem]:
 def _check_name(resource: Resource, path: Path, name: str) -> Iterator[Problem]:
     if path[-1] != "scope" and name.startswith(RESERVED):
         message = f"{name} begins with {RESERVED}, which only Stytch's own roles and resources may"
-        yield problem(resource, "reserved-name", message, "give it another name", path)
+        yield resource.problem("reserved-name", message, "give it another name", path)
 
 
 def _check_actions(resource: Resource, path: Path, actions: Sequence[str]) -> Iterator[Problem]:
     yield from check_listed_once(resource, path, actions)
     if ALL in actions and path[-1] == "available_actions":
         message = f"{ALL} is not an action of a resource: in a permission it means all actions"
-        yield problem(resource, "wildcard", message, "name the actions", path)
+        yield resource.problem("wildcard", message, "name the actions", path)
     elif ALL in actions and len(actions) > 1:
-        yield problem(resource, "wildcard", f"{ALL} already means every action", "remove the others", path)
+        yield resource.problem("wildcard", f"{ALL} already means every action", "remove the others", path)
 
 
 def _permissions(spec: Spec) -> Iterator[tuple[Path, Sequence[Mapping[str, Any]]]]:
@@ -129,11 +129,11 @@ def _check_permissions(resource: Resource, path: Path, permissions: Sequence[Map
             continue
         if name not in known:
             hint = f"custom_resources has {', '.join(sorted(known)) or 'none'}"
-            yield problem(resource, "unknown-resource", f"there is no resource {name}", hint, (*here, "resource_id"))
+            yield resource.problem("unknown-resource", f"there is no resource {name}", hint, (*here, "resource_id"))
         for number, action in enumerate(permission["actions"] if name in known else ()):
             if action not in (ALL, *known[name]):
                 message, hint = f"the resource {name} has no action {action}", f"it has {', '.join(known[name])}"
-                yield problem(resource, "unknown-action", message, hint, (*here, "actions", str(number)))
+                yield resource.problem("unknown-action", message, hint, (*here, "actions", str(number)))
 
 
 def missing(spec: Spec) -> Iterator[tuple[str, str, Path]]:

@@ -11,7 +11,7 @@ from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Pr
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed
-from reconciler.schema.types import Text, check_listed_once, problem
+from reconciler.schema.types import Text, check_listed_once
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -48,7 +48,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     yield from check_listed_once(resource, ("spec", "valid_types"), types)
     for claim, path in claims(resource) if MANY.match(resource.name) else ():
         message = f"a URL with a wildcard cannot be {claim}"
-        yield problem(resource, "not-possible", message, "make a URL without * and {} the default", path)
+        yield resource.problem("not-possible", message, "make a URL without * and {} the default", path)
 
 
 def claims(resource: Resource) -> Iterator[tuple[str, Path]]:

@@ -11,7 +11,7 @@ from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Upda
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Merged, Unordered, fields_of
-from reconciler.schema.types import Text, check_listed_once, problem
+from reconciler.schema.types import Text, check_listed_once
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -142,7 +142,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         if pattern and SLUG not in pattern:
             at = ("spec", "basic", "domains", str(index), "slug_pattern")
             message = f"slug_pattern has no place for the slug: it lacks {SLUG}"
-            yield problem(resource, "no-placeholder", message, f"such as {SLUG}.acme.example", at)
+            yield resource.problem("no-placeholder", message, f"such as {SLUG}.acme.example", at)
 
 
 def normalize(spec: Spec) -> Spec:

@@ -12,7 +12,7 @@ from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, creat
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
-from reconciler.schema.types import Text, problem
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -47,22 +47,22 @@ def check(resource: Resource) -> Iterator[Problem]:
     needed, idle = {"JWK": ("jwks_url", KEYS), "PEM": (KEYS, "jwks_url")}.get(str(sort), ("", ""))
     if needed and not spec.get(needed):
         message = f"public_key_type is {sort}, but {needed} is missing"
-        yield problem(resource, "missing-companion", message, f"add {needed}", ("spec", "public_key_type"))
+        yield resource.problem("missing-companion", message, f"add {needed}", ("spec", "public_key_type"))
     if idle and spec.get(idle):
         message = f"{idle} has no effect while public_key_type is {sort}"
-        yield problem(resource, "idle-companion", message, "remove one of the two", ("spec", idle))
+        yield resource.problem("idle-companion", message, "remove one of the two", ("spec", idle))
     for index, key in enumerate(keys):
         here = ("spec", KEYS, str(index))
         if "PRIVATE KEY" in key:
             hint = "remove it from the repository, and write the public key instead"
-            yield problem(resource, "private-key", "this is a private key and must stay secret", hint, here)
+            yield resource.problem("private-key", "this is a private key and must stay secret", hint, here)
         elif not key.startswith(BEGIN):
-            yield problem(
-                resource, "not-a-key", "this is not a key in PEM format", f"a PEM key begins with {BEGIN}…", here
+            yield resource.problem(
+                "not-a-key", "this is not a key in PEM format", f"a PEM key begins with {BEGIN}…", here
             )
         elif keys.index(key) < index:
             first = ("spec", KEYS, str(keys.index(key)))
-            yield problem(resource, "listed-twice", "this key is listed twice", "remove one of the two", here, first)
+            yield resource.problem("listed-twice", "this key is listed twice", "remove one of the two", here, first)
 
 
 def normalize(spec: Spec) -> Spec:

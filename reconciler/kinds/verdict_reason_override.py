@@ -9,7 +9,7 @@ from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
 from reconciler.model import Change, Delete, Live, Problem, Resource, Target
 from reconciler.schema.kind import Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
-from reconciler.schema.types import Text, problem
+from reconciler.schema.types import Text
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -42,7 +42,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     if resource.name == NEVER:
         hint = "a rule matches because somebody declared it: change the DFPRule instead"
-        yield problem(resource, "wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
+        yield resource.problem("wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
 
 
 def write(client: "Client", change: Change, context: ApplyContext) -> Written:

@@ -7,10 +7,9 @@ from msgspec import Struct, field, structs
 
 from reconciler.documents.read import Document
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem, Resource, Severity
+from reconciler.model import Json, Position, Problem, Resource, Severity, problem
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
-from reconciler.schema.types import problem
 from reconciler.suggest import did_you_mean, nearest
 
 Environments = frozenset[str]
@@ -75,18 +74,18 @@ def _uncheckable(document: Document, check: Mapping[str, Json]) -> Iterator[Prob
             "remove it, and say done: true when the step is done",
         )
         at = document.at("spec", "check", "kind")
-        yield Problem(code="no-effect", severity="error", message=message, hint=hint, at=(at,))
+        yield problem("no-effect", message, hint, at)
         return
     field = str(check.get("path", "")).partition(".")[0]
     if field and field not in fields_of(kind.spec):
         message = f"{kind.name} has no field {field}"
         hint = did_you_mean(field, fields_of(kind.spec))
         at = document.at("spec", "check", "path")
-        yield Problem(code="unknown-path", severity="error", message=message, hint=hint, at=(at,))
+        yield problem("unknown-path", message, hint, at)
 
 
 def _contradiction(message: str, hint: str, *at: Position) -> Problem:
-    return Problem(code="contradiction", severity="error", message=message, hint=hint, at=at)
+    return problem("contradiction", message, hint, *at)
 
 
 def _duplicates(scoped: Sequence[Scoped]) -> Iterator[Problem]:
@@ -118,7 +117,7 @@ def _same_documents(rules: Sequence[tuple[Document, Environments]]) -> Iterator[
             if environments & others:
                 at = document.at("metadata", "name"), other.at("metadata", "name")
                 message = f"two {document.kind} documents are named {document.name}"
-                yield Problem(code="duplicate", severity="error", message=message, hint="rename one of the two", at=at)
+                yield problem("duplicate", message, "rename one of the two", *at)
         seen[document.name].append((document, environments))
 
 
@@ -191,13 +190,13 @@ def _references(found: Found) -> Iterator[Problem]:
             close = nearest(namespace, organizations)
             hint = f"did you mean {close}?" if close else "declare it; `ensure: external` if it is not managed here"
             message = f"there is no organization {namespace}"
-            yield problem(one.resource, "unknown-organization", message, hint, at)
+            yield one.resource.problem("unknown-organization", message, hint, at)
         for organization in organizations.get(namespace, ()):
             gone = organization.resource.ensure == "absent" and one.resource.ensure == "present"
             if gone and one.environments & organization.environments:
                 message, hint = f"the organization {namespace} is declared absent", f"remove the {one.resource.kind}"
                 places = one.resource.at(*at), organization.resource.at("ensure")
-                yield structs.replace(problem(one.resource, "contradiction", message, hint), at=places)
+                yield structs.replace(one.resource.problem("contradiction", message, hint), at=places)
 
 
 def _by_name(scoped: Iterable[Scoped]) -> Mapping[tuple[str, str], list[Scoped]]:
@@ -220,12 +219,12 @@ def create_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
 def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) -> Problem:
     """Return the problem that a thing cannot be made without fields that are not declared."""
     names = ", ".join(missing)
-    return Problem(
-        code="missing-key",
+    return problem(
+        "missing-key",
+        f"{names} is required to create it",
+        f"add {names} to spec, or to initial if it should not be managed afterwards",
+        resource.at("spec"),
         severity=severity,
-        message=f"{names} is required to create it",
-        hint=f"add {names} to spec, or to initial if it should not be managed afterwards",
-        at=(resource.at("spec"),),
         addresses=(resource.address,),
     )
 
@@ -233,4 +232,4 @@ def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) 
 def _problem(code: str, message: str, hint: str, one: Resource, other: Resource, *path: str) -> Problem:
     at = one.at(*path), other.at(*path)
     addresses = tuple(dict.fromkeys((one.address, other.address)))
-    return Problem(code=code, severity="error", message=message, hint=hint, at=at, addresses=addresses)
+    return problem(code, message, hint, *at, addresses=addresses)

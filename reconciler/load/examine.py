@@ -24,7 +24,7 @@ from reconciler.load.schemas import TEMPLATED, computed_in, shapes
 from reconciler.load.templates import TEMPLATE, merged, render_set, strings_in
 from reconciler.load.text_files import Texts
 from reconciler.load.uniqueness import other_projects, rivals
-from reconciler.model import Json, Path, Position, Problem, Resource
+from reconciler.model import Json, Path, Position, Problem, Resource, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.validate import conforms, nonconformities, templates_in
 from reconciler.sources.tables import read_table
@@ -135,7 +135,7 @@ def examine(config: Config) -> Examined:
     problems = [problem for problem in problems if problem.severity == "error"]
     if not (found.scoped or found.rules or found.manual_steps or found.spoilt or problems or unread):
         message, hint = "no document is read, so nothing is declared", "write manifests/ and rules/, or correct ignore"
-        warnings |= {Problem(code="no-manifests", severity="warning", message=message, hint=hint): None}
+        warnings |= {problem("no-manifests", message, hint, severity="warning"): None}
     declared = _in(config.environment, found, warnings)
     declared = structs.replace(declared, problems=(*declared.problems, *_left_out(declared, config)))
     problems.extend([*unread, *contradictions(found), *rivals(found), *dangling(found)])
@@ -197,7 +197,7 @@ def _almost_expressions(document: Document) -> Iterator[Problem]:
             message = f"{found[0]} is no expression, and is sent as it stands"
             hint = f"write ${{{{ {found[1]} }}}}"
             at = (document.at(*path),)
-            yield Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=at)
+            yield problem("expression-not-computed", message, hint, *at, severity="warning")
 
 
 def _is_right(document: Document, problems: list[Problem], *, written: bool) -> bool:
@@ -211,7 +211,7 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
         hint = did_you_mean(document.kind, shapes())
         if document.kind == "Configuration":
             message, hint = "a Configuration belongs in reconciler.yaml, at the root", "move it there"
-        problems.append(_error("unknown-kind", message, hint, document.at("kind")))
+        problems.append(problem("unknown-kind", message, hint, document.at("kind")))
         return False
     computed = computed_in(document.kind) if written else None
     if conforms(document.body, shape, computed=computed):
@@ -247,7 +247,7 @@ def _said_twice(document: Document, kind: Kind, *parts: Path) -> Iterator[Proble
                 continue
             message = f"spec sets {'.'.join(path)}, so initial has no effect"
             at = [_last(document, parts, (where, *path)) for where in ("initial", "spec")]
-            yield _error("contradiction", message, "remove one of the two", *at)
+            yield problem("contradiction", message, "remove one of the two", *at)
 
 
 def _last(document: Document, parts: Sequence[Path], path: Path) -> Position:
@@ -260,7 +260,7 @@ def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
     for glob in ignored.unused:
         at = (config.document.at("ignore", str(config.ignore.index(glob))),) if config.document else ()
         message, hint = f"ignore: {glob} matches no file of manifests/ and rules/", "correct it, or remove it"
-        yield Problem(code="matches-nothing", severity="warning", message=message, hint=hint, at=at)
+        yield problem("matches-nothing", message, hint, *at, severity="warning")
 
 
 def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
@@ -276,12 +276,12 @@ def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
     if unmanaged:
         message = f"kinds leaves out what documents declare: {', '.join(sorted(unmanaged))}"
         hint = "none of it is compared or written; add what is to be managed"
-        yield Problem(code="no-effect", severity="warning", message=message, hint=hint, at=(config.at("kinds"),))
+        yield problem("no-effect", message, hint, config.at("kinds"), severity="warning")
     environment = config.document.body["environments"][config.environment] or {}
     for kind in environment.get("authority", {}).keys() - config.kinds:
         message, hint = f"authority names {kind}, which kinds leaves out", "remove it, or add the kind"
         at = config.at("authority", kind)
-        yield Problem(code="no-effect", severity="warning", message=message, hint=hint, at=(at,))
+        yield problem("no-effect", message, hint, at, severity="warning")
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> Environments:
@@ -296,7 +296,7 @@ def _environments(document: Document, config: Config, problems: list[Problem]) -
 
 def _unknown_environment(name: str, config: Config, *at: Position) -> Problem:
     message = f"reconciler.yaml has no environment {name}"
-    return _error("unknown-environment", message, did_you_mean(name, config.environments), *at)
+    return problem("unknown-environment", message, did_you_mean(name, config.environments), *at)
 
 
 def _of_set(
@@ -308,7 +308,7 @@ def _of_set(
     if source is None:
         message = f"environment {config.environment} has no table {name}"
         hint = did_you_mean(name, config.tables) or "add it to reconciler.yaml, under tables"
-        problems.append(_error("unknown-table", message, hint, document.at("spec", "table")))
+        problems.append(problem("unknown-table", message, hint, document.at("spec", "table")))
         return
     try:
         table = read_table(name, source.file, source.shown, source.rows)
@@ -366,7 +366,3 @@ def _in(environment: str, found: Found, warnings: Iterable[Problem]) -> Declared
         problems=(*warnings, *way_in_warnings(organizations)),
         doubts=tuple(create_warnings(here)),
     )
-
-
-def _error(code: str, message: str, hint: str, *at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=at)

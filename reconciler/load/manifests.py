@@ -9,7 +9,7 @@ from reconciler.model import Path as Keys
 from reconciler.schema.kind import Kind, ignorable
 from reconciler.schema.secret_names import is_secret_name, names_of_the_runner
 from reconciler.schema.traits import fields_of
-from reconciler.schema.types import is_id, problem
+from reconciler.schema.types import is_id
 from reconciler.suggest import nearest
 
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
@@ -75,35 +75,33 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
     for key in unfit:
         if key in body:
             message = f"ensure is {resource.ensure}, so {key} has no effect"
-            yield problem(resource, "contradiction", message, f"remove {key}, or ensure", (key,))
+            yield resource.problem("contradiction", message, f"remove {key}, or ensure", (key,))
     if resource.ensure == "absent" and resource.lifecycle.protect:
         message = "ensure is absent, but lifecycle.protect refuses every delete"
-        yield problem(
-            resource, "contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect")
-        )
+        yield resource.problem("contradiction", message, "remove one of the two", ("ensure",), ("lifecycle", "protect"))
     for key in LOSSES:
         if resource.ensure == "absent" and key in (body.get("lifecycle") or {}):
             message = f"ensure is absent, so lifecycle.{key} has no effect"
-            yield problem(resource, "contradiction", message, "remove one of the two", ("lifecycle", key))
+            yield resource.problem("contradiction", message, "remove one of the two", ("lifecycle", key))
     if resource.renamed_from == resource.name:
         message = "renamed_from equals metadata.name"
-        yield problem(resource, "contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
+        yield resource.problem("contradiction", message, "remove renamed_from", ("metadata", "renamed_from"))
     allowed = resource.lifecycle.allow_delete
     if allowed is not None and kind.identity.canonical_name(allowed) != kind.identity.canonical_name(resource.name):
         message, hint = (
             f"allow_delete does not name this {kind.name}",
             ("write the name of this resource, or remove allow_delete"),
         )
-        yield problem(resource, "contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
+        yield resource.problem("contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
     if resource.ensure == "present":
         yield from _unfit_name(kind, resource)
     for place, name in names_of_the_runner(kind, resource):
         message = f"{name} is a variable of the system, not a secret for manifests"
         hint = "rename the secret: docs/credentials.md lists the names that are not read"
-        yield problem(resource, "not-a-secret-name", message, hint, place)
+        yield resource.problem("not-a-secret-name", message, hint, place)
     for index, path in enumerate(resource.lifecycle.ignore):
         if wrong := _not_ignorable(kind, resource, path):
-            yield problem(resource, "unknown-path", *wrong, ("lifecycle", "ignore", str(index)))
+            yield resource.problem("unknown-path", *wrong, ("lifecycle", "ignore", str(index)))
 
 
 def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
@@ -113,11 +111,11 @@ def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
         hint = "remove them" + (
             "; if the live one has them, name it under renamed_from" if kind.identity.renamable else ""
         )
-        yield problem(resource, "outer-blanks", message, hint, ("metadata", "name"))
+        yield resource.problem("outer-blanks", message, hint, ("metadata", "name"))
     if kind.identity.id_is_key and not (is_secret_name(resource.name) or is_id(resource.name)):
         message = f"{resource.name} cannot be a name in the credential store"
         hint = "use letters, digits and _, as in a variable, without _ID at the end"
-        yield problem(resource, "not-a-secret-name", message, hint, ("metadata", "name"))
+        yield resource.problem("not-a-secret-name", message, hint, ("metadata", "name"))
 
 
 def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:

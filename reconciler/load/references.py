@@ -13,9 +13,9 @@ from reconciler.documents.read import Document
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.load.consistency import Environments, Found, Scoped
-from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec
+from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.traits import RefersTo
-from reconciler.schema.types import is_id, problem
+from reconciler.schema.types import is_id
 from reconciler.suggest import did_you_mean
 
 POLICY: Final = "RBACPolicy"  # whose parts, the roles, are named
@@ -100,12 +100,12 @@ def _unknown_roles(found: Found) -> Iterator[Problem]:
         if roles is not None:
             for role, positions in _roles_in(found, policy.environments).items():
                 if role not in roles:
-                    yield Problem(
-                        code="unknown-role",
-                        severity="error",
-                        message=f"there is no role {role!r} in the declared RBAC policy",
-                        hint=did_you_mean(role, roles),
-                        at=(*positions, policy.resource.at("spec", "custom_roles")),
+                    yield problem(
+                        "unknown-role",
+                        f"there is no role {role!r} in the declared RBAC policy",
+                        did_you_mean(role, roles),
+                        *positions,
+                        policy.resource.at("spec", "custom_roles"),
                         addresses=(policy.resource.address,),
                     )
 
@@ -133,12 +133,12 @@ def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Co
     what = f"{named.reference.kind} {named.name}"
     if missing:
         message = f"{what} is not declared for {', '.join(sorted(missing))}, where it is named"
-        return problem(resource, "unknown-reference", message, "declare it there as well", named.path)
+        return resource.problem("unknown-reference", message, "declare it there as well", named.path)
     raw = ", or name its id" if named.reference.by_id else ""
     hint = did_you_mean(named.name, names) or f"declare it; `ensure: external` if it is not managed here{raw}"
-    return problem(resource, "unknown-reference", f"there is no {what}", hint, named.path)
+    return resource.problem("unknown-reference", f"there is no {what}", hint, named.path)
 
 
 def _absent(resource: Resource, path: Path, other: Scoped) -> Problem:
     message = f"{other.resource.address} is declared absent, but it is named here"
-    return problem(resource, "contradiction", message, "refer to another one, or keep this one", path)
+    return resource.problem("contradiction", message, "refer to another one, or keep this one", path)

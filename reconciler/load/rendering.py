@@ -7,7 +7,7 @@ from msgspec import structs
 
 from reconciler.documents.read import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, compile_tree
-from reconciler.model import Json, Path, Position, Problem
+from reconciler.model import Json, Path, Position, Problem, problem
 from reconciler.schema.validate import templates_in
 
 ROOTS: Final = frozenset({"vars", "environment"})
@@ -21,7 +21,7 @@ def rendered(document: Document, constants: Mapping[str, Json], problems: list[P
         problems.extend(_problem(document, tuple(map(str, path)), wrong) for path, wrong in error.errors)
     except Mistyped as error:
         at = document.at(*map(str, error.path))
-        problems.append(Problem(code="expression", severity="error", message=error.message, at=(at,)))
+        problems.append(problem("expression", error.message, "", at))
     else:
         missing = list(come_to_nothing(document.body, body, _may_be_null))
         problems.extend(nothing(document.at(*path), path=path) for path in missing)
@@ -44,12 +44,11 @@ def _may_be_null(path: Path) -> bool:
 
 def nothing(*at: Position, path: Path) -> Problem:
     """Return the problem that a value came to nothing where something must stand."""
-    return Problem(
-        code="expression",
-        severity="error",
-        message=f"{'.'.join(path)} is computed as null, which would leave the key out",
-        hint="write default(value, fallback) to set another value",
-        at=at,
+    return problem(
+        "expression",
+        f"{'.'.join(path)} is computed as null, which would leave the key out",
+        "write default(value, fallback) to set another value",
+        *at,
     )
 
 
@@ -64,4 +63,4 @@ def _at(value: Json, path: Path) -> Json:
 
 def _problem(document: Document, path: tuple[str, ...], wrong: ExpressionError) -> Problem:
     at = document.inside(path, wrong.offset) if path in document.positions else document.at(*path)
-    return Problem(code="expression", severity="error", message=wrong.message, hint=wrong.suggestion, at=(at,))
+    return problem("expression", wrong.message, wrong.suggestion, at)

@@ -9,7 +9,7 @@ from reconciler.documents.read import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL
 from reconciler.load.rendering import come_to_nothing, nothing
-from reconciler.model import Json, Path, Position, Problem, Table
+from reconciler.model import Json, Path, Position, Problem, Table, problem
 from reconciler.model.resources import API_VERSION
 from reconciler.schema.validate import templates_in
 from reconciler.suggest import did_you_mean
@@ -43,7 +43,7 @@ def render_set(
         except Mistyped as error:
             path = tuple(map(str, error.path))
             message = f"{'.'.join(path)}: {error.message}"
-            problems.append(_error("template", message, "", position, document.at(*TEMPLATE, *path)))
+            problems.append(problem("template", message, "", position, document.at(*TEMPLATE, *path)))
             continue
         if not isinstance(body, dict):
             continue  # a template is a map, and a map renders as one
@@ -51,7 +51,7 @@ def render_set(
         if slug is None:
             message = "metadata.name is null for this row, so the organization has no slug"
             name = document.at(*TEMPLATE, "metadata", "name")
-            problems.append(_error("template", message, "fill the column, or add a default()", position, name))
+            problems.append(problem("template", message, "fill the column, or add a default()", position, name))
             continue
         slugs.add(str(slug))
         missing = list(come_to_nothing(template, body, _may_be_null))
@@ -69,7 +69,7 @@ def render_set(
         if slug not in slugs:
             message = f"overrides names {slug}, but no row of {table.name} has that slug"
             at = document.key_at("spec", "overrides", slug)
-            problems.append(_error("unknown-override", message, did_you_mean(slug, slugs), at))
+            problems.append(problem("unknown-override", message, did_you_mean(slug, slugs), at))
 
 
 def _may_be_null(path: Path) -> bool:
@@ -92,7 +92,7 @@ def _compiled(
         for column in sorted(columns - table.columns):
             message = f"the table {table.name} has no column {column}"
             hint = did_you_mean(column, table.columns)
-            problems.append(_error("unknown-column", message, hint, document.at(*TEMPLATE, *path)))
+            problems.append(problem("unknown-column", message, hint, document.at(*TEMPLATE, *path)))
     if len(problems) > before:
         return None
     try:
@@ -107,7 +107,7 @@ def _expression_error(document: Document, path: Path, wrong: ExpressionError) ->
     at = document.at(*TEMPLATE, *path)
     if (*TEMPLATE, *path) in document.positions:
         at = document.inside((*TEMPLATE, *path), wrong.offset)
-    return _error("expression", wrong.message, wrong.suggestion, at)
+    return problem("expression", wrong.message, wrong.suggestion, at)
 
 
 def strings_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -152,7 +152,3 @@ def _places(document: Document, slug: str, override: Mapping[str, Json]) -> Mapp
     # Only what the override itself states stands there; `spec` as a whole is still the row's.
     stated = {(part, field) for part, fields in override.items() if isinstance(fields, dict) for field in fields}
     return {TEMPLATE: document.at(*TEMPLATE), **{path: at for path, at in places.items() if path[:2] in stated}}
-
-
-def _error(code: str, message: str, hint: str, *at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=at)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from reconciler.documents.positions import place_of
 from reconciler.documents.read import closed, read_text
 from reconciler.expressions.template import OPEN
-from reconciler.model import Json, Position, Problem, Spec
+from reconciler.model import Json, Position, Problem, Spec, problem
 from reconciler.model import Path as Keys
 from reconciler.schema.kind import Kind
 from reconciler.schema.types import universal
@@ -73,11 +73,11 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
         path = (root / file).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         hint = "paths are relative to the repository's root"
-        problems.append(_error("unreadable-file", f"there is no file {file}", hint, at))
+        problems.append(problem("unreadable-file", f"there is no file {file}", hint, at))
         return None
     if not path.is_relative_to(root.resolve()):
         message = f"{file} leads out of the repository"
-        problems.append(_error("outside", message, "put the file itself into the repository", at))
+        problems.append(problem("outside", message, "put the file itself into the repository", at))
         return None
     if why := _closed(texts, file, path):
         problems.append(_no_text(file, why, at))
@@ -93,9 +93,7 @@ def _text(texts: Texts, file: str, at: Position, problems: list[Problem]) -> str
         message = f"expressions are not computed in the text of a file: {OPEN} is sent literally"
         hint = "write the text into the manifest if an expression should be computed in it"
         where = place_of(file, text, offset)
-        problems.append(
-            Problem(code="expression-not-computed", severity="warning", message=message, hint=hint, at=(where, at))
-        )
+        problems.append(problem("expression-not-computed", message, hint, where, at, severity="warning"))
     return text
 
 
@@ -126,8 +124,4 @@ def _gives_itself_away(text: str) -> str:
 
 def _no_text(file: str, why: str, at: Position) -> Problem:
     hint = "write a secret as {secret: NAME}; put a text into its own file"
-    return _error("not-a-text", f"{file} is not read as a text: {why}", hint, at)
-
-
-def _error(code: str, message: str, hint: str, at: Position) -> Problem:
-    return Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+    return problem("not-a-text", f"{file} is not read as a text: {why}", hint, at)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.kinds import KINDS
 from reconciler.load.consistency import Found, Scoped
-from reconciler.model import Path, Problem, Resource
-from reconciler.schema.types import problem
+from reconciler.model import Path, Problem, Resource, problem
 
 PROJECT = "Project"
 
@@ -25,7 +24,7 @@ def other_projects(resources: Iterable[Resource], project: str | None) -> Iterat
             hint = (
                 f"name it {project}, fix target.project, or set metadata.environments to the environments it belongs to"
             )
-            yield problem(resource, "another-project", message, hint, ("metadata", "name"))
+            yield resource.problem("another-project", message, hint, ("metadata", "name"))
 
 
 def _more_than_one(present: Sequence[Scoped]) -> Iterator[Problem]:
@@ -59,4 +58,4 @@ def _same_claims(present: Sequence[Scoped]) -> Iterator[Problem]:
 def _between(message: str, hint: str, *both: tuple[Resource, Path]) -> Problem:
     at = tuple(resource.at(*path) for resource, path in both)
     addresses = tuple(resource.address for resource, _ in both)
-    return Problem(code="only-one", severity="error", message=message, hint=hint, at=at, addresses=addresses)
+    return problem("only-one", message, hint, *at, addresses=addresses)

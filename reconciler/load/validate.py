@@ -3,7 +3,7 @@
 from reconciler.config.read import FILE, Config
 from reconciler.errors import InvalidInput
 from reconciler.load.examine import Declared, examine, refusal
-from reconciler.model import Position, Problem
+from reconciler.model import Position, problem
 from reconciler.rules import Rules, compile_rules
 from reconciler.sources.tables import readable_tables
 
@@ -34,4 +34,4 @@ def _check_named(config: Config, declared: Declared) -> None:
     hint = "write `name: acme-identity` at the top, a different name in each repository; if an earlier version created "
     hint += "marks without a name, also write `formerly: reconciler` to take those resources over"
     at = (Position(FILE, 1),)
-    raise InvalidInput([Problem(code="owner", severity="error", message=message, hint=hint, at=at)])
+    raise InvalidInput([problem("owner", message, hint, *at)])

@@ -20,7 +20,7 @@ from reconciler.export.manifests import Manifest
 from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
 from reconciler.migration.values import Consumer, Source, Things, Unread
-from reconciler.model import Live, Problem, Target
+from reconciler.model import Live, Target, problem
 from reconciler.read.live import things, unreadable
 from reconciler.read.target import PROJECTS
 from reconciler.schema.kind import Kind
@@ -79,9 +79,7 @@ def check_credentials(credentials: Credentials) -> None:
     }
     hint = "create a workspace key in Stytch's dashboard; use the project id of any environment of the Consumer project"
     problems = [
-        Problem(
-            code="no-credentials", severity="error", message=f"the environment variable {name} is not set", hint=hint
-        )
+        problem("no-credentials", f"the environment variable {name} is not set", hint)
         for name, value in needed.items()
         if not value
     ]

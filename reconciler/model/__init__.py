@@ -29,7 +29,7 @@ from reconciler.model.changes import (
     completes,
     withdrawn_roles,
 )
-from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, spelled
+from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem, spelled
 from reconciler.model.resources import (
     ADMIN_ROLE,
     API_VERSION,
@@ -100,6 +100,7 @@ __all__ = [
     "added_roles",
     "address",
     "completes",
+    "problem",
     "spelled",
     "type_of",
     "withdrawn_roles",

@@ -1,7 +1,7 @@
 """Where something stands in a file, and what should be known or mended there; what JSON values are called here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -63,3 +63,24 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=False):
         """Name no place twice: two rules, or two rows, may stand on one line."""
         if len(set(self.at)) < len(self.at):
             force_setattr(self, "at", tuple(dict.fromkeys(self.at)))
+
+
+def problem(
+    code: str,
+    message: str,
+    hint: str = "",
+    *at: Position,
+    severity: Severity = "error",
+    addresses: Iterable[str] = (),
+    users: Iterable[str] = (),
+) -> Problem:
+    """Return a problem, an error unless ``severity`` says otherwise."""
+    return Problem(
+        code=code,
+        severity=severity,
+        message=message,
+        hint=hint,
+        at=at,
+        addresses=tuple(addresses),
+        users=tuple(users),
+    )

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, field
 
-from reconciler.model.problems import Json, Path, Position, Spec
+from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem
 
 API_VERSION: Final = "reconciler/v1"
 
@@ -104,6 +104,14 @@ class Resource(Struct, frozen=True, kw_only=True):
                 return self.positions[path]
             path = path[:-1]
         return self.position
+
+    def problem(self, code: str, message: str, hint: str = "", *paths: Path, severity: Severity = "error") -> Problem:
+        """Return a problem of this resource, at the places of ``paths`` in its document, or else at its beginning.
+
+        ``message`` need not name the resource, which is in ``addresses``: so no message holds a person's address.
+        """
+        at = [self.at(*path) for path in paths] or [self.position]
+        return problem(code, message, hint, *at, severity=severity, addresses=(self.address,))
 
 
 class Table(Struct, frozen=True):

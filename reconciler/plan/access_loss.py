@@ -6,7 +6,17 @@ from msgspec import UNSET, Struct, structs
 
 from reconciler.diff.fields import NOTHING
 from reconciler.diff.roles import DIRECT, Admin
-from reconciler.model import ADMIN_ROLE, Change, Delete, FieldChange, Problem, added_roles, address, withdrawn_roles
+from reconciler.model import (
+    ADMIN_ROLE,
+    Change,
+    Delete,
+    FieldChange,
+    Problem,
+    added_roles,
+    address,
+    problem,
+    withdrawn_roles,
+)
 from reconciler.plan.power import sources_taken
 
 LAST_ADMIN = "last_admin"
@@ -91,13 +101,13 @@ def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem
     """Yield a warning for each such loss that nothing withholds, because a manifest says so by name."""
     for slug in sorted(plight.slug for plight in _plights(changes, stakes) if not plight.heirs):
         name = address("Organization", slug)
-        yield Problem(code="last-admin", severity="warning", message=f"{name} loses its last admin", addresses=(name,))
+        yield problem("last-admin", f"{name} loses its last admin", severity="warning", addresses=(name,))
     going = (change for change in changes if change.kind == "Member" and not change.withheld_by)
     for change in going:
         if change.id in stakes.breakglass and _takes_anything(change):
             does = "is deleted" if isinstance(change, Delete) else "loses something"
             text = f"{change.address} is a breakglass member, and {does}"
-            yield Problem(code="breakglass", severity="warning", message=text, addresses=(change.address,))
+            yield problem("breakglass", text, severity="warning", addresses=(change.address,))
 
 
 def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:

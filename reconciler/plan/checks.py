@@ -16,7 +16,7 @@ from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
 from reconciler.load.references import POLICY, declared_roles, roles_named
 from reconciler.load.uniqueness import other_projects
-from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Problem, Target, type_of
+from reconciler.model import IMPLICIT_ROLE, Change, Create, Delete, Live, Problem, Target, problem, type_of
 from reconciler.read import live as read
 from reconciler.rules import Rules
 
@@ -86,8 +86,8 @@ def check_consumer(config: Config, consumer: str, target: Target | None = None) 
 
 def check_lasting(changes: Iterable[Change], store: Store) -> None:
     """Refuse to have credentials made that the store would keep no longer than this machine lasts."""
-    for problem in fleeting(changes, store):
-        raise Refused(f"{problem.message}: nothing was written", hint=problem.hint)
+    for warning in fleeting(changes, store):
+        raise Refused(f"{warning.message}: nothing was written", hint=warning.hint)
 
 
 def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
@@ -97,7 +97,7 @@ def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
     if not addresses:
         return ()
     found = f"{why}; {addresses[0]} would get a credential that would be lost with the runner"
-    return (Problem(code="store-not-lasting", severity="warning", message=found, hint=LASTING, addresses=addresses),)
+    return (problem("store-not-lasting", found, LASTING, severity="warning", addresses=addresses),)
 
 
 def _is_made(change: Change, store: Store) -> bool:
@@ -152,7 +152,7 @@ def check_readable(config: Config, declared: Declared, target: Target, things: T
     message = f"no secret for {target.project_id} is known, so its data cannot be read"
     hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates"
     held = things["Secret"].problems if is_written else ()
-    raise Unreadable([Problem(code="unreadable", severity="error", message=message, hint=hint), *held])
+    raise Unreadable([problem("unreadable", message, hint), *held])
 
 
 def unread_warning(target: Target, config: Config) -> tuple[Problem, ...]:
@@ -160,13 +160,13 @@ def unread_warning(target: Target, config: Config) -> tuple[Problem, ...]:
     if not target.is_there:
         return ()
     return (
-        Problem(
-            code="unread",
-            severity="warning",
-            message=f"no secret for {target.project_id} is known, so its data could not "
+        problem(
+            "unread",
+            f"no secret for {target.project_id} is known, so its data could not "
             "be read: this plan assumes that it is empty",
-            hint="apply creates the declared Secret, reads the data, and then writes only what this plan contains",
-            at=(config.at("target"),),
+            "apply creates the declared Secret, reads the data, and then writes only what this plan contains",
+            config.at("target"),
+            severity="warning",
         ),
     )
 
@@ -195,13 +195,7 @@ def check_roles(
             close = get_close_matches(role, sorted(known), 1)
             meant = f"did you mean {close[0]}?" if close else f"the policy has {', '.join(sorted(known))}"
             problems.append(
-                Problem(
-                    code="unknown-role",
-                    severity="error",
-                    message=f"there is no role {role!r} in this project's RBAC policy",
-                    hint=meant,
-                    at=positions,
-                )
+                problem("unknown-role", f"there is no role {role!r} in this project's RBAC policy", meant, *positions)
             )
     if problems:
         raise InvalidInput(problems)
@@ -226,11 +220,10 @@ def check_only(only: Sequence[str], declared: Declared, live: Sequence[Live]) ->
     ]
     wanted = list(map(_spelled, only))
     problems = [
-        Problem(
-            code="usage",
-            severity="error",
-            message=f"--only {one} matches no declared or live resource",
-            hint=_meant(one, names)
+        problem(
+            "usage",
+            f"--only {one} matches no declared or live resource",
+            _meant(one, names)
             or f"give a kind ({', '.join(KINDS)}), organization=SLUG, or an address as shown in plans",
         )
         for one in wanted

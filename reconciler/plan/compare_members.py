@@ -14,7 +14,7 @@ from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_membe
 from reconciler.diff.organizations import OrganizationDiff
 from reconciler.diff.ownership import Owner, read_member, told_apart
 from reconciler.load.examine import Declared
-from reconciler.model import ADMIN_ROLE, Begun, Cause, Listed, Live, Membership, Problem, Resource
+from reconciler.model import ADMIN_ROLE, Begun, Cause, Listed, Live, Membership, Resource
 from reconciler.plan.power import sources_taken
 from reconciler.read.live import OrganizationMembers
 from reconciler.rules import Rules
@@ -188,14 +188,11 @@ def is_written(kind: str, config: Config, declared: Declared) -> bool:
 
 def _held_until_it_is_made(organization: Resource) -> MemberDiff:
     """Hold the members of an organization that is not live and that nobody makes, because its kind is not written."""
-    problem = Problem(
-        code="missing-organization",
+    missing = organization.problem(
+        "missing-organization",
+        f"{organization.address} is not live, and organizations are not written here, so it cannot have members yet",
+        "create it, or let this repository write organizations",
         severity="problem",
-        message=f"{organization.address} is not live, and organizations are not "
-        "written here, so it cannot have members yet",
-        hint="create it, or let this repository write organizations",
-        at=(organization.position,),
-        addresses=(organization.address,),
     )
-    held = Listed(address=organization.address, reason="not live, and not created here", at=problem.at)
-    return MemberDiff(organization=organization.name, held=[held], problems=[problem])
+    held = Listed(address=organization.address, reason="not live, and not created here", at=missing.at)
+    return MemberDiff(organization=organization.name, held=[held], problems=[missing])

@@ -18,7 +18,7 @@ from reconciler.kinds import KINDS
 from reconciler.kinds._writing import overlaid
 from reconciler.kinds.rbac_policy import missing
 from reconciler.load.references import POLICY, names_in
-from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address
+from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address, problem
 from reconciler.plan.compare_members import Members
 from reconciler.plan.power import widened
 
@@ -156,4 +156,4 @@ def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple
 
 
 def _problem(message: str, hint: str, at: tuple[Position, ...], addresses: Iterable[str]) -> Problem:
-    return Problem(code="in-use", severity="problem", message=message, hint=hint, at=at, addresses=tuple(addresses))
+    return problem("in-use", message, hint, *at, severity="problem", addresses=addresses)

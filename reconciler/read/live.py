@@ -17,7 +17,7 @@ from reconciler.clients.redact import identifier
 from reconciler.clients.search import TooMany
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live, LiveMember, Position, Problem, Resource, Target
+from reconciler.model import Json, Live, LiveMember, Position, Problem, Resource, Target, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.left_out import completed
 from reconciler.sources.user_records import OddUser, User, decoder_of
@@ -293,11 +293,11 @@ def _who(record: Json) -> LiveMember | None:
 
 
 def _problem(member: str, reason: str, *, known: bool) -> Problem:
-    return Problem(
-        code="unreadable-member",
+    return problem(
+        "unreadable-member",
+        f"the live member {member} could not be read: {reason}",
+        "it is not changed" if known else "until it can be read, nobody in this organization is deleted",
         severity="problem",
-        message=f"the live member {member} could not be read: {reason}",
-        hint="it is not changed" if known else "until it can be read, nobody in this organization is deleted",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.model import Position, Problem, Severity
+from reconciler.model import Position, Problem, Severity, problem
 
 _SHORT = 8  # so many names are listed instead of guessed at
 _COMPARED = 2000  # names that are looked through for a near miss
@@ -14,12 +14,12 @@ _COMPARED = 2000  # names that are looked through for a near miss
 
 def error(code: str, message: str, hint: str, *at: Position) -> Problem:
     """Make an error at some places."""
-    return Problem(code=code, severity="error", message=message, hint=hint, at=at)
+    return problem(code, message, hint, *at)
 
 
 def warning(code: str, message: str, hint: str, *at: Position) -> Problem:
     """Make a warning at some places."""
-    return Problem(code=code, severity="warning", message=message, hint=hint, at=at)
+    return problem(code, message, hint, *at, severity="warning")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -76,21 +76,12 @@ _GRAVEST: Final = {"error": 0, "problem": 1, "warning": 2}
 def fold_problems(problems: Iterable[UserProblem]) -> tuple[Problem, ...]:
     """Fold the problems of users into one for each cause, the gravest first, with the ids of its users sorted."""
     users: dict[tuple[str, Severity, str, str, tuple[Position, ...], tuple[str, ...]], set[str]] = {}
-    for problem in problems:
-        cause = (problem.code, problem.severity, problem.message, problem.hint, problem.at, problem.addresses)
-        affected = users.setdefault(cause, set())
-        if problem.user:
-            affected.add(problem.user)
+    for one in problems:
+        affected = users.setdefault((one.code, one.severity, one.message, one.hint, one.at, one.addresses), set())
+        if one.user:
+            affected.add(one.user)
     folded = [
-        Problem(
-            code=code,
-            severity=severity,
-            message=message,
-            hint=hint,
-            at=at,
-            addresses=addresses,
-            users=tuple(sorted(affected)),
-        )
+        problem(code, message, hint, *at, severity=severity, addresses=addresses, users=sorted(affected))
         for (code, severity, message, hint, at, addresses), affected in users.items()
     ]
     return tuple(sorted(folded, key=lambda one: (_GRAVEST[one.severity], one.code, one.at, one.addresses, one.message)))

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from reconciler.expressions import joined_text
 from reconciler.expressions.values import text_of
-from reconciler.model import Json, Position, Problem, Table
+from reconciler.model import Json, Position, Problem, Table, problem
 
 Columns = tuple[str, ...]
 Texts = frozenset[tuple[Columns, tuple[str, ...]]]  # what a user would join by: columns, and a text for each
@@ -76,24 +76,24 @@ def table_warnings(tables: Mapping[str, Seen]) -> Iterator[Problem]:
         near = list(_near(seen, unjoined))
         if unjoined:
             places = [number for number, _user, _how in near] + unjoined
-            yield Problem(
-                code="unjoined-rows",
+            yield problem(
+                "unjoined-rows",
+                f"{len(unjoined):,} of {len(seen.joined):,} rows of the table {name} join no user",
+                _differing(seen.table, near) or "correct the rows, or remove them",
+                *map(seen.table.at, [*dict.fromkeys(places)][:_SHOWN]),
                 severity="warning",
-                message=f"{len(unjoined):,} of {len(seen.joined):,} rows of the table {name} join no user",
-                hint=_differing(seen.table, near) or "correct the rows, or remove them",
-                at=tuple(map(seen.table.at, [*dict.fromkeys(places)][:_SHOWN])),
-                users=tuple(sorted({user for _number, user, _how in near})[:_NAMED]),
+                users=sorted({user for _number, user, _how in near})[:_NAMED],
             )
         if seen.missing:
             users = sorted(user for user, _texts in seen.missed)[:_NAMED]
             more = f"; {len(users):,} of them are listed here" if len(users) < seen.missing else ""
-            yield Problem(
-                code="unnamed-users",
-                severity="warning",
-                message=f"{seen.missing:,} users whom rules look up in the table {name} have no row there{more}",
-                hint=_differing(seen.table, near)
+            yield problem(
+                "unnamed-users",
+                f"{seen.missing:,} users whom rules look up in the table {name} have no row there{more}",
+                _differing(seen.table, near)
                 or "nothing to do if other rules match them, or if they should not be members",
-                at=(seen.table.at(0),),
+                seen.table.at(0),
+                severity="warning",
                 users=tuple(users),
             )
 
@@ -155,16 +155,16 @@ def values_warnings(
     """Yield a warning for each key of a match some of whose values matched nobody."""
     for key, values in sorted(waiting.items()):
         places = sorted(values.values())
-        yield Problem(
-            code=MATCHES_NOBODY,
+        yield problem(
+            MATCHES_NOBODY,
+            f"{len(places):,} of {counts[key]:,} values of {key} in {what} match nobody",
+            "correct them, or remove them",
+            *places[:_SHOWN],
             severity="warning",
-            message=f"{len(places):,} of {counts[key]:,} values of {key} in {what} match nobody",
-            hint="correct them, or remove them",
-            at=tuple(places[:_SHOWN]),
         )
 
 
 def nobody(what: str, at: Position) -> Problem:
     """Make the warning about what matched nobody at all."""
     hint = "correct it, or remove it; `reconciler why USER` shows what a user lacks"
-    return Problem(code=MATCHES_NOBODY, severity="warning", message=f"{what} matches nobody", hint=hint, at=(at,))
+    return problem(MATCHES_NOBODY, f"{what} matches nobody", hint, at, severity="warning")

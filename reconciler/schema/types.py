@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, json
 
 from reconciler.expressions.text import domain_label
-from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position, Problem, Resource, Spec
+from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Problem, Resource, Spec
 from reconciler.schema.domains import is_mail_provider
 
 Slug = Annotated[
@@ -56,30 +56,13 @@ def universal(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def problem(resource: Resource, code: str, message: str, hint: str, *paths: Path) -> Problem:
-    """Make an error about a resource, at the places of ``paths`` in its document.
-
-    ``message`` need not name the resource, which is in ``addresses``: so no message holds a person's address.
-    """
-    at: tuple[Position, ...] = tuple(resource.at(*path) for path in paths) or (resource.position,)
-    return Problem(
-        code=code,
-        severity="error",
-        message=message,
-        hint=hint,
-        at=at,
-        addresses=(resource.address,),
-    )
-
-
 def check_metadata(resource: Resource, path: Path, metadata: Spec | None, *, marked: bool) -> Iterator[Problem]:
     """Yield what keeps a metadata object from being stored; ``marked`` says that our mark is one of its keys."""
     if not metadata:
         return
     name = path[-1]
     if marked and MARK_KEY in metadata:
-        yield problem(
-            resource,
+        yield resource.problem(
             "reserved-key",
             f"the key {MARK_KEY} in {name} is the reconciler's own mark",
             "choose another key",
@@ -89,12 +72,12 @@ def check_metadata(resource: Resource, path: Path, metadata: Spec | None, *, mar
     if len(kept) + marked > METADATA_KEYS:
         own = f", and the reconciler's mark needs one of them; {len(kept)} are declared" if marked else ""
         message = f"{name} has {len(kept) + marked} keys; Stytch keeps {METADATA_KEYS}{own}"
-        yield problem(resource, "metadata-too-large", message, "remove keys, or nest them", path)
+        yield resource.problem("metadata-too-large", message, "remove keys, or nest them", path)
     size, limit = len(json.encode(kept)), METADATA_BYTES - MARK_BYTES * marked
     if size > limit:
         rest = f", and {MARK_BYTES} of them are reserved for the reconciler's mark" if marked else ""
         message = f"{name} takes {size:,} bytes as JSON; Stytch keeps {METADATA_BYTES:,}{rest}"
-        yield problem(resource, "metadata-too-large", message, "keep large values elsewhere", path)
+        yield resource.problem("metadata-too-large", message, "keep large values elsewhere", path)
 
 
 def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> Iterator[Problem]:
@@ -104,14 +87,12 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
         here = (*path, str(index))
         label = domain_label(domain)
         if label is None:
-            yield problem(
-                resource, "not-a-domain", f"{domain!r} is not a domain name", "write it as acme.example", here
-            )
+            yield resource.problem("not-a-domain", f"{domain!r} is not a domain name", "write it as acme.example", here)
         elif is_mail_provider(label):
             yield common_domain(resource, path[-1], label, here)
         elif label in first:
             message = f"{label} is listed twice in {path[-1]}"
-            yield problem(resource, "listed-twice", message, "remove one of the two", here, first[label])
+            yield resource.problem("listed-twice", message, "remove one of the two", here, first[label])
         else:
             first[label] = here
 
@@ -119,14 +100,14 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
 def common_domain(resource: Resource, field: str, domain: str, path: Path) -> Problem:
     """Make the error about a mail provider's domain where an organization's own is meant."""
     message = f"{domain} in {field} belongs to a mail provider: anybody can get an address there"
-    return problem(resource, "common-domain", message, "list only domains that the organization owns", path)
+    return resource.problem("common-domain", message, "list only domains that the organization owns", path)
 
 
 def check_role(resource: Resource, path: Path, role: Json) -> Iterator[Problem]:
     """Yield an error if the role is the one that everybody has."""
     if role == IMPLICIT_ROLE:
         message = f"{IMPLICIT_ROLE} is every member's role and can be neither given nor withdrawn"
-        yield problem(resource, "implicit-role", message, "remove it", path)
+        yield resource.problem("implicit-role", message, "remove it", path)
 
 
 def check_listed_once(resource: Resource, path: Path, values: Sequence[Json]) -> Iterator[Problem]:
@@ -137,4 +118,4 @@ def check_listed_once(resource: Resource, path: Path, values: Sequence[Json]) ->
         if at != index:
             places = (*path, str(index)), (*path, str(at))
             message = f"{value} is listed twice in {path[-1]}"
-            yield problem(resource, "listed-twice", message, "remove one of the two", *places)
+            yield resource.problem("listed-twice", message, "remove one of the two", *places)

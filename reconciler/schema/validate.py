@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from reconciler.expressions.template import OPEN, is_single
-from reconciler.model import Json, Path, Position, Problem
+from reconciler.model import Json, Path, Position, Problem, problem
 from reconciler.suggest import did_you_mean, nearest, show
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def nonconformities(
     """
     for path, code, message, hint in _found_in(value, shape, notes, computed):
         at = key_place(path) if code in _OF_KEYS else place(path)
-        yield Problem(code=code, severity="error", message=message, hint=hint, at=(at,))
+        yield problem(code, message, hint, at)
 
 
 def _found_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: Computed | None) -> Iterator[_Found]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, NoReturn
 
 from reconciler.errors import Unreadable
-from reconciler.model import Json, Position, Problem
+from reconciler.model import Json, Position, problem
 
 Format = Literal["csv", "array", "lines"]
 
@@ -22,8 +22,7 @@ _BETWEEN: Final = re.compile(r"[\s,]*")
 
 def refuse(shown: str, message: str, hint: str = "", line: int = 1) -> NoReturn:
     """Raise ``Unreadable`` about a line of a file."""
-    problem = Problem(code="unreadable", severity="error", message=message, hint=hint, at=(Position(shown, line),))
-    raise Unreadable([problem])
+    raise Unreadable([problem("unreadable", message, hint, Position(shown, line))])
 
 
 def format_of(file: Path, shown: str) -> Format:
