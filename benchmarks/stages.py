@@ -18,7 +18,9 @@ from reconciler.clients.connect import open_client
 from reconciler.config.read import Credentials, load_config
 from reconciler.desired.members import desired_members
 from reconciler.load.validate import validate
+from reconciler.plan import resolve
 from reconciler.read import live as read
+from reconciler.read.run import open_run
 from reconciler.sources.users import UserStream
 
 T = TypeVar("T")
@@ -68,7 +70,7 @@ def main() -> None:
     config = load_config(Path(sys.argv[1]))
     with open_client(Credentials.from_environment(os.environ), config.rates) as client:
         meter.switch("diff")
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         meter.switch(None)
         statistics = client.statistics
         meter.switch("render")
@@ -116,14 +118,13 @@ def _instrument(meter: Meter) -> None:
             stream.batches = meter.drawing("parse", stream.batches)
         return stream
 
-    users, members = pipeline.users, read.members
-    replaced = {
-        "validate": metered("load", validate),
-        "users": metered_users,
-        "desired_members": metered("rules", desired_members),
-    }
-    for name, function in replaced.items():
-        setattr(pipeline, name, function)
+    users, members = resolve.open_users, read.members
+    for module, name, function in (
+        (pipeline, "validate", metered("load", validate)),
+        (resolve, "open_users", metered_users),
+        (resolve, "desired_members", metered("rules", desired_members)),
+    ):
+        setattr(module, name, function)
     setattr(read, "members", lambda *given, **named: meter.drawing("read", members(*given, **named)))  # noqa: B010 # as above
 
 

@@ -11,8 +11,7 @@
 way to a write, and no flag that turns one into another.
 """
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -30,11 +29,8 @@ from reconciler.apply.bootstrap import (
 )
 from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.run import INTERRUPTED, Applied, Told, apply_changes, skipped
-from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.recovery import settled, waiting_warnings
-from reconciler.credentials.store import Store, open_store
-from reconciler.desired.members import desired_members
 from reconciler.diff.compare import ThingDiff
 from reconciler.diff.organizations import diff_organizations
 from reconciler.errors import Fault, ReconcilerError
@@ -42,20 +38,13 @@ from reconciler.kinds import KINDS
 from reconciler.kinds._writing import MALFORMED, ApplyContext
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
-from reconciler.model import TEST, Change, Target
+from reconciler.model import Change
 from reconciler.plan.access_loss import heirs
-from reconciler.plan.build import Compared, decide, narrow
+from reconciler.plan.build import Compared, decide
 from reconciler.plan.checks import (
-    check_consumer,
     check_creates,
-    check_environment,
     check_lasting,
-    check_leavers,
-    check_only,
     check_readable,
-    check_roles,
-    check_target,
-    check_unmatched,
     fleeting,
     unread_warning,
 )
@@ -71,44 +60,28 @@ from reconciler.plan.compare_members import (
 from reconciler.plan.holds import held_while_used
 from reconciler.plan.manual_steps import open_steps
 from reconciler.plan.planned import Planned, leaves_open
+from reconciler.plan.resolve import check_leavers, resolve
+from reconciler.plan.selection import Selection, narrow
 from reconciler.plan.written_from_live import check_writes
 from reconciler.read import live as read
-from reconciler.read.target import find_target
-from reconciler.rules import Rules
+from reconciler.read.run import Run
+from reconciler.read.target import check_target, find_target
 from reconciler.schema.secret_names import gives_credential
-from reconciler.sources.users import UserStream, read_users
 
 
-def plan(
-    config: Config,
-    client: Client,
-    only: Sequence[str] = (),
-    store: Store | None = None,
-    made: Collection[str] = (),
-) -> Planned:
-    """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out.
-
-    ``made`` are the slugs of the environments that the same run has made since it planned for the first time: while
-    nobody else has made a live one, nothing of the project is live yet.
-    """
+def plan(run: Run, only: Sequence[str] = ()) -> Planned:
+    """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
+    config, client, store = run.config, run.client, run.store
     declared, rules = validate(config)
-    store = store or store_of(config)
-    target = find_target(config, declared, client, store)
-    not_made = {slug: sort for slug, sort in target.environments.items() if slug not in made or sort == TEST}
-    target = structs.replace(target, environments=not_made)
-    check_target(config, target)
-    check_environment(config, declared, target)
+    target = find_target(run, declared)
     live = read.organizations(client) if client.has_data else ()
     target = with_organizations(target, declared, live)
-    only = check_only(only, declared, live)
+    selection = Selection.parse(only, declared, live)
     there, missing = read.offered(client, kinds_read(config, declared), target)
     begun = unfinished(config.root, config.environment)
     things = thing_diffs(config, declared, there, missing, target, store, begun)
     unread = check_readable(config, declared, target, things, has_data=client.has_data)
-    roles = check_roles(config, declared, rules, live, client)
-    source = users(config, rules, client, target=target)
-    desired = desired_members(rules, source, declared.members, roles)
-    check_unmatched(config, desired)
+    desired = resolve(run, declared, rules, live, target)
     organizations = diff_organizations(
         with_references(declared.organizations, things),
         with_references(live, things),
@@ -154,15 +127,16 @@ def plan(
             *(waiting_warnings(store) if keeps_credentials(things) else ()),
         ),
         target=target,
-        consumer=client.consumer_project_id if source and config.users and not config.users.file else "",
+        consumer=client.consumer_project_id
+        if desired.users.readable and config.users and not config.users.file
+        else "",
         reads=lambda: client.statistics.requests,
     )
     decided, stakes = decide(config, declared, desired, compared)
-    if source and source.uncounted:
-        check_leavers(decided.changes, desired, client)
-        decided = structs.replace(decided, cost=structs.replace(decided.cost, reads=compared.reads()))
+    check_leavers(decided.changes, desired, client)
+    decided = structs.replace(decided, cost=structs.replace(decided.cost, reads=compared.reads()))
     return Planned(
-        plan=narrow(decided, only, stakes, config.rates.writes_per_second),
+        plan=narrow(decided, selection, stakes, config.rates.writes_per_second),
         organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},
         ids={kind: each.ids for kind, each in things.items()},
         target=target,
@@ -172,19 +146,19 @@ def plan(
     )
 
 
-def apply(planned: Planned, config: Config, client: Client, tell: Told, store: Store | None = None) -> Applied:
+def apply(run: Run, planned: Planned, tell: Told) -> Applied:
     """Write what the plan says and is not withheld, journalling each write before and after.
 
     Where no secret of the environment exists yet, what that takes is made first; then everything is read and planned
     again, now that it can be, and only what the first plan held is written.
     """
-    store = store or store_of(config)
+    store = run.store
     check_lasting(planned.plan.changes, store)
     if any(gives_credential(change) for change in planned.plan.changes):
         store.check()
     first = foundation(planned) if planned.unread else planned.plan.changes
     taken, waiting = settled(store) if keeps_credentials(planned.ids) else ((), ())
-    applied = _carry_out(planned, first, config, client, tell, store)
+    applied = _carry_out(run, planned, first, tell)
     applied = structs.replace(
         applied,
         outcomes=(*waiting, *applied.outcomes),
@@ -195,13 +169,13 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         ledger=store.ledger,
     )
     with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
-        applied = structs.replace(applied, pins=pins(client, planned.target, applied.outcomes))
+        applied = structs.replace(applied, pins=pins(run.client, planned.target, applied.outcomes))
     if not planned.unread:
         return applied
     if applied.interrupted:
         return structs.replace(applied, outcomes=(*applied.outcomes, *skipped(built_on_it(planned), INTERRUPTED)))
     try:
-        return _built_on(applied, planned, config, client, tell, store)
+        return _built_on(run, applied, planned, tell)
     except KeyboardInterrupt:
         undone = skipped(built_on_it(planned), INTERRUPTED)
         return structs.replace(applied, outcomes=(*applied.outcomes, *undone), interrupted=True)
@@ -211,12 +185,12 @@ def apply(planned: Planned, config: Config, client: Client, tell: Told, store: S
         return structs.replace(applied, outcomes=(*applied.outcomes, *undone))
 
 
-def _built_on(applied: Applied, planned: Planned, config: Config, client: Client, tell: Told, store: Store) -> Applied:
+def _built_on(run: Run, applied: Applied, planned: Planned, tell: Told) -> Applied:
     """Plan again, now that everything can be read, and write what is built on the foundation that was laid."""
-    again = plan(config, client, store=store, made=environments_made(applied.outcomes))
-    left = held_to_what_was_planned(planned, again, config)
+    again = plan(structs.replace(run, made=environments_made(applied.outcomes)))
+    left = held_to_what_was_planned(planned, again, run.config)
     left = held_back(left, again.target) if again.unread else left
-    rest = _carry_out(again, left, config, client, tell, store)
+    rest = _carry_out(run, again, left, tell)
     return structs.replace(
         applied,
         outcomes=(*applied.outcomes, *rest.outcomes, *not_planned_again(planned, again, left)),
@@ -240,9 +214,8 @@ def keeps_credentials(kinds: Iterable[str]) -> bool:
     return any(KINDS[name].credential for name in kinds)
 
 
-def _carry_out(
-    planned: Planned, changes: Sequence[Change], config: Config, client: Client, tell: Told, store: Store
-) -> Applied:
+def _carry_out(run: Run, planned: Planned, changes: Sequence[Change], tell: Told) -> Applied:
+    config = run.config
     check_target(config, planned.target, to_write=True)
     check_writes(config, tuple(changes), planned.target)
     begun = unfinished(config.root, config.environment)
@@ -256,35 +229,8 @@ def _carry_out(
             organization_ids=dict(planned.organization_ids),
             target=planned.target,
             ids={kind: dict(ids) for kind, ids in planned.ids.items()},
-            store=store,
+            store=run.store,
             begun=begun,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        return apply_changes(changes, client, context, journal, tell, heirs(changes, planned.stakes))
-
-
-def users(
-    config: Config,
-    rules: Rules,
-    client: Client | None,
-    fields: frozenset[str] = frozenset(),
-    target: Target | None = None,
-) -> UserStream | None:
-    """Open the source that the rules read: a file, a Consumer project, or none; ``fields`` are read besides.
-
-    Nobody is asked for where a plan, which is for ``target``, has no rule to send users through. Raises ``Refused``
-    where the project is not the one that the file names, or not of the target's type.
-    """
-    if config.users is None:
-        return None
-    if config.users.file is None and client is not None:
-        if target and not rules.rules:
-            return None
-        check_consumer(config, client.consumer_project_id, target)
-        return read.consumer_users(client, rules.user_fields | fields)
-    return read_users(config.users, rules.user_fields | fields)
-
-
-def store_of(config: Config) -> Store:
-    """Open the environment's credential store."""
-    return open_store(config.credentials, config.root, config.environment, os.environ)
+        return apply_changes(changes, run.client, context, journal, tell, heirs(changes, planned.stakes))

@@ -28,6 +28,7 @@ from reconciler.emulator.server.transport import EmulatorTransport, request_of
 from reconciler.kinds import KINDS
 from reconciler.model import Json
 from reconciler.plan.planned import Planned
+from reconciler.read.run import Run
 from tests.emulator.certificates import private_key
 from tests.everything import Everything, everything
 from tests.memory_store import MemoryStore
@@ -129,12 +130,12 @@ class Stage:
     def plan(self) -> Planned:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
-            return pipeline.plan(config, client, self.told.get("only", ()), self.store)
+            return pipeline.plan(Run(config, client, self.store), self.told.get("only", ()))
 
     def apply(self, planned: Planned) -> tuple[Any, ...]:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
-            applied = pipeline.apply(planned, config, client, lambda _: None, self.store)
+            applied = pipeline.apply(Run(config, client, self.store), planned, lambda _: None)
         self.exit_code = applied.exit_code
         return applied.outcomes
 

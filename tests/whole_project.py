@@ -13,6 +13,7 @@ from reconciler.emulator.seed.running import Options, make, variables
 from reconciler.emulator.server.app import App
 from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.model import Outcome, Plan
+from reconciler.read.run import Run
 from tests.connected import VirtualClock
 from tests.emulator.certificates import private_key
 from tests.memory_store import MemoryStore
@@ -43,13 +44,13 @@ def stytch() -> Iterator[App]:
 
 def planned(config: Config, app: App, store: MemoryStore) -> Plan:
     with asked(config, app) as client:
-        return pipeline.plan(config, client, store=store).plan
+        return pipeline.plan(Run(config, client, store)).plan
 
 
 def applied(config: Config, app: App, store: MemoryStore) -> tuple[Outcome, ...]:
     with asked(config, app) as client:
-        plan = pipeline.plan(config, client, store=store)
-        return pipeline.apply(plan, config, client, lambda _: None, store).outcomes
+        plan = pipeline.plan(Run(config, client, store))
+        return pipeline.apply(Run(config, client, store), plan, lambda _: None).outcomes
 
 
 @contextmanager

@@ -52,10 +52,11 @@ def _client(config: "Config") -> Iterator["Client"]:
 
 def _plan(asked: Asked, config: "Config", client: "Client") -> "Planned":
     from reconciler import pipeline
+    from reconciler.read.run import open_run
     from reconciler.report.progress import reading
 
     with reading(asked.format):
-        return pipeline.plan(config, client, only=asked.only)
+        return pipeline.plan(open_run(config, client), asked.only)
 
 
 @command()
@@ -99,6 +100,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
     """Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same."""
     from reconciler import pipeline
     from reconciler.plan.review import hold_to, read_plan
+    from reconciler.read.run import open_run
     from reconciler.report.progress import applying
     from reconciler.report.show import show_outcomes, show_plan
 
@@ -113,7 +115,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
             show_plan(planned.plan, asked.format, apply_with=None)
         _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
         with applying(planned.plan, asked.format) as tell:
-            applied = pipeline.apply(planned, config, client, tell)
+            applied = pipeline.apply(open_run(config, client), planned, tell)
     try:
         show_outcomes(planned.plan, applied, new, asked.format)
     except NotPrinted as error:
@@ -240,7 +242,7 @@ def _export(asked: Asked, config: "Config", root: Path, made: "Make", *, organiz
     """Read, then write into a folder that holds nothing else."""
     from reconciler.export.files import check_nothing_else, write_files
     from reconciler.export.gather import Wanted
-    from reconciler.pipeline import store_of
+    from reconciler.read.run import store_of
     from reconciler.report.progress import reading
     from reconciler.report.show import show_exported
 

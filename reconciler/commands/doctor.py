@@ -14,8 +14,8 @@ from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared, load
 from reconciler.model import Target, type_of
-from reconciler.plan.checks import check_consumer, check_environment, check_target
-from reconciler.read.target import PROJECTS, find, needs_management, sign_in
+from reconciler.read.target import PROJECTS, check_environment, check_target, find, needs_management, sign_in
+from reconciler.read.users import check_consumer
 from reconciler.report.doctor import Finding
 
 ADVICE = {

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import structs
 
-from reconciler import pipeline
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.desired.members import repeated, unreadable
@@ -14,6 +13,7 @@ from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
 from reconciler.model import Cause, Undecided
+from reconciler.read.users import open_users
 from reconciler.rules import Explanation, MembershipExplanation, Rules, explain, fold_problems, is_user
 from reconciler.sources.users import OddUser, User, UserStream
 
@@ -31,7 +31,7 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
     declared, rules = validate(config)
     needs_client = config.users is not None and config.users.file is None
     with connect(config) if needs_client else nullcontext() as client:
-        source = pipeline.users(config, rules, client, NAMES)
+        source = open_users(config, rules, client, NAMES)
         explained = list(_explained(rules, list(_found(source, wanted))))
     by_hand = {(one.organization, one.by_hand) for each in explained for one in each.memberships if one.by_hand}
     return (*explained, *_by_hand(declared, mailbox_or_text(wanted), {organization for organization, _ in by_hand}))

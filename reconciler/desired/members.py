@@ -19,7 +19,8 @@ class Desired(Struct, frozen=True, kw_only=True):
 
     ``undecided`` maps an organization's slug to the users whose membership in it a problem leaves open; the users of
     whom everything is open are in ``users``. ``held_by`` counts both by the first cause of each, who is wholly open
-    once. ``no_deletes`` says why this source permits no deletes, if so.
+    once. ``no_deletes`` says why this source permits no deletes, if so; ``uncounted`` that nothing told how many users
+    it has, so that each who seems to be missing must be asked for.
     """
 
     memberships: PackedMemberships
@@ -31,6 +32,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
     count: int = 0
     no_deletes: str = ""
+    uncounted: bool = False
 
 
 def desired_members(
@@ -84,6 +86,7 @@ def desired_members(
         ),
         count=len(gathered.ids),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
+        uncounted=source is not None and source.uncounted,
     )
 
 

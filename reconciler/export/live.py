@@ -17,9 +17,8 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import Live, Target
-from reconciler.plan.checks import check_target
 from reconciler.read import live as read
-from reconciler.read.target import find_target
+from reconciler.read.target import check_target, open_target
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
@@ -96,7 +95,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Store) 
     Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
     """
     reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
-    target = find_target(structs.replace(config, kinds=reached), declared, client, store)
+    target = open_target(structs.replace(config, kinds=reached), declared, client, store)
     check_target(config, target)
     if not target.project_is_there:
         raise Refused(f"the project {target.project} does not exist, so there is nothing to export")

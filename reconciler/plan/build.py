@@ -4,8 +4,8 @@ The diffs say what differs; this module combines, counts and guards the changes,
 the authority that the configuration gives.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, filterfalse
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from shlex import quote
 
 from msgspec import Struct, field, structs
@@ -30,9 +30,9 @@ from reconciler.model import (
     Summary,
     Target,
 )
-from reconciler.plan.access_loss import Stakes, keep_last_admins, loss_warnings
+from reconciler.plan.access_loss import Stakes, loss_warnings
 from reconciler.plan.compare_members import Cascade
-from reconciler.plan.guards import Census, hold_dependants, withhold
+from reconciler.plan.guards import Census, withhold
 from reconciler.plan.held import as_declared, by_cause, guard
 from reconciler.plan.planned import finish, in_order
 from reconciler.plan.written_from_live import without_held, written_from_live
@@ -225,44 +225,6 @@ def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) ->
                 id=change.id,
                 reason="the users cannot be read, and it has members who are users",
             )
-
-
-def narrow(plan: Plan, only: Sequence[str], stakes: Stakes, requests_per_second: float) -> Plan:
-    """Keep what ``--only`` names: an address, a kind, or ``organization=SLUG``; what was decided and counted stays.
-
-    An admin whose heir is not named becomes the last one.
-    """
-    if not only:
-        return plan
-
-    def named(item: Change | Listed) -> bool:
-        kind, _, rest = item.address.partition("/")
-        lies_in_one = kind == "Organization" or KINDS[kind].namespace
-        slug = rest.split("/", 1)[0] if lies_in_one else None
-        return any(one in (item.address, kind, f"organization={slug}") for one in only)
-
-    def waited_for(item: Listed) -> bool:
-        kind, _, slug = item.address.partition("/")
-        return kind == "Organization" and any(
-            (one == "Member" and item.waiting) or one.split("/")[1:2] == [slug] for one in only
-        )
-
-    return finish(
-        structs.replace(
-            plan,
-            changes=keep_last_admins(
-                hold_dependants(tuple(filter(named, plan.changes)), filterfalse(named, plan.changes)), stakes
-            ),
-            observed=tuple(filter(named, plan.observed)),
-            written_from_live=tuple(filter(named, plan.written_from_live)),
-            held=tuple(item for item in plan.held if named(item) or waited_for(item)),
-            removed=tuple(filter(named, plan.removed)),
-            kept=tuple(filter(named, plan.kept)),
-            unmanaged=tuple(filter(named, plan.unmanaged)),
-        ),
-        writes_of,
-        requests_per_second=requests_per_second,
-    )
 
 
 class _Total(Struct, kw_only=True):

@@ -1,9 +1,9 @@
-"""Stytch → live: organizations, their members, roles and Consumer users, read completely or not at all."""
+"""Stytch → live: organizations, their members, roles, read completely or not at all."""
 
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -17,11 +17,9 @@ from reconciler.clients.redact import identifier
 from reconciler.clients.search import TooMany
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live, LiveMember, Position, Problem, Resource, Target, problem
+from reconciler.model import Json, Live, LiveMember, Problem, Resource, Target, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.left_out import completed
-from reconciler.sources.user_records import OddUser, User, decoder_of
-from reconciler.sources.users import UserStream
 
 BATCH_MEMBERS = 4_000  # expected members of a batch: some 10 MB, and several batches are in flight
 BATCH_ORGANIZATIONS = 1_000
@@ -43,13 +41,6 @@ HINTS = {
 UNAUTHORIZED = 401
 NOT_OFFERED = frozenset({"enterprise_endpoint", "unavailable_endpoint"})
 WORKSPACE_KEY = "check that STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET are a key of this workspace"
-USER_FIELDS = frozenset(
-    {
-        *("user_id", "emails", "phone_numbers", "providers", "webauthn_registrations", "biometric_registrations"),
-        *("totps", "crypto_wallets", "password", "name", "status", "roles", "is_locked", "lock_created_at"),
-        *("lock_expires_at", "trusted_metadata", "untrusted_metadata", "external_id", "created_at"),
-    }
-)
 
 
 FIELD = re.compile(r"`\$\.(\w+)")  # where msgspec says that something is wrong
@@ -193,20 +184,6 @@ def policy_roles(client: Client) -> frozenset[str]:
     return frozenset(str(role["role_id"]) for role in roles)
 
 
-def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
-    """Read the users of the Consumer project with these fields, streamed; raises ``Unreadable`` on the way."""
-    stream = UserStream((), fields - USER_FIELDS)
-    stream.batches = _users(client, fields, stream.note_uncounted)
-    return stream
-
-
-def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return those of these users that the Consumer project has, asking for each; raises ``Unreadable``."""
-    with unreadable("Consumer users"), ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read") as pool:
-        there = pool.map(client.has_user, user_ids)
-        return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)
-
-
 def batches_of(expected: Mapping[str, int]) -> list[Batch]:
     """Put organizations together so that one batch is worth a request and fits in memory."""
     batches: list[Batch] = []
@@ -299,26 +276,6 @@ def _problem(member: str, reason: str, *, known: bool) -> Problem:
         "it is not changed" if known else "until it can be read, nobody in this organization is deleted",
         severity="problem",
     )
-
-
-def _users(client: Client, fields: frozenset[str], uncounted: Callable[[], None]) -> Iterator[list[User | OddUser]]:
-    decoder = decoder_of(fields | {"user_id", "emails"})
-    count = 0
-    with unreadable("Consumer users"):
-        for page in client.search_users(uncounted):
-            try:
-                users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
-            except (msgspec.ValidationError, RecursionError):
-                users = [
-                    decoder.text(bytes(row), Position("the Consumer project", count + index))
-                    for index, row in enumerate(page, 1)
-                ]
-            count += len(users)
-            yield users
-    if not count:
-        raise Unreadable(
-            "the Consumer project has no user", hint="an empty source is refused, because it could lead to deletes"
-        )
 
 
 @contextmanager

@@ -8,18 +8,33 @@ from msgspec import structs
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import Store
-from reconciler.errors import Fault, Refused
+from reconciler.errors import Fault, InvalidInput, Refused
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Resource, Target
+from reconciler.load.uniqueness import other_projects
+from reconciler.model import TEST, Resource, Target
 from reconciler.read.live import unreadable
+from reconciler.read.run import Run
 
 Row = Mapping[str, Any]
 PROJECTS = "/pwa/v3/projects"
 VERTICAL = "B2B"
 
 
-def find_target(config: Config, declared: Declared, client: Client, store: Store) -> Target:
+def find_target(run: Run, declared: Declared) -> Target:
+    """Find the environment of a run, and sign in to its data; raises as ``open_target`` and the checks do.
+
+    While nobody but the run itself has made a live environment, the project is taken for one without.
+    """
+    target = open_target(run.config, declared, run.client, run.store)
+    foreign = {slug: sort for slug, sort in target.environments.items() if slug not in run.made or sort == TEST}
+    target = structs.replace(target, environments=foreign)
+    check_target(run.config, target)
+    check_environment(run.config, declared, target)
+    return target
+
+
+def open_target(config: Config, declared: Declared, client: Client, store: Store) -> Target:
     """Find the environment, and sign in to its data with the secret that the credential store holds, if none is given.
 
     Nothing is asked of the management API where nothing needs it. Raises ``Refused`` where the file, the credentials
@@ -34,7 +49,7 @@ def find_target(config: Config, declared: Declared, client: Client, store: Store
 
 
 def find(config: Config, client: Client) -> Target:
-    """Find the environment that ``target`` or the credentials name; raises as ``find_target`` does."""
+    """Find the environment that ``target`` or the credentials name; raises as ``open_target`` does."""
     with unreadable("the projects of the workspace", "management"):
         target = _find(config, client)
     if client.has_data and target.project_id != client.project_id:
@@ -109,3 +124,68 @@ def sign_in(secrets: Sequence[Resource], client: Client, target: Target, store: 
         if secret.ensure == "present" and (found := store.value(secret.name)):
             client.sign_in(target.project_id, found.reveal())
             return
+
+
+def check_target(config: Config, target: Target, *, to_write: bool = False) -> None:
+    """Refuse credentials of another project than the file names, and writes to a live one it does not call live.
+
+    A live one is written to only where it is known to be the one that the file names.
+    """
+    named, project_id = config.target, target.project_id
+    if not target.is_there:
+        if named.project_id:
+            raise Refused(
+                f"environment {config.environment} is {named.project_id}, which {named.project} does not have",
+                hint="fix target: it names an environment that does not exist, and a project_id from an earlier one",
+            )
+        return
+    if named.project_id and named.project_id != project_id:
+        raise Refused(
+            f"the credentials are those of {project_id}, but environment {config.environment} is {named.project_id}",
+            hint="set STYTCH_PROJECT_ID and STYTCH_SECRET to those of that project, or fix target.project_id",
+        )
+    if target.is_live and named.type != "live" and to_write:
+        raise Refused(
+            f"{project_id} is a live project, but environment {config.environment} "
+            "is not declared live: nothing was written",
+            hint=f"if this is intended, set `type: live` under environments.{config.environment}.target",
+        )
+    if named.type == "live" and to_write and not named.project_id and not target.project:
+        raise Refused(
+            f"{named.project}/{named.environment} is live. Without a workspace key it is unknown whether its id "
+            f"is {project_id}: nothing was written",
+            hint=f"add project_id: {project_id} to environments.{config.environment}.target, if this is the project",
+        )
+    if not target.is_live and named.type == "live":
+        raise Refused(
+            f"environment {config.environment} has `type: live`, but {project_id} is not a live project",
+            hint="use the live project's credentials, or another environment",
+        )
+
+
+def check_environment(config: Config, declared: Declared, target: Target) -> None:
+    """Refuse another project than the run is about, and a live environment that would be made as a test one, or v.v."""
+    if problems := list(other_projects(declared.resources, target.project)):
+        raise InvalidInput(problems)
+    if target.is_there or not target.project:
+        return
+    environments = declared.things.get("Environment", ())
+    lies_in_it = any(KINDS[kind].scope in ("environment", "organization") for kind in declared.kinds(config))
+    for kind, name, is_missing in (
+        ("Project", target.project, not target.project_is_there),
+        ("Environment", target.environment, lies_in_it or environments),
+    ):
+        if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
+            raise Refused(
+                f"environment {config.environment} is {target.project}/{target.environment}, "
+                "which does not exist, and no "
+                f"manifest declares {kind}/{name}",
+                hint=f"fix environments.{config.environment}.target, or declare the {kind}",
+            )
+    for resource in environments:
+        sort = resource.spec.get("type") or resource.initial.get("type")
+        if resource.name == target.environment and sort and sort.lower() != config.target.type:
+            raise Refused(
+                f"environment {config.environment} is of type {config.target.type}, but {resource.address} is {sort}",
+                hint=f"fix environments.{config.environment}.target.type, or the manifest at {resource.position}",
+            )

@@ -18,6 +18,7 @@ from reconciler.emulator.server import faults
 from reconciler.emulator.server.app import App
 from reconciler.errors import Ambiguous, Rejected
 from reconciler.model import Outcome
+from reconciler.read.run import open_run
 from reconciler.report.show import apply_report
 from tests.connected import connected
 from tests.repositories import config_of, write
@@ -88,12 +89,14 @@ def app() -> Iterator[App]:
 
 def run(config: Config, app: App) -> list[Outcome]:
     with connected(app, sort=config.target.type) as client:
-        return list(pipeline.apply(pipeline.plan(config, client), config, client, lambda _: None).outcomes)
+        return list(
+            pipeline.apply(open_run(config, client), pipeline.plan(open_run(config, client)), lambda _: None).outcomes
+        )
 
 
 def left_to_do(config: Config, app: App) -> list[str]:
     with connected(app) as client:
-        return [change.address for change in pipeline.plan(config, client).plan.changes]
+        return [change.address for change in pipeline.plan(open_run(config, client)).plan.changes]
 
 
 def state(app: App) -> list[tuple[Any, ...]]:
@@ -123,7 +126,7 @@ def writes_of(config: Config) -> int:
     fresh = make(Options())
     try:
         with connected(fresh) as client:
-            return pipeline.plan(config, client).plan.cost.writes
+            return pipeline.plan(open_run(config, client)).plan.cost.writes
     finally:
         fresh.close()
 
@@ -147,9 +150,9 @@ def failing_at(number: int, error: BaseException, *, after: bool) -> Any:
 
 def test_the_cost_of_a_plan_is_the_writes_that_applying_it_makes(config: Config, app: App) -> None:
     with connected(app) as client:
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         reads = client.statistics.requests
-        pipeline.apply(planned, config, client, lambda _: None)
+        pipeline.apply(open_run(config, client), planned, lambda _: None)
         assert client.statistics.requests - reads == planned.plan.cost.writes == 12
 
 
@@ -232,10 +235,10 @@ def test_what_moved_since_the_plan_is_withheld(config: Config, app: App) -> None
     run(config, app)
     (config.root / "users.jsonl").write_text(users(*ADDRESSES[1:]), encoding="utf-8")
     with connected(app) as client:
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         (member,) = [one for one in bulk.members(app) if one["email_address"] == ADDRESSES[0]]
         bulk.place_member(app, {**member, "name": "Renamed in the meantime"})
-        (outcome,) = pipeline.apply(planned, config, client, lambda _: None).outcomes
+        (outcome,) = pipeline.apply(open_run(config, client), planned, lambda _: None).outcomes
     assert (outcome.result, outcome.action) == ("withheld", "delete")
     assert outcome.detail.startswith("moved")
 
@@ -257,7 +260,7 @@ def test_who_is_brought_back_after_we_removed_him_is_not_fought(config: Config, 
     (gone,) = [one for one in bulk.members(app) if one["status"] == "deleted"]
     bulk.place_member(app, {**gone, "status": "active"})
     with connected(app) as client:
-        plan = pipeline.plan(config, client).plan
+        plan = pipeline.plan(open_run(config, client)).plan
     assert (plan.changes, [one.id for one in plan.kept]) == ((), [gone["member_id"]])
 
 
@@ -292,9 +295,9 @@ def test_what_cannot_be_looked_at_again_is_not_deleted(tmp_path: Path, app: App,
     files = {"reconciler.yaml": settings, "manifests/a.yaml": f"{url}ensure: absent\n"}
     config = config_of(write(tmp_path, files))
     with connected(app) as client:
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         app.faults = faults.Faults(faults.parse([fault])[0])
-        (outcome,) = pipeline.apply(planned, config, client, lambda _: None).outcomes
+        (outcome,) = pipeline.apply(open_run(config, client), planned, lambda _: None).outcomes
     app.faults = faults.Faults()
     assert (outcome.action, outcome.result) == ("delete", "withheld")
     assert outcome.detail.startswith("moved: it could not be read again: ")
@@ -310,9 +313,9 @@ def opened(failures: list[bool]) -> bool:
 
 def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: Config, app: App) -> None:
     with connected(app) as client:
-        first, second = pipeline.plan(config, client), pipeline.plan(config, client)
-        made = pipeline.apply(first, config, client, lambda _: None).outcomes
-        late = pipeline.apply(second, config, client, lambda _: None).outcomes
+        first, second = pipeline.plan(open_run(config, client)), pipeline.plan(open_run(config, client))
+        made = pipeline.apply(open_run(config, client), first, lambda _: None).outcomes
+        late = pipeline.apply(open_run(config, client), second, lambda _: None).outcomes
     assert {outcome.result for outcome in (*made, *late)} == {"applied"}
     assert [outcome.found for outcome in made] == [False] * len(made)
     assert [outcome.found for outcome in late] == [outcome.action == "create" for outcome in late]
@@ -329,18 +332,18 @@ def test_a_delete_of_what_another_run_has_just_deleted_is_done_and_said_to_be_go
     (config.root / "users.jsonl").write_text(users(*ADDRESSES[1:]), encoding="utf-8")
     real = Writer.write
     with connected(app) as client, connected(app) as other:
-        mine, theirs = pipeline.plan(config, client), pipeline.plan(config, other)
+        mine, theirs = pipeline.plan(open_run(config, client)), pipeline.plan(open_run(config, other))
 
         def write(self: Writer, name: str, arguments: Mapping[str, Any]) -> Answered:
             if name == before and pending:
-                pipeline.apply(pending.pop(), config, other, lambda _: None)
+                pipeline.apply(open_run(config, other), pending.pop(), lambda _: None)
             return real(self, name, arguments)
 
         pending = [theirs]
         if not before:
-            pipeline.apply(pending.pop(), config, other, lambda _: None)
+            pipeline.apply(open_run(config, other), pending.pop(), lambda _: None)
         monkeypatch.setattr(Writer, "write", write)
-        applied = pipeline.apply(mine, config, client, lambda _: None)
+        applied = pipeline.apply(open_run(config, client), mine, lambda _: None)
     (outcome,) = applied.outcomes
     assert (outcome.action, outcome.result, outcome.found, applied.exit_code) == ("delete", "applied", True, 0)
     assert "1 gone already (deleted since the plan)." in apply_report(mine.plan, applied.outcomes)
@@ -356,8 +359,8 @@ def test_an_organization_that_another_run_has_just_deleted_is_gone_already(confi
     (config.root / "reconciler.yaml").write_text(allowed, encoding="utf-8")
     config = config_of(config.root)
     with connected(app) as client:
-        first, second = pipeline.plan(config, client), pipeline.plan(config, client)
-        pipeline.apply(first, config, client, lambda _: None)
-        late = pipeline.apply(second, config, client, lambda _: None)
+        first, second = pipeline.plan(open_run(config, client)), pipeline.plan(open_run(config, client))
+        pipeline.apply(open_run(config, client), first, lambda _: None)
+        late = pipeline.apply(open_run(config, client), second, lambda _: None)
     found = [outcome for outcome in late.outcomes if outcome.address == "Organization/globex"]
     assert [(one.action, one.result, one.found) for one in found] == [("delete", "applied", True)]

@@ -24,6 +24,7 @@ from reconciler.emulator.server.app import App
 from reconciler.errors import Rejected, StoreFailed, Unreadable
 from reconciler.model import Json, Outcome
 from reconciler.model.secret import Sealed
+from reconciler.read.run import Run
 from tests.connected import connected
 from tests.memory_store import MemoryStore
 from tests.repositories import config_of, write
@@ -95,9 +96,9 @@ def run(
 ) -> Applied:
     store = store or MemoryStore({})
     with connected(app) as client:
-        planned = pipeline.plan(config, client, store=store)
+        planned = pipeline.plan(Run(config, client, store))
         meanwhile()
-        return pipeline.apply(planned, config, client, tell, store)
+        return pipeline.apply(Run(config, client, store), planned, tell)
 
 
 def results(applied: Applied) -> dict[str, str]:

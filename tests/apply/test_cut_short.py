@@ -31,7 +31,8 @@ from reconciler.kinds._writing import ApplyContext
 from reconciler.load.validate import validate
 from reconciler.model import Delete
 from reconciler.model.secret import Sealed
-from reconciler.read.target import find_target
+from reconciler.read.run import Run
+from reconciler.read.target import open_target
 from tests.emulator.certificates import public_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -194,10 +195,10 @@ def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) ->
     with asked(config, app) as client:
         context = ApplyContext(owner=config.owner, organization_ids={})
         try:
-            planned = pipeline.plan(config, client, store=store)
+            planned = pipeline.plan(Run(config, client, store))
         except Unreadable as error:  # without a secret
             problems = error.problems
-            target = find_target(config, validate(config)[0], client, store)
+            target = open_target(config, validate(config)[0], client, store)
             context = structs.replace(context, target=target)
         else:
             problems = planned.plan.problems

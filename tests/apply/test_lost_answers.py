@@ -16,6 +16,7 @@ from reconciler.emulator.core.exchange import Lost, Request, Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.plan.planned import exit_code
+from reconciler.read.run import Run
 from tests.connected import connected
 from tests.everything import everything
 from tests.memory_store import MemoryStore
@@ -119,7 +120,7 @@ def app() -> Iterator[App]:
 
 def run(config: Config, app: App, store: MemoryStore) -> Applied:
     with connected(app) as client:
-        return pipeline.apply(pipeline.plan(config, client, store=store), config, client, lambda _: None, store)
+        return pipeline.apply(Run(config, client, store), pipeline.plan(Run(config, client, store)), lambda _: None)
 
 
 def there(app: App) -> Counter[str]:
@@ -144,6 +145,6 @@ def test_nothing_is_made_twice(config: Config, app: App, monkeypatch: pytest.Mon
     assert run(config, app, store).outcomes == ()
     assert there(app) - before == Counter(SORTS)
     with connected(app) as client:
-        plan = pipeline.plan(config, client, store=store).plan
+        plan = pipeline.plan(Run(config, client, store)).plan
     assert {item.address.partition("/")[0] for item in plan.held} == SHOWN_ONCE
     assert exit_code(plan) == 3

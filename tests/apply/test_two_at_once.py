@@ -17,6 +17,7 @@ from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.model import Outcome
 from reconciler.model.secret import Sealed
+from reconciler.read.run import Run
 from tests.apply.test_lost_answers import CONFIGURATION, CREATES, MANIFESTS, run
 from tests.connected import connected
 from tests.emulator.certificates import private_key
@@ -172,11 +173,11 @@ def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(conf
     (config.root / "manifests/all.yaml").write_text(client, encoding="utf-8")
     first, second = MemoryStore({}), WriteOnly({})
     with connected(app) as one:
-        planned = pipeline.plan(config, one, store=second)
+        planned = pipeline.plan(Run(config, one, second))
         assert {each.result for each in run(config, app, first).outcomes} == {"applied"}
         second.texts, second.ids = first.texts, first.ids
         kept = dict(first.texts)
-        (outcome,) = pipeline.apply(planned, config, one, lambda _: None, second).outcomes
+        (outcome,) = pipeline.apply(Run(config, one, second), planned, lambda _: None).outcomes
     assert outcome.result == "withheld"
     assert outcome.detail == "moved: it exists now, but did not when the plan was made"
     assert second.texts == kept

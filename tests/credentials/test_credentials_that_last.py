@@ -15,6 +15,7 @@ from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
 from reconciler.plan.planned import Planned
+from reconciler.read.run import Run
 from reconciler.report.show import apply_report
 from tests.connected import connected
 from tests.everything import everything
@@ -64,15 +65,15 @@ def store_of(config: Config, environ: dict[str, str]) -> CredentialStore:
 
 def planned(app: App, config: Config, environ: dict[str, str]) -> Planned:
     with connected(app) as client:
-        return pipeline.plan(config, client, store=store_of(config, environ))
+        return pipeline.plan(Run(config, client, store_of(config, environ)))
 
 
 def applied(app: App, config: Config, environ: dict[str, str]) -> str:
     """Apply, and give what is said of it."""
     store = store_of(config, environ)
     with connected(app) as client:
-        plan = pipeline.plan(config, client, store=store)
-        done = pipeline.apply(plan, config, client, lambda _: None, store)
+        plan = pipeline.plan(Run(config, client, store))
+        done = pipeline.apply(Run(config, client, store), plan, lambda _: None)
     assert {one.result for one in done.outcomes} <= {"applied"}
     kept = (done.kept, done.ledger)
     return "".join(apply_report(plan.plan, done.outcomes, (), form, credentials=kept) for form in ("text", "json"))

@@ -31,7 +31,7 @@ from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import ApplyContext
 from reconciler.model.secret import Sealed
-from reconciler.pipeline import store_of
+from reconciler.read.run import store_of
 from tests.apply.test_cut_short import doubtful
 from tests.canaries import Net, spellings
 from tests.connected import VirtualClock

@@ -27,6 +27,7 @@ from reconciler.load.examine import Declared
 from reconciler.load.schemas import shapes
 from reconciler.load.validate import validate
 from reconciler.model import Problem
+from reconciler.read.run import Run
 from reconciler.report.show import plan_json, plan_report, problems_report
 from reconciler.schema.validate import json_schema_of
 from tests.mutations import Files, mutated
@@ -135,7 +136,7 @@ def outcome(root: Path, stage: Stage) -> tuple[Config, Declared] | None:
     shown((*declared.problems, *declared.doubts, *rules.warnings))
     try:
         with stage.client(config) as client:
-            planned = pipeline.plan(config, client, store=stage.store)
+            planned = pipeline.plan(Run(config, client, stage.store))
     except ReconcilerError as error:
         shown(error.problems)
     else:

@@ -13,6 +13,7 @@ from reconciler import pipeline
 from reconciler.emulator.seed import bulk
 from reconciler.emulator.seed.running import Options, make, running
 from reconciler.model import Change
+from reconciler.read.run import open_run
 from tests.apply.test_apply import CONFIGURATION, MANIFESTS, RULES
 from tests.connected import connected
 from tests.everything import everything
@@ -56,11 +57,11 @@ def test_a_thousand_plans_over_an_untouched_project_show_nothing(tmp_path: Path)
     config = config_of(write(tmp_path, FILES))
     app = make(Options(behaviour=("search_order=random", "set_order=reversed")))
     with connected(app) as client:
-        pipeline.apply(pipeline.plan(config, client), config, client, lambda _: None)
+        pipeline.apply(open_run(config, client), pipeline.plan(open_run(config, client)), lambda _: None)
         before = bulk.members(app)
         digests = set()
         for _ in range(1_000):
-            plan = pipeline.plan(config, client).plan
+            plan = pipeline.plan(open_run(config, client)).plan
             assert plan.changes == ()
             digests.add(plan.digest)
         assert len(digests) == 1
@@ -118,11 +119,11 @@ def test_a_change_through_the_official_sdk_shows_with_its_fields_and_nothing_els
 ) -> None:
     config = config_of(write(tmp_path, FILES))
     with running() as server, connected(server.app) as client:
-        pipeline.apply(pipeline.plan(config, client), config, client, lambda _: None)
+        pipeline.apply(open_run(config, client), pipeline.plan(open_run(config, client)), lambda _: None)
         (boss,) = [one for one in bulk.members(server.app) if one["email_address"] == "boss@globex.example"]
         variables = server.environment
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # aiohttp's, of how the SDK uses it
             sdk = B2BClient(variables["STYTCH_PROJECT_ID"], variables["STYTCH_SECRET"], environment=f"{server.url}/")
         alter(sdk, boss["organization_id"], boss["member_id"])
-        changes: tuple[Change, ...] = pipeline.plan(config, client).plan.changes
+        changes: tuple[Change, ...] = pipeline.plan(open_run(config, client)).plan.changes
     assert [(change.address, sorted(list(field.path) for field in change.fields)) for change in changes] == seen

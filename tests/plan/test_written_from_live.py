@@ -12,6 +12,7 @@ from reconciler.emulator.seed.running import Options, make
 from reconciler.errors import InvalidInput, Refused
 from reconciler.model import Change, Create, Delete, FieldChange, Target, Update
 from reconciler.plan.written_from_live import written_from_live
+from reconciler.read.run import Run, open_run
 from reconciler.read.target import PROJECTS
 from tests.connected import connected
 from tests.memory_store import MemoryStore
@@ -73,11 +74,11 @@ def test_what_was_planned_otherwise_is_refused_before_anything_is_written(tmp_pa
     app = make(Options())
     config = config_of(tmp_path, "test")
     with connected(app) as client:
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         assert [change.address for change in planned.plan.written_from_live] == ["EmailTemplate/look"]
         forged = structs.replace(planned.plan, changes=planned.plan.written_from_live)
         with pytest.raises(Refused, match="used by a live environment"):
-            pipeline.apply(structs.replace(planned, plan=forged), config, client, lambda _: None)
+            pipeline.apply(open_run(config, client), structs.replace(planned, plan=forged), lambda _: None)
         assert not client.management.get("/pwa/v3/projects/b2b/email_templates")["email_templates"]
     app.close()
 
@@ -86,9 +87,11 @@ def test_a_live_environment_writes_it(tmp_path: Path) -> None:
     app = make(Options())
     config = config_of(tmp_path, "live", "  test: {target: {project: b2b, environment: test}}\n")
     with connected(app, sort="live") as client:
-        planned = pipeline.plan(config, client)
+        planned = pipeline.plan(open_run(config, client))
         assert (planned.plan.written_from_live, planned.plan.observed) == ((), ())
-        assert [one.result for one in pipeline.apply(planned, config, client, lambda _: None).outcomes] == ["applied"]
+        assert [one.result for one in pipeline.apply(open_run(config, client), planned, lambda _: None).outcomes] == [
+            "applied"
+        ]
     app.close()
 
 
@@ -135,7 +138,7 @@ spec: {name: Acme}
     config = load_config(write(tmp_path, {"reconciler.yaml": text, "manifests/a.yaml": manifests}))
     app = make(Options())
     with opened(app, *WORKSPACE) as client, pytest.raises(Refused, match="is LIVE"):
-        pipeline.plan(config, client)
+        pipeline.plan(open_run(config, client))
     app.close()
 
 
@@ -162,10 +165,12 @@ def test_a_project_that_a_list_did_not_show_is_live_all_the_same(
             "respond",
             lambda request: Response(200, b'{"projects": []}') if request.path == PROJECTS else respond(request),
         )
-        planned = pipeline.plan(config, client, store=store)
+        planned = pipeline.plan(Run(config, client, store))
         assert "create EmailTemplate/look" in {f"create {change.address}" for change in planned.plan.changes}
         lagging.undo()
-        done = {one.address: one for one in pipeline.apply(planned, config, client, lambda _: None, store).outcomes}
+        done = {
+            one.address: one for one in pipeline.apply(Run(config, client, store), planned, lambda _: None).outcomes
+        }
         assert (done["EmailTemplate/look"].result, done["EmailTemplate/look"].detail[:17]) == (
             "withheld",
             "written from live",

@@ -14,6 +14,7 @@ from reconciler.emulator.seed import bulk
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.errors import Refused
+from reconciler.read.run import open_run
 from reconciler.report.show import plan_report
 from tests.apply.test_apply import MANIFESTS, RULES
 from tests.connected import connected
@@ -62,12 +63,12 @@ def test_users_come_from_the_project_that_is_named_and_of_the_targets_type(
     with connected(app, sort=sort) as client:
         if said:
             with pytest.raises(Refused, match=said) as refused:
-                pipeline.plan(config, client)
+                pipeline.plan(open_run(config, client))
             assert refused.value.problems[0].hint
             with pytest.raises(Refused, match=said):
                 explain_user(config, "ann@acme.example", lambda _: nullcontext(client))
             return
-        plan = pipeline.plan(config, client).plan
+        plan = pipeline.plan(open_run(config, client)).plan
         assert (plan.users_project_id, plan.summary.users) == (consumer, 1)
         assert f"1 user of the Consumer project {consumer}" in plan_report(plan, "text")
         assert explain_user(config, "ann@acme.example", lambda _: nullcontext(client))
@@ -76,5 +77,5 @@ def test_users_come_from_the_project_that_is_named_and_of_the_targets_type(
 def test_without_a_rule_nobody_is_asked_for_users(app: App, tmp_path: Path) -> None:
     config = config_of(app, tmp_path, ANOTHER, rules="")
     with connected(app) as client:
-        plan = pipeline.plan(config, client).plan
+        plan = pipeline.plan(open_run(config, client)).plan
     assert (plan.users_project_id, plan.summary.users, plan.unmatched) == ("", 0, ())

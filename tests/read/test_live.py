@@ -20,6 +20,7 @@ from reconciler.emulator.server.limits import VENDOR, Limits
 from reconciler.errors import Refused, Unreadable
 from reconciler.model import LiveMember
 from reconciler.read import live as read
+from reconciler.read.users import consumer_users
 from reconciler.sources.user_records import OddUser
 from tests.connected import START, VirtualClock, connected, credentials
 
@@ -222,7 +223,7 @@ def test_a_user_whose_record_is_nested_too_deeply_is_still_known() -> None:
     ann = b'{"user_id": "u1", "untrusted_metadata": {"a": %s}}' % DEEP
     bob = b'{"user_id": "u2", "emails": [{"email": "bob@acme.example", "verified": true}]}'
     with raw(b'{"results_metadata": {"total": 2}, "results": [%s, %s]}' % (ann, bob)) as client:
-        users = read.consumer_users(client, frozenset({"untrusted_metadata"}))
+        users = consumer_users(client, frozenset({"untrusted_metadata"}))
         odd, known = list(users)
     assert isinstance(odd, OddUser)
     assert (odd.user_id, odd.message) == ("u1", "not a valid user: it is nested too deeply")
@@ -298,7 +299,7 @@ def test_a_policy_without_roles_is_unreadable(policy: Any) -> None:
 def test_users_of_the_consumer_project_have_the_fields_asked_for(app: App, client: Client) -> None:
     email = {"email_id": "email-test-1", "email": "ann@acme.example", "verified": True}
     place_user(app, {"user_id": "user-test-1", "emails": [email], "trusted_metadata": {"a": 1}, "external_id": "x"})
-    stream = read.consumer_users(client, frozenset({"trusted_metadata"}))
+    stream = consumer_users(client, frozenset({"trusted_metadata"}))
     assert list(stream) == [{"user_id": "user-test-1", "emails": [email], "trusted_metadata": {"a": 1}}]
     assert (stream.count, stream.permits_deletes, stream.lacking) == (1, True, frozenset())
 
@@ -307,7 +308,7 @@ def test_a_field_that_no_user_has_by_its_name_is_lacking_and_one_that_is_only_em
     app: App, client: Client
 ) -> None:
     place_user(app, {"user_id": "user-test-1"})
-    stream = read.consumer_users(client, frozenset({"external_id", "employer"}))
+    stream = consumer_users(client, frozenset({"external_id", "employer"}))
     list(stream)
     assert stream.lacking == {"employer"}
 
@@ -315,7 +316,7 @@ def test_a_field_that_no_user_has_by_its_name_is_lacking_and_one_that_is_only_em
 def test_an_odd_user_is_told_and_the_others_go_on() -> None:
     rows = [{"user_id": "u1", "emails": []}, {"user_id": "u2", "emails": "none"}, {"emails": []}]
     with answering({"results": rows, "results_metadata": {"total": 3}}) as client:
-        stream = read.consumer_users(client, frozenset())
+        stream = consumer_users(client, frozenset())
         first, second, third = stream
     assert first == {"user_id": "u1", "emails": []}
     assert isinstance(second, OddUser)
@@ -326,7 +327,7 @@ def test_an_odd_user_is_told_and_the_others_go_on() -> None:
 
 def test_a_consumer_project_without_users_is_not_believed(client: Client) -> None:
     with pytest.raises(Unreadable, match="has no user"):
-        list(read.consumer_users(client, frozenset()))
+        list(consumer_users(client, frozenset()))
 
 
 def test_users_that_cannot_be_read_whole_are_unreadable(app: App, client: Client) -> None:
@@ -334,12 +335,12 @@ def test_users_that_cannot_be_read_whole_are_unreadable(app: App, client: Client
         place_user(app, {"user_id": f"user-test-{number}"})
     app.faults = faults.Faults(faults.parse(["short_page:1"])[0])
     with pytest.raises(Unreadable):
-        list(read.consumer_users(client, frozenset()))
+        list(consumer_users(client, frozenset()))
 
 
 def test_without_credentials_of_the_consumer_project_there_is_nothing_to_read() -> None:
     with answering({}, consumer=False) as client, pytest.raises(Refused):
-        list(read.consumer_users(client, frozenset()))
+        list(consumer_users(client, frozenset()))
 
 
 def test_live_members_hold_what_the_diff_looks_at(app: App, client: Client) -> None:

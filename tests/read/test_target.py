@@ -20,7 +20,7 @@ from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Refused, Unreadable
 from reconciler.load.examine import Declared, load
 from reconciler.model import Target
-from reconciler.read.target import find_target, project_ids
+from reconciler.read.target import open_target, project_ids
 from tests.connected import VirtualClock
 from tests.memory_store import MemoryStore
 from tests.repositories import write
@@ -72,7 +72,7 @@ def repository(root: Path, manifests: str, target: str = "{}") -> tuple[Config, 
 def located(
     root: Path, client: Client, manifests: str, target: str = "{}", kept: Mapping[str, Any] | None = None
 ) -> Target:
-    return find_target(*repository(root, manifests, target), client, MemoryStore(kept or {}))
+    return open_target(*repository(root, manifests, target), client, MemoryStore(kept or {}))
 
 
 def test_where_nothing_needs_the_management_api_it_is_not_asked(app: App, tmp_path: Path, here: Environment) -> None:

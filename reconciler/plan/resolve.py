@@ -1,0 +1,96 @@
+"""Everybody's memberships, as files and rules want them: every user goes through the rules, every role is there.
+
+In: what people wrote, and the live organizations. Out: the desired memberships.
+"""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from reconciler.clients.b2b import Client
+from reconciler.config.read import Config
+from reconciler.desired.members import Desired, desired_members
+from reconciler.errors import InvalidInput, Unreadable
+from reconciler.load.examine import Declared
+from reconciler.load.references import POLICY, declared_roles, roles_named
+from reconciler.model import IMPLICIT_ROLE, Change, Delete, Live, Target, problem
+from reconciler.read.live import policy_roles
+from reconciler.read.run import Run
+from reconciler.read.users import missed_users, open_users
+from reconciler.rules import Rules
+
+SHOWN: Final = 5  # users that are named
+
+
+def resolve(run: Run, declared: Declared, rules: Rules, organizations: Sequence[Live], target: Target) -> Desired:
+    """Send every user through the rules.
+
+    Raises ``InvalidInput`` where a file names a role that does not exist, or the configuration wants every user to
+    belong somewhere and some do not.
+    """
+    roles = _known_roles(run, declared, rules, organizations)
+    users = open_users(run.config, rules, run.client, target=target)
+    desired = desired_members(rules, users, declared.members, roles)
+    _check_unmatched(run.config, desired)
+    return desired
+
+
+def _known_roles(
+    run: Run, declared: Declared, rules: Rules, organizations: Sequence[Live]
+) -> Mapping[str, frozenset[str]] | None:
+    """Return the roles by organization ("" for all of them); raise if a file names a role that does not exist.
+
+    The policy is the declared one if this run is to write it; else it is read, if anything names a role at all.
+    """
+    named = roles_named(declared.resources, declared.rules)
+    if not named and not rules.gives_roles:
+        return None
+    if not run.client.has_data:
+        return None  # there is a plan to come, once it can be read
+    everywhere = _roles_to_be(run.config, declared) or policy_roles(run.client)
+    custom = {
+        item.name: frozenset(role["role_id"] for role in item.spec.get("custom_roles") or () if role.get("role_id"))
+        for item in organizations
+    }
+    known = everywhere.union(*custom.values()) - {IMPLICIT_ROLE}
+    problems = []
+    for role, positions in sorted(named.items()):
+        if role not in known:
+            close = get_close_matches(role, sorted(known), 1)
+            meant = f"did you mean {close[0]}?" if close else f"the policy has {', '.join(sorted(known))}"
+            problems.append(
+                problem("unknown-role", f"there is no role {role!r} in this project's RBAC policy", meant, *positions)
+            )
+    if problems:
+        raise InvalidInput(problems)
+    return {"": everywhere, **custom}
+
+
+def _roles_to_be(config: Config, declared: Declared) -> frozenset[str] | None:
+    """Return the roles that there will be, where this run writes the RBAC policy."""
+    if POLICY not in declared.kinds(config) or config.authority_of(POLICY) == "observe":
+        return None
+    return next((declared_roles(policy) for policy in declared.things.get(POLICY, ())), None)
+
+
+def _check_unmatched(config: Config, desired: Desired) -> None:
+    """Raise where the configuration wants every user to belong somewhere and some do not."""
+    if config.unmatched == "error" and desired.unmatched:
+        raise InvalidInput(
+            f"{len(desired.unmatched)} users match no rule; environment {config.environment} has `unmatched: error`",
+            hint="`reconciler why USER` shows what each user lacks: " + ", ".join(desired.unmatched[:5]),
+        )
+
+
+def check_leavers(changes: Sequence[Change], desired: Desired, client: Client) -> None:
+    """Ask for each user whose member would be deleted because the search for users did not give that user.
+
+    For a search that did not say how many users there are. Raises ``Unreadable`` where it missed any.
+    """
+    if not desired.uncounted:
+        return
+    leavers = (change for change in changes if isinstance(change, Delete) and not (change.causes or change.withheld_by))
+    users = {change.mark.user for change in leavers if change.mark} - {None}
+    if missed := missed_users(client, sorted(str(user) for user in users if not desired.users.exists(str(user)))):
+        message = f"the search for users returned no total, and missed {len(missed)} existing users"
+        raise Unreadable(f"{message}: {', '.join(missed[:SHOWN])}", hint="run again in a minute")

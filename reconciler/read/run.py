@@ -1,0 +1,32 @@
+"""What is the same from the first read of a run to its last write."""
+
+import os
+
+from msgspec import Struct
+
+from reconciler.clients.b2b import Client
+from reconciler.config.read import Config
+from reconciler.credentials.store import Store, open_store
+
+
+class Run(Struct, frozen=True):
+    """One environment of one repository, the client that reaches it, and the store that keeps its credentials.
+
+    ``made`` are the slugs of the environments that this run has made since it planned for the first time: while nobody
+    else has made a live one, nothing of the project is live yet.
+    """
+
+    config: Config
+    client: Client
+    store: Store
+    made: frozenset[str] = frozenset()
+
+
+def open_run(config: Config, client: Client) -> Run:
+    """Return a run with the environment's own credential store."""
+    return Run(config, client, store_of(config))
+
+
+def store_of(config: Config) -> Store:
+    """Open the environment's credential store."""
+    return open_store(config.credentials, config.root, config.environment, os.environ)
