@@ -31,7 +31,7 @@ from reconciler.kinds._writing import (
     NotNoted,
     Stale,
     Undecided,
-    Written,
+    WriteResult,
     noting_finds,
 )
 from reconciler.load.references import names_in
@@ -274,7 +274,7 @@ class _Run:
             self._open.add(_name(change))
             return outcome_of(change, "failed", f"{type(error).__name__}: the write may have happened")
 
-    def _compared(self, kind: Kind, change: Change, written: Written) -> Outcome:
+    def _compared(self, kind: Kind, change: Change, written: WriteResult) -> Outcome:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
         if not isinstance(change, Delete):
             self._context.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
@@ -289,7 +289,7 @@ class _Run:
             return outcome_of(change, "failed", detail, id=written.id, request_id=written.request_id)
         return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
 
-    def _otherwise(self, kind: Kind, change: Change, written: Written) -> str:
+    def _otherwise(self, kind: Kind, change: Change, written: WriteResult) -> str:
         """Return what the answer has otherwise than it was sent; under another name it is another thing."""
         if written.answered is None:
             return ""
@@ -367,8 +367,8 @@ def _takes_admin(change: Change) -> bool:
     return isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)
 
 
-def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], Written]:
-    verb: Callable[[Client, Change, ApplyContext], Written] | None = getattr(kind.verbs, _action(change))
+def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], WriteResult]:
+    verb: Callable[[Client, Change, ApplyContext], WriteResult] | None = getattr(kind.verbs, _action(change))
     if verb is None:
         raise Stale(f"{kind.name} cannot be {_action(change)}d through the API")
     return verb

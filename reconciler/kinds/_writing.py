@@ -43,7 +43,7 @@ class NotNoted(Exception):
     """The journal cannot be written, so nothing was."""
 
 
-class Written(Struct, frozen=True):
+class WriteResult(Struct, frozen=True):
     """What a write left behind: the id of the thing and Stytch's id of the (last) request.
 
     ``answered`` is the thing as Stytch's answer has it, under the names of its spec, with its key; None where there
@@ -189,7 +189,7 @@ def kept_as(change: Change, field: str) -> str:
     return str(after[NAME]) if is_name(after) else ""
 
 
-def overlaid(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
+def merged_into_live(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
     """Return a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
 
     Raises ``Stale`` where a field is neither what the plan saw nor what it wants.
@@ -222,7 +222,7 @@ def _alike(now: Json, then: Json) -> bool:
     return is_name(then) or same(now, then)
 
 
-def payload(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) -> dict[str, Json]:
+def request_body(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) -> dict[str, Json]:
     """Build a request body: nested where the path is, null for a cleared metadata key.
 
     ``cleared`` gives the value that clears a top-level field; a field that is not in it is cleared by a call of its
@@ -240,7 +240,7 @@ def payload(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) -> di
     return body
 
 
-def repeated(call: Callable[[], T]) -> T:
+def retry_idempotent(call: Callable[[], T]) -> T:
     """Make a write that has the same effect however often it is made, again while its answer is lost."""
     for _ in range(TRIES - 1):
         try:
@@ -263,7 +263,7 @@ def noting_finds() -> Iterator[Callable[[], bool]]:
         _found.reset(token)
 
 
-def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str]) -> T:
+def create_once(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str] = ()) -> T:
     """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
 
     ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Stale`` if it is somebody
@@ -278,7 +278,7 @@ def created(create: Callable[[], T], find: Callable[[], T | None], duplicate: It
             lost = True
         except Fault as fault:
             if fault.error_type not in duplicate:
-                raise _perhaps(fault) if lost else fault from None
+                raise _ambiguous(fault) if lost else fault from None
         if (found := _looked_for(find, lost=lost)) is not None:
             _found.set(not lost)  # it is ours if an answer of ours was lost, as far as anybody can tell
             return found
@@ -291,17 +291,17 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
     except Stale as stale:
         raise Undecided(str(stale)) if lost else stale from None
     except (Fault, Unreadable, *MALFORMED) as error:
-        raise _perhaps(error) if lost else error from None
+        raise _ambiguous(error) if lost else error from None
 
 
-def _perhaps(error: Exception, before: str = "a response was lost") -> Ambiguous:
+def _ambiguous(error: Exception, before: str = "a response was lost") -> Ambiguous:
     """Return the error, after what was ``before``, as one after which the write may have happened."""
     said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
     told = error if isinstance(error, Fault) else Fault("")
     return Ambiguous(said, status=told.status, error_type=told.error_type, request_id=told.request_id)
 
 
-def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
+def delete_once(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
     """Take something away and give the request's id; where it is gone already after a lost answer, that is done too.
 
     ``absent`` holds Stytch's error types for that, where their names do not say so.
@@ -315,14 +315,14 @@ def gone(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
         except Fault as fault:
             if lost and (fault.error_type in absent or _says_absent(fault)):
                 return fault.request_id
-            raise _perhaps(fault) if lost else fault from None
+            raise _ambiguous(fault) if lost else fault from None
     raise Ambiguous("the responses to several deletes in a row were lost")
 
 
-def deleted(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
-    """Do as ``gone`` for a whole resource; if somebody else deleted it in the meantime, that is noted as found."""
+def delete_resource(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
+    """Do as ``delete_once`` for a whole resource; what somebody else deleted is noted as found."""
     try:
-        return gone(delete, absent)
+        return delete_once(delete, absent)
     except Fault as fault:
         if fault.error_type not in absent and not _says_absent(fault):
             raise
@@ -330,7 +330,7 @@ def deleted(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
         return fault.request_id
 
 
-def there(read: Callable[[], T]) -> T:
+def must_exist(read: Callable[[], T]) -> T:
     """Return what ``read`` reads; raises ``Gone`` where Stytch answers that it does not exist."""
     try:
         return read()
@@ -340,7 +340,7 @@ def there(read: Callable[[], T]) -> T:
         raise
 
 
-def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], str], what: str) -> None:
+def undo_if_doubled(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], str], what: str) -> None:
     """Take back what was just made where another of its kind and name came at the same time; raises ``Stale`` then.
 
     ``id`` is what Stytch's answer gave, ``others`` gives those that bear the name by now. Whoever sees another one
@@ -351,9 +351,9 @@ def alone(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], 
     try:
         beside = sorted({*others()} - {id})
         if beside:
-            gone(take_back)
+            delete_once(take_back)
     except (Fault, Unreadable, *MALFORMED) as error:
-        raise _perhaps(error, f"{id} was created") from None
+        raise _ambiguous(error, f"{id} was created") from None
     if beside:
         raise Stale(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
 

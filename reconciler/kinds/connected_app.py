@@ -18,14 +18,14 @@ from reconciler.kinds._writing import (
     ApplyContext,
     Stale,
     Undecided,
-    Written,
-    alone,
-    created,
-    deleted,
+    WriteResult,
+    create_once,
+    delete_resource,
     kept_as,
-    overlaid,
-    payload,
-    repeated,
+    merged_into_live,
+    request_body,
+    retry_idempotent,
+    undo_if_doubled,
 )
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
@@ -124,29 +124,28 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(ConnectedAppSpec, spec)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
     before = {live.id for live in _check_new(client, change, context)}
     before.update(context.ids.get(change.kind, {}).values())
     context.begin(change, before)
-    body = {"client_name": change.name, **payload(change.fields, cleared=KIND.cleared)}
+    body = {"client_name": change.name, **request_body(change.fields, cleared=KIND.cleared)}
     kept = body.pop(SECRET, None)
-    made, request_id = created(
+    made, request_id = create_once(
         lambda: client.write("connected_app.clients.create", **body).thing("connected_app", "client_id"),
         lambda: _found(client, body, before),
-        (),
     )
     identifier = str(made["client_id"])
     if request_id:
         context.made(change, identifier, str(made.get(SECRET) or ""))
         delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
         others = partial(_namesakes, client, change.name, identifier)
-        alone(identifier, others, lambda: delete().request_id, "a Connected App")
+        undo_if_doubled(identifier, others, lambda: delete().request_id, "a Connected App")
     if kept and made.get(SECRET):
         context.keep(change, SECRET, str(made[SECRET]), identifier)
     elif kept:
         raise Undecided(f"a response was lost, and the {SECRET} is not stored for {identifier}: {_what_to_do(change)}")
-    return Written(identifier, request_id, made)
+    return WriteResult(identifier, request_id, made)
 
 
 def _what_to_do(change: Create) -> str:
@@ -155,29 +154,29 @@ def _what_to_do(change: Create) -> str:
     return f"delete it in Stytch and apply again, or rotate its secret there and {known}"
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
     identifier, request_id, live = str(change.id), "", None
-    body = payload(change.fields, cleared=KIND.cleared)
+    body = request_body(change.fields, cleared=KIND.cleared)
     lost = body.pop(SECRET, None)
     if body:
-        overlaid(KIND, normalize(_get(client, identifier)), change)
-        live, request_id = repeated(
+        merged_into_live(KIND, normalize(_get(client, identifier)), change)
+        live, request_id = retry_idempotent(
             lambda: client.write("connected_app.clients.update", client_id=identifier, **body).thing(
                 "connected_app", "client_id"
             )
         )
     if lost:
         request_id = rotate(_steps(client, identifier), change, SECRET, identifier, context)
-    return Written(identifier, request_id, live)
+    return WriteResult(identifier, request_id, live)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the app for good, and forget its secret."""
     identifier = str(change.id)
-    request_id = deleted(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
+    request_id = delete_resource(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
     context.forget(KIND, change)
-    return Written(identifier, request_id)
+    return WriteResult(identifier, request_id)
 
 
 def _check_new(client: "Client", change: Create, context: ApplyContext) -> Sequence[Live]:

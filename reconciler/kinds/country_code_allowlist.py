@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._countries import COUNTRIES
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import Unordered
@@ -55,14 +55,14 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(CountryCodeAllowlistSpec, {**spec, **({"country_codes": codes} if codes else {})})
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the list, which Stytch takes whole; a delete sets what it was before anybody did."""
     path = _path(context.target, change.name)
     live: dict[str, Any] = {"country_codes": client.management.get(path)["country_codes"]}
-    body = overlaid(KIND, normalize(live), change)
-    answer = repeated(lambda: client.management.write("POST", path, body))
+    body = merged_into_live(KIND, normalize(live), change)
+    answer = retry_idempotent(lambda: client.management.write("POST", path, body))
     taken = {name: answer[name] for name in ("country_codes",) if name in answer}
-    return Written(change.name, str(answer["request_id"]), taken)
+    return WriteResult(change.name, str(answer["request_id"]), taken)
 
 
 def _path(target: Target, channel: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, payload, repeated
+from reconciler.kinds._writing import ApplyContext, Stale, WriteResult, request_body, retry_idempotent
 from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Key, Kind, Order, Verbs
 from reconciler.schema.traits import RefersTo
@@ -51,20 +51,20 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("not-possible", message, "declare another template as the default", ("ensure",))
 
 
-def write(client: "Client", change: Create | Update, context: ApplyContext) -> Written:
+def write(client: "Client", change: Create | Update, context: ApplyContext) -> WriteResult:
     """Set the default, in the place of another if there is one."""
-    path, body = _path(context.target, change.name), payload(change.fields, cleared={})
+    path, body = _path(context.target, change.name), request_body(change.fields, cleared={})
     there = client.management.find(path, NONE_SET) or {}
     if there.get(FIELD, UNSET) not in [each for field in change.fields for each in (field.before, field.after)]:
         raise Stale(f"{FIELD} has changed since")
-    answer = repeated(lambda: client.management.write("POST", path, body))
-    return Written(change.name, str(answer["request_id"]))
+    answer = retry_idempotent(lambda: client.management.write("POST", path, body))
+    return WriteResult(change.name, str(answer["request_id"]))
 
 
-def unset(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def unset(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Leave the type without a default, so that Stytch's own is used; done already where there is none."""
-    answer = repeated(lambda: client.management.write("DELETE", _path(context.target, change.name)))
-    return Written(change.name, str(answer["request_id"]))
+    answer = retry_idempotent(lambda: client.management.write("DELETE", _path(context.target, change.name)))
+    return WriteResult(change.name, str(answer["request_id"]))
 
 
 def _path(target: Target, sort: str) -> str:

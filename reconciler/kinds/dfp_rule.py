@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.clients.search import Page, follow
 from reconciler.kinds._countries import COUNTRIES
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
@@ -123,10 +123,10 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
     return end is not None and end <= now + TOLERANCE
 
 
-def write(client: "Client", change: Change, context: ApplyContext) -> Written:
+def write(client: "Client", change: Change, context: ApplyContext) -> WriteResult:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
     found = next((live for live in read(client, context.target) if live.name == change.name), None)
-    spec = overlaid(KIND, normalize(found.spec) if found else {}, change)
+    spec = merged_into_live(KIND, normalize(found.spec) if found else {}, change)
     body = _addressed(change, {"action": spec["action"]})
     if spec.get("description"):
         body["description"] = spec["description"]
@@ -135,14 +135,16 @@ def write(client: "Client", change: Change, context: ApplyContext) -> Written:
     return _set(client, change, body)
 
 
-def clear(client: "Client", change: Delete, _context: ApplyContext) -> Written:
+def clear(client: "Client", change: Delete, _context: ApplyContext) -> WriteResult:
     """Take the rule away."""
     return _set(client, change, _addressed(change, {"action": "NONE"}))
 
 
-def _set(client: "Client", change: Change, body: dict[str, Any]) -> Written:
-    answer = repeated(lambda: client.telemetry.write("POST", SET, body))
-    return Written(change.name, str(answer["request_id"]), {name: answer[name] for name in FIELDS if name in answer})
+def _set(client: "Client", change: Change, body: dict[str, Any]) -> WriteResult:
+    answer = retry_idempotent(lambda: client.telemetry.write("POST", SET, body))
+    return WriteResult(
+        change.name, str(answer["request_id"]), {name: answer[name] for name in FIELDS if name in answer}
+    )
 
 
 def _addressed(change: Change, body: dict[str, Any]) -> dict[str, Any]:

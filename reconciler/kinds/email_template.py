@@ -7,7 +7,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import same
 from reconciler.errors import Rejected
-from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    merged_into_live,
+    retry_idempotent,
+)
 from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
@@ -144,21 +152,21 @@ def changes_sort(fields: Sequence[FieldChange]) -> bool:
     return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the template under its own id."""
-    return _create(client, change, context, overlaid(KIND, {}, change))
+    return _create(client, change, context, merged_into_live(KIND, {}, change))
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
     path, live = _path(context.target, change), _get(client, context.target, change)
     if live is None:
         raise Stale("it no longer exists")
-    body = _as_live(overlaid(KIND, normalize(live), change), live, change)
+    body = _as_live(merged_into_live(KIND, normalize(live), change), live, change)
     if change.replaces:
         _deleted(client, path)
         return _create(client, change, context, body)
-    written = repeated(lambda: _written(change, client.management.write("PUT", path, body)))
+    written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, body)))
     return _checked(client, change, context, written)
 
 
@@ -174,14 +182,14 @@ def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Jso
     return {**body, PREBUILT: {**body[PREBUILT], **stay}}
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the template, which Stytch refuses while it is a default."""
-    return Written(change.name, _deleted(client, _path(context.target, change)))
+    return WriteResult(change.name, _deleted(client, _path(context.target, change)))
 
 
 def _deleted(client: "Client", path: str) -> str:
     try:
-        return deleted(lambda: str(client.management.write("DELETE", path)["request_id"]))
+        return delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"]))
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise
@@ -208,9 +216,9 @@ def _get(client: "Client", target: Target, change: Change) -> Spec | None:
     return None if found is None else _spec(found["email_template"])
 
 
-def _create(client: "Client", change: Change, context: ApplyContext, body: Spec) -> Written:
+def _create(client: "Client", change: Change, context: ApplyContext, body: Spec) -> WriteResult:
     sent = {"template_id": change.name, **body}
-    written = created(
+    written = create_once(
         lambda: _written(change, client.management.write("POST", _path(context.target), sent)),
         lambda: _found(client, context.target, change, body),
         ALREADY_THERE,
@@ -218,24 +226,24 @@ def _create(client: "Client", change: Change, context: ApplyContext, body: Spec)
     return _checked(client, change, context, written)
 
 
-def _written(change: Change, answer: Mapping[str, Any]) -> Written:
+def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     row = answer.get("email_template") or {}
-    return Written(
+    return WriteResult(
         change.name, str(answer["request_id"]), {**_spec(row), KIND.key.name: row.get(KIND.key.name, change.name)}
     )
 
 
-def _found(client: "Client", target: Target, change: Change, body: Spec) -> Written | None:
+def _found(client: "Client", target: Target, change: Change, body: Spec) -> WriteResult | None:
     """Look for a template whose making had no answer; whom it is from Stytch may have dropped."""
     live = _get(client, target, change)
     if live is None:
         return None
     if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
         raise Stale("somebody else created a template with this id in the meantime")
-    return Written(change.name, "")
+    return WriteResult(change.name, "")
 
 
-def _checked(client: "Client", change: Change, context: ApplyContext, written: Written) -> Written:
+def _checked(client: "Client", change: Change, context: ApplyContext, written: WriteResult) -> WriteResult:
     """Say so where Stytch silently dropped whom the mail is from, as it does with a domain that is not verified."""
     wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
     taken = ((_get(client, context.target, change) if wanted else None) or {}).get(SENDER) or {}

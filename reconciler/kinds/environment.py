@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    request_body,
+    retry_idempotent,
+)
 from reconciler.model import Change, Create, Delete, Live, Path, Resource, Target, Update
 from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
@@ -58,12 +66,12 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
         yield Live(kind="Environment", name=slug, id=slug, spec={name: row[name] for name in FIELDS if name in row})
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the environment, and say what Stytch takes only afterwards."""
-    body = {"environment_slug": change.name, **payload(change.fields, cleared=KIND.cleared)}
+    body = {"environment_slug": change.name, **request_body(change.fields, cleared=KIND.cleared)}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
     path = f"{context.target.project_path}/environments"
-    written = created(
+    written = create_once(
         lambda: _written(client.management.write("POST", path, body)),
         lambda: _found(client, context.target, body),
         ALREADY_THERE,
@@ -71,15 +79,15 @@ def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     return _patch(client, context, change, later) if later else written
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ; Stytch leaves all others as they are."""
-    return _patch(client, context, change, payload(change.fields, cleared=KIND.cleared))
+    return _patch(client, context, change, request_body(change.fields, cleared=KIND.cleared))
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the environment with everything in it; a live one goes only with its project."""
     path = _path(context, change)
-    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return WriteResult(change.name, delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def irrecoverable(live: Live, _among: Sequence[Live], target: Target) -> str:
@@ -111,21 +119,21 @@ def _path(context: ApplyContext, change: Change) -> str:
     return f"{context.target.project_path}/environments/{change.name}"
 
 
-def _patch(client: "Client", context: ApplyContext, change: Change, body: dict[str, Any]) -> Written:
-    return repeated(lambda: _written(client.management.write("PATCH", _path(context, change), body)))
+def _patch(client: "Client", context: ApplyContext, change: Change, body: dict[str, Any]) -> WriteResult:
+    return retry_idempotent(lambda: _written(client.management.write("PATCH", _path(context, change), body)))
 
 
-def _written(answer: Mapping[str, Any]) -> Written:
-    return Written(str(answer["environment"]["environment_slug"]), str(answer["request_id"]), answer["environment"])
+def _written(answer: Mapping[str, Any]) -> WriteResult:
+    return WriteResult(str(answer["environment"]["environment_slug"]), str(answer["request_id"]), answer["environment"])
 
 
-def _found(client: "Client", target: Target, body: Mapping[str, Any]) -> Written | None:
+def _found(client: "Client", target: Target, body: Mapping[str, Any]) -> WriteResult | None:
     found = next((row for row in _rows(client, target) if row["environment_slug"] == body["environment_slug"]), None)
     if found is None:
         return None
     if (found["name"], found["type"]) != (body["name"], body["type"]):
         raise Stale("somebody else created an environment with this slug in the meantime")
-    return Written(str(found["environment_slug"]), "")
+    return WriteResult(str(found["environment_slug"]), "")
 
 
 KIND: Final = Kind(

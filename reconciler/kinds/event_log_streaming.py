@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
-from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, overlaid, payload, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    merged_into_live,
+    request_body,
+    retry_idempotent,
+)
 from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
@@ -88,39 +97,37 @@ def _sealed(secret: str, config: Spec) -> Json:
     return {**{name: value for name, value in config.items() if name != shown}, secret: {LAST_FOUR: config[shown]}}
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the destination, and enable it if that is declared."""
-    body = payload(change.fields, cleared={})
+    body = request_body(change.fields, cleared={})
     sent = context.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
     path = f"{context.target.path}/event_log_streaming"
-    written = created(
-        lambda: _written(change, client.management.write("POST", path, sent)),
-        lambda: _found(client, context, change),
-        (),
+    written = create_once(
+        lambda: _written(change, client.management.write("POST", path, sent)), lambda: _found(client, context, change)
     )
     status = _set_status(client, change, context) if body.get(STATUS) == "ACTIVE" else ""
     return structs.replace(written, request_id=status or written.request_id)
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Set what differs: the configuration whole, and whether anything is streamed."""
     live = _get(client, context.target, change.name)
     if live is None:
         raise Stale("it no longer exists")
-    config = context.revealed({CONFIG: overlaid(KIND, normalize(live), change)[CONFIG]})
-    written = Written(change.name, "")
+    config = context.revealed({CONFIG: merged_into_live(KIND, normalize(live), change)[CONFIG]})
+    written = WriteResult(change.name, "")
     if change.get(CONFIG):
         path = _path(context.target, change.name)
-        written = repeated(lambda: _written(change, client.management.write("PUT", path, config)))
+        written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, config)))
     if change.get(STATUS):
         written = structs.replace(written, request_id=_set_status(client, change, context))
     return written
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the destination; what happens from now on is streamed nowhere."""
     path = _path(context.target, change.name)
-    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return WriteResult(change.name, delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def writes(change: Change) -> int:
@@ -135,25 +142,25 @@ def _set_status(client: "Client", change: Change, context: ApplyContext) -> str:
     planned = change.get(STATUS)
     verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
     path = f"{_path(context.target, change.name)}/{verb}"
-    return repeated(lambda: str(client.management.write("POST", path)["request_id"]))
+    return retry_idempotent(lambda: str(client.management.write("POST", path)["request_id"]))
 
 
-def _written(change: Change, answer: Mapping[str, Any]) -> Written:
+def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     """Return what the answer says of the configuration: whether anything is streamed is said by a call of its own."""
     found = answer.get("event_log_streaming_config") or {}
     told = {CONFIG: found[CONFIG]} if CONFIG in found else None
-    return Written(change.name, str(answer["request_id"]), told)
+    return WriteResult(change.name, str(answer["request_id"]), told)
 
 
-def _found(client: "Client", context: ApplyContext, change: Create) -> Written | None:
+def _found(client: "Client", context: ApplyContext, change: Create) -> WriteResult | None:
     """Look for the destination after a lost answer; one that is not as it was sent is somebody else's."""
     live = _get(client, context.target, change.name)
     if live is None:
         return None
-    sent = as_shown(KIND, payload(change.fields, cleared={}), lambda name: context.secret(name)[-4:])
+    sent = as_shown(KIND, request_body(change.fields, cleared={}), lambda name: context.secret(name)[-4:])
     if not same(normalize(live)[CONFIG], sent[CONFIG]):
         raise Stale("somebody else created a destination in the meantime")
-    return Written(change.name, "")
+    return WriteResult(change.name, "")
 
 
 def _get(client: "Client", target: Target, sort: str) -> dict[str, Any] | None:

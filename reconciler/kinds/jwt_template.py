@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, FromFile, TextFile
@@ -70,12 +70,12 @@ def _no_object(text: str) -> str:
     return "" if isinstance(found, dict) else "it is another JSON value"
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set both fields, which Stytch takes only together; a delete sets what they were before anybody did."""
-    spec = overlaid(KIND, _get(client, context.target, change.name), change)
+    spec = merged_into_live(KIND, _get(client, context.target, change.name), change)
     body = {name: spec.get(name, default) for name, default in DEFAULTS.items()}
-    answer = repeated(lambda: client.management.write("PUT", _path(context.target, change.name), body))
-    return Written(change.name, str(answer["request_id"]), answer.get("jwt_template"))
+    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target, change.name), body))
+    return WriteResult(change.name, str(answer["request_id"]), answer.get("jwt_template"))
 
 
 def _get(client: "Client", target: Target, sort: str) -> dict[str, Any]:

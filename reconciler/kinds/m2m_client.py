@@ -12,13 +12,13 @@ from msgspec import UNSET, Struct, UnsetType
 from reconciler.kinds._writing import (
     ApplyContext,
     Stale,
-    Written,
-    created,
-    deleted,
+    WriteResult,
+    create_once,
+    delete_resource,
     kept_as,
-    overlaid,
-    payload,
-    repeated,
+    merged_into_live,
+    request_body,
+    retry_idempotent,
 )
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Key, Kind, Verbs, normalize_by_traits
@@ -72,41 +72,43 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(M2MClientSpec, spec)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
-    body = payload(change.fields, cleared={})
+    body = request_body(change.fields, cleared={})
     status = body.pop("status", None)
     if (there := _get(client, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):
         raise Stale("it exists now, but did not when the plan was made")
     secret = context.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
-    live, request_id = created(
+    live, request_id = create_once(
         lambda: _written(client.write("m2m.clients.create", **body)),
         lambda: _found(client, change, secret),
         ALREADY_THERE,
     )
     if status and live.get("status") != status:
-        live, request_id = repeated(
+        live, request_id = retry_idempotent(
             lambda: _written(client.write("m2m.clients.update", client_id=change.name, status=status))
         )
-    return Written(change.name, request_id, live)
+    return WriteResult(change.name, request_id, live)
 
 
-def update(client: "Client", change: Update, _context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, _context: ApplyContext) -> WriteResult:
     """Change the fields that differ; metadata is sent whole, in case Stytch does not merge it here."""
-    body = payload(change.fields, cleared=KIND.cleared)
+    body = request_body(change.fields, cleared=KIND.cleared)
     if METADATA in body:
-        whole = overlaid(KIND, normalize(_get(client, change.name) or {}), change)
+        whole = merged_into_live(KIND, normalize(_get(client, change.name) or {}), change)
         body[METADATA] = {**whole[METADATA], **body[METADATA]}
-    live, request_id = repeated(lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body)))
-    return Written(change.name, request_id, live)
+    live, request_id = retry_idempotent(
+        lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body))
+    )
+    return WriteResult(change.name, request_id, live)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the client for good, and forget its secret."""
-    request_id = deleted(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
+    request_id = delete_resource(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
     context.forget(KIND, change)
-    return Written(change.name, request_id)
+    return WriteResult(change.name, request_id)
 
 
 def _get(client: "Client", name: str) -> Mapping[str, Any] | None:

@@ -13,7 +13,17 @@ from reconciler.diff.ownership import Owner, Present, Whose, farewell, read_memb
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
-from reconciler.kinds._writing import ApplyContext, Gone, Stale, Written, created, deleted, gone, payload, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Gone,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_once,
+    delete_resource,
+    request_body,
+    retry_idempotent,
+)
 from reconciler.model import (
     ADMIN_ROLE,
     MARK_KEY,
@@ -97,7 +107,7 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(MemberSpec, spec)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Create the member with its mark, which is complete once it names the id that Stytch gave.
 
     What only an update can say goes with the completed mark.
@@ -105,11 +115,11 @@ def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     slug, email_address = change.key
     organization_id = context.organization_ids[slug]
     mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
-    body = {"email_address": email_address, **payload(change.fields, cleared={})}
+    body = {"email_address": email_address, **request_body(change.fields, cleared={})}
     if mark:
         body["trusted_metadata"] = {**body.get("trusted_metadata", {}), MARK_KEY: mark.as_json()}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
-    live, request_id = created(
+    live, request_id = create_once(
         lambda: client.create_member(organization_id, body),
         lambda: _found(client, organization_id, email_address, mark, context.owner),
         ALREADY_THERE,
@@ -119,11 +129,11 @@ def create(client: "Client", change: Create, context: ApplyContext) -> Written:
     if whole:
         later["trusted_metadata"] = {MARK_KEY: whole.as_json()}
     if later:
-        live, request_id = repeated(lambda: client.update_member(organization_id, identifier, later))
-    return Written(identifier, request_id, _spec(live))
+        live, request_id = retry_idempotent(lambda: client.update_member(organization_id, identifier, later))
+    return WriteResult(identifier, request_id, _spec(live))
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the declared fields of a member that is still at its address and still whose the plan saw it to be.
 
     Roles start from what is live now, and lose or gain only what is planned.
@@ -133,7 +143,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     found = read_member(live, context.owner)
     if not _may_claim(change, found):
         raise Stale("it no longer carries this repository's mark")
-    body = payload(change.fields, cleared=KIND.cleared)
+    body = request_body(change.fields, cleared=KIND.cleared)
     mark = change.mark
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
     if roles:
@@ -150,14 +160,14 @@ def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     if external_id and external_id.after is UNSET:
         now, request_id = _cleared(lambda: client.delete_member_external_id(organization_id, identifier))
     if body:
-        now, request_id = repeated(lambda: client.update_member(organization_id, identifier, body))
+        now, request_id = retry_idempotent(lambda: client.update_member(organization_id, identifier, body))
         if mark:
             _remember(client, now, mark, given)
     sent = {"roles": body["roles"]} if roles else {}
-    return Written(identifier, request_id, now and _spec(now), sent)
+    return WriteResult(identifier, request_id, now and _spec(now), sent)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
     organization_id, identifier = context.organization_ids[change.key[0]], str(change.id)
     live = _live(client, organization_id, identifier, change)
@@ -173,12 +183,12 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
             raise Stale(f"{name} has changed since")
     body = {"trusted_metadata": {MARK_KEY: farewell(found, context.owner).as_json()}}
     try:
-        marked, _ = repeated(lambda: client.update_member(organization_id, identifier, body))
+        marked, _ = retry_idempotent(lambda: client.update_member(organization_id, identifier, body))
     except Rejected:
         _live(client, organization_id, identifier, change)  # raises Gone where somebody else deleted it just now
         raise
     context.deleting(change, str(marked.get("updated_at") or ""))
-    return Written(identifier, deleted(lambda: client.delete_member(organization_id, identifier)))
+    return WriteResult(identifier, delete_resource(lambda: client.delete_member(organization_id, identifier)))
 
 
 def rank(change: Change) -> int:
@@ -196,7 +206,7 @@ def writes(change: Change) -> int:
         apart = (phone is not None and phone.before is not UNSET) + (
             external_id is not None and external_id.after is UNSET
         )
-        return apart + bool(payload(change.fields, cleared=KIND.cleared) or change.mark)
+        return apart + bool(request_body(change.fields, cleared=KIND.cleared) or change.mark)
     if isinstance(change, Delete):
         return 2
     with_the_mark = any(field.path[0] in KIND.update_only for field in change.fields)
@@ -230,7 +240,7 @@ def _cleared(clear: Callable[[], tuple[Spec, str]]) -> tuple[Spec | None, str]:
         answers.append(member)
         return request_id
 
-    request_id = gone(call)
+    request_id = delete_once(call)
     return answers[-1] if answers else None, request_id
 
 
@@ -248,7 +258,7 @@ def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[st
     roles = tuple(sorted({*given} & {*there}))
     if roles != tuple(sorted(mark.roles)):
         true = {"trusted_metadata": {MARK_KEY: structs.replace(mark, roles=roles).as_json()}}
-        repeated(lambda: client.update_member(mark.organization, str(answered["member_id"]), true))
+        retry_idempotent(lambda: client.update_member(mark.organization, str(answered["member_id"]), true))
 
 
 def _spec(answered: Spec) -> Spec:

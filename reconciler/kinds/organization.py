@@ -10,7 +10,16 @@ from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
 from reconciler.expressions.text import domain_label, fold
 from reconciler.kinds._organization_settings import check_companions, check_ways_in
-from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated, there
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    must_exist,
+    request_body,
+    retry_idempotent,
+)
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
 from reconciler.schema.kind import Identity, Key, Kind, OrganizationLifecycle, Verbs, normalize_by_traits
@@ -167,21 +176,25 @@ def _spelled(domain: str | None) -> str | None:
     return domain_label(domain or "") or domain
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     (slug,) = change.key
-    told = context.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), slug)
+    told = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), slug)
     metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
     body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
-    live, _ = created(lambda: client.create_organization(body), lambda: _found(client, slug, context), ALREADY_THERE)
+    live, _ = create_once(
+        lambda: client.create_organization(body), lambda: _found(client, slug, context), ALREADY_THERE
+    )
     identifier = str(live["organization_id"])
     mark = Mark(owner=context.owner.name, organization=identifier).as_json()
-    live, request_id = repeated(lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}}))
+    live, request_id = retry_idempotent(
+        lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}})
+    )
     context.organization_ids[slug] = identifier
-    return Written(identifier, request_id, live)
+    return WriteResult(identifier, request_id, live)
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
 
     Without an id it is the second half of a create: what names things in the organization, which are there by now.
@@ -196,26 +209,26 @@ def update(client: "Client", change: Update, context: ApplyContext) -> Written:
     request_id, now = "", None
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
-        now, request_id = repeated(lambda: client.delete_organization_external_id(identifier))
-    body = context.with_ids(KIND, payload(change.fields, cleared=KIND.cleared), change.name)
+        now, request_id = retry_idempotent(lambda: client.delete_organization_external_id(identifier))
+    body = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), change.name)
     if change.mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
     if body:
-        now, request_id = repeated(lambda: client.update_organization(identifier, body))
-    return Written(identifier, request_id, now)
+        now, request_id = retry_idempotent(lambda: client.update_organization(identifier, body))
+    return WriteResult(identifier, request_id, now)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the organization with everything in it, if it still is what the plan saw."""
     identifier = str(change.id)
-    live = there(lambda: client.get_organization(identifier))
+    live = must_exist(lambda: client.get_organization(identifier))
     if live["organization_slug"] != change.key[0]:
         raise Stale("its slug has changed since")
     whose = _whose(live, context)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
         raise Stale("it no longer carries this repository's mark")
     _still(change, live, context)
-    return Written(identifier, deleted(lambda: client.delete_organization(identifier)))
+    return WriteResult(identifier, delete_resource(lambda: client.delete_organization(identifier)))
 
 
 def writes(change: Change) -> int:
@@ -223,7 +236,7 @@ def writes(change: Change) -> int:
     if isinstance(change, Update):
         external_id = change.get("organization_external_id")
         apart = external_id is not None and external_id.after is UNSET
-        return apart + bool(payload(change.fields, cleared=KIND.cleared) or change.mark)
+        return apart + bool(request_body(change.fields, cleared=KIND.cleared) or change.mark)
     return 2 if isinstance(change, Create) else 1
 
 

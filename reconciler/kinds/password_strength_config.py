@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 
@@ -52,12 +52,12 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield resource.problem("idle-companion", message, "remove one of the two", ("spec", name))
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the config, which Stytch takes whole; a delete sets what it was before anybody did."""
-    spec = overlaid(KIND, _get(client, context.target), change)
+    spec = merged_into_live(KIND, _get(client, context.target), change)
     body = {**DEFAULTS, **{name: value for name, value in spec.items() if _counts(name, spec)}}
-    answer = repeated(lambda: client.management.write("PUT", _path(context.target), body))
-    return Written("default", str(answer["request_id"]), answer.get("password_strength_config"))
+    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), body))
+    return WriteResult("default", str(answer["request_id"]), answer.get("password_strength_config"))
 
 
 def _counts(name: str, spec: Spec) -> bool:

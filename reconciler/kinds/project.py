@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, created, deleted, payload, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    request_body,
+    retry_idempotent,
+)
 from reconciler.model import Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, CreateValue, Name
@@ -33,24 +41,24 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
             yield Live(kind="Project", name=row["project_slug"], id=row["project_slug"], spec=spec)
 
 
-def create(client: "Client", change: Create, _context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, _context: ApplyContext) -> WriteResult:
     """Make the project, which holds no environment yet."""
-    body = {"project_slug": change.name, **payload(change.fields, cleared={})}
-    return created(
+    body = {"project_slug": change.name, **request_body(change.fields, cleared={})}
+    return create_once(
         lambda: _written(client.management.write("POST", PROJECTS, body)), lambda: _found(client, body), ALREADY_THERE
     )
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the name, which is all that can be changed."""
-    body = payload(change.fields, cleared={})
-    return repeated(lambda: _written(client.management.write("PATCH", context.target.project_path, body)))
+    body = request_body(change.fields, cleared={})
+    return retry_idempotent(lambda: _written(client.management.write("PATCH", context.target.project_path, body)))
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the project with every environment and everybody in it."""
     path = context.target.project_path
-    return Written(change.name, deleted(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    return WriteResult(change.name, delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def irrecoverable(_live: Live, _among: Sequence[Live], _target: Target) -> str:
@@ -58,21 +66,21 @@ def irrecoverable(_live: Live, _among: Sequence[Live], _target: Target) -> str:
     return "all its environments, with all their users and members"
 
 
-def _written(answer: dict[str, object]) -> Written:
+def _written(answer: dict[str, object]) -> WriteResult:
     project = answer["project"]
     if not isinstance(project, dict):
         raise Stale("Stytch's response does not contain the project")
-    return Written(str(project["project_slug"]), str(answer["request_id"]), project)
+    return WriteResult(str(project["project_slug"]), str(answer["request_id"]), project)
 
 
-def _found(client: "Client", body: dict[str, object]) -> Written | None:
+def _found(client: "Client", body: dict[str, object]) -> WriteResult | None:
     rows = client.management.get(PROJECTS)["projects"]
     found = next((row for row in rows if row["project_slug"] == body["project_slug"]), None)
     if found is None:
         return None
     if (found["name"], found["vertical"]) != (body["name"], body["vertical"]):
         raise Stale("somebody else created a project with this slug in the meantime")
-    return Written(str(found["project_slug"]), "")
+    return WriteResult(str(found["project_slug"]), "")
 
 
 KIND: Final = Kind(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted
+from reconciler.kinds._writing import ApplyContext, Stale, WriteResult, create_once, delete_resource, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
@@ -30,39 +30,39 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
         yield Live(kind="PublicToken", name=row["public_token"], id=row["public_token"], spec={})
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make a token and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
     before = _ids(client, context.target)
     known = context.kept_id(change, FIELD)
     if known in before:
         raise Stale(f"{known} has been created and stored since")
     context.begin(change, before)
-    token, request_id = created(
-        lambda: _make(client, context.target), lambda: _doubtful(client, context.target, before), ()
+    token, request_id = create_once(
+        lambda: _make(client, context.target), lambda: _doubtful(client, context.target, before)
     )
     context.made(change, token)
-    alone(
+    undo_if_doubled(
         token,
         lambda: {context.kept_id(change, FIELD)} - {known, ""},
         lambda: _delete(client, context.target, token),
         "it",
     )
     context.keep(change, FIELD, token, token)
-    return Written(token, request_id)
+    return WriteResult(token, request_id)
 
 
-def keep(_client: "Client", change: Update, context: ApplyContext) -> Written:
+def keep(_client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Keep a token that an earlier run made and was cut short before it kept."""
     context.keep(change, FIELD, str(change.id), str(change.id))
-    return Written(str(change.id), "")
+    return WriteResult(str(change.id), "")
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the token: no frontend that names it works any more."""
-    request_id = deleted(lambda: _delete(client, context.target, str(change.id)))
+    request_id = delete_resource(lambda: _delete(client, context.target, str(change.id)))
     if context.store:
         context.store.forget(change.name)
-    return Written(str(change.id), request_id)
+    return WriteResult(str(change.id), request_id)
 
 
 def irrecoverable(_live: Live, among: Sequence[Live], _target: Target) -> str:

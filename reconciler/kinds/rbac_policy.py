@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
@@ -188,16 +188,16 @@ def _kept(desired: Spec, live: Spec) -> Spec:
     return _sorted({**desired, "permissions": [*desired["permissions"], *own]})
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the policy: all its lists, as Stytch may empty one that is left out, and those of its own roles that change.
 
     A delete empties the lists, and takes from Stytch's own roles what is about resources that are gone.
     """
-    whole = overlaid(KIND, normalize(_get(client, context.target)), change)
+    whole = merged_into_live(KIND, normalize(_get(client, context.target)), change)
     changed = {field.path[0] for field in change.fields}
     body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
-    answer = repeated(lambda: client.management.write("PUT", _path(context.target), body))
-    return Written("default", str(answer["request_id"]), _spec(answer["policy"]) if answer.get("policy") else None)
+    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), body))
+    return WriteResult("default", str(answer["request_id"]), _spec(answer["policy"]) if answer.get("policy") else None)
 
 
 def _get(client: "Client", target: Target) -> dict[str, Any]:

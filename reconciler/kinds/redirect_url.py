@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, deleted, overlaid, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    delete_resource,
+    merged_into_live,
+    retry_idempotent,
+)
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
@@ -64,25 +71,28 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(RedirectURLSpec, spec)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
-    return _write(client, "POST", context, change.name, completed(RedirectURLSpec, overlaid(KIND, {}, change)))
+    return _write(client, "POST", context, change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Replace the types whole, starting from those that are live now."""
     found = next((live for live in read(client, context.target) if live.name == change.name), None)
     if found is None:
         raise Stale("it no longer exists")
-    return _write(client, "PUT", context, change.name, overlaid(KIND, _as_seen(normalize(found.spec), change), change))
+    return _write(
+        client, "PUT", context, change.name, merged_into_live(KIND, _as_seen(normalize(found.spec), change), change)
+    )
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Remove the URL."""
     path = f"{context.target.path}/redirect_urls"
     asked = {"url": change.name, "do_not_promote_defaults": AS_TOLD}
-    return Written(
-        change.name, deleted(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"]))
+    return WriteResult(
+        change.name,
+        delete_resource(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"])),
     )
 
 
@@ -92,12 +102,12 @@ def _as_seen(live: Spec, change: Update) -> Spec:
     return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
 
 
-def _write(client: "Client", method: str, context: ApplyContext, url: str, spec: Spec) -> Written:
+def _write(client: "Client", method: str, context: ApplyContext, url: str, spec: Spec) -> WriteResult:
     body = {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
     path = f"{context.target.path}/redirect_urls"
     parameters = {"url": url} if method == "PUT" else {}
-    answer = repeated(lambda: client.management.write(method, path, body, parameters))
-    return Written(url, str(answer["request_id"]), answer.get("redirect_url"))
+    answer = retry_idempotent(lambda: client.management.write(method, path, body, parameters))
+    return WriteResult(url, str(answer["request_id"]), answer.get("redirect_url"))
 
 
 def promotes_first(change: Change) -> int:

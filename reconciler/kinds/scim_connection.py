@@ -17,13 +17,13 @@ from reconciler.kinds._writing import (
     Gone,
     Stale,
     Undecided,
-    Written,
-    created,
-    deleted,
+    WriteResult,
+    create_once,
+    delete_resource,
     kept_as,
-    overlaid,
-    payload,
-    repeated,
+    merged_into_live,
+    request_body,
+    retry_idempotent,
 )
 from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
@@ -92,16 +92,16 @@ def fill(desired: Spec, live: Spec) -> Spec:
     return normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the connection and keep its token; one that was made while the answer was lost is held: nobody has it."""
     organization_id = context.organization_ids[str(change.namespace)]
     if there := _get(client, organization_id):
         raise Stale(f"{there['connection_id']} exists now, but did not when the plan was made")
     context.begin(change, ())
-    body = {NAME: change.name, **payload(change.fields, cleared={})}
+    body = {NAME: change.name, **request_body(change.fields, cleared={})}
     kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
-    made, request_id = created(
-        lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body), ()
+    made, request_id = create_once(
+        lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body)
     )
     identifier = str(made["connection_id"])
     if made.get(TOKEN):
@@ -112,7 +112,7 @@ def create(client: "Client", change: Create, context: ApplyContext) -> Written:
         raise Undecided(f"a response was lost, and the {TOKEN} is not stored for {identifier}: {_what_to_do(change)}")
     if roles:
         made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
-    return Written(identifier, request_id, made)
+    return WriteResult(identifier, request_id, made)
 
 
 def _what_to_do(change: Create) -> str:
@@ -121,29 +121,29 @@ def _what_to_do(change: Create) -> str:
     return f"delete it in Stytch and apply again, or rotate its token there and {known}"
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
     organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     live, request_id, now = _still(client, organization_id, identifier), "", None
-    body = payload(change.fields, cleared={})
+    body = request_body(change.fields, cleared={})
     lost = body.pop(TOKEN, None)
     if lost:
         request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, context)
     if body:
-        overlaid(KIND, normalize(live), change)
+        merged_into_live(KIND, normalize(live), change)
         now, request_id = _changed(client, organization_id, identifier, body)
-    return Written(identifier, request_id, now)
+    return WriteResult(identifier, request_id, now)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection with its groups, and forget its token; the members that it made stay."""
     organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     if _still(client, organization_id, identifier)[NAME] != change.name:
         raise Stale("its name has changed since")
     told = {"organization_id": organization_id, "connection_id": identifier}
-    request_id = deleted(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
+    request_id = delete_resource(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
     context.forget(KIND, change)
-    return Written(identifier, request_id)
+    return WriteResult(identifier, request_id)
 
 
 def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str]:
@@ -159,7 +159,9 @@ def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str,
 def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> tuple[dict[str, Json], str]:
     told = {"organization_id": organization_id, "connection_id": identifier, **body}
     try:
-        return repeated(lambda: client.write("scim.connection.update", **told).thing("connection", "connection_id"))
+        return retry_idempotent(
+            lambda: client.write("scim.connection.update", **told).thing("connection", "connection_id")
+        )
     except Rejected as fault:
         raise _explained(
             fault, NO_GROUP, "the identity provider must push the group first; apply again then"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.left_out import completed
@@ -150,13 +150,13 @@ def normalize(spec: Spec) -> Spec:
     return {name: normalize_by_traits(SECTIONS[name], section) for name, section in spec.items()}
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> Written:
+def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
     found = _get(client, context.target)
     ours = completed(SDKConfigSpec, {name: section for name, section in found.items() if name in SECTIONS})
-    config = overlaid(KIND, {**found, **normalize(ours)}, change)
-    answer = repeated(lambda: client.management.write("PUT", _path(context.target), {"config": config}))
-    return Written("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
+    config = merged_into_live(KIND, {**found, **normalize(ours)}, change)
+    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), {"config": config}))
+    return WriteResult("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
 
 
 def _get(client: "Client", target: Target) -> dict[str, Any]:

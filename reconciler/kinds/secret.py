@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_once,
+    delete_resource,
+    undo_if_doubled,
+)
 from reconciler.model import Create, Delete, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.types import Text
@@ -31,39 +39,39 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
         yield Live(kind="Secret", name=identifier, id=identifier, spec=spec)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make a secret and keep it; one that may have been made with a lost answer is held: nothing proves whose it is."""
     before = _ids(client, context)
     known = context.kept_id(change, FIELD)
     if known in before:
         raise Stale(f"{known} has been created and stored since")
     context.begin(change, before)
-    identifier, value, request_id = created(
-        lambda: _made(client, context), lambda: _doubtful(client, context, before), ()
+    identifier, value, request_id = create_once(
+        lambda: _made(client, context), lambda: _doubtful(client, context, before)
     )
     context.made(change, identifier)
-    alone(
+    undo_if_doubled(
         identifier,
         lambda: {context.kept_id(change, FIELD)} - {known, ""},
         lambda: _delete(client, context, identifier),
         "it",
     )
     context.keep(change, FIELD, value, identifier)
-    return Written(identifier, request_id)
+    return WriteResult(identifier, request_id)
 
 
-def replace(client: "Client", change: Update, context: ApplyContext) -> Written:
+def replace(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
-    gone(lambda: _delete(client, context, str(change.id)))
+    delete_once(lambda: _delete(client, context, str(change.id)))
     return create(client, Create(address=change.address, kind=change.kind, fields=change.fields), context)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the secret: whoever uses it is locked out at once."""
-    request_id = deleted(lambda: _delete(client, context, str(change.id)))
+    request_id = delete_resource(lambda: _delete(client, context, str(change.id)))
     if context.store:
         context.store.forget(change.name)
-    return Written(str(change.id), request_id)
+    return WriteResult(str(change.id), request_id)
 
 
 def irrecoverable(live: Live, among: Sequence[Live], target: Target) -> str:

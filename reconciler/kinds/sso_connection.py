@@ -24,7 +24,16 @@ from reconciler.kinds._sso.spec import (
     normalize,
     spec_of,
 )
-from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, overlaid, payload
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_resource,
+    merged_into_live,
+    request_body,
+    undo_if_doubled,
+)
 from reconciler.model import Change, Create, Delete, Json, Live, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
@@ -45,23 +54,22 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
             )
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the connection, by its name alone, and complete it; after a lost answer it is looked for."""
     organization_id = context.organization_ids[str(change.namespace)]
-    body = payload(change.fields, cleared={})
+    body = request_body(change.fields, cleared={})
     sort = str(body.pop(TYPE))
     first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
     if there := _named(client, organization_id, change.name):
         raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
-    identifier, request_id = created(
+    identifier, request_id = create_once(
         lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
         lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
-        (),
     )
     connection = Connection(client, organization_id, sort, identifier)
     if request_id:
         others = partial(_named, client, organization_id, change.name)
-        alone(identifier, others, partial(connection.write, "delete_connection"), "a connection of this name")
+        undo_if_doubled(identifier, others, partial(connection.write, "delete_connection"), "a connection of this name")
     return _completed(connection, body, context, request_id)
 
 
@@ -70,11 +78,11 @@ def _named(client: "Client", organization_id: str, name: str) -> list[str]:
     return [str(row["connection_id"]) for _, row in rows(client, organization_id) if row[NAME].strip() == name.strip()]
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them."""
     connection = _at(client, change, context)
-    overlaid(KIND, normalize(spec_of(connection.sort, connection.row())), change)
-    return _completed(connection, payload(change.fields, cleared={}), context)
+    merged_into_live(KIND, normalize(spec_of(connection.sort, connection.row())), change)
+    return _completed(connection, request_body(change.fields, cleared={}), context)
 
 
 def writes(change: Change) -> int:
@@ -82,21 +90,21 @@ def writes(change: Change) -> int:
     if isinstance(change, Delete):
         return 1
     sort, certificate = change.get(TYPE), change.get(CERTIFICATE)
-    alone = {TYPE, CERTIFICATE, ENCRYPTION_KEY, *(AT_CREATE[str(sort.after)] if sort else ())}
-    others = any(field.path[0] not in alone for field in change.fields)
+    sent_alone = {TYPE, CERTIFICATE, ENCRYPTION_KEY, *(AT_CREATE[str(sort.after)] if sort else ())}
+    others = any(field.path[0] not in sent_alone for field in change.fields)
     before, after = (
         each_of(text or "") for text in ((certificate.before, certificate.after) if certificate else ("", ""))
     )
     return isinstance(change, Create) + others + len({*before} ^ {*after}) + bool(change.get(ENCRYPTION_KEY))
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
     connection = _at(client, change, context)
     if connection.row()[NAME] != change.name:
         raise Stale("its name has changed since")
     try:
-        return Written(connection.id, deleted(lambda: connection.write("delete_connection")))
+        return WriteResult(connection.id, delete_resource(lambda: connection.write("delete_connection")))
     except Rejected as fault:
         if fault.error_type != IS_DEFAULT:
             raise
@@ -130,7 +138,9 @@ def _at(client: "Client", change: Update | Delete, context: ApplyContext) -> Con
     raise Stale("it no longer exists")
 
 
-def _completed(connection: Connection, body: dict[str, Json], context: ApplyContext, request_id: str = "") -> Written:
+def _completed(
+    connection: Connection, body: dict[str, Json], context: ApplyContext, request_id: str = ""
+) -> WriteResult:
     """Send what a create cannot, and give the connection as it is then, with the id of the last request.
 
     A certificate and a key for decryption come to those that are there, so each is sent by itself, and once.
@@ -144,7 +154,7 @@ def _completed(connection: Connection, body: dict[str, Json], context: ApplyCont
             request_id = connection.change_certificates(certificate) or request_id
         if key:
             request_id = connection.put_encryption_key(key)
-        return Written(connection.id, request_id, spec_of(connection.sort, connection.row()))
+        return WriteResult(connection.id, request_id, spec_of(connection.sort, connection.row()))
     except Fault as fault:
         # The connection is there; what Stytch never shows of it must be sent by the next run, whatever went wrong.
         said = f"it was created, but differs from the declaration: {fault}"

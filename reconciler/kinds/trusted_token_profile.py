@@ -8,7 +8,17 @@ from urllib.parse import quote
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.kinds._writing import ApplyContext, Stale, Written, alone, created, deleted, gone, payload, repeated
+from reconciler.kinds._writing import (
+    ApplyContext,
+    Stale,
+    WriteResult,
+    create_once,
+    delete_once,
+    delete_resource,
+    request_body,
+    retry_idempotent,
+    undo_if_doubled,
+)
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
@@ -72,36 +82,38 @@ def normalize(spec: Spec) -> Spec:
     return normalize_by_traits(TrustedTokenProfileSpec, {**found, **keys})
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> Written:
+def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the profile; after a lost answer it is looked for by its name."""
-    body = {"name": change.name, KEYS: [], "can_jit_provision": False, **payload(change.fields, cleared={})}
+    body = {"name": change.name, KEYS: [], "can_jit_provision": False, **request_body(change.fields, cleared={})}
     path = _path(context.target)
     if there := _named(client, context.target, change.name):
         raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
-    written = created(
-        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, context.target, body), ()
+    written = create_once(
+        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, context.target, body)
     )
     if written.request_id:
         others = partial(_named, client, context.target, change.name)
-        alone(written.id, others, lambda: _deleted(client, context.target, written.id), "a profile of this name")
+        undo_if_doubled(
+            written.id, others, lambda: _deleted(client, context.target, written.id), "a profile of this name"
+        )
     return written
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> Written:
+def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, and the keys one by one: new ones come before old ones go."""
     path = f"{_path(context.target)}/{quote(str(change.id), safe='')}"
-    body = payload((field for field in change.fields if field.path != (KEYS,)), cleared={})
-    written = Written(str(change.id), "")
+    body = request_body((field for field in change.fields if field.path != (KEYS,)), cleared={})
+    written = WriteResult(str(change.id), "")
     if keys := change.get(KEYS):
-        written = Written(written.id, _change_keys(client, path, keys))
+        written = WriteResult(written.id, _change_keys(client, path, keys))
     if body:
-        written = repeated(lambda: _written(client.management.write("PATCH", path, body)))
+        written = retry_idempotent(lambda: _written(client.management.write("PATCH", path, body)))
     return written
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> Written:
+def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the profile with its keys."""
-    return Written(str(change.id), deleted(lambda: _deleted(client, context.target, str(change.id))))
+    return WriteResult(str(change.id), delete_resource(lambda: _deleted(client, context.target, str(change.id))))
 
 
 def _deleted(client: "Client", target: Target, identifier: str) -> str:
@@ -139,15 +151,14 @@ def _keys(client: "Client", path: str) -> dict[str, str]:
 
 
 def _add_key(client: "Client", path: str, key: str) -> str:
-    return created(
+    return create_once(
         lambda: str(client.management.write("POST", f"{path}/keys", {"public_key": key})["request_id"]),
         lambda: "" if key in _keys(client, path).values() else None,
-        (),
     )
 
 
 def _remove_key(client: "Client", path: str) -> str:
-    return gone(lambda: str(client.management.write("DELETE", path)["request_id"]))
+    return delete_once(lambda: str(client.management.write("DELETE", path)["request_id"]))
 
 
 def _key(text: str) -> str:
@@ -160,12 +171,14 @@ def _spec(profile: Profile) -> dict[str, Any]:
     return {**found, KEYS: [file["public_key"] for file in profile.get(KEYS) or ()]}
 
 
-def _written(answer: Mapping[str, Any]) -> Written:
+def _written(answer: Mapping[str, Any]) -> WriteResult:
     profile = answer["profile"]
-    return Written(str(profile["profile_id"]), str(answer["request_id"]), {**_spec(profile), "name": profile["name"]})
+    return WriteResult(
+        str(profile["profile_id"]), str(answer["request_id"]), {**_spec(profile), "name": profile["name"]}
+    )
 
 
-def _found(client: "Client", target: Target, body: Spec) -> Written | None:
+def _found(client: "Client", target: Target, body: Spec) -> WriteResult | None:
     """Find a profile by its name; one that is not as it was sent is somebody else's."""
     named = [live for live in read(client, target) if live.name == body["name"]]
     if not named:
@@ -174,7 +187,7 @@ def _found(client: "Client", target: Target, body: Spec) -> Written | None:
     is_as_sent = all(same(value, normalize(named[0].spec).get(name)) for name, value in sent.items())
     if len(named) > 1 or not is_as_sent:
         raise Stale("somebody else created a profile of this name in the meantime")
-    return Written(named[0].id, "")
+    return WriteResult(named[0].id, "")
 
 
 def _path(target: Target) -> str:

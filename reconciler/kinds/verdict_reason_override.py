@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Written, overlaid, repeated
+from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource, Target
 from reconciler.schema.kind import Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
@@ -45,22 +45,22 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
 
 
-def write(client: "Client", change: Change, context: ApplyContext) -> Written:
+def write(client: "Client", change: Change, context: ApplyContext) -> WriteResult:
     """Set the override whole, starting from what is live."""
     found = next((live for live in read(client, context.target) if live.name == change.name), None)
-    spec = overlaid(KIND, found.spec if found else {}, change)
+    spec = merged_into_live(KIND, found.spec if found else {}, change)
     return _send(client, change, {name: spec[name] for name in FIELDS if spec.get(name)})
 
 
-def clear(client: "Client", change: Delete, _context: ApplyContext) -> Written:
+def clear(client: "Client", change: Delete, _context: ApplyContext) -> WriteResult:
     """Take the override away: what Stytch would do counts again."""
     return _send(client, change, {"override_action": "NONE"})
 
 
-def _send(client: "Client", change: Change, body: dict[str, Any]) -> Written:
+def _send(client: "Client", change: Change, body: dict[str, Any]) -> WriteResult:
     told = {"verdict_reason": change.name, **body}
-    answer = repeated(lambda: client.telemetry.write("POST", OVERRIDE, told))
-    return Written(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
+    answer = retry_idempotent(lambda: client.telemetry.write("POST", OVERRIDE, told))
+    return WriteResult(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
 
 
 KIND: Final = Kind(

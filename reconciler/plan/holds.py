@@ -15,7 +15,7 @@ from reconciler.diff.compare import ThingDiff
 from reconciler.diff.members import MemberDiff
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import overlaid
+from reconciler.kinds._writing import merged_into_live
 from reconciler.kinds.rbac_policy import missing
 from reconciler.load.references import POLICY, names_in
 from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address, problem
@@ -142,7 +142,7 @@ def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Use
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:
     """Return a field of a change that makes something be about what is then not there, that, and what is about it."""
-    spec = overlaid(KINDS[POLICY], was.spec, structs.replace(change, fields=tuple(left.values())))
+    spec = merged_into_live(KINDS[POLICY], was.spec, structs.replace(change, fields=tuple(left.values())))
     unmet = [
         (path, what, whose)
         for resource, what, whose in missing(spec)

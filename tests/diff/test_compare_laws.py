@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.compare import ThingDiff, diff_things
 from reconciler.diff.credentials import Held
-from reconciler.kinds._writing import overlaid, payload
+from reconciler.kinds._writing import merged_into_live, request_body
 from reconciler.model import Create, Delete, Live, Position, Resource, Spec, Target, Update
 from reconciler.schema.kind import Key, Kind, normalize_by_traits
 from reconciler.schema.traits import Clearable, HoldsSecret, Keyed, Merged, SecretName, Unordered
@@ -105,15 +105,15 @@ def test_who_declares_nothing_changes_nothing(found: Spec) -> None:
 def test_once_it_is_changed_as_planned_nothing_is_left_to_do(spec: Spec, found: Spec) -> None:
     for change in compared(spec, found).changes:
         assert isinstance(change, Update)
-        changed = KIND.normalize(shown(overlaid(KIND, found, change)))
+        changed = KIND.normalize(shown(merged_into_live(KIND, found, change)))
         assert compared(spec, changed).changes == []
-        assert compared(spec, KIND.normalize(shown(overlaid(KIND, changed, change)))).changes == []  # and again
+        assert compared(spec, KIND.normalize(shown(merged_into_live(KIND, changed, change)))).changes == []  # and again
 
 
 @given(declared, there)
 def test_what_is_not_declared_is_left_as_it_is(spec: Spec, found: Spec) -> None:
     for change in compared(spec, found).changes:
-        changed = overlaid(KIND, found, change)
+        changed = merged_into_live(KIND, found, change)
         assert without(changed, spec) == without(found, spec)
         inner = spec.get("settings", {})
         assert without(changed.get("settings") or {}, inner) == without(found.get("settings") or {}, inner)
@@ -127,7 +127,7 @@ def without(spec: Spec, names: Spec) -> Spec:
 def test_a_thing_that_is_made_as_planned_is_as_declared(spec: Spec, initial: Spec) -> None:
     (change,) = diff_things(KIND, [thing("it", spec, initial=initial)], [], Target(), HELD).changes
     assert isinstance(change, Create)
-    made = KIND.normalize(shown(overlaid(KIND, {}, change)))
+    made = KIND.normalize(shown(merged_into_live(KIND, {}, change)))
     assert compared(spec, made).changes == []
 
 
@@ -137,7 +137,7 @@ def test_of_a_secret_a_change_holds_its_name_and_its_end(spec: Spec, found: Spec
         if planned := change.get("key"):
             assert planned.after == spec["key"]
             assert planned.before in (UNSET, found.get("key"))
-            assert payload([planned], cleared={}) == {"key": spec["key"]}
+            assert request_body([planned], cleared={}) == {"key": spec["key"]}
 
 
 things = st.lists(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from reconciler.kinds._sso.certificates import each_of, normal
 from reconciler.kinds._sso.spec import CERTIFICATE, ENCRYPTION_KEY
-from reconciler.kinds._writing import Gone, created, gone, repeated
+from reconciler.kinds._writing import Gone, create_once, delete_once, retry_idempotent
 from reconciler.model import Json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Connection(Struct, frozen=True):
 
     def change(self, **body: Json) -> str:
         """Change fields (safe to send twice). Return the id of the request."""
-        return repeated(lambda: self.write(f"{self.sort}.update_connection", **body))
+        return retry_idempotent(lambda: self.write(f"{self.sort}.update_connection", **body))
 
     def change_certificates(self, text: str) -> str:
         """Replace the certificates: add the new ones, then delete the old ones. Return the id of the last request."""
@@ -56,19 +56,17 @@ class Connection(Struct, frozen=True):
     def put_encryption_key(self, key: str) -> str:
         """Replace the key that decrypts assertions. Return the id of the last request."""
         before = self._encryption_keys()
-        request_id = created(
+        request_id = create_once(
             lambda: self.write("saml.update_connection", **{ENCRYPTION_KEY: key}),
             lambda: "" if self._encryption_keys() - before else None,
-            (),
         )
         requests = [self._delete("saml.delete_encryption_private_key", private_key_id=id_) for id_ in sorted(before)]
         return requests[-1] if requests else request_id
 
     def _add_certificate(self, text: str) -> str:
-        return created(
+        return create_once(
             lambda: self.write("saml.update_connection", **{CERTIFICATE: text}),
             lambda: "" if text in self._certificates().values() else None,
-            (),
         )
 
     def _certificates(self) -> dict[str, str]:
@@ -80,7 +78,7 @@ class Connection(Struct, frozen=True):
         return frozenset(each["private_key_id"] for each in self.row().get("encryption_private_keys") or ())
 
     def _delete(self, method: str, **body: Json) -> str:
-        return gone(lambda: self.write(method, **body))
+        return delete_once(lambda: self.write(method, **body))
 
 
 def rows(client: "Client", organization_id: str) -> Iterator[tuple[str, Row]]:
