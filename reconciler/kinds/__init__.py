@@ -1,110 +1,63 @@
-"""The kinds of resources in Stytch that can be declared: one file each, all of them in ``KINDS``."""
+"""The kinds of resources in Stytch that can be declared: one file each, all of them in ``KINDS``.
 
-from collections.abc import Iterator, Mapping
-from graphlib import TopologicalSorter
-from heapq import heappop, heappush
-from importlib import import_module
+In come declared and live specs to check and compare, and planned changes; out go what is live, and the requests that
+make a change. Nothing here decides what is changed, and no kind knows another.
+"""
+
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.model import Change, Create
+from reconciler.kinds import (
+    connected_app,
+    country_code_allowlist,
+    default_email_template,
+    dfp_rule,
+    email_template,
+    environment,
+    event_log_streaming,
+    jwt_template,
+    m2m_client,
+    member,
+    organization,
+    password_strength_config,
+    project,
+    public_token,
+    rbac_policy,
+    redirect_url,
+    scim_connection,
+    sdk_config,
+    secret,
+    sso_connection,
+    trusted_token_profile,
+    verdict_reason_override,
+)
 from reconciler.schema.kind import Kind
 
-# Where nothing else says what comes first, this does.
+# In the order in which they are written where nothing else says what comes first.
 REGISTERED: Final = (
-    "project",
-    "environment",
-    "secret",
-    "redirect_url",
-    "jwt_template",
-    "country_code_allowlist",
-    "password_strength_config",
-    "public_token",
-    "sdk_config",
-    "rbac_policy",
-    "trusted_token_profile",
-    "event_log_streaming",
-    "email_template",
-    "default_email_template",
-    "m2m_client",
-    "connected_app",
-    "dfp_rule",
-    "verdict_reason_override",
-    "organization",
-    "sso_connection",
-    "scim_connection",
-    "member",
+    project.KIND,
+    environment.KIND,
+    secret.KIND,
+    redirect_url.KIND,
+    jwt_template.KIND,
+    country_code_allowlist.KIND,
+    password_strength_config.KIND,
+    public_token.KIND,
+    sdk_config.KIND,
+    rbac_policy.KIND,
+    trusted_token_profile.KIND,
+    event_log_streaming.KIND,
+    email_template.KIND,
+    default_email_template.KIND,
+    m2m_client.KIND,
+    connected_app.KIND,
+    dfp_rule.KIND,
+    verdict_reason_override.KIND,
+    organization.KIND,
+    sso_connection.KIND,
+    scim_connection.KIND,
+    member.KIND,
 )
 
-
-def _kind_in(file: str) -> Kind:
-    kind: Kind = import_module(f"{__name__}.{file}").KIND
-    return kind
-
-
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in map(_kind_in, REGISTERED)})
-
-Step = tuple[str, str]  # an action and a kind
-
-
-def rank(change: Change) -> tuple[int, int]:
-    """Return the place of a change in an apply: what is needed first, then what needs it, deletes last."""
-    action = str(change.__struct_config__.tag)
-    return _ORDER[action, change.kind], KINDS[change.kind].order.rank(change)
-
-
-def writes_of(change: Change) -> int:
-    """Return the writing requests that applying a change takes, if nothing goes wrong; a withheld one takes none."""
-    if change.withheld_by:
-        return 0
-    kind = KINDS[change.kind]
-    afterwards = isinstance(change, Create) and any(field.path[0] in kind.update_only for field in change.fields)
-    return kind.verbs.writes(change) + afterwards + change.replaces
-
-
-def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
-    """Yield what must be done before what, for the sake of one kind."""
-    create, update, delete = (("create", kind.name), ("update", kind.name), ("delete", kind.name))
-    yield update, create
-    if kind.identity.one_per_parent:
-        yield create, delete
-    else:
-        for other in KINDS:
-            yield delete, ("create", other)
-            yield delete, ("update", other)
-    stands_on = (
-        set()
-        if kind.order.opens_environment
-        else {name for name, other in KINDS.items() if other.order.opens_environment}
-    )
-    for name in sorted(stands_on | kind.order.after):
-        yield from ((create, ("create", name)), (create, ("update", name)), (("delete", name), delete))
-    if kind.namespace:
-        yield from ((create, ("create", kind.namespace)), (("delete", kind.namespace), delete))
-    for reference in kind.references.values():
-        first = update if reference.late else create
-        if reference.kind in KINDS:
-            yield from ((first, ("create", reference.kind)), (first, ("update", reference.kind)))
-            if not reference.late:
-                yield ("delete", reference.kind), delete
-
-
-def _order() -> Iterator[Step]:
-    """Yield every step after all that it needs, and otherwise in the order in which kinds are registered."""
-    steps: TopologicalSorter[Step] = TopologicalSorter()
-    for kind in KINDS.values():
-        for later, earlier in _needs(kind):
-            if earlier[1] in KINDS:
-                steps.add(later, earlier)
-    steps.prepare()
-    registered = {name: number for number, name in enumerate(KINDS)}
-    ready: list[tuple[int, Step]] = []
-    while steps.is_active():
-        for step in steps.get_ready():
-            heappush(ready, (registered[step[1]], step))
-        _, step = heappop(ready)
-        yield step
-        steps.done(step)
-
-
-_ORDER: Final = {step: number for number, step in enumerate(_order())}
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in REGISTERED})

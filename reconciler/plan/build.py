@@ -16,7 +16,7 @@ from reconciler.diff.compare import ThingDiff
 from reconciler.diff.members import MemberDiff
 from reconciler.diff.organizations import OrganizationDiff
 from reconciler.diff.roles import Admin
-from reconciler.kinds import KINDS, rank, writes_of
+from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import (
     Change,
@@ -34,6 +34,7 @@ from reconciler.plan.access_loss import Stakes, loss_warnings
 from reconciler.plan.compare_members import Cascade
 from reconciler.plan.guards import Census, withhold
 from reconciler.plan.held import as_declared, by_cause, guard
+from reconciler.plan.order import rank, writes_of
 from reconciler.plan.planned import finish, in_order
 from reconciler.plan.written_from_live import without_held, written_from_live
 from reconciler.rules import OF_DOMAINS

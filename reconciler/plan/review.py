@@ -7,9 +7,9 @@ import msgspec
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.kinds import writes_of
 from reconciler.model import FORMAT_VERSION, Change, Plan
 from reconciler.plan.access_loss import keep_last_admins
+from reconciler.plan.order import writes_of
 from reconciler.plan.planned import Planned, digest, finish
 
 

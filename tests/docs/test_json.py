@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.kinds import writes_of
 from reconciler.model import (
     Cause,
     Change,
@@ -22,6 +21,7 @@ from reconciler.model import (
     Problem,
     Summary,
 )
+from reconciler.plan.order import writes_of
 from reconciler.plan.planned import finish
 from reconciler.report.show import plan_report, problems_report
 

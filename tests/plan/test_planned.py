@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.kinds import rank, writes_of
 from reconciler.model import Change, Cost, Create, Delete, FieldChange, GuardResult, Listed, Plan, Summary, Update
+from reconciler.plan.order import rank, writes_of
 from reconciler.plan.planned import digest, exit_code, finish, in_order
 
 ORGANIZATION = Create(address="Organization/acme", kind="Organization")

@@ -7,8 +7,8 @@ import pytest
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.kinds import writes_of
 from reconciler.model import Change, Create, FieldChange, Plan, Update
+from reconciler.plan.order import writes_of
 from reconciler.plan.planned import Planned, finish
 from reconciler.plan.review import hold_to, read_plan
 

@@ -9,14 +9,16 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from reconciler.kinds import KINDS, REGISTERED, rank
+from reconciler.kinds import KINDS
 from reconciler.model import Change, Create, Delete, FieldChange, Update
+from reconciler.plan.order import rank
 from reconciler.schema.kind import Kind
 
 FOUNDATION = [name for name, kind in KINDS.items() if kind.order.opens_environment]
 ORDER = """
-from reconciler.kinds import KINDS, rank
-from tests.kinds.test_order import every_step
+from reconciler.kinds import KINDS
+from reconciler.plan.order import rank
+from tests.plan.test_order import every_step
 print([str(change) for change in sorted(every_step(), key=rank)])
 """
 
@@ -110,7 +112,3 @@ def test_the_order_is_the_same_in_every_process() -> None:
     }
     assert len(orders) == 1
     assert orders.pop().decode().strip() == str([str(change) for change in sorted(every_step(), key=rank)])
-
-
-def test_every_kind_is_registered_once() -> None:
-    assert len(set(REGISTERED)) == len(REGISTERED) == len(KINDS)

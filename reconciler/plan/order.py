@@ -1,0 +1,75 @@
+"""Before what a change is written, and how many requests it takes."""
+
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+from typing import Final
+
+from reconciler.kinds import KINDS
+from reconciler.model import Change, Create
+from reconciler.schema.kind import Kind
+
+Step = tuple[str, str]  # an action and a kind
+
+
+def rank(change: Change) -> tuple[int, int]:
+    """Return the place of a change in an apply: what is needed first, then what needs it, deletes last."""
+    action = str(change.__struct_config__.tag)
+    return _ORDER[action, change.kind], KINDS[change.kind].order.rank(change)
+
+
+def writes_of(change: Change) -> int:
+    """Return the writing requests that applying a change takes, if nothing goes wrong; a withheld one takes none."""
+    if change.withheld_by:
+        return 0
+    kind = KINDS[change.kind]
+    afterwards = isinstance(change, Create) and any(field.path[0] in kind.update_only for field in change.fields)
+    return kind.verbs.writes(change) + afterwards + change.replaces
+
+
+def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
+    """Yield what must be done before what, for the sake of one kind."""
+    create, update, delete = (("create", kind.name), ("update", kind.name), ("delete", kind.name))
+    yield update, create
+    if kind.identity.one_per_parent:
+        yield create, delete
+    else:
+        for other in KINDS:
+            yield delete, ("create", other)
+            yield delete, ("update", other)
+    stands_on = (
+        set()
+        if kind.order.opens_environment
+        else {name for name, other in KINDS.items() if other.order.opens_environment}
+    )
+    for name in sorted(stands_on | kind.order.after):
+        yield from ((create, ("create", name)), (create, ("update", name)), (("delete", name), delete))
+    if kind.namespace:
+        yield from ((create, ("create", kind.namespace)), (("delete", kind.namespace), delete))
+    for reference in kind.references.values():
+        first = update if reference.late else create
+        if reference.kind in KINDS:
+            yield from ((first, ("create", reference.kind)), (first, ("update", reference.kind)))
+            if not reference.late:
+                yield ("delete", reference.kind), delete
+
+
+def _order() -> Iterator[Step]:
+    """Yield every step after all that it needs, and otherwise in the order in which kinds are registered."""
+    steps: TopologicalSorter[Step] = TopologicalSorter()
+    for kind in KINDS.values():
+        for later, earlier in _needs(kind):
+            if earlier[1] in KINDS:
+                steps.add(later, earlier)
+    steps.prepare()
+    registered = {name: number for number, name in enumerate(KINDS)}
+    ready: list[tuple[int, Step]] = []
+    while steps.is_active():
+        for step in steps.get_ready():
+            heappush(ready, (registered[step[1]], step))
+        _, step = heappop(ready)
+        yield step
+        steps.done(step)
+
+
+_ORDER: Final = {step: number for number, step in enumerate(_order())}
