@@ -30,7 +30,7 @@ from reconciler.apply.bootstrap import (
 from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.run import INTERRUPTED, Applied, Told, apply_changes, skipped
 from reconciler.config.read import Config
-from reconciler.credentials.recovery import settled, waiting_warnings
+from reconciler.credentials.store import settled, waiting_warnings
 from reconciler.diff.compare import ThingDiff
 from reconciler.diff.organizations import diff_organizations
 from reconciler.errors import Fault, ReconcilerError

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from reconciler.credentials.store import CredentialStore
 from reconciler.model.secret import Sealed
 
 Value = str | Mapping[str, str]
 
 
-class MemoryStore:
+class MemoryStore(CredentialStore):
     """``given`` holds values by name; one that says an ``id`` too is what an earlier run kept.
 
     One with an ``id`` alone was kept once, and its value is gone.
@@ -32,10 +33,12 @@ class MemoryStore:
     def lost(self, name: str) -> bool:
         return name in self.ids and name not in self.texts
 
-    def place(self, _name: str) -> str:
+    def place(self, name: str) -> str:  # noqa: ARG002 # one place for all names
         return "memory"
 
-    ledger = "ids.json"
+    @property
+    def ledger(self) -> str:
+        return "ids.json"
 
     def fleeting(self) -> str:
         return ""
@@ -46,7 +49,7 @@ class MemoryStore:
     def waiting(self) -> Mapping[str, Path]:
         return {}
 
-    def settle(self) -> Collection[str]:
+    def settle(self) -> tuple[str, ...]:
         return ()
 
     def keep(self, name: str, value: Sealed, id: str) -> Path | None:

@@ -20,12 +20,12 @@ from reconciler.errors import InvalidInput, NotPrinted, Refused
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
-    from reconciler.credentials.store import Store
+    from reconciler.credentials.store import CredentialStore
     from reconciler.export.gather import Exported, Wanted
     from reconciler.model import Change
     from reconciler.plan.planned import Planned
 
-    Make = Callable[[Config, Client, Store, Wanted], Exported]
+    Make = Callable[[Config, Client, CredentialStore, Wanted], Exported]
 
 __all__ = ["main"]
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from reconciler.config.schema import Environment
 from reconciler.config.unread import resolved
+from reconciler.credentials.backend import DEFAULT, IDS
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.credentials.store import DEFAULT, IDS
 from reconciler.documents.read import Document
 from reconciler.files import FOLDER
 from reconciler.model import Json, Position, Problem, problem

@@ -12,10 +12,9 @@ from typing import Final
 
 from msgspec import UNSET
 
-from reconciler.credentials.ledger import Ledger
-from reconciler.credentials.refusal import NotUnderstood, Refusal, reason
+from reconciler.clients.redact import fit
+from reconciler.credentials.backend import Ledger, NotUnderstood, Refusal, reason
 from reconciler.credentials.settings import OURS, CredentialSettings
-from reconciler.credentials.spoken import first_line
 from reconciler.errors import Refused
 from reconciler.model.secret import Sealed
 
@@ -135,3 +134,9 @@ def _handed_on(environ: Mapping[str, str], settings: CredentialSettings) -> Mapp
     if settings.environment is not UNSET:
         names &= {*ALWAYS, *settings.environment, *(name for name in names if name.startswith("LC_"))}
     return {name: environ[name] for name in names}
+
+
+def first_line(said: bytes, secret: Sealed) -> str:
+    """Return the first line of what a command said, masked; "" if it holds a piece of the secret, in whatever form."""
+    lines = said.decode("utf-8", "replace").splitlines()
+    return fit(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))

@@ -12,8 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.credentials.ledger import Ledger
-from reconciler.credentials.refusal import NotUnderstood, Refusal
+from reconciler.credentials.backend import Ledger, NotUnderstood, Refusal
 from reconciler.credentials.settings import ID_SUFFIX
 from reconciler.errors import Refused
 from reconciler.files import FOLDER, locked, own_folder, read_whole, write_whole

@@ -10,8 +10,6 @@ from reconciler.schema.traits import Name
 ID_SUFFIX: Final = "_ID"
 CommandLine = Annotated[list[str], Meta(min_length=1)]
 WRITTEN_BY_PEOPLE: Final = ("reconciler.yaml", "manifests", "rules")
-
-
 OURS: Final = "STYTCH_"  # how the names of our own credentials begin
 VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)", description="the name of a variable")]
 

@@ -4,65 +4,45 @@ What people get to see is raised outside of every ``except``, so that no error, 
 hangs on it.
 """
 
+import json
 import os
 import re
+import secrets
 import threading
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, Struct
 
-from reconciler.credentials.emergency import Rescued, rescue, rescued
-from reconciler.credentials.ledger import Ledger
-from reconciler.credentials.refusal import NotUnderstood, Refusal, reason
+from reconciler.credentials.backend import DEFAULT, IDS, Backend, Ledger, NotUnderstood, Refusal, reason
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.errors import InvalidInput, Refused, StoreFailed, Unreadable
-from reconciler.files import FOLDER
+from reconciler.files import existing_folder, own_folder, read_whole, write_whole
+from reconciler.model import Kept, Outcome, Problem, problem
 from reconciler.model.secret import Sealed
 from reconciler.schema.traits import CREDENTIAL_NAME
 
 NOW_IN: Final = ", which is now in "  # stands before the path of an emergency file, in what is said of it
-
-
-class Store(Protocol):
-    """The environment's credential store, as ``CredentialStore`` describes it."""
-
-    def check(self) -> None: ...  # noqa: D102  # the name says it
-    def fleeting(self) -> str: ...  # noqa: D102  # the name says it
-    def place(self, name: str) -> str: ...  # noqa: D102  # the name says it
-    def lost(self, name: str) -> bool: ...  # noqa: D102  # the name says it
-    @property
-    def ledger(self) -> str: ...  # noqa: D102  # the name says it
-    def value(self, name: str) -> Sealed | None: ...  # noqa: D102  # the name says it
-    def id_of(self, name: str) -> str | None: ...  # noqa: D102  # the name says it
-    def keep(self, name: str, value: Sealed, id: str) -> Path | None: ...  # noqa: D102  # the name says it
-    def refusal(self, name: str) -> str: ...  # noqa: D102  # the name says it
-    def forget(self, name: str) -> None: ...  # noqa: D102  # the name says it
-    def settle(self) -> Collection[str]: ...  # noqa: D102  # the name says it
-    def waiting(self) -> Mapping[str, Path]: ...  # noqa: D102  # the name says it
-
-
-T = TypeVar("T")
-
-DEFAULT: Final = FOLDER + "/credentials-{}.env"
-IDS: Final = "{}.credential-ids.json"
+STAMP: Final = r"\d{20}-[0-9a-f]{8}"
 LASTING: Final = (
     'store them with a command, such as credentials: {command: [gh, secret, set, "{name}", --env, "{environment}"]}, '
     "see docs/credentials.md; or set credentials: {file: FILE, ephemeral: true} if they may be lost with the machine"
 )
 
+T = TypeVar("T")
 
-class Backend(Protocol):
-    """Where values go; raises ``Refusal``, ``NotUnderstood`` or ``OSError``, none of which tells a value."""
 
-    def value(self, name: str) -> Sealed | None: ...  # noqa: D102 # as of CredentialStore
-    def id_of(self, name: str) -> str | None: ...  # noqa: D102 # as above
-    def put(self, name: str, value: Sealed, id: str) -> None: ...  # noqa: D102 # takes the value, or raises
-    def remove(self, name: str) -> None: ...  # noqa: D102 # a name that is not there is removed already
-    def check(self) -> None: ...  # noqa: D102 # as of CredentialStore
-    def place(self, name: str) -> str: ...  # noqa: D102 # as of CredentialStore
+class Rescued(Struct, frozen=True):
+    """A value in an emergency file."""
+
+    path: Path
+    name: str
+    id: str
+    value: Sealed
 
 
 class CredentialStore:
@@ -125,18 +105,18 @@ class CredentialStore:
             return kept
         if given := self._environ.get(name):
             return Sealed(given)
-        waiting = _told(lambda: self._waiting(name))
-        return waiting[-1].value if waiting else _told(lambda: self._backend.value(name))
+        waiting = _or_unreadable(lambda: self._waiting(name))
+        return waiting[-1].value if waiting else _or_unreadable(lambda: self._backend.value(name))
 
     def id_of(self, name: str) -> str | None:
         """Return Stytch's id of the resource whose credential has this name, None if there is none; as ``value``."""
-        waiting = _told(lambda: self._waiting(name))
-        return waiting[-1].id or None if waiting else _told(lambda: self._backend.id_of(name))
+        waiting = _or_unreadable(lambda: self._waiting(name))
+        return waiting[-1].id or None if waiting else _or_unreadable(lambda: self._backend.id_of(name))
 
     def keep(self, name: str, value: Sealed, id: str) -> Path | None:
         """Hand a value and the id of its thing ("" where that is not known yet) to the store, in place of older ones.
 
-        Gives None once the store has taken them; if it does not, the path of the emergency file that holds them, and
+        Returns None once the store has taken them; if it does not, the path of the emergency file that holds them, and
         ``refusal`` says why. Raises ``StoreFailed`` if there is neither.
         """
         with self._turn(name):
@@ -170,17 +150,17 @@ class CredentialStore:
         raise StoreFailed(problem)
 
     def settle(self) -> tuple[str, ...]:
-        """Hand what is in emergency files to the store, and give the names of what it took."""
-        names = dict.fromkeys(one.name for one in _told(lambda: rescued(self._root, self._environment)))
+        """Hand what is in emergency files to the store, and return the names of what it took."""
+        names = dict.fromkeys(value.name for value in _or_unreadable(lambda: rescued(self._root, self._environment)))
         return tuple(name for name in names if self._settled(name))
 
     def waiting(self) -> Mapping[str, Path]:
         """Return the emergency files that hold what the store has not taken, by the names of what is in them."""
-        return {one.name: one.path for one in _told(lambda: rescued(self._root, self._environment))}
+        return {value.name: value.path for value in _or_unreadable(lambda: rescued(self._root, self._environment))}
 
     def _settled(self, name: str) -> bool:
         with self._turn(name):
-            waiting = _told(lambda: self._waiting(name))
+            waiting = _or_unreadable(lambda: self._waiting(name))
             return bool(waiting) and self._handed_over(name, waiting[-1].value, waiting[-1].id)
 
     def _handed_over(self, name: str, value: Sealed, id: str) -> bool:
@@ -203,11 +183,11 @@ class CredentialStore:
         return self._turns.setdefault(name, threading.Lock())
 
     def _waiting(self, name: str) -> tuple[Rescued, ...]:
-        return tuple(one for one in rescued(self._root, self._environment) if one.name == name)
+        return tuple(value for value in rescued(self._root, self._environment) if value.name == name)
 
     def _drop(self, name: str) -> None:
-        for one in self._waiting(name):
-            one.path.unlink(missing_ok=True)
+        for value in self._waiting(name):
+            value.path.unlink(missing_ok=True)
 
 
 def open_store(
@@ -235,10 +215,76 @@ def open_store(
     return CredentialStore(backend, root, environment, environ, settings)
 
 
-def _told(ask: Callable[[], T]) -> T:
+def _or_unreadable(ask: Callable[[], T]) -> T:
     """Turn whatever keeps a store from being read into ``Unreadable``: absence is never inferred."""
     try:
         return ask()
     except (NotUnderstood, OSError) as error:
         problem = f"the credential store cannot be read: {reason(error)}"
     raise Unreadable(problem)
+
+
+# Emergency files: one for each value that the store refused
+
+
+def rescue(root: Path, environment: str, name: str, id: str, value: Sealed, why: str) -> Path:
+    """Write a value into a file of its own, which is on the disk when this returns its path."""
+    stamp = f"{time.time_ns():020}-{secrets.token_hex(4)}"
+    path = own_folder(root) / f"{_begins(environment)}{stamp}.json"
+    body = {"environment": environment, "name": name, "id": id, "value": value.reveal(), "why": why}
+    write_whole(path, json.dumps(body, indent=2).encode() + b"\n")  # in ASCII, which takes whatever a text is
+    return path
+
+
+def rescued(root: Path, environment: str) -> tuple[Rescued, ...]:
+    """Return what is in the emergency files of an environment, the newest last."""
+    try:
+        paths = sorted(existing_folder(root).iterdir())
+    except FileNotFoundError:
+        return ()
+    ours = re.compile(re.escape(_begins(environment)) + STAMP + r"\.json")
+    found = (_read(path) for path in paths if ours.fullmatch(path.name))
+    return tuple(value for value in found if value is not None)
+
+
+def _begins(environment: str) -> str:
+    return f"emergency-{quote(environment, safe='')}-"
+
+
+def _read(path: Path) -> Rescued | None:
+    text = read_whole(path)
+    if text is None:  # settled by another process, a moment ago
+        return None
+    try:
+        body = msgspec.convert(json.loads(text), dict[str, str])
+        return Rescued(path, body["name"], body["id"], Sealed(body["value"]))
+    except (ValueError, KeyError, msgspec.ValidationError):
+        problem = f"{path} is not a valid emergency file"
+    raise NotUnderstood(problem)  # out here, so that the text hangs on no error
+
+
+def settled(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
+    """Hand what waits in emergency files to the store: what it took, and a failed outcome for each it refuses again."""
+    taken = tuple(Kept(address=f"credential/{name}", name=name, place=store.place(name)) for name in store.settle())
+    return taken, tuple(
+        Outcome(
+            address=f"credential/{name}",
+            action="update",
+            result="failed",
+            detail=f"the credential store refused it again ({store.refusal(name)}){NOW_IN}{path}",
+        )
+        for name, path in sorted(store.waiting().items())
+    )
+
+
+def waiting_warnings(store: CredentialStore) -> tuple[Problem, ...]:
+    """Return a warning for each credential that exists only in an emergency file."""
+    return tuple(
+        problem(
+            "emergency-file",
+            f"the credential {name} is only in {path}, because the credential store refused it",
+            "fix the credential store and apply again to move the credential there; keep the file until then",
+            severity="warning",
+        )
+        for name, path in sorted(store.waiting().items())
+    )

@@ -10,7 +10,7 @@ from msgspec import structs
 from reconciler.clients.b2b import Client
 from reconciler.config.read import FILE, Config
 from reconciler.config.schema import OwnerName
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner, Whose, mark_of
 from reconciler.documents.yaml_writer import block
 from reconciler.errors import Refused
@@ -41,7 +41,7 @@ RULES: Final = """\
 """
 
 
-def repository(config: Config, client: Client, store: Store, wanted: Wanted) -> Exported:
+def repository(config: Config, client: Client, store: CredentialStore, wanted: Wanted) -> Exported:
     """Read the project. Return every file of a repository that declares its live state.
 
     ``config`` names the project where the credentials do not; its environment may be "". The owner is the one in the

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner
 from reconciler.documents.read import FOLDERS
 from reconciler.errors import InvalidInput
@@ -99,7 +99,7 @@ class Exported(Struct, frozen=True, kw_only=True):
     secrets: Sequence[Needed]
 
 
-def export(config: Config, client: Client, store: Store, wanted: Wanted) -> Exported:
+def export(config: Config, client: Client, store: CredentialStore, wanted: Wanted) -> Exported:
     """Read the live state and return its files. Nothing is written."""
     declared = load(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
     return gather(config, declared, read_live(config, declared, client, store), client, wanted)

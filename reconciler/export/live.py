@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner, Present, Whose, read_member, told_apart
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Refused, Rejected, Unreadable
@@ -89,7 +89,7 @@ class Found(Struct, frozen=True, kw_only=True):
     left_out: Sequence[LeftOut]
 
 
-def read_live(config: Config, declared: Declared, client: Client, store: Store) -> Found:
+def read_live(config: Config, declared: Declared, client: Client, store: CredentialStore) -> Found:
     """Return everything that the credentials can read.
 
     Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
@@ -123,7 +123,7 @@ def _reaches(client: Client, kind: Kind) -> bool:
     return client.has_management if kind.api == "management" else client.has_data
 
 
-def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Store) -> Sequence[Live]:
+def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: CredentialStore) -> Sequence[Live]:
     """Return resources without names under the names of the manifests whose credentials the store holds."""
     if not kind.identity.id_is_key:
         return rows

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, field
 
-from reconciler.credentials.store import NOW_IN, Store
+from reconciler.credentials.store import NOW_IN, CredentialStore
 from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.diff.ownership import Owner
 from reconciler.errors import Ambiguous, Fault, Rejected, Unreadable
@@ -81,7 +81,7 @@ class ApplyContext(Struct, frozen=True, kw_only=True):
     organization_ids: MutableMapping[str, str]
     target: Target = Target()
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
-    store: Store | None = None
+    store: CredentialStore | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = _note_nothing
     kept: MutableSequence[Kept] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.config.read import Config
-from reconciler.credentials.store import LASTING, Store
+from reconciler.credentials.store import LASTING, CredentialStore
 from reconciler.diff.compare import ThingDiff
 from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
@@ -16,13 +16,13 @@ Things = Mapping[str, ThingDiff]
 SHOWN = 5  # users that are named
 
 
-def check_lasting(changes: Iterable[Change], store: Store) -> None:
+def check_lasting(changes: Iterable[Change], store: CredentialStore) -> None:
     """Refuse to have credentials made that the store would keep no longer than this machine lasts."""
     for warning in fleeting(changes, store):
         raise Refused(f"{warning.message}: nothing was written", hint=warning.hint)
 
 
-def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
+def fleeting(changes: Iterable[Change], store: CredentialStore) -> tuple[Problem, ...]:
     """Warn that `apply` would refuse to have credentials made, if so."""
     why = store.fleeting()
     addresses = tuple(change.address for change in changes if _is_made(change, store)) if why else ()
@@ -32,7 +32,7 @@ def fleeting(changes: Iterable[Change], store: Store) -> tuple[Problem, ...]:
     return (problem("store-not-lasting", found, LASTING, severity="warning", addresses=addresses),)
 
 
-def _is_made(change: Change, store: Store) -> bool:
+def _is_made(change: Change, store: CredentialStore) -> bool:
     """Return whether a credential comes into being with a change, and is nowhere yet."""
     credential = KINDS[change.kind].credential
     if credential is None or change.withheld_by or isinstance(change, Delete):

@@ -7,7 +7,7 @@ from functools import cache
 from msgspec import structs
 
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.diff.compare import ThingDiff, diff_things
 from reconciler.diff.credentials import Held
 from reconciler.diff.fields import clears
@@ -54,7 +54,7 @@ def thing_diffs(
     live: Mapping[str, Sequence[Live]],
     missing: Missing,
     target: Target,
-    store: Store,
+    store: CredentialStore,
     begun: Begun,
 ) -> Things:
     """Compare what is declared with what is live, kind by kind; hold what is of a kind that Stytch does not offer.

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store, open_store
+from reconciler.credentials.store import CredentialStore, open_store
 
 
 class Run(Struct, frozen=True):
@@ -18,7 +18,7 @@ class Run(Struct, frozen=True):
 
     config: Config
     client: Client
-    store: Store
+    store: CredentialStore
     made: frozenset[str] = frozenset()
 
 
@@ -27,6 +27,6 @@ def open_run(config: Config, client: Client) -> Run:
     return Run(config, client, store_of(config))
 
 
-def store_of(config: Config) -> Store:
+def store_of(config: Config) -> CredentialStore:
     """Open the environment's credential store."""
     return open_store(config.credentials, config.root, config.environment, os.environ)

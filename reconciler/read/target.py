@@ -7,7 +7,7 @@ from msgspec import structs
 
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.errors import Fault, InvalidInput, Refused
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
@@ -34,7 +34,7 @@ def find_target(run: Run, declared: Declared) -> Target:
     return target
 
 
-def open_target(config: Config, declared: Declared, client: Client, store: Store) -> Target:
+def open_target(config: Config, declared: Declared, client: Client, store: CredentialStore) -> Target:
     """Find the environment, and sign in to its data with the secret that the credential store holds, if none is given.
 
     Nothing is asked of the management API where nothing needs it. Raises ``Refused`` where the file, the credentials
@@ -118,7 +118,7 @@ def _types(rows: Sequence[Row]) -> Mapping[str, str]:
     return {row["environment_slug"]: row["type"] for row in rows}
 
 
-def sign_in(secrets: Sequence[Resource], client: Client, target: Target, store: Store) -> None:
+def sign_in(secrets: Sequence[Resource], client: Client, target: Target, store: CredentialStore) -> None:
     """Use a secret that an earlier run made and the store can give back."""
     for secret in secrets:
         if secret.ensure == "present" and (found := store.value(secret.name)):

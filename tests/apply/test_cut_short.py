@@ -21,7 +21,7 @@ from msgspec import structs
 from reconciler import pipeline
 from reconciler.apply.journal import unfinished
 from reconciler.config.read import Config
-from reconciler.credentials.store import Store
+from reconciler.credentials.store import CredentialStore
 from reconciler.emulator.core.exchange import Lost, Request, Response
 from reconciler.emulator.seed.placing import counts
 from reconciler.emulator.server.app import App
@@ -190,7 +190,7 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
     usable(app, store)
 
 
-def doubtful(config: Config, app: App, store: Store, *, delete: bool = False) -> list[str]:
+def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool = False) -> list[str]:
     """What is held because nothing proves whose it is; somebody may look, and delete it."""
     with asked(config, app) as client:
         context = ApplyContext(owner=config.owner, organization_ids={})

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler.credentials import command
+from reconciler.credentials.command import first_line
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.credentials.spoken import first_line
 from reconciler.credentials.store import CredentialStore, open_store
 from reconciler.errors import Refused, Unreadable
 from reconciler.model.secret import Sealed

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.credentials.recovery import settled, waiting_warnings
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.credentials.store import CredentialStore, open_store
+from reconciler.credentials.store import CredentialStore, open_store, settled, waiting_warnings
 from reconciler.model.secret import Sealed
 
 VALUE = "a-canary-of-a-secret-0123456789"
