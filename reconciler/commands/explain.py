@@ -15,7 +15,8 @@ from reconciler.load.validate import validate
 from reconciler.model import Cause, Undecided
 from reconciler.read.users import open_users
 from reconciler.rules import Explanation, MembershipExplanation, Rules, explain, fold_problems, is_user
-from reconciler.sources.users import OddUser, User, UserStream
+from reconciler.sources.user_files import MalformedUser, User
+from reconciler.sources.users import UserStream
 
 NAMES = frozenset({"user_id", "external_id", "emails"})
 
@@ -37,20 +38,20 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
     return (*explained, *_by_hand(declared, mailbox_or_text(wanted), {organization for organization, _ in by_hand}))
 
 
-def _found(source: UserStream | None, wanted: str) -> Iterator[User | OddUser]:
+def _found(source: UserStream | None, wanted: str) -> Iterator[User | MalformedUser]:
     for user in source or ():
-        if user.user_id == trimmed(wanted) if isinstance(user, OddUser) else is_user(user, wanted):
+        if user.user_id == trimmed(wanted) if isinstance(user, MalformedUser) else is_user(user, wanted):
             yield user
 
 
-def _explained(rules: Rules, records: Sequence[User | OddUser]) -> Iterator[Explanation]:
+def _explained(rules: Rules, records: Sequence[User | MalformedUser]) -> Iterator[Explanation]:
     """Explain each record once; one that nobody can read, and each of several of one user, leaves everything open."""
     once = [one for at, one in enumerate(records) if one not in records[:at]]
     counts = Counter(_id_of(one) for one in once)
     for record in once:
         name = _id_of(record)
-        explanation = Explanation(user=name) if isinstance(record, OddUser) else explain(rules, record)
-        problems = list(fold_problems([unreadable(record)])) if isinstance(record, OddUser) else []
+        explanation = Explanation(user=name) if isinstance(record, MalformedUser) else explain(rules, record)
+        problems = list(fold_problems([unreadable(record)])) if isinstance(record, MalformedUser) else []
         problems += [repeated(1)] if counts[name] > 1 else []
         if problems:
             held = tuple(dict.fromkeys((Undecided(user=name, organization=None), *explanation.undecided)))
@@ -58,8 +59,8 @@ def _explained(rules: Rules, records: Sequence[User | OddUser]) -> Iterator[Expl
         yield explanation
 
 
-def _id_of(record: User | OddUser) -> str:
-    return record.user_id or "" if isinstance(record, OddUser) else str(record["user_id"])
+def _id_of(record: User | MalformedUser) -> str:
+    return record.user_id or "" if isinstance(record, MalformedUser) else str(record["user_id"])
 
 
 def _by_hand(declared: Declared, address: str, explained: set[str]) -> Iterator[Explanation]:

@@ -11,7 +11,8 @@ from reconciler.diff.members import Users
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
 from reconciler.rules import Rules, UserProblem, assign, fold_problems, why_unmatched
-from reconciler.sources.users import OddUser, User, UserStream
+from reconciler.sources.user_files import MalformedUser, User
+from reconciler.sources.users import UserStream
 
 
 class Desired(Struct, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ def desired_members(
     """
     gathered = _Gathered(rules, roles)
     for record in source or ():
-        if isinstance(record, OddUser):
+        if isinstance(record, MalformedUser):
             gathered.take_odd(record)
         else:
             gathered.take(record)
@@ -126,7 +127,7 @@ class _Gathered:
             self.unmatched.append(user_id)
             self.unmatched_by[why_unmatched(user, assigned)] += 1
 
-    def take_odd(self, record: OddUser) -> None:
+    def take_odd(self, record: MalformedUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
         problem = unreadable(record)
         self.problems.append(problem)
@@ -150,7 +151,7 @@ class _Gathered:
         return tuple(counts)
 
 
-def unreadable(record: OddUser) -> UserProblem:
+def unreadable(record: MalformedUser) -> UserProblem:
     """Make the problem of a record that nobody can read."""
     user = record.user_id or ""
     return UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=user)

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.documents import yaml_reader as yaml12
+from reconciler.documents import yaml_reader
 from reconciler.documents.positions import Positions
 from reconciler.model import Json, Position, Problem, problem, spelled
 from reconciler.model import Path as Keys
@@ -76,7 +76,7 @@ def read_documents(
 
 def documents_in(text: str, file: str, problems: list[Problem]) -> Iterator[Document]:
     """Yield the documents of one file's text; add what is wrong to ``problems``."""
-    for parsed in yaml12.parse(text, file, problems):
+    for parsed in yaml_reader.parse(text, file, problems):
         body = parsed.value
         document = Document("", "", body if isinstance(body, dict) else {}, parsed.position, parsed.positions)
         if found := _not_ours(body, document):

@@ -311,7 +311,7 @@ def _of_set(
         problems.append(problem("unknown-table", message, hint, document.at("spec", "table")))
         return
     try:
-        table = read_table(name, source.file, source.shown, source.rows)
+        table = read_table(name, source)
     except Unreadable as error:
         problems.extend(error.problems)
         return

@@ -5,13 +5,13 @@ from reconciler.errors import InvalidInput
 from reconciler.load.examine import Declared, examine, refusal
 from reconciler.model import Position, problem
 from reconciler.rules import Rules, compile_rules
-from reconciler.sources.tables import readable_tables
+from reconciler.sources.tables import read_tables
 
 
 def validate(config: Config) -> tuple[Declared, Rules]:
     """Read everything that people wrote and compile the rules; offline. Raises ``InvalidInput`` with every problem."""
     examined = examine(config)
-    tables, unreadable = readable_tables(config)
+    tables, unreadable = read_tables(config.tables)
     errors = [*examined.errors, *unreadable]
     try:
         rules = compile_rules(examined.declared, config, tables)

@@ -12,7 +12,7 @@ from reconciler.errors import Refused, Unreadable
 from reconciler.model import Position, Target, type_of
 from reconciler.read.live import IN_FLIGHT, unreadable
 from reconciler.rules import Rules
-from reconciler.sources.user_records import OddUser, User, decoder_of
+from reconciler.sources.user_files import Decoder, MalformedUser, User
 from reconciler.sources.users import UserStream, read_users
 
 USER_FIELDS: Final = frozenset(
@@ -83,13 +83,15 @@ def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:
         return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)
 
 
-def _users(client: Client, fields: frozenset[str], uncounted: Callable[[], None]) -> Iterator[list[User | OddUser]]:
-    decoder = decoder_of(fields | {"user_id", "emails"})
+def _users(
+    client: Client, fields: frozenset[str], uncounted: Callable[[], None]
+) -> Iterator[list[User | MalformedUser]]:
+    decoder = Decoder(fields | {"user_id", "emails"})
     count = 0
     with unreadable("Consumer users"):
         for page in client.search_users(uncounted):
             try:
-                users: list[User | OddUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
+                users: list[User | MalformedUser] = [*decoder.array(b"[" + b",".join(page) + b"]")]
             except (msgspec.ValidationError, RecursionError):
                 users = [
                     decoder.text(bytes(row), Position("the Consumer project", count + index))

@@ -3,6 +3,7 @@
 A file that was cut short looks like a smaller table, so its end is checked before its first row is used.
 """
 
+import csv
 import json
 import os
 import re
@@ -75,6 +76,53 @@ def _format(stream: IO[bytes], file: Path, shown: str) -> Format:
 def _ends_with_newline(tail: bytes, shown: str) -> None:
     if not tail.endswith(b"\n"):
         refuse(shown, f"{shown} is incomplete: its last line has no newline", "write the complete file again")
+
+
+def csv_rows(file: Path, shown: str) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the header and then each row of a CSV file with the line on which it begins; an empty cell is None.
+
+    Raises ``Unreadable`` where the header is not sensible, a row has more or fewer cells, or a quote is not closed.
+    """
+    begins = 1
+    header: list[str] | None = None
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, strict=True)
+            for cells in reader:
+                line, begins = begins, reader.line_num + 1
+                if header is None:
+                    header = _header(cells, shown)
+                    yield line, header
+                elif len(cells) == len(header):
+                    yield line, [cell or None for cell in cells]
+                elif cells:
+                    message = f"this row has {len(cells)} cells; the header has {len(header)}"
+                    refuse(shown, message, "quote a cell that contains a comma or a quote", line)
+    except csv.Error as error:
+        refuse(shown, f"{shown} is not valid CSV from here on: {error}", "write the complete file again", begins)
+    except UnicodeDecodeError:
+        refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", _undecodable(file))
+
+
+def _undecodable(file: Path) -> int:
+    """Return the first line that is not UTF-8."""
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def _header(cells: list[str], shown: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if "" in names:
+        refuse(shown, f"column {names.index('') + 1} of the header has no name", "name every column")
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        refuse(shown, f"the header names the column {twice} twice", "rename one of the two")
+    return names
 
 
 def elements(text: str, shown: str, line: int = 1, before: int = 0) -> Iterator[tuple[int, int, Any]]:

@@ -1,32 +1,108 @@
-"""The three formats of a Consumer export, each read in batches of about a megabyte.
+"""A file of a Consumer export → its users with the fields that are asked for, in batches of about a megabyte.
 
-A batch is decoded at once. If that fails, something in it is odd (or two pages are joined by one comma too many), and
-it is gone through record by record.
+A batch is decoded at once. If that fails, something in it is malformed (or two pages are joined by one comma too many),
+and it is gone through record by record.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn, NotRequired, TypedDict
 
 import msgspec
+from msgspec import Meta, Struct
 
 from reconciler.documents import nesting
 from reconciler.errors import Unreadable
 from reconciler.model import Json, Position
-from reconciler.sources.rows import elements, open_rows, refuse
-from reconciler.sources.tables import csv_lines
-from reconciler.sources.user_records import Batch, Decoder, OddUser, User
+from reconciler.sources.rows import csv_rows, elements, open_rows, refuse
 
 CHUNK: Final = 1 << 20
 LARGEST: Final = 16 << 20  # bytes in which at least one record must end
 PAGE: Final = 1000  # CSV rows in a batch
+_EMPTY: Final[dict[str, Json]] = {"emails": [], "phone_numbers": []}  # what an empty cell of a list is
 
 _OPENING: Final = re.compile(rb'\s*(\{\s*"(?:[^"\\]|\\.)*")')
-
-
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
+
+User = dict[str, Json]  # a Consumer user with the fields that were asked for, as far as the source has them
+
+
+class Email(TypedDict):
+    """An address of a user."""
+
+    email_id: NotRequired[str]
+    email: str
+    verified: bool
+
+
+class PhoneNumber(TypedDict):
+    """A phone number of a user."""
+
+    phone_id: NotRequired[str]
+    phone_number: str
+    verified: bool
+
+
+_FIELDS: Final[dict[str, Any]] = {
+    "user_id": Annotated[str, Meta(min_length=1)],
+    "emails": list[Email],
+    "phone_numbers": list[PhoneNumber],
+    "name": dict[str, Any] | None,
+    "trusted_metadata": dict[str, Any] | None,
+    "untrusted_metadata": dict[str, Any] | None,
+    "external_id": str | None,
+    "status": str | None,
+    "roles": list[str] | None,
+    "created_at": str | None,
+}
+
+
+class MalformedUser(Struct, frozen=True):
+    """A record that is not a valid user: whose it is, if known, and what is wrong with it."""
+
+    user_id: str | None
+    message: str
+    position: Position
+
+
+Batch = Iterable[User | MalformedUser]
+_typed_dict: Final[Any] = TypedDict  # called for a type whose fields are known only at run time
+
+
+class Decoder:
+    """Turns the records of one source into users with just these top-level fields, ``user_id`` among them."""
+
+    def __init__(self, fields: frozenset[str]) -> None:
+        types = {name: NotRequired[_FIELDS.get(name, Any)] for name in sorted(fields)}
+        types["user_id"] = _FIELDS["user_id"]
+        user: Any = _typed_dict("User", types)
+        self._user = user
+        self.array: Callable[[bytes], list[User]] = msgspec.json.Decoder(list[user]).decode
+        self.lines: Callable[[bytes], list[User]] = msgspec.json.Decoder(user).decode_lines
+
+    def record(self, value: Json, position: Position) -> User | MalformedUser:
+        """Return the user of a record that was parsed already."""
+        try:
+            user: User = msgspec.convert(value, self._user)
+        except msgspec.ValidationError as error:
+            user_id = value.get("user_id") if isinstance(value, dict) else None
+            known = user_id if isinstance(user_id, str) and user_id else None
+            return MalformedUser(known, f"not a valid user: {error}", position)
+        return user
+
+    def text(self, text: bytes, position: Position) -> User | MalformedUser:
+        """Return the user of a record that is still JSON."""
+        try:
+            try:
+                return self.record(msgspec.json.decode(text), position)
+            except RecursionError:
+                user = self.record(msgspec.json.decode(nesting.pruned(text)), position)
+                known = user.user_id if isinstance(user, MalformedUser) else str(user["user_id"])
+                return MalformedUser(known, "not a valid user: it is nested too deeply", position)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return MalformedUser(None, "not valid JSON", position)
 
 
 def lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
@@ -48,7 +124,7 @@ def lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
             line += block.count(b"\n")
 
 
-def _line_by_line(block: bytes, shown: str, first: int, decoder: Decoder) -> Iterator[User | OddUser]:
+def _line_by_line(block: bytes, shown: str, first: int, decoder: Decoder) -> Iterator[User | MalformedUser]:
     for number, line in enumerate(block.split(b"\n"), first):
         if line and not line.isspace():
             yield decoder.text(line, Position(shown, number))
@@ -101,7 +177,7 @@ def _decoded(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch 
     except UNREADABLE:
         pass
     try:
-        return [decoder.one(value, Position(shown, at)) for at, _, value in elements(fragment.decode(), shown, line)]
+        return [decoder.record(value, Position(shown, at)) for at, _, value in elements(fragment.decode(), shown, line)]
     except (Unreadable, UnicodeDecodeError):
         return None
 
@@ -114,7 +190,7 @@ def _deep(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch | N
     records = []
     for start, text in found:
         record = decoder.text(text, Position(shown, line + fragment.count(b"\n", 0, start)))
-        if isinstance(record, OddUser) and record.user_id is None:
+        if isinstance(record, MalformedUser) and record.user_id is None:
             return None
         records.append(record)
     return records
@@ -133,11 +209,11 @@ def _refuse_where_broken(fragment: bytes, shown: str, line: int) -> NoReturn:
 
 def table(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
     """Yield the users of a CSV file, whose header is repeated at every page; nested values are JSON in a cell."""
-    rows = csv_lines(file, shown)
+    rows = csv_rows(file, shown)
     _line, header = next(rows)
     if "user_id" not in header:
         refuse(shown, "the header names no column user_id", "export that column too")
-    batch: list[User | OddUser] = []
+    batch: list[User | MalformedUser] = []
     for line, cells in rows:
         if cells == header:
             continue
@@ -148,7 +224,7 @@ def table(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
     yield batch
 
 
-def _from_cells(header: list[str], cells: list[Any], position: Position, decoder: Decoder) -> User | OddUser:
+def _from_cells(header: list[str], cells: list[Any], position: Position, decoder: Decoder) -> User | MalformedUser:
     record: dict[str, Json] = {}
     for name, cell in zip(header, cells, strict=True):
         if cell and cell[0] in "[{":
@@ -156,10 +232,7 @@ def _from_cells(header: list[str], cells: list[Any], position: Position, decoder
                 record[name] = json.loads(cell)
             except (ValueError, RecursionError):
                 known = cells[header.index("user_id")]
-                return OddUser(known, f"the cell {name} is not valid JSON", position)
+                return MalformedUser(known, f"the cell {name} is not valid JSON", position)
         else:
             record[name] = _EMPTY.get(name) if cell is None else cell
-    return decoder.one(record, position)
-
-
-_EMPTY: Final[dict[str, Json]] = {"emails": [], "phone_numbers": []}  # what an empty cell of a list is
+    return decoder.record(record, position)

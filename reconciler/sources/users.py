@@ -11,9 +11,7 @@ from reconciler.expressions.text import trimmed
 from reconciler.model import Json, Position
 from reconciler.sources import user_files
 from reconciler.sources.rows import format_of, refuse
-from reconciler.sources.user_records import Batch, OddUser, User, decoder_of
-
-__all__ = ["OddUser", "User", "UserStream", "read_users"]
+from reconciler.sources.user_files import Batch, MalformedUser, User
 
 ALWAYS: Final = frozenset({"user_id", "emails"})
 
@@ -21,10 +19,10 @@ ALWAYS: Final = frozenset({"user_id", "emails"})
 class UserStream:
     """A source's users, to be gone through once; when that is done the rest is known.
 
-    ``count`` counts records, odd ones included. ``permits_deletes`` tells whether somebody who is not in this source
-    is known to be gone; ``why_no_deletes`` says why not. ``lacking`` are fields that were asked for and that no record
-    has: unknown, not empty. ``uncounted`` says that nothing told how many users there are, so that each who seems to be
-    missing must be asked for.
+    ``count`` counts records, malformed ones included. ``why_no_deletes`` says why a user who is not in this source
+    need not be gone, "" where he is. ``lacking`` are fields that were asked for and that no record has: unknown, not
+    empty. ``uncounted`` says that nothing told how many users there are, so that each who seems to be missing must be
+    asked for.
     """
 
     def __init__(
@@ -51,38 +49,38 @@ class UserStream:
         """Return whether a user who is not in this source is known to be gone."""
         return not self.why_no_deletes
 
-    def __iter__(self) -> Iterator[User | OddUser]:
+    def __iter__(self) -> Iterator[User | MalformedUser]:
         for batch in self.batches:
-            for found in batch:
+            for read in batch:
                 self.count += 1
-                record = found
-                if isinstance(record, OddUser):
-                    record = OddUser(trimmed(record.user_id or "") or None, record.message, record.position)
-                elif record["user_id"].strip() != record["user_id"] or _is_odd(record.get("external_id")):
+                record = read
+                if isinstance(record, MalformedUser):
+                    record = MalformedUser(trimmed(record.user_id or "") or None, record.message, record.position)
+                elif record["user_id"].strip() != record["user_id"] or _is_padded(record.get("external_id")):
                     record = self._entered(record)
-                if isinstance(record, OddUser):
+                if isinstance(record, MalformedUser):
                     self._note(record)
                 elif self.lacking:
                     self.lacking -= record.keys()
                 yield record
 
-    def _entered(self, user: User) -> User | OddUser:
+    def _entered(self, user: User) -> User | MalformedUser:
         """Return a user as everything later compares it: ids without outer white space, and a blank one is none."""
         external_id = user.get("external_id")
         user = {**user, "user_id": trimmed(user["user_id"])}
         if not user["user_id"]:
             message = f"record {self.count} is not a valid user: its user_id is blank"
-            return OddUser(None, message, Position(self._shown, 1))
+            return MalformedUser(None, message, Position(self._shown, 1))
         if isinstance(external_id, str):
             user["external_id"] = trimmed(external_id) or None
         return user
 
-    def _note(self, record: OddUser) -> None:
+    def _note(self, record: MalformedUser) -> None:
         if record.user_id is None and not self.why_no_deletes:
             self.why_no_deletes = f"{record.position} has no valid user_id"
 
 
-def _is_odd(external_id: Json) -> bool:
+def _is_padded(external_id: Json) -> bool:
     """Return whether an external id has white space around it, or is blank."""
     return external_id is not None and (external_id == "" or external_id.strip() != external_id)
 
@@ -99,14 +97,15 @@ def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
     asked = fields | ALWAYS
     read = {"lines": user_files.lines, "array": user_files.array, "csv": user_files.table}[form]
     why = "a CSV export that was cut off between two pages looks complete" if form == "csv" else ""
-    batches = read(source.file, source.shown, decoder_of(asked))
+    batches = read(source.file, source.shown, user_files.Decoder(asked))
     return UserStream(_counted(batches, source), asked, why_no_deletes=why, shown=source.shown)
 
 
 def _counted(batches: Iterable[Batch], source: UsersSource) -> Iterator[Batch]:
+    """Pass the batches on, and refuse a source that turns out to be empty or too short."""
     count = 0
     for batch in batches:
-        records = list(batch) if not isinstance(batch, list) else batch
+        records = batch if isinstance(batch, list) else list(batch)
         count += len(records)
         yield records
     if not count:

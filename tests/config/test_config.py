@@ -249,8 +249,8 @@ def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
     (told,) = refusal(tmp_path, 'environments: {test: {credentials: {file: "a\\0b"}}}\n')
     assert told[0] == "'a\\x00b' cannot be the name of a file"
     found = config(tmp_path, 'environments: {test: {tables: {a: "a\\0b"}, users: {file: "a\\0b"}}}\n')
-    with pytest.raises(Unreadable, match="cannot be read"):
-        read_tables(found)
+    _tables, (unreadable,) = read_tables(found.tables)
+    assert "cannot be read" in unreadable.message
     assert found.users
     with pytest.raises(Unreadable, match="cannot be read"):
         read_users(found.users, frozenset())

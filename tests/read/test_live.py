@@ -21,7 +21,7 @@ from reconciler.errors import Refused, Unreadable
 from reconciler.model import LiveMember
 from reconciler.read import live as read
 from reconciler.read.users import consumer_users
-from reconciler.sources.user_records import OddUser
+from reconciler.sources.user_files import MalformedUser
 from tests.connected import START, VirtualClock, connected, credentials
 
 
@@ -225,9 +225,9 @@ def test_a_user_whose_record_is_nested_too_deeply_is_still_known() -> None:
     with raw(b'{"results_metadata": {"total": 2}, "results": [%s, %s]}' % (ann, bob)) as client:
         users = consumer_users(client, frozenset({"untrusted_metadata"}))
         odd, known = list(users)
-    assert isinstance(odd, OddUser)
+    assert isinstance(odd, MalformedUser)
     assert (odd.user_id, odd.message) == ("u1", "not a valid user: it is nested too deeply")
-    assert not isinstance(known, OddUser)
+    assert not isinstance(known, MalformedUser)
     assert users.permits_deletes
 
 
@@ -319,8 +319,8 @@ def test_an_odd_user_is_told_and_the_others_go_on() -> None:
         stream = consumer_users(client, frozenset())
         first, second, third = stream
     assert first == {"user_id": "u1", "emails": []}
-    assert isinstance(second, OddUser)
-    assert isinstance(third, OddUser)
+    assert isinstance(second, MalformedUser)
+    assert isinstance(third, MalformedUser)
     assert (second.user_id, third.user_id, str(second.position)) == ("u2", None, "the Consumer project:2:1")
     assert not stream.permits_deletes
 

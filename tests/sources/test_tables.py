@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.config.read import RowsSource
 from reconciler.errors import Unreadable
 from reconciler.model import Table
 from reconciler.sources.tables import read_table, read_tables
@@ -13,7 +14,7 @@ from tests.repositories import config_of, write
 def table(folder: Path, name: str, content: str | bytes, at_least: int | None = None) -> Table:
     file = folder / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_table("t", file, name, at_least)
+    return read_table("t", RowsSource(file, name, at_least))
 
 
 def refusal(folder: Path, name: str, content: str | bytes, at_least: int | None = None) -> str:
@@ -93,14 +94,14 @@ environments: {test: {tables: {a: nowhere.csv, b: folder, c: empty.csv}}}
 """
     root = write(tmp_path, {"reconciler.yaml": text, "empty.csv": ""})
     (root / "folder").mkdir()
-    with pytest.raises(Unreadable) as raised:
-        read_tables(config_of(root))
-    assert [problem.message for problem in raised.value.problems] == [
+    tables, problems = read_tables(config_of(root).tables)
+    assert tables == {"a": None, "b": None, "c": None}
+    assert [problem.message for problem in problems] == [
         "nowhere.csv cannot be read: No such file or directory",
         "folder cannot be read: Is a directory",
         "empty.csv is empty",
     ]
-    assert raised.value.exit_code == 4
+    assert {problem.code for problem in problems} == {Unreadable.code}
 
 
 def test_rows_on_one_line_are_told_apart_by_their_columns(tmp_path: Path) -> None:

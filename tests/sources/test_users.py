@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reconciler.config.read import UsersSource
 from reconciler.errors import Unreadable
 from reconciler.sources import user_files
-from reconciler.sources.users import OddUser, UserStream, read_users
+from reconciler.sources.user_files import MalformedUser
+from reconciler.sources.users import UserStream, read_users
 
 COLUMNS = ["user_id", "status", "created_at", "name", "emails", "phone_numbers", "trusted_metadata"]
 
@@ -76,7 +77,7 @@ ARRAYS = {
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS.keys())
 def test_an_array_with_its_pages_joined_by_commas(tmp_path: Path, array: str) -> None:
     stream = opened(tmp_path, "u.json", array, "trusted_metadata")
-    assert [one["user_id"] for one in stream if not isinstance(one, OddUser)] == [one["user_id"] for one in THREE]
+    assert [one["user_id"] for one in stream if not isinstance(one, MalformedUser)] == [one["user_id"] for one in THREE]
     assert (stream.count, stream.permits_deletes, stream.lacking) == (3, True, frozenset())
 
 
@@ -127,7 +128,7 @@ def test_one_odd_record_costs_one_record(tmp_path: Path, name: str, content: str
     stream = opened(tmp_path, name, content)
     found = list(stream)
     odd = found[1]
-    assert isinstance(odd, OddUser)
+    assert isinstance(odd, MalformedUser)
     assert (odd.user_id, odd.position.line) == ("user-test-2", line)
     assert odd.message == "not a valid user: Expected `bool`, got `str` - at `$.emails[0].verified`"
     assert [one["user_id"] for one in found if isinstance(one, dict)] == ["user-test-1", "user-test-3"]
@@ -137,7 +138,7 @@ def test_one_odd_record_costs_one_record(tmp_path: Path, name: str, content: str
 @pytest.mark.parametrize("record", ["[1]", '"text"', "{}", '{"user_id": 7, "emails": []}', '{"user_id": ""}', "{oops"])
 def test_a_record_that_may_be_anybodys_forbids_deletes(tmp_path: Path, record: str) -> None:
     stream = opened(tmp_path, "u.jsonl", as_lines([user(1)]) + record + "\n" + as_lines([user(3)]))
-    odd = [one for one in stream if isinstance(one, OddUser)]
+    odd = [one for one in stream if isinstance(one, MalformedUser)]
     assert [one.user_id for one in odd] == [None]
     assert stream.count == 3
     assert stream.why_no_deletes == "u.jsonl:2:1 has no valid user_id"
@@ -145,7 +146,7 @@ def test_a_record_that_may_be_anybodys_forbids_deletes(tmp_path: Path, record: s
 
 def test_a_cell_that_is_no_json_is_an_odd_record(tmp_path: Path) -> None:
     (odd,) = opened(tmp_path, "u.csv", 'user_id,emails\nuser-test-1,"[{""email"": "\n')
-    assert isinstance(odd, OddUser)
+    assert isinstance(odd, MalformedUser)
     assert (odd.user_id, odd.message) == ("user-test-1", "the cell emails is not valid JSON")
 
 
@@ -162,9 +163,12 @@ def test_a_record_that_is_nested_too_deeply_costs_one_record(
     quoted = '""DEEP""' if form == "csv" else '"DEEP"'
     stream = opened(tmp_path, name, text.replace(quoted, "[" * 1100 + "]" * 1100), "trusted_metadata")
     first, second, third = stream
-    assert isinstance(second, OddUser)
+    assert isinstance(second, MalformedUser)
     assert second.user_id == "user-test-1"
-    assert [one["user_id"] for one in (first, third) if not isinstance(one, OddUser)] == ["user-test-0", "user-test-2"]
+    assert [one["user_id"] for one in (first, third) if not isinstance(one, MalformedUser)] == [
+        "user-test-0",
+        "user-test-2",
+    ]
     assert stream.permits_deletes == (form != "csv")
 
 
@@ -265,9 +269,9 @@ def test_ids_lose_outer_white_space_and_a_blank_one_is_none(tmp_path: Path, name
     }
     stream = opened(tmp_path, name, forms[name.partition(".")[2]], "external_id")
     one, two, three = stream
-    assert not isinstance(one, OddUser)
-    assert not isinstance(two, OddUser)
+    assert not isinstance(one, MalformedUser)
+    assert not isinstance(two, MalformedUser)
     assert (one["user_id"], one["external_id"], two["external_id"]) == ("u-1", "e-1", None)
-    assert isinstance(three, OddUser)
+    assert isinstance(three, MalformedUser)
     assert three.user_id is None
     assert not stream.permits_deletes
