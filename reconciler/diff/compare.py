@@ -318,8 +318,8 @@ def _odd(value: object) -> bool:
 def _named(resource: Resource) -> dict[str, Any]:
     position = resource.position
     return {
-        "address": resource.address,
         "kind": resource.kind,
         "namespace": resource.namespace,
+        "name": resource.name,
         "causes": (Cause(file=position.file, line=position.line),),
     }

@@ -23,7 +23,6 @@ from reconciler.model import (
     Membership,
     Path,
     Update,
-    address,
 )
 
 KIND = "Member"
@@ -72,9 +71,9 @@ def create_member(
     if initial.get("roles"):
         roles = {"roles": sorted({*membership.roles, *initial.pop("roles")})}
     return Create(
-        address=address(KIND, slug, membership.addresses[0]),
         kind=KIND,
         namespace=slug,
+        name=membership.addresses[0],
         fields=created_fields({**membership.fields, **roles}, initial, merged=MERGED),
         mark=Mark(owner=owner, organization=organization_id, user=membership.user, roles=membership.roles),
         causes=causes,
@@ -130,9 +129,9 @@ def update_member(
     if not fields and mark is None:
         return MemberUpdate(None, tuple(differing), tuple(not_given), kept)
     change = Update(
-        address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
+        name=mailbox_or_text(live.email_address),
         id=live.member_id,
         fields=tuple(fields),
         adopts=standing.adopts or (standing.mark is not None and standing.mark.owner != standing.owner),
@@ -149,9 +148,9 @@ def delete_member(item: Present, slug: str, owner: Owner, causes: tuple[Cause, .
     if roles := direct_roles(live.roles):
         before.append(FieldChange(path=("roles",), before=list(roles)))
     return Delete(
-        address=address(KIND, slug, mailbox_or_text(live.email_address)),
         kind=KIND,
         namespace=slug,
+        name=mailbox_or_text(live.email_address),
         id=live.member_id,
         fields=tuple(before),
         mark=farewell(item, owner),

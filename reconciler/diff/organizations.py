@@ -261,16 +261,16 @@ def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> I
             before[SSO_JIT] = spec[SSO_JIT] = "NOT_ALLOWED"  # shut until it is restricted, as another way in is open
     initial = {name: value for name, value in resource.initial.items() if name not in waits}
     yield Create(
-        address=resource.address,
         kind=resource.kind,
+        name=resource.name,
         fields=created_fields(spec, initial, create_values, merged=MERGED),
         mark=None,  # completed by apply, once Stytch has given the id
         causes=(_cause(resource),),
     )
     if waits:
         yield Update(
-            address=resource.address,
             kind=resource.kind,
+            name=resource.name,
             fields=tuple(diff_fields(waits, before, merged=MERGED)),
             causes=(_cause(resource),),
         )
@@ -296,8 +296,8 @@ def _update(resource: Resource, live: Live, owner: Owner) -> Update | None:
     if not fields and not marks:
         return None
     return Update(
-        address=resource.address,
         kind=resource.kind,
+        name=resource.name,
         id=live.id,
         fields=fields,
         adopts=adopts,
@@ -308,8 +308,8 @@ def _update(resource: Resource, live: Live, owner: Owner) -> Update | None:
 
 def _delete(live: Live, resource: Resource | None) -> Delete:
     return Delete(
-        address=live.address,
         kind=live.kind,
+        name=live.name,
         id=live.id,
         fields=tuple(
             FieldChange(path=(name,), before=live.spec[name])

@@ -112,7 +112,7 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
 
     What only an update can say goes with the completed mark.
     """
-    slug, email_address = change.key
+    slug, email_address = str(change.namespace), change.name
     organization_id = context.organization_ids[slug]
     mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
     body = {"email_address": email_address, **request_body(change.fields, cleared={})}
@@ -138,7 +138,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
 
     Roles start from what is live now, and lose or gain only what is planned.
     """
-    organization_id, identifier = context.organization_ids[change.key[0]], str(change.id)
+    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     live = _live(client, organization_id, identifier, change)
     found = read_member(live, context.owner)
     if not _may_claim(change, found):
@@ -169,7 +169,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
-    organization_id, identifier = context.organization_ids[change.key[0]], str(change.id)
+    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
     live = _live(client, organization_id, identifier, change)
     found = read_member(live, context.owner)
     if found.whose is Whose.ANOTHER or (not change.causes and found.whose is not Whose.OURS):
@@ -226,7 +226,7 @@ def _live(client: "Client", organization_id: str, identifier: str, change: Chang
     live: LiveMember | None = client.get_member(organization_id, identifier)
     if live is None or live.status == "deleted":
         raise Gone
-    if mailbox_or_text(live.email_address) != change.key[1]:
+    if mailbox_or_text(live.email_address) != change.name:
         raise Stale("its address has changed since")
     return live
 

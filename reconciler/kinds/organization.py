@@ -178,7 +178,7 @@ def _spelled(domain: str | None) -> str | None:
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
-    (slug,) = change.key
+    slug = change.name
     told = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), slug)
     metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
     body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
@@ -222,7 +222,7 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
     """Delete the organization with everything in it, if it still is what the plan saw."""
     identifier = str(change.id)
     live = must_exist(lambda: client.get_organization(identifier))
-    if live["organization_slug"] != change.key[0]:
+    if live["organization_slug"] != change.name:
         raise Stale("its slug has changed since")
     whose = _whose(live, context)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):

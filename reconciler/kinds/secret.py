@@ -63,7 +63,7 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
 def replace(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
     delete_once(lambda: _delete(client, context, str(change.id)))
-    return create(client, Create(address=change.address, kind=change.kind, fields=change.fields), context)
+    return create(client, Create(kind=change.kind, name=change.name, fields=change.fields), context)
 
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:

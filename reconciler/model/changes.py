@@ -1,14 +1,15 @@
 """What would change and why: a plan, its parts, and what became of them."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.model.problems import Json, Path, Position, Problem
-from reconciler.model.resources import Mark
+from reconciler.model.resources import Addressed, Mark
 
 FORMAT_VERSION = "1.0"
+Action = Literal["create", "update", "delete"]
 
 
 class Cause(Struct, frozen=True, order=True, kw_only=True):
@@ -28,10 +29,7 @@ class FieldChange(Struct, frozen=True, kw_only=True):
     after: Json | UnsetType = UNSET
 
 
-class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
-    address: str  # Kind/key, e.g. Member/acme/ann@acme.com
-    kind: str
-    namespace: str | None = None  # what the thing lies in: an organization's slug
+class _Change(Addressed, frozen=True, kw_only=True):
     id: str | None = None
     origin: str | None = None
     fields: tuple[FieldChange, ...] = ()
@@ -41,35 +39,30 @@ class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
     withheld_by: str | None = None
     causes: tuple[Cause, ...] = ()
 
-    @property
-    def key(self) -> Path:
-        """Return the parts of the key: ("acme",) for an organization, ("acme", "ann@acme.com") for a member."""
-        return (self.name,) if self.namespace is None else (self.namespace, self.name)
-
-    @property
-    def name(self) -> str:
-        """Return ``metadata.name``: the last part of the key, which may itself hold slashes."""
-        before = self.kind if self.namespace is None else f"{self.kind}/{self.namespace}"
-        return self.address.removeprefix(f"{before}/")
-
     def get(self, *path: str) -> FieldChange | None:
         """Return the change of the field at ``path``, if there is one."""
         return next((change for change in self.fields if change.path == path), None)
 
 
-class Create(_Change, frozen=True, kw_only=True, tag="create"):
+class Create(_Change, frozen=True, kw_only=True):
     """Make a thing that is not live."""
 
+    action: ClassVar[Action] = "create"
 
-class Update(_Change, frozen=True, kw_only=True, tag="update"):
+
+class Update(_Change, frozen=True, kw_only=True):
     """Change fields of a live thing, or (``adopts``) put our mark on it."""
 
+    action: ClassVar[Action] = "update"
 
-class Delete(_Change, frozen=True, kw_only=True, tag="delete"):
+
+class Delete(_Change, frozen=True, kw_only=True):
     """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed.
 
     ``members`` counts the live members that go with an organization.
     """
+
+    action: ClassVar[Action] = "delete"
 
     members: int | None = None
 
@@ -241,7 +234,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """
 
     address: str
-    action: Literal["create", "update", "delete"]
+    action: Action
     result: Result
     detail: str = ""
     id: str | None = None

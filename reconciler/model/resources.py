@@ -72,16 +72,26 @@ class Lifecycle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Ensure = Literal["present", "absent", "external"]
 
 
-class Resource(Struct, frozen=True, kw_only=True):
+class Addressed(Struct, frozen=True, kw_only=True):
+    """What a kind, a namespace (an organization's slug) and a name identify; its address is made of these three."""
+
+    kind: str
+    namespace: str | None = None
+    name: str
+
+    @property
+    def address(self) -> str:
+        """Return Kind/key, such as ``Member/acme/ann@acme.com``; a name may itself hold slashes."""
+        return address(self.kind, self.namespace, self.name)
+
+
+class Resource(Addressed, frozen=True, kw_only=True):
     """One declared thing: a manifest, a row of an OrganizationSet.
 
     ``spec`` holds declared fields only, under Stytch's names, already normalised. ``positions`` maps a path in the
     document (("spec", "trusted_metadata", "email_domains", "0")) to its place; ``at(path)`` falls back to the parents.
     """
 
-    kind: str
-    name: str
-    namespace: str | None = None
     spec: Spec = field(default_factory=dict)
     initial: Spec = field(default_factory=dict)
     ensure: Ensure = "present"
@@ -91,11 +101,6 @@ class Resource(Struct, frozen=True, kw_only=True):
     lifecycle: Lifecycle = Lifecycle()
     position: Position
     positions: Mapping[Path, Position] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        """Return Kind/key."""
-        return address(self.kind, self.namespace, self.name)
 
     def at(self, *path: str) -> Position:
         """Return the place of the value at ``path``, or of the nearest parent that has one."""
@@ -137,19 +142,11 @@ def address(kind: str, *key: str | None) -> str:
     return "/".join((kind, *(part for part in key if part is not None)))
 
 
-class Live(Struct, frozen=True, kw_only=True):
+class Live(Addressed, frozen=True, kw_only=True):
     """One thing read from Stytch (members have a leaner value): its key, its id, and its fields by Stytch's names."""
 
-    kind: str
-    name: str
     id: str
-    namespace: str | None = None
     spec: Spec = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        """Return Kind/key."""
-        return address(self.kind, self.namespace, self.name)
 
 
 class Target(Struct, frozen=True, kw_only=True):

@@ -212,7 +212,7 @@ def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) ->
     for change in organizations.changes:
         if not isinstance(change, Delete) or change.causes:
             continue
-        slug = change.key[0]
+        slug = change.name
         if change.address in named:
             yield Listed(address=change.address, id=change.id, reason="rules still name it, but nothing declares it")
         elif any(

@@ -88,7 +88,7 @@ def with_members(
     if "Member" in declared.kinds(config):
         return organizations.live
     changes = (*organizations.changes, *chain.from_iterable(each.changes for each in things.values()))
-    poorer = {change.key[0] for change in changes if sources_taken(change)}
+    poorer = {change.namespace or change.name for change in changes if sources_taken(change)}
     return {slug: live for slug, live in organizations.live.items() if slug in poorer}
 
 

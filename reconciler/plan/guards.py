@@ -86,7 +86,7 @@ def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tupl
     That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.
     """
     undone = tuple(undone)
-    missing = {change.key[0] for change in undone if change.kind == "Organization" and isinstance(change, Create)}
+    missing = {change.name for change in undone if change.kind == "Organization" and isinstance(change, Create)}
     roles = frozenset().union(*map(new_roles, undone))
     if not missing and not roles:
         return tuple(changes)
@@ -128,12 +128,14 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
     managed = census.managed.get("Member", 0)
 
     def withholds(change: Change) -> bool:
-        return change.address in ids or (isinstance(change, Delete) and change.key[0] in census.cascade)
+        return change.address in ids or (
+            isinstance(change, Delete) and (change.namespace or change.name) in census.cascade
+        )
 
     yield _Verdict(
         GuardResult(
-            name="max_deletes",
             kind="Member",
+            name="max_deletes",
             ok=number <= limits.max_deletes,
             detail=f"{number} of {limits.max_deletes}",
         ),
@@ -142,46 +144,46 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
     limit = limits.max_delete_percent
     yield _Verdict(
         GuardResult(
-            name="max_delete_percent",
             kind="Member",
+            name="max_delete_percent",
             ok=not _over(number, managed, limit),
             detail=_share(number, managed, limit),
         ),
         withholds,
     )
     limit = limits.max_delete_percent_per_organization
-    for slug, count in sorted(Counter(change.key[0] for change in guarded).items()):
+    for slug, count in sorted(Counter(change.namespace or "" for change in guarded).items()):
         here = census.managed_members.get(slug, 0)
         if _over(count, here, limit):
             yield _Verdict(
                 GuardResult(
-                    name="max_delete_percent",
                     kind="Member",
+                    name="max_delete_percent",
                     organization=slug,
                     ok=False,
                     detail=_share(count, here, limit),
                 ),
-                lambda change, slug=slug: change.address in ids and change.key[0] == slug,  # type: ignore[misc] # a lambda's default has no annotation
+                lambda change, slug=slug: change.address in ids and change.namespace == slug,  # type: ignore[misc] # a lambda's default has no annotation
             )
 
 
 def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
     inferred = (change for change in changes if change.kind == "Member" and _is_inferred(change))
-    for slug, count in sorted(Counter(change.key[0] for change in inferred).items()):
+    for slug, count in sorted(Counter(change.namespace or "" for change in inferred).items()):
         here = census.managed_members.get(slug, 0)
         limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
         if here >= FROM_MEMBERS and _percent(count, here) > limit:
             yield _Verdict(
                 GuardResult(
-                    name="max_organization_loss_percent",
                     kind="Member",
+                    name="max_organization_loss_percent",
                     organization=slug,
                     ok=False,
                     detail=f"{count} of {here} ({_percent(count, here):.1f} %), limit {limit:g} %",
                 ),
                 lambda change, slug=slug: (  # type: ignore[misc] # a lambda's default has no annotation
-                    change.kind == "Member" and change.key[0] == slug and _is_inferred(change)
+                    change.kind == "Member" and change.namespace == slug and _is_inferred(change)
                 ),
             )
 
@@ -196,7 +198,7 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
     doomed = {
         change.address
         for change in changes
-        if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.key[0])
+        if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.name)
     }
     if both := sorted(taking | doomed):
         yield _Verdict(
@@ -208,7 +210,7 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
 def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
     taking = orphaning(changes, census.stakes)
     if taking:
-        slugs = sorted({change.key[0] for change in taking})
+        slugs = sorted({change.namespace or change.name for change in taking})
         names = {(type(change), change.address) for change in taking}
         yield _Verdict(
             GuardResult(name=LAST_ADMIN, kind="Member", ok=False, detail=_named(slugs)),
@@ -227,17 +229,17 @@ def _organization_deletes(changes: Sequence[Change], census: Census, limits: Lim
     if crowded:
         yield _Verdict(
             GuardResult(
-                name="unmanaged_members",
                 kind="Organization",
+                name="unmanaged_members",
                 ok=False,
                 detail=f"unmanaged members are in {', '.join(sorted(crowded))}",
             ),
-            lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.key[0] in crowded,
+            lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.name in crowded,
         )
     yield _Verdict(
         GuardResult(
-            name="max_organization_deletes",
             kind="Organization",
+            name="max_organization_deletes",
             ok=len(doomed) <= limits.max_organization_deletes,
             detail=f"{len(doomed)} of {limits.max_organization_deletes}",
         ),
@@ -267,8 +269,8 @@ def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
         number, managed = counts[kind], census.managed.get(kind, 0)
         yield _Verdict(
             GuardResult(
-                name="max_update_percent",
                 kind=kind,
+                name="max_update_percent",
                 ok=not _over(number, managed, limit),
                 detail=_share(number, managed, limit),
             ),
@@ -282,8 +284,8 @@ def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> It
     number = sum(grants(change, held) for change in changes)
     yield _Verdict(
         GuardResult(
-            name="max_new_admins",
             kind="Member",
+            name="max_new_admins",
             ok=number <= limits.max_new_admins,
             detail=f"{number} of {limits.max_new_admins}",
         ),
@@ -295,8 +297,8 @@ def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Ve
     limit = limits.max_missing_users_percent
     yield _Verdict(
         GuardResult(
-            name="max_missing_users_percent",
             kind="Member",
+            name="max_missing_users_percent",
             ok=not _over(census.missing, census.marked, limit),
             detail=_share(census.missing, census.marked, limit),
         ),
@@ -305,8 +307,8 @@ def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Ve
     shrunk, limit = max(0, census.marked - census.memberships), limits.max_shrink_percent
     yield _Verdict(
         GuardResult(
-            name="max_shrink_percent",
             kind="Member",
+            name="max_shrink_percent",
             ok=not _over(shrunk, census.marked, limit),
             detail=_share(shrunk, census.marked, limit),
         ),

@@ -14,7 +14,7 @@ Step = tuple[str, str]  # an action and a kind
 
 def rank(change: Change) -> tuple[int, int]:
     """Return the place of a change in an apply: what is needed first, then what needs it, deletes last."""
-    action = str(change.__struct_config__.tag)
+    action = change.action
     return _ORDER[action, change.kind], KINDS[change.kind].order.rank(change)
 
 

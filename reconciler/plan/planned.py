@@ -50,13 +50,13 @@ def digest(project_id: str, changes: Sequence[Change]) -> str:
         "project_id": project_id,
         "changes": [
             {
-                "action": change.__struct_config__.tag,
+                "action": change.action,
                 "address": change.address,
                 "id": change.id,
                 "fields": sorted(change.fields, key=lambda field: field.path),
                 "withheld_by": change.withheld_by,
             }
-            for change in sorted(changes, key=lambda change: (change.address, str(change.__struct_config__.tag)))
+            for change in sorted(changes, key=lambda change: (change.address, change.action))
         ],
     }
     return "sha256:" + hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
@@ -67,7 +67,7 @@ def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_secon
 
     ``writes_of`` gives the writing requests that a change takes.
     """
-    actions = Counter(str(change.__struct_config__.tag) for change in plan.changes)
+    actions = Counter(change.action for change in plan.changes)
     writes = sum(map(writes_of, plan.changes))
     summary = structs.replace(
         plan.summary,

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.model import FORMAT_VERSION, Change, Plan
+from reconciler.model import FORMAT_VERSION, Change, Plan, public
 from reconciler.plan.access_loss import keep_last_admins
 from reconciler.plan.order import writes_of
 from reconciler.plan.planned import Planned, digest, finish
@@ -16,7 +16,7 @@ from reconciler.plan.planned import Planned, digest, finish
 def read_plan(path: Path) -> Plan:
     """Read a plan file; raises ``InvalidInput`` where it is not one, is of another version, or was altered."""
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        plan = public.read_plan(path.read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             f"{path} is not a plan: {error}", hint="create one with `reconciler plan -o FILE`"

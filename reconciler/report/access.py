@@ -26,7 +26,7 @@ class Access(Struct, frozen=True):
 def access(changes: Iterable[Change]) -> Access:
     """Count what changes do to people; leave out what is withheld before."""
     gaining: set[str] = set()
-    places: set[str] = set()
+    places: set[str | None] = set()
     losing: set[str] = set()
     lost: list[str] = []
     demoted: list[str] = []
@@ -41,7 +41,7 @@ def access(changes: Iterable[Change]) -> Access:
             continue
         if isinstance(change, Create):
             gaining.add(_person(change))
-            places.add(change.key[0])
+            places.add(change.namespace)
         elif isinstance(change, Delete):
             losing.add(_person(change))
             lost.append(change.address)
@@ -93,4 +93,4 @@ def _lines(found: Access, summary: Summary) -> Iterable[str]:
 
 def _person(change: Change) -> str:
     users = (cause.user for cause in change.causes if cause.user)
-    return next(users, change.mark.user if change.mark and change.mark.user else change.key[-1])
+    return next(users, change.mark.user if change.mark and change.mark.user else change.name)

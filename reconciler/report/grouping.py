@@ -70,7 +70,7 @@ def action(change: Change) -> str:
     """Return what a change is to people: ``create``, ``update``, ``replace``, ``reset`` or ``delete``."""
     if isinstance(change, Delete) and KINDS[change.kind].identity.singletons:
         return "reset"
-    return "replace" if change.replaces else str(change.__struct_config__.tag)
+    return "replace" if change.replaces else change.action
 
 
 def _group(change: Change) -> str:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Problem, Result
+from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Problem, Result, public
 from reconciler.report.escaping import in_json
 from reconciler.report.problems import in_order
 
@@ -22,7 +22,7 @@ def to_json(value: object) -> str:
 
     It is valid whatever the value holds, and what a terminal or a build's log would act upon is escaped in it.
     """
-    return in_json(value) + "\n"
+    return in_json(public.published(value)) + "\n"
 
 
 def problems_json(problems: Sequence[Problem]) -> str:
@@ -48,7 +48,7 @@ def outcomes_json(
             "digest": plan.digest,
             "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
             "outcomes": outcomes,
-            "new": new,
+            "new": list(map(public.published, new)),
             "pins": dict(pins),
             "credentials": kept,
             "manual_steps": plan.manual_steps,
@@ -61,7 +61,7 @@ def outcomes_json(
 
 def plan_schema() -> dict[str, Json]:
     """Derive the JSON Schema of the plan format from the value that it is."""
-    schema = msgspec.json.schema(Plan)
+    schema = msgspec.json.schema(public.Plan)
     for definition in schema["$defs"].values():
         if "description" in definition:  # A docstring, whose indentation Python strips only from 3.13 on.
             definition["description"] = cleandoc(definition["description"])

@@ -101,11 +101,7 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
 def _verbs(plan: Plan) -> Verbs:
     """Return what people call the changes for which that is not their action, by action and address."""
     called = ((change, action(change)) for change in plan.changes)
-    return {
-        (str(change.__struct_config__.tag), change.address): verb
-        for change, verb in called
-        if verb in ("replace", "reset")
-    }
+    return {(change.action, change.address): verb for change, verb in called if verb in ("replace", "reset")}
 
 
 def _verb(outcome: Outcome, verbs: Verbs) -> str:

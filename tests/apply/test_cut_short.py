@@ -207,8 +207,8 @@ def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool =
         for problem in held if delete else ():
             (address,), (identifier,) = problem.addresses, ID.findall(problem.message)
             kind, _, name = address.partition("/")
-            namespace = name.partition("/")[0] if KINDS[kind].namespace else None
-            change = Delete(address=address, kind=kind, namespace=namespace, id=identifier)
+            namespace, name = name.split("/", 1) if KINDS[kind].namespace else (None, name)
+            change = Delete(kind=kind, namespace=namespace, name=name, id=identifier)
             verb = KINDS[kind].verbs.delete
             assert verb
             verb(client, change, context)

@@ -167,9 +167,7 @@ VALUES: Final = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_s
 
 @given(VALUES, VALUES)
 def test_a_value_is_taken_where_the_answer_has_it_or_both_have_none(sent: Json, answered: Json) -> None:
-    change = Update(
-        address="M2MClient/a", kind="M2MClient", id="a", fields=(FieldChange(path=("client_name",), after=sent),)
-    )
+    change = Update(kind="M2MClient", name="a", id="a", fields=(FieldChange(path=("client_name",), after=sent),))
     odd = list(not_taken(KINDS["M2MClient"], change, {"client_name": answered}, CONTEXT.with_ids))
     nothing: tuple[Json, ...] = (None, "", [], {})
     same = type(sent) is type(answered) and sent == answered
@@ -178,21 +176,19 @@ def test_a_value_is_taken_where_the_answer_has_it_or_both_have_none(sent: Json, 
 
 def test_line_ends_are_no_difference() -> None:
     sent = FieldChange(path=("template_content",), after='{\n  "a": 1\n}\n')
-    change = Update(address="JWTTemplate/M2M", kind="JWTTemplate", id="M2M", fields=(sent,))
+    change = Update(kind="JWTTemplate", name="M2M", id="M2M", fields=(sent,))
     answered = {"template_content": '{\r\n  "a": 1\r\n}\r\n'}
     assert list(not_taken(KINDS["JWTTemplate"], change, answered, CONTEXT.with_ids)) == []
 
 
 def test_what_an_answer_leaves_out_says_nothing() -> None:
-    change = Update(
-        address="M2MClient/a", kind="M2MClient", id="a", fields=(FieldChange(path=("client_name",), after="A"),)
-    )
+    change = Update(kind="M2MClient", name="a", id="a", fields=(FieldChange(path=("client_name",), after="A"),))
     assert list(not_taken(KINDS["M2MClient"], change, {"scopes": []}, CONTEXT.with_ids)) == []
 
 
 def test_a_key_of_metadata_that_was_to_go_is_gone() -> None:
     gone = FieldChange(path=("trusted_metadata", "tier"), before="gold", after=UNSET)
-    change = Update(address="M2MClient/a", kind="M2MClient", id="a", fields=(gone,))
+    change = Update(kind="M2MClient", name="a", id="a", fields=(gone,))
     kind = KINDS["M2MClient"]
     assert list(not_taken(kind, change, {"trusted_metadata": {}}, CONTEXT.with_ids)) == []
     (said,) = not_taken(kind, change, {"trusted_metadata": {"tier": "gold"}}, CONTEXT.with_ids)
@@ -210,5 +206,5 @@ def test_a_key_of_metadata_that_was_to_go_is_gone() -> None:
     ],
 )
 def test_a_thing_under_another_name(kind: str, name: str, answered: str, *, is_another: bool) -> None:
-    change = Create(address=f"{kind}/{name}", kind=kind)
+    change = Create(kind=kind, name=name)
     assert bool(other_name(KINDS[kind], change, {KINDS[kind].key.name: answered})) == is_another

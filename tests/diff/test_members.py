@@ -102,9 +102,9 @@ def test_a_managed_address_follows_the_source() -> None:
 def test_addresses_compare_without_case() -> None:
     assert diff([wanted()], [live("Ann@Acme.Example", metadata=mark(None))]).changes == [
         Update(
-            address="Member/acme/ann@acme.example",
             kind="Member",
             namespace="acme",
+            name="ann@acme.example",
             id="m1",
             mark=Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1"),
             causes=(Cause(file="rules/a.yaml", line=3, rule="r", user="u1"),),

@@ -33,9 +33,9 @@ PLAN = finish(
         project_id="project-test-1",
         changes=(
             Create(
-                address="Member/acme/ann@acme.example",
                 kind="Member",
                 namespace="acme",
+                name="ann@acme.example",
                 fields=(FieldChange(path=("roles",), after=["editor"]),),
                 causes=(Cause(file="rules/employees.yaml", line=7, rule="by-email-domain", user="user-test-1"),),
             ),

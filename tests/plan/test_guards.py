@@ -15,19 +15,20 @@ from reconciler.plan.power import ASSIGNMENTS, POLICY, SOURCES
 
 
 def member(number: int, slug: str = "acme") -> str:
-    return f"Member/{slug}/u{number}@acme.example"
+    return f"Member/{slug}/{user(number)}"
+
+
+def user(number: int) -> str:
+    return f"u{number}@acme.example"
 
 
 def deletes(count: int, slug: str = "acme") -> list[Change]:
-    return [
-        Delete(address=member(number, slug), kind="Member", namespace=slug, id=f"{slug}-{number}")
-        for number in range(count)
-    ]
+    return [Delete(kind="Member", namespace=slug, name=user(number), id=f"{slug}-{number}") for number in range(count)]
 
 
 def withdrawal(number: int, before: list[str], after: list[str], id_: str = "member-x") -> Update:
     roles = FieldChange(path=("roles",), before=before, after=after)
-    return Update(address=member(number), kind="Member", namespace="acme", id=id_, fields=(roles,))
+    return Update(kind="Member", namespace="acme", name=user(number), id=id_, fields=(roles,))
 
 
 def census(**counts: Any) -> Census:
@@ -54,7 +55,7 @@ def test_nothing_is_withheld_below_every_limit() -> None:
 
 
 def test_too_many_deletes_are_withheld_and_creates_go_through() -> None:
-    create = Create(address="Member/acme/new@acme.example", kind="Member", namespace="acme")
+    create = Create(kind="Member", namespace="acme", name="new@acme.example")
     result = withheld([*deletes(501), create], census())
     assert result.pop(create.address) is None
     assert set(result.values()) == {"max_deletes"}
@@ -72,19 +73,19 @@ def test_one_organization_may_not_lose_a_fifth_of_its_members() -> None:
 
 
 def test_no_organization_is_deleted_unless_the_number_says_so() -> None:
-    change: list[Change] = [Delete(address="Organization/acme", kind="Organization", id="o")]
+    change: list[Change] = [Delete(kind="Organization", name="acme", id="o")]
     assert withheld(change, census()) == {"Organization/acme": "max_organization_deletes"}
     assert withheld(change, census(), max_organization_deletes=1) == {"Organization/acme": None}
 
 
 def test_an_organization_with_members_that_are_not_ours_is_not_deleted() -> None:
-    change: list[Change] = [Delete(address="Organization/acme", kind="Organization", id="o")]
+    change: list[Change] = [Delete(kind="Organization", name="acme", id="o")]
     strangers = census(cascade={"acme": 3}, strangers={"acme": 1})
     assert withheld(change, strangers, max_organization_deletes=1) == {"Organization/acme": "unmanaged_members"}
 
 
 def test_the_members_of_a_deleted_organization_count_as_deletes() -> None:
-    change: list[Change] = [Delete(address="Organization/acme", kind="Organization", id="o")]
+    change: list[Change] = [Delete(kind="Organization", name="acme", id="o")]
     crowd = census(cascade={"acme": 501}, strangers={})
     assert withheld(change, crowd, max_organization_deletes=1) == {"Organization/acme": "max_deletes"}
 
@@ -111,19 +112,19 @@ def demotion(number: int) -> Update:
 
 def leaver(number: int, *, by_name: bool = False) -> Delete:
     causes = (Cause(file="manifests/a.yaml", line=1),) if by_name else ()
-    return Delete(address=member(number), kind="Member", namespace="acme", id=f"member-{number}", causes=causes)
+    return Delete(kind="Member", namespace="acme", name=user(number), id=f"member-{number}", causes=causes)
 
 
 def door(name: str, before: list[Any], after: list[Any]) -> Update:
     """Change who gets a role through an e-mail domain, a connection or a group of acme's."""
     kind = {"rbac": "Organization", "scim": "SCIMConnection"}.get(name.split("_", maxsplit=1)[0], "SSOConnection")
     fields = (FieldChange(path=(f"{name}{ASSIGNMENTS}",), before=before, after=after),)
-    where: dict[str, Any] = {"address": f"{kind}/acme/Okta", "namespace": "acme"}
-    return Update(**(where if kind != "Organization" else {"address": "Organization/acme"}), kind=kind, fields=fields)
+    where = (None, "acme") if kind == "Organization" else ("acme", "Okta")
+    return Update(kind=kind, namespace=where[0], name=where[1], fields=fields)
 
 
 def policy(*fields: FieldChange) -> Update:
-    return Update(address="RBACPolicy/default", kind="RBACPolicy", id="default", fields=fields)
+    return Update(kind="RBACPolicy", name="default", id="default", fields=fields)
 
 
 def role(name: str, *actions: str) -> dict[str, Any]:
@@ -138,9 +139,9 @@ def test_the_last_active_admin_stays(loss: Change) -> None:
 
 def test_all_admins_at_once_are_the_last_and_those_of_another_organization_are_nobodys_heirs() -> None:
     elsewhere = Update(
-        address=member(9, "globex"),
         kind="Member",
         namespace="globex",
+        name=user(9),
         id="member-9",
         fields=(FieldChange(path=("roles",), before=[], after=[ADMIN_ROLE]),),
     )
@@ -158,7 +159,7 @@ def test_an_admin_whose_manifest_says_so_by_name_may_be_the_last() -> None:
 
 def test_an_admin_who_is_replaced_in_the_same_plan_is_not_the_last() -> None:
     assert withheld([demotion(1), grant(2)], census(stakes=stakes(1)))[member(1)] is None
-    new = Create(address=member(3), kind="Member", namespace="acme", fields=grant(3).fields)
+    new = Create(kind="Member", namespace="acme", name=user(3), fields=grant(3).fields)
     assert withheld([leaver(1), new], census(stakes=stakes(1)))[member(1)] is None
 
 
@@ -194,7 +195,7 @@ def test_an_admin_by_another_source_keeps_the_organization_and_many_at_once_may_
 
 def test_a_connection_through_which_the_last_admin_comes_stays() -> None:
     comes = Admin(member(1), frozenset({"sso_connection_group"}))
-    gone = Delete(address="SSOConnection/acme/Okta", kind="SSOConnection", namespace="acme", id="x")
+    gone = Delete(kind="SSOConnection", namespace="acme", name="Okta", id="x")
     there = census(stakes=Stakes(admins={"acme": {"member-1": comes}}))
     assert withheld([gone], there) == {gone.address: "last_admin"}
 
@@ -217,7 +218,7 @@ def test_a_connection_through_which_the_last_admin_comes_stays() -> None:
     ],
 )
 def test_nothing_is_taken_from_a_breakglass_member(field: FieldChange, *, is_loss: bool) -> None:
-    change = Update(address=member(1), kind="Member", namespace="acme", id="member-1", fields=(field,))
+    change = Update(kind="Member", namespace="acme", name=user(1), id="member-1", fields=(field,))
     there = Stakes(breakglass={"member-1"})
     assert withheld([change], census(stakes=there)) == {change.address: "breakglass" if is_loss else None}
     named = structs.replace(there, may_lose={member(1)})
@@ -225,7 +226,7 @@ def test_nothing_is_taken_from_a_breakglass_member(field: FieldChange, *, is_los
 
 
 def test_a_breakglass_member_does_not_go_with_an_organization_that_nobody_declares_any_more() -> None:
-    gone = Delete(address="Organization/acme", kind="Organization", id="o")
+    gone = Delete(kind="Organization", name="acme", id="o")
     by_name = structs.replace(gone, causes=(Cause(file="manifests/a.yaml", line=1),))
     there = census(cascade={"acme": 3}, breakglass_in={"acme": 1})
     assert withheld([gone], there, max_organization_deletes=1) == {gone.address: "breakglass"}
@@ -278,7 +279,7 @@ def wider(*names: str) -> Update:
     [
         (grant(1), (), 1),
         (structs.replace(grant(1), adopts=True), (), 1),
-        (Create(address=member(1), kind="Member", namespace="acme", fields=grant(1).fields), (), 1),
+        (Create(kind="Member", namespace="acme", name=user(1), fields=grant(1).fields), (), 1),
         (demotion(1), (), 0),
         (door("rbac_email", [], [BY_DOMAIN]), (), 1),
         (door("rbac_email", [], [BY_DOMAIN, {**BY_DOMAIN, "domain": "acme.test"}]), (), 2),
@@ -352,27 +353,27 @@ def test_a_source_that_cannot_prove_absence_permits_no_deletes() -> None:
 
 
 def test_members_of_an_organization_that_is_not_made_wait_for_it() -> None:
-    made = Create(address="Organization/acme", kind="Organization", withheld_by="moved")
-    guest = Create(address=member(1), kind="Member", namespace="acme")
+    made = Create(kind="Organization", name="acme", withheld_by="moved")
+    guest = Create(kind="Member", namespace="acme", name=user(1))
     assert withheld([made, guest], census())[guest.address] == "dependency"
 
 
 def test_too_many_updates_of_a_kind_are_withheld_and_adoptions_alone_are_not_updates() -> None:
     name = FieldChange(path=("name",), before="a", after="b")
     updates: list[Change] = [
-        Update(address=member(number), kind="Member", namespace="acme", id=str(number), fields=(name,))
+        Update(kind="Member", namespace="acme", name=user(number), id=str(number), fields=(name,))
         for number in range(31)
     ]
-    adoption = Update(address=member(99), kind="Member", namespace="acme", id="x", adopts=True)
+    adoption = Update(kind="Member", namespace="acme", name=user(99), id="x", adopts=True)
     result = withheld([*updates, adoption], census(managed={"Member": 100}))
     assert result.pop(adoption.address) is None
     assert set(result.values()) == {"max_update_percent"}
 
 
 def test_what_completes_an_organization_waits_for_it_and_alters_nothing_that_is_live() -> None:
-    made = [Create(address=f"Organization/o{number}", kind="Organization") for number in range(20)]
+    made = [Create(kind="Organization", name=f"o{number}") for number in range(20)]
     fields = (FieldChange(path=("sso_default_connection_id",), after="Okta"),)
-    completed = [Update(address=one.address, kind=one.kind, fields=fields) for one in made]
+    completed = [Update(kind=one.kind, name=one.name, fields=fields) for one in made]
     judged, _ = withhold([*made, *completed], census(managed={}), Limits())
     assert {change.withheld_by for change in judged} == {None}
     held = hold_dependants(completed, made[:1])
@@ -382,10 +383,9 @@ def test_what_completes_an_organization_waits_for_it_and_alters_nothing_that_is_
 @pytest.mark.parametrize(("count", "name"), [(9, None), (10, "max_delete_percent"), (501, "max_deletes")])
 def test_deletes_of_any_other_kind_are_counted_likewise(count: int, name: str | None) -> None:
     urls: list[Change] = [
-        Delete(address=f"RedirectURL/https://{number}.acme.example", kind="RedirectURL", id=str(number))
-        for number in range(count)
+        Delete(kind="RedirectURL", name=f"https://{number}.acme.example", id=str(number)) for number in range(count)
     ]
-    other: list[Change] = [Delete(address="M2MClient/one", kind="M2MClient", id="one")]
+    other: list[Change] = [Delete(kind="M2MClient", name="one", id="one")]
     result = withheld([*urls, *other], census(managed={"RedirectURL": 100, "M2MClient": 1}))
     assert result.pop("M2MClient/one") is None
     assert set(result.values()) == {name}

@@ -24,21 +24,21 @@ print([str(change) for change in sorted(every_step(), key=rank)])
 
 
 def named(kind: str) -> str:
-    """The address of a thing of a kind, one that can be."""
+    """The name of a thing of a kind, one that can be."""
     names = get_args(KINDS[kind].key.type) if get_origin(KINDS[kind].key.type) is Literal else ("a",)
-    return f"{kind}/{names[0]}"
+    return str(names[0])
 
 
 def create(kind: str, *fields: FieldChange) -> Create:
-    return Create(address=named(kind), kind=kind, fields=fields)
+    return Create(kind=kind, name=named(kind), fields=fields)
 
 
 def update(kind: str) -> Update:
-    return Update(address=named(kind), kind=kind, id="1", fields=())
+    return Update(kind=kind, name=named(kind), id="1", fields=())
 
 
 def delete(kind: str) -> Delete:
-    return Delete(address=named(kind), kind=kind, id="1", fields=())
+    return Delete(kind=kind, name=named(kind), id="1", fields=())
 
 
 def every_step() -> list[Change]:

@@ -7,18 +7,18 @@ import pytest
 from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
-from reconciler.model import Change, Create, FieldChange, Plan, Update
+from reconciler.model import Change, Create, FieldChange, Plan, Update, public
 from reconciler.plan.order import writes_of
 from reconciler.plan.planned import Planned, finish
 from reconciler.plan.review import hold_to, read_plan
 
-SAME = Create(address="Member/acme/ann@acme.example", kind="Member", namespace="acme")
-OTHER = Create(address="Member/acme/bob@acme.example", kind="Member", namespace="acme")
+SAME = Create(kind="Member", namespace="acme", name="ann@acme.example")
+OTHER = Create(kind="Member", namespace="acme", name="bob@acme.example")
 
 
 def update(after: str) -> Update:
     name = FieldChange(path=("name",), before="A", after=after)
-    return Update(address="Member/acme/eve@acme.example", kind="Member", namespace="acme", id="m1", fields=(name,))
+    return Update(kind="Member", namespace="acme", name="eve@acme.example", id="m1", fields=(name,))
 
 
 def plan(*changes: Change, environment: str = "test", project_id: str = "project-test-1") -> Plan:
@@ -45,8 +45,8 @@ def test_what_moved_is_withheld() -> None:
 
 
 def test_of_the_two_changes_of_a_new_organization_each_is_held_to_its_own() -> None:
-    made = Create(address="Organization/acme", kind="Organization")
-    completed = Update(address=made.address, kind=made.kind, fields=(FieldChange(path=("auth_methods",), after="A"),))
+    made = Create(kind="Organization", name="acme")
+    completed = Update(kind=made.kind, name=made.name, fields=(FieldChange(path=("auth_methods",), after="A"),))
     moved = structs.replace(completed, fields=(FieldChange(path=("auth_methods",), after="B"),))
     for fresh, withheld_by in ((completed, None), (moved, "moved")):
         again, _ = hold_to(plan(made, completed), Planned(plan=plan(made, fresh), organization_ids={}), 1)
@@ -75,7 +75,7 @@ def test_a_plan_for_another_place_is_refused(other: dict[str, str]) -> None:
 
 def test_a_plan_file_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    path.write_bytes(msgspec.json.encode(plan(SAME)))
+    path.write_bytes(msgspec.json.encode(public.published(plan(SAME))))
     assert read_plan(path) == plan(SAME)
 
 
@@ -85,8 +85,8 @@ def test_a_plan_file_is_read_back(tmp_path: Path) -> None:
         b"",
         b"{}",
         b"[1",
-        msgspec.json.encode(structs.replace(plan(SAME), changes=(OTHER,))),
-        msgspec.json.encode(structs.replace(plan(SAME), format_version="2.0")),
+        msgspec.json.encode(public.published(structs.replace(plan(SAME), changes=(OTHER,)))),
+        msgspec.json.encode(public.published(structs.replace(plan(SAME), format_version="2.0"))),
     ],
     ids=["empty", "no plan", "cut short", "altered", "another version"],
 )

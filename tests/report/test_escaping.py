@@ -38,7 +38,7 @@ ACTS = re.compile("[\u0080-\u009f\u007f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u
 @example("a ::set-output name=x::y ##[error] ::: ::::")
 def test_no_line_of_a_report_acts(text: str) -> None:
     problem = Problem(code="x", severity="error", message=text, hint=text, addresses=(text,), users=(text,))
-    plan = Plan(environment=text, project_id=text, changes=(Create(address=text, kind="Member", namespace=text),))
+    plan = Plan(environment=text, project_id=text, changes=(Create(kind="Member", namespace=text, name=text),))
     for form in ("text", "json", "markdown"):
         for report in (problems_report([problem], form, title=text), plan_report(plan, form)):
             for line in report.split("\n"):

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from reconciler.model import Change, Outcome, Plan, Problem
+from reconciler.model import Outcome, Plan, Problem, public
 from reconciler.report.outcomes import outcomes_view
 from reconciler.report.show import apply_report, drift_report, plan_report, problems_report
 
@@ -24,14 +24,18 @@ def report(case: Path, form: str) -> str:
     def read(name: str, of: type[Value]) -> Value:
         return msgspec.json.decode((case / name).read_bytes(), type=of)
 
+    def plan() -> Plan:
+        return public.read_plan((case / "plan.json").read_bytes())
+
     match case.name.split("-")[1]:
         case "plan":
-            return plan_report(read("plan.json", Plan), form)
+            return plan_report(plan(), form)
         case "drift":
-            return drift_report(read("plan.json", Plan), form)
+            return drift_report(plan(), form)
         case "apply":
-            new = read("new.json", tuple[Change, ...]) if (case / "new.json").exists() else ()
-            return apply_report(read("plan.json", Plan), read("outcomes.json", tuple[Outcome, ...]), new, form)
+            new = read("new.json", tuple[public.Change, ...]) if (case / "new.json").exists() else ()
+            outcomes = read("outcomes.json", tuple[Outcome, ...])
+            return apply_report(plan(), outcomes, tuple(map(public.read_change, new)), form)
         case "problems":
             return problems_report(read("problems.json", tuple[Problem, ...]), form)
         case other:

@@ -11,16 +11,14 @@ RULE = (Cause(file="rules/employees.yaml", line=7, rule="by-email-domain"),)
 
 
 def organization(slug: str, line: int = 1) -> Create:
-    return Create(
-        address=f"Organization/{slug}", kind="Organization", causes=(Cause(file="manifests/a.yaml", line=line),)
-    )
+    return Create(kind="Organization", name=slug, causes=(Cause(file="manifests/a.yaml", line=line),))
 
 
 def member(slug: str, number: int, user: str = "") -> Create:
     causes = tuple(
         Cause(file=cause.file, line=cause.line, rule=cause.rule, user=user or f"u{number}") for cause in RULE
     )
-    return Create(address=f"Member/{slug}/m{number}@acme.example", kind="Member", namespace=slug, causes=causes)
+    return Create(kind="Member", namespace=slug, name=f"m{number}@acme.example", causes=causes)
 
 
 def plan(*changes: Change) -> Plan:
@@ -51,9 +49,9 @@ def test_alike_organizations_are_folded_and_counted() -> None:
 def test_an_organization_that_differs_is_never_folded() -> None:
     changes: list[Change] = [member(f"o{number:03}", number) for number in range(FIRST + 7)]
     odd = Create(
-        address="Member/zz/x@acme.example",
         kind="Member",
         namespace="zz",
+        name="x@acme.example",
         causes=(Cause(file="rules/x.yaml", line=1, rule="admins"),),
     )
     shown, folded = groups([*changes, odd])
@@ -100,8 +98,8 @@ def test_what_is_cut_is_counted(limit: int) -> None:
 
 def test_a_field_of_a_fence_cannot_end_it() -> None:
     change = Create(
-        address="Organization/acme",
         kind="Organization",
+        name="acme",
         fields=(FieldChange(path=("organization_name",), after="x"),),
         causes=RULE,
     )

@@ -75,7 +75,7 @@ def outcome() -> Outcome:
 
 
 def plan(number: int) -> Plan:
-    changes = tuple(Create(address=f"Organization/o{index}", kind="Organization") for index in range(number))
+    changes = tuple(Create(kind="Organization", name=f"o{index}") for index in range(number))
     return Plan(environment="test", project_id="project-test-1", changes=changes)
 
 

@@ -118,7 +118,7 @@ def test_a_name_that_is_made_can_be_kept(name: str) -> None:
 def test_which_changes_may_give_a_credential() -> None:
     named = FieldChange(path=("client_secret",), after={"secret": "A"})
     plain = FieldChange(path=("client_name",), after="A", before=UNSET)
-    change: dict[str, Any] = {"address": "M2MClient/a", "kind": "M2MClient"}
+    change: dict[str, Any] = {"kind": "M2MClient", "name": "a"}
     assert gives_credential(Create(**change, fields=(plain, named)))
     assert gives_credential(Update(**change, fields=(named,)))
     assert not gives_credential(Update(**change, fields=(plain,)))
