@@ -31,14 +31,13 @@ from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.run import INTERRUPTED, Applied, Told, apply_changes, skipped
 from reconciler.config.read import Config
 from reconciler.credentials.store import settled, waiting_warnings
-from reconciler.diff.compare import ThingDiff
 from reconciler.diff.organizations import diff_organizations
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import MALFORMED, ApplyContext
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
-from reconciler.model import Change
+from reconciler.model import Change, Diff
 from reconciler.plan.access_loss import heirs
 from reconciler.plan.build import Compared, decide
 from reconciler.plan.checks import (
@@ -98,8 +97,8 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     )
     check_creates((*organizations.changes, *chain.from_iterable(each.changes for each in things.values())), declared)
     looked_at = with_members(config, declared, organizations, things)
-    expected = {live.id: desired.memberships.count(slug) for slug, live in looked_at.items()}
-    doomed = {live.id: slug for slug, live in organizations.doomed.items()}
+    expected = {id: desired.memberships.count(slug) for slug, id in looked_at.items()}
+    doomed = {id: slug for slug, id in organizations.deleted.items()}
     elsewhere = [each.id for each in live if each.id not in expected]
     compared = Compared(
         organizations=organizations,
@@ -137,7 +136,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     decided = structs.replace(decided, cost=structs.replace(decided.cost, reads=compared.reads()))
     return Planned(
         plan=narrow(decided, selection, stakes, config.rates.writes_per_second),
-        organization_ids={slug: each.id for slug, each in {**organizations.live, **organizations.doomed}.items()},
+        organization_ids={**{slug: id for (_, slug), id in organizations.ids.items()}, **organizations.deleted},
         ids={kind: each.ids for kind, each in things.items()},
         target=target,
         stakes=stakes,
@@ -202,7 +201,7 @@ def _built_on(run: Run, applied: Applied, planned: Planned, tell: Told) -> Appli
     )
 
 
-def _written(config: Config, declared: Declared, things: Mapping[str, ThingDiff]) -> Iterator[Change]:
+def _written(config: Config, declared: Declared, things: Mapping[str, Diff]) -> Iterator[Change]:
     """Yield what changes in the kinds that this run may write."""
     for kind, diff in things.items():
         if is_written(kind, config, declared):

@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 
-from msgspec import Struct, field
-
 from reconciler.diff.conflicts import as_far_as_known, lost_credential, made_before, taken_name, unknown_secret
 from reconciler.diff.conflicts import trouble as trouble_of
 from reconciler.diff.credentials import Held, doubt, kept, may_be_lost, orphans, was_lost
+from reconciler.diff.draft import Draft
 from reconciler.diff.fields import created_fields, diff_fields, same
 from reconciler.model import (
     Cause,
-    Change,
     Create,
     Delete,
+    Diff,
     FieldChange,
     Json,
     Listed,
@@ -28,6 +27,7 @@ from reconciler.model import (
     Position,
     Problem,
     Resource,
+    ResourceKey,
     Spec,
     Target,
     Update,
@@ -38,29 +38,15 @@ from reconciler.schema.left_out import completed
 from reconciler.schema.secret_names import as_declared, as_shown, credential_name
 from reconciler.schema.types import universal
 
-Key = tuple[str | None, str]
 SHOWN: Final = 4  # characters of a secret that Stytch goes on showing
 
 
-class ThingDiff(Struct, kw_only=True):
-    """What became of every declared and every live thing of one kind; ``ids`` are those of what a name leads to."""
-
-    changes: list[Change] = field(default_factory=list)
-    held: list[Listed] = field(default_factory=list)
-    unmanaged: list[Listed] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    ids: dict[Key, str] = field(default_factory=dict)
-    settled: list[str] = field(default_factory=list)  # addresses of what is as declared
-    managed: int = 0  # declared things that are live
-    held_roles: set[str] = field(default_factory=set)  # of the roles that it lets do more, those that live members have
-
-
-def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], target: Target, held: Held) -> ThingDiff:
+def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], target: Target, held: Held) -> Diff:
     """Compare what is declared of a kind with what is live of it."""
     strangers = {(each.namespace, each.name): each for each in live if kind.identity.registered_itself(each)}
     live = [each for each in live if not kind.identity.registered_itself(each)]
     index = _Index(kind, live)
-    result = ThingDiff(ids=index.ids())
+    result = Draft(ids=index.ids())
     claimed: dict[str, Resource] = {}
     known = {held.id_of(credential_name(kind, each)) for each in desired} if kind.credential else set()
     for resource in desired:
@@ -86,7 +72,7 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], t
         if found is not None:
             claimed[found.id] = resource
             result.ids[resource.namespace, resource.name] = found.id
-            result.managed += 1
+            result.managed[resource.namespace] += 1
         elif unclear := made_before(kind, resource, _unclaimed(live, known, desired), held, target.secret_last_four):
             _hold(result, resource, unclear)
             continue
@@ -98,7 +84,7 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], t
         for each in sorted(live, key=lambda each: (each.address, each.id))
         if each.id not in claimed and not (kind.identity.singletons and is_default(kind, each))
     )
-    return result
+    return result.done()
 
 
 def _unclaimed(live: Sequence[Live], known: Container[str | None], desired: Sequence[Resource]) -> list[Live]:
@@ -107,7 +93,7 @@ def _unclaimed(live: Sequence[Live], known: Container[str | None], desired: Sequ
     return [each for each in live if each.id not in known and each.name not in declared]
 
 
-def _make_room(result: ThingDiff, others: Sequence[Live]) -> None:
+def _make_room(result: Draft, others: Sequence[Live]) -> None:
     """Hold a create where only one can exist, and an undeclared one exists."""
     there = {each.namespace: each for each in others}
     for change in [each for each in result.changes if isinstance(each, Create) and each.namespace in there]:
@@ -140,12 +126,12 @@ class _Index:
     def __init__(self, kind: Kind, live: Iterable[Live]) -> None:
         self._kind = kind
         self._by_id: dict[str, Live] = {}
-        self._by_key: defaultdict[Key, list[Live]] = defaultdict(list)
+        self._by_key: defaultdict[ResourceKey, list[Live]] = defaultdict(list)
         for each in live:
             self._by_id[each.id] = each
             self._by_key[each.namespace, each.name].append(each)
 
-    def ids(self) -> dict[Key, str]:
+    def ids(self) -> dict[ResourceKey, str]:
         """Return the ids of the things that a name leads to."""
         return {key: every[0].id for key, every in self._by_key.items() if len(every) == 1}
 
@@ -171,7 +157,7 @@ class _Index:
         return live.id[-SHOWN:] if told_by_id else live.spec.get("last_four")
 
 
-def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequence[Live]) -> None:
+def _take_in(result: Draft, kind: Kind, resource: Resource, orphans: Sequence[Live]) -> None:
     """Replace the orphan; where there are several, somebody else made one of them, and nothing is done."""
     if len(orphans) == 1:
         result.changes.append(_renew(kind, resource, orphans[0]))
@@ -182,14 +168,14 @@ def _take_in(result: ThingDiff, kind: Kind, resource: Resource, orphans: Sequenc
     _hold(result, resource, resource.problem("conflict", found, hint, severity="problem"))
 
 
-def _hold(result: ThingDiff, resource: Resource, problem: Problem, id: str | None = None) -> None:
+def _hold(result: Draft, resource: Resource, problem: Problem, id: str | None = None) -> None:
     """Hold a declared thing, or what cannot be written of it."""
     result.problems.append(problem)
     result.held.append(Listed(address=resource.address, id=id, reason=problem.message, at=problem.at[:1]))
 
 
 def _settle(
-    result: ThingDiff,
+    result: Draft,
     kind: Kind,
     resource: Resource,
     found: Live | None,

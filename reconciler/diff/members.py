@@ -21,6 +21,7 @@ from reconciler.diff.conflicts import (
     notice,
     to_come,
 )
+from reconciler.diff.draft import Draft
 from reconciler.diff.identity import DISPUTED, Seat, removed_by_somebody, seats
 from reconciler.diff.member_changes import (
     MemberUpdate,
@@ -31,16 +32,14 @@ from reconciler.diff.member_changes import (
     update_member,
 )
 from reconciler.diff.ownership import COPY, Owner, Present, Whose, read_member, told_apart
-from reconciler.diff.roles import Admin
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
     ADMIN_ROLE,
+    Admin,
     Cause,
-    Change,
-    Listed,
+    Diff,
     LiveMember,
     Membership,
-    Problem,
     Resource,
     added_roles,
     address,
@@ -114,37 +113,15 @@ class Wanted(Struct, frozen=True, kw_only=True):
     unfinished: Mapping[str, Collection[str | None]] = field(default_factory=dict)
 
 
-class MemberDiff(Struct, kw_only=True):
-    """What became of every wanted and every live member of one organization, and the counts the guards need."""
-
-    organization: str
-    changes: list[Change] = field(default_factory=list)
-    held: list[Listed] = field(default_factory=list)
-    removed: list[Listed] = field(default_factory=list)
-    kept: list[Listed] = field(default_factory=list)
-    unmanaged: list[Listed] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    unchanged: int = 0
-    managed: int = 0  # live members that carry our mark
-    marked: int = 0  # of those, the ones whose mark names a user
-    missing_users: int = 0  # of those, the ones whose user the source no longer has
-    memberships: int = 0  # wanted here
-    unverified: int = 0  # of those, the ones that rest on an unverified address
-    untrusted: int = 0  # of those, the ones that rest on what users write themselves
-    admins: dict[str, Admin] = field(default_factory=dict)  # the live active ones, by id
-    breakglass: frozenset[str] = frozenset()  # ids of the live breakglass members
-    idle: frozenset[str] = frozenset()  # ids of those that are to become admin, and are not active
-
-
 def diff_members(
     wanted: Wanted,
     live: Iterable[LiveMember],
     policy: MemberPolicy,
     users: Users,
     causes: Callable[[Membership], tuple[Cause, ...]],
-) -> MemberDiff:
+) -> Diff:
     """Compare what is wanted in one organization with what is live there."""
-    result = MemberDiff(organization=wanted.organization)
+    result = Draft(namespace=wanted.organization)
     live = list(live)
     present, gone = _split(result, wanted, live, policy)
     _count(result, wanted, present, users, {membership.user for membership in wanted.memberships})
@@ -152,9 +129,9 @@ def diff_members(
     disputed: dict[str, list[Seat]] = {}  # by address
     moves = policy.manage_address and not wanted.external  # which clears the password
     for seat in seats(wanted.memberships, present, move=moves, disputed=users.disputed):
-        result.memberships += 1
-        result.unverified += seat.membership.unverified
-        result.untrusted += seat.membership.untrusted
+        result.counts["memberships"] += 1
+        result.counts["unverified"] += seat.membership.unverified
+        result.counts["untrusted"] += seat.membership.untrusted
         if seat.present:
             taken.add(seat.present.member.member_id)
         if seat.trouble:
@@ -176,11 +153,11 @@ def diff_members(
         else:
             _leave(result, wanted, item, policy, users)
     _note_stakes(result, [member for member in live if member.status != "deleted"])
-    return result
+    return result.done()
 
 
 def _split(
-    result: MemberDiff, wanted: Wanted, live: Iterable[LiveMember], policy: MemberPolicy
+    result: Draft, wanted: Wanted, live: Iterable[LiveMember], policy: MemberPolicy
 ) -> tuple[list[Present], list[LiveMember]]:
     """Tell present members from deleted records, and plan to delete those that a manifest says must be absent."""
     present: list[Present] = []
@@ -203,35 +180,35 @@ def _split(
             result.problems.append(another_owners(wanted.organization, item, declared))
             result.held.append(listed(wanted.organization, item, ANOTHER_OWNERS, (declared.position,)))
         else:
-            result.managed += item.mark is not None
+            result.managed[wanted.organization] += item.mark is not None
             result.changes.append(delete_member(item, wanted.organization, policy.owner, (cause_of(declared),)))
     return present, gone
 
 
 def _count(
-    result: MemberDiff, wanted: Wanted, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]
+    result: Draft, wanted: Wanted, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]
 ) -> None:
     for item in present:
         if item.mark and (item.mark.user in placed or not _brought_back(item, wanted)):
-            result.managed += 1
-            result.marked += item.mark.user is not None
+            result.managed[wanted.organization] += 1
+            result.counts["marked"] += item.mark.user is not None
             if item.mark.user not in placed and item.mark.user is not None and users.readable:
-                result.missing_users += not users.exists(item.mark.user)
+                result.counts["missing_users"] += not users.exists(item.mark.user)
 
 
-def stakes_alone(organization: str, live: Iterable[LiveMember]) -> MemberDiff:
+def stakes_alone(organization: str, live: Iterable[LiveMember]) -> Diff:
     """Return what is at stake in an organization whose members are nobody's here."""
-    result = MemberDiff(organization=organization)
+    result = Draft(namespace=organization)
     _note_stakes(result, [member for member in live if member.status != "deleted"])
-    return result
+    return result.done()
 
 
-def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
+def _note_stakes(result: Draft, live: Sequence[LiveMember]) -> None:
     """Note who is admin, who is a breakglass member, and who is to become admin without being active."""
     for member in live:
         for role in member.roles:
             if role.role_id == ADMIN_ROLE and role.sources and member.status == "active":
-                name = address("Member", result.organization, mailbox_or_text(member.email_address))
+                name = address("Member", str(result.namespace), mailbox_or_text(member.email_address))
                 result.admins[member.member_id] = Admin(name, frozenset(source.type for source in role.sources))
     result.breakglass = frozenset(member.member_id for member in live if member.is_breakglass)
     if promoted := {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)} - {None}:
@@ -240,7 +217,7 @@ def _note_stakes(result: MemberDiff, live: Sequence[LiveMember]) -> None:
 
 
 def _settle(
-    result: MemberDiff,
+    result: Draft,
     wanted: Wanted,
     seat: Seat,
     item: Present,
@@ -307,7 +284,7 @@ def _on_proof(membership: Membership, item: Present) -> bool:
 
 
 def _give(
-    result: MemberDiff,
+    result: Draft,
     wanted: Wanted,
     seat: Seat,
     gone: Sequence[LiveMember],
@@ -337,7 +314,7 @@ def _give(
     )
 
 
-def _leave(result: MemberDiff, wanted: Wanted, item: Present, policy: MemberPolicy, users: Users) -> None:
+def _leave(result: Draft, wanted: Wanted, item: Present, policy: MemberPolicy, users: Users) -> None:
     """Decide about a live member that nothing wants: ours may go, everybody else's stays."""
     user = item.mark.user if item.mark else None
     if item.doubt:

@@ -9,8 +9,6 @@ with slugs of their choice.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
-
 from reconciler.diff.fields import created_fields, diff_fields
 from reconciler.diff.hints import slug_changed, swapped, with_swap
 from reconciler.diff.ownership import Owner, Whose, mark_of
@@ -20,6 +18,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    Diff,
     FieldChange,
     Json,
     Listed,
@@ -27,6 +26,7 @@ from reconciler.model import (
     Mark,
     Problem,
     Resource,
+    ResourceKey,
     Spec,
     Update,
 )
@@ -37,28 +37,6 @@ SSO_JIT = "sso_jit_provisioning"
 ALLOWED = "sso_jit_provisioning_allowed_connections"
 INVITES = "email_invites"
 UNFINISHED = "not declared; created by an interrupted run of this repository, so it is not deleted"
-
-
-class OrganizationDiff(Struct, frozen=True, kw_only=True):
-    """What became of every declared and every live organization.
-
-    ``live`` maps each declared slug that is settled to its live organization, ``new`` the slugs that are to be
-    created, ``doomed`` those (by live slug) that are to be deleted; ``held`` lists those nobody can decide about,
-    ``strangers`` those among them (by declared slug) that a slug alone led to, ``kept`` those that carry our mark, are
-    declared no more, and stay. ``managed`` counts the live ones that carry our mark.
-    """
-
-    live: Mapping[str, Live]
-    new: frozenset[str]
-    doomed: Mapping[str, Live]
-    changes: tuple[Change, ...]
-    held: tuple[Listed, ...]
-    kept: tuple[Listed, ...]
-    unmanaged: tuple[Listed, ...]
-    problems: tuple[Problem, ...]
-    unchanged: int
-    managed: int
-    strangers: Mapping[str, Live] = {}
 
 
 class _Index:
@@ -109,7 +87,7 @@ def diff_organizations(
     create_values: Spec,
     late: Collection[str] = (),
     adopt: bool = False,
-) -> OrganizationDiff:
+) -> Diff:
     """Match ``desired`` with ``live`` and give the changes.
 
     ``adopt`` takes over every organization that a slug leads to, as ``adopt`` in a manifest does one.
@@ -123,9 +101,8 @@ def diff_organizations(
     claims = Counter(item.id for candidates in found.values() for item in candidates)
     alike = {each.id for each in map(index.lookalike, (one for one in desired if not found[one.name])) if each}
     swaps = swapped(desired, index.by_external_id)
-    settled: dict[str, Live] = {}
+    ids: dict[ResourceKey, str] = {}
     new: set[str] = set()
-    doomed: dict[str, Live] = {}
     strangers: dict[str, Live] = {}
     changes: list[Change] = []
     problems: list[Problem] = []
@@ -142,10 +119,9 @@ def diff_organizations(
                 new.add(resource.name)
                 changes.extend(_create(resource, create_values, late))
         elif resource.ensure == "absent":
-            doomed[candidates[0].name] = candidates[0]
             changes.append(_delete(candidates[0], resource))
         else:
-            settled[resource.name] = candidates[0]
+            ids[None, resource.name] = candidates[0].id
             update = _update(resource, candidates[0], owner) if resource.ensure == "present" else None
             changes.extend([update] if update else [])
             unchanged += update is None and resource.ensure == "present"
@@ -164,14 +140,11 @@ def diff_organizations(
             continue
         left.append(item)
         if authoritative:
-            doomed[item.name] = item
             changes.append(_delete(item, None))
         else:
             kept.append(Listed(address=item.address, id=item.id, reason="no longer declared"))
-    return OrganizationDiff(
-        live=settled,
-        new=frozenset(new),
-        doomed=doomed,
+    return Diff(
+        ids=ids,
         changes=tuple(changes),
         held=tuple(
             Listed(address=problem.addresses[0], reason=problem.message, at=problem.at[:1]) for problem in problems
@@ -183,8 +156,8 @@ def diff_organizations(
             *slug_changed(_named(desired, {*new, *strangers}), left, strangers),
         ),
         unchanged=unchanged,
-        managed=len(ours),
-        strangers=strangers,
+        managed=Counter({None: len(ours)}),
+        strangers={(None, slug): item.id for slug, item in strangers.items()},
     )
 
 

@@ -13,14 +13,6 @@ from reconciler.model import (
     Role,
 )
 
-
-class Admin(Struct, frozen=True):
-    """A live member that has ``stytch_admin``: its address, and the types of the sources that it comes from."""
-
-    address: str
-    sources: frozenset[str]
-
-
 DIRECT = "direct_assignment"
 
 

@@ -29,6 +29,7 @@ from reconciler.model.changes import (
     completes,
     withdrawn_roles,
 )
+from reconciler.model.diff import Admin, Diff, ResourceKey, Stakes
 from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem, spelled
 from reconciler.model.resources import (
     ADMIN_ROLE,
@@ -61,6 +62,7 @@ __all__ = [
     "MARK_KEY",
     "TEST",
     "TEST_PROJECT",
+    "Admin",
     "Begun",
     "Cause",
     "Change",
@@ -68,6 +70,7 @@ __all__ = [
     "Counted",
     "Create",
     "Delete",
+    "Diff",
     "Ensure",
     "FieldChange",
     "GuardResult",
@@ -87,11 +90,13 @@ __all__ = [
     "Position",
     "Problem",
     "Resource",
+    "ResourceKey",
     "Result",
     "Role",
     "RoleSource",
     "Severity",
     "Spec",
+    "Stakes",
     "Summary",
     "Table",
     "Target",

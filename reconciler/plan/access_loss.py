@@ -1,17 +1,19 @@
 """Dangerous losses: an organization's last active admin, and anything of a breakglass member."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import UNSET, Struct, structs
 
 from reconciler.diff.fields import NOTHING
-from reconciler.diff.roles import DIRECT, Admin
+from reconciler.diff.roles import DIRECT
 from reconciler.model import (
     ADMIN_ROLE,
+    Admin,
     Change,
     Delete,
     FieldChange,
     Problem,
+    Stakes,
     added_roles,
     address,
     problem,
@@ -21,20 +23,6 @@ from reconciler.plan.power import sources_taken
 
 LAST_ADMIN = "last_admin"
 SHOWN = ("name", "untrusted_metadata")  # a member loses nothing where these say something else
-
-
-class Stakes(Struct, frozen=True, kw_only=True):
-    """What the live members have that must not be lost by accident.
-
-    ``admins`` are the active ones by organization and id, ``breakglass`` ids of members. ``idle`` are ids of members
-    that are to become admin and are not active, so that they are nobody's heirs. ``may_lose`` holds the addresses of
-    members of which a manifest says by name that they may go, or lose something.
-    """
-
-    admins: Mapping[str, Mapping[str, Admin]] = {}
-    breakglass: Collection[str] = frozenset()
-    idle: Collection[str] = frozenset()
-    may_lose: Collection[str] = frozenset()
 
 
 class _Plight(Struct, frozen=True):

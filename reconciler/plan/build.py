@@ -8,29 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from shlex import quote
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, structs
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
-from reconciler.diff.compare import ThingDiff
-from reconciler.diff.members import MemberDiff
-from reconciler.diff.organizations import OrganizationDiff
-from reconciler.diff.roles import Admin
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import (
     Change,
     Cost,
     Delete,
+    Diff,
     GuardResult,
     Listed,
     ManualStep,
     Plan,
     Problem,
+    Stakes,
     Summary,
     Target,
 )
-from reconciler.plan.access_loss import Stakes, loss_warnings
+from reconciler.plan.access_loss import loss_warnings
 from reconciler.plan.compare_members import Cascade
 from reconciler.plan.guards import Census, withhold
 from reconciler.plan.held import as_declared, by_cause, guard
@@ -48,10 +46,10 @@ class Compared(Struct, kw_only=True):
     did; ``reads`` gives the requests made, once all of them are.
     """
 
-    organizations: OrganizationDiff
-    members: Iterable[MemberDiff]
+    organizations: Diff
+    members: Iterable[Diff]
     doomed: Cascade
-    things: Mapping[str, ThingDiff]
+    things: Mapping[str, Diff]
     manual_steps: tuple[ManualStep, ...] = ()
     warnings: tuple[Problem, ...] = ()
     target: Target
@@ -62,29 +60,24 @@ class Compared(Struct, kw_only=True):
 def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> tuple[Plan, Stakes]:
     """Put the diffs together into one guarded plan; beside it, what of the live members is at stake."""
     organizations, doomed, target = compared.organizations, compared.doomed, compared.target
-    members = _total(compared.members)
+    members = Diff.total(compared.members)
     things = {kind: without_held(config, kind, each, target) for kind, each in compared.things.items()}
     others = tuple(things.values())
     found = [*declared.problems, *organizations.problems, *desired.problems, *members.problems]
     found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
     kept = tuple(_kept(organizations, desired, doomed))
     held_here = {item.address for item in kept}
-    stakes = Stakes(
-        admins=members.admins,
-        breakglass=members.breakglass,
-        idle=members.idle,
-        may_lose=_named_losers(declared, members.changes),
-    )
+    stakes = structs.replace(members.stakes, may_lose=_named_losers(declared, members.changes))
     census = Census(
         managed={
-            "Organization": organizations.managed,
-            "Member": members.managed,
-            **{kind: each.managed for kind, each in things.items()},
+            "Organization": organizations.managed.total(),
+            "Member": members.managed.total(),
+            **{kind: each.managed.total() for kind, each in things.items()},
         },
-        managed_members=members.managed_by_organization,
-        marked=members.marked,
-        missing=members.missing,
-        memberships=members.memberships,
+        managed_members=members.managed,
+        marked=members.counts["marked"],
+        missing=members.counts["missing_users"],
+        memberships=members.counts["memberships"],
         problems=sum(problem.severity == "problem" or problem.code in OF_DOMAINS for problem in found),
         stakes=stakes,
         held_roles=frozenset().union(*(each.held_roles for each in others)),
@@ -128,8 +121,8 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         summary=Summary(
             unchanged=organizations.unchanged + members.unchanged + sum(len(each.settled) for each in others),
             users=desired.count,
-            on_unverified=members.unverified,
-            on_untrusted=members.untrusted,
+            on_unverified=members.counts["unverified"],
+            on_untrusted=members.counts["untrusted"],
         ),
         changes=changes,
         observed=in_order(observed, rank),
@@ -203,7 +196,7 @@ def _with_its_members(change: Change, doomed: Cascade) -> Change:
     return structs.replace(change, members=doomed.members.get(change.name)) if isinstance(change, Delete) else change
 
 
-def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:
+def _kept(organizations: Diff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:
     """List the organizations that would be deleted and about which, or about whose members, something is open.
 
     A manifest's ``ensure: absent`` is explicit; a delete of what no manifest declares is only inferred.
@@ -226,47 +219,6 @@ def _kept(organizations: OrganizationDiff, desired: Desired, doomed: Cascade) ->
                 id=change.id,
                 reason="the users cannot be read, and it has members who are users",
             )
-
-
-class _Total(Struct, kw_only=True):
-    """All organizations' member diffs together."""
-
-    changes: list[Change] = field(default_factory=list)
-    held: list[Listed] = field(default_factory=list)
-    removed: list[Listed] = field(default_factory=list)
-    kept: list[Listed] = field(default_factory=list)
-    unmanaged: list[Listed] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    unchanged: int = 0
-    managed: int = 0
-    marked: int = 0
-    missing: int = 0
-    memberships: int = 0
-    unverified: int = 0
-    untrusted: int = 0
-    managed_by_organization: dict[str, int] = field(default_factory=dict)
-    admins: dict[str, Mapping[str, Admin]] = field(default_factory=dict)
-    breakglass: set[str] = field(default_factory=set)
-    idle: set[str] = field(default_factory=set)
-
-
-def _total(diffs: Iterable[MemberDiff]) -> _Total:
-    total = _Total()
-    for diff in diffs:
-        for name in ("changes", "held", "removed", "kept", "unmanaged", "problems"):
-            getattr(total, name).extend(getattr(diff, name))
-        total.unchanged += diff.unchanged
-        total.managed += diff.managed
-        total.marked += diff.marked
-        total.missing += diff.missing_users
-        total.memberships += diff.memberships
-        total.unverified += diff.unverified
-        total.untrusted += diff.untrusted
-        total.managed_by_organization[diff.organization] = diff.managed
-        total.admins[diff.organization] = diff.admins
-        total.breakglass |= diff.breakglass
-        total.idle |= diff.idle
-    return total
 
 
 def _listed(*parts: Iterable[Listed]) -> tuple[Listed, ...]:

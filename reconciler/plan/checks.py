@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.config.read import Config
 from reconciler.credentials.store import LASTING, CredentialStore
-from reconciler.diff.compare import ThingDiff
 from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import kept_as
 from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
-from reconciler.model import Change, Create, Delete, Problem, Target, problem
+from reconciler.model import Change, Create, Delete, Diff, Problem, Target, problem
 
-Things = Mapping[str, ThingDiff]
+Things = Mapping[str, Diff]
 SHOWN = 5  # users that are named
 
 

@@ -8,18 +8,18 @@ from msgspec import structs
 
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
-from reconciler.diff.compare import ThingDiff, diff_things
+from reconciler.diff.compare import diff_things
 from reconciler.diff.credentials import Held
 from reconciler.diff.fields import clears
-from reconciler.diff.organizations import OrganizationDiff, led_to
+from reconciler.diff.organizations import led_to
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Change, Delete, FieldChange, Listed, Live, Plan, Position, Problem, Resource, Target
+from reconciler.model import Change, Delete, Diff, FieldChange, Listed, Live, Plan, Position, Problem, Resource, Target
 from reconciler.model.changes import Begun
 from reconciler.plan.power import assigned_no_more
 from reconciler.read.live import Missing, Named, with_names
 
-Things = Mapping[str, ThingDiff]
+Things = dict[str, Diff]
 
 
 def kinds_read(config: Config, declared: Declared) -> Sequence[str]:
@@ -73,7 +73,7 @@ def thing_diffs(
     for name, rows in live.items():
         desired = declared.things.get(name, ()) if name in managed else ()
         compared = diff_things(KINDS[name], desired, _named(name, rows, found), target, held)
-        found[name] = compared if name in managed else ThingDiff(ids=compared.ids)
+        found[name] = compared if name in managed else Diff(ids=compared.ids)
     return found
 
 
@@ -89,32 +89,39 @@ def over(begun: Begun, declared: Declared, things: Things, plan: Plan) -> frozen
     return frozenset(begun.keys() - open_ - waits)
 
 
-def _held(desired: Sequence[Resource], problem: Problem) -> ThingDiff:
+def _held(desired: Sequence[Resource], problem: Problem) -> Diff:
     held = [Listed(address=each.address, reason=problem.message, at=(each.position,)) for each in desired]
     told = structs.replace(problem, code="not-offered", severity="problem", at=tuple(one.at[0] for one in held))
-    return ThingDiff(held=held, problems=[told])
+    return Diff(held=tuple(held), problems=(told,))
 
 
-def only_settled(
-    things: Things, organizations: OrganizationDiff, *, made: bool, external: Container[str | None] = ()
-) -> Things:
+def only_settled(things: Things, organizations: Diff, *, made: bool, external: Container[str | None] = ()) -> Things:
     """Hold whatever lies in an organization of which nobody knows which it is, or that nobody makes.
 
     ``made`` says whether this run may make organizations. What lies in one that is to be deleted goes with it. In one
     that is ``external`` nothing is deleted or withdrawn.
     """
-    settled = organizations.live.keys() | organizations.doomed.keys() | (organizations.new if made else frozenset())
-    for diff in things.values():
-        diff.changes = [each for each in diff.changes if each.namespace not in organizations.doomed]
-        adrift = [each for each in diff.changes if each.namespace is not None and each.namespace not in settled]
-        theirs = [each for each in diff.changes if each.namespace in external and _withdraws(each)]
-        diff.changes = [each for each in diff.changes if each not in adrift and each not in theirs]
-        diff.held.extend(
-            Listed(address=each.address, id=each.id, reason=_kept(each), at=_places(each)) for each in theirs
-        )
-        reason = "it is not known yet to which organization it belongs"
-        diff.held.extend(Listed(address=each.address, id=each.id, reason=reason) for each in adrift)
-    return things
+    doomed = organizations.deleted.keys()
+    settled = {slug for _, slug in organizations.ids} | doomed | (organizations.created if made else frozenset())
+    return {kind: _only_settled(diff, doomed, settled, external) for kind, diff in things.items()}
+
+
+def _only_settled(
+    diff: Diff, doomed: Container[str | None], settled: Container[str | None], external: Container[str | None]
+) -> Diff:
+    changes = [each for each in diff.changes if each.namespace not in doomed]
+    adrift = [each for each in changes if each.namespace is not None and each.namespace not in settled]
+    theirs = [each for each in changes if each.namespace in external and _withdraws(each)]
+    reason = "it is not known yet to which organization it belongs"
+    return structs.replace(
+        diff,
+        changes=tuple(each for each in changes if each not in adrift and each not in theirs),
+        held=(
+            *diff.held,
+            *(Listed(address=each.address, id=each.id, reason=_kept(each), at=_places(each)) for each in theirs),
+            *(Listed(address=each.address, id=each.id, reason=reason) for each in adrift),
+        ),
+    )
 
 
 def _withdraws(change: Change) -> bool:

@@ -9,12 +9,10 @@ from msgspec import Struct, structs
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
-from reconciler.diff.compare import ThingDiff
-from reconciler.diff.members import MemberDiff, MemberPolicy, Wanted, diff_members, stakes_alone
-from reconciler.diff.organizations import OrganizationDiff
+from reconciler.diff.members import MemberPolicy, Wanted, diff_members, stakes_alone
 from reconciler.diff.ownership import Owner, read_member, told_apart
 from reconciler.load.examine import Declared
-from reconciler.model import ADMIN_ROLE, Begun, Cause, Listed, Live, Membership, Resource
+from reconciler.model import ADMIN_ROLE, Begun, Cause, Diff, Listed, Membership, Resource
 from reconciler.plan.power import sources_taken
 from reconciler.read.live import OrganizationMembers
 from reconciler.rules import Rules
@@ -53,11 +51,9 @@ def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascad
     return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
 
 
-def with_who_is_there(
-    organizations: OrganizationDiff, members: Callable[[Mapping[str, int]], Members]
-) -> OrganizationDiff:
+def with_who_is_there(organizations: Diff, members: Callable[[Mapping[str, int]], Members]) -> Diff:
     """Add members and admins to the reason of each organization held because only a slug led to it."""
-    slugs = {live.id: f"Organization/{slug}" for slug, live in organizations.strangers.items()}
+    slugs = {id: f"Organization/{slug}" for (_, slug), id in organizations.strangers.items()}
     if not slugs:
         return organizations
     there = {slugs[each]: _who(found) for batch in members(dict.fromkeys(slugs, 0)) for each, found in batch.items()}
@@ -79,17 +75,18 @@ def _who(found: OrganizationMembers) -> str:
 
 
 def with_members(
-    config: Config, declared: Declared, organizations: OrganizationDiff, things: Mapping[str, ThingDiff]
-) -> Mapping[str, Live]:
-    """Give, by slug, the settled organizations whose members must be read.
+    config: Config, declared: Declared, organizations: Diff, things: Mapping[str, Diff]
+) -> Mapping[str, str]:
+    """Return, by slug, the ids of the settled organizations whose members must be read.
 
     Where members are not managed, those are the ones in which many at once would lose ``stytch_admin``.
     """
+    settled = {slug: id for (_, slug), id in organizations.ids.items()}
     if "Member" in declared.kinds(config):
-        return organizations.live
+        return settled
     changes = (*organizations.changes, *chain.from_iterable(each.changes for each in things.values()))
     poorer = {change.namespace or change.name for change in changes if sources_taken(change)}
-    return {slug: live for slug, live in organizations.live.items() if slug in poorer}
+    return {slug: id for slug, id in settled.items() if slug in poorer}
 
 
 def member_diffs(
@@ -97,16 +94,16 @@ def member_diffs(
     declared: Declared,
     rules: Rules,
     desired: Desired,
-    organizations: OrganizationDiff,
+    organizations: Diff,
     deleting: Begun,
     members: Members,
-) -> Iterator[MemberDiff]:
+) -> Iterator[Diff]:
     """Diff the members of every settled organization as they are read, and of those that are still to be made.
 
     ``deleting`` are the deletes of members that earlier runs began and never ended.
     Where members are not managed, nothing is said of them but which of them are admins.
     """
-    slugs = {live.id: slug for slug, live in organizations.live.items()}
+    slugs = {id: slug for (_, slug), id in organizations.ids.items()}
     if "Member" not in declared.kinds(config):
         yield from _stakes(slugs, members)
         return
@@ -135,7 +132,7 @@ def member_diffs(
         position = declared.members[membership.declared].position
         return (Cause(file=position.file, line=position.line, user=membership.user), *given)
 
-    def diff(slug: str, found: OrganizationMembers) -> MemberDiff:
+    def diff(slug: str, found: OrganizationMembers) -> Diff:
         wanted = Wanted(
             organization=slug,
             organization_id=found.organization_id,
@@ -149,14 +146,13 @@ def member_diffs(
             unfinished=unfinished,
         )
         result = diff_members(wanted, found.members, policy, desired.users, causes)
-        result.problems.extend(found.problems)
-        return result
+        return structs.replace(result, problems=(*result.problems, *found.problems))
 
     for batch in members:
         for identifier, found in batch.items():
             yield diff(slugs[identifier], found)
     made = is_written("Organization", config, declared) or not is_written("Member", config, declared)
-    for slug in sorted(organizations.new):
+    for slug in sorted(organizations.created):
         if made:
             yield diff(slug, OrganizationMembers(organization_id="", members=[]))
         elif desired.memberships.count(slug):
@@ -171,7 +167,7 @@ def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:
     return found
 
 
-def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[MemberDiff]:
+def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[Diff]:
     for identifier, found in chain.from_iterable(batch.items() for batch in members):
         yield stakes_alone(slugs[identifier], found.members)
 
@@ -186,7 +182,7 @@ def is_written(kind: str, config: Config, declared: Declared) -> bool:
     return kind in declared.kinds(config) and config.authority_of(kind) != "observe"
 
 
-def _held_until_it_is_made(organization: Resource) -> MemberDiff:
+def _held_until_it_is_made(organization: Resource) -> Diff:
     """Hold the members of an organization that is not live and that nobody makes, because its kind is not written."""
     missing = organization.problem(
         "missing-organization",
@@ -195,4 +191,4 @@ def _held_until_it_is_made(organization: Resource) -> MemberDiff:
         severity="problem",
     )
     held = Listed(address=organization.address, reason="not live, and not created here", at=missing.at)
-    return MemberDiff(organization=organization.name, held=[held], problems=[missing])
+    return Diff(held=(held,), problems=(missing,))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from msgspec import Struct, structs
 
 from reconciler.config.schema import Limits
-from reconciler.model import Change, Create, Delete, GuardResult, Update, completes, withdrawn_roles
-from reconciler.plan.access_loss import LAST_ADMIN, Stakes, from_breakglass, like_deletes, orphaning
+from reconciler.model import Change, Create, Delete, GuardResult, Stakes, Update, completes, withdrawn_roles
+from reconciler.plan.access_loss import LAST_ADMIN, from_breakglass, like_deletes, orphaning
 from reconciler.plan.power import grants, new_roles, roles_given, widened
 
 FROM_CHANGES = 10  # below this many changes a percentage says nothing
@@ -32,7 +32,7 @@ class Census(Struct, frozen=True, kw_only=True):
     """
 
     managed: Mapping[str, int]
-    managed_members: Mapping[str, int]
+    managed_members: Mapping[str | None, int]
     marked: int
     missing: int
     memberships: int

@@ -11,14 +11,12 @@ from itertools import chain
 
 from msgspec import UNSET, Struct, field, structs
 
-from reconciler.diff.compare import ThingDiff
-from reconciler.diff.members import MemberDiff
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import merged_into_live
 from reconciler.kinds.rbac_policy import missing
 from reconciler.load.references import POLICY, names_in
-from reconciler.model import Change, FieldChange, Listed, Live, Path, Position, Problem, address, problem
+from reconciler.model import Change, Diff, FieldChange, Listed, Live, Path, Position, Problem, address, problem
 from reconciler.plan.compare_members import Members
 from reconciler.plan.power import widened
 
@@ -41,20 +39,20 @@ class _Users(Struct):
 
 
 def held_while_used(
-    things: Mapping[str, ThingDiff],
+    things: dict[str, Diff],
     live: Sequence[Live],
     members: Members,
     others: Members,
-    diffs: Callable[[Members], Iterator[MemberDiff]],
-) -> Iterator[MemberDiff]:
+    diffs: Callable[[Members], Iterator[Diff]],
+) -> Iterator[Diff]:
     """Yield the diffs of ``members``, and then hold in ``things`` what they, ``others`` or ``live`` still use.
 
     Members that no diff is made of are read only where a role is to go, or to permit more: then it is noted whether
     anybody has it.
     """
-    for diff in things.values():
-        _hold_replaced(diff, live)
-    policy = things.get(POLICY, ThingDiff())
+    for kind, diff in things.items():
+        things[kind] = _hold_replaced(diff, live)
+    policy = things.get(POLICY, Diff())
     users = {name: _Users() for change in policy.changes for name in (*_roles_that_go(change), *widened(change))}
     for one in live if users else ():
         for _, reference, name in names_in(one.kind, one.spec):
@@ -66,16 +64,17 @@ def held_while_used(
     yield from diffs(members)
     if users:
         deque(chain(members, others), maxlen=0)
-    policy.held_roles = {name for change in policy.changes for name in widened(change) if users[name].first}
-    for change in list(policy.changes):
+    held_roles = frozenset(name for change in policy.changes for name in widened(change) if users[name].first)
+    for change in policy.changes:
         going = {*_roles_that_go(change)}
         was = next(one for one in live if one.kind == POLICY)
-        _hold(policy, change, was, {name: each for name, each in users.items() if each.first and name in going})
+        used = {name: each for name, each in users.items() if each.first and name in going}
+        things[POLICY] = structs.replace(_hold(policy, change, was, used), held_roles=held_roles)
 
 
-def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:
+def _hold_replaced(diff: Diff, live: Sequence[Live]) -> Diff:
     """Hold what can only be changed by recreating it while something else names it."""
-    for change in [each for each in diff.changes if each.replaces]:
+    for change in (each for each in diff.changes if each.replaces):
         users = sorted(
             one.address
             for one in live
@@ -89,11 +88,14 @@ def _hold_replaced(diff: ThingDiff, live: Sequence[Live]) -> None:
                 "instead, and set `ensure: absent` on this one"
             )
             at = _places(change)
-            diff.changes.remove(change)
-            diff.problems.append(_problem(message, hint, at, (change.address, *users[:SHOWN])))
-            diff.held.append(
-                Listed(address=change.address, id=change.id, reason="it would be recreated, and is in use", at=at)
+            reason = "it would be recreated, and is in use"
+            diff = structs.replace(
+                diff,
+                changes=tuple(each for each in diff.changes if each is not change),
+                problems=(*diff.problems, _problem(message, hint, at, (change.address, *users[:SHOWN]))),
+                held=(*diff.held, Listed(address=change.address, id=change.id, reason=reason, at=at)),
             )
+    return diff
 
 
 def _places(change: Change) -> tuple[Position, ...]:
@@ -116,28 +118,30 @@ def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _User
         yield batch
 
 
-def _hold(policy: ThingDiff, change: Change, was: Live, users: Mapping[str, _Users]) -> None:
+def _hold(policy: Diff, change: Change, was: Live, users: Mapping[str, _Users]) -> Diff:
     """Take out of a change what is used, and say so."""
     at = _places(change)
     left = {one.path: one for one in change.fields}
+    problems = list(policy.problems)
     for name, each in users.items():
         left.pop((ROLES, name))
         message = f"the role {name} stays in the policy while members have it ({each})"
         hint = "withdraw it from them first; the next plan then removes it"
-        policy.problems.append(_problem(message, hint, at, (change.address, *each.first)))
+        problems.append(_problem(message, hint, at, (change.address, *each.first)))
     while unmet := _unmet(change, was, left):
         path, what, whose = unmet
         left.pop(path)
         message = f"{'.'.join(path)} is not changed: {whose} would refer to {what}, which would not exist"
         hint = f"declare {what} in custom_resources, or remove it from {whose}"
-        policy.problems.append(_problem(message, hint, at, (change.address,)))
+        problems.append(_problem(message, hint, at, (change.address,)))
     if len(left) == len(change.fields):
-        return
-    policy.changes.remove(change)
+        return structs.replace(policy, problems=tuple(problems))
+    changes = [each for each in policy.changes if each is not change]
     if left:
-        policy.changes.append(structs.replace(change, fields=tuple(left.values())))
+        changes.append(structs.replace(change, fields=tuple(left.values())))
     reason = "part of what it would remove is in use" if left else "what it would remove is in use"
-    policy.held.append(Listed(address=change.address, id=change.id, reason=reason, at=at))
+    held = Listed(address=change.address, id=change.id, reason=reason, at=at)
+    return structs.replace(policy, changes=tuple(changes), held=(*policy.held, held), problems=tuple(problems))
 
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:

@@ -12,8 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from reconciler.model import FORMAT_VERSION, Change, Cost, Plan, Target
-from reconciler.plan.access_loss import Stakes
+from reconciler.model import FORMAT_VERSION, Change, Cost, Plan, Stakes, Target
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name

@@ -11,8 +11,8 @@ from reconciler.errors import InvalidInput
 from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
-from reconciler.model import Change, Listed, Live, Plan, problem
-from reconciler.plan.access_loss import Stakes, keep_last_admins
+from reconciler.model import Change, Listed, Live, Plan, Stakes, problem
+from reconciler.plan.access_loss import keep_last_admins
 from reconciler.plan.guards import hold_dependants
 from reconciler.plan.order import writes_of
 from reconciler.plan.planned import finish

@@ -8,10 +8,9 @@ has no live environment nothing is live yet, so that a test configuration can ma
 from msgspec import structs
 
 from reconciler.config.read import Config
-from reconciler.diff.compare import ThingDiff
 from reconciler.errors import Refused
 from reconciler.kinds import KINDS
-from reconciler.model import TEST, Change, Create, Problem, Target
+from reconciler.model import TEST, Change, Create, Diff, Problem, Target
 
 SHARED = ("workspace", "project")  # what lies there belongs to all environments of a project
 
@@ -37,7 +36,7 @@ def check_writes(config: Config, changes: tuple[Change, ...], target: Target) ->
         )
 
 
-def without_held(config: Config, kind: str, diff: ThingDiff, target: Target) -> ThingDiff:
+def without_held(config: Config, kind: str, diff: Diff, target: Target) -> Diff:
     """Return a comparison in which nothing is held, or a problem of data, that another environment writes anyhow."""
     if config.target.type == "live" or KINDS[kind].scope not in SHARED or not target.has_live:
         return diff
@@ -48,10 +47,10 @@ def without_held(config: Config, kind: str, diff: ThingDiff, target: Target) -> 
     }
     return structs.replace(
         diff,
-        held=[item for item in diff.held if item.address not in elsewhere],
-        problems=[
+        held=tuple(item for item in diff.held if item.address not in elsewhere),
+        problems=tuple(
             _as_warning(each) if elsewhere and elsewhere.issuperset(each.addresses) else each for each in diff.problems
-        ],
+        ),
     )
 
 

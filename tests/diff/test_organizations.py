@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from reconciler.diff.organizations import OrganizationDiff, diff_organizations
+from reconciler.diff.organizations import diff_organizations
 from reconciler.diff.ownership import Owner
-from reconciler.model import Create, Delete, FieldChange, Lifecycle, Live, Mark, Position, Resource, Update
+from reconciler.model import Create, Delete, Diff, FieldChange, Lifecycle, Live, Mark, Position, Resource, Update
 
 OWNER = "acme-identity"
 
@@ -22,7 +22,7 @@ def live(name: str = "acme", id_: str = "organization-test-1", *, ours: bool = T
     )
 
 
-def diff(desired: list[Resource], there: list[Live], **more: Any) -> OrganizationDiff:
+def diff(desired: list[Resource], there: list[Live], **more: Any) -> Diff:
     plain: dict[str, Any] = {
         "owner": Owner(OWNER),
         "authoritative": False,
@@ -32,7 +32,7 @@ def diff(desired: list[Resource], there: list[Live], **more: Any) -> Organizatio
     return diff_organizations(desired, there, **{**plain, **more})
 
 
-def codes(result: OrganizationDiff) -> list[str]:
+def codes(result: Diff) -> list[str]:
     return [problem.code for problem in result.problems]
 
 
@@ -129,7 +129,12 @@ def test_a_slug_that_differs_only_by_case_is_a_conflict() -> None:
 
 def test_a_live_organization_without_a_mark_is_adopted_where_that_is_said_and_else_held() -> None:
     held = diff([declared()], [live(ours=False)])
-    assert (codes(held), held.changes, set(held.strangers), held.live) == (["not-ours"], (), {"acme"}, {})
+    assert (codes(held), held.changes, held.strangers, held.ids) == (
+        ["not-ours"],
+        (),
+        {(None, "acme"): "organization-test-1"},
+        {},
+    )
     (change,) = diff([declared(adopt=True)], [live(ours=False)]).changes
     assert diff([declared()], [live(ours=False)], adopt=True).changes == (change,)
     assert (change.adopts, change.fields, change.mark) == (
@@ -162,7 +167,7 @@ def test_absent_and_external_organizations() -> None:
     assert isinstance(change, Delete)
     assert codes(diff([declared(ensure="absent")], [live(ours=False)])) == ["not-ours"]
     external = diff([declared(ensure="external", spec={"organization_name": "x"})], [live(ours=False)])
-    assert (external.changes, list(external.live)) == ((), ["acme"])
+    assert (external.changes, list(external.ids)) == ((), [(None, "acme")])
     assert codes(diff([declared(ensure="external")], [])) == ["missing-external"]
 
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.diff.organizations import OrganizationDiff
 from reconciler.diff.ownership import Owner, Whose, farewell, organization_mark, provisional, read_member, told_apart
-from reconciler.model import Listed, Live, LiveMember, Role
+from reconciler.model import Diff, Listed, LiveMember, Role
 from reconciler.plan.compare_members import with_who_is_there
 from reconciler.read.live import OrganizationMembers
 
@@ -93,17 +92,7 @@ def test_who_is_in_an_organization_that_a_slug_alone_led_to() -> None:
     admin = member("zoe", roles=(Role("stytch_admin"),))
     gone = member("gone", status="deleted")
     held = Listed(address="Organization/acme", reason="not ours")
-    nothing: dict[str, Any] = dict.fromkeys(("changes", "unmanaged", "kept", "problems"), ())
-    diff = OrganizationDiff(
-        live={},
-        new=frozenset(),
-        doomed={},
-        held=(held,),
-        unchanged=0,
-        managed=0,
-        strangers={"acme": Live(kind="Organization", name="acme", id="o1")},
-        **nothing,
-    )
+    diff = Diff(held=(held,), strangers={(None, "acme"): "o1"})
     found = OrganizationMembers(organization_id="o1", members=[*there, gone, admin])
     (told,) = with_who_is_there(diff, lambda _: [{"o1": found}]).held
     names = ", ".join(f"m{number}@acme.example" for number in range(4))

@@ -6,10 +6,9 @@ import pytest
 from msgspec import structs
 
 from reconciler.config.schema import Limits
-from reconciler.diff.roles import DIRECT, Admin
+from reconciler.diff.roles import DIRECT
 from reconciler.kinds import KINDS
-from reconciler.model import ADMIN_ROLE, Cause, Change, Create, Delete, FieldChange, Update
-from reconciler.plan.access_loss import Stakes
+from reconciler.model import ADMIN_ROLE, Admin, Cause, Change, Create, Delete, FieldChange, Stakes, Update
 from reconciler.plan.guards import Census, hold_dependants, withhold
 from reconciler.plan.power import ASSIGNMENTS, POLICY, SOURCES
 
