@@ -12,38 +12,28 @@ way to a write, and no flag that turns one into another.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 
 from msgspec import structs
 
-from reconciler.apply.bootstrap import (
-    built_on_it,
-    environments_made,
-    foundation,
-    held_back,
-    held_to_what_was_planned,
-    not_planned_again,
-    pins,
-)
-from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
-from reconciler.apply.run import INTERRUPTED, Applied, Told, apply_changes, skipped
+from reconciler.apply.bootstrap import environments_made, not_planned_again, once_open, opening, still_planned
+from reconciler.apply.execute import Applied, execute
+from reconciler.apply.journal import unfinished, unfinished_deletes
+from reconciler.apply.write import INTERRUPTED, OnOutcome
 from reconciler.config.read import Config
 from reconciler.credentials.store import settled, waiting_warnings
 from reconciler.diff.organizations import diff_organizations
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import MALFORMED, ApplyContext
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
 from reconciler.model import Change, Diff
-from reconciler.plan.access_loss import heirs
 from reconciler.plan.build import Compared, decide
 from reconciler.plan.checks import (
     check_creates,
-    check_lasting,
     check_readable,
+    check_store,
     fleeting,
     unread_warning,
 )
@@ -58,14 +48,12 @@ from reconciler.plan.compare_members import (
 )
 from reconciler.plan.holds import held_while_used
 from reconciler.plan.manual_steps import open_steps
-from reconciler.plan.planned import Planned, leaves_open
+from reconciler.plan.planned import Planned
 from reconciler.plan.resolve import check_leavers, resolve
 from reconciler.plan.selection import Selection, narrow
-from reconciler.plan.written_from_live import check_writes
 from reconciler.read import live as read
 from reconciler.read.run import Run
-from reconciler.read.target import check_target, find_target
-from reconciler.schema.secret_names import gives_credential
+from reconciler.read.target import find_target
 
 
 def plan(run: Run, only: Sequence[str] = ()) -> Planned:
@@ -145,60 +133,34 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     )
 
 
-def apply(run: Run, planned: Planned, tell: Told) -> Applied:
+def apply(run: Run, planned: Planned, on_outcome: OnOutcome) -> Applied:
     """Write what the plan says and is not withheld, journalling each write before and after.
 
     Where no secret of the environment exists yet, what that takes is made first; then everything is read and planned
     again, now that it can be, and only what the first plan held is written.
     """
-    store = run.store
-    check_lasting(planned.plan.changes, store)
-    if any(gives_credential(change) for change in planned.plan.changes):
-        store.check()
-    first = foundation(planned) if planned.unread else planned.plan.changes
-    taken, waiting = settled(store) if keeps_credentials(planned.ids) else ((), ())
-    applied = _carry_out(run, planned, first, tell)
-    applied = structs.replace(
-        applied,
-        outcomes=(*waiting, *applied.outcomes),
-        manual_steps=planned.plan.manual_steps,
-        held=planned.plan.held,
-        leaves_open=leaves_open(planned.plan),
-        kept=(*taken, *applied.kept),
-        ledger=store.ledger,
-    )
-    with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
-        applied = structs.replace(applied, pins=pins(run.client, planned.target, applied.outcomes))
-    if not planned.unread:
-        return applied
-    if applied.interrupted:
-        return structs.replace(applied, outcomes=(*applied.outcomes, *skipped(built_on_it(planned), INTERRUPTED)))
+    check_store(run.store, planned.plan.changes)
+    taken, refused = settled(run.store) if keeps_credentials(planned.ids) else ((), ())
+    recovered = Applied(outcomes=refused, journal=None, kept=taken)
+    applied = recovered.then(execute(run, planned, opening(planned), on_outcome))
+    return _once_open(run, planned, applied, on_outcome) if planned.unread else applied
+
+
+def _once_open(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcome) -> Applied:
+    """Plan again, now that everything can be read, and write the rest; what goes wrong loses no outcome."""
+    rest = once_open(planned)
+    if opened.interrupted:
+        return opened.skipping(rest, INTERRUPTED)
     try:
-        return _built_on(run, applied, planned, tell)
+        again = plan(structs.replace(run, made=environments_made(opened.outcomes)))
+        changes = still_planned(planned, again, run.config)
+        applied = execute(run, again, changes, on_outcome)
+        return opened.then(applied.with_outcomes(not_planned_again(planned, again, changes)))
     except KeyboardInterrupt:
-        undone = skipped(built_on_it(planned), INTERRUPTED)
-        return structs.replace(applied, outcomes=(*applied.outcomes, *undone), interrupted=True)
+        return structs.replace(opened.skipping(rest, INTERRUPTED), interrupted=True)
     except Exception as error:  # noqa: BLE001 # whatever it was, what has been written is still to be said
         said = str(error) if isinstance(error, ReconcilerError | Fault) else type(error).__name__
-        undone = skipped(built_on_it(planned), f"planning again failed: {said}")
-        return structs.replace(applied, outcomes=(*applied.outcomes, *undone))
-
-
-def _built_on(run: Run, applied: Applied, planned: Planned, tell: Told) -> Applied:
-    """Plan again, now that everything can be read, and write what is built on the foundation that was laid."""
-    again = plan(structs.replace(run, made=environments_made(applied.outcomes)))
-    left = held_to_what_was_planned(planned, again, run.config)
-    left = held_back(left, again.target) if again.unread else left
-    rest = _carry_out(run, again, left, tell)
-    return structs.replace(
-        applied,
-        outcomes=(*applied.outcomes, *rest.outcomes, *not_planned_again(planned, again, left)),
-        journal=rest.journal or applied.journal,
-        kept=(*applied.kept, *rest.kept),
-        manual_steps=again.plan.manual_steps,
-        held=again.plan.held,
-        leaves_open=leaves_open(again.plan),
-    )
+        return opened.skipping(rest, f"planning again failed: {said}")
 
 
 def _written(config: Config, declared: Declared, things: Mapping[str, Diff]) -> Iterator[Change]:
@@ -211,25 +173,3 @@ def _written(config: Config, declared: Declared, things: Mapping[str, Diff]) -> 
 def keeps_credentials(kinds: Iterable[str]) -> bool:
     """Return whether things of these kinds have credentials, which the store keeps."""
     return any(KINDS[name].credential for name in kinds)
-
-
-def _carry_out(run: Run, planned: Planned, changes: Sequence[Change], tell: Told) -> Applied:
-    config = run.config
-    check_target(config, planned.target, to_write=True)
-    check_writes(config, tuple(changes), planned.target)
-    begun = unfinished(config.root, config.environment)
-    deletes = unfinished_deletes(config.root, config.environment)
-    with Journal(config.root, config.environment, begun={**begun, **deletes}) as journal:
-        with suppress(OSError):  # what is over is over; the next run says so
-            for address in sorted(planned.over & begun.keys()):
-                journal.end(address)
-        context = ApplyContext(
-            owner=config.owner,
-            organization_ids=dict(planned.organization_ids),
-            target=planned.target,
-            ids={kind: dict(ids) for kind, ids in planned.ids.items()},
-            store=run.store,
-            begun=begun,
-            note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
-        )
-        return apply_changes(changes, run.client, context, journal, tell, heirs(changes, planned.stakes))

@@ -1,18 +1,20 @@
 """An environment that does not exist yet: what is created first, and which changes of the plan stay valid after that.
 
-A project, an environment and a secret are the *foundation*: before they are there, nothing of the environment's data
-can be read, and a plan takes it for empty. Once they are, all of it is planned again.
+Before its project, the environment itself and a secret are there, nothing of its data can be read, and a plan takes it
+for empty. Once they are, all of it is planned again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import structs
 
-from reconciler.apply.run import outcome_of
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
+from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
+from reconciler.kinds._writing import MALFORMED
 from reconciler.model import Change, Delete, Outcome, Target
 from reconciler.plan.planned import Planned
 from reconciler.plan.review import hold_to
@@ -22,37 +24,35 @@ FROM_LIVE: Final = "written from live: the project has a live environment"
 Changes = tuple[Change, ...]
 
 
-def foundation(planned: Planned) -> Changes:
-    """Return what must be there before anything can be read."""
-    return tuple(change for change in planned.plan.changes if KINDS[change.kind].order.opens_environment)
+def opening(planned: Planned) -> Changes:
+    """Return what is written first: what opens the environment, or everything, where that could be read."""
+    changes = planned.plan.changes
+    return tuple(change for change in changes if _opens(change)) if planned.unread else changes
 
 
-def built_on_it(planned: Planned) -> Changes:
+def once_open(planned: Planned) -> Changes:
     """Return everything else."""
-    return tuple(change for change in planned.plan.changes if not KINDS[change.kind].order.opens_environment)
+    return tuple(change for change in planned.plan.changes if not _opens(change)) if planned.unread else ()
 
 
-def held_back(changes: Changes, target: Target) -> Changes:
-    """Withhold what lies in the environment's data, as there is still no secret; or all, if there is no environment."""
-    return tuple(
-        change
-        if target.is_there and KINDS[change.kind].api == "management"
-        else structs.replace(change, withheld_by=change.withheld_by or "dependency")
-        for change in changes
-    )
+def _opens(change: Change) -> bool:
+    return KINDS[change.kind].order.opens_environment
 
 
-def held_to_what_was_planned(planned: Planned, again: Planned, config: Config) -> Changes:
+def still_planned(planned: Planned, again: Planned, config: Config) -> Changes:
     """Keep of what was planned again, once everything could be read, what was planned before.
 
     In an environment that this run has made nothing is anybody else's: there a change may differ in what Stytch itself
-    put into it, and what it put there may go, where a manifest says so.
+    put into it, and what it put there may go, where a manifest says so. As long as there is no secret, what lies in the
+    environment's data is withheld; as long as there is no environment, everything is.
     """
     if planned.target.is_there:
         again, _new = hold_to(planned.plan, again, config.rates.writes_per_second)
-    known = {change.address for change in built_on_it(planned)}
+    known = {change.address for change in once_open(planned)}
     return tuple(
-        change
+        structs.replace(change, withheld_by=change.withheld_by or "dependency")
+        if again.unread and not (again.target.is_there and KINDS[change.kind].api == "management")
+        else change
         for change in again.plan.changes
         if change.address in known or (isinstance(change, Delete) and not planned.target.is_there)
     )
@@ -66,15 +66,15 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
     held = {item.address: f"held: {item.reason}" for item in again.plan.held}
     held |= {each.address: FROM_LIVE for each in again.plan.written_from_live}
     there = {change.address for change in left}
-    return tuple(_became(change, held) for change in built_on_it(planned) if change.address not in there)
+    return tuple(_became(change, held) for change in once_open(planned) if change.address not in there)
 
 
 def _became(change: Change, held: Mapping[str, str]) -> Outcome:
     if change.withheld_by:
-        return outcome_of(change, "withheld", change.withheld_by)
+        return Outcome.of(change, "withheld", change.withheld_by)
     if change.address in held:
-        return outcome_of(change, "withheld", held[change.address])
-    return outcome_of(change, "applied", "it was already as declared")
+        return Outcome.of(change, "withheld", held[change.address])
+    return Outcome.of(change, "applied", "it was already as declared")
 
 
 def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
@@ -86,4 +86,6 @@ def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
 def pins(client: Client, target: Target, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
     """Return the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
     made = {one.id for one in outcomes if one.address.startswith("Environment/") and one.action == "create"}
-    return {slug: id for slug, id in project_ids(client, target).items() if slug in made} if made else {}
+    with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
+        return {slug: id for slug, id in project_ids(client, target).items() if slug in made} if made else {}
+    return {}

@@ -2,7 +2,7 @@
 
 Two states are compared, always in this order: *desired* (computed from files and users) and *live* (read from
 Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete`` changes. A plan is a value: it can be
-printed, stored, read back and compared, and only ``reconciler.apply.run`` acts on it.
+printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
 """
 
 from reconciler.model.changes import (

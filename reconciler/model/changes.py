@@ -240,3 +240,17 @@ class Outcome(Struct, frozen=True, kw_only=True):
     id: str | None = None
     request_id: str = ""
     found: bool = False
+
+    @classmethod
+    def of(
+        cls, change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
+    ) -> "Outcome":
+        """Return what became of a change; ``id`` is that of its resource, where the plan could not know it."""
+        return cls(
+            address=change.address,
+            action=change.action,
+            result=result,
+            detail=detail,
+            id=id or change.id,
+            request_id=request_id,
+        )

@@ -10,15 +10,17 @@ from reconciler.kinds._writing import kept_as
 from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
 from reconciler.model import Change, Create, Delete, Diff, Problem, Target, problem
+from reconciler.schema.secret_names import gives_credential
 
 Things = Mapping[str, Diff]
-SHOWN = 5  # users that are named
 
 
-def check_lasting(changes: Iterable[Change], store: CredentialStore) -> None:
-    """Refuse to have credentials made that the store would keep no longer than this machine lasts."""
+def check_store(store: CredentialStore, changes: Sequence[Change]) -> None:
+    """Refuse to have credentials made that the store would not keep, or no longer than this machine lasts."""
     for warning in fleeting(changes, store):
         raise Refused(f"{warning.message}: nothing was written", hint=warning.hint)
+    if any(gives_credential(change) for change in changes):
+        store.check()
 
 
 def fleeting(changes: Iterable[Change], store: CredentialStore) -> tuple[Problem, ...]:

@@ -5,6 +5,8 @@ live environment itself, the project of one, and what lies in that project outsi
 has no live environment nothing is live yet, so that a test configuration can make all of it.
 """
 
+from collections.abc import Iterable
+
 from msgspec import structs
 
 from reconciler.config.read import Config
@@ -27,7 +29,7 @@ def written_from_live(config: Config, change: Change, target: Target) -> bool:
     return target.has_live and made.after != TEST if made else True
 
 
-def check_writes(config: Config, changes: tuple[Change, ...], target: Target) -> None:
+def check_writes(config: Config, changes: Iterable[Change], target: Target) -> None:
     """Raise where something is about to be written that the environment never writes, whoever planned it."""
     if wrong := [change.address for change in changes if written_from_live(config, change, target)]:
         raise Refused(

@@ -23,7 +23,7 @@ from reconciler.report.problems import in_order, problem_lines, tally
 from reconciler.report.terminal import write
 
 if TYPE_CHECKING:
-    from reconciler.apply.run import Applied
+    from reconciler.apply.execute import Applied
     from reconciler.export.gather import Exported
     from reconciler.load.examine import Declared
     from reconciler.report.doctor import Finding

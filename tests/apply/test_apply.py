@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler import pipeline
-from reconciler.apply.run import Circuit
+from reconciler.apply.write import Circuit
 from reconciler.clients.sdk import Answered, Writer
 from reconciler.config.read import Config
 from reconciler.emulator.core.behaviour import parse_switches

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from reconciler import pipeline
-from reconciler.apply.run import Applied
+from reconciler.apply.execute import Applied
 from reconciler.config.read import Config
 from reconciler.emulator.core.exchange import Lost, Request, Response
 from reconciler.emulator.seed.running import Options, make

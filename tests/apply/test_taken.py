@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from reconciler.apply import run as apply
 from reconciler.apply import taken
+from reconciler.apply import write as apply
 from reconciler.apply.taken import not_taken, other_name
 from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.seed.running import Options, make

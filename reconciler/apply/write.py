@@ -1,4 +1,4 @@
-"""Carry out a plan, change by change, and return the outcome of each. The only module that writes to Stytch.
+"""Carry out changes one by one or side by side, and say what became of each. The only module that writes to Stytch.
 
 Nothing is guessed. Before a list is replaced or a resource deleted, its live state is read again, and a create
 whose answer was lost is looked up by its key before it is tried again. One failure stops only what depends on it; where
@@ -7,15 +7,11 @@ Stytch refuses many things of a kind the rest of that kind is not tried, and man
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import groupby
-from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, structs
 
 from reconciler.apply.journal import Journal
 from reconciler.apply.taken import not_taken, other_name
@@ -40,10 +36,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
-    Kept,
-    Listed,
     Live,
-    ManualStep,
     Outcome,
     Result,
     address,
@@ -62,38 +55,8 @@ MOVED = "moved:"  # how an outcome's detail begins where something was looked at
 HELD = "held:"  # the same, if it is unknown whether the live one is ours
 CIRCUIT_FROM = 10  # but never before so many failed
 
-NO_HEIRS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
-Told = Callable[[Outcome], None]
-
-
-class Applied(Struct, frozen=True):
-    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
-
-    ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
-    ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
-    of data, must be looked at before a run can end well. ``kept`` are the credentials that the store took, and
-    ``ledger`` is the file with the ids of what they belong to.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    journal: Path | None
-    interrupted: bool = False
-    pins: Mapping[str, str] = {}
-    manual_steps: tuple[ManualStep, ...] = ()
-    held: tuple[Listed, ...] = ()
-    leaves_open: bool = False
-    kept: tuple[Kept, ...] = ()
-    ledger: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """Return 1 if anything failed or was skipped, 3 if anything was withheld, is held or is left to a person."""
-        results = {outcome.result for outcome in self.outcomes}
-        if results & {"failed", "skipped"}:
-            return 1
-        left = self.leaves_open or any(step.required for step in self.manual_steps)
-        return 3 if left or "withheld" in results else 0
+OnOutcome = Callable[[Outcome], None]
 
 
 class Circuit:
@@ -110,50 +73,23 @@ class Circuit:
         self.open = self.open or (failures >= CIRCUIT_FROM and failures > CIRCUIT_SHARE * len(self._recent))
 
 
-def apply_changes(
-    changes: Sequence[Change],
-    client: Client,
-    context: ApplyContext,
-    journal: Journal,
-    tell: Told,
-    heirs: Mapping[str, frozenset[str]] = NO_HEIRS,
-) -> Applied:
-    """Carry out ``changes``, which come in the order of a plan, and give the outcome of each in that order.
-
-    ``heirs`` gives, by the address of an organization's last admin, those of whom one must have become admin before.
-    Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
-    when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
-    """
-    outcomes: dict[str, Outcome] = {}
-    run = _Run(client, context, journal, tell, outcomes, heirs)
-    for _, batch in groupby(changes, key=_sort):
-        run.batch(tuple(batch))
-    return Applied(tuple(map(run.outcome, changes)), journal.path, run.interrupted, kept=tuple(context.kept))
-
-
-def skipped(changes: Iterable[Change], why: str) -> tuple[Outcome, ...]:
-    """Return the outcomes of changes that are not tried at all."""
-    return tuple(outcome_of(change, "skipped", why) for change in changes)
-
-
-class _Run:
-    """One apply under way: what its workers share."""
+class Writer:
+    """Carries out changes of one plan, and knows what became of each; its workers share it."""
 
     def __init__(
         self,
         client: Client,
         context: ApplyContext,
         journal: Journal,
-        tell: Told,
-        outcomes: dict[str, Outcome],
+        on_outcome: OnOutcome,
         heirs: Mapping[str, frozenset[str]],
     ) -> None:
         self._client = client
         self._context = context
         self._journal = journal
-        self._tell = tell
-        self._outcomes = outcomes
-        self._heirs = heirs
+        self._on_outcome = on_outcome
+        self._heirs = heirs  # by the address of an organization's last admin: of whom one must have become admin before
+        self._outcomes: dict[str, Outcome] = {}
         self._applied: set[str] = set()  # addresses of the members that were written
         self._taken: set[str] = set()  # what a worker has begun with
         self._lock = threading.Lock()
@@ -176,8 +112,8 @@ class _Run:
         with self._lock:
             found, taken = self._outcomes.get(_name(change)), _name(change) in self._taken
         if found or not taken:
-            return found or outcome_of(change, "skipped", INTERRUPTED)
-        return outcome_of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
+            return found or Outcome.of(change, "skipped", INTERRUPTED)
+        return Outcome.of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
 
     def batch(self, changes: Sequence[Change]) -> None:
         """Carry out changes that do not depend on one another, with several workers."""
@@ -206,25 +142,25 @@ class _Run:
 
     def _outcome(self, change: Change) -> Outcome:
         if change.withheld_by:
-            return outcome_of(change, "withheld", change.withheld_by)
+            return Outcome.of(change, "withheld", change.withheld_by)
         if self.interrupted:
-            return outcome_of(change, "skipped", INTERRUPTED)
+            return Outcome.of(change, "skipped", INTERRUPTED)
         if self._circuit.open:
-            return outcome_of(change, "skipped", "too many writes failed, so the run was stopped")
+            return Outcome.of(change, "skipped", "too many writes failed, so the run was stopped")
         if self._refusals[change.kind].open:
-            return outcome_of(
+            return Outcome.of(
                 change, "skipped", f"Stytch refused too many {change.kind} writes, so the rest was skipped"
             )
         if missing := self._missing(change):
             result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
-            return outcome_of(change, result, f"dependency: {missing} was not created")
+            return Outcome.of(change, result, f"dependency: {missing} was not created")
         if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied:
-            return outcome_of(change, "withheld", f"{LAST_ADMIN}: {', '.join(sorted(needed))} did not become admin")
+            return Outcome.of(change, "withheld", f"{LAST_ADMIN}: {', '.join(sorted(needed))} did not become admin")
         try:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
         except OSError as error:
-            return outcome_of(change, "skipped", f"cannot write the journal: {error.strerror}")
+            return Outcome.of(change, "skipped", f"cannot write the journal: {error.strerror}")
         return self._carry_out(change)
 
     def _missing(self, change: Change) -> str:
@@ -245,34 +181,34 @@ class _Run:
             with noting_finds() as found:
                 written = _verb(kind, change)(self._client, change, self._context)
                 outcome = self._compared(kind, change, written)
-                return structs.replace(outcome, found=found() and _action(change) != "update")
+                return structs.replace(outcome, found=found() and change.action != "update")
         except Undecided as undecided:
             self._open.add(_name(change))
-            return outcome_of(change, "withheld", f"{HELD} {undecided}")
+            return Outcome.of(change, "withheld", f"{HELD} {undecided}")
         except Stale as stale:
             return _stale(change, stale)
         except NotNoted as error:
-            return outcome_of(change, "skipped", str(error))
+            return Outcome.of(change, "skipped", str(error))
         except NotKept as refused:
-            return outcome_of(change, "failed", str(refused), id=refused.id)
+            return Outcome.of(change, "failed", str(refused), id=refused.id)
         except Fault as fault:
             if isinstance(fault, Ambiguous):
                 self._open.add(_name(change))
             if isinstance(fault, Rejected):
                 self._refused.add(_name(change))
             detail = f"{fault.error_type or type(fault).__name__}: {fault}"
-            return outcome_of(change, "failed", detail, request_id=fault.request_id)
+            return Outcome.of(change, "failed", detail, request_id=fault.request_id)
         except ReconcilerError as error:
             self._open.add(_name(change))
-            return outcome_of(change, "failed", str(error))
+            return Outcome.of(change, "failed", str(error))
         except MALFORMED as error:
             self._open.add(_name(change))
             missing = f" ({error} is missing)" if isinstance(error, KeyError) else ""
             detail = f"Stytch's response does not match its API description{missing}: the write may have happened"
-            return outcome_of(change, "failed", detail)
+            return Outcome.of(change, "failed", detail)
         except Exception as error:  # noqa: BLE001 # whatever it was, the outcomes of all others are still to be said
             self._open.add(_name(change))
-            return outcome_of(change, "failed", f"{type(error).__name__}: the write may have happened")
+            return Outcome.of(change, "failed", f"{type(error).__name__}: the write may have happened")
 
     def _compared(self, kind: Kind, change: Change, written: WriteResult) -> Outcome:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
@@ -286,8 +222,8 @@ class _Run:
         if odd:
             self._refused.add(_name(change))
             detail = f"Stytch accepted the write, but its response differs from what was sent: {odd}"
-            return outcome_of(change, "failed", detail, id=written.id, request_id=written.request_id)
-        return outcome_of(change, "applied", id=written.id, request_id=written.request_id)
+            return Outcome.of(change, "failed", detail, id=written.id, request_id=written.request_id)
+        return Outcome.of(change, "applied", id=written.id, request_id=written.request_id)
 
     def _otherwise(self, kind: Kind, change: Change, written: WriteResult) -> str:
         """Return what the answer has otherwise than it was sent; under another name it is another thing."""
@@ -345,22 +281,12 @@ class _Run:
             if change.kind == "Member" and outcome.result == "applied":
                 self._applied.add(change.address)
             self._outcomes[_name(change)] = outcome
-            with suppress(Exception):  # who is told how far it is may be gone; the outcome is said at the end
-                self._tell(outcome)
+            with suppress(Exception):  # whoever follows may be gone; the outcome is said at the end
+                self._on_outcome(outcome)
 
 
 def _name(change: Change) -> str:
-    return f"{_action(change)} {change.address}"
-
-
-def _action(change: Change) -> Literal["create", "update", "delete"]:
-    if isinstance(change, Create):
-        return "create"
-    return "delete" if isinstance(change, Delete) else "update"
-
-
-def _sort(change: Change) -> tuple[str, type[Change], bool]:
-    return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)
+    return f"{change.action} {change.address}"
 
 
 def _takes_admin(change: Change) -> bool:
@@ -368,37 +294,23 @@ def _takes_admin(change: Change) -> bool:
 
 
 def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], WriteResult]:
-    verb: Callable[[Client, Change, ApplyContext], WriteResult] | None = getattr(kind.verbs, _action(change))
+    verb: Callable[[Client, Change, ApplyContext], WriteResult] | None = getattr(kind.verbs, change.action)
     if verb is None:
-        raise Stale(f"{kind.name} cannot be {_action(change)}d through the API")
+        raise Stale(f"{kind.name} cannot be {change.action}d through the API")
     return verb
-
-
-def outcome_of(
-    change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
-) -> Outcome:
-    """Return what became of a change."""
-    return Outcome(
-        address=change.address,
-        action=_action(change),
-        result=result,
-        detail=detail,
-        id=id or change.id,
-        request_id=request_id,
-    )
 
 
 def _stale(change: Change, stale: Stale) -> Outcome:
     """Withhold a change that no longer fits what is live; a delete of what is gone is done, by somebody else."""
     if isinstance(stale, Gone) and isinstance(change, Delete):
-        return structs.replace(outcome_of(change, "applied"), found=True)
-    return outcome_of(change, "withheld", f"{MOVED} {stale}")
+        return structs.replace(Outcome.of(change, "applied"), found=True)
+    return Outcome.of(change, "withheld", f"{MOVED} {stale}")
 
 
 def _journalled(change: Change) -> dict[str, object]:
     """What the journal says of a change before it is made: what, to which id, why, and every field's two values."""
     return {
-        "action": _action(change),
+        "action": change.action,
         "address": change.address,
         "id": change.id,
         "fields": change.fields,

@@ -1,0 +1,110 @@
+"""Write changes of a plan, which are journalled before and after, and return what became of each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from reconciler.apply.bootstrap import pins
+from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
+from reconciler.apply.write import OnOutcome, Writer
+from reconciler.kinds._writing import ApplyContext
+from reconciler.model import ADMIN_ROLE, Change, Kept, Listed, ManualStep, Outcome, withdrawn_roles
+from reconciler.plan.access_loss import heirs
+from reconciler.plan.planned import Planned, leaves_open
+from reconciler.plan.written_from_live import check_writes
+from reconciler.read.run import Run
+from reconciler.read.target import check_target
+
+
+class Applied(Struct, frozen=True, kw_only=True):
+    """The outcome of every change, in the order of the plan, and the journal of the run if anything was tried.
+
+    ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
+    ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
+    of data, must be looked at before a run can end well. ``kept`` are the credentials that the store took, and
+    ``ledger`` is the file with the ids of what they belong to.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    journal: Path | None
+    interrupted: bool = False
+    pins: Mapping[str, str] = {}
+    manual_steps: tuple[ManualStep, ...] = ()
+    held: tuple[Listed, ...] = ()
+    leaves_open: bool = False
+    kept: tuple[Kept, ...] = ()
+    ledger: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 if anything failed or was skipped, 3 if anything was withheld, is held or is left to a person."""
+        results = {outcome.result for outcome in self.outcomes}
+        if results & {"failed", "skipped"}:
+            return 1
+        left = self.leaves_open or any(step.required for step in self.manual_steps)
+        return 3 if left or "withheld" in results else 0
+
+    def then(self, later: "Applied") -> "Applied":
+        """Return this stage and the next one as one; what is open is what the later plan says."""
+        return structs.replace(
+            later,
+            outcomes=(*self.outcomes, *later.outcomes),
+            journal=later.journal or self.journal,
+            pins={**self.pins, **later.pins},
+            kept=(*self.kept, *later.kept),
+        )
+
+    def with_outcomes(self, outcomes: Iterable[Outcome]) -> "Applied":
+        """Return the same with more outcomes."""
+        return structs.replace(self, outcomes=(*self.outcomes, *outcomes))
+
+    def skipping(self, changes: Iterable[Change], why: str) -> "Applied":
+        """Return the same with an outcome for each of these changes, which are not tried at all."""
+        return self.with_outcomes(Outcome.of(change, "skipped", why) for change in changes)
+
+
+def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: OnOutcome) -> Applied:
+    """Carry out ``changes``, which are those of ``planned`` in its order, or some of them; give the outcome of each.
+
+    Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
+    when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
+    """
+    check_target(run.config, planned.target, to_write=True)
+    check_writes(run.config, changes, planned.target)
+    begun = unfinished(run.config.root, run.config.environment)
+    deletes = unfinished_deletes(run.config.root, run.config.environment)
+    with Journal(run.config.root, run.config.environment, begun={**begun, **deletes}) as journal:
+        with suppress(OSError):  # what is over is over; the next run says so
+            for ended in sorted(planned.over & begun.keys()):
+                journal.end(ended)
+        context = ApplyContext(
+            owner=run.config.owner,
+            organization_ids=dict(planned.organization_ids),
+            target=planned.target,
+            ids={kind: dict(ids) for kind, ids in planned.ids.items()},
+            store=run.store,
+            begun=begun,
+            note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
+        )
+        writer = Writer(run.client, context, journal, on_outcome, heirs(changes, planned.stakes))
+        for _, batch in groupby(changes, key=_type):
+            writer.batch(tuple(batch))
+    outcomes = tuple(map(writer.outcome, changes))
+    return Applied(
+        outcomes=outcomes,
+        journal=journal.path,
+        interrupted=writer.interrupted,
+        pins=pins(run.client, planned.target, outcomes),
+        manual_steps=planned.plan.manual_steps,
+        held=planned.plan.held,
+        leaves_open=leaves_open(planned.plan),
+        kept=tuple(context.kept),
+        ledger=run.store.ledger,
+    )
+
+
+def _type(change: Change) -> tuple[str, type[Change], bool]:
+    return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)
