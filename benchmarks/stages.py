@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from reconciler import pipeline
 from reconciler.clients.connect import open_client
-from reconciler.config.read import Credentials, load_config
+from reconciler.clients.credentials import Credentials
+from reconciler.config.read import load_config
 from reconciler.desired.members import desired_members
 from reconciler.load.validate import validate
 from reconciler.plan import resolve

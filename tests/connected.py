@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
+from reconciler.clients.pacing import Clock
 from reconciler.emulator.core.workspace import Type
 from reconciler.emulator.seed.running import variables
 from reconciler.emulator.server.app import App
@@ -17,10 +17,11 @@ from reconciler.emulator.server.transport import EmulatorTransport
 START = 1_700_000_000.0 - 1_700_000_000.0 % 60  # the turn of a minute
 
 
-class VirtualClock:
+class VirtualClock(Clock):
     """Time that passes only when somebody sleeps; ``slept`` keeps each sleep."""
 
     def __init__(self, wall: float = START) -> None:
+        super().__init__()
         self._started = wall
         self._passed = 0.0
         self._lock = threading.Lock()
@@ -49,10 +50,10 @@ def connected(
     app: App, clock: VirtualClock | None = None, rates: Rates | None = None, sort: Type = "test"
 ) -> Iterator[Client]:
     """Open a client to ``app``; no socket is used and no real time passes."""
-    wires = Wires(
+    transports = Transports(
         clock=clock or VirtualClock(),
         rng=random.Random(0),  # noqa: S311  # so that the test is the same every time
         transport=EmulatorTransport(app),
     )
-    with open_client(credentials(app, sort), rates or Rates(), wires) as client:
+    with open_client(credentials(app, sort), rates or Rates(), transports) as client:
         yield client

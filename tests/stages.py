@@ -16,8 +16,10 @@ import yaml
 
 from reconciler import pipeline
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Config, Credentials, load_config
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials
+from reconciler.clients.pacing import Clock
+from reconciler.config.read import Config, load_config
 from reconciler.emulator.core.workspace import Environment
 from reconciler.emulator.seed import bulk, placing
 from reconciler.emulator.seed.running import Options, make, variables
@@ -59,10 +61,11 @@ def is_read(method: str, path: str) -> bool:
     return method == "GET" or (method == "POST" and READS_BY_POST.search(path) is not None)
 
 
-class Clock:
+class QuickClock(Clock):
     """Time that passes at once."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._now = 0.0
 
     def wall(self) -> float:
@@ -123,8 +126,8 @@ class Stage:
         given = self.told.get("credentials", default)
         for sort, names in (("data", DATA), ("workspace", WORKSPACE)):
             known |= dict.fromkeys(names, "") if sort not in given else {}
-        wires = Wires(clock=Clock(), transport=self.transport)
-        with open_client(Credentials.from_environment(known), config.rates, wires) as client:
+        transports = Transports(clock=QuickClock(), transport=self.transport)
+        with open_client(Credentials.from_environment(known), config.rates, transports) as client:
             yield client
 
     def plan(self) -> Planned:

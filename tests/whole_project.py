@@ -7,8 +7,9 @@ from typing import Final
 
 from reconciler import pipeline
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Config, Credentials
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials
+from reconciler.config.read import Config
 from reconciler.emulator.seed.running import Options, make, variables
 from reconciler.emulator.server.app import App
 from reconciler.emulator.server.transport import EmulatorTransport
@@ -58,6 +59,6 @@ def asked(config: Config, app: App) -> Iterator[Client]:
     """A client with a workspace key alone."""
     known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
     known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
-    with open_client(Credentials.from_environment(known), config.rates, wires) as client:
+    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    with open_client(Credentials.from_environment(known), config.rates, transports) as client:
         yield client

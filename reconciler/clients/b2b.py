@@ -13,12 +13,12 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct
 
-from reconciler.clients.api import Api, Data, Project
+from reconciler.clients.api import Api, find
 from reconciler.clients.pacing import Clock
 from reconciler.clients.retry import Statistics
-from reconciler.clients.search import Found, page_decoder, read_whole, stream_whole
+from reconciler.clients.search import SearchResult, page_decoder, read_whole, stream_whole
 from reconciler.documents import nesting
-from reconciler.errors import Refused, Rejected, Unreadable
+from reconciler.errors import Refused, Unreadable
 from reconciler.model import Json, LiveMember
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Body = dict[str, Json]
-Written = tuple[Body, str]  # the thing as Stytch has it now, and the request's id
 
 ORGANIZATIONS = "/v1/b2b/organizations"
 STATUSES = ("active", "pending", "invited", "deleted")  # a search hides deleted members unless they are asked for
@@ -51,13 +50,22 @@ class _UserId(Struct):
     user_id: str
 
 
+class Data(Struct, frozen=True):
+    """The way to the data of one environment: what is read, its fraud rules, the SDK for writes, which secret it is."""
+
+    api: Api
+    telemetry: Api
+    make_writer: Callable[[], "Writer"]
+    last_four: str
+
+
 class Client:
     """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads."""
 
     def __init__(
         self,
         management: Api | None,
-        consumer: Project | None,
+        consumer: Api | None,
         statistics: Statistics,
         clock: Clock,
         open_data: Callable[[str, str], Data],
@@ -77,20 +85,20 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
-        data = (self._data.project.transport, self._data.telemetry) if self._data else ()
-        for opened in (*data, self._consumer and self._consumer.transport, self._management):
+        data = (self._data.api, self._data.telemetry) if self._data else ()
+        for opened in (*data, self._consumer, self._management):
             if opened:
-                opened.close()
+                opened.transport.close()
 
     @property
     def project_id(self) -> str:
         """Return the id of the environment whose data can be asked for, "" where there is none yet."""
-        return self._data.project.project_id if self._data else ""
+        return self._data.api.user if self._data else ""
 
     @property
     def consumer_project_id(self) -> str:
         """Return the id of the Consumer project whose users can be asked for, "" where there is none."""
-        return self._consumer.project_id if self._consumer else ""
+        return self._consumer.user if self._consumer else ""
 
     @property
     def secret_last_four(self) -> str:
@@ -132,8 +140,8 @@ class Client:
         return self._data
 
     @property
-    def _b2b(self) -> Project:
-        return self._opened.project
+    def _b2b(self) -> Api:
+        return self._opened.api
 
     # Whatever has no method of its own
 
@@ -143,12 +151,7 @@ class Client:
 
     def find(self, name: str, path: str, absent: Collection[str]) -> Body | None:
         """Return what is at a path, or None if Stytch responds with one of the error types ``absent``."""
-        try:
-            return self.read(name, path)
-        except Rejected as fault:
-            if fault.error_type in absent:
-                return None
-            raise
+        return find(lambda: self.read(name, path), absent)
 
     def search(self, name: str, path: str, key: str, id_key: str) -> list[Body]:
         """Return every row of a search of the data API, which are under ``key``; raises ``Unreadable``."""
@@ -164,13 +167,13 @@ class Client:
 
     # Reads in bulk
 
-    def search_organizations(self) -> Found[Body]:
+    def search_organizations(self) -> SearchResult[Body]:
         """Return every organization of the project, each as Stytch describes it."""
         decode = page_decoder("organizations", dict[str, Any], ("organization_id", "organization_slug"))
         fetch = self._b2b.search("organizations.search", f"{ORGANIZATIONS}/search", decode)
         return read_whole(fetch, lambda row: str(row.get("organization_id")), "organizations")
 
-    def search_members(self, organization_ids: Sequence[str], most: int = sys.maxsize) -> Found[LiveMember]:
+    def search_members(self, organization_ids: Sequence[str], most: int = sys.maxsize) -> SearchResult[LiveMember]:
         """Return every member of these organizations, deleted ones too; ``TooMany`` if they are more than ``most``."""
         decode = page_decoder("members", LiveMember, ("organization_id", "member_id"))
         fetch = self._b2b.search(
@@ -208,15 +211,11 @@ class Client:
 
     def has_user(self, user_id: str) -> bool:
         """Return whether the Consumer project has a user with this id."""
-        if self._consumer is None:
+        consumer = self._consumer
+        if consumer is None:
             raise Refused("the Consumer project's id is not set", hint="set STYTCH_CONSUMER_PROJECT_ID")
-        try:
-            self._consumer.read("users.get", f"/v1/users/{quote(user_id, safe='')}", Body)
-        except Rejected as fault:
-            if fault.error_type in ABSENT_USER:
-                return False
-            raise
-        return True
+        path = f"/v1/users/{quote(user_id, safe='')}"
+        return find(lambda: consumer.read("users.get", path, Body), ABSENT_USER) is not None
 
     def rbac_policy(self) -> Body:
         """Return the project's RBAC policy: roles, resources, scopes."""
@@ -234,13 +233,8 @@ class Client:
 
         The path takes an external id too, so what it leads to may be another organization than the one meant.
         """
-        try:
-            found = self.get_organization(slug)
-        except Rejected as fault:
-            if fault.error_type in ABSENT_ORGANIZATION:
-                return None
-            raise
-        if found.get("organization_slug") == slug:
+        found = find(lambda: self.get_organization(slug), ABSENT_ORGANIZATION)
+        if found is None or found.get("organization_slug") == slug:
             return found
         every = self.search_organizations().rows
         return next((row for row in every if row.get("organization_slug") == slug), None)
@@ -255,20 +249,16 @@ class Client:
 
     def _member(self, organization_id: str, **key: str) -> LiveMember | None:
         path = f"{ORGANIZATIONS}/{quote(organization_id, safe='')}/member"
-        try:
-            return self._b2b.read("organizations.members.get", path, _MemberBody, **key).member
-        except Rejected as fault:
-            if fault.error_type in ABSENT_MEMBER:
-                return None
-            raise
+        return find(lambda: self._b2b.read("organizations.members.get", path, _MemberBody, **key).member, ABSENT_MEMBER)
 
-    # Writes: the SDK leaves out an argument that is None, but not one inside metadata, where it removes a key
+    # Writes return the resource as Stytch has it now, and the request's id.
+    # The SDK leaves out an argument that is None, but not one inside metadata, where it removes a key.
 
-    def create_organization(self, body: Body) -> Written:
+    def create_organization(self, body: Body) -> tuple[Body, str]:
         """Create an organization from its fields by Stytch's names."""
         return self._organization("create", **body)
 
-    def update_organization(self, organization_id: str, body: Body) -> Written:
+    def update_organization(self, organization_id: str, body: Body) -> tuple[Body, str]:
         """Change the fields that ``body`` has."""
         return self._organization("update", organization_id=organization_id, **body)
 
@@ -276,19 +266,19 @@ class Client:
         """Delete an organization and every member of it, for good."""
         return self._request_id("organizations.delete", organization_id=organization_id)
 
-    def delete_organization_external_id(self, organization_id: str) -> Written:
+    def delete_organization_external_id(self, organization_id: str) -> tuple[Body, str]:
         """Clear an organization's external id."""
         return self._organization("delete_external_id", organization_id=organization_id)
 
-    def create_member(self, organization_id: str, body: Body) -> Written:
+    def create_member(self, organization_id: str, body: Body) -> tuple[Body, str]:
         """Create a member from its fields by Stytch's names; no mail is sent."""
         return self._member_write("create", organization_id=organization_id, **body)
 
-    def update_member(self, organization_id: str, member_id: str, body: Body) -> Written:
+    def update_member(self, organization_id: str, member_id: str, body: Body) -> tuple[Body, str]:
         """Change the fields that ``body`` has; ``roles`` replaces those that were assigned directly."""
         return self._member_write("update", organization_id=organization_id, member_id=member_id, **body)
 
-    def reactivate_member(self, organization_id: str, member_id: str) -> Written:
+    def reactivate_member(self, organization_id: str, member_id: str) -> tuple[Body, str]:
         """Make a deleted member live again, under its old id."""
         return self._member_write("reactivate", organization_id=organization_id, member_id=member_id)
 
@@ -296,25 +286,25 @@ class Client:
         """Delete a member, which Stytch keeps as a record with the status ``deleted``."""
         return self._request_id("organizations.members.delete", organization_id=organization_id, member_id=member_id)
 
-    def delete_mfa_phone_number(self, organization_id: str, member_id: str) -> Written:
+    def delete_mfa_phone_number(self, organization_id: str, member_id: str) -> tuple[Body, str]:
         """Take a member's phone number away, which is the only way to another one."""
         return self._member_write("delete_mfa_phone_number", organization_id=organization_id, member_id=member_id)
 
-    def delete_member_external_id(self, organization_id: str, member_id: str) -> Written:
+    def delete_member_external_id(self, organization_id: str, member_id: str) -> tuple[Body, str]:
         """Clear a member's external id."""
         return self._member_write("delete_external_id", organization_id=organization_id, member_id=member_id)
 
-    def _organization(self, verb: str, **arguments: Json) -> Written:
+    def _organization(self, verb: str, **arguments: Json) -> tuple[Body, str]:
         return self.writer().write(f"organizations.{verb}", arguments).thing("organization", "organization_id")
 
-    def _member_write(self, verb: str, **arguments: Json) -> Written:
+    def _member_write(self, verb: str, **arguments: Json) -> tuple[Body, str]:
         return self.writer().write(f"organizations.members.{verb}", arguments).thing("member", "member_id")
 
     def _request_id(self, name: str, **arguments: Json) -> str:
         return self.writer().write(name, arguments).request_id
 
     def writer(self) -> "Writer":
-        """Make the writer when the first write comes: it takes half a second to import."""
+        """Return the writer, made when the first write comes: it takes half a second to import."""
         with self._lock:
             if self._writer is None:
                 self._writer = self._opened.make_writer()

@@ -5,16 +5,28 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from reconciler.clients.api import Api, Data, Project
-from reconciler.clients.b2b import Client
-from reconciler.clients.credentials import Credentials, base_url, check, management_url, telemetry_url
-from reconciler.clients.network import Network
-from reconciler.clients.pacing import Clock, Limits, Pace, SystemClock
-from reconciler.clients.retry import Line, Statistics
+from reconciler.clients.api import Api
+from reconciler.clients.b2b import Client, Data
+from reconciler.clients.credentials import (
+    MANAGEMENT_URL,
+    TELEMETRY_URL,
+    TEST_URL,
+    Credentials,
+    Rates,
+    base_url,
+    management_url,
+    telemetry_url,
+)
+from reconciler.clients.network import Network, is_loopback, is_server
+from reconciler.clients.pacing import Clock, Limits, Pace
+from reconciler.clients.retry import Requester, Statistics
+from reconciler.errors import Refused
+from reconciler.model import Problem, problem
 from reconciler.model.secret import Sealed
 
 if TYPE_CHECKING:
@@ -22,23 +34,11 @@ if TYPE_CHECKING:
 
 USER_SEARCHES = 1.5  # Stytch allows 150 searches of users a minute where it allows 100 of members
 SHOWN = 4  # characters of a secret that Stytch shows
-EVERY = 60 * 65.0  # searches a minute where nothing is one
 LOGGERS = ("httpx", "httpcore", "urllib3")
 
 
-class Rates(Protocol):
-    """Stytch's limits of a project, and the share of them that we allow ourselves."""
-
-    @property
-    def requests_per_second(self) -> float: ...  # noqa: D102  # the name says it
-    @property
-    def searches_per_minute(self) -> float: ...  # noqa: D102  # as above
-    @property
-    def share(self) -> float: ...  # noqa: D102  # as above
-
-
-class Wires(Struct, frozen=True):
-    """What a client is plugged into; tests bring their own time, chance and server."""
+class Transports(Struct, frozen=True):
+    """What a client stands on: time, chance, the way to the server. Tests bring their own."""
 
     clock: Clock | None = None
     rng: random.Random | None = None
@@ -46,43 +46,40 @@ class Wires(Struct, frozen=True):
     network: Network | None = None  # what the environment says, if None
 
 
-ON_THE_NETWORK = Wires()
+DEFAULT_TRANSPORTS = Transports()
 
 
 @contextmanager
-def open_client(credentials: Credentials, rates: Rates, wires: Wires = ON_THE_NETWORK) -> Iterator[Client]:
+def open_client(
+    credentials: Credentials, rates: Rates, transports: Transports = DEFAULT_TRANSPORTS
+) -> Iterator[Client]:
     """Open the way to the projects of ``credentials``; nothing is sent yet. Raises ``Refused`` where it cannot be."""
     from reconciler.clients.transport import Transport
 
-    network = wires.network or Network.from_environment(os.environ)
+    network = transports.network or Network.from_environment(os.environ)
     check(credentials, network)
     for name in LOGGERS:  # they log the URL of every request, and an address may be in it
         logging.getLogger(name).setLevel(logging.WARNING)
-    system = SystemClock()
-    clock = wires.clock or system
-    rng = wires.rng or random.Random()  # noqa: S311  # for jitter
+    clock = transports.clock or Clock()
+    rng = transports.rng or random.Random()  # noqa: S311  # for jitter
     statistics = Statistics()
 
-    def line(password: str, searches_per_minute: float) -> Line:
+    def api(url: str, user: str, password: str, searches_per_minute: float = rates.searches_per_minute) -> Api:
         limits = Limits(
-            requests_per_second=rates.requests_per_second * rates.share, searches_per_minute=searches_per_minute
+            requests_per_second=rates.requests_per_second * rates.share,
+            searches_per_minute=searches_per_minute * rates.share,
         )
-        return Line(Pace(limits, clock, rng), clock, rng, statistics, Sealed(password))
-
-    def project(project_id: str, secret: str, searches_per_minute: float) -> Project:
-        transport = Transport(base_url(credentials, project_id), project_id, secret, network, wires.transport)
-        return Project(project_id, line(secret, searches_per_minute * rates.share), transport)
-
-    def api(url: str, user: str, password: str) -> Api:
-        return Api(line(password, EVERY), Transport(url, user, password, network, wires.transport))
+        requester = Requester(Pace(limits, clock, rng), clock, rng, statistics, Sealed(password))
+        return Api(requester, Transport(url, user, password, network, transports.transport), user)
 
     def open_data(project_id: str, secret: str) -> Data:
-        opened = project(project_id, secret, rates.searches_per_minute)
+        url = base_url(credentials, project_id)
+        opened = api(url, project_id, secret)
 
         def make_writer() -> "Writer":
             from reconciler.clients.sdk import Writer
 
-            return Writer(base_url(credentials, project_id), opened.line, opened.transport)
+            return Writer(url, opened.requester, opened.transport)
 
         return Data(opened, api(telemetry_url(credentials), project_id, secret), make_writer, secret[-SHOWN:])
 
@@ -90,13 +87,66 @@ def open_client(credentials: Credentials, rates: Rates, wires: Wires = ON_THE_NE
     if credentials.workspace_key_secret:
         management = api(management_url(credentials), credentials.workspace_key_id, credentials.workspace_key_secret)
     if credentials.consumer_project_id:
-        searches = rates.searches_per_minute * USER_SEARCHES
-        consumer = project(credentials.consumer_project_id, credentials.consumer_secret, searches)
+        project_id = credentials.consumer_project_id
+        url, searches = base_url(credentials, project_id), rates.searches_per_minute * USER_SEARCHES
+        consumer = api(url, project_id, credentials.consumer_secret, searches)
     client = Client(management, consumer, statistics, clock, open_data)
     if credentials.secret:
         client.sign_in(credentials.project_id, credentials.secret)
     try:
         yield client
     finally:
-        system.stop()
+        clock.stop()
         client.close()
+
+
+def check(credentials: Credentials, network: Network) -> None:
+    """Raise ``Refused`` with everything that keeps these credentials from being used on this network.
+
+    A workspace key alone is enough: then the environment's secret is known from elsewhere, or made.
+    """
+    problems = (*_missing(credentials), *_wrong_urls(credentials), *network.problems(servers(credentials)))
+    if problems:
+        raise Refused(problems)
+
+
+def _missing(credentials: Credentials) -> Iterator[Problem]:
+    workspace = {
+        "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
+        "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
+    }
+    needed = {"STYTCH_PROJECT_ID": credentials.project_id, "STYTCH_SECRET": credentials.secret}
+    if not any(needed.values()) and any(workspace.values()):
+        needed = workspace
+    elif any(workspace.values()):
+        needed |= workspace
+    if credentials.consumer_project_id:
+        needed["STYTCH_CONSUMER_SECRET"] = credentials.consumer_secret
+    for name, value in needed.items():
+        if not value:
+            hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` also writes one"
+            yield problem("no-credentials", f"the environment variable {name} is not set", hint)
+
+
+def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
+    for name, address, usual in (
+        ("STYTCH_API_URL", credentials.api_url, TEST_URL),
+        ("STYTCH_MANAGEMENT_BASE_URI", credentials.management_base_uri, MANAGEMENT_URL),
+        ("STYTCH_TELEMETRY_URL", credentials.telemetry_url, TELEMETRY_URL),
+    ):
+        if not address:
+            continue
+        if not is_server(address):
+            hint = f"such as {usual}: no user, no password, no path"
+            yield problem("bad-url", f"{name} is not the URL of a server", hint)
+        elif address.lower().startswith("http:") and not is_loopback(urlsplit(address).hostname or ""):
+            message = f"{name} begins with http: the secret would be sent unencrypted"
+            yield problem("bad-url", message, "use https; http is only for an emulator on this machine")
+
+
+def servers(credentials: Credentials) -> tuple[str, ...]:
+    """Return the addresses that may be asked with these credentials, as far as they are some."""
+    projects = [each for each in (credentials.project_id, credentials.consumer_project_id) if each] or [""]
+    named = [*(base_url(credentials, each) for each in projects), telemetry_url(credentials)]
+    named += [management_url(credentials)] if credentials.workspace_key_id else []
+    return tuple(each for each in named if is_server(each))

@@ -1,12 +1,9 @@
-"""Which server credentials are for, and whether they may be sent there."""
+"""What gives access to Stytch, which servers that is for, and how often they may be asked."""
 
-from collections.abc import Iterator
-from typing import Protocol
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Annotated
 
-from reconciler.clients.network import Network, is_loopback, is_server
-from reconciler.errors import Refused
-from reconciler.model import Problem, problem
+from msgspec import Meta, Struct
 
 LIVE_URL = "https://api.stytch.com"
 TEST_URL = "https://test.stytch.com"
@@ -15,27 +12,52 @@ TELEMETRY_URL = "https://telemetry.stytch.com"
 LIVE_PROJECT = "project-live-"
 
 
-class Credentials(Protocol):
-    """What gives access; empty strings where nothing is known."""
+class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stytch's limits of this project, and the share of them that we allow ourselves."""
+
+    requests_per_second: Annotated[float, Meta(gt=0)] = 65
+    searches_per_minute: Annotated[float, Meta(gt=0)] = 100
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
 
     @property
-    def project_id(self) -> str: ...  # noqa: D102  # the name says it
-    @property
-    def secret(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def api_url(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def telemetry_url(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def management_base_uri(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def workspace_key_id(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def workspace_key_secret(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def consumer_project_id(self) -> str: ...  # noqa: D102  # as above
-    @property
-    def consumer_secret(self) -> str: ...  # noqa: D102  # as above
+    def writes_per_second(self) -> float:
+        """Return the requests a second that an apply makes at most."""
+        return self.requests_per_second * self.share
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """What gives access, from the environment, under the names that Stytch's own tools use; never printed.
+
+    Empty strings where nothing is known.
+    """
+
+    project_id: str = ""
+    secret: str = ""
+    workspace_key_id: str = ""
+    workspace_key_secret: str = ""
+    management_base_uri: str = ""
+    api_url: str = ""
+    telemetry_url: str = ""
+    consumer_project_id: str = ""
+    consumer_secret: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Credentials":
+        """Take every variable that is set; which are needed is for whoever uses them to say."""
+        return cls(**{name: environ.get(f"STYTCH_{name.upper()}", "").strip() for name in cls.__struct_fields__})
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return list(self._shown().items())
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
+
+    def _shown(self) -> dict[str, str]:
+        return {
+            name: "***" if value and "secret" in name else value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name))
+        }
 
 
 def base_url(credentials: Credentials, project_id: str) -> str:
@@ -53,55 +75,3 @@ def management_url(credentials: Credentials) -> str:
 def telemetry_url(credentials: Credentials) -> str:
     """Return the address of the host that fraud rules are kept on, which is one for test and live."""
     return (credentials.telemetry_url or TELEMETRY_URL).rstrip("/")
-
-
-def check(credentials: Credentials, network: Network) -> None:
-    """Raise ``Refused`` with everything that keeps these credentials from being used on this network.
-
-    A workspace key alone is enough: then the environment's secret is known from elsewhere, or made.
-    """
-    problems = (*_missing(credentials), *_wrong_urls(credentials), *network.problems(servers(credentials)))
-    if problems:
-        raise Refused(problems)
-
-
-def _missing(credentials: Credentials) -> Iterator[Problem]:
-    workspace = {
-        "STYTCH_WORKSPACE_KEY_ID": credentials.workspace_key_id,
-        "STYTCH_WORKSPACE_KEY_SECRET": credentials.workspace_key_secret,
-    }
-    needed = {"STYTCH_PROJECT_ID": credentials.project_id, "STYTCH_SECRET": credentials.secret}
-    if not any(needed.values()) and any(workspace.values()):
-        needed = workspace
-    elif any(workspace.values()):
-        needed |= workspace
-    if credentials.consumer_project_id:
-        needed["STYTCH_CONSUMER_SECRET"] = credentials.consumer_secret
-    for name, value in needed.items():
-        if not value:
-            hint = "it is in Stytch's dashboard under API keys; `reconciler emulator --env-file FILE` also writes one"
-            yield problem("no-credentials", f"the environment variable {name} is not set", hint)
-
-
-def _wrong_urls(credentials: Credentials) -> Iterator[Problem]:
-    for name, address, usual in (
-        ("STYTCH_API_URL", credentials.api_url, TEST_URL),
-        ("STYTCH_MANAGEMENT_BASE_URI", credentials.management_base_uri, MANAGEMENT_URL),
-        ("STYTCH_TELEMETRY_URL", credentials.telemetry_url, TELEMETRY_URL),
-    ):
-        if not address:
-            continue
-        if not is_server(address):
-            hint = f"such as {usual}: no user, no password, no path"
-            yield problem("bad-url", f"{name} is not the URL of a server", hint)
-        elif address.lower().startswith("http:") and not is_loopback(urlsplit(address).hostname or ""):
-            message = f"{name} begins with http: the secret would be sent unencrypted"
-            yield problem("bad-url", message, "use https; http is only for an emulator on this machine")
-
-
-def servers(credentials: Credentials) -> tuple[str, ...]:
-    """Return the addresses that may be asked with these credentials, as far as they are some."""
-    projects = [each for each in (credentials.project_id, credentials.consumer_project_id) if each] or [""]
-    named = [*(base_url(credentials, each) for each in projects), telemetry_url(credentials)]
-    named += [management_url(credentials)] if credentials.workspace_key_id else []
-    return tuple(each for each in named if is_server(each))

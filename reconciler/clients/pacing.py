@@ -9,7 +9,6 @@ import math
 import random
 import threading
 import time
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -23,20 +22,7 @@ BEFORE_THE_TURN, AFTER_THE_TURN = 0.5, 0.2  # seconds of a minute in which no se
 JITTER = 1.0  # seconds, at most, added to a pause so that not everybody comes back at once
 
 
-class Clock(Protocol):
-    """Time, as this package needs it: tests bring their own."""
-
-    def wall(self) -> float:
-        """Seconds since the epoch."""
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class SystemClock:
+class Clock:
     """The machine's own time; once ``stop`` is called, nobody sleeps any more: it is ``Unavailable``."""
 
     def __init__(self) -> None:

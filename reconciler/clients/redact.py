@@ -59,7 +59,7 @@ IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
-def fit(said: str, secrets: Iterable[str]) -> str:
+def redacted(said: str, secrets: Iterable[str]) -> str:
     """Return what is shown of a sentence: "" where it holds a piece of one of the secrets."""
     known = [secret for secret in secrets if secret]
     for secret in known:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from reconciler.clients.redact import fit, identifier
+from reconciler.clients.redact import identifier, redacted
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 
 TOO_MANY = 429
@@ -48,7 +48,7 @@ class Unanswered(Exception):
 
 
 def unanswered(error: BaseException, where: str, *, sent: bool) -> Unanswered | Rejected:
-    """Make what is raised of a library's error: a certificate that is not trusted stays so, the rest may pass."""
+    """Return what is raised for a library's error: a certificate that is not trusted stays so, the rest may pass."""
     import ssl
 
     causes = tuple(_causes(error))
@@ -75,7 +75,7 @@ def _reason(error: BaseException) -> str:
         return "the connection was refused"
     name = type(error).__name__  # of httpx, or of what is below it: neither is imported here
     if name == "ProxyError":
-        return fit(str(error), ())
+        return redacted(str(error), ())
     return "it timed out" if name.endswith("Timeout") else ""
 
 
@@ -127,35 +127,35 @@ def meaning(status: int, *, own: bool) -> str:
     return "refused" if own and status >= REFUSALS else "refused by another"
 
 
-def understand(
+def decoded(
     name: str, answer: Answer, decode: Callable[[bytes], T], *, write: bool, secrets: Collection[str] = ()
 ) -> T:
-    """Decode an answer, or raise the fault that it is; ``name`` is the operation, for people.
+    """Return a decoded answer, or raise the fault that it is; ``name`` is the operation, for people.
 
     ``secrets`` are those of the request, which Stytch may repeat in what it says.
     """
     if answer.status >= REDIRECTS or (write and _says_otherwise(answer.body)):
-        raise refusal(name, answer, write=write, secrets=secrets)
+        raise error_response(name, answer, write=write, secrets=secrets)
     try:
-        return _fit_to_be_shown(decode(answer.body), secrets)
+        return _with_plain_request_id(decode(answer.body), secrets)
     except UNREADABLE:
         message = f"{name} was answered {answer.status} with a body that is not from Stytch"
         raise _fault("not successful", write=write)(message, status=answer.status) from None
 
 
-def _fit_to_be_shown(result: T, secrets: Collection[str]) -> T:
+def _with_plain_request_id(result: T, secrets: Collection[str]) -> T:
     """Leave in a body no request id that is none: it is the one part of every answer that is printed as it stands."""
     if isinstance(result, dict) and "request_id" in result:
         result["request_id"] = identifier(result["request_id"], secrets)
     return result
 
 
-def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] = ()) -> Fault:
-    """Tell what an answer other than success means; ``PROVES`` says what each allows."""
+def error_response(name: str, answer: Answer, *, write: bool, secrets: Collection[str] = ()) -> Fault:
+    """Return the fault that an answer other than success means; ``PROVES`` says what each allows."""
     envelope = _envelope(answer.body)
     error_type = envelope.error_type or envelope.error or ""
     error_type = identifier(error_type, secrets) if ERROR_TYPE.fullmatch(error_type) else ""
-    sentence = fit(envelope.error_message or envelope.error_description or "", secrets)
+    sentence = redacted(envelope.error_message or envelope.error_description or "", secrets)
     said = f"{name} was answered {answer.status} {error_type}".rstrip()
     if sentence:
         said += f" ({sentence})"
@@ -169,8 +169,8 @@ def refusal(name: str, answer: Answer, *, write: bool, secrets: Collection[str] 
     return kind(said, status=answer.status, error_type=error_type, request_id=request_id)
 
 
-def silence(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
-    """Tell what it means that no answer came."""
+def no_response(name: str, unanswered: Unanswered, *, write: bool) -> Fault:
+    """Return the fault that it means that no answer came."""
     if unanswered.again:
         entry = "no answer" if unanswered.sent else "not sent"
     else:

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from reconciler.clients.pacing import Clock, Pace
 from reconciler.clients.redact import mask
-from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, refusal, retry_after, silence, understand
+from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, decoded, error_response, no_response, retry_after
 from reconciler.errors import Ambiguous, Rejected, Unavailable
 from reconciler.model.secret import Revealed, Sealed
 
@@ -74,7 +74,7 @@ class Operation(Struct, frozen=True):
     secrets: tuple[Revealed, ...] = ()
 
 
-class Line:
+class Requester:
     """The way to one project: paced, retried and counted; safe to use from many threads. ``password`` opens it."""
 
     def __init__(
@@ -131,19 +131,19 @@ class Line:
         try:
             answer = send()
         except Unanswered as unanswered:
-            raise silence(name, unanswered, write=operation.write) from None
+            raise no_response(name, unanswered, write=operation.write) from None
         secrets = (*self._passwords, *operation.secrets)
         if answer.status == TOO_MANY:
             with self._lock:
                 self._statistics.throttled += 1
             seconds = retry_after(answer.headers, self._clock.wall())
             if seconds is not None and seconds > LONGEST_PAUSE:
-                fault = refusal(name, answer, write=operation.write, secrets=secrets)
+                fault = error_response(name, answer, write=operation.write, secrets=secrets)
                 if isinstance(fault, Ambiguous):  # a proxy says so, and may have passed the write on
                     raise fault
                 raise Rejected(f"{name} accepts requests again in {seconds:.0f} s", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
-        return understand(name, answer, decode, write=operation.write, secrets=secrets)
+        return decoded(name, answer, decode, write=operation.write, secrets=secrets)
 
     def _count(self, operation: Operation, waited: float, *, retry: bool) -> None:
         with self._lock:

@@ -1,8 +1,8 @@
 """Writes through Stytch's own SDK: it builds each request, and our transport sends it.
 
-The SDK has no timeout, no retry and hides the headers; so it is handed a session that sends along our line: paced,
-retried where that is safe, judged, over the same connections as the reads. What the SDK would make of the answer is
-not wanted, since a write that was answered 2xx has happened whatever its body looks like: ids and objects are taken
+The SDK has no timeout, no retry and hides the headers; so it is handed a session that sends through our ``Requester``:
+paced, retried where that is safe, judged, over the same connections as the reads. What the SDK would make of the answer
+is not wanted, since a write that was answered 2xx has happened whatever its body looks like: ids and objects are taken
 from the body itself.
 """
 
@@ -12,19 +12,17 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
-import msgspec
 import requests
 from msgspec import Struct
 from stytch import B2BClient
 
+from reconciler.clients.api import Body, decode_body
 from reconciler.clients.redact import revealed_in
 from reconciler.clients.responses import Answer
-from reconciler.clients.retry import Line, Operation
+from reconciler.clients.retry import Operation, Requester
 from reconciler.clients.transport import Transport
 from reconciler.errors import Ambiguous
 from reconciler.model import Json
-
-Body = dict[str, Json]
 
 
 class _Answered(Exception):
@@ -36,30 +34,30 @@ class _Answered(Exception):
 
 
 class _Session(requests.Session):
-    """Sends what the SDK asks for along our line; remembers, for each thread, the operation."""
+    """Sends what the SDK asks for as we send; remembers, for each thread, the operation."""
 
-    def __init__(self, line: Line, transport: Transport) -> None:
+    def __init__(self, requester: Requester, transport: Transport) -> None:
         super().__init__()
-        self._line = line
+        self._requester = requester
         self._transport = transport
         self.thread = threading.local()
 
     def request(self, method: str | bytes, url: str | bytes, *_: Any, **told: Any) -> requests.Response:
-        """Send along the line; raises ``_Answered``, or ``Fault``. Who we are, the transport says itself."""
+        """Send as we do; raises ``_Answered``, or ``Fault``. Who we are, the transport says itself."""
 
         def send() -> Answer:
             return self._transport.send(
                 str(method), str(url), parameters=told.get("params"), body=told.get("json"), headers=told.get("headers")
             )
 
-        raise _Answered(self._line.ask(self.thread.operation, send, msgspec.json.Decoder(Body).decode))
+        raise _Answered(self._requester.ask(self.thread.operation, send, decode_body))
 
 
 class Writer:
     """Makes writes with the SDK; safe to use from many threads."""
 
-    def __init__(self, base_url: str, line: Line, transport: Transport) -> None:
-        self._session = _Session(line, transport)
+    def __init__(self, base_url: str, requester: Requester, transport: Transport) -> None:
+        self._session = _Session(requester, transport)
         with warnings.catch_warnings():
             # Its asynchronous half, which is not used, is built with a class that aiohttp has deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -115,7 +115,7 @@ class TooMany(Exception):
         self.rows = rows
 
 
-class Found(Struct, Generic[T]):
+class SearchResult(Struct, Generic[T]):
     """Everything that a search found, each thing once."""
 
     rows: list[T]
@@ -150,7 +150,7 @@ def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> It
 
 def read_whole(
     fetch: Callable[[str | None], Page[T]], key: Callable[[T], str], what: str, most: int = sys.maxsize
-) -> Found[T]:
+) -> SearchResult[T]:
     """Read a search to its end, each row once; where rows are missing, once more; then it is ``Unreadable``.
 
     Whole means: the cursors ended, and there are at least as many rows as the smallest total that a page reported.
@@ -167,7 +167,7 @@ def read_whole(
                 raise TooMany(known)
         if is_whole(len(rows), total, what, again=again):
             break
-    return Found(
+    return SearchResult(
         [row for row in rows.values() if not isinstance(row, Odd)],
         [row for row in rows.values() if isinstance(row, Odd)],
     )

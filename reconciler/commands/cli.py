@@ -44,7 +44,7 @@ def _config(asked: Asked) -> "Config":
 @contextmanager
 def _client(config: "Config") -> Iterator["Client"]:
     from reconciler.clients.connect import open_client
-    from reconciler.config.read import Credentials
+    from reconciler.clients.credentials import Credentials
 
     with open_client(Credentials.from_environment(os.environ), config.rates) as client:
         yield client
@@ -151,8 +151,8 @@ def why(asked: Asked, user: str) -> int:
 @command()
 def doctor(asked: Asked) -> int:
     """Show which project the credentials reach, test or live, and what can be read; writes nothing."""
+    from reconciler.clients.credentials import Credentials
     from reconciler.commands.doctor import examine
-    from reconciler.config.read import Credentials
     from reconciler.report.show import show_findings
 
     config = _config(asked)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import open_client
-from reconciler.clients.credentials import base_url, servers, telemetry_url
+from reconciler.clients.connect import open_client, servers
+from reconciler.clients.credentials import Credentials, base_url, telemetry_url
 from reconciler.clients.network import Network
-from reconciler.config.read import Config, Credentials
+from reconciler.config.read import Config
 from reconciler.credentials.store import open_store
 from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
+from reconciler.clients.credentials import Rates
 from reconciler.config import schema as settings
 from reconciler.config.checks import kept_together, left_empty, linked, misnamed, outside, without_vars, written_over
 from reconciler.config.schema import (
@@ -18,7 +19,6 @@ from reconciler.config.schema import (
     Limits,
     MembersPolicy,
     OrganizationsPolicy,
-    Rates,
 )
 from reconciler.config.unread import strings_below
 from reconciler.credentials.settings import CredentialSettings, contradiction
@@ -320,35 +320,3 @@ def _rows(root: Path, rows: str | settings.Rows) -> RowsSource:
     if isinstance(rows, str):
         return RowsSource(root / rows, rows)
     return RowsSource(root / rows.file, rows.file, rows.rows or None)
-
-
-class Credentials(Struct, frozen=True, kw_only=True):
-    """What gives access, from the environment, under the names that Stytch's own tools use; never printed."""
-
-    project_id: str = ""
-    secret: str = ""
-    workspace_key_id: str = ""
-    workspace_key_secret: str = ""
-    management_base_uri: str = ""
-    api_url: str = ""
-    telemetry_url: str = ""
-    consumer_project_id: str = ""
-    consumer_secret: str = ""
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> "Credentials":
-        """Take every variable that is set; which are needed is for whoever uses them to say."""
-        return cls(**{name: environ.get(f"STYTCH_{name.upper()}", "").strip() for name in cls.__struct_fields__})
-
-    def __rich_repr__(self) -> list[tuple[str, str]]:
-        return list(self._shown().items())
-
-    def __repr__(self) -> str:
-        return f"Credentials({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
-
-    def _shown(self) -> dict[str, str]:
-        return {
-            name: "***" if value and "secret" in name else value
-            for name in self.__struct_fields__
-            if (value := getattr(self, name))
-        }

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
+from reconciler.clients.credentials import Rates
 from reconciler.credentials.settings import CredentialSettings
 from reconciler.kinds import KINDS
 from reconciler.schema.traits import ApiVersion, Name
@@ -74,19 +75,6 @@ class MembersPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     external_id: str | None = "user.user_id"
     removed: Literal["report", "restore"] = "report"
     email_address: Literal["report", "managed"] = "report"
-
-
-class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Stytch's limits of this project, and the share of them that we allow ourselves."""
-
-    requests_per_second: Annotated[float, Meta(gt=0)] = 65
-    searches_per_minute: Annotated[float, Meta(gt=0)] = 100
-    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
-
-    @property
-    def writes_per_second(self) -> float:
-        """Return the requests a second that an apply makes at most."""
-        return self.requests_per_second * self.share
 
 
 Authority = Literal["observe", "additive", "authoritative"]

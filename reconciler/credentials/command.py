@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from reconciler.clients.redact import fit
+from reconciler.clients.redact import redacted
 from reconciler.credentials.backend import Ledger, NotUnderstood, Refusal, reason
 from reconciler.credentials.settings import OURS, CredentialSettings
 from reconciler.errors import Refused
@@ -139,4 +139,4 @@ def _handed_on(environ: Mapping[str, str], settings: CredentialSettings) -> Mapp
 def first_line(said: bytes, secret: Sealed) -> str:
     """Return the first line of what a command said, masked; "" if it holds a piece of the secret, in whatever form."""
     lines = said.decode("utf-8", "replace").splitlines()
-    return fit(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))
+    return redacted(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.clients.search import Page, follow
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
@@ -17,6 +16,7 @@ from reconciler.schema.traits import Clearable
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
+    from reconciler.clients.search import Page
 
 LIST: Final = "/v1/rules/list"
 SET: Final = "/v1/rules/set"
@@ -69,8 +69,9 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read(client: "Client", _target: Target) -> Iterator[Live]:
     """Read every rule that has not expired, page by page."""
+    from reconciler.clients.search import Page, follow
 
-    def fetch(cursor: str | None) -> Page[Mapping[str, Any]]:
+    def fetch(cursor: str | None) -> "Page[Mapping[str, Any]]":
         page = client.telemetry.ask(LIST, {"limit": PAGE, **({"cursor": cursor} if cursor else {})})
         return Page(page["rules"] or [], [], -1, page.get("next_cursor") or None)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.clients.connect import ON_THE_NETWORK, Wires
-from reconciler.config.read import Credentials
+from reconciler.clients.connect import DEFAULT_TRANSPORTS, Transports
+from reconciler.clients.credentials import Credentials
 from reconciler.errors import InvalidInput
 from reconciler.export.files import write_files
 from reconciler.migration.read import read_consumer
@@ -26,7 +26,7 @@ def init_from_consumer(
     environ: Mapping[str, str],
     project: str = "",
     environments: Sequence[str] = (),
-    wires: Wires = ON_THE_NETWORK,
+    transports: Transports = DEFAULT_TRANSPORTS,
 ) -> tuple[str, ...]:
     """Write the repository of a B2B project that replaces a Consumer project. Return the names of the written files.
 
@@ -34,7 +34,7 @@ def init_from_consumer(
     any, all are read.
     """
     _check_slug(project)
-    consumer = read_consumer(Credentials.from_environment(environ), environ, environments, wires)
+    consumer = read_consumer(Credentials.from_environment(environ), environ, environments, transports)
     if project == consumer.slug:
         hint = "a Consumer project cannot become a B2B project: give the slug of a new B2B project"
         raise InvalidInput(f"{project} is the Consumer project itself", hint=hint)

@@ -12,9 +12,8 @@ from msgspec import structs
 
 from reconciler.clients.api import Api
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import ON_THE_NETWORK, Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import DEFAULT_TRANSPORTS, Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.errors import InvalidInput, NotOffered, Refused, Rejected, Unreadable
 from reconciler.export.manifests import Manifest
 from reconciler.kinds import KINDS
@@ -36,7 +35,10 @@ SECRET: Final = "STYTCH_CONSUMER_SECRET"  # noqa: S105 # the name of a variable
 
 
 def read_consumer(
-    credentials: Credentials, environ: Mapping[str, str], slugs: Sequence[str] = (), wires: Wires = ON_THE_NETWORK
+    credentials: Credentials,
+    environ: Mapping[str, str],
+    slugs: Sequence[str] = (),
+    transports: Transports = DEFAULT_TRANSPORTS,
 ) -> Consumer:
     """Return the Consumer project of the credentials, with the environments that have these slugs, or all.
 
@@ -45,7 +47,7 @@ def read_consumer(
     """
     check_credentials(credentials)
     keys = structs.replace(credentials, project_id="", secret="", consumer_project_id="", consumer_secret="")
-    with open_client(keys, Rates(), wires) as client:
+    with open_client(keys, Rates(), transports) as client:
         project, rows = find_consumer(client.management, credentials.consumer_project_id)
         needed = _needed(rows, rows := chosen(rows, slugs))
         target = Target(project=project["project_slug"], vertical="CONSUMER")
@@ -56,7 +58,7 @@ def read_consumer(
         variable, secret = secret_of(row, credentials, environ)
         opened = structs.replace(keys, project_id=row["project_id"], secret=secret) if secret else keys
         here = structs.replace(target, environment=row["environment_slug"], project_id=row["project_id"])
-        with open_client(opened, Rates(), wires) as client:
+        with open_client(opened, Rates(), transports) as client:
             found, missing = _read(client, here, variable)
         sources.append(_source(row, name, found))
         unread += missing

@@ -8,9 +8,8 @@ import pytest
 
 from reconciler.clients import credentials as access
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.emulator.seed.bulk import members as stored_members
 from reconciler.emulator.seed.bulk import organizations as stored_organizations
 from reconciler.emulator.seed.bulk import place_member, place_organization, place_user
@@ -131,7 +130,7 @@ def test_a_member_of_an_organization_that_is_not_there_is_a_fault(client: Client
 
 def test_a_not_found_of_a_proxy_does_not_mean_absent() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(404, html="<h1>not here</h1>"))
-    with open_client(NOBODY, Rates(), Wires(clock=VirtualClock(), transport=transport)) as client:
+    with open_client(NOBODY, Rates(), Transports(clock=VirtualClock(), transport=transport)) as client:
         with pytest.raises(Rejected):
             client.find_member("organization-test-1", "ann@acme.example")
         with pytest.raises(Rejected):
@@ -236,7 +235,7 @@ def test_reads_are_repeated_whatever_happened(app: App, client: Client, spec: st
 def test_a_write_that_was_answered_in_a_shape_the_sdk_does_not_know_has_happened() -> None:
     body = {"request_id": "r1", "member_id": "m1", "member": {"new": True}}
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
-    with open_client(NOBODY, Rates(), Wires(clock=VirtualClock(), transport=transport)) as client:
+    with open_client(NOBODY, Rates(), Transports(clock=VirtualClock(), transport=transport)) as client:
         assert client.create_member("o1", {"email_address": "a@b.example"}) == ({"new": True, "member_id": "m1"}, "r1")
         with pytest.raises(Ambiguous, match="without organization_id"):
             client.create_organization({"organization_name": "Acme"})
@@ -260,8 +259,8 @@ def test_a_write_that_was_never_sent_is_told_from_one_that_may_have_been(
     def broken(_: httpx.Request) -> httpx.Response:
         raise error
 
-    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(broken))
-    with open_client(NOBODY, Rates(), wires) as client, pytest.raises(fault):
+    transports = Transports(clock=VirtualClock(), transport=httpx.MockTransport(broken))
+    with open_client(NOBODY, Rates(), transports) as client, pytest.raises(fault):
         client.delete_member("o1", "m1")
 
 
@@ -274,8 +273,8 @@ def test_a_server_whose_certificate_is_not_trusted_is_not_asked_again() -> None:
         asked.append(request)
         raise httpx.ConnectError("x") from ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")
 
-    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(refuse))
-    with open_client(NOBODY, Rates(), wires) as client, pytest.raises(Rejected, match="SSL_CERT_FILE"):
+    transports = Transports(clock=VirtualClock(), transport=httpx.MockTransport(refuse))
+    with open_client(NOBODY, Rates(), transports) as client, pytest.raises(Rejected, match="SSL_CERT_FILE"):
         client.search_organizations()
     assert len(asked) == 1
 
@@ -284,8 +283,8 @@ def test_a_wrong_secret_is_said_once(app: App) -> None:
     wrong = msgspec.structs.replace(credentials(app), secret="wrong")
     from reconciler.emulator.server.transport import EmulatorTransport
 
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
-    with open_client(wrong, Rates(), wires) as client, pytest.raises(Rejected) as caught:
+    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    with open_client(wrong, Rates(), transports) as client, pytest.raises(Rejected) as caught:
         client.search_organizations()
     assert caught.value.error_type == "unauthorized_credentials"
     assert client.statistics.requests == 1
@@ -298,8 +297,8 @@ def test_requests_carry_our_timeouts_and_follow_no_redirects() -> None:
         seen.append(request.extensions["timeout"])
         return httpx.Response(302, headers={"Location": "https://elsewhere.example/"})
 
-    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(redirect))
-    with open_client(NOBODY, Rates(), wires) as client:
+    transports = Transports(clock=VirtualClock(), transport=httpx.MockTransport(redirect))
+    with open_client(NOBODY, Rates(), transports) as client:
         with pytest.raises(Ambiguous, match="redirects"):
             client.delete_member("o1", "m1")
         with pytest.raises(Rejected, match="redirects"):

@@ -7,9 +7,8 @@ import httpx
 import pytest
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.errors import Ambiguous, Fault, Refused, Rejected, Unavailable
 from tests.connected import VirtualClock
 
@@ -45,8 +44,8 @@ def server() -> Server:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
-    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(server))
-    with open_client(KNOWN, Rates(), wires) as opened:
+    transports = Transports(clock=VirtualClock(), transport=httpx.MockTransport(server))
+    with open_client(KNOWN, Rates(), transports) as opened:
         yield opened
 
 
@@ -169,8 +168,8 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do() -> None:
 
 def test_a_secret_that_is_found_later_opens_the_data(server: Server) -> None:
     workspace = Credentials(workspace_key_id="workspace-key-1", workspace_key_secret="of-them")
-    wires = Wires(clock=VirtualClock(), transport=httpx.MockTransport(server))
-    with open_client(workspace, Rates(), wires) as client:
+    transports = Transports(clock=VirtualClock(), transport=httpx.MockTransport(server))
+    with open_client(workspace, Rates(), transports) as client:
         assert (client.has_data, client.project_id, client.secret_last_four) == (False, "", "")
         client.sign_in("project-live-2", "a-later-one")
         assert (client.has_data, client.project_id, client.secret_last_four) == (True, "project-live-2", "-one")

@@ -19,9 +19,8 @@ import pytest
 import yaml
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.errors import Rejected
 from reconciler.read import live as read
 from tests.canaries import FIELDS
@@ -119,8 +118,8 @@ def vcr_config() -> dict[str, Any]:
 @pytest.fixture
 def client() -> Iterator[Client]:
     known = Credentials.from_environment({**PLAYED, **os.environ})
-    wires = Wires(clock=VirtualClock(), transport=httpx.HTTPTransport())  # what pytest-recording listens to
-    with open_client(known, Rates(), wires) as opened:
+    transports = Transports(clock=VirtualClock(), transport=httpx.HTTPTransport())  # what pytest-recording listens to
+    with open_client(known, Rates(), transports) as opened:
         yield opened
 
 

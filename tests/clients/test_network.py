@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.clients.transport import LARGEST
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
 from reconciler.emulator.seed.bulk import place_organization
 from reconciler.emulator.seed.running import Options, running
 from reconciler.errors import Ambiguous, Fault, Refused, Rejected, Unavailable
@@ -39,7 +38,7 @@ def write(client: Client) -> object:
 def client_of(environ: Mapping[str, str], url: str) -> Iterator[Client]:
     known = Credentials(project_id=NOBODY.project_id, secret=NOBODY.secret, api_url=url, telemetry_url=url)
     network = Network.from_environment(environ)
-    with open_client(known, Rates(), Wires(clock=VirtualClock(), network=network)) as client:
+    with open_client(known, Rates(), Transports(clock=VirtualClock(), network=network)) as client:
         yield client
 
 
@@ -126,7 +125,7 @@ def test_nothing_that_is_meant_for_this_machine_goes_through_a_proxy() -> None:
         made = place_organization(server.app, {"organization_slug": "acme"})
         known = Credentials.from_environment(server.environment)
         network = Network.from_environment({"HTTP_PROXY": proxy, "ALL_PROXY": "socks5://127.0.0.1:1"})
-        with open_client(known, Rates(), Wires(clock=VirtualClock(), network=network)) as client:
+        with open_client(known, Rates(), Transports(clock=VirtualClock(), network=network)) as client:
             assert client.find_organization("acme")
             client.delete_organization(made["organization_id"])
             assert client.management.get("/pwa/v3/projects")
@@ -221,11 +220,11 @@ def test_each_variable_alone_makes_reads_and_writes_trust_a_certificate(variable
         (tmp_path / hashed(certificate)).symlink_to(certificate)
         value = str(tmp_path) if variable == "SSL_CERT_DIR" else certificate
         network = Network.from_environment({variable: value})
-        with open_client(known, Rates(), Wires(clock=VirtualClock(), network=network)) as client:
+        with open_client(known, Rates(), Transports(clock=VirtualClock(), network=network)) as client:
             assert client.find_organization("acme")
             client.delete_organization(made["organization_id"])
             assert client.management.get("/pwa/v3/projects")
-        with open_client(known, Rates(), Wires(clock=VirtualClock(), network=Network())) as client:
+        with open_client(known, Rates(), Transports(clock=VirtualClock(), network=Network())) as client:
             for ask in (read, write):
                 with pytest.raises(
                     Rejected, match="is not trusted; SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE"
@@ -301,7 +300,7 @@ TOO_MUCH: dict[str, tuple[Callable[[], Iterable[bytes]], type[Fault], str]] = {
 @pytest.mark.parametrize("ask", [read, write])
 def test_an_answer_is_bounded(case: str, ask: Callable[[Client], object], monkeypatch: pytest.MonkeyPatch) -> None:
     answer, fault, message = TOO_MUCH[case]
-    monkeypatch.setattr("reconciler.clients.wire.WHOLE_TIMEOUT", 0.1 if "trickles" in case else 60.0)
+    monkeypatch.setattr("reconciler.clients.transport.WHOLE_TIMEOUT", 0.1 if "trickles" in case else 60.0)
     monkeypatch.setattr("reconciler.clients.retry.TRIES", 1)
     with answering(answer) as (url, _), client_of({}, url) as client, pytest.raises(Fault, match=message) as caught:
         ask(client)

@@ -4,7 +4,7 @@ from math import floor
 
 import pytest
 
-from reconciler.clients.pacing import AFTER_THE_TURN, BURST, JITTER, Limits, Pace, SystemClock
+from reconciler.clients.pacing import AFTER_THE_TURN, BURST, JITTER, Clock, Limits, Pace
 from reconciler.errors import Unavailable
 from tests.connected import START, VirtualClock
 
@@ -105,7 +105,7 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
 
 
 def test_nobody_sleeps_on_once_the_run_is_being_ended() -> None:
-    clock = SystemClock()
+    clock = Clock()
     clock.stop()
     with pytest.raises(Unavailable):
         clock.sleep(3600)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.clients.redact import LONGEST, PIECE, fit, revealed_in
-from reconciler.clients.responses import Answer, refusal, understand
+from reconciler.clients.redact import LONGEST, PIECE, redacted, revealed_in
+from reconciler.clients.responses import Answer, decoded, error_response
 from reconciler.model.secret import Sealed
 from tests.clients.test_retry import refused
 
@@ -37,12 +37,12 @@ def basic(user: str) -> str:
     ],
 )
 def test_what_is_shown_of_a_sentence(said: str, shown: str) -> None:
-    assert fit(said, [SECRET, ""]) == shown
+    assert redacted(said, [SECRET, ""]) == shown
 
 
 @given(st.text(PLAIN, min_size=PIECE), st.text(PLAIN), st.text(PLAIN))
 def test_a_secret_is_never_shown(secret: str, before: str, after: str) -> None:
-    shown = fit(f"{before}{secret}{after}", [secret])
+    shown = redacted(f"{before}{secret}{after}", [secret])
     assert secret not in shown.replace("***", "")
     assert len(shown) <= LONGEST
     assert not shown or shown.isprintable()
@@ -54,12 +54,12 @@ def test_a_fault_never_holds_a_secret(name: str, status: int) -> None:
     answer = refused(status, "thing_not_found")
     body = {**json.loads(answer.body), "error_message": "", name: f"{SECRET} was sent"}
     answer = type(answer)(status, {}, json.dumps(body).encode())
-    fault = refusal("things.get", answer, write=True, secrets=(SECRET,))
+    fault = error_response("things.get", answer, write=True, secrets=(SECRET,))
     assert str(fault) == f"things.get was answered {status} thing_not_found (*** was sent)"
 
 
 def test_an_error_type_is_a_word_or_none() -> None:
-    fault = refusal("things.get", refused(400, "it was canary 1234"), write=False)
+    fault = error_response("things.get", refused(400, "it was canary 1234"), write=False)
     assert (fault.error_type, str(fault)) == ("", "things.get was answered 400")
 
 
@@ -82,10 +82,9 @@ def test_an_error_type_is_a_word_or_none() -> None:
 def test_a_request_id_is_an_id_or_not_shown(said: object, shown: str) -> None:
     body = json.dumps({"request_id": said, "error_type": "thing_not_found"}).encode()
     assert (
-        understand("things.make", Answer(200, {}, body), json.loads, write=False, secrets=(SECRET,))["request_id"]
-        == shown
+        decoded("things.make", Answer(200, {}, body), json.loads, write=False, secrets=(SECRET,))["request_id"] == shown
     )
-    refused_with = refusal("things.get", Answer(400, {}, body), write=True, secrets=(SECRET,))
+    refused_with = error_response("things.get", Answer(400, {}, body), write=True, secrets=(SECRET,))
     assert refused_with.request_id == shown
 
 

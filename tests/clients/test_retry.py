@@ -7,7 +7,16 @@ import pytest
 
 from reconciler.clients.pacing import Limits, Pace
 from reconciler.clients.responses import PROVES, Answer, Unanswered
-from reconciler.clients.retry import DEADLINE, FIRST_WAIT, LONGEST_PAUSE, RESERVE, TRIES, Line, Operation, Statistics
+from reconciler.clients.retry import (
+    DEADLINE,
+    FIRST_WAIT,
+    LONGEST_PAUSE,
+    RESERVE,
+    TRIES,
+    Operation,
+    Requester,
+    Statistics,
+)
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 from tests.connected import START, VirtualClock
 
@@ -44,7 +53,7 @@ class Talk:
         self.clock = clock or VirtualClock()
         self.statistics = Statistics()
         rng = random.Random(1)  # noqa: S311  # so that the test is the same every time
-        self.line = Line(Pace(LIMITS, self.clock, rng), self.clock, rng, self.statistics)
+        self.requester = Requester(Pace(LIMITS, self.clock, rng), self.clock, rng, self.statistics)
         self.events = list(events)
         self.sent = 0
 
@@ -57,7 +66,7 @@ class Talk:
         return event
 
     def ask(self, operation: Operation) -> dict[str, bool]:
-        return self.line.ask(operation, self.send, msgspec.json.Decoder(dict[str, bool]).decode)
+        return self.requester.ask(operation, self.send, msgspec.json.Decoder(dict[str, bool]).decode)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +178,7 @@ def test_no_try_begins_after_the_deadline() -> None:
         return talk.send()
 
     with pytest.raises(Unavailable):
-        talk.line.ask(READ, slow, msgspec.json.decode)
+        talk.requester.ask(READ, slow, msgspec.json.decode)
     assert talk.sent == 3
     assert clock.wall() - START > DEADLINE
 

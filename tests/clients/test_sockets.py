@@ -6,9 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.emulator.seed.bulk import members, place_organization
 from reconciler.emulator.seed.running import Options, Running, running
 from reconciler.errors import Ambiguous, Rejected, Unavailable
@@ -23,7 +22,7 @@ def served(*faults: str, https: bool = False) -> Iterator[tuple[Running, Client]
     with running(Options(faults=faults, https=https)) as server:
         place_organization(server.app, ACME)
         known = Credentials.from_environment(server.environment)
-        with open_client(known, Rates(), Wires(clock=VirtualClock())) as client:
+        with open_client(known, Rates(), Transports(clock=VirtualClock())) as client:
             yield server, client
 
 
@@ -54,7 +53,7 @@ def test_dropped_reads_are_repeated() -> None:
 def test_where_nobody_listens_nothing_was_written() -> None:
     with running(Options()) as server:
         known = Credentials.from_environment(server.environment)
-    with open_client(known, Rates(), Wires(clock=VirtualClock())) as client:
+    with open_client(known, Rates(), Transports(clock=VirtualClock())) as client:
         with pytest.raises(Unavailable):
             client.search_organizations()
         with pytest.raises(Unavailable):
@@ -72,6 +71,6 @@ def test_a_certificate_is_trusted_only_where_the_environment_says_so(monkeypatch
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
             monkeypatch.setenv(name, server.environment[name])
         known = Credentials.from_environment(server.environment)
-        with open_client(known, Rates(), Wires(clock=VirtualClock())) as trusting:
+        with open_client(known, Rates(), Transports(clock=VirtualClock())) as trusting:
             assert len(trusting.search_organizations().rows) == 1
             trusting.create_member("organization-test-acme", {"email_address": "ann@acme.example"})

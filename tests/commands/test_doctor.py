@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from reconciler.clients.credentials import Credentials
 from reconciler.commands.doctor import examine
-from reconciler.config.read import Credentials, load_config
+from reconciler.config.read import load_config
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.seed.running import Running, running
 from reconciler.errors import Rejected

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.read import Config, Credentials, RowsSource, Target, UsersSource, load_config
-from reconciler.config.schema import Limits, MembersPolicy, Rates
+from reconciler.clients.credentials import Credentials, Rates
+from reconciler.config.read import Config, RowsSource, Target, UsersSource, load_config
+from reconciler.config.schema import Limits, MembersPolicy
 from reconciler.diff.ownership import Owner
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.sources.tables import read_tables

@@ -21,9 +21,8 @@ import yaml
 from rich.pretty import pretty_repr
 
 from reconciler.clients.connect import open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.commands import cli
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
 from reconciler.diff.ownership import Owner
 from reconciler.emulator.core.exchange import HTML, Lost, Request, Response
 from reconciler.emulator.seed.running import Running, running
@@ -121,13 +120,6 @@ def failing(
         assert talkative.times
 
 
-class Stopped(VirtualClock):
-    """Time for a whole program."""
-
-    def stop(self) -> None:
-        """Nobody waits."""
-
-
 KEEPS = {"file": ".reconciler/credentials-test.env", "ephemeral": True}
 
 
@@ -169,7 +161,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     # What the program sets for its whole process is not for this one.
     monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
     monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
-    monkeypatch.setattr("reconciler.clients.connect.SystemClock", Stopped)
+    monkeypatch.setattr("reconciler.clients.connect.Clock", VirtualClock)
 
     def run(*arguments: str) -> int:
         agreed = ["--yes"] if arguments[0] == "apply" else []

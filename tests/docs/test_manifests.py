@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from reconciler.clients.credentials import Rates
 from reconciler.config import schema as settings
 from reconciler.config.read import load_config
 from reconciler.config.schema import Limits
@@ -37,11 +38,11 @@ def test_the_configurations_in_the_docs_are_right(tmp_path: Path, number: int) -
     config = load_config(tmp_path, "test")
     assert config.environment == "test"
     # What the page shows as the whole configuration are the defaults, wherever there is one.
-    assert (config.guards, config.rates) == (Limits(), settings.Rates())
+    assert (config.guards, config.rates) == (Limits(), Rates())
     assert config.members == settings.MembersPolicy()
 
 
-@pytest.mark.parametrize("part", [settings.Environment, settings.MembersPolicy, Limits, settings.Rates])
+@pytest.mark.parametrize("part", [settings.Environment, settings.MembersPolicy, Limits, Rates])
 def test_every_setting_is_documented(part: type[Struct]) -> None:
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
     assert [name for name in part.__struct_fields__ if name not in page] == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from msgspec import structs
 
-from reconciler.config.read import Credentials
+from reconciler.clients.credentials import Credentials
 from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
 from reconciler.migration.read import Row, check_credentials, chosen, find_consumer, names, secret_of

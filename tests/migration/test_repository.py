@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.clients.connect import Wires
+from reconciler.clients.connect import Transports
 from reconciler.config.read import load_config
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.seed.placing import place_connected_app
@@ -46,8 +46,8 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
     environ = variables(app, "http://127.0.0.1:1")
     live = next(each for each in app.workspace.environments if (each.vertical, each.type) == ("CONSUMER", "live"))
     environ["STYTCH_CONSUMER_SECRET_PRODUCTION"] = live.secret
-    wires = Wires(VirtualClock(), random.Random(0), EmulatorTransport(app))  # noqa: S311 # for jitter
-    files = init_from_consumer(root, environ, environments=environments, wires=wires)
+    transports = Transports(VirtualClock(), random.Random(0), EmulatorTransport(app))  # noqa: S311 # for jitter
+    files = init_from_consumer(root, environ, environments=environments, transports=transports)
     assert files[-1] == "reconciler.yaml"  # so that a killed run can be repeated
     for name in yaml.safe_load((root / "reconciler.yaml").read_text())["environments"]:
         assert load(load_config(root, name)).problems == ()

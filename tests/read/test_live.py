@@ -9,9 +9,8 @@ import pytest
 from msgspec import structs
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Credentials
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.seed.bulk import load_members, place_member, place_organization, place_user
 from reconciler.emulator.server import faults
@@ -95,8 +94,8 @@ def test_what_cannot_be_read_is_unreadable_and_nothing_is_decided(
 def test_what_is_refused_is_not_to_be_run_again() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"location": "https://elsewhere.example"}))
     known = Credentials(project_id="project-test-1", secret="s")
-    wires = Wires(clock=VirtualClock(), transport=transport)
-    with open_client(known, Rates(), wires) as client, pytest.raises(Unreadable, match="URI right") as caught:
+    transports = Transports(clock=VirtualClock(), transport=transport)
+    with open_client(known, Rates(), transports) as client, pytest.raises(Unreadable, match="URI right") as caught:
         read.organizations(client)
     assert caught.value.problems[0].hint.startswith("nothing was changed; fix this first")
 
@@ -105,8 +104,8 @@ def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
     from reconciler.emulator.server.transport import EmulatorTransport
 
     wrong = msgspec.structs.replace(credentials(app), secret="wrong")
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
-    with open_client(wrong, Rates(), wires) as client, pytest.raises(Unreadable) as caught:
+    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    with open_client(wrong, Rates(), transports) as client, pytest.raises(Unreadable) as caught:
         read.organizations(client)
     assert "project id and the secret" in caught.value.problems[0].hint
 
@@ -116,8 +115,8 @@ def test_a_consumer_projects_credentials_are_told_apart(app: App) -> None:
 
     known = credentials(app)
     swapped = Credentials(project_id=known.consumer_project_id, secret=known.consumer_secret)
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
-    with open_client(swapped, Rates(), wires) as client, pytest.raises(Unreadable) as caught:
+    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    with open_client(swapped, Rates(), transports) as client, pytest.raises(Unreadable) as caught:
         read.organizations(client)
     assert "put it into STYTCH_CONSUMER_PROJECT_ID" in caught.value.problems[0].hint
 
@@ -201,7 +200,7 @@ def raw(body: bytes) -> AbstractContextManager[Client]:
     known = Credentials(project_id="project-test-1", secret="s", api_url="http://127.0.0.1:1")
     known = structs.replace(known, consumer_project_id="project-test-2", consumer_secret="s")
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
-    return open_client(known, Rates(), Wires(clock=VirtualClock(), transport=transport))
+    return open_client(known, Rates(), Transports(clock=VirtualClock(), transport=transport))
 
 
 @pytest.mark.parametrize("odd", [b'"untrusted_metadata": {"a": %s}' % DEEP, b'"new": %s' % DEEP, b'"name": 5'])
@@ -358,4 +357,4 @@ def answering(body: Any, *, consumer: bool = True) -> Any:
     more = {"consumer_project_id": "project-test-2", "consumer_secret": "s"} if consumer else {}
     known = Credentials(project_id="project-test-1", secret="s", **more)
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
-    return open_client(known, Rates(), Wires(clock=VirtualClock(), transport=transport))
+    return open_client(known, Rates(), Transports(clock=VirtualClock(), transport=transport))

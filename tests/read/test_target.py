@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconciler.clients.b2b import Client
-from reconciler.clients.connect import Wires, open_client
-from reconciler.config.read import Config, Credentials, load_config
-from reconciler.config.schema import Rates
+from reconciler.clients.connect import Transports, open_client
+from reconciler.clients.credentials import Credentials, Rates
+from reconciler.config.read import Config, load_config
 from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.core.workspace import Environment
 from reconciler.emulator.seed.running import variables
@@ -58,8 +58,8 @@ def opened(app: App, *given: str, **more: str) -> Iterator[Client]:
     """A client with some of the credentials that the emulator gives."""
     known = Credentials.from_environment(variables(app, "http://127.0.0.1:1"))
     kept = {name: getattr(known, name) for name in (*given, "api_url", "telemetry_url", "management_base_uri")}
-    wires = Wires(clock=VirtualClock(), transport=EmulatorTransport(app))
-    with open_client(Credentials(**{**kept, **more}), Rates(), wires) as client:
+    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    with open_client(Credentials(**{**kept, **more}), Rates(), transports) as client:
         yield client
 
 
