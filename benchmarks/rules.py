@@ -6,16 +6,13 @@ match something; none matches twice.
 
 import gc
 import time
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from reconciler.config.read import Config
 from reconciler.documents.read import documents_in
-from reconciler.load.examine import Declared
 from reconciler.model import Position, Problem, Resource
-from reconciler.rules import Rules, assign, compile_rules
+from reconciler.rules import Rules, RuleSources, assign, compile_rules
 
 USERS = 100_000
 ROUNDS = 5
@@ -88,8 +85,13 @@ def compiled(bodies: list[dict[str, Any]], count: int) -> Rules:
         )
         for number in range(count)
     )
-    declared = Declared(organizations=organizations, rules=tuple(documents_in(text, "rules/benchmark.yaml", problems)))
-    return compile_rules(declared, Config(root=Path(), environment="test", environments=("test",)), {})
+    sources = RuleSources(
+        documents=tuple(documents_in(text, "rules/benchmark.yaml", problems)),
+        organizations=organizations,
+        environment="test",
+        external_id_at=Position("reconciler.yaml", 1),
+    )
+    return compile_rules(sources)
 
 
 def user(number: int, rules: int) -> dict[str, Any]:

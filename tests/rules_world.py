@@ -2,15 +2,12 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from reconciler.config.read import Config
-from reconciler.config.schema import MembersPolicy
-from reconciler.documents.read import Document, documents_in
-from reconciler.load.examine import Declared
+from reconciler.documents.positions import Document
+from reconciler.documents.read import documents_in
 from reconciler.model import Membership, Position, Problem, Resource, Table
-from reconciler.rules import Assigned, Rules, assign, compile_rules
+from reconciler.rules import Assigned, Rules, RuleSources, assign, compile_rules
 
 FILE = "rules/r.yaml"
 
@@ -78,21 +75,19 @@ def rules(
     ``backwards`` hands documents and organizations over in the opposite order.
     """
     order = slice(None, None, -1 if backwards else 1)
-    declared = Declared(
+    sources = RuleSources(
+        documents=documents(*texts)[order],
         organizations=(tuple(organizations) or (organization("acme", 1), organization("globex", 2)))[order],
         members=tuple(members),
-        rules=documents(*texts)[order],
         elsewhere=frozenset(one if isinstance(one, str) else one.name for one in elsewhere),
         organizations_elsewhere=tuple(one for one in elsewhere if isinstance(one, Resource)),
-    )
-    config = Config(
-        root=Path(),
+        tables={one.name: one for one in tables},
         environment="test",
-        environments=("test",),
-        vars=variables or {},
-        members=MembersPolicy(external_id=external_id),
+        variables=variables or {},
+        external_id=external_id,
+        external_id_at=Position("reconciler.yaml", 1),
     )
-    return compile_rules(declared, config, {one.name: one for one in tables})
+    return compile_rules(sources)
 
 
 def user(*emails: str, user_id: str = "user-1", **fields: Any) -> dict[str, Any]:

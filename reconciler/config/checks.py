@@ -10,7 +10,7 @@ from reconciler.config.schema import Environment
 from reconciler.config.unread import resolved
 from reconciler.credentials.backend import DEFAULT, IDS
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.documents.read import Document
+from reconciler.documents.positions import Document
 from reconciler.files import FOLDER
 from reconciler.model import Json, Position, Problem, problem
 from reconciler.suggest import did_you_mean

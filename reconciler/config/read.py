@@ -23,7 +23,8 @@ from reconciler.config.schema import (
 from reconciler.config.unread import strings_below
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.diff.ownership import Owner
-from reconciler.documents.read import Document, documents_in, read_text
+from reconciler.documents.positions import Document
+from reconciler.documents.read import documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, problem, type_of

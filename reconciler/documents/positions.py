@@ -1,10 +1,11 @@
-"""The positions of the values in a YAML document: one packed number each, unpacked when a message needs it."""
+"""A YAML document and the positions of its values: one packed number each, unpacked when a message needs it."""
 
 from array import array
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
+from msgspec import Struct
 from yaml.events import ScalarEvent
 
 from reconciler.model import Json, Path, Position
@@ -87,3 +88,32 @@ def mark(event: Any) -> int:
 def place_of(file: str, text: str, offset: int) -> Position:
     """Return the position of the character ``offset`` of a file's text."""
     return Position(file, text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+
+
+class Document(Struct, frozen=True):
+    """One YAML document: its kind and name, everything in it, and where it stands."""
+
+    kind: str
+    name: str
+    body: dict[str, Json]
+    position: Position
+    positions: Positions
+
+    def at(self, *path: str) -> Position:
+        """Return the place of the value at ``path``, or of the nearest parent that has one."""
+        while path:
+            if path in self.positions:
+                return self.positions[path]
+            path = path[:-1]
+        return self.position
+
+    def key_at(self, *path: str) -> Position:
+        """Return the place of the key at ``path``, or of the nearest parent."""
+        return self.positions.key(path) if path in self.positions else self.at(*path[:-1])
+
+    def inside(self, path: Path, offset: int) -> Position:
+        """Return the place of a character of the string at ``path``."""
+        value: Json = self.body
+        for key in path:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return self.positions.inside(path, value, offset)

@@ -11,12 +11,9 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
 from reconciler.documents import yaml_reader
-from reconciler.documents.positions import Positions
+from reconciler.documents.positions import Document
 from reconciler.model import Json, Position, Problem, problem, spelled
-from reconciler.model import Path as Keys
 from reconciler.model.resources import API_VERSION
 from reconciler.suggest import show
 
@@ -25,35 +22,6 @@ SUFFIXES: Final = (".yaml", ".yml")
 LARGEST: Final = 8 * 1024 * 1024  # bytes of a file; people do not write more
 DOTENV: Final = re.compile(r"(?i).+\.env([.~].*)?")
 BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
-class Document(Struct, frozen=True):
-    """One YAML document: its kind and name, everything in it, and where it stands."""
-
-    kind: str
-    name: str
-    body: dict[str, Json]
-    position: Position
-    positions: Positions
-
-    def at(self, *path: str) -> Position:
-        """Return the place of the value at ``path``, or of the nearest parent that has one."""
-        while path:
-            if path in self.positions:
-                return self.positions[path]
-            path = path[:-1]
-        return self.position
-
-    def key_at(self, *path: str) -> Position:
-        """Return the place of the key at ``path``, or of the nearest parent."""
-        return self.positions.key(path) if path in self.positions else self.at(*path[:-1])
-
-    def inside(self, path: Keys, offset: int) -> Position:
-        """Return the place of a character of the string at ``path``."""
-        value: Json = self.body
-        for key in path:
-            value = value[int(key)] if isinstance(value, list) else value[key]
-        return self.positions.inside(path, value, offset)
 
 
 def read_documents(

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from reconciler.documents.read import Document
+from reconciler.documents.positions import Document
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Position, Problem, Resource, Severity, problem
 from reconciler.schema.secret_names import credential_name

@@ -11,7 +11,8 @@ from msgspec import Struct, structs
 from reconciler.config.read import FILE as CONFIGURATION
 from reconciler.config.read import Config
 from reconciler.config.unread import Ignored, files_named, ignored_by, resolved, unread_files
-from reconciler.documents.read import Document, documents_in, read_documents, read_text
+from reconciler.documents.positions import Document
+from reconciler.documents.read import documents_in, read_documents, read_text
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.documents.read import Document
+from reconciler.documents.positions import Document
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.load.consistency import Environments, Found, Scoped

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.documents.read import Document
+from reconciler.documents.positions import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, compile_tree
 from reconciler.model import Json, Path, Position, Problem, problem
 from reconciler.schema.validate import templates_in

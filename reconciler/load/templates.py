@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.documents.read import Document
+from reconciler.documents.positions import Document
 from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL
 from reconciler.load.rendering import come_to_nothing, nothing

@@ -1,10 +1,12 @@
 """Manifests, rules and tables → resources and compiled rules: everything that people wrote, checked offline."""
 
+from collections.abc import Mapping
+
 from reconciler.config.read import FILE, Config
 from reconciler.errors import InvalidInput
 from reconciler.load.examine import Declared, examine, refusal
-from reconciler.model import Position, problem
-from reconciler.rules import Rules, compile_rules
+from reconciler.model import Position, Table, problem
+from reconciler.rules import Rules, RuleSources, compile_rules
 from reconciler.sources.tables import read_tables
 
 
@@ -14,13 +16,28 @@ def validate(config: Config) -> tuple[Declared, Rules]:
     tables, unreadable = read_tables(config.tables)
     errors = [*examined.errors, *unreadable]
     try:
-        rules = compile_rules(examined.declared, config, tables)
+        rules = compile_rules(_sources_of_rules(config, examined.declared, tables))
     except InvalidInput as error:
         errors.extend(one for one in error.problems if one.code not in examined.uncertain)
     if errors:
         raise refusal(errors)
     _check_named(config, examined.declared)  # what is marked is known once all of it could be read
     return examined.declared, rules
+
+
+def _sources_of_rules(config: Config, declared: Declared, tables: Mapping[str, Table | None]) -> RuleSources:
+    return RuleSources(
+        documents=declared.rules,
+        organizations=declared.organizations,
+        members=declared.members,
+        elsewhere=declared.elsewhere,
+        organizations_elsewhere=declared.organizations_elsewhere,
+        tables=tables,
+        environment=config.environment,
+        variables=config.vars,
+        external_id=config.members.external_id,
+        external_id_at=config.at("members", "external_id"),
+    )
 
 
 def _check_named(config: Config, declared: Declared) -> None:

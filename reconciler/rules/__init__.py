@@ -5,7 +5,7 @@
 """
 
 from reconciler.rules.assign import Assigned, assign
-from reconciler.rules.compile import compile_rules
+from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.conditions import Condition
 from reconciler.rules.explain import Explanation, Gift, MembershipExplanation, RuleExplanation, explain, is_user
 from reconciler.rules.problems import OF_DOMAINS, UserProblem, fold_problems
@@ -20,6 +20,7 @@ __all__ = [
     "Gift",
     "MembershipExplanation",
     "RuleExplanation",
+    "RuleSources",
     "Rules",
     "UserProblem",
     "assign",

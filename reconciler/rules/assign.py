@@ -41,9 +41,9 @@ def assign(rules: Rules, user: dict[str, Any]) -> Assigned:
 
     Never raises for anything a user may hold, as long as ``user_id`` is a string.
     """
-    person = Person(user)
+    person = Person(user, rules.world.patterns)
     if rules.watch:
-        rules.watch.note(person, rules.world.patterns)
+        rules.watch.note(person)
     numbers = rules.index.candidates(person)
     written = written_for(rules.by_hand, person) if rules.by_hand else []
     if person.unread and (True in person.unread or rules.any_address):

@@ -4,21 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from reconciler.documents.positions import Document
 from reconciler.errors import InvalidInput
 from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
 from reconciler.expressions.nodes import Read
-from reconciler.model import Cause, Position, Problem, Table
+from reconciler.model import Cause, Json, Position, Resource, Table
 from reconciler.rules.addresses import comparing_addresses
 from reconciler.rules.compile_grant import compile_assign
-from reconciler.rules.compile_match import Shared, compile_join, compile_match
-from reconciler.rules.directory import Directory, directory_of
+from reconciler.rules.directory import directory_of
 from reconciler.rules.index import index_of
-from reconciler.rules.inputs import Declared, Document, Settings
+from reconciler.rules.join import compile_join
+from reconciler.rules.match import Match, compile_match, filing_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import by_hand
 from reconciler.rules.problems import UserProblem, error, warning
-from reconciler.rules.reader import PROOF, UNTRUSTED, Place, Reader
+from reconciler.rules.reader import PROOF, UNTRUSTED, Draft, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
 from reconciler.rules.ruleset import Rules
 from reconciler.rules.watch import watch_of
@@ -27,57 +29,53 @@ from reconciler.schema.domains import why_nobodys
 ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
 
 
-class _Draft(Struct):
-    """What is shared while rules are compiled."""
+class RuleSources(Struct, frozen=True, kw_only=True):
+    """What rules are compiled from: their documents, and whatever these may name.
 
-    constants: Mapping[str, object]
-    directory: Directory
-    organization_fields: frozenset[str]
-    tables: Mapping[str, Table | None]
-    shared: Shared
-    problems: list[Problem]
-    warnings: list[Problem]
-    fields: dict[str, list[Position]]
-
-    def reader(self, **names: Any) -> Reader:
-        return Reader(
-            constants=self.constants,
-            problems=self.problems,
-            warnings=self.warnings,
-            fields=self.fields,
-            organization_fields=self.organization_fields,
-            **names,
-        )
-
-
-def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, Table | None]) -> Rules:
-    """Compile every rule of an environment; raises ``InvalidInput`` with every problem of all of them.
-
-    A table that is None could not be read: rules that join it are only checked.
+    ``elsewhere`` are the slugs of organizations that only other environments declare, ``organizations_elsewhere`` as
+    many of them as are known. A table that is None could not be read: rules that join it are only checked.
+    ``external_id`` is the expression for the external ids of members, from the place ``external_id_at``.
     """
-    draft = _Draft(
-        constants={"vars": dict(settings.vars), "environment": settings.environment},
-        directory=directory_of(declared.organizations, declared.elsewhere, declared.organizations_elsewhere),
-        organization_fields=frozenset({"name"}).union(*(one.spec for one in declared.organizations)),
-        tables=tables,
-        shared=Shared(tuple(declared.organizations)),
-        problems=[],
-        warnings=[],
-        fields={},
+
+    documents: Sequence[Document]
+    organizations: Sequence[Resource]
+    members: Sequence[Resource] = ()
+    elsewhere: frozenset[str] = frozenset()
+    organizations_elsewhere: Sequence[Resource] = ()
+    tables: Mapping[str, Table | None] = {}  # msgspec copies an empty default
+    environment: str
+    variables: Mapping[str, Json] = {}  # as above
+    external_id: str | None = None
+    external_id_at: Position
+
+
+def compile_rules(sources: RuleSources) -> Rules:
+    """Compile every rule of an environment; raises ``InvalidInput`` with every problem of all of them."""
+    organizations = sources.organizations
+    draft = Draft(
+        constants={"vars": dict(sources.variables), "environment": sources.environment},
+        organizations=organizations,
+        directory=directory_of(organizations, sources.elsewhere, sources.organizations_elsewhere),
+        organization_fields=frozenset({"name"}).union(*(one.spec for one in organizations)),
+        tables=sources.tables,
     )
-    drafted = [rule for document in declared.rules for rule in _rules_in(document, draft)]
-    external_id = _external_id(settings, draft)
+    drafted = [rule for document in sources.documents for rule in _rules_in(document, draft)]
+    external_id = None
+    if sources.external_id is not None:
+        external_id = _external_id(sources.external_id, sources.external_id_at, draft)
     if draft.problems:
         raise InvalidInput(sorted(draft.problems, key=lambda problem: (problem.at, problem.message)))
     drafted.sort(key=lambda rule: (rule.round, rule.position))
-    rules = tuple(_numbered(rule, number) for number, rule in enumerate(drafted))
-    world = World(draft.directory, Patterns(tuple(draft.shared.patterns)), draft.shared.tally)
+    rules = tuple(replace(rule, number=number) for number, rule in enumerate(drafted))
+    world = World(draft.directory, Patterns(tuple(draft.patterns)), draft.tally)
     return Rules(
         rules=rules,
         world=world,
-        index=index_of(rules, world.patterns),
-        watch=watch_of(rules, world.patterns),
-        by_hand=by_hand(declared.members),
+        index=index_of(
+            (rule.number, filing_of(rule.match, rule.when if not rule.when_each else None)) for rule in rules
+        ),
+        watch=watch_of(rules),
+        by_hand=by_hand(sources.members),
         any_address=any(rule.match.any_address for rule in rules),
         external_id=external_id,
         external_id_field=_field_alone(external_id),
@@ -88,22 +86,15 @@ def compile_rules(declared: Declared, settings: Settings, tables: Mapping[str, T
     )
 
 
-def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
+def _rules_in(document: Document, draft: Draft) -> Iterator[Rule]:
     spec = document.body["spec"]
-    reader = draft.reader(allows_untrusted=True)  # who is excepted gets less, never more
+    reader = Reader(draft, allows_untrusted=True, public=None)  # who is excepted gets less, never more
     exceptions = tuple(
-        compile_match(
-            exception,
-            Place(document, ("spec", "except", str(index))),
-            reader,
-            draft.shared,
-            excepts=True,
-            public=None,
-        )
+        compile_match(exception, Place(document, ("spec", "except", str(index))), reader, excepts=True)
         for index, exception in enumerate(spec.get("except") or ())
     )
     for index, exception in enumerate(exceptions):
-        if not exception.on_anything:
+        if not exception.keys:
             at = document.at("spec", "except", str(index))
             draft.problems.append(
                 error("no-condition", "this exception has no condition", "remove it, or add a condition", at)
@@ -122,7 +113,7 @@ def _rules_in(document: Document, draft: _Draft) -> Iterator[Rule]:
             yield rule
 
 
-def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tuple[Any, ...]) -> Rule | None:
+def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple[Match, ...]) -> Rule | None:
     before = len(draft.problems)
     keys = body.get("match") or {}
     looks_up = isinstance(keys.get("email_domain"), dict)
@@ -131,28 +122,21 @@ def _rule(body: Mapping[str, Any], place: Place, draft: _Draft, exceptions: tupl
         {"organization"} if looks_up else set()
     )
     table = draft.tables.get(body["table"]["name"]) if body.get("table") else None
-    reader = draft.reader(
-        roots=frozenset({"user", *inner}), table=table, allows_untrusted=body.get("untrusted") is True
-    )
-    public = _public_domains(body, place, reader)
-    match = compile_match(keys, place.below("match"), reader, draft.shared, public=public)
-    join = (
-        compile_join(body["table"], place.below("table"), reader, draft.tables, draft.shared.tally, public=public)
-        if body.get("table")
-        else None
-    )
+    reader = Reader(draft, frozenset({"user", *inner}), table, allows_untrusted=body.get("untrusted") is True)
+    reader.public = _public_domains(body, place, reader)
+    match = compile_match(keys, place.below("match"), reader)
+    join = compile_join(body["table"], place.below("table"), reader) if body.get("table") else None
     when = _expression(body, "when", place, reader, reader.roots)
     when, among = comparing_addresses(when) if when else (None, False)
     each = _expression(body, "each", place, reader, reader.roots - {"item"})
     assigns = [
-        compile_assign(entry, place.below("assign", index), reader, draft.directory)
-        for index, entry in enumerate(body["assign"])
+        compile_assign(entry, place.below("assign", index), reader) for index, entry in enumerate(body["assign"])
     ]
     if body.get("untrusted") is True and not reader.untrusted and len(draft.problems) == before:
         message = "untrusted has no effect: nothing that users write decides or identifies in this rule"
         draft.problems.append(error("no-effect", message, "remove it", place.below("untrusted").key.position))
     position = place.below("name").position
-    if not (match.on_anything or when or each or body.get("table") or body.get("when") or body.get("each")):
+    if not (match.keys or when or each or body.get("table") or body.get("when") or body.get("each")):
         hint = 'if this is intended, write when: "true"'
         draft.warnings.append(warning("no-condition", f"the rule {body['name']} matches every user", hint, position))
     if len(draft.problems) > before or (body.get("table") and join is None):
@@ -191,7 +175,7 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
     joined = (body.get("table") or {}).get("join") or {}
     if "email_domain" not in (body.get("match") or {}) and not any("domain(" in text for text in joined.values()):
         message = "public_domains applies only to email_domain, which this rule does not use"
-        reader.problems.append(error("no-effect", message, "remove it", here.key.position))
+        reader.refuse("no-effect", message, "remove it", here.key.position)
     if said == "allow":
         return None
     labels = [domain_label(one) for one in said]
@@ -199,10 +183,10 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
         at = here.below(index).position
         if label is None:
             problem = error("not-a-domain", f"{said[index]!r} is not a domain name", "write it as acme.example", at)
-            reader.problems.append(problem)
+            reader.draft.problems.append(problem)
         elif not why_nobodys(label):
             message = f"{label} is no mail provider's domain and no public suffix, so it counts anyway"
-            reader.problems.append(error("no-effect", message, "remove it", at))
+            reader.refuse("no-effect", message, "remove it", at)
     return frozenset(filter(None, labels))
 
 
@@ -213,17 +197,7 @@ def _expression(
     return None if text is None else reader.expression(text, place.below(key), roots=roots)
 
 
-def _numbered(rule: Rule, number: int) -> Rule:
-    from msgspec.structs import replace
-
-    return replace(rule, number=number)
-
-
-def _external_id(settings: Settings, draft: _Draft) -> Expression | None:
-    text = settings.members.external_id
-    if text is None:
-        return None
-    at = settings.at("members", "external_id")
+def _external_id(text: str, at: Position, draft: Draft) -> Expression | None:
     try:
         compiled = compile_expression(text, frozenset({"user"}), draft.constants)
     except ExpressionError as wrong:

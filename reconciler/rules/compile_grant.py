@@ -8,19 +8,19 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Call, Node, Read, children
 from reconciler.expressions.values import text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
-from reconciler.rules.directory import By, Directory
+from reconciler.rules.directory import By
 from reconciler.rules.grant import FIELDS, Assign, Target, fits, is_marked
-from reconciler.rules.problems import did_you_mean, error
+from reconciler.rules.problems import did_you_mean
 from reconciler.rules.reader import Place, Reader, expressions_in
 
 METADATA = ("trusted_metadata", "untrusted_metadata")
 FOUND = ("organization", "name")
 
 
-def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader, directory: Directory) -> Assign | None:
+def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader) -> Assign | None:
     """Compile one entry; None after saying what is wrong with it."""
-    before = len(reader.problems)
-    target = _target(entry["organization"], place.below("organization"), reader, directory)
+    before = len(reader.draft.problems)
+    target = _target(entry["organization"], place.below("organization"), reader)
     roles, role_tree = _roles(entry.get("roles"), place.below("roles"), reader)
     spec = {name: value for name, value in entry.items() if name not in {"organization", "roles", "initial"}}
     fields, field_tree = _fields(spec, place, reader)
@@ -28,9 +28,9 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader, direc
         if name not in METADATA:
             message = f"{name} is set permanently, so initial has no effect"
             at = place.below("initial", name).key.position
-            reader.problems.append(error("contradiction", message, "remove one of the two", at))
+            reader.refuse("contradiction", message, "remove one of the two", at)
     initial, initial_tree = _initial(entry.get("initial") or {}, place.below("initial"), reader)
-    if target is None or len(reader.problems) > before:
+    if target is None or len(reader.draft.problems) > before:
         return None
     return Assign(
         target=target,
@@ -47,12 +47,12 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader, direc
     )
 
 
-def _target(value: Json, place: Place, reader: Reader, directory: Directory) -> Target | None:
+def _target(value: Json, place: Place, reader: Reader) -> Target | None:
     by: By = "slug"
     if isinstance(value, dict):
         if len(value) != 1:
             message = "an organization is named by its slug, or by {name: …} or {external_id: …}"
-            reader.problems.append(error("wrong-value", message, "keep one of the two", place.position))
+            reader.refuse("wrong-value", message, "keep one of the two", place.position)
             return None
         (by,) = value
         place, value = place.below(by), value[by]
@@ -64,16 +64,17 @@ def _target(value: Json, place: Place, reader: Reader, directory: Directory) -> 
             return Target(by=by, position=place.position, found=True)
         message = "`organization.name` is the slug of the organization that was found"
         hint = "write organization: ${{ organization.name }}"
-        reader.problems.append(error("wrong-value", message, hint, place.position))
+        reader.refuse("wrong-value", message, hint, place.position)
         return None
     text = _constant(template, place, reader)
     if text is None:
         proofs = tuple(_proofs(template))
         return Target(by=by, position=place.position, template=template, proofs=proofs)
-    return _literal(by, text, place, reader, directory)
+    return _literal(by, text, place, reader)
 
 
-def _literal(by: By, text: str, place: Place, reader: Reader, directory: Directory) -> Target | None:
+def _literal(by: By, text: str, place: Place, reader: Reader) -> Target | None:
+    directory = reader.draft.directory
     found = directory.find(by, text)
     if not found and text in directory.elsewhere[by]:
         return Target(by=by, position=place.position)
@@ -83,16 +84,16 @@ def _literal(by: By, text: str, place: Place, reader: Reader, directory: Directo
         what = {"slug": "", "name": " named", "external_id": " with the external id"}[by]
         message = f"there is no organization{what} {text}"
         hint = did_you_mean(text, directory.known(by)) or "declare it; `ensure: external` if it is not managed here"
-        reader.problems.append(error("unknown-organization", message, hint, place.position))
+        reader.refuse("unknown-organization", message, hint, place.position)
     elif len(found) > 1:
         message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
         places = (place.position, *(directory.declared[slug].position for slug in found))
-        reader.problems.append(error("ambiguous-organization", message, "refer to it by its slug", *places))
+        reader.refuse("ambiguous-organization", message, "refer to it by its slug", *places)
     else:
         absent = directory.declared[found[0]]
         message = f"the organization {found[0]} is declared absent, so nobody can belong to it"
         hint = "remove this assignment"
-        reader.problems.append(error("absent-organization", message, hint, place.position, absent.at("ensure")))
+        reader.refuse("absent-organization", message, hint, place.position, absent.at("ensure"))
     return None
 
 
@@ -104,9 +105,7 @@ def _constant(template: Template, place: Place, reader: Reader) -> str | None:
         value = template.render({})
         return trimmed(text_of(value))
     except Mistyped as problem:
-        reader.problems.append(
-            error("wrong-type", f"this names no organization: {problem.message}", "", place.position)
-        )
+        reader.refuse("wrong-type", f"this names no organization: {problem.message}", "", place.position)
         return None
 
 
@@ -139,13 +138,13 @@ def _roles(value: Json, place: Place, reader: Reader) -> tuple[tuple[str, ...], 
         return (), tree
     rendered = _rendered(tree, place, reader)
     if not isinstance(rendered, list) or not all(isinstance(role, str) and role for role in rendered):
-        reader.problems.append(error("wrong-type", "roles are a list of role ids", "", place.position))
+        reader.refuse("wrong-type", "roles are a list of role ids", "", place.position)
         return (), None
     for index, role in enumerate(rendered):
         if role == IMPLICIT_ROLE:
             message = f"every member has {IMPLICIT_ROLE}; it can be neither given nor withdrawn"
             at = place.below(index).position
-            reader.problems.append(error("role", message, "remove it from the list", at))
+            reader.refuse("role", message, "remove it from the list", at)
     return tuple(sorted(set(rendered))), None
 
 
@@ -163,7 +162,7 @@ def _fields(spec: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dic
     for name, value in fields.items():
         if name in FIELDS and not fits(name, value):
             message = f"{name} cannot have this value"
-            reader.problems.append(error("wrong-type", message, "", place.below(name).position))
+            reader.refuse("wrong-type", message, "", place.below(name).position)
     if is_marked(fields) and not is_marked(spec):
         _reserved(place.below("trusted_metadata"), reader)
     return fields, None
@@ -171,7 +170,7 @@ def _fields(spec: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dic
 
 def _reserved(place: Place, reader: Reader) -> None:
     message = f"the key {MARK_KEY} in trusted_metadata is the reconciler's own mark"
-    reader.problems.append(error("reserved-key", message, "choose another key", place.position))
+    reader.refuse("reserved-key", message, "choose another key", place.position)
 
 
 def _initial(initial: Mapping[str, Json], place: Place, reader: Reader) -> tuple[dict[str, Json], Tree | None]:
@@ -183,7 +182,7 @@ def _initial(initial: Mapping[str, Json], place: Place, reader: Reader) -> tuple
 
 
 def _depends_on_nobody(tree: Tree, reader: Reader) -> bool:
-    return tree.constant or all(path[0] in reader.constants for path in tree.paths)
+    return tree.constant or all(path[0] in reader.draft.constants for path in tree.paths)
 
 
 def _rendered(tree: Tree, place: Place, reader: Reader) -> Json:
@@ -191,7 +190,7 @@ def _rendered(tree: Tree, place: Place, reader: Reader) -> Json:
         return tree.render({})
     except Mistyped as problem:
         at: Position = place.below(*problem.path).position
-        reader.problems.append(error("wrong-type", problem.message, "", at))
+        reader.refuse("wrong-type", problem.message, "", at)
         return None
 
 

@@ -9,7 +9,7 @@ from reconciler.model import Position, address
 from reconciler.rules.addresses import with_plain_addresses
 from reconciler.rules.directory import Directory
 from reconciler.rules.grant import Assign, Unsettled
-from reconciler.rules.lookups import Row
+from reconciler.rules.join import Row
 from reconciler.rules.match import Hit
 from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import Trouble, UserProblem
@@ -24,7 +24,7 @@ def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
     part = "match"
     scope = scope_of(rule, person)
     try:
-        hits = rule.match.hits(person, world.patterns)
+        hits = rule.match.hits(person)
         if not hits:
             return
         part = "table"
@@ -33,7 +33,7 @@ def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
         if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
             return
     except Mistyped as odd:
-        if not is_settled(rule, person, world):
+        if not is_settled(rule, person):
             yield mistyped(rule, part, odd, person)
         return
     for hit in hits:
@@ -112,11 +112,11 @@ def scope_of(rule: Rule, person: Person) -> Mapping[str, object]:
     return with_plain_addresses(scope, person, any_address=rule.match.any_address) if rule.among else scope
 
 
-def is_settled(rule: Rule, person: Person, world: World) -> bool:
+def is_settled(rule: Rule, person: Person) -> bool:
     """Return whether some condition says no, so that it does not matter that another has data of the wrong type."""
     scope = scope_of(rule, person)
     try:
-        if not rule.match.hits(person, world.patterns):
+        if not rule.match.hits(person):
             return True
     except Mistyped:
         pass
@@ -149,7 +149,7 @@ def cases_before_when(rule: Rule, person: Person, world: World, *, split: bool =
     any_address = rule.match.any_address
     scope = scope_of(rule, person)
     rows = rule.join.rows(person, scope, any_address=any_address) if rule.join else _NO_ROW
-    for hit in rule.match.hits(person, world.patterns):
+    for hit in rule.match.hits(person):
         for case in _around(rule, hit, rows, person, scope, world):
             if split and rule.each:
                 yield from (_with_item(case, item) for item in rule.each.items(case.scope))
@@ -206,14 +206,14 @@ def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
     if made:
         world.tally.matched.add(rule.number)
         if rule.exceptions:
-            return _unless_excepted(rule, made, person, world)
+            return _unless_excepted(rule, made, person)
     return made
 
 
 def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
     """Do for a simple rule what ``made_by`` does, at a third of the time: most rules of most files are."""
     match = rule.match
-    hits = match.hits(person, world.patterns)
+    hits = match.hits(person)
     if not hits:
         return []
     if rule.when:
@@ -229,12 +229,12 @@ def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
     ]
 
 
-def is_excepted(rule: Rule, person: Person, world: World) -> bool:
+def is_excepted(rule: Rule, person: Person) -> bool:
     """Return whether the rule's document excepts a user; raises ``Mistyped`` if that is unknown."""
     odd: Mistyped | None = None
     for exception in rule.exceptions:
         try:
-            if exception.hits(person, world.patterns):
+            if exception.hits(person):
                 return True
         except Mistyped as problem:
             odd = odd or problem
@@ -243,10 +243,10 @@ def is_excepted(rule: Rule, person: Person, world: World) -> bool:
     return False
 
 
-def _unless_excepted(rule: Rule, made: list[Made], person: Person, world: World) -> list[Made]:
+def _unless_excepted(rule: Rule, made: list[Made], person: Person) -> list[Made]:
     try:
         # What stays is an assignment to nothing: somebody did speak of this user.
-        return [_nothing(rule)] if is_excepted(rule, person, world) else made
+        return [_nothing(rule)] if is_excepted(rule, person) else made
     except Mistyped as odd:
         return [mistyped(rule, "except", odd, person)]
 

@@ -78,7 +78,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 def explain(rules: Rules, user: dict[str, Any]) -> Explanation:
     """Explain what ``assign`` decides for one user and why; never raises for anything the user may hold."""
-    person = Person(user)
+    person = Person(user, rules.world.patterns)
     assigned = assign(rules, user)
     explained = [_explained(rules, rule, person, assigned) for rule in rules.rules]
     return Explanation(
@@ -95,7 +95,7 @@ def explain(rules: Rules, user: dict[str, Any]) -> Explanation:
 def _explained(rules: Rules, rule: Rule, person: Person, assigned: Assigned) -> RuleExplanation:
     made = made_by(rule, person, rules.world)
     conditions = tuple(conditions_of(rule, person, rules.world))
-    if made and _excepted(rules, rule, person):
+    if made and _excepted(rule, person):
         excepted = Condition(
             text="no `except` of the document excludes this user", holds=False, found=str(rule.at["except"])
         )
@@ -103,18 +103,16 @@ def _explained(rules: Rules, rule: Rule, person: Person, assigned: Assigned) -> 
     return RuleExplanation(
         cause=rules.causes[rule.number],
         fallback=_FALLBACKS[rule.round],
-        verdict=_verdict(rules, rule, person, made, conditions),
+        verdict=_verdict(rule, person, made, conditions),
         conditions=conditions,
         gifts=tuple(_gifts(rules, rule, person, made, assigned)),
         troubles=tuple(dict.fromkeys(one.problem.message for one in made if isinstance(one, Trouble))),
     )
 
 
-def _verdict(
-    rules: Rules, rule: Rule, person: Person, made: Sequence[Made], conditions: Sequence[Condition]
-) -> Verdict:
+def _verdict(rule: Rule, person: Person, made: Sequence[Made], conditions: Sequence[Condition]) -> Verdict:
     if any(isinstance(one, Assignment) for one in made):
-        return "excepted" if _excepted(rules, rule, person) else "matched"
+        return "excepted" if _excepted(rule, person) else "matched"
     if made:
         return "undecided"
     lacked = [condition for condition in conditions if condition.holds is not True]
@@ -123,15 +121,15 @@ def _verdict(
     return "no"
 
 
-def _excepted(rules: Rules, rule: Rule, person: Person) -> bool:
+def _excepted(rule: Rule, person: Person) -> bool:
     try:
-        return is_excepted(rule, person, rules.world)
+        return is_excepted(rule, person)
     except Mistyped:
         return False
 
 
 def _gifts(rules: Rules, rule: Rule, person: Person, made: Sequence[Made], assigned: Assigned) -> Iterator[Gift]:
-    if _excepted(rules, rule, person):
+    if _excepted(rule, person):
         return
     given = {membership.organization: membership for membership in assigned.memberships}
     open_ = {undecided.organization for undecided in assigned.undecided}

@@ -1,41 +1,18 @@
 """``match`` and ``except``: all keys must hold, and for each key any of its values."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import Struct, field
 
-from reconciler.expressions import Expression, Mistyped
-from reconciler.expressions.values import same
-from reconciler.model import Json, Position
-from reconciler.rules.lookups import Domains, Owner
-from reconciler.rules.patterns import Patterns
+from reconciler.expressions import Expression, Mistyped, equalities
+from reconciler.model import Position
+from reconciler.rules.directory import Lookup, Owner
+from reconciler.rules.index import Filing
+from reconciler.rules.keys import KEYS, AddressKey, Asked, UserKey, path_filing, warn_of_nothing
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import UserProblem
+from reconciler.rules.reader import PROOF, Place, Reader
 from reconciler.rules.unused import WHOLE
-
-
-class Lookup(Struct, frozen=True):
-    """The domains of all organizations, and how a rule looks addresses up in them.
-
-    ``public`` are the domains of nobody in particular that the rule takes for somebody's own; None: all of them.
-    """
-
-    path: str
-    domains: Domains
-    subdomains: bool
-    shared_by_all: bool
-    public: frozenset[str] | None = frozenset()
-
-    def doubt(self, owner: Owner) -> UserProblem | None:
-        """Return what keeps a domain from making anybody a member, if anything does."""
-        if owner.public and self.public is not None and owner.domain not in self.public:
-            return owner.public
-        return None if self.shared_by_all else owner.shared
-
-    def owner(self, address: Address) -> Owner | None:
-        """Return whose the domain of an address is, if anybody's."""
-        return self.domains.owner(address.domain, subdomains=self.subdomains)
 
 
 class Hit(Struct, frozen=True, gc=False):
@@ -45,115 +22,114 @@ class Hit(Struct, frozen=True, gc=False):
     owner: Owner | None = None
 
 
-class Wanted(Struct, frozen=True):
-    """A path of the user (``find`` gives what stands there) and values; ``texts`` if all of them are strings."""
-
-    expression: Expression
-    find: Callable[[Mapping[str, object]], Any]
-    values: tuple[Json, ...]
-    texts: frozenset[str] | None
-
-    def has(self, value: object) -> bool:
-        """Return whether a value is one of them."""
-        if self.texts is not None:
-            return type(value) is str and value in self.texts
-        return any(same(value, one) for one in self.values)
+_ANYBODY: Final = (Hit(),)
 
 
 class Match(Struct, frozen=True, kw_only=True):
-    """The compiled keys; None for one that is not there. Keys about addresses must hold of one and the same address."""
+    """The compiled keys of one ``match``, or of one item of ``except``, in the order of ``KEYS``.
 
+    ``of_user`` and ``of_address`` are what they ask, made ready once for all users. ``waiting`` holds the values that
+    matched nobody yet by what warnings call them, ``counts`` how many there are.
+    """
+
+    keys: tuple[tuple[UserKey[Any] | AddressKey[Any], Asked[Any]], ...] = ()
     any_address: bool = False
-    addresses: frozenset[str] | None = None
-    domains: frozenset[str] | None = None
+    of_user: tuple[tuple[Callable[[Any, Person], bool], Any], ...] = ()
+    of_address: tuple[tuple[Callable[[Any, Address, Person], bool | Owner | None], Any], ...] = ()
     lookup: Lookup | None = None
-    patterns: frozenset[int] | None = None
-    user_ids: frozenset[str] | None = None
-    external_ids: frozenset[str] | None = None
-    metadata: tuple[Wanted, ...] = ()
-    on_addresses: bool = False  # whether any key is about addresses
-    waiting: dict[str, dict[str, Position]] = field(default_factory=dict)  # values that matched nobody yet, by key
-    counts: Mapping[str, int] = field(default_factory=dict)  # how many values each of these keys has
+    waiting: dict[str, dict[Any, Position]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def on_anything(self) -> bool:
-        """Return whether there is any key at all."""
-        return self.on_addresses or self.user_ids is not None or self.external_ids is not None or bool(self.metadata)
-
-    def hits(self, person: Person, patterns: Patterns) -> tuple[Hit, ...]:
+    def hits(self, person: Person) -> tuple[Hit, ...]:
         """Return every way in which a user matches, none if it does not.
 
-        One for each owner that a lookup finds, otherwise one for all. Raises ``Mistyped`` if metadata has another shape
-        than a path needs and nothing else says no.
+        One for each owner that a lookup finds, otherwise one for all. Raises ``Mistyped`` if the data has another shape
+        than a key needs and nothing else says no.
         """
-        if self.user_ids is not None and person.user_id not in self.user_ids:
-            return ()
-        if self.external_ids is not None:
-            external_id = person.user.get("external_id")
-            if type(external_id) is not str or external_id not in self.external_ids:
-                return ()
-        hits = self._address_hits(person, patterns) if self.on_addresses else (Hit(),)
-        if hits and self.metadata and not self.metadata_holds(person):
-            return ()
-        if hits and self.waiting:
-            self._note(person, hits, patterns)
-        return hits
-
-    def _note(self, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> None:
-        """Note which values matched a user."""
-        for key, values in tuple(self.waiting.items()):
-            for found in self._found(key, person, hits, patterns):
-                values.pop(found, None)
-            if not values:
-                del self.waiting[key]
-
-    def _found(self, key: str, person: Person, hits: tuple[Hit, ...], patterns: Patterns) -> Iterable[Any]:
-        """Return what a user who matched has that a key is about."""
-        if key == "email_domain":
-            return [address.domain for hit in hits for address in hit.addresses]
-        if key == "email":
-            return [address.text for hit in hits for address in hit.addresses]
-        if key == "email_regex":
-            addresses = [address for hit in hits for address in hit.addresses]
-            return [patterns.text(number) for one in addresses for number in person.matched(one, patterns)]
-        if key in ("user_id", "external_id"):
-            return (person.user.get(key),)
-        scope = person.scope(any_address=True)
-        return [WHOLE, *(wanted.find(scope) for wanted in self.metadata if wanted.expression.text == key)]
-
-    def metadata_holds(self, person: Person) -> bool:
-        """Return whether every path has one of its values; raises ``Mistyped`` where only a wrong type says no."""
-        scope, odd = person.scope(any_address=True), None
-        for wanted in self.metadata:
+        odd = None
+        for holds, values in self.of_user:
             try:
-                if not wanted.has(wanted.find(scope)):
-                    return False
+                if not holds(values, person):
+                    return ()
             except Mistyped as problem:
                 odd = problem
-        if odd:
+        hits = self.address_hits(person, any_address=self.any_address) if self.of_address else _ANYBODY
+        if hits and odd:
             raise odd
-        return True
+        if hits and self.waiting:
+            self._note(person, [address for hit in hits for address in hit.addresses])
+        return hits
 
-    def _address_hits(self, person: Person, patterns: Patterns) -> tuple[Hit, ...]:
-        if self.lookup:
-            by_owner: dict[int, tuple[Owner, list[Address]]] = {}
-            for address in self.matching(person, patterns):
-                owner = self.lookup.owner(address)
-                if owner:
-                    by_owner.setdefault(id(owner), (owner, []))[1].append(address)
-            return tuple([Hit(tuple(found), owner) for owner, found in by_owner.values()])
-        found = tuple(self.matching(person, patterns))
-        return (Hit(found),) if found else ()
+    def address_hits(self, person: Person, *, any_address: bool) -> tuple[Hit, ...]:
+        """Return the addresses of which every key about addresses holds: one hit for each owner."""
+        found: list[tuple[Address, Owner | None]] = []
+        for address in person.addresses:
+            if not (address.verified or any_address):
+                continue
+            owner = None
+            for holds, values in self.of_address:
+                answer = holds(values, address, person)
+                if not answer:
+                    break
+                if answer is not True:
+                    owner = answer
+            else:
+                found.append((address, owner))
+        if len(found) == 1:  # most users of most sources
+            ((only, owner),) = found
+            return (Hit((only,), owner),)
+        by_owner: dict[int, tuple[Owner | None, list[Address]]] = {}
+        for address, owner in found:
+            by_owner.setdefault(id(owner), (owner, []))[1].append(address)
+        return tuple([Hit(tuple(addresses), owner) for owner, addresses in by_owner.values()])
 
-    def matching(self, person: Person, patterns: Patterns) -> list[Address]:
-        """Return the addresses of which every key but the lookup holds."""
-        return [
-            address
-            for address in person.addresses
-            if (
-                (address.verified or self.any_address)
-                and (self.addresses is None or address.text in self.addresses)
-                and (self.domains is None or address.domain in self.domains)
-                and (self.patterns is None or not self.patterns.isdisjoint(person.matched(address, patterns)))
-            )
-        ]
+    def _note(self, person: Person, addresses: Sequence[Address]) -> None:
+        """Note which values matched a user."""
+        self.waiting.pop(WHOLE, None)
+        for key, asked in self.keys:
+            label = asked.label or key.name
+            if label in self.waiting:
+                for value in key.seen(asked.values, person, addresses):
+                    self.waiting[label].pop(value, None)
+                if not self.waiting[label]:
+                    del self.waiting[label]
+
+
+def compile_match(match: Mapping[str, Any], place: Place, reader: Reader, *, excepts: bool = False) -> Match:
+    """Compile the keys of one ``match`` or of one item of ``except``; the reader gets what is wrong.
+
+    What ``excepts`` somebody looks at any of his addresses.
+    """
+    keys = []
+    for key in KEYS:
+        if key.name in match:
+            keys += [(key, asked) for asked in key.compile(match[key.name], place.below(key.name), reader)]
+    for name, value in match.items():
+        if value == []:
+            warn_of_nothing(name, place.below(name), reader)
+    several = {asked.label or key.name: dict(asked.positions) for key, asked in keys if asked.positions}
+    return Match(
+        keys=tuple(keys),
+        any_address=excepts or match.get("verified") == "any",
+        of_user=tuple((key.holds, asked.values) for key, asked in keys if isinstance(key, UserKey)),
+        of_address=tuple((key.holds, asked.values) for key, asked in keys if isinstance(key, AddressKey)),
+        lookup=next((asked.values for _key, asked in keys if isinstance(asked.values, Lookup)), None),
+        waiting=several | ({WHOLE: {WHOLE: place.position}} if excepts else {}),
+        counts={label: len(values) for label, values in several.items()},
+    )
+
+
+def filing_of(match: Match, when: Expression | None = None) -> Filing | None:
+    """Return the condition that leaves the fewest users, of a match and of a condition of the user beside it."""
+    broad = []
+    for key, asked in match.keys:
+        filing = key.filing(asked.values)
+        if filing and not key.broad:
+            return filing
+        broad += [filing] if filing else []
+    for path, scalars in equalities(when) if when else ():
+        # A bare path stands for `== true` (which a set takes for 1), and is a problem where no boolean stands there.
+        bare = not scalars or any(value in {0, 1} for value in scalars)
+        if path[0] == "user" and len(path) > 1 and path[1] not in PROOF and not bare:
+            return path_filing(path, scalars)
+    return broad[0] if broad else None

@@ -32,10 +32,11 @@ class Person:
     ``unread`` tells whether what is listed as an address and is none is verified: True, False, both or neither.
     """
 
-    __slots__ = ("_any_scope", "_patterns", "_scope", "addresses", "unread", "user", "user_id")
+    __slots__ = ("_any_scope", "_matched", "_patterns", "_scope", "addresses", "unread", "user", "user_id")
 
-    def __init__(self, user: dict[str, Any]) -> None:
+    def __init__(self, user: dict[str, Any], patterns: Patterns) -> None:
         self.user = user
+        self._patterns = patterns
         self.user_id: str = user["user_id"]
         emails = user.get("emails")
         self.addresses: tuple[Address, ...]
@@ -43,17 +44,17 @@ class Person:
             self.addresses, self.unread = (only,), _NONE
         else:
             self.addresses, self.unread = _read(user)
-        self._patterns: dict[str, Sequence[int]] | None = None
+        self._matched: dict[str, Sequence[int]] | None = None
         self._scope: dict[str, object] | None = None
         self._any_scope: dict[str, object] | None = None
 
-    def matched(self, address: Address, patterns: Patterns) -> Sequence[int]:
+    def matched(self, address: Address) -> Sequence[int]:
         """Return the numbers of the patterns that match an address of this user."""
-        if self._patterns is None:
-            self._patterns = {}
-        found = self._patterns.get(address.text)
+        if self._matched is None:
+            self._matched = {}
+        found = self._matched.get(address.text)
         if found is None:
-            found = self._patterns[address.text] = patterns.matching(address.text, address.domain)
+            found = self._matched[address.text] = self._patterns.matching(address.text, address.domain)
         return found
 
     def scope(self, *, any_address: bool) -> dict[str, object]:

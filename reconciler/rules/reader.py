@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from reconciler.documents.positions import Document
 from reconciler.expressions import (
     Expression,
     ExpressionError,
@@ -17,12 +18,12 @@ from reconciler.expressions import (
     spell,
 )
 from reconciler.expressions.nodes import Node, Path, Read, children
-from reconciler.model import Json, Position, Problem, Table
+from reconciler.expressions.template import OPEN
+from reconciler.model import Json, Position, Problem, Resource, Table
 from reconciler.model import Path as Keys
-from reconciler.rules.inputs import Document
+from reconciler.rules.directory import Directory, Domains, domains_of
 from reconciler.rules.problems import did_you_mean, error, warning
-
-OPEN: Final = "${{"
+from reconciler.rules.unused import Tally
 
 # What a Consumer user has (docs/stytch.md, "Consumer users").
 USER_FIELDS: Final = frozenset(
@@ -80,32 +81,72 @@ class Place(Struct, frozen=True):
         return self.position if self.is_key else self.document.inside(self.path, offset)
 
 
-class Reader(Struct):
-    """What the expressions of one rule may name, and what they turned out to read.
+class Draft(Struct, kw_only=True):
+    """What the rules of all documents share while they are compiled.
 
-    ``fields`` collects, for all rules, the user's fields that are read and where; ``allows_untrusted`` is the rule's
-    ``untrusted: true``.
+    ``fields`` collects the user's fields that are read and where; ``domains`` what organizations list, by the path at
+    which it was looked up; ``patterns`` numbers every ``email_regex``.
     """
 
     constants: Mapping[str, object]
-    problems: list[Problem]
-    warnings: list[Problem]
-    fields: dict[str, list[Position]]
+    organizations: Sequence[Resource]
+    directory: Directory
     organization_fields: frozenset[str]
+    tables: Mapping[str, Table | None]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    fields: dict[str, list[Position]] = field(default_factory=dict)
+    domains: dict[str, Domains] = field(default_factory=dict)
+    patterns: dict[str, int] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+
+class Reader(Struct):
+    """What the expressions of one rule may name, and what they turned out to read.
+
+    ``allows_untrusted`` is the rule's ``untrusted: true``; ``public`` are the domains of nobody in particular that the
+    rule takes for somebody's own, or (None) all of them.
+    """
+
+    draft: Draft
     roots: frozenset[str] = frozenset({"user"})
     table: Table | None = None
     allows_untrusted: bool = False
+    public: frozenset[str] | None = frozenset()
     untrusted: bool = False
     proof: bool = False
     organization: bool = False
     reported: set[tuple[Position, str]] = field(default_factory=set)
+
+    def refuse(self, code: str, message: str, hint: str, *at: Position) -> None:
+        """Note an error at some places."""
+        self.draft.problems.append(error(code, message, hint, *at))
+
+    def warn(self, code: str, message: str, hint: str, *at: Position) -> None:
+        """Note a warning at some places."""
+        self.draft.warnings.append(warning(code, message, hint, *at))
+
+    def reads(self, name: str, at: Position) -> None:
+        """Note that a field of users is read."""
+        self.draft.fields.setdefault(name, []).append(at)
+
+    def number_of(self, pattern: str) -> int:
+        """Return the number of a pattern among those of all rules."""
+        return self.draft.patterns.setdefault(pattern, len(self.draft.patterns))
+
+    def domains_at(self, path: str, place: Place) -> Domains:
+        """Return the domains that organizations list at a path, collected once."""
+        if path not in self.draft.domains:
+            found = domains_of(path, self.draft.organizations, place.position, self.draft.problems)
+            self.draft.domains[path] = found
+        return self.draft.domains[path]
 
     def expression(
         self, text: str, place: Place, *, decides: bool = True, roots: frozenset[str] | None = None
     ) -> Expression | None:
         """Compile a bare expression; None after saying what is wrong with it."""
         try:
-            compiled = compile_expression(text, self.roots if roots is None else roots, self.constants)
+            compiled = compile_expression(text, self.roots if roots is None else roots, self.draft.constants)
         except ExpressionError as wrong:
             self._wrong(wrong, place)
             return None
@@ -115,7 +156,7 @@ class Reader(Struct):
     def template(self, text: str, place: Place) -> Template | None:
         """Compile a string that decides something; None after saying what is wrong with it."""
         try:
-            compiled = compile_template(text, self.roots, self.constants)
+            compiled = compile_template(text, self.roots, self.draft.constants)
         except ExpressionError as wrong:
             self._wrong(wrong, place)
             return None
@@ -129,19 +170,19 @@ class Reader(Struct):
         What does not decide are a member's fields by name, of which only a few are free to hold what users write.
         """
         try:
-            compiled = compile_tree(value, self.roots, self.constants)
+            compiled = compile_tree(value, self.roots, self.draft.constants)
         except InvalidTree as wrong:
             for path, mistake in wrong.errors:
                 self._wrong(mistake, place.below(*path))
             return None
         for path, text in _strings(value):
-            for piece, offset in expressions_in(compile_template(text, self.roots, self.constants)):
+            for piece, offset in expressions_in(compile_template(text, self.roots, self.draft.constants)):
                 use = DECIDES if decides else _use(path[0])
                 self._note(piece.node, place.below(*path), offset, use)
         return compiled
 
     def _wrong(self, wrong: ExpressionError, place: Place) -> None:
-        self.problems.append(error("expression", wrong.message, wrong.suggestion, place.inside(wrong.offset)))
+        self.refuse("expression", wrong.message, wrong.suggestion, place.inside(wrong.offset))
 
     def _note(self, node: Node, place: Place, offset: int, use: str) -> None:
         for path, start in _reads(node):
@@ -157,10 +198,10 @@ class Reader(Struct):
     def _note_user(self, path: Path, at: Position, use: str) -> None:
         read = USER_FIELDS if len(path) == 1 else frozenset({str(path[1])})
         for name in sorted(read):
-            self.fields.setdefault(name, []).append(at)
+            self.reads(name, at)
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
-            self._once(self.warnings, warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
+            self._once(warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
         self.proof = self.proof or (bool(use) and not read.isdisjoint(PROOF))
         if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
@@ -168,25 +209,24 @@ class Reader(Struct):
                 message = f"`{spell(path)}` can be changed by users themselves, but here it {use}"
                 verb = "decide by" if use == DECIDES else "fill it from"
                 hint = f"{verb} trusted_metadata; if this is intended, set `untrusted: true` in the rule"
-                self._once(self.problems, error("untrusted", message, hint, at))
+                self._once(error("untrusted", message, hint, at))
 
     def _check_column(self, path: Path, at: Position) -> None:
         if self.table is None or len(path) == 1 or path[1] in self.table.columns:
             return
         message = f"the table {self.table.name} has no column {path[1]}"
-        self._once(self.problems, error("unknown-column", message, did_you_mean(str(path[1]), self.table.columns), at))
+        self._once(error("unknown-column", message, did_you_mean(str(path[1]), self.table.columns), at))
 
     def _check_organization(self, path: Path, at: Position) -> None:
-        if len(path) == 1 or path[1] in self.organization_fields:
-            return
-        message = f"no organization declares {path[1]}"
-        hint = did_you_mean(str(path[1]), self.organization_fields)
-        self._once(self.problems, error("unknown-field", message, hint, at))
+        declared = self.draft.organization_fields
+        if len(path) > 1 and path[1] not in declared:
+            message = f"no organization declares {path[1]}"
+            self._once(error("unknown-field", message, did_you_mean(str(path[1]), declared), at))
 
-    def _once(self, problems: list[Problem], problem: Problem) -> None:
+    def _once(self, problem: Problem) -> None:
         if (problem.at[0], problem.message) not in self.reported:
             self.reported.add((problem.at[0], problem.message))
-            problems.append(problem)
+            (self.draft.problems if problem.severity == "error" else self.draft.warnings).append(problem)
 
 
 def _use(field: str) -> str:

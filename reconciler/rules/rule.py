@@ -8,7 +8,7 @@ from reconciler.expressions import Expression
 from reconciler.model import Json, Position
 from reconciler.rules.directory import Directory
 from reconciler.rules.grant import Assign
-from reconciler.rules.lookups import Join
+from reconciler.rules.join import Join
 from reconciler.rules.match import Match
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address

@@ -10,20 +10,10 @@ from msgspec import Struct
 
 from reconciler.expressions import Mistyped
 from reconciler.rules.index import Index, index_of
-from reconciler.rules.lookups import Join
-from reconciler.rules.match import Match
-from reconciler.rules.patterns import Patterns
+from reconciler.rules.join import Join
+from reconciler.rules.match import Match, filing_of
 from reconciler.rules.person import Person
 from reconciler.rules.rule import ALWAYS, Rule
-
-
-class Exempting(Struct, frozen=True):
-    """An exception, as an index files what has conditions."""
-
-    number: int
-    match: Match
-    when: None = None
-    when_each: bool = False
 
 
 class Watch(Struct, frozen=True):
@@ -33,14 +23,14 @@ class Watch(Struct, frozen=True):
     index: Index
     joins: tuple[tuple[Join, bool], ...]
 
-    def note(self, person: Person, patterns: Patterns) -> None:
+    def note(self, person: Person) -> None:
         """Note which exceptions and which rows are about a user."""
         if self.exceptions:
             for number in self.index.candidates(person):
                 exception = self.exceptions[number]
                 if exception.waiting:
                     try:
-                        exception.hits(person, patterns)
+                        exception.hits(person)
                     except Mistyped:
                         continue
         for join, any_address in self.joins:
@@ -50,17 +40,17 @@ class Watch(Struct, frozen=True):
                 continue
 
 
-def watch_of(rules: Iterable[Rule], patterns: Patterns) -> Watch | None:
+def watch_of(rules: Iterable[Rule]) -> Watch | None:
     """Make the watch that goes with some rules; None where they tell everything themselves."""
     rules = tuple(rules)
     exceptions = tuple({id(one): one for rule in rules for one in rule.exceptions}.values())
     joins = tuple((rule.join, rule.match.any_address) for rule in rules if rule.join and _asks_more(rule))
     if not exceptions and not joins:
         return None
-    filed = [Exempting(number, exception) for number, exception in enumerate(exceptions)]
-    return Watch(exceptions, index_of(filed, patterns), joins)
+    index = index_of((number, filing_of(exception)) for number, exception in enumerate(exceptions))
+    return Watch(exceptions, index, joins)
 
 
 def _asks_more(rule: Rule) -> bool:
     """Return whether a rule asks for a row only where something else holds already."""
-    return rule.match.on_anything or rule.round != ALWAYS or (rule.when is not None and not rule.when_each)
+    return bool(rule.match.keys) or rule.round != ALWAYS or (rule.when is not None and not rule.when_each)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.config.read import load_config
-from reconciler.documents.read import Document, read_documents
+from reconciler.documents.positions import Document
+from reconciler.documents.read import read_documents
 from reconciler.errors import InvalidInput
 from reconciler.load.examine import load
 from reconciler.model import Position, Problem

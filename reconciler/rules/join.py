@@ -1,23 +1,24 @@
-"""``email_domain: {organization: PATH}``: the owner of a domain, from what the declared organizations list."""
+"""``table`` of a rule: which rows of a table join a user."""
 
-from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
 from reconciler.expressions import Expression, Mistyped, domain_label, is_blank, joined_text
 from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.values import kind_of, text_of
-from reconciler.model import Json, Position, Problem, Resource, Table
+from reconciler.model import Json, Position, Table
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem, did_you_mean, error, these
+from reconciler.rules.problems import COMMON_DOMAIN, UserProblem, did_you_mean
+from reconciler.rules.reader import Place, Reader
 from reconciler.rules.unused import Seen
 from reconciler.schema.domains import why_nobodys
 
 EMAILS = ("user", "emails")
 PHONE_NUMBERS = ("user", "phone_numbers")
+_ODD_CELLS = 5  # so many are reported of one table
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -151,131 +152,55 @@ def _texts(value: Any, key: Expression) -> list[str]:
     return texts
 
 
-_MEMORY: Final = 1 << 16  # domains of addresses whose answer is remembered
-
-
-class Owner(Struct, frozen=True):
-    """Whose a domain is, and where it says so.
-
-    ``shared`` is the problem where several organizations list it, ``public`` that where it is nobody's in particular.
-    """
-
-    domain: str
-    organizations: tuple[str, ...]
-    places: tuple[Position, ...]
-    shared: UserProblem | None
-    public: UserProblem | None
-
-
-class Domains:
-    """The domains that organizations list under one path of their specs."""
-
-    def __init__(self, owners: Mapping[str, Owner]) -> None:
-        self._owners = owners
-        self._deepest = max((domain.count(".") for domain in owners), default=-1)
-        self._nearest: dict[str, Owner | None] = {}
-
-    def owner(self, domain: str, *, subdomains: bool) -> Owner | None:
-        """Return the owner of ``domain``; with ``subdomains`` that of the longest listed domain that contains it."""
-        found = self._owners.get(domain)
-        if found or not subdomains:
-            return found
-        try:
-            return self._nearest[domain]
-        except KeyError:
-            if len(self._nearest) == _MEMORY:
-                self._nearest.clear()
-            return self._nearest.setdefault(domain, self._above(domain))
-
-    def owners(self) -> Iterator[Owner]:
-        """Yield every owner, by domain."""
-        yield from (owner for _domain, owner in sorted(self._owners.items()))
-
-    def __contains__(self, domain: str) -> bool:
-        return domain in self._owners
-
-    def __len__(self) -> int:
-        return len(self._owners)
-
-    def _above(self, domain: str) -> Owner | None:
-        labels = domain.split(".")
-        for start in range(max(1, len(labels) - 1 - self._deepest), len(labels)):
-            found = self._owners.get(".".join(labels[start:]))
-            if found:
-                return found
+def compile_join(table: Mapping[str, Any], place: Place, reader: Reader) -> Join | None:
+    """Compile a ``table``; None after saying what is wrong with it, or if that table could not be read."""
+    draft = reader.draft
+    found = draft.tables.get(table["name"])
+    before = len(draft.problems)
+    if table["name"] not in draft.tables:
+        message = f"there is no table {table['name']}"
+        hint = did_you_mean(table["name"], draft.tables) or "name it under `tables` in reconciler.yaml"
+        reader.refuse("unknown-table", message, hint, place.below("name").position)
+    keys: list[Expression] = []
+    for column, text in table["join"].items():
+        here = place.below("join", column)
+        if found is not None and column not in found.columns:
+            message = f"the table {found.name} has no column {column}"
+            reader.refuse("unknown-column", message, did_you_mean(column, found.columns), here.key.position)
+        key = reader.expression(text, here, roots=frozenset({"user"}))
+        keys.extend([key] if key else [])
+    if found is None or len(draft.problems) > before:
         return None
+    columns = tuple(table["join"])
+    domains = [column for column, key in zip(columns, keys, strict=True) if is_domain(key)]
+    index, odd = index_of(found, columns, domains)
+    for row, column in odd[:_ODD_CELLS]:
+        message = f"the column {column} is joined as text, but this row has a list or a map in it"
+        places = found.at(row), place.below("join", column).position
+        reader.refuse("wrong-type", message, "join by a column that holds text", *places)
+    doubts = dict(_doubted(found, domains, reader.public, place.below("join").position))
+    return Join(
+        found, without_blanks(found.rows), columns, tuple(keys), index, draft.tally.seen(found, columns), doubts
+    )
 
 
-def domains_of(path: str, organizations: Sequence[Resource], at: Position, problems: list[Problem]) -> Domains:
-    """Collect what organizations list at ``path`` of their specs; add what is no domain, and an unknown path."""
-    keys = tuple(path.split("."))
-    listed: defaultdict[str, dict[str, Position]] = defaultdict(dict)
-    anywhere = False
-    candidates = [organization for organization in organizations if organization.ensure != "absent"]
-    for organization in sorted(candidates, key=lambda one: one.name):
-        for value, place in _values(organization, keys):
-            anywhere = True
-            label = domain_label(value) if isinstance(value, str) else None
-            if label is None:
-                what = f"{value!r}" if isinstance(value, str) else kind_of(value)
-                message = f"{organization.address}: {path} holds {what}, which is not a domain name"
-                problems.append(error("not-a-domain", message, "write it as acme.example", place))
-            else:
-                listed[label].setdefault(organization.name, place)
-    if candidates and not anywhere:
-        near = did_you_mean(keys[-1], _siblings(candidates, keys))
-        hint = near or "write a path of an organization's spec, such as trusted_metadata.email_domains"
-        problems.append(error("unknown-path", f"no organization declares anything at {path}", hint, at))
-    return Domains({domain: _owner(domain, places) for domain, places in listed.items()})
-
-
-def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
-    slugs = tuple(places)
-
-    def problem(code: str, message: str, hint: str) -> UserProblem:
-        return UserProblem(
-            code=code,
-            severity="warning",
-            message=message,
-            hint=hint,
-            at=tuple(places.values()),
-            addresses=tuple(f"Organization/{slug}" for slug in slugs),
-        )
-
-    shared = public = None
-    if len(slugs) > 1:
-        shared = problem(
-            SHARED_DOMAIN,
-            f"{domain} is listed by {these(slugs)}, so it makes nobody a member of these organizations",
-            "remove it from all but one, or set `shared: all` in the rule's email_domain to use it for all of them",
-        )
-    if why := why_nobodys(domain):
-        public = problem(
-            COMMON_DOMAIN,
-            f"{domain} {why}, so it makes nobody a member of {these(slugs)}",
-            "list only domains that the organization owns; if it owns this one, "
-            f"set `public_domains: [{domain}]` in the rule",
-        )
-    return Owner(domain, slugs, tuple(places.values()), shared, public)
-
-
-def _values(organization: Resource, keys: tuple[str, ...]) -> Iterator[tuple[Json, Position]]:
-    """Yield what stands at a path: one value, or each of a list; nothing if it is not there."""
-    value: Json = organization.spec
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, list):
-        yield from ((item, organization.at("spec", *keys, str(index))) for index, item in enumerate(value))
-    elif value is not None:
-        yield value, organization.at("spec", *keys)
-
-
-def _siblings(organizations: Sequence[Resource], keys: tuple[str, ...]) -> set[str]:
-    found: set[str] = set()
-    for organization in organizations:
-        value: Json = organization.spec
-        for key in keys[:-1]:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, dict):
-            found.update(value)
-    return found
+def _doubted(
+    table: Table, columns: Iterable[str], public: frozenset[str] | None, at: Position
+) -> Iterator[tuple[int, UserProblem]]:
+    """Yield the rows that name a domain of nobody in particular, and say so."""
+    for column in columns if public is not None else ():
+        why: dict[str | None, str] = dict.fromkeys([None, *(public or ())], "")
+        for number, row in enumerate(table.rows):
+            label = domain_in(row.get(column))
+            if label is not None and label not in why:
+                why[label] = why_nobodys(label)
+            if why[label]:
+                problem = UserProblem(
+                    code=COMMON_DOMAIN,
+                    severity="warning",
+                    message=f"{label} {why[label]}, so this row makes nobody a member",
+                    hint="remove the row; if the organization owns the domain, set "
+                    f"`public_domains: [{label}]` in the rule",
+                    at=(table.at(number), at),
+                )
+                yield number, problem
