@@ -80,12 +80,12 @@ def _became(change: Change, held: Mapping[str, str]) -> Outcome:
 def environments_made(outcomes: Iterable[Outcome]) -> frozenset[str]:
     """Return the slugs of the environments that this run has made, and found nowhere."""
     made = (one for one in outcomes if one.action == "create" and one.result == "applied" and not one.found)
-    return frozenset(str(one.id) for one in made if one.address.startswith("Environment/"))
+    return frozenset(str(one.id) for one in made if one.kind == "Environment")
 
 
 def pins(client: Client, target: Target, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
     """Return the project ids of the environments that were made, by slug: what ``target`` should name from now on."""
-    made = {one.id for one in outcomes if one.address.startswith("Environment/") and one.action == "create"}
+    made = {one.id for one in outcomes if one.kind == "Environment" and one.action == "create"}
     with suppress(Fault, ReconcilerError, *MALFORMED):  # only a hint, and what is written is written
         return {slug: id for slug, id in project_ids(client, target).items() if slug in made} if made else {}
     return {}

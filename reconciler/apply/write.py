@@ -41,6 +41,7 @@ from reconciler.model import (
     Result,
     address,
     completes,
+    public,
     withdrawn_roles,
 )
 from reconciler.plan.access_loss import LAST_ADMIN
@@ -270,7 +271,7 @@ class Writer:
                 with suppress(OSError):  # what has happened has happened; the next plan shows it
                     ended = _name(change) not in self._open  # if not, the next run looks at what became of it
                     ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
-                    body = {**structs.asdict(outcome), **({"ends": ends} if ends else {})}
+                    body = {**structs.asdict(public.published(outcome)), **({"ends": ends} if ends else {})}
                     self._journal.write("outcome" if ended else "open", body)
             if outcome.result in ("applied", "failed"):
                 failed, refused = outcome.result == "failed", _name(change) in self._refused

@@ -268,7 +268,8 @@ def settled(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ..
     taken = tuple(Kept(address=f"credential/{name}", name=name, place=store.place(name)) for name in store.settle())
     return taken, tuple(
         Outcome(
-            address=f"credential/{name}",
+            kind="credential",
+            name=name,
             action="update",
             result="failed",
             detail=f"the credential store refused it again ({store.refusal(name)}){NOW_IN}{path}",

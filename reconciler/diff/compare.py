@@ -80,7 +80,7 @@ def diff_things(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], t
     if kind.identity.one_per_parent:
         _make_room(result, [each for each in live if each.id not in claimed])
     result.unmanaged.extend(
-        Listed(address=each.address, id=each.id, reason="not declared")
+        Listed.of(each, "not declared", id=each.id)
         for each in sorted(live, key=lambda each: (each.address, each.id))
         if each.id not in claimed and not (kind.identity.singletons and is_default(kind, each))
     )
@@ -101,7 +101,7 @@ def _make_room(result: Draft, others: Sequence[Live]) -> None:
         found = f"{change.address} cannot be created while {other.address} exists: Stytch allows only one"
         at = tuple(Position(cause.file, cause.line) for cause in change.causes)
         result.changes.remove(change)
-        result.held.append(Listed(address=change.address, reason=found, at=at))
+        result.held.append(Listed.of(change, found, at=at))
         result.problems.append(
             problem(
                 "only-one",
@@ -171,7 +171,7 @@ def _take_in(result: Draft, kind: Kind, resource: Resource, orphans: Sequence[Li
 def _hold(result: Draft, resource: Resource, problem: Problem, id: str | None = None) -> None:
     """Hold a declared thing, or what cannot be written of it."""
     result.problems.append(problem)
-    result.held.append(Listed(address=resource.address, id=id, reason=problem.message, at=problem.at[:1]))
+    result.held.append(Listed.of(resource, problem.message, id=id, at=problem.at[:1]))
 
 
 def _settle(

@@ -41,7 +41,9 @@ ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 def listed(organization: str, item: Present, reason: str, at: tuple[Position, ...] = ()) -> Listed:
     """List a live member that is left alone."""
     return Listed(
-        address=address(KIND, organization, item.address),
+        kind=KIND,
+        namespace=organization,
+        name=item.address,
         reason=reason,
         id=item.member.member_id,
         at=at,
@@ -52,7 +54,9 @@ def listed(organization: str, item: Present, reason: str, at: tuple[Position, ..
 def to_come(organization: str, seat: Seat, causes: Iterable[Cause], reason: str, id_: str | None = None) -> Listed:
     """List somebody who is wanted and is not made a member."""
     return Listed(
-        address=address(KIND, organization, seat.address),
+        kind=KIND,
+        namespace=organization,
+        name=seat.address,
         reason=reason,
         id=id_,
         at=places(causes),
@@ -70,7 +74,9 @@ def conflict(
     users = tuple(sorted({seat.membership.user for seat in seats if seat.membership.user}))
     found = problem("conflict", f"{name}: {text}", "", *at, severity="problem", addresses=(name,), users=users)
     id_ = next((seat.present.member.member_id for seat in seats if seat.present), None)
-    return found, Listed(address=name, reason=text, id=id_, at=at, users=users)
+    return found, Listed(
+        kind=KIND, namespace=organization, name=seats[0].address, reason=text, id=id_, at=at, users=users
+    )
 
 
 def another_owners(organization: str, item: Present, declared: Resource) -> Problem:

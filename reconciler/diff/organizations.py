@@ -106,13 +106,14 @@ def diff_organizations(
     strangers: dict[str, Live] = {}
     changes: list[Change] = []
     problems: list[Problem] = []
+    held: list[Listed] = []
     unchanged = 0
     for resource in desired:
         candidates = found[resource.name]
         if trouble := _trouble(resource, candidates, claims, index, owner):
-            problems.append(with_swap(trouble, swaps.get(resource.name, ())))
+            held.append(_held(resource, with_swap(trouble, swaps.get(resource.name, ())), problems))
         elif candidates and not (adopt or _is_proven(resource, candidates[0], index, owner)):
-            problems.append(_unproven(resource, candidates[0], owner))
+            held.append(_held(resource, _unproven(resource, candidates[0], owner), problems))
             strangers[resource.name] = candidates[0]
         elif not candidates:
             if resource.ensure == "present":
@@ -136,19 +137,17 @@ def diff_organizations(
         if item.id not in ours or item.name in elsewhere:
             reason = "declared for another environment only" if item.name in elsewhere else "not declared"
             reason = UNFINISHED if item.id in begun else reason
-            unmanaged.append(Listed(address=item.address, id=item.id, reason=reason))
+            unmanaged.append(Listed.of(item, reason, id=item.id))
             continue
         left.append(item)
         if authoritative:
             changes.append(_delete(item, None))
         else:
-            kept.append(Listed(address=item.address, id=item.id, reason="no longer declared"))
+            kept.append(Listed.of(item, "no longer declared", id=item.id))
     return Diff(
         ids=ids,
         changes=tuple(changes),
-        held=tuple(
-            Listed(address=problem.addresses[0], reason=problem.message, at=problem.at[:1]) for problem in problems
-        ),
+        held=tuple(held),
         kept=tuple(kept),
         unmanaged=tuple(unmanaged),
         problems=(
@@ -219,6 +218,11 @@ def _trouble(
         hint,
         severity="problem",
     )
+
+
+def _held(resource: Resource, problem: Problem, problems: list[Problem]) -> Listed:
+    problems.append(problem)
+    return Listed.of(resource, problem.message, at=problem.at[:1])
 
 
 def _create(resource: Resource, create_values: Spec, late: Collection[str]) -> Iterator[Change]:

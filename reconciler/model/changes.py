@@ -1,7 +1,7 @@
 """What would change and why: a plan, its parts, and what became of them."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -113,20 +113,24 @@ class Intent(Struct, frozen=True, kw_only=True):
 Begun = Mapping[str, tuple[Intent, ...]]  # by address
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class Listed(Addressed, frozen=True, kw_only=True):
     """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
 
     Of what is held, ``declared`` says that a manifest, or a row of an OrganizationSet, declares it, and ``waiting``
     holds the addresses of the members that wait for an organization.
     """
 
-    address: str
     reason: str
     id: str | None = None
     at: tuple[Position, ...] = ()
     users: tuple[str, ...] = ()
     declared: bool = False
     waiting: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, item: Addressed, reason: str, *, id: str | None = None, at: tuple[Position, ...] = ()) -> Self:
+        """List a resource, a live thing or what a change is about."""
+        return cls(kind=item.kind, namespace=item.namespace, name=item.name, reason=reason, id=id, at=at)
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -226,14 +230,13 @@ class Kept(Struct, frozen=True, kw_only=True):
     place: str
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Addressed, frozen=True, kw_only=True):
     """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's.
 
     ``found`` says that somebody else did the same since the plan was made: a create found the resource there, a delete
     found it gone.
     """
 
-    address: str
     action: Action
     result: Result
     detail: str = ""
@@ -247,7 +250,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ) -> "Outcome":
         """Return what became of a change; ``id`` is that of its resource, where the plan could not know it."""
         return cls(
-            address=change.address,
+            kind=change.kind,
+            namespace=change.namespace,
+            name=change.name,
             action=change.action,
             result=result,
             detail=detail,

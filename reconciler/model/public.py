@@ -7,10 +7,11 @@ read back from its file gets the parts here.
 from typing import Any
 
 import msgspec
-from msgspec import Struct, convert
+from msgspec import Struct, convert, structs
 
 from reconciler.model import changes
 from reconciler.model.changes import Cause, FieldChange
+from reconciler.model.problems import Position
 from reconciler.model.resources import Mark
 
 
@@ -49,12 +50,44 @@ Change = Create | Update | Delete
 _Changes = tuple[Change, ...]
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
+
+    Of what is held, ``declared`` says that a manifest, or a row of an OrganizationSet, declares it, and ``waiting``
+    holds the addresses of the members that wait for an organization.
+    """
+
+    address: str
+    reason: str
+    id: str | None = None
+    at: tuple[Position, ...] = ()
+    users: tuple[str, ...] = ()
+    declared: bool = False
+    waiting: tuple[str, ...] = ()
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's."""
+
+    address: str
+    action: changes.Action
+    result: changes.Result
+    detail: str = ""
+    id: str | None = None
+    request_id: str = ""
+    found: bool = False
+
+
 class Plan(changes.Plan, frozen=True, kw_only=True):
     """What would change and why, in the order in which it would be done. The public JSON format is this value."""
 
     changes: _Changes = ()  # type: ignore[assignment] # the same as in memory, in another form
     observed: _Changes = ()  # type: ignore[assignment]
     written_from_live: _Changes = ()  # type: ignore[assignment]
+    held: tuple[Listed, ...] = ()  # type: ignore[assignment]
+    removed: tuple[Listed, ...] = ()  # type: ignore[assignment]
+    kept: tuple[Listed, ...] = ()  # type: ignore[assignment]
+    unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment]
 
 
 _FORMS: dict[type, type] = {
@@ -62,12 +95,11 @@ _FORMS: dict[type, type] = {
     changes.Create: Create,
     changes.Update: Update,
     changes.Delete: Delete,
+    changes.Listed: Listed,
+    changes.Outcome: Outcome,
 }
-_IN_MEMORY: dict[type, type[changes.Change]] = {
-    Create: changes.Create,
-    Update: changes.Update,
-    Delete: changes.Delete,
-}
+_IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
+_LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged")
 
 
 def published(value: Any) -> Any:
@@ -78,14 +110,16 @@ def published(value: Any) -> Any:
 
 def read_plan(data: bytes) -> changes.Plan:
     """Return the plan that a file holds; raises ``msgspec.DecodeError``."""
-    plan = msgspec.json.decode(data, type=Plan)
-    lists = ("changes", "observed", "written_from_live")
-    fields = {name: getattr(plan, name) for name in plan.__struct_fields__}
-    return changes.Plan(**{**fields, **{name: tuple(map(read_change, fields[name])) for name in lists}})
+    fields = structs.asdict(msgspec.json.decode(data, type=Plan))
+    return changes.Plan(**{**fields, **{name: tuple(map(in_memory, fields[name])) for name in _LISTS}})
 
 
-def read_change(change: Change) -> changes.Change:
-    """Return a change of a file as it is in memory."""
-    before = change.kind if change.namespace is None else f"{change.kind}/{change.namespace}"
-    fields = {name: getattr(change, name) for name in change.__struct_fields__ if name != "address"}
-    return _IN_MEMORY[type(change)](**fields, name=change.address.removeprefix(f"{before}/"))
+def in_memory(value: Change | Listed | Outcome) -> Any:
+    """Return a value of a file as it is in memory; of what is only listed no file says what it lies in."""
+    fields = structs.asdict(value)
+    kind, _, name = fields.pop("address").partition("/")
+    if isinstance(value, Listed | Outcome):
+        fields |= {"kind": kind, "name": name}
+    else:
+        fields["name"] = name if value.namespace is None else name.removeprefix(f"{value.namespace}/")
+    return _IN_MEMORY[type(value)](**fields)

@@ -148,8 +148,8 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
 def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
     """Add to the reason of what is kept that its kind's authority keeps it, if so."""
     for item in items:
-        kind = item.address.partition("/")[0]
-        why = {"observe": f"{kind} is only observed", "additive": f"{kind} is additive"}.get(config.authority_of(kind))
+        reasons = {"observe": f"{item.kind} is only observed", "additive": f"{item.kind} is additive"}
+        why = reasons.get(config.authority_of(item.kind))
         yield structs.replace(item, reason=f"{item.reason}; kept because {why}") if why else item
 
 
@@ -207,18 +207,14 @@ def _kept(organizations: Diff, desired: Desired, doomed: Cascade) -> Iterator[Li
             continue
         slug = change.name
         if change.address in named:
-            yield Listed(address=change.address, id=change.id, reason="rules still name it, but nothing declares it")
+            yield Listed.of(change, "rules still name it, but nothing declares it", id=change.id)
         elif any(
             user in desired.users.undecided or user in desired.users.disputed for user in doomed.users.get(slug, ())
         ):
             reason = "because of a problem it is unknown whether one of its users belongs there"
-            yield Listed(address=change.address, id=change.id, reason=reason)
+            yield Listed.of(change, reason, id=change.id)
         elif not desired.users.readable and doomed.users.get(slug):
-            yield Listed(
-                address=change.address,
-                id=change.id,
-                reason="the users cannot be read, and it has members who are users",
-            )
+            yield Listed.of(change, "the users cannot be read, and it has members who are users", id=change.id)
 
 
 def _listed(*parts: Iterable[Listed]) -> tuple[Listed, ...]:

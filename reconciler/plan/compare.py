@@ -90,7 +90,7 @@ def over(begun: Begun, declared: Declared, things: Things, plan: Plan) -> frozen
 
 
 def _held(desired: Sequence[Resource], problem: Problem) -> Diff:
-    held = [Listed(address=each.address, reason=problem.message, at=(each.position,)) for each in desired]
+    held = [Listed.of(each, problem.message, at=(each.position,)) for each in desired]
     told = structs.replace(problem, code="not-offered", severity="problem", at=tuple(one.at[0] for one in held))
     return Diff(held=tuple(held), problems=(told,))
 
@@ -118,8 +118,8 @@ def _only_settled(
         changes=tuple(each for each in changes if each not in adrift and each not in theirs),
         held=(
             *diff.held,
-            *(Listed(address=each.address, id=each.id, reason=_kept(each), at=_places(each)) for each in theirs),
-            *(Listed(address=each.address, id=each.id, reason=reason) for each in adrift),
+            *(Listed.of(each, _kept(each), id=each.id, at=_places(each)) for each in theirs),
+            *(Listed.of(each, reason, id=each.id) for each in adrift),
         ),
     )
 

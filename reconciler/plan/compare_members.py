@@ -190,5 +190,5 @@ def _held_until_it_is_made(organization: Resource) -> Diff:
         "create it, or let this repository write organizations",
         severity="problem",
     )
-    held = Listed(address=organization.address, reason="not live, and not created here", at=missing.at)
+    held = Listed.of(organization, "not live, and not created here", at=missing.at)
     return Diff(held=(held,), problems=(missing,))

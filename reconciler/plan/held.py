@@ -30,10 +30,9 @@ def by_cause(desired: Desired, held: Iterable[Listed]) -> tuple[Counted, ...]:
     counts: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
     for item in sorted(held, key=lambda item: item.reason == IN_CONFLICT):
-        kind, _, rest = item.address.partition("/")
-        if kind != "Member" or item.declared:
+        if item.kind != "Member" or item.declared:
             continue
-        slug = rest.partition("/")[0]
+        slug = str(item.namespace)
         known = {user for user in item.users if _is_known(user, slug, desired)}
         new = {(slug, user) for user in item.users if user not in known} - seen
         counts[item.reason] += len(new) if item.users else 1

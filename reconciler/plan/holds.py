@@ -93,7 +93,7 @@ def _hold_replaced(diff: Diff, live: Sequence[Live]) -> Diff:
                 diff,
                 changes=tuple(each for each in diff.changes if each is not change),
                 problems=(*diff.problems, _problem(message, hint, at, (change.address, *users[:SHOWN]))),
-                held=(*diff.held, Listed(address=change.address, id=change.id, reason=reason, at=at)),
+                held=(*diff.held, Listed.of(change, reason, id=change.id, at=at)),
             )
     return diff
 
@@ -140,7 +140,7 @@ def _hold(policy: Diff, change: Change, was: Live, users: Mapping[str, _Users]) 
     if left:
         changes.append(structs.replace(change, fields=tuple(left.values())))
     reason = "part of what it would remove is in use" if left else "what it would remove is in use"
-    held = Listed(address=change.address, id=change.id, reason=reason, at=at)
+    held = Listed.of(change, reason, id=change.id, at=at)
     return structs.replace(policy, changes=tuple(changes), held=(*policy.held, held), problems=tuple(problems))
 
 

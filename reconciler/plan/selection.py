@@ -50,16 +50,13 @@ class Selection(Struct, frozen=True):
 
     def has(self, item: Change | Listed) -> bool:
         """Return whether a name stands for this resource, its kind, or the organization that it lies in."""
-        kind, _, rest = item.address.partition("/")
-        lies_in_one = kind == "Organization" or KINDS[kind].namespace
-        slug = rest.split("/", 1)[0] if lies_in_one else None
-        return any(name in (item.address, kind, f"organization={slug}") for name in self.names)
+        slug = item.name if item.kind == "Organization" else item.namespace
+        return any(name in (item.address, item.kind, f"organization={slug}") for name in self.names)
 
     def waits_for(self, item: Listed) -> bool:
         """Return whether something that is named lies in this organization, which is held."""
-        kind, _, slug = item.address.partition("/")
-        return kind == "Organization" and any(
-            (name == "Member" and item.waiting) or name.split("/")[1:2] == [slug] for name in self.names
+        return item.kind == "Organization" and any(
+            (name == "Member" and item.waiting) or name.split("/")[1:2] == [item.name] for name in self.names
         )
 
 

@@ -43,9 +43,7 @@ def without_held(config: Config, kind: str, diff: Diff, target: Target) -> Diff:
     if config.target.type == "live" or KINDS[kind].scope not in SHARED or not target.has_live:
         return diff
     elsewhere = {
-        item.address
-        for item in diff.held
-        if kind != "Environment" or target.environments.get(item.address.partition("/")[2]) != TEST
+        item.address for item in diff.held if kind != "Environment" or target.environments.get(item.name) != TEST
     }
     return structs.replace(
         diff,

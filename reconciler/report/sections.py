@@ -170,7 +170,7 @@ def aside(plan: Plan) -> Iterator[str]:
 
 
 def _kinds(things: Sequence[Listed]) -> str:
-    kinds = [thing.address.partition("/")[0] for thing in things]
+    kinds = [thing.kind for thing in things]
     return ", ".join(counted(kinds.count(kind), kind) for kind in sorted(set(kinds)))
 
 

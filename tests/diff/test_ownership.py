@@ -91,7 +91,7 @@ def test_who_is_in_an_organization_that_a_slug_alone_led_to() -> None:
     there = [member(f"m{number}") for number in range(7)]
     admin = member("zoe", roles=(Role("stytch_admin"),))
     gone = member("gone", status="deleted")
-    held = Listed(address="Organization/acme", reason="not ours")
+    held = Listed(kind="Organization", name="acme", reason="not ours")
     diff = Diff(held=(held,), strangers={(None, "acme"): "o1"})
     found = OrganizationMembers(organization_id="o1", members=[*there, gone, admin])
     (told,) = with_who_is_there(diff, lambda _: [{"o1": found}]).held

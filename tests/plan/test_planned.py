@@ -126,7 +126,7 @@ def test_exit_codes(some: tuple[Change, ...], code: int) -> None:
     assert exit_code(plan(*some)) == code
 
 
-HELD = Listed(address="Organization/acme", reason="")
+HELD = Listed(kind="Organization", name="acme", reason="")
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_what_does_not_arrive_is_said() -> None:
 def test_progress_that_nobody_reads_stops_nothing() -> None:
     progress = PlainProgress(2, Full(), clock=iter(range(0, 100, 20)).__next__)
     for _ in range(2):
-        progress.advance(Outcome(address="Organization/acme", action="create", result="applied"))
+        progress.advance(Outcome(kind="Organization", name="acme", action="create", result="applied"))
 
 
 # The whole program

@@ -34,8 +34,8 @@ def report(case: Path, form: str) -> str:
             return drift_report(plan(), form)
         case "apply":
             new = read("new.json", tuple[public.Change, ...]) if (case / "new.json").exists() else ()
-            outcomes = read("outcomes.json", tuple[Outcome, ...])
-            return apply_report(plan(), outcomes, tuple(map(public.read_change, new)), form)
+            outcomes = tuple(map(public.in_memory, read("outcomes.json", tuple[public.Outcome, ...])))
+            return apply_report(plan(), outcomes, tuple(map(public.in_memory, new)), form)
         case "problems":
             return problems_report(read("problems.json", tuple[Problem, ...]), form)
         case other:
@@ -67,6 +67,6 @@ def test_every_line_is_printable(case: Path) -> None:
 
 def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
     plan = Plan(environment="test", project_id="", target="acme/null")
-    made = Outcome(address="Environment/null", action="create", result="applied")
+    made = Outcome(kind="Environment", name="null", action="create", result="applied")
     footer = outcomes_view(plan, [made], [], None, {"null": "project-test-1"}).footer
     assert 'target: {type: test, project: acme, environment: "null", project_id: project-test-1}' in footer[0]

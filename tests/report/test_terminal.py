@@ -71,7 +71,7 @@ def test_a_long_line_is_wrapped_under_its_own_indentation() -> None:
 
 
 def outcome() -> Outcome:
-    return Outcome(address="Member/a/b", action="create", result="applied")
+    return Outcome(kind="Member", namespace="a", name="b", action="create", result="applied")
 
 
 def plan(number: int) -> Plan:
