@@ -20,7 +20,7 @@ from reconciler.config.read import load_config
 from reconciler.desired.members import desired_members
 from reconciler.load.validate import validate
 from reconciler.plan import resolve
-from reconciler.read import live as read
+from reconciler.read.members import read_members
 from reconciler.read.run import open_run
 from reconciler.sources.users import UserStream
 
@@ -119,14 +119,17 @@ def _instrument(meter: Meter) -> None:
             stream.batches = meter.drawing("parse", stream.batches)
         return stream
 
-    users, members = resolve.open_users, read.members
+    def metered_members(*arguments: Any) -> Iterator[Any]:
+        return meter.drawing("read", read_members(*arguments))
+
+    users = resolve.open_users
     for module, name, function in (
         (pipeline, "validate", metered("load", validate)),
+        (pipeline, "read_members", metered_members),
         (resolve, "open_users", metered_users),
         (resolve, "desired_members", metered("rules", desired_members)),
     ):
         setattr(module, name, function)
-    setattr(read, "members", lambda *given, **named: meter.drawing("read", members(*given, **named)))  # noqa: B010 # as above
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ from reconciler.plan.manual_steps import open_steps
 from reconciler.plan.planned import Planned
 from reconciler.plan.resolve import check_leavers, resolve
 from reconciler.plan.selection import Selection, narrow
-from reconciler.read import live as read
+from reconciler.read.live import read_offered, read_organizations
+from reconciler.read.members import read_members
 from reconciler.read.run import Run
 from reconciler.read.target import find_target
 
@@ -61,10 +62,10 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     config, client, store = run.config, run.client, run.store
     declared, rules = validate(config)
     target = find_target(run, declared)
-    live = read.organizations(client) if client.has_data else ()
+    live = read_organizations(client) if client.has_data else ()
     target = with_organizations(target, declared, live)
     selection = Selection.parse(only, declared, live)
-    there, missing = read.offered(client, kinds_read(config, declared), target)
+    there, missing = read_offered(client, kinds_read(config, declared), target)
     begun = unfinished(config.root, config.environment)
     things = thing_diffs(config, declared, there, missing, target, store, begun)
     unread = check_readable(config, declared, target, things, has_data=client.has_data)
@@ -79,7 +80,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         create_values=KINDS["Organization"].create_values,
         late=KINDS["Organization"].late,
     )
-    organizations = with_who_is_there(organizations, partial(read.members, client))
+    organizations = with_who_is_there(organizations, partial(read_members, client))
     things = only_settled(
         things, organizations, made=is_written("Organization", config, declared), external=external_in(declared)
     )
@@ -93,8 +94,8 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         members=held_while_used(
             things,
             (*live, *chain.from_iterable(there.values())),
-            read.members(client, expected),
-            read.members(client, dict.fromkeys(elsewhere, 0)),
+            read_members(client, expected),
+            read_members(client, dict.fromkeys(elsewhere, 0)),
             partial(
                 member_diffs,
                 config,
@@ -105,7 +106,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
                 unfinished_deletes(config.root, config.environment),
             ),
         ),
-        doomed=cascade(doomed, read.members(client, dict.fromkeys(doomed, 0)), config.owner),
+        doomed=cascade(doomed, read_members(client, dict.fromkeys(doomed, 0)), config.owner),
         things=things,
         manual_steps=open_steps(declared.manual_steps, client, target, there),
         warnings=(

@@ -45,7 +45,7 @@ from reconciler.model import (
     withdrawn_roles,
 )
 from reconciler.plan.access_loss import LAST_ADMIN
-from reconciler.read import live as read
+from reconciler.read.live import read_resources
 from reconciler.schema.kind import Kind
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
@@ -254,7 +254,7 @@ class Writer:
             return
         if self._seen is None:
             try:
-                found = read.things(self._client, [kind.name], self._context.target)[kind.name]
+                found = read_resources(self._client, [kind.name], self._context.target)[kind.name]
             except Unreadable as error:
                 raise Stale(f"it could not be read again: {error}") from error
             self._seen = {each.id: each for each in found}

@@ -17,7 +17,8 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import Live, Target
-from reconciler.read import live as read
+from reconciler.read.live import read_organizations, read_resources, with_names
+from reconciler.read.members import read_members
 from reconciler.read.target import check_target, open_target
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
@@ -31,7 +32,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     slugs = {each.id: each.name for each in organizations}
     found: list[Live] = []
     left_out: Counter[str] = Counter()
-    for batch in read.members(client, dict.fromkeys(slugs, 0)):
+    for batch in read_members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
             left_out["could not be read"] += there.unread
             present = told_apart(read_member(one, owner) for one in there.members if one.status != "deleted")
@@ -99,7 +100,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
     check_target(config, target)
     if not target.project_is_there:
         raise Refused(f"the project {target.project} does not exist, so there is nothing to export")
-    organizations = read.organizations(client) if client.has_data else ()
+    organizations = read_organizations(client) if client.has_data else ()
     target = structs.replace(target, organizations={each.name: each.id for each in organizations})
     things: dict[str, Sequence[Live]] = {}
     left_out: list[LeftOut] = []
@@ -109,13 +110,13 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
             left_out.append(LeftOut(address=name, reason=reason))
         elif kind.verbs.list:
             try:
-                things[name] = _called(kind, read.things(client, [name], target)[name], declared, store)
+                things[name] = _called(kind, read_resources(client, [name], target)[name], declared, store)
             except Unreadable as error:
                 left_out.append(_refused(name, error))
     things["Organization"] = organizations
     every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in things.items()}
     names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
-    live = [read.with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
+    live = [with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
     return Found(target=target, live=live, left_out=left_out)
 
 

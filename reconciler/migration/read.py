@@ -20,7 +20,7 @@ from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
 from reconciler.migration.values import Consumer, Source, Things, Unread
 from reconciler.model import Live, Target, problem
-from reconciler.read.live import things, unreadable
+from reconciler.read.live import read_resources, unreadable
 from reconciler.read.target import PROJECTS
 from reconciler.schema.kind import Kind
 from reconciler.suggest import did_you_mean
@@ -51,7 +51,7 @@ def read_consumer(
         project, rows = find_consumer(client.management, credentials.consumer_project_id)
         needed = _needed(rows, rows := chosen(rows, slugs))
         target = Target(project=project["project_slug"], vertical="CONSUMER")
-        of_project = things(client, [kind.name for kind in _kinds() if kind.scope == "project"], target)
+        of_project = read_resources(client, [kind.name for kind in _kinds() if kind.scope == "project"], target)
     sources: list[Source] = []
     unread: list[Unread] = []
     for row, name in zip(rows, names(rows), strict=True):
@@ -153,7 +153,7 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
     kinds = [kind for kind in _kinds() if kind.scope == "environment"]
     reached = [kind.name for kind in kinds if kind.api == "management"]
     rest = [kind.name for kind in kinds if kind.api != "management"]
-    found = {**things(client, reached, target), **user_settings(client, target)}
+    found = {**read_resources(client, reached, target), **user_settings(client, target)}
     if not client.has_data:
         why = "They need a secret of the environment, and none is set"
         how = f"set {variable} to a secret of {target.environment} and run the command again in another folder"
@@ -161,7 +161,7 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
     unread = []
     for name in rest:
         try:
-            found |= things(client, [name], target)
+            found |= read_resources(client, [name], target)
         except Unreadable as error:
             unread.append(_refused(error, name, target, variable))
     return found, unread

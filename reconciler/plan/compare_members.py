@@ -14,7 +14,7 @@ from reconciler.diff.ownership import Owner, read_member, told_apart
 from reconciler.load.examine import Declared
 from reconciler.model import ADMIN_ROLE, Begun, Cause, Diff, Listed, Membership, Resource
 from reconciler.plan.power import sources_taken
-from reconciler.read.live import OrganizationMembers
+from reconciler.read.members import OrganizationMembers
 from reconciler.rules import Rules
 
 Members = Iterable[Mapping[str, OrganizationMembers]]

@@ -9,7 +9,7 @@ from reconciler.documents.positions import Document
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Live, ManualStep, Target
-from reconciler.read.live import can_be_asked, things
+from reconciler.read.live import can_be_asked, read_resources
 
 State = Literal["done", "open", "unknown"]
 Seen = Mapping[str, Sequence[Live]]
@@ -45,7 +45,7 @@ def _checked(check: Mapping[str, Any], client: Client, target: Target, seen: dic
         return "unknown"
     if name not in seen:
         try:
-            seen |= things(client, [name], target)
+            seen |= read_resources(client, [name], target)
         except ReconcilerError:
             return "unknown" if "path" in check else "open"
     if not check.keys() & {"name", "path"}:

@@ -10,7 +10,8 @@ from reconciler.clients.b2b import Client
 from reconciler.config.read import OTHER_TYPE, Config
 from reconciler.errors import Refused, Unreadable
 from reconciler.model import Position, Target, type_of
-from reconciler.read.live import IN_FLIGHT, unreadable
+from reconciler.read.live import unreadable
+from reconciler.read.members import IN_FLIGHT
 from reconciler.rules import Rules
 from reconciler.sources.user_files import Decoder, MalformedUser, User
 from reconciler.sources.users import UserStream, read_users

@@ -22,7 +22,8 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Transports, open_client
 from reconciler.clients.credentials import Credentials, Rates
 from reconciler.errors import Rejected
-from reconciler.read import live as read
+from reconciler.read.live import policy_roles, read_organizations
+from reconciler.read.members import read_members
 from tests.canaries import FIELDS
 from tests.connected import VirtualClock
 
@@ -166,14 +167,14 @@ def test_members_are_read_deleted_ones_too(client: Client, organization_id: str)
     ann, _ = client.create_member(organization_id, {"email_address": ADDRESS})
     bob, _ = client.create_member(organization_id, {"email_address": "bob@example.com"})
     client.delete_member(organization_id, bob["member_id"])
-    ((batch),) = read.members(client, {organization_id: 2})
+    ((batch),) = read_members(client, {organization_id: 2})
     statuses = {row.member_id: row.status for row in batch[organization_id].members}
     assert statuses == {ann["member_id"]: "active", bob["member_id"]: "deleted"}
 
 
 @pytest.mark.usefixtures("organization_id")
 def test_organizations_are_read(client: Client) -> None:
-    assert SLUG in {live.name for live in read.organizations(client)}
+    assert SLUG in {live.name for live in read_organizations(client)}
 
 
 def test_what_is_there_already_is_refused_by_its_type(client: Client, organization_id: str) -> None:
@@ -188,7 +189,7 @@ def test_what_is_there_already_is_refused_by_its_type(client: Client, organizati
 
 
 def test_the_roles_of_the_policy_are_read(client: Client) -> None:
-    assert read.policy_roles(client) >= {"stytch_admin", "stytch_member"}
+    assert policy_roles(client) >= {"stytch_admin", "stytch_member"}
 
 
 def here(path: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.diff.ownership import Owner, Whose, farewell, organization_mark, provisional, read_member, told_apart
 from reconciler.model import Diff, Listed, LiveMember, Role
 from reconciler.plan.compare_members import with_who_is_there
-from reconciler.read.live import OrganizationMembers
+from reconciler.read.members import OrganizationMembers
 
 OURS = Owner("acme-identity", formerly="reconciler")
 IDS = ("m1", "m2", "m3", "m4")

@@ -18,7 +18,8 @@ from reconciler.emulator.server.app import App
 from reconciler.emulator.server.limits import VENDOR, Limits
 from reconciler.errors import Refused, Unreadable
 from reconciler.model import LiveMember
-from reconciler.read import live as read
+from reconciler.read.live import policy_roles, read_organizations
+from reconciler.read.members import IN_FLIGHT, batches_of, read_members
 from reconciler.read.users import consumer_users
 from reconciler.sources.user_files import MalformedUser
 from tests.connected import START, VirtualClock, connected, credentials
@@ -52,7 +53,7 @@ def member(app: App, organization_id: str, name: str, **more: Any) -> str:
 def everybody(client: Client, expected: dict[str, int]) -> dict[str, list[str]]:
     return {
         identifier: [row.member_id for row in found.members]
-        for batch in read.members(client, expected)
+        for batch in read_members(client, expected)
         for identifier, found in batch.items()
     }
 
@@ -63,7 +64,7 @@ def everybody(client: Client, expected: dict[str, int]) -> dict[str, list[str]]:
 def test_organizations_come_in_the_order_of_their_slugs_with_every_field(app: App, client: Client) -> None:
     for slug in ("globex", "acme"):
         organization(app, slug, trusted_metadata={"tier": "gold"})
-    first, second = read.organizations(client)
+    first, second = read_organizations(client)
     assert (first.address, first.id, second.name) == ("Organization/acme", "organization-test-acme", "globex")
     assert first.spec["trusted_metadata"] == {"tier": "gold"}
     assert first.spec["email_invites"] == "ALL_ALLOWED"
@@ -74,7 +75,7 @@ def test_an_organization_nobody_can_read_makes_the_whole_unreadable(odd: dict[st
     good = {"organization_id": "organization-test-1", "organization_slug": "acme"}
     body = {"organizations": [good, {**good, **odd}], "results_metadata": {"total": -1}}
     with answering(body) as client, pytest.raises(Unreadable, match="organizations could not be read"):
-        read.organizations(client)
+        read_organizations(client)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_what_cannot_be_read_is_unreadable_and_nothing_is_decided(
     app: App, client: Client, spec: str, hint: str
 ) -> None:
     app.faults = faults.Faults(faults.parse([spec])[0])
-    for reading in (lambda: read.organizations(client), lambda: read.policy_roles(client)):
+    for reading in (lambda: read_organizations(client), lambda: policy_roles(client)):
         with pytest.raises(Unreadable, match="could not be read") as caught:
             reading()
         assert hint in caught.value.problems[0].hint
@@ -96,7 +97,7 @@ def test_what_is_refused_is_not_to_be_run_again() -> None:
     known = Credentials(project_id="project-test-1", secret="s")
     transports = Transports(clock=VirtualClock(), transport=transport)
     with open_client(known, Rates(), transports) as client, pytest.raises(Unreadable, match="URI right") as caught:
-        read.organizations(client)
+        read_organizations(client)
     assert caught.value.problems[0].hint.startswith("nothing was changed; fix this first")
 
 
@@ -106,7 +107,7 @@ def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
     wrong = msgspec.structs.replace(credentials(app), secret="wrong")
     transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(wrong, Rates(), transports) as client, pytest.raises(Unreadable) as caught:
-        read.organizations(client)
+        read_organizations(client)
     assert "project id and the secret" in caught.value.problems[0].hint
 
 
@@ -117,7 +118,7 @@ def test_a_consumer_projects_credentials_are_told_apart(app: App) -> None:
     swapped = Credentials(project_id=known.consumer_project_id, secret=known.consumer_secret)
     transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
     with open_client(swapped, Rates(), transports) as client, pytest.raises(Unreadable) as caught:
-        read.organizations(client)
+        read_organizations(client)
     assert "put it into STYTCH_CONSUMER_PROJECT_ID" in caught.value.problems[0].hint
 
 
@@ -135,15 +136,15 @@ def test_members_come_by_organization_in_the_order_asked_for(app: App, client: C
 
 
 def test_nothing_is_asked_where_there_is_nobody_to_ask_for(client: Client) -> None:
-    assert list(read.members(client, {})) == []
+    assert list(read_members(client, {})) == []
     assert client.statistics.requests == 0
 
 
 def test_batches_hold_so_many_members_and_organizations() -> None:
-    assert read.batches_of({"a": 2500, "b": 1500, "c": 1, "d": 9000, "e": 1}) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert batches_of({"a": 2500, "b": 1500, "c": 1, "d": 9000, "e": 1}) == [["a", "b"], ["c"], ["d"], ["e"]]
     many = {str(number): 0 for number in range(2000)}
-    assert [len(batch) for batch in read.batches_of(many)] == [400, 400, 400, 400, 400]
-    assert [len(batch) for batch in read.batches_of(dict.fromkeys(map(str, range(1500)), 1))] == [1000, 500]
+    assert [len(batch) for batch in batches_of(many)] == [400, 400, 400, 400, 400]
+    assert [len(batch) for batch in batches_of(dict.fromkeys(map(str, range(1500)), 1))] == [1000, 500]
 
 
 def test_members_take_no_more_requests_than_their_number_calls_for(app: App, client: Client) -> None:
@@ -160,12 +161,12 @@ def test_members_take_no_more_requests_than_their_number_calls_for(app: App, cli
     expected = dict.fromkeys(organizations, 700)
     found = everybody(client, expected)
     assert {identifier: len(rows) for identifier, rows in found.items()} == expected
-    assert client.statistics.requests <= ceil(30 / 1000) + ceil(21_000 / 1000) + len(read.batches_of(expected))
+    assert client.statistics.requests <= ceil(30 / 1000) + ceil(21_000 / 1000) + len(batches_of(expected))
 
 
 @pytest.mark.parametrize("total", ["exact", "unknown"])
 def test_far_more_members_than_expected_are_read_in_parts(monkeypatch: pytest.MonkeyPatch, total: Any) -> None:
-    monkeypatch.setattr(read, "BATCH_MEMBERS", 1000)
+    monkeypatch.setattr("reconciler.read.members.BATCH_MEMBERS", 1000)
     app = App(behaviour=Behaviour(total=total))
     organizations = [organization(app, f"org-{number}") for number in range(16)]
     rows = (
@@ -175,7 +176,7 @@ def test_far_more_members_than_expected_are_read_in_parts(monkeypatch: pytest.Mo
     )
     load_members(app, app.workspace.environment("B2B"), rows)
     with connected(app) as client:
-        batches = list(read.members(client, dict.fromkeys(organizations, 0)))
+        batches = list(read_members(client, dict.fromkeys(organizations, 0)))
     assert [identifier for batch in batches for identifier in batch] == organizations
     assert all(len(found.members) == 500 for batch in batches for found in batch.values())
     assert max(len(batch) for batch in batches) <= 4
@@ -186,7 +187,7 @@ def test_an_odd_record_costs_one_record_and_says_so() -> None:
     good = {"organization_id": "o1", "member_id": "m1", "email_address": "ann@acme.example"}
     rows = [good, {**good, "member_id": "m2", "status": 7}, {**good, "organization_id": "o2", "member_id": "m3"}]
     with answering({"members": rows, "results_metadata": {"total": 3}}) as client:
-        ((batch),) = read.members(client, {"o1": 2, "o2": 1})
+        ((batch),) = read_members(client, {"o1": 2, "o2": 1})
     assert [row.member_id for row in batch["o1"].members] == ["m1"]
     assert (batch["o1"].complete, batch["o2"].complete) == (False, True)
     (problem,) = batch["o1"].problems
@@ -208,7 +209,7 @@ def test_a_member_whose_record_is_odd_is_still_known(odd: bytes) -> None:
     ann = b'{"organization_id": "o1", "member_id": "m1", "email_address": "ann@acme.example", %s, "external_id": "u1"}'
     bob = b'{"organization_id": "o1", "member_id": "m2", "email_address": "bob@acme.example"}'
     with raw(b'{"members": [%s, %s], "results_metadata": {"total": 2}}' % (ann % odd, bob)) as client:
-        ((batch),) = read.members(client, {"o1": 2})
+        ((batch),) = read_members(client, {"o1": 2})
     found = batch["o1"]
     assert sorted((row.member_id, row.external_id) for row in found.members) == [("m1", "u1"), ("m2", None)]
     assert (set(found.odd), found.complete, [one.code for one in found.problems]) == (
@@ -233,13 +234,13 @@ def test_a_user_whose_record_is_nested_too_deeply_is_still_known() -> None:
 @pytest.mark.parametrize("row", [None, {}, {"organization_id": 4}, {"organization_id": "o2"}])
 def test_an_odd_record_of_nobody_knows_which_organization_makes_the_whole_unreadable(row: Any) -> None:
     with answering({"members": [row], "results_metadata": {"total": -1}}) as client, pytest.raises(Unreadable):
-        list(read.members(client, {"o1": 1}))
+        list(read_members(client, {"o1": 1}))
 
 
 def test_members_of_an_organization_that_was_not_asked_for_make_the_whole_unreadable() -> None:
     row = {"organization_id": "o2", "member_id": "m1", "email_address": "ann@acme.example"}
     with answering({"members": [row], "results_metadata": {"total": 1}}) as client, pytest.raises(Unreadable):
-        list(read.members(client, {"o1": 1}))
+        list(read_members(client, {"o1": 1}))
 
 
 def test_an_organization_that_goes_between_the_two_searches_makes_the_whole_unreadable(
@@ -262,10 +263,10 @@ def test_an_organization_that_goes_and_is_ignored_has_no_members() -> None:
 
 def test_reading_that_is_given_up_leaves_nothing_running(app: App, client: Client) -> None:
     identifiers = {organization(app, f"org-{number}"): 9000 for number in range(20)}
-    reading = read.members(client, identifiers)
+    reading = read_members(client, identifiers)
     next(reading)
     reading.close()
-    assert client.statistics.requests <= 2 * read.IN_FLIGHT + 1
+    assert client.statistics.requests <= 2 * IN_FLIGHT + 1
 
 
 def test_the_vendors_limits_are_kept_to_the_full_without_a_single_429() -> None:
@@ -275,7 +276,7 @@ def test_the_vendors_limits_are_kept_to_the_full_without_a_single_429() -> None:
     app.faults = faults.Faults(faults.parse(["latency:1:50ms-400ms"])[0])
     with connected(app, clock, Rates(share=1)) as client:
         for _ in range(450):
-            read.organizations(client)
+            read_organizations(client)
     assert app.statistics.refused == 0
     assert app.statistics.per_minute["organizations_search"] == 100
     assert clock.wall() - START < 5 * 60
@@ -286,13 +287,13 @@ def test_the_vendors_limits_are_kept_to_the_full_without_a_single_429() -> None:
 
 
 def test_the_roles_of_the_policy(client: Client) -> None:
-    assert read.policy_roles(client) >= {"stytch_member", "stytch_admin"}
+    assert policy_roles(client) >= {"stytch_member", "stytch_admin"}
 
 
 @pytest.mark.parametrize("policy", [{}, {"roles": None}, {"roles": [{}]}, {"roles": ["stytch_admin"]}])
 def test_a_policy_without_roles_is_unreadable(policy: Any) -> None:
     with answering({"policy": policy}) as client, pytest.raises(Unreadable):
-        read.policy_roles(client)
+        policy_roles(client)
 
 
 def test_users_of_the_consumer_project_have_the_fields_asked_for(app: App, client: Client) -> None:
@@ -345,7 +346,7 @@ def test_without_credentials_of_the_consumer_project_there_is_nothing_to_read() 
 def test_live_members_hold_what_the_diff_looks_at(app: App, client: Client) -> None:
     acme = organization(app, "acme")
     member(app, acme, "ann", roles=["stytch_admin"], trusted_metadata={"a": {"b": None}}, is_breakglass=True)
-    ((batch),) = read.members(client, {acme: 1})
+    ((batch),) = read_members(client, {acme: 1})
     (ann,) = batch[acme].members
     assert isinstance(ann, LiveMember)
     assert (ann.trusted_metadata, ann.is_breakglass, ann.status) == ({"a": {"b": None}}, True, "active")
