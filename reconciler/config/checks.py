@@ -13,7 +13,7 @@ from reconciler.credentials.settings import CredentialSettings
 from reconciler.documents.positions import Document
 from reconciler.files import FOLDER
 from reconciler.model import Json, Position, Problem, problem
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 ENVIRONMENT_DEPTH: Final = 2  # environments, and its name: nothing below it means that every default is right
 
@@ -117,7 +117,7 @@ def misnamed(tables: Sequence[str], configured: Collection[str], environment: st
             message, hint = f"--table {given} is not NAME=FILE", "e.g. --table tenants=t.csv"
         elif name not in configured:
             message = f"--table names {name}, which is not a table of environment {environment}"
-            hint = did_you_mean(name, configured) or "name it in reconciler.yaml, under tables"
+            hint = suggest_allowed(name, configured) or "name it in reconciler.yaml, under tables"
         elif name in names:
             message, hint = f"--table gives {name} twice", "remove one of the two"
         else:

@@ -29,7 +29,7 @@ from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
 from reconciler.model import TEST_PROJECT, Json, Position, Problem, problem, type_of
 from reconciler.schema.validate import conforms, nonconformities, nowhere
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 FILE: Final = "reconciler.yaml"
 _ALIKE: Final = re.compile(r"(?i)reconciler\.ya?ml")
@@ -219,7 +219,7 @@ def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> st
         message = f"{FILE} has several environments: {', '.join(names)}"
         raise InvalidInput([problem("environment", message, "choose one: --environment NAME", at)])
     message = f"{FILE} has no environment {asked}"
-    raise InvalidInput([problem("environment", message, did_you_mean(asked, names), at)])
+    raise InvalidInput([problem("environment", message, suggest_allowed(asked, names), at)])
 
 
 def _nameless(body: Configuration, document: Document) -> Iterator[Problem]:

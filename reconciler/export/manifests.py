@@ -6,10 +6,9 @@ from typing import Final
 from msgspec import Struct, structs
 
 from reconciler.documents.yaml_writer import block
+from reconciler.expressions.template import OPEN
 from reconciler.model import Ensure, Json, Spec, address
 from reconciler.model.resources import API_VERSION
-
-OPEN: Final = "${{"
 
 
 def literal(value: Json) -> Json:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import NODEFAULT, UNSET, Struct, inspect
 
 from reconciler.diff.fields import NOTHING, same
-from reconciler.documents import yaml_reader as yaml12
+from reconciler.documents import yaml_reader
 from reconciler.documents.yaml_writer import block
 from reconciler.export.manifests import literal
 from reconciler.expressions import InvalidTree, compile_tree
@@ -81,7 +81,7 @@ def is_writable(kind: Kind, spec: Mapping[str, Json], name: str) -> bool:
         value = {"name": name, "spec": as_written(kind, spec, _in_file)}
         document: dict[str, Json] = literal(value)
         problems: list[Problem] = []
-        read = [parsed.value for parsed in yaml12.parse(block(document), name, problems)]
+        read = [parsed.value for parsed in yaml_reader.parse(block(document), name, problems)]
         rendered = compile_tree(document, frozenset()).render({})
     except (InvalidTree, UnicodeEncodeError):
         return False

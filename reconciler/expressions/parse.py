@@ -26,12 +26,12 @@ from reconciler.expressions.nodes import (
     spell,
 )
 from reconciler.expressions.values import ExpressionError, Mistyped, kind_of, known, within_limit
+from reconciler.suggest import did_you_mean
 
 DEEPEST: Final = 50
 _BIGGEST_WHOLE: Final = 2**63 - 1
 _BIGGEST: Final = 1.7e308
 _NOTHING: Final = frozenset({"null", "unknown"})
-_MOST_COMPARED: Final = 1000  # names that are compared for a "did you mean"
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], str]] = {
     ast.Eq: "==",
@@ -137,7 +137,10 @@ def _root(source: _Source, name: ast.Name) -> Node:
     if name.id in FUNCTIONS:
         raise source.syntax.error(name, f"`{name.id}` is a function", f"write `{name.id}(…)`")
     known = sorted({*source.roots, *source.constants})
-    hint = _near(name.id, (*known, *_WORDS)) or f"known names: {', '.join(f'`{each}`' for each in known) or 'none'}"
+    hint = (
+        did_you_mean(name.id, (*known, *_WORDS), "`")
+        or f"known names: {', '.join(f'`{each}`' for each in known) or 'none'}"
+    )
     raise source.syntax.error(name, f"`{name.id}` is not a known name here", hint)
 
 
@@ -173,7 +176,7 @@ def _inside(constant: Literal, key: Literal, span: Span) -> Node:
     """Return a part of a constant. A literal key that the map lacks is an error; a computed key may be missing."""
     path = next(iter(constant.reads), ()) if len(constant.reads) == 1 else ()
     if path and not key.folded and isinstance(constant.value, dict) and key.value not in constant.value:
-        hint = _near(str(key.value), tuple(map(str, constant.value)))
+        hint = did_you_mean(str(key.value), map(str, constant.value), "`")
         raise ExpressionError(f"`{spell(path)}` has no key `{key.value}`", key.span.start, hint)
     try:
         value = step(known(constant.value), known(key.value), spell(path) if path else "")
@@ -209,11 +212,11 @@ def _boolean(source: _Source, part: ast.expr, depth: int) -> Node:
 def _call(source: _Source, part: ast.Call, depth: int) -> Node:
     if not isinstance(part.func, ast.Name):
         method = part.func.attr if isinstance(part.func, ast.Attribute) else ""
-        hint = f"write {method}(…)" if method in FUNCTIONS else _near(method, tuple(FUNCTIONS))
+        hint = f"write {method}(…)" if method in FUNCTIONS else did_you_mean(method, FUNCTIONS, "`")
         raise source.syntax.error(part, "values have no methods; only functions can be called", hint)
     function = FUNCTIONS.get(part.func.id)
     if function is None:
-        hint = _near(part.func.id, tuple(FUNCTIONS)) or f"the functions are {', '.join(FUNCTIONS)}"
+        hint = did_you_mean(part.func.id, FUNCTIONS, "`") or f"the functions are {', '.join(FUNCTIONS)}"
         raise source.syntax.error(part, f"there is no function `{part.func.id}`", hint)
     wanted = len(function.parameters)
     if len(part.args) != wanted:
@@ -247,10 +250,3 @@ def _folded(node: Node) -> Node:
     except Mistyped as problem:
         raise ExpressionError(problem.message, node.span.start) from None
     return Literal(span=node.span, value=value, reads=frozenset(paths_of(node)), folded=True)
-
-
-def _near(word: str, known: tuple[str, ...]) -> str:
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, known[:_MOST_COMPARED], n=1)
-    return f"did you mean `{found[0]}`?" if found else ""

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.expressions.nodes import Path
-from reconciler.expressions.template import Template, compile_template
+from reconciler.expressions.template import OPEN, Template, compile_template
 from reconciler.expressions.values import ExpressionError, Mistyped, NullInText
 
-_OPEN: Final = "${{"
 _NONE: Final[Mapping[str, object]] = {}
 _DROPPED: Final = object()  # the result of a single expression that gave null: its key is left out
 
@@ -55,7 +54,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
             case str():
                 return text(part, path)
             case dict():
-                templated = [key for key in part if isinstance(key, str) and _OPEN in key]
+                templated = [key for key in part if isinstance(key, str) and OPEN in key]
                 errors.extend(
                     ((*path, key), ExpressionError("an expression cannot be in a key, only in a value"))
                     for key in templated
@@ -68,7 +67,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
         return None
 
     def text(part: str, path: Path) -> _Run | None:
-        if _OPEN not in part:
+        if OPEN not in part:
             return None
         try:
             template = compile_template(part, roots, constants)

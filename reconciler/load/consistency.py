@@ -10,7 +10,7 @@ from reconciler.kinds import KINDS
 from reconciler.model import Json, Position, Problem, Resource, Severity, problem
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
-from reconciler.suggest import did_you_mean, nearest
+from reconciler.suggest import did_you_mean, suggest_allowed
 
 Environments = frozenset[str]
 EXTERNAL_IDS: Final = {"Organization": "organization_external_id", "Member": "external_id"}
@@ -79,7 +79,7 @@ def _uncheckable(document: Document, check: Mapping[str, Json]) -> Iterator[Prob
     field = str(check.get("path", "")).partition(".")[0]
     if field and field not in fields_of(kind.spec):
         message = f"{kind.name} has no field {field}"
-        hint = did_you_mean(field, fields_of(kind.spec))
+        hint = suggest_allowed(field, fields_of(kind.spec))
         at = document.at("spec", "check", "path")
         yield problem("unknown-path", message, hint, at)
 
@@ -187,8 +187,8 @@ def _references(found: Found) -> Iterator[Problem]:
             continue
         at = ("metadata", "namespace")
         if namespace not in organizations and not found.incomplete:
-            close = nearest(namespace, organizations)
-            hint = f"did you mean {close}?" if close else "declare it; `ensure: external` if it is not managed here"
+            otherwise = "declare it; `ensure: external` if it is not managed here"
+            hint = did_you_mean(namespace, organizations) or otherwise
             message = f"there is no organization {namespace}"
             yield one.resource.problem("unknown-organization", message, hint, at)
         for organization in organizations.get(namespace, ()):

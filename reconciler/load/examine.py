@@ -29,7 +29,7 @@ from reconciler.model import Json, Path, Position, Problem, Resource, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.validate import conforms, nonconformities, templates_in
 from reconciler.sources.tables import read_table
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 ALMOST: Final = re.compile(
     r"(?<![${])(?:\$\{|\{\{)\s*((?:row|user|item|organization|vars|environment)\b[^{}]*?)\s*\}{1,2}"
@@ -209,7 +209,7 @@ def _is_right(document: Document, problems: list[Problem], *, written: bool) -> 
     shape = shapes().get(document.kind)
     if shape is None:
         message = f"there is no kind {document.kind}"
-        hint = did_you_mean(document.kind, shapes())
+        hint = suggest_allowed(document.kind, shapes())
         if document.kind == "Configuration":
             message, hint = "a Configuration belongs in reconciler.yaml, at the root", "move it there"
         problems.append(problem("unknown-kind", message, hint, document.at("kind")))
@@ -297,7 +297,7 @@ def _environments(document: Document, config: Config, problems: list[Problem]) -
 
 def _unknown_environment(name: str, config: Config, *at: Position) -> Problem:
     message = f"reconciler.yaml has no environment {name}"
-    return problem("unknown-environment", message, did_you_mean(name, config.environments), *at)
+    return problem("unknown-environment", message, suggest_allowed(name, config.environments), *at)
 
 
 def _of_set(
@@ -308,7 +308,7 @@ def _of_set(
     source = config.tables.get(name)
     if source is None:
         message = f"environment {config.environment} has no table {name}"
-        hint = did_you_mean(name, config.tables) or "add it to reconciler.yaml, under tables"
+        hint = suggest_allowed(name, config.tables) or "add it to reconciler.yaml, under tables"
         problems.append(problem("unknown-table", message, hint, document.at("spec", "table")))
         return
     try:

@@ -10,7 +10,7 @@ from reconciler.schema.kind import Kind, ignorable
 from reconciler.schema.secret_names import is_secret_name, names_of_the_runner
 from reconciler.schema.traits import fields_of
 from reconciler.schema.types import is_id
-from reconciler.suggest import nearest
+from reconciler.suggest import did_you_mean
 
 METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hold dots itself
 NOT_WHEN_ABSENT = ("spec", "initial", "restore")
@@ -123,9 +123,8 @@ def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str
     named = f"lifecycle.ignore names {'.'.join(path)}"
     if not ignorable(kind, path):
         fields = [f"spec.{name}" for name in fields_of(kind.spec)]
-        close = nearest(".".join(path[:2]), fields)
-        hint = f"did you mean {close}?" if close else f"a path is spec and a field of a {kind.name}: {fields[0]}"
-        return f"{named}, which is not a field", hint
+        otherwise = f"a path is spec and a field of a {kind.name}: {fields[0]}"
+        return f"{named}, which is not a field", did_you_mean(".".join(path[:2]), fields) or otherwise
     *field, key = path
     if len(path) < METADATA_DEPTH or "." not in key or key in (resource.spec.get(path[1]) or {}):
         return None

@@ -16,7 +16,7 @@ from reconciler.load.consistency import Environments, Found, Scoped
 from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import is_id
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 POLICY: Final = "RBACPolicy"  # whose parts, the roles, are named
 OWN_ROLES: Final = frozenset({ADMIN_ROLE, IMPLICIT_ROLE})
@@ -103,7 +103,7 @@ def _unknown_roles(found: Found) -> Iterator[Problem]:
                     yield problem(
                         "unknown-role",
                         f"there is no role {role!r} in the declared RBAC policy",
-                        did_you_mean(role, roles),
+                        suggest_allowed(role, roles),
                         *positions,
                         policy.resource.at("spec", "custom_roles"),
                         addresses=(policy.resource.address,),
@@ -135,7 +135,7 @@ def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Co
         message = f"{what} is not declared for {', '.join(sorted(missing))}, where it is named"
         return resource.problem("unknown-reference", message, "declare it there as well", named.path)
     raw = ", or name its id" if named.reference.by_id else ""
-    hint = did_you_mean(named.name, names) or f"declare it; `ensure: external` if it is not managed here{raw}"
+    hint = suggest_allowed(named.name, names) or f"declare it; `ensure: external` if it is not managed here{raw}"
     return resource.problem("unknown-reference", f"there is no {what}", hint, named.path)
 
 

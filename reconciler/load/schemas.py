@@ -10,15 +10,15 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
-from reconciler.kinds import KINDS, member, organization
-from reconciler.model import Path
-from reconciler.schema.kind import Ensure, Kind, OrganizationLifecycle
+from reconciler.config.schema import KindName
+from reconciler.kinds import KINDS, member
+from reconciler.model import Ensure, Path
+from reconciler.schema.kind import Kind
 from reconciler.schema.traits import ApiVersion, Name, fields_of
 from reconciler.schema.validate import Computed
 
 Environments = Annotated[list[Name], Meta(min_length=1)]
 Strings = str | list[str]
-KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
 
 
 class EmailDomain(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -144,6 +144,21 @@ class ManualStep(Struct, forbid_unknown_fields=True, kw_only=True):
     spec: ManualStepSpec
 
 
+def _parts(kind: Kind) -> list[Any]:
+    """Return the fields of a manifest of a kind below ``metadata``."""
+    parts: list[Any] = [
+        ("spec", kind.spec | UnsetType, UNSET),
+        ("initial", kind.initial_spec | UnsetType, UNSET),
+        ("lifecycle", kind.lifecycle | UnsetType, UNSET),
+        ("ensure", Ensure | UnsetType, UNSET),
+    ]
+    if kind.identity.adoptable:
+        parts.append(("adopt", bool | UnsetType, UNSET))
+    if kind.deletes.restorable:
+        parts.append(("restore", bool | UnsetType, UNSET))
+    return parts
+
+
 class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
     """The metadata of each organization of a set; ``name`` is a template."""
 
@@ -152,33 +167,28 @@ class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
     environments: Environments | UnsetType = UNSET
 
 
-class OrganizationTemplate(Struct, forbid_unknown_fields=True, kw_only=True):
-    """An Organization whose strings may hold ``${{ }}`` over ``row``."""
-
-    metadata: TemplateMetadata
-    spec: organization.OrganizationSpec | UnsetType = UNSET
-    initial: organization.OrganizationSpec | UnsetType = UNSET
-    lifecycle: OrganizationLifecycle | UnsetType = UNSET
-    ensure: Ensure | UnsetType = UNSET
-    adopt: bool | UnsetType = UNSET
-
-
-class Override(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What differs for one organization of a set."""
-
-    spec: organization.OrganizationSpec | UnsetType = UNSET
-    initial: organization.OrganizationSpec | UnsetType = UNSET
-    lifecycle: OrganizationLifecycle | UnsetType = UNSET
-    ensure: Ensure | UnsetType = UNSET
-    adopt: bool | UnsetType = UNSET
+OrganizationTemplate = defstruct(
+    "OrganizationTemplate",
+    [("metadata", TemplateMetadata), *_parts(KINDS["Organization"])],
+    namespace={"__doc__": "An Organization whose strings may hold ``${{ }}`` over ``row``."},
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
+Override = defstruct(
+    "Override",
+    _parts(KINDS["Organization"]),
+    namespace={"__doc__": "What differs for one organization of a set."},
+    forbid_unknown_fields=True,
+    kw_only=True,
+)
 
 
 class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A table, what to make of each row, and exceptions by slug."""
 
     table: Name
-    template: OrganizationTemplate
-    overrides: dict[str, Override] | UnsetType = UNSET
+    template: OrganizationTemplate  # type: ignore[valid-type] # made by defstruct
+    overrides: dict[str, Override] | UnsetType = UNSET  # type: ignore[valid-type] # as above
 
 
 class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -201,15 +211,8 @@ def _of_kind(kind: Kind) -> type[Struct]:
         ("api_version", ApiVersion, field(name="apiVersion")),
         ("kind", Literal[kind.name]),
         ("metadata", defstruct(f"{kind.name}Metadata", metadata, forbid_unknown_fields=True, kw_only=True)),
-        ("spec", kind.spec | UnsetType, UNSET),
-        ("initial", kind.initial_spec | UnsetType, UNSET),
-        ("lifecycle", kind.lifecycle | UnsetType, UNSET),
-        ("ensure", Ensure | UnsetType, UNSET),
+        *_parts(kind),
     ]
-    if kind.identity.adoptable:
-        fields.append(("adopt", bool | UnsetType, UNSET))
-    if kind.deletes.restorable:
-        fields.append(("restore", bool | UnsetType, UNSET))
     return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
 
 

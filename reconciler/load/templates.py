@@ -12,7 +12,7 @@ from reconciler.load.rendering import come_to_nothing, nothing
 from reconciler.model import Json, Path, Position, Problem, Table, problem
 from reconciler.model.resources import API_VERSION
 from reconciler.schema.validate import templates_in
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 ROOTS: Final = frozenset({"row", "vars", "environment"})
 TEMPLATE: Final = ("spec", "template")
@@ -69,7 +69,7 @@ def render_set(
         if slug not in slugs:
             message = f"overrides names {slug}, but no row of {table.name} has that slug"
             at = document.key_at("spec", "overrides", slug)
-            problems.append(problem("unknown-override", message, did_you_mean(slug, slugs), at))
+            problems.append(problem("unknown-override", message, suggest_allowed(slug, slugs), at))
 
 
 def _may_be_null(path: Path) -> bool:
@@ -91,7 +91,7 @@ def _compiled(
         columns = {str(keys[1]) for keys in paths if keys[0] == "row" and len(keys) > 1}
         for column in sorted(columns - table.columns):
             message = f"the table {table.name} has no column {column}"
-            hint = did_you_mean(column, table.columns)
+            hint = suggest_allowed(column, table.columns)
             problems.append(problem("unknown-column", message, hint, document.at(*TEMPLATE, *path)))
     if len(problems) > before:
         return None

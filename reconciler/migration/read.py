@@ -23,7 +23,7 @@ from reconciler.model import Live, Target, problem
 from reconciler.read.live import read_resources, unreadable
 from reconciler.read.target import PROJECTS
 from reconciler.schema.kind import Kind
-from reconciler.suggest import did_you_mean
+from reconciler.suggest import suggest_allowed
 
 Row = Mapping[str, Any]
 
@@ -121,7 +121,7 @@ def chosen(rows: Sequence[Row], slugs: Sequence[str]) -> Sequence[Row]:
     there = [row["environment_slug"] for row in rows]
     if unknown := [slug for slug in slugs if slug not in there]:
         message = f"the Consumer project has no environment {unknown[0]}; it has {', '.join(there)}"
-        raise InvalidInput(message, hint=did_you_mean(unknown[0], there))
+        raise InvalidInput(message, hint=suggest_allowed(unknown[0], there))
     return [row for row in rows if not slugs or row["environment_slug"] in slugs]
 
 

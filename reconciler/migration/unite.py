@@ -15,8 +15,9 @@ from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import same
 from reconciler.export.files import texts_in_files
-from reconciler.export.manifests import OPEN, Manifest, literal
+from reconciler.export.manifests import Manifest, literal
 from reconciler.export.names import file_names
+from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Spec

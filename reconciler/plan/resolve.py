@@ -4,7 +4,6 @@ In: what people wrote, and the live organizations. Out: the desired memberships.
 """
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from reconciler.clients.b2b import Client
@@ -18,6 +17,7 @@ from reconciler.read.live import policy_roles
 from reconciler.read.run import Run
 from reconciler.read.users import missed_users, open_users
 from reconciler.rules import Rules
+from reconciler.suggest import did_you_mean
 
 SHOWN: Final = 5  # users that are named
 
@@ -56,8 +56,7 @@ def _known_roles(
     problems = []
     for role, positions in sorted(named.items()):
         if role not in known:
-            close = get_close_matches(role, sorted(known), 1)
-            meant = f"did you mean {close[0]}?" if close else f"the policy has {', '.join(sorted(known))}"
+            meant = did_you_mean(role, known) or f"the policy has {', '.join(sorted(known))}"
             problems.append(
                 problem("unknown-role", f"there is no role {role!r} in this project's RBAC policy", meant, *positions)
             )

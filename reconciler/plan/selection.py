@@ -1,7 +1,6 @@
 """What of a plan is wanted: all of it, or what ``--only`` names."""
 
 from collections.abc import Container, Sequence
-from difflib import get_close_matches
 from itertools import filterfalse
 from typing import Self
 
@@ -16,6 +15,7 @@ from reconciler.plan.access_loss import keep_last_admins
 from reconciler.plan.guards import hold_dependants
 from reconciler.plan.order import writes_of
 from reconciler.plan.planned import finish
+from reconciler.suggest import did_you_mean
 
 
 class Selection(Struct, frozen=True):
@@ -38,7 +38,7 @@ class Selection(Struct, frozen=True):
             problem(
                 "usage",
                 f"--only {one} matches no declared or live resource",
-                _meant(one, names)
+                did_you_mean(one, names, compared=len(names))
                 or f"give a kind ({', '.join(KINDS)}), organization=SLUG, or an address as shown in plans",
             )
             for one in wanted
@@ -96,8 +96,3 @@ def _spelled(one: str) -> str:
     if kind.lower() != "member":
         return trimmed(one)
     return "/".join(("Member", *key[:1], *map(mailbox_or_text, key[1:])))
-
-
-def _meant(found: str, names: Sequence[str]) -> str:
-    close = get_close_matches(found, names, 1)
-    return f"did you mean {close[0]}?" if close else ""

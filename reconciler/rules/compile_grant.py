@@ -6,12 +6,13 @@ from typing import Any
 from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import Call, Node, Read, children
+from reconciler.expressions.template import OPEN
 from reconciler.expressions.values import text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
 from reconciler.rules.directory import By
 from reconciler.rules.grant import FIELDS, Assign, Target, fits, is_marked
-from reconciler.rules.problems import did_you_mean
 from reconciler.rules.reader import Place, Reader, expressions_in
+from reconciler.suggest import suggest_existing
 
 METADATA = ("trusted_metadata", "untrusted_metadata")
 FOUND = ("organization", "name")
@@ -83,7 +84,7 @@ def _literal(by: By, text: str, place: Place, reader: Reader) -> Target | None:
     if not found:
         what = {"slug": "", "name": " named", "external_id": " with the external id"}[by]
         message = f"there is no organization{what} {text}"
-        hint = did_you_mean(text, directory.known(by)) or "declare it; `ensure: external` if it is not managed here"
+        hint = suggest_existing(text, directory.known(by)) or "declare it; `ensure: external` if it is not managed here"
         reader.refuse("unknown-organization", message, hint, place.position)
     elif len(found) > 1:
         message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
@@ -206,4 +207,4 @@ def _literals(spec: Mapping[str, Json], constant: Mapping[str, Json]) -> Iterato
 def _computed(value: Json) -> bool:
     if isinstance(value, dict | list):
         return any(map(_computed, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and "${{" in value
+    return isinstance(value, str) and OPEN in value

@@ -10,8 +10,9 @@ from reconciler.expressions import domain_label, fold, trimmed
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource
 from reconciler.rules.person import Address
-from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem, did_you_mean, error, these
+from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem, error, these
 from reconciler.schema.domains import why_nobodys
+from reconciler.suggest import suggest_existing
 
 EXTERNAL_ID: Final = "organization_external_id"
 By = Literal["slug", "name", "external_id"]
@@ -173,7 +174,7 @@ def domains_of(path: str, organizations: Sequence[Resource], at: Position, probl
             else:
                 listed[label].setdefault(organization.name, place)
     if candidates and not anywhere:
-        near = did_you_mean(keys[-1], _siblings(candidates, keys))
+        near = suggest_existing(keys[-1], _siblings(candidates, keys))
         hint = near or "write a path of an organization's spec, such as trusted_metadata.email_domains"
         problems.append(error("unknown-path", f"no organization declares anything at {path}", hint, at))
     return Domains({domain: _owner(domain, places) for domain, places in listed.items()})

@@ -11,10 +11,11 @@ from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.values import kind_of, text_of
 from reconciler.model import Json, Position, Table
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import COMMON_DOMAIN, UserProblem, did_you_mean
+from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
 from reconciler.rules.reader import Place, Reader
 from reconciler.rules.unused import Seen
 from reconciler.schema.domains import why_nobodys
+from reconciler.suggest import suggest_existing
 
 EMAILS = ("user", "emails")
 PHONE_NUMBERS = ("user", "phone_numbers")
@@ -159,14 +160,14 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader) -> Join
     before = len(draft.problems)
     if table["name"] not in draft.tables:
         message = f"there is no table {table['name']}"
-        hint = did_you_mean(table["name"], draft.tables) or "name it under `tables` in reconciler.yaml"
+        hint = suggest_existing(table["name"], draft.tables) or "name it under `tables` in reconciler.yaml"
         reader.refuse("unknown-table", message, hint, place.below("name").position)
     keys: list[Expression] = []
     for column, text in table["join"].items():
         here = place.below("join", column)
         if found is not None and column not in found.columns:
             message = f"the table {found.name} has no column {column}"
-            reader.refuse("unknown-column", message, did_you_mean(column, found.columns), here.key.position)
+            reader.refuse("unknown-column", message, suggest_existing(column, found.columns), here.key.position)
         key = reader.expression(text, here, roots=frozenset({"user"}))
         keys.extend([key] if key else [])
     if found is None or len(draft.problems) > before:

@@ -1,15 +1,11 @@
 """Problems of single users → a few problems, one for each cause."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
 from msgspec import Struct
 
 from reconciler.model import Position, Problem, Severity, problem
-
-_SHORT = 8  # so many names are listed instead of guessed at
-_COMPARED = 2000  # names that are looked through for a near miss
 
 
 def error(code: str, message: str, hint: str, *at: Position) -> Problem:
@@ -20,16 +16,6 @@ def error(code: str, message: str, hint: str, *at: Position) -> Problem:
 def warning(code: str, message: str, hint: str, *at: Position) -> Problem:
     """Make a warning at some places."""
     return problem(code, message, hint, *at, severity="warning")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Name what was probably meant, or else what there is if that is short; "" if neither helps."""
-    names = sorted(known)
-    folded = {name.lower(): name for name in names[:_COMPARED]}
-    close = get_close_matches(word.lower(), folded, 1)
-    if close:
-        return f"did you mean {folded[close[0]]}?"
-    return f"there is {', '.join(names)}" if 0 < len(names) <= _SHORT else ""
 
 
 def these(names: Iterable[str]) -> str:

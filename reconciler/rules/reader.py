@@ -22,8 +22,9 @@ from reconciler.expressions.template import OPEN
 from reconciler.model import Json, Position, Problem, Resource, Table
 from reconciler.model import Path as Keys
 from reconciler.rules.directory import Directory, Domains, domains_of
-from reconciler.rules.problems import did_you_mean, error, warning
+from reconciler.rules.problems import error, warning
 from reconciler.rules.unused import Tally
+from reconciler.suggest import suggest_existing
 
 # What a Consumer user has (docs/stytch.md, "Consumer users").
 USER_FIELDS: Final = frozenset(
@@ -201,7 +202,7 @@ class Reader(Struct):
             self.reads(name, at)
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
-            self._once(warning("unknown-field", message, did_you_mean(name, USER_FIELDS), at))
+            self._once(warning("unknown-field", message, suggest_existing(name, USER_FIELDS), at))
         self.proof = self.proof or (bool(use) and not read.isdisjoint(PROOF))
         if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
@@ -215,13 +216,13 @@ class Reader(Struct):
         if self.table is None or len(path) == 1 or path[1] in self.table.columns:
             return
         message = f"the table {self.table.name} has no column {path[1]}"
-        self._once(error("unknown-column", message, did_you_mean(str(path[1]), self.table.columns), at))
+        self._once(error("unknown-column", message, suggest_existing(str(path[1]), self.table.columns), at))
 
     def _check_organization(self, path: Path, at: Position) -> None:
         declared = self.draft.organization_fields
         if len(path) > 1 and path[1] not in declared:
             message = f"no organization declares {path[1]}"
-            self._once(error("unknown-field", message, did_you_mean(str(path[1]), declared), at))
+            self._once(error("unknown-field", message, suggest_existing(str(path[1]), declared), at))
 
     def _once(self, problem: Problem) -> None:
         if (problem.at[0], problem.message) not in self.reported:

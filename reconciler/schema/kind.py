@@ -292,9 +292,6 @@ def _order(item: Json) -> str:
     return repr(sorted(item.items())) if isinstance(item, dict) else str(item)
 
 
-Ensure = Literal["present", "absent", "external"]
-
-
 def ignorable(kind: Kind, path: Path) -> bool:
     """Return whether ``lifecycle.ignore`` may name this path below the document."""
     if len(path) not in (2, 3) or path[0] != "spec" or path[1] not in fields_of(kind.spec):

@@ -13,7 +13,7 @@ import msgspec
 
 from reconciler.expressions.template import OPEN, is_single
 from reconciler.model import Json, Path, Position, Problem, problem
-from reconciler.suggest import did_you_mean, nearest, show
+from reconciler.suggest import did_you_mean, show, suggest_allowed
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -189,8 +189,8 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
         case "enum" | "const":
             allowed = [rule] if error.validator == "const" else list(rule)
             expected = _described({"enum": allowed})
-            close = nearest(value, map(str, allowed)) if isinstance(value, str) else ""
-            hint = f"did you mean {close}?" if close else _type_hint(schema, value)
+            meant = did_you_mean(value, map(str, allowed)) if isinstance(value, str) else ""
+            hint = meant or _type_hint(schema, value)
             yield path, "wrong-value", f"{where} is {show(value)}; expected {expected}", hint
         case "type" if schema.get("properties", {}).keys() == {"secret"}:
             hint = "write {secret: NAME}, and keep the secret in an environment variable or in the credential store"
@@ -212,7 +212,7 @@ def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Not
             yield (*path, key), "unknown-key", *notes[key]
         else:
             inside = f" in {_named(path)}" if path else ""
-            yield (*path, key), "unknown-key", f"unknown key {key}{inside}", did_you_mean(key, known)
+            yield (*path, key), "unknown-key", f"unknown key {key}{inside}", suggest_allowed(key, known)
 
 
 def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hides) -> Iterator[_Found]:

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.documents import yaml_reader as yaml12
+from reconciler.documents import yaml_reader
 from reconciler.documents.yaml_writer import block, documents_text
 from reconciler.model import Problem
 
@@ -28,7 +28,7 @@ MAPS = st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4)
 
 def read(text: str) -> list[Any]:
     problems: list[Problem] = []
-    found = [parsed.value for parsed in yaml12.parse(text, "a.yaml", problems)]
+    found = [parsed.value for parsed in yaml_reader.parse(text, "a.yaml", problems)]
     assert problems == []
     return found
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 from reconciler import pipeline
 from reconciler.config.read import Config, load_config
 from reconciler.config.schema import Configuration
-from reconciler.documents import yaml_reader as yaml12
+from reconciler.documents import yaml_reader
 from reconciler.errors import ReconcilerError
 from reconciler.expressions import mailbox
 from reconciler.load.examine import Declared
@@ -183,7 +183,7 @@ def said_in(files: Files, config: Config) -> list[str]:
     names = [name for name in map(os.fsdecode, files) if is_for_documents(name) and not is_ignored(name, config)]
     documents = ["reconciler.yaml", *(name for name in names if name.endswith((".yaml", ".yml")))]
     texts = [files[os.fsencode(name)].decode() for name in documents]
-    bodies: list[Any] = [one.value for text in texts for one in yaml12.parse(text, "", [])]
+    bodies: list[Any] = [one.value for text in texts for one in yaml_reader.parse(text, "", [])]
     bodies[0]["environments"] = bodies[0]["environments"][config.environment]
     here = [
         one for one in bodies if config.environment in one.get("metadata", {}).get("environments", config.environment)
@@ -235,7 +235,7 @@ def is_ignored(path: str, config: Config) -> bool:
 
 def parsed(path: Path) -> list[Any]:
     problems: list[Problem] = []
-    found = [one.value for one in yaml12.parse(path.read_text(encoding="utf-8"), "", problems)]
+    found = [one.value for one in yaml_reader.parse(path.read_text(encoding="utf-8"), "", problems)]
     assert problems == []
     return found
 

@@ -21,7 +21,7 @@ from reconciler.schema.kind import ignorable, normalize_by_traits
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Clearable, CreateValue, Field, InParts, Keyed, Merged, Unordered, fields_of
 from reconciler.schema.validate import conforms, nonconformities
-from reconciler.suggest import did_you_mean, show
+from reconciler.suggest import show, suggest_allowed
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -243,7 +243,7 @@ def test_nothing_that_the_type_forbids_passes_because_json_schema_cannot_say_it(
     ],
 )
 def test_near_misses(word: str, hint: str) -> None:
-    assert did_you_mean(word, ["organization_name", "mfa_policy"]) == hint
+    assert suggest_allowed(word, ["organization_name", "mfa_policy"]) == hint
 
 
 def test_values_are_shown_short() -> None:
