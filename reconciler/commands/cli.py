@@ -211,7 +211,7 @@ def init(
         config = Config(root=root, environment=asked.environment or "", environments=(), target=target)
         return _export(asked, config, root, repository, **form)
     if from_consumer:
-        from reconciler.migration.init import init_from_consumer
+        from reconciler.migration.repository import init_from_consumer
 
         written = init_from_consumer(root, os.environ, project, environments)
     else:

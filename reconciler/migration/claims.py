@@ -5,12 +5,12 @@ is null (docs/stytch.md, "JWT templates").
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from reconciler.migration.values import Reason, Remark
+from reconciler.migration.values import Reason
 
 PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\{\{[^{}]*\}\}')  # a text in quotes, or a tag outside of them
 TAG: Final = re.compile(r"\{\{([^{}]*)\}\}")
@@ -64,6 +64,18 @@ class Claims(Struct, frozen=True):
     lost: tuple[str, ...]
     different: tuple[str, ...]
 
+    def losses(self, field: str) -> Iterator[tuple[str, Reason]]:
+        """Yield each claim of the template in this field that is lost, and why."""
+        return ((_claim(field, path), LOST) for path in self.lost)
+
+    def changes(self, field: str) -> Iterator[tuple[str, Reason]]:
+        """Yield each claim of the template in this field whose value changes, and why."""
+        return ((_claim(field, path), DIFFERENT[path]) for path in self.different)
+
+
+def _claim(field: str, path: str) -> str:
+    return f"{field}: {{{{ user.{path} }}}}"
+
 
 def for_members(template: str) -> Claims:
     """Return the template of a user's claims, rewritten for members."""
@@ -73,15 +85,6 @@ def for_members(template: str) -> Claims:
         PIECE.sub(lambda match: _piece(match[0]), template),
         lost=tuple(path for path in unique if _member(path) is None),
         different=tuple(path for path in unique if path in DIFFERENT),
-    )
-
-
-def remarks(kind: str, name: str, field: str, claims: Claims) -> tuple[tuple[Remark, ...], tuple[Remark, ...]]:
-    """Return the claims of a template that are lost, and those whose value changes."""
-    where = f"{field}: " + "{{{{ user.{} }}}}"
-    return (
-        tuple(Remark(kind, name, where.format(path), LOST) for path in claims.lost),
-        tuple(Remark(kind, name, where.format(path), DIFFERENT[path]) for path in claims.different),
     )
 
 

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.migration.declarable import LeftOuts
-from reconciler.migration.secrets import Needed
+from reconciler.migration.declare import LeftOuts, Needed
 from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
 from reconciler.report.escaping import printable

@@ -1,27 +1,41 @@
-"""A Consumer project → the files of the B2B repository. Pure: nothing is read or written here."""
+"""Read a Consumer project and write the repository of the B2B project that replaces it.
+
+::
+
+    Stytch ── read_consumer ─→ Consumer ── repository ─→ files ── write_files ─→ a folder
+                                              │
+                 translate, without_defaults, with_names, declarable, in_files, unite: values to values
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import structs
 
+from reconciler.clients.connect import DEFAULT_TRANSPORTS, Transports
+from reconciler.clients.credentials import Credentials
 from reconciler.config.read import FILE
 from reconciler.documents.yaml_writer import block, documents_text, scalar
+from reconciler.errors import InvalidInput
+from reconciler.export.files import write_files
 from reconciler.export.from_live import ATTRIBUTES, RULES
 from reconciler.export.manifests import Manifest, body, literal
 from reconciler.export.starter import FILES
 from reconciler.kinds import KINDS
-from reconciler.migration.declarable import declarable, without_defaults
+from reconciler.migration.declare import declarable, secrets, with_names, without_defaults
 from reconciler.migration.names import with_own_names
 from reconciler.migration.notes import notes
-from reconciler.migration.secrets import secrets, with_names
-from reconciler.migration.steps import Step, manual_steps
+from reconciler.migration.read import read_consumer
+from reconciler.migration.steps import Settings, Step, manual_steps
 from reconciler.migration.translate import translate, translate_things
 from reconciler.migration.unite import Vars, in_files, unite
-from reconciler.migration.values import Consumer, Translated, by_environment, everywhere, together
+from reconciler.migration.values import Consumer, Translated, everywhere, together
 from reconciler.model import Json, Spec
 from reconciler.report.markdown import fill
+from reconciler.schema.types import WorkspaceSlug
 
 REDIRECT_URL: Final = "http://localhost:3000/authenticate"  # of test environments (docs/stytch.md, "Redirect URLs")
 SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
@@ -29,8 +43,36 @@ MANIFESTS: Final = "manifests"
 WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
+def init_from_consumer(
+    root: Path,
+    environ: Mapping[str, str],
+    project: str = "",
+    environments: Sequence[str] = (),
+    transports: Transports = DEFAULT_TRANSPORTS,
+) -> tuple[str, ...]:
+    """Write the repository of a B2B project that replaces a Consumer project. Return the names of the written files.
+
+    ``project`` is the slug of the new B2B project. ``environments`` are the slugs of the environments to read; without
+    any, all are read.
+    """
+    _check_slug(project)
+    consumer = read_consumer(Credentials.from_environment(environ), environ, environments, transports)
+    if project == consumer.slug:
+        hint = "a Consumer project cannot become a B2B project: give the slug of a new B2B project"
+        raise InvalidInput(f"{project} is the Consumer project itself", hint=hint)
+    return write_files(root, repository(consumer, project or f"{consumer.slug}-b2b"))
+
+
+def _check_slug(project: str) -> None:
+    try:
+        msgspec.convert(project or "b2b", WorkspaceSlug)
+    except msgspec.ValidationError as error:
+        hint = "use lower-case letters, digits and -"
+        raise InvalidInput(f"{project} is not a valid project slug", hint=hint) from error
+
+
 def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
-    """Return the text of every file, by its name."""
+    """Return the text of every file, by its name. Pure: nothing is read or written here."""
     consumer, renamed = with_own_names(consumer)
     of_project = translate_things(consumer.things)
     parts = {
@@ -40,7 +82,7 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     names = list(parts)
     settings = _settings(consumer, project, parts)
     things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)
-    steps = manual_steps(by_environment(things, names), project)
+    steps = manual_steps(Settings(things, names), project)
     written, texts = in_files(things)
     united = unite(written, names)
     return {

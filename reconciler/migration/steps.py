@@ -1,14 +1,12 @@
 """The manual steps: what no API can move. Some are needed for settings in use, some for what no API shows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from reconciler.export.manifests import Manifest
-from reconciler.model import Json
-
-Settings = Mapping[str, Sequence[Manifest]]  # by environment
+from reconciler.migration.values import Everywhere
+from reconciler.model import Json, Spec
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -21,6 +19,24 @@ class Step(Struct, frozen=True, kw_only=True):
     environments: tuple[str, ...] = ()
 
 
+class Settings(Struct, frozen=True):
+    """The settings that the manifests declare, and every environment."""
+
+    things: Everywhere
+    environments: Sequence[str]
+
+    def of(self, kind: str) -> Iterator[tuple[str, str, Spec]]:
+        """Yield the environment, name and spec of every resource of a kind."""
+        for (other, name), specs in self.things.items():
+            if other == kind:
+                yield from ((environment, name, spec) for environment, spec in specs.items())
+
+    def only(self, used_in: Collection[str]) -> tuple[str, ...]:
+        """Return these environments, in their order; () where they are all of them."""
+        named = tuple(each for each in self.environments if each in used_in)
+        return named if len(named) < len(self.environments) else ()
+
+
 def manual_steps(settings: Settings, project: str) -> tuple[Step, ...]:
     """Return the steps of a project with these settings, in the recommended order."""
     dashboard = f"Stytch's dashboard, project {project}"
@@ -28,7 +44,10 @@ def manual_steps(settings: Settings, project: str) -> tuple[Step, ...]:
 
 
 def _fraud_prevention(settings: Settings, _dashboard: str) -> Step | None:
-    where = _environments(settings, _uses_fraud_prevention)
+    where = {environment for kind in ("DFPRule", "VerdictReasonOverride") for environment, _, _ in settings.of(kind)}
+    for environment, _, spec in settings.of("SDKConfig"):
+        if spec.get("dfppa", {}).get("enabled", "DISABLED") != "DISABLED":
+            where.add(environment)
     if not where:
         return None
     return Step(
@@ -37,19 +56,19 @@ def _fraud_prevention(settings: Settings, _dashboard: str) -> Step | None:
         "protected authentication.",
         where="Stytch's support",
         check={"kind": "DFPRule"},
-        environments=_unless_all(where, settings),
+        environments=settings.only(where),
     )
 
 
 def _email_domain(settings: Settings, dashboard: str) -> Step | None:
-    sending = [each for _, each in _every(settings, "EmailTemplate") if _sender_domain(each)]
+    sending = [(name, spec) for _, name, spec in settings.of("EmailTemplate") if _sender_domain(spec)]
     if not sending:
         return None
-    custom = [each for each in sending if each.spec.get("custom_html_customization")]
-    domains = {_sender_domain(each) for each in sending}
+    custom = [name for name, spec in sending if spec.get("custom_html_customization")]
+    domains = {_sender_domain(spec) for _, spec in sending}
     path = {"kind": "EmailTemplate", "path": "sender_information.from_domain"}
     # A prebuilt template exists without the domain too, so it does not show that the domain is verified.
-    check = {**path, "name": custom[0].name, "equals": domains.pop()} if custom and len(domains) == 1 else None
+    check = {**path, "name": custom[0], "equals": domains.pop()} if custom and len(domains) == 1 else None
     return Step(
         name="email-domain",
         what="Verify the domain that mail is sent from. Without it Stytch refuses custom HTML and drops the sender.",
@@ -59,9 +78,9 @@ def _email_domain(settings: Settings, dashboard: str) -> Step | None:
 
 
 def _custom_domain(settings: Settings, dashboard: str) -> Step:
-    cookies = {name: mode for name, each in _every(settings, "SDKConfig") if (mode := _http_only(each)) != "DISABLED"}
-    links = _environments(settings, lambda each: bool(each.spec.get("use_custom_domain_in_magic_link_emails")))
-    using = tuple(name for name in settings if name in cookies or name in links)
+    cookies = {each: mode for each, _, spec in settings.of("SDKConfig") if (mode := _http_only(spec)) != "DISABLED"}
+    links = {each for each, _, spec in settings.of("Environment") if spec.get("use_custom_domain_in_magic_link_emails")}
+    using = {*cookies, *links}
     needing = " and ".join([*(["HttpOnly cookies"] if cookies else []), *(["links in mail"] if links else [])])
     modes = set(cookies.values())
     path = {"kind": "SDKConfig", "name": "default", "path": "cookies.http_only"}
@@ -70,8 +89,8 @@ def _custom_domain(settings: Settings, dashboard: str) -> Step:
         what=f"Move the custom domain{f', which {needing} need' if using else ', if there is one'}. A domain can "
         "belong to one project at a time, so choose the moment.",
         where=f"{dashboard}, Custom domains; and the domain's DNS",
-        check={**path, "equals": modes.pop()} if len(modes) == 1 and using == tuple(cookies) else None,
-        environments=_unless_all(using, settings) if using else (),
+        check={**path, "equals": modes.pop()} if len(modes) == 1 and using == cookies.keys() else None,
+        environments=settings.only(using),
     )
 
 
@@ -94,14 +113,14 @@ def _webhooks(_settings: Settings, dashboard: str) -> Step:
 
 
 def _connected_apps(settings: Settings, _dashboard: str) -> Step | None:
-    where = _environments(settings, lambda each: each.kind == "ConnectedApp")
+    where = {environment for environment, _, _ in settings.of("ConnectedApp")}
     if not where:
         return None
     return Step(
         name="connected-apps",
         what="Send the owners of the Connected Apps the new client_id, and the new secret if the app has one.",
         where="the owners of the apps; the secrets are in the credential store",
-        environments=_unless_all(where, settings),
+        environments=settings.only(where),
     )
 
 
@@ -124,26 +143,9 @@ STEPS: Final[Sequence[Callable[[Settings, str], Step | None]]] = (
 )
 
 
-def _every(settings: Settings, kind: str) -> Iterator[tuple[str, Manifest]]:
-    yield from ((name, each) for name, every in settings.items() for each in every if each.kind == kind)
+def _http_only(spec: Spec) -> str:
+    return str(spec.get("cookies", {}).get("http_only", "DISABLED"))
 
 
-def _environments(settings: Settings, holds: Callable[[Manifest], bool]) -> tuple[str, ...]:
-    return tuple(name for name, every in settings.items() if any(holds(each) for each in every))
-
-
-def _unless_all(names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
-    return names if len(names) < len(settings) else ()
-
-
-def _uses_fraud_prevention(setting: Manifest) -> bool:
-    protected = setting.spec.get("dfppa", {}).get("enabled", "DISABLED")
-    return setting.kind in ("DFPRule", "VerdictReasonOverride") or protected != "DISABLED"
-
-
-def _http_only(setting: Manifest) -> str:
-    return str(setting.spec.get("cookies", {}).get("http_only", "DISABLED"))
-
-
-def _sender_domain(setting: Manifest) -> str:
-    return str((setting.spec.get("sender_information") or {}).get("from_domain") or "")
+def _sender_domain(spec: Spec) -> str:
+    return str((spec.get("sender_information") or {}).get("from_domain") or "")

@@ -89,18 +89,6 @@ def everywhere(settings: Mapping[str, Sequence[Manifest]]) -> Everywhere:
     return found
 
 
-def by_environment(things: Everywhere, environments: Sequence[str]) -> Mapping[str, Sequence[Manifest]]:
-    """Return the settings of each environment, given the spec of each resource in each environment."""
-    return {
-        environment: [
-            Manifest(kind=kind, name=name, spec=specs[environment])
-            for (kind, name), specs in things.items()
-            if environment in specs
-        ]
-        for environment in environments
-    }
-
-
 def together(parts: Sequence[Translated]) -> Translated:
     """Return one translation with all of these, in their order."""
     return Translated(
@@ -108,8 +96,3 @@ def together(parts: Sequence[Translated]) -> Translated:
         losses=tuple(each for part in parts for each in part.losses),
         changes=tuple(each for part in parts for each in part.changes),
     )
-
-
-def copy_of(live: Live) -> Manifest:
-    """Return the manifest of a resource that stays as it is."""
-    return Manifest(kind=live.kind, name=live.name, spec=live.spec)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.migration.declarable import without_defaults
+from reconciler.migration.declare import without_defaults
 
 FREE = {"orgs": [], "s": "", "d": {}, "deep": {"none": []}, "k": 1}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.migration.rbac import translate_rbac_policy
+from reconciler.migration.translate import translate_rbac_policy
 from reconciler.migration.values import Translated
 from reconciler.model import Live
 

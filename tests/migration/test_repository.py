@@ -18,7 +18,7 @@ from reconciler.emulator.server.faults import Faults, parse
 from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Unreadable
 from reconciler.load.examine import load
-from reconciler.migration.init import init_from_consumer
+from reconciler.migration.repository import init_from_consumer
 from tests.connected import VirtualClock
 from tests.emulator.conftest import Api
 from tests.memory_store import MemoryStore

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.migration.sdk_config import for_b2b, translate_sdk_config
+from reconciler.migration.translate import for_b2b, translate_sdk_config
 from reconciler.migration.values import Remark
 from reconciler.model import Live
 

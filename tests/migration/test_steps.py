@@ -3,7 +3,8 @@
 from typing import Any
 
 from reconciler.export.manifests import Manifest
-from reconciler.migration.steps import Step, manual_steps
+from reconciler.migration.steps import Settings, Step, manual_steps
+from reconciler.migration.values import everywhere
 
 ALWAYS = ["custom-domain", "oauth-providers", "webhooks", "applications"]
 
@@ -13,7 +14,7 @@ def setting(kind: str, name: str = "default", **spec: Any) -> Manifest:
 
 
 def steps(**settings: list[Manifest]) -> dict[str, Step]:
-    return {step.name: step for step in manual_steps(settings, "acme-b2b")}
+    return {step.name: step for step in manual_steps(Settings(everywhere(settings), list(settings)), "acme-b2b")}
 
 
 def test_settings_that_no_api_shows_are_always_a_step() -> None:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from reconciler.migration.declarable import without_defaults
-from reconciler.migration.secrets import secrets, with_names
+from reconciler.migration.declare import secrets, with_names, without_defaults
 from reconciler.migration.unite import in_files
 from reconciler.migration.values import Everywhere
 
