@@ -23,7 +23,8 @@ from reconciler.apply.journal import unfinished, unfinished_deletes
 from reconciler.apply.write import INTERRUPTED, OnOutcome
 from reconciler.config.read import Config
 from reconciler.credentials.store import settled, waiting_warnings
-from reconciler.diff.organizations import diff_organizations
+from reconciler.diff.compare import compare
+from reconciler.diff.pairs import Policy
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
@@ -70,15 +71,16 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     things = thing_diffs(config, declared, there, missing, target, store, begun)
     unread = check_readable(config, declared, target, things, has_data=client.has_data)
     desired = resolve(run, declared, rules, live, target)
-    organizations = diff_organizations(
+    organizations = compare(
+        KINDS["Organization"],
         with_references(declared.organizations, things),
         with_references(live, things),
-        owner=config.owner,
-        adopt=config.organizations.adopt,
-        authoritative=config.authority_of("Organization") == "authoritative",
-        elsewhere=declared.elsewhere,
-        create_values=KINDS["Organization"].create_values,
-        late=KINDS["Organization"].late,
+        Policy(
+            owner=config.owner,
+            adopt=config.organizations.adopt,
+            authoritative=config.authority_of("Organization") == "authoritative",
+            elsewhere=declared.elsewhere,
+        ),
     )
     organizations = with_who_is_there(organizations, partial(read_members, client))
     things = only_settled(

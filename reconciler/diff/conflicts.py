@@ -1,18 +1,19 @@
 """Problems of declared resources: an ambiguous live one, fields that cannot change, unknown secrets."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
 
 from msgspec import structs
 
-from reconciler.diff.credentials import Held
 from reconciler.diff.fields import same
-from reconciler.diff.identity import Seat
 from reconciler.diff.member_changes import KIND
-from reconciler.diff.ownership import Present
+from reconciler.diff.member_identity import Seat
+from reconciler.diff.ownership import Present, Whose
+from reconciler.diff.pairs import KnownCredentials
+from reconciler.expressions.text import fold
 from reconciler.model import (
     Cause,
-    Json,
     Listed,
     Live,
     Membership,
@@ -21,6 +22,7 @@ from reconciler.model import (
     Problem,
     Resource,
     Severity,
+    Spec,
     address,
     problem,
 )
@@ -29,12 +31,13 @@ from reconciler.schema.secret_names import (
     LAST_FOUR,
     credential_name,
     is_secret_name,
-    names_in,
-    replaced,
     secrets_needed,
 )
 
 IN_CONFLICT: Final = "because of a conflict it is unknown which member this user is"
+SEVERAL: Final = 2
+MANY: Final = 1000  # new organizations, among which a similar slug means nothing
+EXTERNAL_ID: Final = "organization_external_id"
 ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 
 
@@ -124,10 +127,7 @@ def cause_of(resource: Resource) -> Cause:
     return Cause(file=resource.position.file, line=resource.position.line)
 
 
-SEVERAL: Final = 2
-
-
-def trouble(
+def by_name(
     kind: Kind,
     resource: Resource,
     candidates: Sequence[Live],
@@ -170,50 +170,8 @@ def trouble(
     return resource.problem(code, found, hint, severity="problem")
 
 
-def unknown_secret(kind: Kind, resource: Resource, held: Held) -> Problem | None:
-    """Return the unknown secret that a new resource needs: its create waits for it."""
-    for path, name in secrets_needed(kind, resource) if resource.ensure == "present" else ():
-        if held.last_four(name) is None:
-            return _unknown(resource, path, name, "problem")
-    return None
-
-
-def as_far_as_known(kind: Kind, resource: Resource, live: Live, held: Held) -> tuple[Resource, Sequence[Problem]]:
-    """Return a declared thing without what nobody can send, for want of a secret, and say what that is.
-
-    What differs and must be sent with the secret is held; where all the rest of a field is as declared, only the secret
-    itself cannot be compared.
-    """
-    problems: list[Problem] = []
-    spec = dict(resource.spec)
-    for field, seal in kind.secret_fields.items():
-        names = dict(names_in(spec.get(field), (field,)))
-        if not seal.readable and resource.address not in held.begun:
-            continue  # it is neither compared nor sent, so nobody asks for it
-        unknown = {path: name for path, name in names.items() if held.last_four(name) is None}
-        if not unknown:
-            continue
-        shown = replaced(spec.pop(field), lambda name: {LAST_FOUR: held.last_four(name)})
-        waits = not seal.readable or not same(_assumed(shown, live.spec.get(field)), live.spec.get(field))
-        if waits:
-            problems += [_unknown(resource, ("spec", *path), name, "problem", field) for path, name in unknown.items()]
-        else:
-            problems += [_unknown(resource, ("spec", *path), name, "warning", field) for path, name in unknown.items()]
-    return structs.replace(resource, spec=spec), problems
-
-
-def _assumed(declared: Json, live: Json) -> Json:
-    """Return a declared value with each unknown secret taken for the live one."""
-    if declared == {LAST_FOUR: None}:
-        return live
-    if isinstance(declared, dict) and isinstance(live, dict):
-        return {key: _assumed(value, live.get(key)) for key, value in declared.items()}
-    return declared
-
-
-def _unknown(
-    resource: Resource, path: Path, name: str, severity: Literal["problem", "warning"], field: str = ""
-) -> Problem:
+def unknown_secret(resource: Resource, path: Path, name: str, severity: Severity, field: str = "") -> Problem:
+    """Return the problem that nobody knows a secret, and what comes of that: the field is held, or not compared."""
     found = f"the secret {name} is neither in the environment variables nor in the credential store"
     if field and severity == "problem":
         found += f", so {field} is held although it differs"
@@ -223,13 +181,21 @@ def _unknown(
     return resource.problem("unknown-secret", found, hint, path, severity=severity)
 
 
-def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], held: Held) -> Problem | None:
+def unknown_in_new(kind: Kind, resource: Resource, known: KnownCredentials) -> Problem | None:
+    """Return the unknown secret that a new resource needs: its create waits for it."""
+    for path, name in secrets_needed(kind, resource) if resource.ensure == "present" else ():
+        if known.last_four(name) is None:
+            return unknown_secret(resource, path, name, "problem")
+    return None
+
+
+def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], known: KnownCredentials) -> Problem | None:
     """Return a problem if a new credential would replace the credential of another resource in the store."""
     if kind.identity.id_is_key or not kind.credential or resource.ensure != "present":
         return None
     name = credential_name(kind, resource)
-    known = held.id_of(name)
-    other = next((each for each in live if each.id == known), None)
+    stored = known.id_of(name)
+    other = next((each for each in live if each.id == stored), None)
     if other is None:
         return None
     return resource.problem(
@@ -247,7 +213,7 @@ def _fixed(kind: Kind, resource: Resource, live: Live) -> list[str]:
     return [name for name in names if not same(resource.spec[name], live.spec.get(name))]
 
 
-def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> Problem | None:
+def lost_credential(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> Problem | None:
     """Return the problem that Stytch gave the credential of a live thing, and that no store holds it any more."""
     credential = kind.credential
     if credential is None or not credential.shown_once or resource.ensure != "present":
@@ -255,7 +221,7 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
     if not credential.has_one(resource.spec):
         return None
     name = credential_name(kind, resource)
-    if held.id_of(name) != live.id or not held.lost(name):
+    if known.id_of(name) != live.id or not known.lost(name):
         return None
     return resource.problem(
         "lost-credential",
@@ -268,14 +234,16 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, held: Held) -> P
     )
 
 
-def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held, in_use: str) -> Problem | None:
+def made_before(
+    kind: Kind, resource: Resource, live: Sequence[Live], known: KnownCredentials, in_use: str
+) -> Problem | None:
     """Return a problem if it is unknown which of several live resources without a name is the declared one.
 
     ``live`` are those that no manifest claims. A single one is no sign of that: Stytch itself, or a person, made it
     with the environment. An id that is known and gone is none either: another machine may have made the next one.
     ``in_use`` is what Stytch shows of the secret that is in use: that one is not named.
     """
-    if not kind.identity.id_is_key or resource.ensure != "present" or resource.address in held.begun:
+    if not kind.identity.id_is_key or resource.ensure != "present" or resource.address in known.begun:
         return None
     unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:
@@ -287,3 +255,151 @@ def made_before(kind: Kind, resource: Resource, live: Sequence[Live], held: Held
         "asks to commit; declare those that it is not by their ids, with `ensure: external`",
         severity="problem",
     )
+
+
+def doubt(kind: Kind, resource: Resource, ids: Iterable[str], known: KnownCredentials) -> Problem:
+    """Return the problem that a run that was cut short may have made these things, and what a person can do."""
+    name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
+    among = ", ".join(sorted(ids))
+    if kind.identity.id_is_key:
+        found = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
+        stored = f"if it is the right one, store its id as {name}_ID in the credential store, next to its value"
+        hint = f"delete it in Stytch if it is not in use; or {stored}; or remove {_journals(resource, known)}"
+    else:
+        found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
+        hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
+        hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, known)}"
+    return resource.problem("unproven", found, hint, severity="problem")
+
+
+def _journals(resource: Resource, known: KnownCredentials) -> str:
+    names = sorted({intent.journal for intent in known.begun.get(resource.address, ())})
+    return f".reconciler/{' and '.join(names)} to forget that run"
+
+
+def several_orphans(resource: Resource, orphans: Sequence[Live]) -> Problem:
+    """Return the problem that an interrupted run created one of several: somebody else made another of them."""
+    names = ", ".join(sorted(each.id for each in orphans))
+    found = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
+    return resource.problem("conflict", found, "in Stytch, delete those that are not in use", severity="problem")
+
+
+def only_one(resource: Resource, other: Live) -> Problem:
+    """Return the problem that a resource cannot be created while an undeclared one exists."""
+    return problem(
+        "only-one",
+        f"{resource.address} cannot be created while {other.address} exists: Stytch allows only one",
+        f"declare {other.address} with `ensure: absent`, or with its live values",
+        Position(resource.position.file, resource.position.line),
+        severity="problem",
+        addresses=(resource.address, other.address),
+    )
+
+
+def not_ours(resource: Resource, found: Live, whose: Whose) -> Problem:
+    """Return the problem that only its name says that a live organization is the declared one."""
+    carries = (
+        "carries only the mark of an interrupted create"
+        if whose is Whose.BEGUN
+        else "does not carry this repository's mark"
+    )
+    takes, leaves = "takes it over", "`ensure: external` leaves it unmanaged"
+    if resource.ensure == "absent":
+        takes, leaves = "deletes it anyway", "removing the manifest keeps it"
+    return resource.problem(
+        "not-ours",
+        f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
+        "end users can create organizations with slugs of their choice: "
+        f"`adopt: true` in its manifest {takes}, {leaves}",
+        severity="problem",
+    )
+
+
+def by_external_id(
+    resource: Resource, candidates: Sequence[Live], claims: Mapping[str, int], lookalike: Live | None, whose: Whose
+) -> Problem | None:
+    """Return what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
+    if len(candidates) > 1:
+        names = ", ".join(item.name for item in candidates)
+        found = f"{resource.address} leads to several live organizations: {names}"
+        hint = "its external id, slug and renamed_from must all lead to one organization, or to none"
+    elif candidates and claims[candidates[0].id] > 1:
+        found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
+        hint = "remove one of the two, or give it another external_id or renamed_from"
+    elif candidates and resource.ensure != "external" and whose is Whose.ANOTHER:
+        found = f"{resource.address} carries the mark of another owner"
+        hint = "two repositories must not manage one organization: declare it `ensure: external` in one of them"
+    elif not candidates and lookalike:
+        found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
+        hint = "write the slug as it is in Stytch, or add renamed_from to change its case"
+    elif not candidates and resource.ensure == "external":
+        found = f"{resource.address} is declared `ensure: external` but is not live"
+        hint = "create it in the repository that manages it, or declare it without `ensure: external`"
+    else:
+        return None
+    return resource.problem(
+        "conflict" if candidates or resource.ensure != "external" else "missing-external",
+        found,
+        hint,
+        severity="problem",
+    )
+
+
+def name_changed(new: Iterable[Resource], left: Sequence[Live], taken: Container[str] = ()) -> Iterator[Problem]:
+    """Yield a warning for each marked organization that nobody declares any more, and that a new one may be.
+
+    New is what is not live yet, or (``taken``, by slug) is somebody else's so far.
+    """
+    made = {resource.name: resource for resource in new}
+    for live in left if made else ():
+        like = [name for name, resource in made.items() if _name(resource.spec) == _name(live.spec) != ""]
+        like = like or (get_close_matches(live.name, made, 1) if len(made) <= MANY else [])
+        like = like or (list(made) if len(made) == len(left) == 1 else [])
+        if len(like) == 1:
+            resource = made[like[0]]
+            then = "then its members stay"
+            then += f"; the live {resource.name} must be deleted first" if resource.name in taken else ""
+            yield problem(
+                "slug-changed",
+                f"{resource.address} is new, but {live.address}, which has our mark, is no longer declared",
+                f"if they are the same, add renamed_from: {live.name} under metadata: {then}",
+                resource.at("metadata", "name"),
+                severity="warning",
+                addresses=(resource.address, live.address),
+            )
+
+
+def swapped(desired: Iterable[Resource], by_external_id: Mapping[str, Live]) -> Mapping[str, tuple[Resource, ...]]:
+    """Return, by slug, the declared organizations whose external ids are live with one another."""
+    named = {resource.name: resource for resource in desired}
+    follows: dict[str, str] = {}  # the slug with which a declared one's external id is live
+    for name, resource in named.items():
+        live = by_external_id.get(resource.spec.get(EXTERNAL_ID) or "")
+        if live and live.name != name and live.name in named:
+            follows[name] = live.name
+    found: dict[str, tuple[Resource, ...]] = {}
+    for name in follows:
+        circle = [name]
+        while (after := follows.get(circle[-1])) and after not in circle:
+            circle.append(after)
+        if after == name:
+            found[name] = tuple(named[each] for each in sorted(circle))
+    return found
+
+
+def with_swap(problem: Problem, circle: Sequence[Resource]) -> Problem:
+    """Return the problem, reworded if it comes from swapped external ids."""
+    if not circle:
+        return problem
+    names = ", ".join(resource.address for resource in circle)
+    return structs.replace(
+        problem,
+        message=f"the external ids of {names} are swapped",
+        hint="swap them back in the manifests; if the swap is intended, first give "
+        "one of them a third external id and apply",
+        addresses=(*problem.addresses, *(each.address for each in circle if each.address not in problem.addresses)),
+    )
+
+
+def _name(spec: Spec) -> str:
+    return fold(str(spec.get("organization_name") or ""))

@@ -4,34 +4,16 @@ What such a run left behind is renewed only with proof that it is the very thing
 for a credential that can be rotated the last characters that it had then. What may as well be somebody else's is held.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Container, Iterable, Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import structs
 
-from reconciler.model import FieldChange, Intent, Live, Problem, Resource
+from reconciler.diff.conflicts import unknown_secret
+from reconciler.diff.fields import same
+from reconciler.diff.pairs import KnownCredentials
+from reconciler.model import FieldChange, Intent, Json, Live, Problem, Resource, Severity
 from reconciler.schema.kind import Kind
-from reconciler.schema.secret_names import credential_name
-
-NOTHING_BEGUN: Final[Mapping[str, tuple[Intent, ...]]] = MappingProxyType({})
-
-
-class Held(Struct, frozen=True, kw_only=True):
-    """What the credential store and the journal know.
-
-    ``id_of`` gives the id of the thing whose credential is kept under a name; ``last_four`` the last characters of the
-    secret of a name, None where nobody knows it; ``begun`` the things whose creation, or rotation, an earlier run began
-    and never ended, by address; ``lost`` whether the credential of a name was given once and is nowhere now; ``now`` is
-    the time.
-    """
-
-    id_of: Callable[[str], str | None] = lambda _name: None
-    last_four: Callable[[str], str | None] = lambda _name: None
-    begun: Mapping[str, tuple[Intent, ...]] = NOTHING_BEGUN
-    lost: Callable[[str], bool] = lambda _name: False
-    now: datetime = datetime.min.replace(tzinfo=UTC)
+from reconciler.schema.secret_names import LAST_FOUR, credential_name, names_in, replaced
 
 
 def kept(kind: Kind, resource: Resource) -> Iterator[FieldChange]:
@@ -41,59 +23,39 @@ def kept(kind: Kind, resource: Resource) -> Iterator[FieldChange]:
 
 
 def orphans(
-    kind: Kind, resource: Resource, live: Iterable[Live], known: Container[str | None], held: Held
+    kind: Kind, resource: Resource, live: Iterable[Live], taken: Container[str | None], known: KnownCredentials
 ) -> tuple[Sequence[Live], Sequence[Live]]:
     """Return what an interrupted create left behind, and what it may have left behind; nobody has kept either."""
-    begun = held.begun.get(resource.address, ())
+    begun = known.begun.get(resource.address, ())
     if not kind.identity.id_is_key or not begun or resource.ensure != "present":
         return (), ()
-    left = [each for each in live if each.id not in known]
+    left = [each for each in live if each.id not in taken]
     ours = [each for each in left if any(each.id == intent.made for intent in begun)]
     return ours, [each for each in left if each not in ours and any(_may_have_made(one, each.id) for one in begun)]
 
 
-def was_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
+def was_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> bool:
     """Return whether a run was provably cut short between Stytch's giving a credential and its being kept."""
-    begun = held.begun.get(resource.address, ())
+    begun = known.begun.get(resource.address, ())
     if not begun or not _is_given(kind, resource):
         return False
     name, now, following = credential_name(kind, resource), _shown(kind, live), _shown(kind, live, "next_")
-    is_kept = held.id_of(name) == live.id
+    is_kept = known.id_of(name) == live.id
     given = {each for intent in begun if intent.made == live.id for each in intent.given}
     if following:
-        return following in given or (is_kept and held.last_four(name) == following)
+        return following in given or (is_kept and known.last_four(name) == following)
     return not is_kept and now in given
 
 
-def may_be_lost(kind: Kind, resource: Resource, live: Live, held: Held) -> bool:
+def may_be_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> bool:
     """Return whether a run may have been cut short so, and nothing proves it."""
-    begun = held.begun.get(resource.address, ())
-    if not begun or not _is_given(kind, resource) or was_lost(kind, resource, live, held):
+    begun = known.begun.get(resource.address, ())
+    if not begun or not _is_given(kind, resource) or was_lost(kind, resource, live, known):
         return False
     if _shown(kind, live, "next_"):
         return any(live.id in (intent.id, intent.made) or _may_have_made(intent, live.id) for intent in begun)
-    is_kept = held.id_of(credential_name(kind, resource)) == live.id
+    is_kept = known.id_of(credential_name(kind, resource)) == live.id
     return not is_kept and any(_may_have_made(intent, live.id) for intent in begun)
-
-
-def doubt(kind: Kind, resource: Resource, ids: Iterable[str], held: Held) -> Problem:
-    """Return the problem that a run that was cut short may have made these things, and what a person can do."""
-    name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
-    among = ", ".join(sorted(ids))
-    if kind.identity.id_is_key:
-        found = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
-        known = f"if it is the right one, store its id as {name}_ID in the credential store, next to its value"
-        hint = f"delete it in Stytch if it is not in use; or {known}; or remove {_journals(resource, held)}"
-    else:
-        found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
-        hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
-        hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, held)}"
-    return resource.problem("unproven", found, hint, severity="problem")
-
-
-def _journals(resource: Resource, held: Held) -> str:
-    names = sorted({intent.journal for intent in held.begun.get(resource.address, ())})
-    return f".reconciler/{' and '.join(names)} to forget that run"
 
 
 def _may_have_made(intent: Intent, id: str) -> bool:
@@ -113,3 +75,36 @@ def _is_given(kind: Kind, resource: Resource) -> bool:
 def _shown(kind: Kind, live: Live, which: str = "") -> str:
     field = kind.credential.field if kind.credential else ""
     return str(live.spec.get(f"{which}{field}_last_four") or "")
+
+
+def as_far_as_known(
+    kind: Kind, resource: Resource, live: Live, known: KnownCredentials
+) -> tuple[Resource, list[Problem]]:
+    """Return a declared thing without what nobody can send, for want of a secret, and say what that is.
+
+    What differs and must be sent with the secret is held; where all the rest of a field is as declared, only the secret
+    itself cannot be compared.
+    """
+    problems: list[Problem] = []
+    spec = dict(resource.spec)
+    for field, seal in kind.secret_fields.items():
+        names = dict(names_in(spec.get(field), (field,)))
+        if not seal.readable and resource.address not in known.begun:
+            continue  # it is neither compared nor sent, so nobody asks for it
+        unknown = {path: name for path, name in names.items() if known.last_four(name) is None}
+        if not unknown:
+            continue
+        shown = replaced(spec.pop(field), lambda name: {LAST_FOUR: known.last_four(name)})
+        waits = not seal.readable or not same(_assumed(shown, live.spec.get(field)), live.spec.get(field))
+        severity: Severity = "problem" if waits else "warning"
+        problems += [unknown_secret(resource, ("spec", *path), name, severity, field) for path, name in unknown.items()]
+    return structs.replace(resource, spec=spec), problems
+
+
+def _assumed(declared: Json, live: Json) -> Json:
+    """Return a declared value with each unknown secret taken for the live one."""
+    if declared == {LAST_FOUR: None}:
+        return live
+    if isinstance(declared, dict) and isinstance(live, dict):
+        return {key: _assumed(value, live.get(key)) for key, value in declared.items()}
+    return declared

@@ -1,145 +1,247 @@
-"""Match the live members of an organization with users and manifests.
+"""Which live resource is the declared one: a strategy for each way in which a kind's resources can be told apart.
 
-The user in the mark counts first, then the address. Two possible matches are a conflict: the seat names it, and
-the member is held.
+A kind names its strategy (``Kind.identity.found_by``). Where several live resources could be the declared one, or
+several declared ones are the same live one, the pair names that conflict, and nothing is changed.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import structs
 
-from reconciler.diff.ownership import Owner, Present, Whose, read_member
-from reconciler.expressions.text import mailbox_or_text
-from reconciler.model import LiveMember, Membership
+from reconciler.diff import conflicts
+from reconciler.diff.credentials import orphans
+from reconciler.diff.ownership import Whose, mark_of
+from reconciler.diff.pairs import KnownCredentials, Match, Pair, Policy
+from reconciler.expressions.text import fold
+from reconciler.model import Diff, Live, Resource, ResourceKey
+from reconciler.schema.kind import Kind
+from reconciler.schema.secret_names import LAST_FOUR, credential_name
 
-DISPUTED: Final = "the source has different records for this user"
+SHOWN = 4  # characters of a secret that Stytch goes on showing
+EXTERNAL_ID = "organization_external_id"
 
 
-class Seat(Struct, frozen=True, gc=False):
-    """Where one membership belongs: a live member, or an address that nobody has yet; or why that is unknown.
+def by_name(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], policy: Policy) -> Match:
+    """Pair each declared resource with the live one of its name, or of the name that it was renamed from."""
+    return _by(lambda index, resource: index.by_name(resource), kind, desired, live, policy)
 
-    ``becomes`` is the address that the member is to be moved to, where addresses are managed.
+
+def by_stored_id(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], policy: Policy) -> Match:
+    """Pair each with the live one whose id the credential store holds for it; else with the one of its name."""
+    return _by(lambda index, resource: index.by_stored_id(resource, policy.known), kind, desired, live, policy)
+
+
+class _Index:
+    """The live resources by each name that can lead to one."""
+
+    def __init__(self, kind: Kind, live: Iterable[Live]) -> None:
+        self._kind = kind
+        self._by_id: dict[str, Live] = {}
+        self._by_key: defaultdict[ResourceKey, list[Live]] = defaultdict(list)
+        for item in live:
+            self._by_id[item.id] = item
+            self._by_key[item.namespace, item.name].append(item)
+
+    def ids(self) -> dict[ResourceKey, str]:
+        """Return the ids of the resources that a name leads to."""
+        return {key: every[0].id for key, every in self._by_key.items() if len(every) == 1}
+
+    def by_name(self, resource: Resource) -> Sequence[Live]:
+        """Return every live resource that has the name, or else the former name, of a declared one."""
+        found = self._by_key[resource.namespace, resource.name]
+        if not found and resource.renamed_from:
+            found = self._by_key[resource.namespace, resource.renamed_from]
+        return list(found)
+
+    def by_stored_id(self, resource: Resource, known: KnownCredentials) -> Sequence[Live]:
+        """Return the live resource whose credential is at hand; else those that have the name."""
+        name = credential_name(self._kind, resource)
+        stored = known.id_of(name)
+        if stored in self._by_id:
+            return [self._by_id[stored]]
+        if self._kind.identity.id_is_key and (shown := known.last_four(name)):
+            # Where the store is gone, or another one, the value that is at hand still tells which it is.
+            alike = [item for item in self._by_id.values() if self._shown(item) == shown]
+            if len(alike) == 1:
+                return alike
+        return self.by_name(resource)
+
+    def _shown(self, live: Live) -> object:
+        """Return the last characters of a resource's credential, which may be its id."""
+        told_by_id = self._kind.credential is not None and not self._kind.credential.shown_once
+        return live.id[-SHOWN:] if told_by_id else live.spec.get(LAST_FOUR)
+
+
+def _by(
+    find: Callable[[_Index, Resource], Sequence[Live]],
+    kind: Kind,
+    desired: Sequence[Resource],
+    live: Sequence[Live],
+    policy: Policy,
+) -> Match:
+    """Pair one after the other, so that of two declared resources that are the same live one the first has it."""
+    registered_itself = {(each.namespace, each.name): each for each in live if kind.identity.registered_itself(each)}
+    live = [each for each in live if not kind.identity.registered_itself(each)]
+    index = _Index(kind, live)
+    known = {policy.known.id_of(credential_name(kind, each)) for each in desired} if kind.credential else set()
+    names = {each.name for each in desired}
+    nameless = [each for each in live if each.id not in known and each.name not in names]
+    claimed: dict[str, Resource] = {}
+    pairs: list[Pair] = []
+    for resource in desired:
+        candidates = find(index, resource)
+        namesake = registered_itself.get((resource.namespace, resource.name))
+        conflict = conflicts.by_name(kind, resource, candidates, claimed, namesake)
+        if conflict or candidates:
+            pairs.append(Pair(declared=resource, live=None if conflict else candidates[0], conflict=conflict))
+            for each in candidates:
+                claimed.setdefault(each.id, resource)
+            continue
+        pair, orphaned = _new(kind, resource, live, known, nameless, policy)
+        pairs.append(pair)
+        claimed.update((each.id, resource) for each in orphaned)
+    unclaimed = [each for each in live if each.id not in claimed]
+    paired = [pair for pair in pairs if pair.live and not pair.orphaned]
+    return Match(
+        kind=kind,
+        policy=policy,
+        live=live,
+        pairs=_where_one_is_possible(pairs, unclaimed) if kind.identity.one_per_parent else pairs,
+        unclaimed=unclaimed,
+        found=Diff(
+            ids=index.ids() | {(one.declared.namespace, one.declared.name): one.live.id for one in paired if one.live},
+            managed=Counter(pair.declared.namespace for pair in paired),
+        ),
+    )
+
+
+def _new(
+    kind: Kind,
+    resource: Resource,
+    live: Sequence[Live],
+    known: Collection[str | None],
+    nameless: Sequence[Live],
+    policy: Policy,
+) -> tuple[Pair, Sequence[Live]]:
+    """Return the pair of what is not live, as far as anybody knows, and what an interrupted run may have made of it."""
+    conflict = conflicts.unknown_in_new(kind, resource, policy.known)
+    conflict = conflict or conflicts.taken_name(kind, resource, live, policy.known)
+    if conflict:
+        return Pair(declared=resource, conflict=conflict), ()
+    ours, doubtful = orphans(kind, resource, live, known, policy.known)
+    if len(ours) == 1:
+        return Pair(declared=resource, live=ours[0], orphaned=True), ours
+    if ours:
+        return Pair(declared=resource, conflict=conflicts.several_orphans(resource, ours)), ours
+    if doubtful:
+        conflict = conflicts.doubt(kind, resource, [each.id for each in doubtful], policy.known)
+        return Pair(declared=resource, conflict=conflict), doubtful
+    conflict = conflicts.made_before(kind, resource, nameless, policy.known, policy.target.secret_last_four)
+    return Pair(declared=resource, conflict=conflict), ()
+
+
+def _where_one_is_possible(pairs: Iterable[Pair], unclaimed: Iterable[Live]) -> list[Pair]:
+    """Put what is to be created, where only one can exist and an undeclared one does, in conflict with that."""
+    others = {each.namespace: each for each in unclaimed}
+    return [
+        structs.replace(pair, conflict=conflicts.only_one(pair.declared, others[pair.declared.namespace]))
+        if not (pair.live or pair.conflict) and pair.ensure == "present" and pair.declared.namespace in others
+        else pair
+        for pair in pairs
+    ]
+
+
+def by_external_id_then_name(kind: Kind, desired: Sequence[Resource], live: Sequence[Live], policy: Policy) -> Match:
+    """Pair by external id, name or former name, which must all lead to one live resource, or to none.
+
+    One that only its name led to, and that does not carry our mark, is in conflict unless the manifest adopts it: end
+    users can create such resources with names of their choice.
     """
-
-    membership: Membership
-    address: str
-    present: Present | None = None
-    trouble: str | None = None
-    becomes: str | None = None
-
-
-def seats(
-    memberships: Iterable[Membership],
-    present: Iterable[Present],
-    *,
-    move: bool = False,
-    disputed: Container[object] = frozenset(),
-) -> Iterator[Seat]:
-    """Yield every membership its seat; two memberships on one seat both lose it.
-
-    ``disputed`` are users whom nobody can seat. ``move`` says that a member whose address is none of its user's is to
-    get the user's; never one that is taken.
-    """
-    by_address: dict[str, list[Present]] = defaultdict(list)
-    by_external_id: dict[str, Present] = {}
-    by_user: dict[str, list[Present]] = defaultdict(list)
-    for item in present:
-        by_address[item.address].append(item)
-        if item.member.external_id:
-            by_external_id[item.member.external_id] = item
-        mark = item.mark or (item.copied if item.doubt else None)
-        if mark and mark.user is not None:
-            by_user[mark.user].append(item)
-    seats = [_seat(membership, by_address, by_user, move=move) for membership in _once(memberships)]
-    occupants = Counter(seat.address for seat in seats)  # of a live member's seat that is its address
-    occupants.update(seat.becomes for seat in seats if seat.becomes)
-    sitting = {seat.present.member.member_id: seat for seat in seats if seat.present}
-    for seat in seats:
-        if seat.trouble:
-            yield seat
-        elif seat.membership.user in disputed:
-            yield Seat(seat.membership, seat.address, seat.present, DISPUTED)
-        elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
-            yield Seat(seat.membership, seat.address, seat.present, "several users or manifests claim the same member")
-        elif _holder(seat, by_external_id) not in (None, seat.present):
-            yield Seat(seat.membership, seat.address, seat.present, _whose_external_id(seat, by_external_id, sitting))
-        elif seat.becomes in by_address:
-            yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's address")
-        else:
-            yield seat
+    names = _ExternalIds(live)
+    candidates = {resource.name: names.candidates(resource) for resource in desired}
+    claims = Counter(item.id for found in candidates.values() for item in found)
+    marks = {item.id: mark_of(item, policy.owner) for item in live}
+    swaps = conflicts.swapped(desired, names.by_external_id)
+    pairs: list[Pair] = []
+    new: list[Resource] = []
+    strangers: dict[str, Live] = {}
+    for resource in desired:
+        found = candidates[resource.name]
+        whose = marks[found[0].id][0] if found else Whose.NOBODY
+        conflict = conflicts.by_external_id(resource, found, claims, names.lookalike(resource), whose)
+        if conflict:
+            conflict = conflicts.with_swap(conflict, swaps.get(resource.name, ()))
+        elif found and not (policy.adopt or names.is_by_external_id(resource, found[0]) or _is_proven(resource, whose)):
+            conflict = conflicts.not_ours(resource, found[0], whose)
+            strangers[resource.name] = found[0]
+            new.append(resource)
+        elif not found and resource.ensure == "present":
+            new.append(resource)
+        pairs.append(Pair(declared=resource, live=found[0] if found and not conflict else None, conflict=conflict))
+    alike = {item.id for each in desired if not candidates[each.name] and (item := names.lookalike(each))}
+    ours = {id for id, (whose, _) in marks.items() if whose is Whose.OURS}
+    unclaimed = [item for item in live if item.id not in claims and not (item.id in ours and item.id in alike)]
+    left = [item for item in unclaimed if item.id in ours and item.name not in policy.elsewhere]
+    return Match(
+        kind=kind,
+        policy=policy,
+        live=live,
+        pairs=pairs,
+        unclaimed=unclaimed,
+        marks=marks,
+        found=Diff(
+            ids={(None, one.declared.name): one.live.id for one in pairs if one.live and one.ensure != "absent"},
+            managed=Counter({None: len(ours)}),
+            strangers={(None, name): item.id for name, item in strangers.items()},
+            problems=tuple(conflicts.name_changed(new, sorted(left, key=lambda item: item.name), strangers)),
+        ),
+    )
 
 
-def _holder(seat: Seat, by_external_id: Mapping[str, Present]) -> Present | None:
-    """Return the live member that has the external id which the member in this seat is to have."""
-    external_id = seat.membership.fields.get("external_id")
-    return by_external_id.get(external_id) if isinstance(external_id, str) else None
+class _ExternalIds:
+    """The live resources by each name that can lead to one, where those are an external id and a name."""
 
+    def __init__(self, live: Iterable[Live]) -> None:
+        self.by_external_id: dict[str, Live] = {}
+        self._by_name: dict[str, Live] = {}
+        self._by_folded_name: dict[str, Live] = {}
+        for item in live:
+            self._by_name[item.name] = item
+            self._by_folded_name[fold(item.name)] = item
+            if external_id := item.spec.get(EXTERNAL_ID):
+                self.by_external_id[external_id] = item
 
-def _whose_external_id(seat: Seat, by_external_id: Mapping[str, Present], sitting: Mapping[str, Seat]) -> str:
-    """Say that another live member has the external id, and whether that one is to have this one's."""
-    holder = _holder(seat, by_external_id)
-    other = sitting.get(holder.member.member_id) if holder else None
-    if holder and other and seat.present and _holder(other, by_external_id) is seat.present:
-        return (
-            "its external id and another live member's are swapped: if the swap "
-            "is intended, clear one of the two in Stytch"
+    def is_by_external_id(self, resource: Resource, found: Live) -> bool:
+        """Return whether the declared external id leads to a live resource."""
+        return self.by_external_id.get(resource.spec.get(EXTERNAL_ID) or "") is found
+
+    def lookalike(self, resource: Resource) -> Live | None:
+        """Return the live resource whose name differs from the declared one only by case."""
+        return self._by_folded_name.get(fold(resource.name))
+
+    def candidates(self, resource: Resource) -> Sequence[Live]:
+        """Return every live resource that a declared one could be, each once."""
+        found = (
+            self.by_external_id.get(resource.spec.get(EXTERNAL_ID) or ""),
+            self._by_name.get(resource.name),
+            self._by_name.get(resource.renamed_from or ""),
         )
-    return "another live member has this user's external id"
+        return list({item.id: item for item in found if item}.values())
 
 
-def _once(memberships: Iterable[Membership]) -> Iterator[Membership]:
-    """Pass on each user once: a source may hand the same user out twice while its rows move between pages."""
-    seen: dict[str, Membership] = {}
-    for membership in memberships:
-        if membership.user is None or seen.setdefault(membership.user, membership) is membership:
-            yield membership
-        elif seen[membership.user] != membership:
-            yield membership  # twice and different: the two meet on one seat, which is a conflict
+def _is_proven(resource: Resource, whose: Whose) -> bool:
+    """Return whether more than a name says that a live resource is the declared one, or nothing needs to.
+
+    The mark of a create that was cut short says so too, but permits no delete.
+    """
+    if resource.ensure == "external" or resource.adopt:
+        return True
+    return whose is Whose.OURS if resource.ensure == "absent" else whose is not Whose.NOBODY
 
 
-def _seat(
-    membership: Membership, by_address: Mapping[str, list[Present]], by_user: Mapping[str, list[Present]], *, move: bool
-) -> Seat:
-    chosen = membership.addresses[0]
-    marked = by_user.get(membership.user, ()) if membership.user is not None else ()
-    if len(marked) > 1:
-        one = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
-        return Seat(membership, one.address, one, "several live members carry this user's mark")
-    if marked and marked[0].doubt:
-        return Seat(membership, marked[0].address, marked[0], marked[0].doubt)
-    if marked:
-        becomes = chosen if move and marked[0].address not in membership.addresses else None
-        return Seat(membership, marked[0].address, marked[0], becomes=becomes)
-    there = by_address.get(chosen)
-    if not there:
-        return Seat(membership, chosen)
-    item = there[0]
-    if len(there) > 1:
-        return Seat(membership, chosen, item, "several live members have this address, spelled differently")
-    if item.doubt:
-        return Seat(membership, chosen, item, item.doubt)
-    if item.whose is Whose.ANOTHER:
-        return Seat(membership, chosen, item, "the live member carries another owner's mark")
-    if item.mark and membership.user is not None and item.mark.user not in (None, membership.user):
-        return Seat(membership, chosen, item, "the live member carries another user's mark")
-    return Seat(membership, chosen, item)
-
-
-def removed_by_somebody(
-    membership: Membership, chosen: str, gone: Sequence[LiveMember], owner: Owner
-) -> LiveMember | None:
-    """Find the deleted record that stood for this membership last, if it was not us who deleted it."""
-    records: list[tuple[str, str, LiveMember, bool]] = []
-    for member in gone:
-        mark = read_member(member, owner).carried
-        another_user = mark and mark.user is not None and mark.user != membership.user
-        this_user = mark and mark.user is not None and mark.user == membership.user
-        if this_user or (mailbox_or_text(member.email_address) == chosen and not another_user):
-            deleted_by_us = bool(mark and mark.deleted)
-            records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
-    if not records:
-        return None
-    *_, member, deleted_by_us = max(records, key=lambda record: record[:2])
-    return None if deleted_by_us else member
+def led_to(desired: Iterable[Resource], live: Iterable[Live]) -> Mapping[str, Live]:
+    """Return the live resource that each declared name leads to, where it leads to one."""
+    names = _ExternalIds(live)
+    found = {resource.name: names.candidates(resource) for resource in desired}
+    return {name: candidates[0] for name, candidates in found.items() if len(candidates) == 1}

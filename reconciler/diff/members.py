@@ -22,7 +22,6 @@ from reconciler.diff.conflicts import (
     to_come,
 )
 from reconciler.diff.draft import Draft
-from reconciler.diff.identity import DISPUTED, Seat, removed_by_somebody, seats
 from reconciler.diff.member_changes import (
     MemberUpdate,
     Standing,
@@ -31,6 +30,7 @@ from reconciler.diff.member_changes import (
     in_place,
     update_member,
 )
+from reconciler.diff.member_identity import DISPUTED, Seat, removed_by_somebody, seats
 from reconciler.diff.ownership import COPY, Owner, Present, Whose, read_member, told_apart
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (

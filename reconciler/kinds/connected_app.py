@@ -256,7 +256,7 @@ KIND: Final = Kind(
         Text,
         "the `client_name`; the `client_id` is Stytch's, and the credential store keeps it next to the secret",
     ),
-    identity=Identity(renamable=True, registered_itself=registered_itself),
+    identity=Identity(found_by="stored id", renamable=True, registered_itself=registered_itself),
     required=frozenset({"client_type"}),
     computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),

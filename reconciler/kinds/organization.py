@@ -22,7 +22,7 @@ from reconciler.kinds._writing import (
 )
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
-from reconciler.schema.kind import Identity, Key, Kind, OrganizationLifecycle, Verbs, normalize_by_traits
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, OrganizationLifecycle, Verbs, normalize_by_traits
 from reconciler.schema.traits import (
     Clearable,
     CreateValue,
@@ -124,6 +124,8 @@ class OrganizationSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_third_party_connected_apps: Apps = UNSET
 
 
+SSO_PROVISIONING: Final = "sso_jit_provisioning"
+ALLOWED_CONNECTIONS: Final = "sso_jit_provisioning_allowed_connections"
 LISTS: Final = (
     "allowed_auth_methods",
     "allowed_mfa_methods",
@@ -170,6 +172,16 @@ def normalize(spec: Spec) -> Spec:
         spelled = [{**item, "domain": _spelled(item.get("domain"))} for item in assignments]
         spec = {**spec, "rbac_email_implicit_role_assignments": spelled}
     return normalize_by_traits(OrganizationSpec, spec)
+
+
+def meanwhile(said: Spec, late: Spec) -> Spec:
+    """Return how SSO provisioning stands until the connections are there that it is to be restricted to.
+
+    Where there is another way in, it is shut: who signs in by SSO in the meantime would become a member otherwise.
+    """
+    if ALLOWED_CONNECTIONS not in late or said.get(SSO_PROVISIONING) != "RESTRICTED":
+        return {}
+    return {SSO_PROVISIONING: UNSET if said.get("email_invites") == "NOT_ALLOWED" else "NOT_ALLOWED"}
 
 
 def _spelled(domain: str | None) -> str | None:
@@ -285,7 +297,7 @@ KIND: Final = Kind(
     spec=OrganizationSpec,
     lifecycle=OrganizationLifecycle,
     key=Key("organization_slug", Slug, "its slug"),
-    identity=Identity(renamable=True, adoptable=True, canonical_name=fold),
+    identity=Identity(found_by="external id", renamable=True, adoptable=True, canonical_name=fold),
     required=frozenset({"organization_name"}),
     computed=frozenset(
         (
@@ -300,5 +312,7 @@ KIND: Final = Kind(
     defaults=DEFAULTS,
     check=check,
     normalize=normalize,
+    meanwhile=meanwhile,
+    deletes=Deletes(shown=("organization_name", "organization_external_id")),
     verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

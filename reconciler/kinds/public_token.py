@@ -107,7 +107,7 @@ KIND: Final = Kind(
     key=Key(
         "public_token", Text, "its name in the credential store, or, if it was created elsewhere, the token itself"
     ),
-    identity=Identity(id_is_key=True),
+    identity=Identity(found_by="stored id", id_is_key=True),
     computed=frozenset({"created_at"}),
     credential=Credential(FIELD, shown_once=False),
     deletes=Deletes(irrecoverable=irrecoverable),

@@ -224,7 +224,7 @@ KIND: Final = Kind(
     scope="organization",
     namespace="Organization",
     key=Key(NAME, Text, "the `display_name`"),
-    identity=Identity(renamable=True, one_per_parent=True),
+    identity=Identity(found_by="stored id", renamable=True, one_per_parent=True),
     computed=frozenset(
         {
             "organization_id",

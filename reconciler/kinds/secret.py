@@ -107,7 +107,7 @@ KIND: Final = Kind(
     spec=SecretSpec,
     api="management",
     key=Key("secret_id", Text, "its name in the credential store, or, if it was created elsewhere, its `secret_id`"),
-    identity=Identity(id_is_key=True),
+    identity=Identity(found_by="stored id", id_is_key=True),
     order=Order(opens_environment=True, after=frozenset({"Environment"})),
     computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
     credential=Credential(FIELD),

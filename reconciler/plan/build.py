@@ -119,7 +119,7 @@ def decide(config: Config, declared: Declared, desired: Desired, compared: Compa
         project_id=target.project_id,
         target=f"{target.project}/{target.environment}" if target.project else "",
         summary=Summary(
-            unchanged=organizations.unchanged + members.unchanged + sum(len(each.settled) for each in others),
+            unchanged=organizations.unchanged + members.unchanged + sum(each.unchanged for each in others),
             users=desired.count,
             on_unverified=members.counts["unverified"],
             on_untrusted=members.counts["untrusted"],

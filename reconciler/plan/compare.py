@@ -8,10 +8,10 @@ from msgspec import structs
 
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
-from reconciler.diff.compare import diff_things
-from reconciler.diff.credentials import Held
+from reconciler.diff.compare import compare
 from reconciler.diff.fields import clears
-from reconciler.diff.organizations import led_to
+from reconciler.diff.identity import led_to
+from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import Change, Delete, Diff, FieldChange, Listed, Live, Plan, Position, Problem, Resource, Target
@@ -62,17 +62,18 @@ def thing_diffs(
     ``begun`` is what earlier runs began and never ended.
     """
     managed = declared.kinds(config)
-    held = Held(
+    known = KnownCredentials(
         id_of=store.id_of,
         last_four=cache(lambda name: found.last_four if (found := store.value(name)) else None),
         lost=store.lost,
         begun=begun,
         now=datetime.now(UTC),
     )
+    policy = Policy(target=target, known=known)
     found = {name: _held(declared.things.get(name, ()), missing[name]) for name in missing if name in managed}
     for name, rows in live.items():
         desired = declared.things.get(name, ()) if name in managed else ()
-        compared = diff_things(KINDS[name], desired, _named(name, rows, found), target, held)
+        compared = compare(KINDS[name], desired, _named(name, rows, found), policy)
         found[name] = compared if name in managed else Diff(ids=compared.ids)
     return found
 

@@ -80,6 +80,8 @@ class Key(Struct, frozen=True):
 class Identity(Struct, frozen=True, kw_only=True):
     """Which resources there can be, and which live resource a manifest means.
 
+    ``found_by`` names what tells it: the name, the id that the credential store holds, or an external id (each of
+    these falls back on the name); ``reconciler.diff.identity`` has a strategy for each.
     One that is ``renamable`` is found by ``renamed_from`` too; one that is ``adoptable`` may carry nobody's ownership
     mark, and a manifest may say ``adopt``. Where the ``id_is_key``, Stytch gives the only name: the credential store
     knows which is which. Names are the same if their ``canonical_name`` is. ``singletons`` names the resources that
@@ -89,6 +91,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     that can be so of only one, in words, and where it says so.
     """
 
+    found_by: Literal["name", "stored id", "external id", "mark"] = "name"
     renamable: bool = False
     adoptable: bool = False
     id_is_key: bool = False
@@ -120,11 +123,14 @@ class Deletes(Struct, frozen=True, kw_only=True):
     is not created again; a deleted one that is ``restorable`` comes back as it was. ``recreated_for`` returns whether
     changes need a resource to be deleted and created again; where it is None, that is never done, and what touches
     fields that only a create sends is a conflict.
+    ``shown`` are the fields that a delete shows, and that must still be so when it is done; where none is named, those
+    are all that hold a single value.
     """
 
     irrecoverable: Callable[[Live, Sequence[Live], Target], str] = lambda _live, _among, _target: ""
     has_lapsed: Callable[[Spec, datetime], bool] = lambda _spec, _now: False
     restorable: bool = False
+    shown: tuple[str, ...] = ()
     recreated_for: Callable[[Sequence[FieldChange]], bool] | None = None
 
 
@@ -154,7 +160,9 @@ class Kind:
 
     ``check`` yields what is wrong with a resource beyond its types. ``normalize`` brings declared and live specs to
     one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec what of the
-    live one must not be lost by omission, or is equal but for its form.
+    live one must not be lost by omission, or is equal but for its form. ``meanwhile`` returns what a create sends
+    (UNSET: nothing) in the place of what was said, until the fields can be written that name what lies in the
+    resource.
     """
 
     name: str
@@ -175,6 +183,7 @@ class Kind:
     check: Callable[[Resource], Iterable[Problem]] = lambda _resource: ()
     normalize: Callable[[Spec], Spec] = lambda spec: spec
     fill: Callable[[Spec, Spec], Spec] = lambda desired, _live: desired
+    meanwhile: Callable[[Spec, Spec], Spec] = lambda _said, _late: {}
     verbs: Verbs = field(default_factory=Verbs)
 
     @property

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.diff.compare import diff_things
-from reconciler.diff.credentials import Held
+from reconciler.diff.compare import compare
+from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds._writing import merged_into_live, request_body
-from reconciler.model import Create, Delete, Diff, Live, Position, Resource, Spec, Target, Update
+from reconciler.model import Create, Delete, Diff, Live, Position, Resource, Spec, Update
 from reconciler.schema.kind import Key, Kind, normalize_by_traits
 from reconciler.schema.traits import Clearable, HoldsSecret, Keyed, Merged, SecretName, Unordered
 
@@ -38,7 +38,7 @@ KIND: Final = Kind(
     name="Thing", spec=ThingSpec, key=Key("thing_name"), normalize=partial(normalize_by_traits, ThingSpec)
 )
 SECRETS: Final = {"A_NAME": "0001", "B_NAME": "0002"}  # what is shown of each
-HELD: Final = Held(last_four=SECRETS.get)
+POLICY: Final = Policy(known=KnownCredentials(last_four=SECRETS.get))
 
 names = st.sampled_from(["a", "b", "c"])
 texts = st.sampled_from(["", "x", "y", "é"])
@@ -81,7 +81,7 @@ def live(name: str, spec: Spec, id: str = "") -> Live:
 
 
 def compared(spec: Spec, found: Spec) -> Diff:
-    return diff_things(KIND, [thing("it", spec)], [live("it", found)], Target(), HELD)
+    return compare(KIND, [thing("it", spec)], [live("it", found)], POLICY)
 
 
 def shown(spec: Spec) -> Spec:
@@ -125,7 +125,7 @@ def without(spec: Spec, names: Spec) -> Spec:
 
 @given(declared, declared)
 def test_a_thing_that_is_made_as_planned_is_as_declared(spec: Spec, initial: Spec) -> None:
-    (change,) = diff_things(KIND, [thing("it", spec, initial=initial)], [], Target(), HELD).changes
+    (change,) = compare(KIND, [thing("it", spec, initial=initial)], [], POLICY).changes
     assert isinstance(change, Create)
     made = KIND.normalize(shown(merged_into_live(KIND, {}, change)))
     assert compared(spec, made).changes == ()
@@ -149,10 +149,10 @@ lives = st.lists(st.builds(live, names, there, st.sampled_from("123456")), uniqu
 
 @given(things, lives, st.randoms(use_true_random=False))
 def test_nothing_hangs_on_an_order(desired: list[Resource], found: list[Live], rng: random.Random) -> None:
-    diff = diff_things(KIND, desired, found, Target(), HELD)
+    diff = compare(KIND, desired, found, POLICY)
     rng.shuffle(desired)
     rng.shuffle(found)
-    shuffled = diff_things(KIND, desired, found, Target(), HELD)
+    shuffled = compare(KIND, desired, found, POLICY)
     for part in ("changes", "held", "unmanaged", "settled", "problems"):
         assert sorted(map(repr, getattr(diff, part))) == sorted(map(repr, getattr(shuffled, part))), part
     assert diff.ids == shuffled.ids
@@ -161,7 +161,7 @@ def test_nothing_hangs_on_an_order(desired: list[Resource], found: list[Live], r
 @given(things, lives)
 def test_every_thing_has_one_fate(desired: list[Resource], found: list[Live]) -> None:
     """What is declared is changed, held, or left as it is; what is live and not declared is only listed."""
-    diff = diff_things(KIND, desired, found, Target(), HELD)
+    diff = compare(KIND, desired, found, POLICY)
     changed = [change.address for change in diff.changes]
     held = [each.address for each in diff.held]
     fates = [*changed, *held, *diff.settled]

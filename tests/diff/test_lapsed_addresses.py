@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.diff.compare import diff_things
-from reconciler.diff.credentials import Held
+from reconciler.diff.compare import compare
+from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
-from reconciler.model import Live, Position, Resource, Spec, Target
+from reconciler.model import Live, Position, Resource, Spec
 
 KIND = KINDS["DFPRule"]
 NAME = "country_code/KP"
@@ -19,7 +19,7 @@ def actions(live: Spec | None, now: datetime) -> list[str]:
     spec = KIND.normalize({"action": "BLOCK", "expires_at": "2027-01-31T13:00:00+01:00"})
     resource = Resource(kind="DFPRule", name=NAME, spec=spec, position=Position("a.yaml", 1))
     there = [] if live is None else [Live(kind="DFPRule", name=NAME, id=NAME, spec=KIND.normalize(live))]
-    diff = diff_things(KIND, [resource], there, Target(), Held(now=now))
+    diff = compare(KIND, [resource], there, Policy(known=KnownCredentials(now=now)))
     return [type(change).__name__ for change in diff.changes]
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from reconciler.diff.organizations import diff_organizations
+from reconciler.diff.compare import compare
 from reconciler.diff.ownership import Owner
+from reconciler.diff.pairs import Policy
+from reconciler.kinds import KINDS
 from reconciler.model import Create, Delete, Diff, FieldChange, Lifecycle, Live, Mark, Position, Resource, Update
 
 OWNER = "acme-identity"
@@ -23,13 +25,7 @@ def live(name: str = "acme", id_: str = "organization-test-1", *, ours: bool = T
 
 
 def diff(desired: list[Resource], there: list[Live], **more: Any) -> Diff:
-    plain: dict[str, Any] = {
-        "owner": Owner(OWNER),
-        "authoritative": False,
-        "elsewhere": frozenset(),
-        "create_values": {"sso_jit_provisioning": "ALL_ALLOWED", "email_invites": "ALL_ALLOWED"},
-    }
-    return diff_organizations(desired, there, **{**plain, **more})
+    return compare(KINDS["Organization"], desired, there, Policy(owner=Owner(OWNER), **more))
 
 
 def codes(result: Diff) -> list[str]:
@@ -47,13 +43,12 @@ def test_a_new_organization_sends_its_spec_its_initial_values_and_what_stytch_wo
     ]
 
 
-LATE = ("sso_default_connection_id", "sso_jit_provisioning_allowed_connections")
 JIT = ("sso_jit_provisioning",)
 
 
 def test_what_names_connections_waits_until_a_new_organization_has_some() -> None:
     spec = {"organization_name": "Acme", "sso_default_connection_id": "Okta"}
-    made, completed = diff([declared(spec=spec)], [], late=LATE).changes
+    made, completed = diff([declared(spec=spec)], []).changes
     assert isinstance(made, Create)
     assert made.get("sso_default_connection_id") is None
     assert isinstance(completed, Update)
@@ -65,7 +60,7 @@ def test_a_new_organization_stays_shut_until_it_is_restricted_to_its_connections
     allowed = {"sso_jit_provisioning_allowed_connections": ["Okta"]}
     restricted = {"sso_jit_provisioning": "RESTRICTED"}
     for spec, initial in (({**allowed, **restricted}, {}), (allowed, restricted)):
-        made, completed = diff([declared(spec=spec, initial=initial)], [], late=LATE).changes
+        made, completed = diff([declared(spec=spec, initial=initial)], []).changes
         assert made.get(*JIT) == FieldChange(path=JIT, after="NOT_ALLOWED")
         assert completed.get(*JIT) == FieldChange(path=JIT, before="NOT_ALLOWED", after="RESTRICTED")
 
@@ -76,7 +71,7 @@ def test_where_there_is_no_other_way_in_it_is_open_until_then() -> None:
         "sso_jit_provisioning": "RESTRICTED",
         "sso_jit_provisioning_allowed_connections": ["Okta"],
     }
-    made, completed = diff([declared(spec=spec)], [], late=LATE).changes
+    made, completed = diff([declared(spec=spec)], []).changes
     assert made.get(*JIT) == FieldChange(path=JIT, after="ALL_ALLOWED")
     assert completed.get(*JIT) == FieldChange(path=JIT, after="RESTRICTED")
 

@@ -13,7 +13,6 @@ from jsonschema import Draft202012Validator
 from msgspec import UNSET, Struct, UnsetType
 
 import reconciler.kinds
-from reconciler.diff.organizations import IN_PARTS, MERGED
 from reconciler.kinds import KINDS, member, organization
 from reconciler.load.editor_schema import editor_schema
 from reconciler.model import Position
@@ -49,12 +48,6 @@ def test_what_a_kind_says_of_its_fields() -> None:
     assert kind.update_only == {"sso_default_connection_id", "sso_jit_provisioning_allowed_connections"}
     assert KINDS["Member"].merged == {"trusted_metadata", "untrusted_metadata"}
     assert KINDS["Member"].notes["status"][0] == "status is set by Stytch and cannot be declared"
-
-
-def test_organizations_are_compared_by_what_their_type_says() -> None:
-    fields = fields_of(KINDS["Organization"].spec)
-    assert [name for name, field in fields.items() if field.trait(Merged)] == list(MERGED)
-    assert [name for name, field in fields.items() if field.trait(InParts)] == list(IN_PARTS)
 
 
 class Item(Struct, forbid_unknown_fields=True, kw_only=True):
