@@ -19,7 +19,7 @@ def test_what_is_not_there_yet_is_named_with_who_makes_it(tmp_path: Path, form: 
     assert f"\n{'' if form == 'markdown' else '  '}the project acme-b2b does not exist yet{MAKES_IT}\n" in plan_report(
         plan, form
     )
-    outcome = Outcome(kind="Organization", name="acme", action="create", result="withheld", detail="dependency")
+    outcome = Outcome(kind="Organization", name="acme", action="create", result="withheld", blocked_by="dependency")
     assert f"project acme-b2b does not exist yet{MAKES_IT}\n" in apply_report(plan, [outcome], form=form)
 
 

@@ -4,7 +4,7 @@ Before its project, the environment itself and a secret are there, nothing of it
 for empty. Once they are, all of it is planned again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -63,17 +63,19 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
 
     It is held now; or it is as declared, because Stytch made it along with the environment.
     """
-    held = {item.address: f"held: {item.reason}" for item in again.plan.held}
-    held |= {each.address: FROM_LIVE for each in again.plan.written_from_live}
+    held = {item.address: item.reason for item in again.plan.held}
+    from_live = {each.address for each in again.plan.written_from_live}
     there = {change.address for change in left}
-    return tuple(_became(change, held) for change in once_open(planned) if change.address not in there)
+    return tuple(_became(change, held, from_live) for change in once_open(planned) if change.address not in there)
 
 
-def _became(change: Change, held: Mapping[str, str]) -> Outcome:
+def _became(change: Change, held: Mapping[str, str], from_live: Container[str]) -> Outcome:
     if change.withheld_by:
-        return Outcome.of(change, "withheld", change.withheld_by)
+        return Outcome.of(change, "withheld", blocked_by=change.withheld_by)
+    if change.address in from_live:
+        return Outcome.of(change, "withheld", blocked_by=FROM_LIVE)
     if change.address in held:
-        return Outcome.of(change, "withheld", held[change.address])
+        return Outcome.of(change, "withheld", held[change.address], blocked_by="held")
     return Outcome.of(change, "applied", "it was already as declared")
 
 

@@ -52,8 +52,8 @@ WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the cl
 CIRCUIT_WINDOW = 200  # outcomes looked back on
 CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
 INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
-MOVED = "moved:"  # how an outcome's detail begins where something was looked at again and had changed
-HELD = "held:"  # the same, if it is unknown whether the live one is ours
+MOVED = "moved"  # something was looked at again and had changed
+HELD = "held"  # it is unknown whether the live one is ours
 CIRCUIT_FROM = 10  # but never before so many failed
 
 
@@ -143,7 +143,7 @@ class Writer:
 
     def _outcome(self, change: Change) -> Outcome:
         if change.withheld_by:
-            return Outcome.of(change, "withheld", change.withheld_by)
+            return Outcome.of(change, "withheld", blocked_by=change.withheld_by)
         if self.interrupted:
             return Outcome.of(change, "skipped", INTERRUPTED)
         if self._circuit.open:
@@ -154,9 +154,10 @@ class Writer:
             )
         if missing := self._missing(change):
             result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
-            return Outcome.of(change, result, f"dependency: {missing} was not created")
+            return Outcome.of(change, result, f"{missing} was not created", blocked_by="dependency")
         if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied:
-            return Outcome.of(change, "withheld", f"{LAST_ADMIN}: {', '.join(sorted(needed))} did not become admin")
+            reason = f"{', '.join(sorted(needed))} did not become admin"
+            return Outcome.of(change, "withheld", reason, blocked_by=LAST_ADMIN)
         try:
             with self._lock:
                 self._journal.write("intent", _journalled(change))
@@ -185,13 +186,13 @@ class Writer:
                 return structs.replace(outcome, found=found() and change.action != "update")
         except Undecided as undecided:
             self._open.add(_name(change))
-            return Outcome.of(change, "withheld", f"{HELD} {undecided}")
+            return Outcome.of(change, "withheld", str(undecided), blocked_by=HELD)
         except Stale as stale:
             return _stale(change, stale)
         except NotNoted as error:
             return Outcome.of(change, "skipped", str(error))
         except NotKept as refused:
-            return Outcome.of(change, "failed", str(refused), id=refused.id)
+            return Outcome.of(change, "failed", str(refused), file=refused.file, id=refused.id)
         except Fault as fault:
             if isinstance(fault, Ambiguous):
                 self._open.add(_name(change))
@@ -267,7 +268,7 @@ class Writer:
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._lock:
-            if outcome.result in ("applied", "failed") or outcome.detail.startswith((MOVED, HELD)):
+            if outcome.result in ("applied", "failed") or _was_looked_at(outcome):
                 with suppress(OSError):  # what has happened has happened; the next plan shows it
                     ended = _name(change) not in self._open  # if not, the next run looks at what became of it
                     ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
@@ -284,6 +285,11 @@ class Writer:
             self._outcomes[_name(change)] = outcome
             with suppress(Exception):  # whoever follows may be gone; the outcome is said at the end
                 self._on_outcome(outcome)
+
+
+def _was_looked_at(outcome: Outcome) -> bool:
+    """Return whether a write had begun when its change turned out to be blocked: the plan itself gives no reason."""
+    return outcome.blocked_by in (MOVED, HELD) and bool(outcome.reason)
 
 
 def _name(change: Change) -> str:
@@ -305,7 +311,7 @@ def _stale(change: Change, stale: Stale) -> Outcome:
     """Withhold a change that no longer fits what is live; a delete of what is gone is done, by somebody else."""
     if isinstance(stale, Gone) and isinstance(change, Delete):
         return structs.replace(Outcome.of(change, "applied"), found=True)
-    return Outcome.of(change, "withheld", f"{MOVED} {stale}")
+    return Outcome.of(change, "withheld", str(stale), blocked_by=MOVED)
 
 
 def _journalled(change: Change) -> dict[str, object]:

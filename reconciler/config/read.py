@@ -27,7 +27,7 @@ from reconciler.documents.positions import Document
 from reconciler.documents.read import documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
-from reconciler.model import TEST_PROJECT, Json, Position, Problem, problem, type_of
+from reconciler.model import Json, Position, Problem, problem, type_of
 from reconciler.schema.validate import conforms, nonconformities, nowhere
 from reconciler.suggest import suggest_allowed
 
@@ -255,7 +255,7 @@ def _contradictions(chosen: Environment, name: str, document: Document) -> Itera
         message = f"{consumer.project_id} is a {sort} project, and the target is of type {target.type}"
         at = document.at(*here, "users", "consumer", "project_id")
         yield problem("users", message, OTHER_TYPE, at)
-    if target.type == "live" and target.project_id and target.project_id.startswith(TEST_PROJECT):
+    if target.type == "live" and target.project_id and type_of(target.project_id) == "test":
         message = f"type is live, but {target.project_id} is a test project"
         yield problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
     elif target.type == "live" and not target.project_id and not (target.project and target.environment):

@@ -26,7 +26,6 @@ from reconciler.model import Kept, Outcome, Problem, problem
 from reconciler.model.secret import Sealed
 from reconciler.schema.traits import CREDENTIAL_NAME
 
-NOW_IN: Final = ", which is now in "  # stands before the path of an emergency file, in what is said of it
 STAMP: Final = r"\d{20}-[0-9a-f]{8}"
 LASTING: Final = (
     'store them with a command, such as credentials: {command: [gh, secret, set, "{name}", --env, "{environment}"]}, '
@@ -272,7 +271,8 @@ def settled(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ..
             name=name,
             action="update",
             result="failed",
-            detail=f"the credential store refused it again ({store.refusal(name)}){NOW_IN}{path}",
+            reason=f"the credential store refused it again ({store.refusal(name)})",
+            file=str(path),
         )
         for name, path in sorted(store.waiting().items())
     )

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, field
 
-from reconciler.credentials.store import NOW_IN, CredentialStore
+from reconciler.credentials.store import CredentialStore
 from reconciler.diff.fields import NOTHING, by_key, same
 from reconciler.diff.ownership import Owner
 from reconciler.errors import Ambiguous, Fault, Rejected, Unreadable
@@ -61,7 +61,8 @@ class NotKept(Exception):
 
     def __init__(self, path: Path, id: str, why: str) -> None:
         what, reason = "made, but" if id else "not made:", f" ({why})" if why else ""
-        super().__init__(f"{what} the credential store refused its credential{reason}{NOW_IN}{path}")
+        super().__init__(f"{what} the credential store refused its credential{reason}")
+        self.file = str(path)
         self.id = id or None
 
 

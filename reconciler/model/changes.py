@@ -1,5 +1,6 @@
 """What would change and why: a plan, its parts, and what became of them."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
@@ -153,14 +154,72 @@ class ManualStep(Struct, frozen=True, kw_only=True):
     at: Position
 
 
+class Count(Struct, frozen=True):
+    """How many there are of something, and how many there may be."""
+
+    number: int
+    limit: int
+
+    @property
+    def is_within(self) -> bool:
+        """Return whether it is no more than there may be."""
+        return self.number <= self.limit
+
+    @property
+    def needed(self) -> str:
+        """Return the limit that would suffice."""
+        return str(self.number)
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.limit}"
+
+
+class Share(Struct, frozen=True):
+    """Which part of a whole it is, and which percentage may be; of fewer than ``least`` a percentage says nothing."""
+
+    part: int
+    whole: int
+    limit: float
+    least: int = 0
+
+    @property
+    def percent(self) -> float:
+        """Return the percentage."""
+        return 100 * self.part / self.whole if self.whole else (100.0 if self.part else 0.0)
+
+    @property
+    def is_within(self) -> bool:
+        """Return whether it is no more than there may be."""
+        return self.part < self.least or self.percent <= self.limit
+
+    @property
+    def needed(self) -> str:
+        """Return a whole percentage that would suffice, above the rounded one that people read."""
+        return str(min(100, math.floor(round(self.percent, 1)) + 1))
+
+    def __str__(self) -> str:
+        least = f" from {self.least} up" if self.least else ""
+        return f"{self.part} of {self.whole} ({self.percent:.1f} %), limit {self.limit:g} %{least}"
+
+
 class GuardResult(Struct, frozen=True, kw_only=True):
-    """What one guard saw: ``detail`` such as "0 of 500", and the scope (an organization's slug, or "" for all)."""
+    """What one guard saw: a number and its limit, or a sentence; ``organization`` is a slug, or "" for all."""
 
     name: str
     ok: bool
-    detail: str
+    seen: Count | Share | str
     kind: str = ""
     organization: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Return what the guard saw, such as "0 of 500"."""
+        return str(self.seen)
+
+    @property
+    def needed(self) -> str:
+        """Return the limit that would let everything through, "" where the guard knows no number."""
+        return "" if isinstance(self.seen, str) else self.seen.needed
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -231,22 +290,33 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Addressed, frozen=True, kw_only=True):
-    """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's.
+    """What became of one change; ``request_id`` is Stytch's.
 
-    ``found`` says that somebody else did the same since the plan was made: a create found the resource there, a delete
-    found it gone.
+    Where it was not applied ``blocked_by`` names a guard or another obstacle, and ``reason`` says more. ``file`` is the
+    emergency file of a credential that the store refused. ``found`` says that somebody else did the same since the plan
+    was made: a create found the resource there, a delete found it gone.
     """
 
     action: Action
     result: Result
-    detail: str = ""
+    blocked_by: str = ""
+    reason: str = ""
+    file: str = ""
     id: str | None = None
     request_id: str = ""
     found: bool = False
 
     @classmethod
-    def of(
-        cls, change: Change, result: Result, detail: str = "", *, id: str | None = None, request_id: str = ""
+    def of(  # the fields of an outcome, by name
+        cls,
+        change: Change,
+        result: Result,
+        reason: str = "",
+        *,
+        blocked_by: str = "",
+        file: str = "",
+        id: str | None = None,
+        request_id: str = "",
     ) -> "Outcome":
         """Return what became of a change; ``id`` is that of its resource, where the plan could not know it."""
         return cls(
@@ -255,7 +325,19 @@ class Outcome(Addressed, frozen=True, kw_only=True):
             name=change.name,
             action=change.action,
             result=result,
-            detail=detail,
+            blocked_by=blocked_by,
+            reason=reason,
+            file=file,
             id=id or change.id,
             request_id=request_id,
         )
+
+    @property
+    def why(self) -> str:
+        """Return why it was not applied, in one line."""
+        return ": ".join(filter(None, (self.blocked_by, self.reason)))
+
+    @property
+    def detail(self) -> str:
+        """Return why it was not applied, and where a credential is that the store refused."""
+        return f"{self.why}, which is now in {self.file}" if self.file else self.why

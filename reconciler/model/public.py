@@ -78,6 +78,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
     found: bool = False
 
 
+class GuardResult(Struct, frozen=True, kw_only=True):
+    """What one guard saw: ``detail`` such as "0 of 500", and the scope (an organization's slug, or "" for all)."""
+
+    name: str
+    ok: bool
+    detail: str
+    kind: str = ""
+    organization: str = ""
+
+
 class Plan(changes.Plan, frozen=True, kw_only=True):
     """What would change and why, in the order in which it would be done. The public JSON format is this value."""
 
@@ -88,6 +98,7 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     removed: tuple[Listed, ...] = ()  # type: ignore[assignment]
     kept: tuple[Listed, ...] = ()  # type: ignore[assignment]
     unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment]
+    guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment]
 
 
 _FORMS: dict[type, type] = {
@@ -97,9 +108,10 @@ _FORMS: dict[type, type] = {
     changes.Delete: Delete,
     changes.Listed: Listed,
     changes.Outcome: Outcome,
+    changes.GuardResult: GuardResult,
 }
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
-_LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged")
+_LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")
 
 
 def published(value: Any) -> Any:
@@ -114,11 +126,13 @@ def read_plan(data: bytes) -> changes.Plan:
     return changes.Plan(**{**fields, **{name: tuple(map(in_memory, fields[name])) for name in _LISTS}})
 
 
-def in_memory(value: Change | Listed | Outcome) -> Any:
+def in_memory(value: Change | Listed | GuardResult) -> Any:
     """Return a value of a file as it is in memory; of what is only listed no file says what it lies in."""
     fields = structs.asdict(value)
+    if isinstance(value, GuardResult):
+        return changes.GuardResult(seen=fields.pop("detail"), **fields)
     kind, _, name = fields.pop("address").partition("/")
-    if isinstance(value, Listed | Outcome):
+    if isinstance(value, Listed):
         fields |= {"kind": kind, "name": name}
     else:
         fields["name"] = name if value.namespace is None else name.removeprefix(f"{value.namespace}/")

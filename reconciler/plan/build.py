@@ -178,7 +178,7 @@ def _missing(config: Config, changes: Iterable[Change], target: Target) -> Itera
     )
     owner = config.owner_of_project
     who = f": `reconciler -e {quote(owner)} apply` creates it" if owner not in ("", config.environment) else ""
-    yield GuardResult(name="dependency", ok=False, detail=f"{what} does not exist yet{who}")
+    yield GuardResult(name="dependency", ok=False, seen=f"{what} does not exist yet{who}")
 
 
 def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -6,11 +6,23 @@ changes it withholds; the rest goes through. A guard's name in a plan is the nam
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, structs
 
 from reconciler.config.schema import Limits
-from reconciler.model import Change, Create, Delete, GuardResult, Stakes, Update, completes, withdrawn_roles
+from reconciler.model import (
+    Change,
+    Count,
+    Create,
+    Delete,
+    GuardResult,
+    Share,
+    Stakes,
+    Update,
+    completes,
+    withdrawn_roles,
+)
 from reconciler.plan.access_loss import LAST_ADMIN, from_breakglass, like_deletes, orphaning
 from reconciler.plan.power import grants, new_roles, roles_given, widened
 
@@ -109,16 +121,23 @@ def _takes_access(change: Change) -> bool:
     return isinstance(change, Delete) or bool(withdrawn_roles(change))
 
 
-def _percent(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else (100.0 if part else 0.0)
+def _share(part: int, whole: int, limit: float) -> Share:
+    return Share(part, whole, limit, FROM_CHANGES)
 
 
-def _over(part: int, whole: int, limit: float) -> bool:
-    return part >= FROM_CHANGES and _percent(part, whole) > limit
+def _limited(
+    name: str, seen: Count | Share, withholds: Callable[[Change], bool], *, kind: str = "", organization: str = ""
+) -> _Verdict:
+    result = GuardResult(name=name, ok=seen.is_within, seen=seen, kind=kind, organization=organization)
+    return _Verdict(result, withholds)
 
 
-def _share(part: int, whole: int, limit: float) -> str:
-    return f"{part} of {whole} ({_percent(part, whole):.1f} %), limit {limit:g} % from {FROM_CHANGES} up"
+def _refused(name: str, seen: str, withholds: Callable[[Change], bool], *, kind: str) -> _Verdict:
+    return _Verdict(GuardResult(name=name, ok=False, seen=seen, kind=kind), withholds)
+
+
+def _is_delete_of(kind: str, change: Change) -> bool:
+    return change.kind == kind and isinstance(change, Delete)
 
 
 def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
@@ -132,38 +151,18 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
             isinstance(change, Delete) and (change.namespace or change.name) in census.cascade
         )
 
-    yield _Verdict(
-        GuardResult(
-            kind="Member",
-            name="max_deletes",
-            ok=number <= limits.max_deletes,
-            detail=f"{number} of {limits.max_deletes}",
-        ),
-        withholds,
-    )
-    limit = limits.max_delete_percent
-    yield _Verdict(
-        GuardResult(
-            kind="Member",
-            name="max_delete_percent",
-            ok=not _over(number, managed, limit),
-            detail=_share(number, managed, limit),
-        ),
-        withholds,
-    )
-    limit = limits.max_delete_percent_per_organization
+    yield _limited("max_deletes", Count(number, limits.max_deletes), withholds, kind="Member")
+    share = _share(number, managed, limits.max_delete_percent)
+    yield _limited("max_delete_percent", share, withholds, kind="Member")
     for slug, count in sorted(Counter(change.namespace or "" for change in guarded).items()):
-        here = census.managed_members.get(slug, 0)
-        if _over(count, here, limit):
-            yield _Verdict(
-                GuardResult(
-                    kind="Member",
-                    name="max_delete_percent",
-                    organization=slug,
-                    ok=False,
-                    detail=_share(count, here, limit),
-                ),
+        here = _share(count, census.managed_members.get(slug, 0), limits.max_delete_percent_per_organization)
+        if not here.is_within:
+            yield _limited(
+                "max_delete_percent",
+                here,
                 lambda change, slug=slug: change.address in ids and change.namespace == slug,  # type: ignore[misc] # a lambda's default has no annotation
+                kind="Member",
+                organization=slug,
             )
 
 
@@ -171,20 +170,15 @@ def _organization_losses(changes: Sequence[Change], census: Census, limits: Limi
     """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
     inferred = (change for change in changes if change.kind == "Member" and _is_inferred(change))
     for slug, count in sorted(Counter(change.namespace or "" for change in inferred).items()):
-        here = census.managed_members.get(slug, 0)
         limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
-        if here >= FROM_MEMBERS and _percent(count, here) > limit:
-            yield _Verdict(
-                GuardResult(
-                    kind="Member",
-                    name="max_organization_loss_percent",
-                    organization=slug,
-                    ok=False,
-                    detail=f"{count} of {here} ({_percent(count, here):.1f} %), limit {limit:g} %",
-                ),
-                lambda change, slug=slug: (  # type: ignore[misc] # a lambda's default has no annotation
-                    change.kind == "Member" and change.namespace == slug and _is_inferred(change)
-                ),
+        share = Share(count, census.managed_members.get(slug, 0), limit)
+        if share.whole >= FROM_MEMBERS and not share.is_within:
+            yield _limited(
+                "max_organization_loss_percent",
+                share,
+                lambda change, slug=slug: change.kind == "Member" and change.namespace == slug and _is_inferred(change),  # type: ignore[misc] # a lambda's default has no annotation
+                kind="Member",
+                organization=slug,
             )
 
 
@@ -201,9 +195,11 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
         if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.name)
     }
     if both := sorted(taking | doomed):
-        yield _Verdict(
-            GuardResult(name="breakglass", kind="Member", ok=False, detail=_named(both)),
+        yield _refused(
+            "breakglass",
+            _named(both),
             lambda change: change.address in taking or (change.address in doomed and isinstance(change, Delete)),
+            kind="Member",
         )
 
 
@@ -212,10 +208,7 @@ def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterat
     if taking:
         slugs = sorted({change.namespace or change.name for change in taking})
         names = {(type(change), change.address) for change in taking}
-        yield _Verdict(
-            GuardResult(name=LAST_ADMIN, kind="Member", ok=False, detail=_named(slugs)),
-            lambda change: (type(change), change.address) in names,
-        )
+        yield _refused(LAST_ADMIN, _named(slugs), lambda change: (type(change), change.address) in names, kind="Member")
 
 
 def _named(names: Sequence[str]) -> str:
@@ -224,26 +217,20 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    doomed = [change for change in changes if change.kind == "Organization" and isinstance(change, Delete)]
+    number = sum(_is_delete_of("Organization", change) for change in changes)
     crowded = {slug for slug, count in census.strangers.items() if count}
     if crowded:
-        yield _Verdict(
-            GuardResult(
-                kind="Organization",
-                name="unmanaged_members",
-                ok=False,
-                detail=f"unmanaged members are in {', '.join(sorted(crowded))}",
-            ),
-            lambda change: change.kind == "Organization" and isinstance(change, Delete) and change.name in crowded,
-        )
-    yield _Verdict(
-        GuardResult(
+        yield _refused(
+            "unmanaged_members",
+            f"unmanaged members are in {', '.join(sorted(crowded))}",
+            lambda change: _is_delete_of("Organization", change) and change.name in crowded,
             kind="Organization",
-            name="max_organization_deletes",
-            ok=len(doomed) <= limits.max_organization_deletes,
-            detail=f"{len(doomed)} of {limits.max_organization_deletes}",
-        ),
-        lambda change: change.kind == "Organization" and isinstance(change, Delete),
+        )
+    yield _limited(
+        "max_organization_deletes",
+        Count(number, limits.max_organization_deletes),
+        partial(_is_delete_of, "Organization"),
+        kind="Organization",
     )
 
 
@@ -251,30 +238,20 @@ def _thing_deletes(changes: Sequence[Change], census: Census, limits: Limits) ->
     doomed = (change for change in changes if isinstance(change, Delete))
     counts = Counter(change.kind for change in doomed if change.kind not in ("Member", "Organization"))
     for kind, number in sorted(counts.items()):
-        managed, percent = census.managed.get(kind, 0), limits.max_delete_percent
-        for name, ok, detail in (
-            ("max_deletes", number <= limits.max_deletes, f"{number} of {limits.max_deletes}"),
-            ("max_delete_percent", not _over(number, managed, percent), _share(number, managed, percent)),
-        ):
-            yield _Verdict(
-                GuardResult(name=name, kind=kind, ok=ok, detail=detail),
-                lambda change, kind=kind: change.kind == kind and isinstance(change, Delete),  # type: ignore[misc] # a lambda's default has no annotation
-            )
+        withholds = partial(_is_delete_of, kind)
+        share = _share(number, census.managed.get(kind, 0), limits.max_delete_percent)
+        yield _limited("max_deletes", Count(number, limits.max_deletes), withholds, kind=kind)
+        yield _limited("max_delete_percent", share, withholds, kind=kind)
 
 
 def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    limit = limits.max_update_percent
     counts = Counter(change.kind for change in changes if _alters(change))
     for kind in sorted({*counts, "Member", "Organization"}):
-        number, managed = counts[kind], census.managed.get(kind, 0)
-        yield _Verdict(
-            GuardResult(
-                kind=kind,
-                name="max_update_percent",
-                ok=not _over(number, managed, limit),
-                detail=_share(number, managed, limit),
-            ),
+        yield _limited(
+            "max_update_percent",
+            _share(counts[kind], census.managed.get(kind, 0), limits.max_update_percent),
             lambda change, kind=kind: change.kind == kind and _alters(change),  # type: ignore[misc] # a lambda's default has no annotation
+            kind=kind,
         )
 
 
@@ -282,51 +259,18 @@ def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> It
     granted = frozenset().union(*map(roles_given, changes)) if any(map(widened, changes)) else frozenset()
     held = granted.union(census.held_roles)
     number = sum(grants(change, held) for change in changes)
-    yield _Verdict(
-        GuardResult(
-            kind="Member",
-            name="max_new_admins",
-            ok=number <= limits.max_new_admins,
-            detail=f"{number} of {limits.max_new_admins}",
-        ),
-        lambda change: grants(change, held) > 0,
-    )
+    count = Count(number, limits.max_new_admins)
+    yield _limited("max_new_admins", count, lambda change: grants(change, held) > 0, kind="Member")
 
 
 def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    limit = limits.max_missing_users_percent
-    yield _Verdict(
-        GuardResult(
-            kind="Member",
-            name="max_missing_users_percent",
-            ok=not _over(census.missing, census.marked, limit),
-            detail=_share(census.missing, census.marked, limit),
-        ),
-        _takes_access,
-    )
-    shrunk, limit = max(0, census.marked - census.memberships), limits.max_shrink_percent
-    yield _Verdict(
-        GuardResult(
-            kind="Member",
-            name="max_shrink_percent",
-            ok=not _over(shrunk, census.marked, limit),
-            detail=_share(shrunk, census.marked, limit),
-        ),
-        _takes_access,
-    )
-    yield _Verdict(
-        GuardResult(
-            name="max_problems",
-            ok=census.problems <= limits.max_problems,
-            detail=f"{census.problems} of {limits.max_problems}",
-        ),
-        _takes_access,
-    )
+    missing = _share(census.missing, census.marked, limits.max_missing_users_percent)
+    yield _limited("max_missing_users_percent", missing, _takes_access, kind="Member")
+    shrunk = _share(max(0, census.marked - census.memberships), census.marked, limits.max_shrink_percent)
+    yield _limited("max_shrink_percent", shrunk, _takes_access, kind="Member")
+    yield _limited("max_problems", Count(census.problems, limits.max_problems), _takes_access)
     if census.no_deletes:
-        yield _Verdict(
-            GuardResult(name="users", kind="Member", ok=False, detail=census.no_deletes),
-            lambda change: change.kind == "Member" and isinstance(change, Delete),
-        )
+        yield _refused("users", census.no_deletes, partial(_is_delete_of, "Member"), kind="Member")
 
 
 GUARDS: tuple[Guard, ...] = (

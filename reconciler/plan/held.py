@@ -51,4 +51,4 @@ def guard(config: Config, held: Sequence[Counted]) -> Iterator[GuardResult]:
     """Yield what the configuration makes of data that leave something open, where it makes anything of them."""
     if config.held == "error":
         number = sum(one.count for one in held)
-        yield GuardResult(name="held", ok=not number, detail=f"{number} held because of data")
+        yield GuardResult(name="held", ok=not number, seen=f"{number} held because of data")

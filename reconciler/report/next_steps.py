@@ -1,8 +1,5 @@
 """The next step for withheld changes: one hint for every guard."""
 
-import math
-import re
-
 from reconciler.model import GuardResult
 
 _BY_NAME = "allow it in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
@@ -24,29 +21,18 @@ _CHECK_FIRST = {
     "max_shrink_percent": "check that no users, table rows or rules are missing; ",
     "max_problems": "fix the problems below; ",
 }
-_PERCENT = re.compile(r"\((\d+(?:\.\d+)?) %\)")
-_NUMBER = re.compile(r"(\d+) of ")
 
 
 def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
-    name, _, _ = guard.partition(":")  # an outcome says what moved: "moved: …"
-    if name in _NOT_SETTINGS:
-        return _NOT_SETTINGS[name]
+    if guard in _NOT_SETTINGS:
+        return _NOT_SETTINGS[guard]
     if guard == "max_organization_loss_percent" and result:
         where = f"the manifest of Organization/{result.organization}"
-        said = f"lifecycle: {{max_loss_percent: {_needed(result.detail)}}}"
+        said = f"lifecycle: {{max_loss_percent: {result.needed}}}"
         return f"check the users; if all of it is intended, set {said} in {where}"
     setting = f"{guard}_per_organization" if result and result.organization else guard
-    needed = _needed(result.detail) if result else ""
+    needed = result.needed if result else ""
     place = f"environments.{environment}.guards.{setting} in reconciler.yaml"
     to = f" to {needed}" if needed else ""
     return f"{_CHECK_FIRST.get(guard, '')}if all of it is intended, set {place}{to}"
-
-
-def _needed(detail: str) -> str:
-    """Read a number that suffices out of what the guard saw (its percentages are rounded)."""
-    if percent := _PERCENT.search(detail):
-        return str(min(100, math.floor(float(percent[1])) + 1))
-    number = _NUMBER.match(detail)
-    return number[1] if number else ""

@@ -7,9 +7,8 @@ from typing import Final
 
 from msgspec import structs
 
-from reconciler.credentials.store import NOW_IN
 from reconciler.documents.yaml_writer import scalar
-from reconciler.model import Change, Kept, Outcome, Plan
+from reconciler.model import Change, Kept, Outcome, Plan, type_of
 from reconciler.report import sections as parts
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import FIRST, action, runs
@@ -83,18 +82,19 @@ def outcomes_view(
 
 
 def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
-    alike: dict[tuple[str, str], list[Outcome]] = {}
+    alike: dict[tuple[str, str, str], list[Outcome]] = {}
     verbs = _verbs(plan)
     for outcome in outcomes:
         if outcome.result in _HEADINGS:
-            alike.setdefault((outcome.result, outcome.detail.partition(NOW_IN)[0]), []).append(outcome)
-    for (result, detail), found in alike.items():
-        guard = next((seen for seen in plan.guards if seen.name == detail and not seen.ok), None)
-        reason = printable(f"{detail}, {guard.detail}" if guard else detail)
+            alike.setdefault((outcome.result, outcome.blocked_by, outcome.reason), []).append(outcome)
+    for (result, obstacle, _), found in alike.items():
+        by_guard = (seen for seen in plan.guards if seen.name == found[0].why and not seen.ok)
+        guard = next(by_guard, None)
+        reason = printable(f"{found[0].why}, {guard.detail}" if guard else found[0].why)
         yield Part(
             f"{_HEADINGS[result]}: {counted(len(found), 'change')}",
             lines=(*filter(None, [reason]), *few([_line(one, verbs) for one in found[:FIRST]], len(found), FIRST)),
-            hints=(next_step(detail, guard, plan.environment),) if result == "withheld" else (),
+            hints=(next_step(obstacle, guard, plan.environment),) if result == "withheld" else (),
         )
 
 
@@ -130,18 +130,15 @@ def _became(outcome: Outcome, verbs: Verbs) -> str:
 
 def _line(outcome: Outcome, verbs: Verbs) -> str:
     request = f" ({outcome.request_id})" if outcome.request_id else ""
-    file = outcome.detail.partition(NOW_IN)[2]
-    return printable(
-        f"  {_verb(outcome, verbs)} {outcome.address}{request}{f': the credential is now in {file}' if file else ''}"
-    )
+    file = f": the credential is now in {outcome.file}" if outcome.file else ""
+    return printable(f"  {_verb(outcome, verbs)} {outcome.address}{request}{file}")
 
 
 def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:
     project = scalar(plan.target.rpartition("/")[0], flow=True)
     for slug, project_id in sorted(pins.items()):
-        sort = "live" if project_id.startswith("project-live-") else "test"
         place = f"project: {project}, environment: {scalar(slug, flow=True)}"
-        target = f"{{type: {sort}, {place}, project_id: {project_id}}}"
+        target = f"{{type: {type_of(project_id)}, {place}, project_id: {project_id}}}"
         yield f"Created {slug}: pin it in reconciler.yaml, target: {target}"
 
 

@@ -134,9 +134,9 @@ HELD = Listed(kind="Organization", name="acme", reason="")
     [
         ({"held": (HELD,)}, 0),
         ({"held": (msgspec.structs.replace(HELD, declared=True),)}, 3),
-        ({"guards": (GuardResult(name="max_problems", ok=False, detail=""),)}, 3),
-        ({"guards": (GuardResult(name="held", ok=False, detail=""),)}, 3),
-        ({"guards": (GuardResult(name="max_deletes", ok=False, detail=""),)}, 0),
+        ({"guards": (GuardResult(name="max_problems", ok=False, seen=""),)}, 3),
+        ({"guards": (GuardResult(name="held", ok=False, seen=""),)}, 3),
+        ({"guards": (GuardResult(name="max_deletes", ok=False, seen=""),)}, 0),
     ],
 )
 def test_held_is_not_green(more: dict[str, Any], code: int) -> None:

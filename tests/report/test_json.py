@@ -112,7 +112,7 @@ def test_problems_are_written_gravest_first() -> None:
 
 def test_outcomes_are_counted_and_listed() -> None:
     outcome = Outcome(
-        kind="Member", namespace="a", name="b", action="create", result="failed", detail="no", request_id="request-id-1"
+        kind="Member", namespace="a", name="b", action="create", result="failed", reason="no", request_id="request-id-1"
     )
     written = json.loads(apply_report(Plan(environment="t", project_id="p"), (outcome,), (), "json"))
     assert written["summary"] == {"applied": 0, "failed": 1, "withheld": 0, "skipped": 0, "found": 0}

@@ -5,13 +5,15 @@
 """
 
 import os
+import re
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import pytest
+from msgspec import structs
 
-from reconciler.model import Outcome, Plan, Problem, public
+from reconciler.model import Count, Outcome, Plan, Problem, Share, public
 from reconciler.report.outcomes import outcomes_view
 from reconciler.report.show import apply_report, drift_report, plan_report, problems_report
 
@@ -20,12 +22,34 @@ FORMS = {"text": "expected.txt", "markdown": "expected.md"}
 Value = TypeVar("Value")
 
 
+def with_numbers(plan: Plan) -> Plan:
+    """Return a plan whose guards know the numbers that a file has in sentences."""
+    return structs.replace(plan, guards=tuple(structs.replace(one, seen=seen(one.detail)) for one in plan.guards))
+
+
+def seen(detail: str) -> Count | Share:
+    if found := re.fullmatch(r"(\d+) of (\d+)", detail):
+        return Count(int(found[1]), int(found[2]))
+    found = re.fullmatch(r"(\d+) of (\d+) \(.* %\), limit (\d+) % from (\d+) up", detail)
+    assert found
+    part, whole, limit, least = map(int, found.groups())
+    return Share(part, whole, limit, least)
+
+
+def outcome(written: public.Outcome) -> Outcome:
+    kind, _, name = written.address.partition("/")
+    why, _, file = written.detail.partition(", which is now in ")
+    blocked_by, _, reason = why.partition(": ") if written.result == "withheld" else ("", "", why)
+    fields = {field: getattr(written, field) for field in ("action", "result", "id", "request_id", "found")}
+    return Outcome(kind=kind, name=name, **fields, blocked_by=blocked_by, reason=reason, file=file)
+
+
 def report(case: Path, form: str) -> str:
     def read(name: str, of: type[Value]) -> Value:
         return msgspec.json.decode((case / name).read_bytes(), type=of)
 
     def plan() -> Plan:
-        return public.read_plan((case / "plan.json").read_bytes())
+        return with_numbers(public.read_plan((case / "plan.json").read_bytes()))
 
     match case.name.split("-")[1]:
         case "plan":
@@ -34,7 +58,7 @@ def report(case: Path, form: str) -> str:
             return drift_report(plan(), form)
         case "apply":
             new = read("new.json", tuple[public.Change, ...]) if (case / "new.json").exists() else ()
-            outcomes = tuple(map(public.in_memory, read("outcomes.json", tuple[public.Outcome, ...])))
+            outcomes = tuple(map(outcome, read("outcomes.json", tuple[public.Outcome, ...])))
             return apply_report(plan(), outcomes, tuple(map(public.in_memory, new)), form)
         case "problems":
             return problems_report(read("problems.json", tuple[Problem, ...]), form)
