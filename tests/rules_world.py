@@ -7,7 +7,9 @@ from typing import Any
 from reconciler.documents.positions import Document
 from reconciler.documents.read import documents_in
 from reconciler.model import Membership, Position, Problem, Resource, Table
-from reconciler.rules import Assigned, Rules, RuleSources, assign, compile_rules
+from reconciler.rules.compile import RuleSources, compile_rules
+from reconciler.rules.evaluate import Decision, evaluate
+from reconciler.rules.rule import Rules
 
 FILE = "rules/r.yaml"
 
@@ -98,18 +100,18 @@ def user(*emails: str, user_id: str = "user-1", **fields: Any) -> dict[str, Any]
 
 def given(compiled: Rules, one: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """The roles that a user gets, by organization."""
-    return {membership.organization: membership.roles for membership in assign(compiled, one).memberships}
+    return {membership.organization: membership.roles for membership in evaluate(compiled, one).memberships}
 
 
 def only(compiled: Rules, one: dict[str, Any]) -> Membership:
     """The one membership that a user gets."""
-    (membership,) = assign(compiled, one).memberships
+    (membership,) = evaluate(compiled, one).memberships
     return membership
 
 
-def held(assigned: Assigned) -> tuple[list[str], list[str | None]]:
+def held(assigned: Decision) -> tuple[list[str], list[str | None]]:
     """The codes of a user's problems and what they leave open."""
-    return [problem.code for problem in assigned.problems], [one.organization for one in assigned.undecided]
+    return [problem.code for problem in assigned.problems], list(assigned.undecided)
 
 
 def rule(body: str, organization: str = "acme", roles: str = "") -> str:
@@ -117,14 +119,14 @@ def rule(body: str, organization: str = "acme", roles: str = "") -> str:
     return f"rules: [{{name: r, {body}, assign: [{{organization: {organization}{roles}}}]}}]"
 
 
-def both(first: str, second: str, **world: Any) -> Assigned:
+def both(first: str, second: str, **world: Any) -> Decision:
     """What two rules that give one organization with different entries make of a user."""
     text = f"""
     rules:
       - {{name: a, match: {{user_id: user-1}}, assign: [{{organization: acme, {first}}}]}}
       - {{name: b, match: {{user_id: user-1}}, assign: [{{organization: acme, {second}}}]}}
     """
-    return assign(rules(text, **world), user("a@a.example", trusted_metadata={"x": "X", "y": "Y"}))
+    return evaluate(rules(text, **world), user("a@a.example", trusted_metadata={"x": "X", "y": "Y"}))
 
 
 # Rules of every round, out of order; some of them on data that may be odd.

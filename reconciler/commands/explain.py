@@ -12,9 +12,11 @@ from reconciler.desired.members import repeated, unreadable
 from reconciler.expressions import mailbox_or_text, trimmed
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
-from reconciler.model import Cause, Undecided
+from reconciler.model import Cause
 from reconciler.read.users import open_users
-from reconciler.rules import Explanation, MembershipExplanation, Rules, explain, fold_problems, is_user
+from reconciler.rules.explain import Explanation, MembershipExplanation, Open, explain, is_user
+from reconciler.rules.problems import fold_problems
+from reconciler.rules.rule import Rules
 from reconciler.sources.user_files import MalformedUser, User
 from reconciler.sources.users import UserStream
 
@@ -54,7 +56,7 @@ def _explained(rules: Rules, records: Sequence[User | MalformedUser]) -> Iterato
         problems = list(fold_problems([unreadable(record)])) if isinstance(record, MalformedUser) else []
         problems += [repeated(1)] if counts[name] > 1 else []
         if problems:
-            held = tuple(dict.fromkeys((Undecided(user=name, organization=None), *explanation.undecided)))
+            held = tuple(dict.fromkeys((Open(user=name, organization=None), *explanation.undecided)))
             explanation = structs.replace(explanation, undecided=held, problems=(*problems, *explanation.problems))
         yield explanation
 

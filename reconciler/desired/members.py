@@ -10,7 +10,9 @@ from reconciler.desired.user_ids import Disputed, UserIds
 from reconciler.diff.members import Users
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
-from reconciler.rules import Rules, UserProblem, assign, fold_problems, why_unmatched
+from reconciler.rules.evaluate import evaluate, why_unmatched
+from reconciler.rules.problems import fold_problems
+from reconciler.rules.rule import Rules
 from reconciler.sources.user_files import MalformedUser, User
 from reconciler.sources.users import UserStream
 
@@ -44,54 +46,54 @@ def desired_members(
     ``roles`` gives the roles that exist in each organization ("" for all of them); None where they were not read.
     Raises ``InvalidInput`` where rules contradict each other as they are written, or read a field that no user has.
     """
-    gathered = _Gathered(rules, roles)
+    collected = _Collected(rules, roles)
     for record in source or ():
         if isinstance(record, MalformedUser):
-            gathered.take_odd(record)
+            collected.take_malformed(record)
         else:
-            gathered.take(record)
-    if gathered.problems and not gathered.read and source is not None and source.count:
-        raise Unreadable([_as_error(problem) for problem in fold_problems(gathered.problems)])
+            collected.take(record)
+    if collected.problems and not collected.read and source is not None and source.count:
+        raise Unreadable([structs.replace(one, severity="error") for one in fold_problems(collected.problems)])
     if source is not None and source.lacking:
         raise InvalidInput(list(_lacking(source.lacking, rules)))
     for number, member in enumerate(members):
-        if number not in gathered.touched and member.ensure == "present":
-            gathered.packed.add(by_hand(member, number))
-    problems = fold_problems(gathered.problems)
-    if errors := [problem for problem in problems if problem.severity == "error"]:
+        if number not in collected.touched and member.ensure == "present":
+            collected.packed.add(by_hand(member, number))
+    problems = fold_problems(collected.problems)
+    if errors := [one for one in problems if one.severity == "error"]:
         raise InvalidInput(errors)
-    gathered.ids.sort()
-    disputed = gathered.ids.disputed()
-    held_by = gathered.held_by(disputed)
-    everywhere = frozenset(gathered.undecided.pop(None, ()))
+    collected.ids.sort()
+    disputed = collected.ids.disputed()
+    held_by = collected.held_by(disputed)
+    everywhere = frozenset(collected.undecided.pop(None, ()))
     return Desired(
-        memberships=gathered.packed,
+        memberships=collected.packed,
         users=Users(
-            exists=gathered.ids.__contains__,
+            exists=collected.ids.__contains__,
             readable=source is not None,
             undecided=everywhere,
             disputed=disputed,
         ),
-        undecided={str(slug): frozenset(users) for slug, users in gathered.undecided.items()},
+        undecided={str(slug): frozenset(users) for slug, users in collected.undecided.items()},
         held_by=held_by,
-        unmatched=tuple(sorted(gathered.unmatched)),
+        unmatched=tuple(sorted(collected.unmatched)),
         unmatched_by=tuple(
             Counted(cause=cause, count=n)
-            for cause, n in sorted(gathered.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
+            for cause, n in sorted(collected.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
         ),
         problems=(
             *problems,
             *rules.lasting(),
             *([repeated(len(disputed))] if disputed else []),
-            *(rules.unused() if gathered.read else ()),
+            *(rules.unused() if collected.read else ()),
         ),
-        count=len(gathered.ids),
+        count=len(collected.ids),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
         uncounted=source is not None and source.uncounted,
     )
 
 
-class _Gathered:
+class _Collected:
     """What has come out of the users that went through the rules so far."""
 
     def __init__(self, rules: Rules, roles: Mapping[str, frozenset[str]] | None) -> None:
@@ -99,10 +101,10 @@ class _Gathered:
         self._roles = roles
         self.packed = PackedMemberships()
         # By organization (None: all of them), then by user: the first problem that leaves it open.
-        self.undecided: defaultdict[str | None, dict[str, UserProblem]] = defaultdict(dict)
+        self.undecided: defaultdict[str | None, dict[str, Problem]] = defaultdict(dict)
         self.unmatched: list[str] = []
         self.unmatched_by: Counter[str] = Counter()
-        self.problems: list[UserProblem] = [*rules.problems]
+        self.problems: list[Problem] = [*rules.problems]
         self.ids = UserIds()
         self.read = 0  # records that could be
         self.touched: set[int] = set()  # hand-written Members that some user's membership took up
@@ -112,28 +114,28 @@ class _Gathered:
         user_id = user["user_id"]
         self.ids.add(user_id, user)
         self.read += 1
-        assigned = assign(self._rules, user)
-        for membership in assigned.memberships:
+        decision = evaluate(self._rules, user)
+        for membership in decision.memberships:
             self.touched.add(membership.declared)
             if unknown := _unknown_roles(membership, self._roles, self._rules.causes):
                 self.problems.append(unknown)
                 self.undecided[membership.organization].setdefault(user_id, unknown)
             else:
                 self.packed.add(membership)
-        for item, cause in zip(assigned.undecided, assigned.causes, strict=True):
-            self.undecided[item.organization].setdefault(user_id, cause)
-        self.problems.extend(assigned.problems)
-        if not assigned.matched:
+        for slug, cause in decision.undecided.items():
+            self.undecided[slug].setdefault(user_id, cause)
+        self.problems.extend(decision.problems)
+        if not decision.matched:
             self.unmatched.append(user_id)
-            self.unmatched_by[why_unmatched(user, assigned)] += 1
+            self.unmatched_by[why_unmatched(user, decision)] += 1
 
-    def take_odd(self, record: MalformedUser) -> None:
+    def take_malformed(self, record: MalformedUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
-        problem = unreadable(record)
-        self.problems.append(problem)
+        cause = unreadable(record)
+        self.problems.append(cause)
         if record.user_id:
             self.ids.add(record.user_id, record.message)
-            self.undecided[None].setdefault(record.user_id, problem)
+            self.undecided[None].setdefault(record.user_id, cause)
 
     def held_by(self, disputed: Disputed) -> tuple[Counted, ...]:
         """Count what is open, each under the first cause of it; a user of whom everything is open counts once."""
@@ -151,14 +153,10 @@ class _Gathered:
         return tuple(counts)
 
 
-def unreadable(record: MalformedUser) -> UserProblem:
+def unreadable(record: MalformedUser) -> Problem:
     """Make the problem of a record that nobody can read."""
-    user = record.user_id or ""
-    return UserProblem(code="unreadable-user", message=record.message, at=(record.position,), user=user)
-
-
-def _as_error(problem: Problem) -> Problem:
-    return structs.replace(problem, severity="error")
+    users = (record.user_id,) if record.user_id else ()
+    return problem("unreadable-user", record.message, "", record.position, severity="problem", users=users)
 
 
 def repeated(users: int) -> Problem:
@@ -197,17 +195,19 @@ def by_hand(member: Resource, number: int) -> Membership:
 
 def _unknown_roles(
     membership: Membership, roles: Mapping[str, frozenset[str]] | None, causes: Sequence[Cause]
-) -> UserProblem | None:
+) -> Problem | None:
     if not membership.roles or roles is None or membership.user is None:
         return None
     known = roles[""] | roles.get(membership.organization, frozenset())
     missing = sorted(set(membership.roles) - known)
     if not missing:
         return None
-    return UserProblem(
-        code="unknown-role",
-        message=f"gives a role that does not exist in this project: {', '.join(missing)}",
-        at=tuple(Position(cause.file, cause.line) for cause in map(causes.__getitem__, membership.rules)),
+    return problem(
+        "unknown-role",
+        f"gives a role that does not exist in this project: {', '.join(missing)}",
+        "",
+        *(Position(causes[number].file, causes[number].line) for number in membership.rules),
+        severity="problem",
         addresses=(address("Organization", membership.organization),),
-        user=membership.user,
+        users=(membership.user,),
     )

@@ -6,7 +6,8 @@ from reconciler.config.read import FILE, Config
 from reconciler.errors import InvalidInput
 from reconciler.load.examine import Declared, examine, refusal
 from reconciler.model import Position, Table, problem
-from reconciler.rules import Rules, RuleSources, compile_rules
+from reconciler.rules.compile import RuleSources, compile_rules
+from reconciler.rules.rule import Rules
 from reconciler.sources.tables import read_tables
 
 

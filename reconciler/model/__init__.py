@@ -51,7 +51,6 @@ from reconciler.model.resources import (
     RoleSource,
     Table,
     Target,
-    Undecided,
     address,
     type_of,
 )
@@ -104,7 +103,6 @@ __all__ = [
     "Summary",
     "Table",
     "Target",
-    "Undecided",
     "Update",
     "added_roles",
     "address",

@@ -248,10 +248,3 @@ class Membership(Struct, frozen=True, kw_only=True, gc=False, array_like=True, o
     declared: int = -1  # index of the hand-written Member among the declared ones, or -1
     unverified: bool = False  # rests on an unverified address
     untrusted: bool = False  # rests on a value that users can change themselves
-
-
-class Undecided(Struct, frozen=True, kw_only=True):
-    """What a problem left open: whether ``user`` belongs to ``organization`` (None: to any at all)."""
-
-    user: str
-    organization: str | None = None

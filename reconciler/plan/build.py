@@ -35,7 +35,7 @@ from reconciler.plan.held import as_declared, by_cause, guard
 from reconciler.plan.order import rank, writes_of
 from reconciler.plan.planned import finish, in_order
 from reconciler.plan.written_from_live import without_held, written_from_live
-from reconciler.rules import OF_DOMAINS
+from reconciler.rules.problems import OF_DOMAINS
 
 
 class Compared(Struct, kw_only=True):

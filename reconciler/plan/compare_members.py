@@ -15,7 +15,7 @@ from reconciler.load.examine import Declared
 from reconciler.model import ADMIN_ROLE, Begun, Cause, Diff, Listed, Membership, Resource
 from reconciler.plan.power import sources_taken
 from reconciler.read.members import OrganizationMembers
-from reconciler.rules import Rules
+from reconciler.rules.rule import Rules
 
 Members = Iterable[Mapping[str, OrganizationMembers]]
 SHOWN: Final = 5  # of those who are in an organization that is held

@@ -16,7 +16,7 @@ from reconciler.model import IMPLICIT_ROLE, Change, Delete, Live, Target, proble
 from reconciler.read.live import policy_roles
 from reconciler.read.run import Run
 from reconciler.read.users import missed_users, open_users
-from reconciler.rules import Rules
+from reconciler.rules.rule import Rules
 from reconciler.suggest import did_you_mean
 
 SHOWN: Final = 5  # users that are named

@@ -12,7 +12,7 @@ from reconciler.errors import Refused, Unreadable
 from reconciler.model import Position, Target, type_of
 from reconciler.read.live import unreadable
 from reconciler.read.members import IN_FLIGHT
-from reconciler.rules import Rules
+from reconciler.rules.rule import Rules
 from reconciler.sources.user_files import Decoder, MalformedUser, User
 from reconciler.sources.users import UserStream, read_users
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from reconciler.export.gather import Exported
     from reconciler.load.examine import Declared
     from reconciler.report.doctor import Finding
-    from reconciler.rules import Explanation, Rules
+    from reconciler.rules.explain import Explanation
+    from reconciler.rules.rule import Rules
 
 __all__ = ["plan_json", "to_json"]
 
@@ -100,7 +101,7 @@ def show_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change], form: s
 def show_validated(declared: "Declared", rules: "Rules", form: str) -> None:
     """Print what ``validate`` read, and its warnings."""
     from reconciler.report.validated import summary
-    from reconciler.rules import fold_problems
+    from reconciler.rules.problems import fold_problems
 
     found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
     write(problems_report(found, form, title=summary(declared)), sys.stdout, form)

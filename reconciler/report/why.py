@@ -9,7 +9,7 @@ from reconciler.report.problems import in_order, problem_lines
 from reconciler.report.values import cause_line, counted
 
 if TYPE_CHECKING:
-    from reconciler.rules import Condition, Explanation, Gift, MembershipExplanation, RuleExplanation
+    from reconciler.rules.explain import Condition, Explanation, Gift, MembershipExplanation, RuleExplanation
 
 _VERDICTS = {
     "matched": "matched",

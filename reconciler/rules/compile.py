@@ -10,20 +10,17 @@ from reconciler.documents.positions import Document
 from reconciler.errors import InvalidInput
 from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
 from reconciler.expressions.nodes import Read
-from reconciler.model import Cause, Json, Position, Resource, Table
+from reconciler.model import Cause, Json, Position, Problem, Resource, Table, problem
 from reconciler.rules.addresses import comparing_addresses
-from reconciler.rules.compile_grant import compile_assign
+from reconciler.rules.compile_grant import compile_grant
 from reconciler.rules.directory import directory_of
 from reconciler.rules.index import index_of
 from reconciler.rules.join import compile_join
 from reconciler.rules.match import Match, compile_match, filing_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import by_hand
-from reconciler.rules.problems import UserProblem, error, warning
 from reconciler.rules.reader import PROOF, UNTRUSTED, Draft, Place, Reader
-from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, World
-from reconciler.rules.ruleset import Rules
-from reconciler.rules.watch import watch_of
+from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, RuleContext, Rules, watch_of
 from reconciler.schema.domains import why_nobodys
 
 ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
@@ -67,10 +64,10 @@ def compile_rules(sources: RuleSources) -> Rules:
         raise InvalidInput(sorted(draft.problems, key=lambda problem: (problem.at, problem.message)))
     drafted.sort(key=lambda rule: (rule.round, rule.position))
     rules = tuple(replace(rule, number=number) for number, rule in enumerate(drafted))
-    world = World(draft.directory, Patterns(tuple(draft.patterns)), draft.tally)
+    context = RuleContext(draft.directory, Patterns(tuple(draft.patterns)), draft.tally)
     return Rules(
         rules=rules,
-        world=world,
+        context=context,
         index=index_of(
             (rule.number, filing_of(rule.match, rule.when if not rule.when_each else None)) for rule in rules
         ),
@@ -97,7 +94,7 @@ def _rules_in(document: Document, draft: Draft) -> Iterator[Rule]:
         if not exception.keys:
             at = document.at("spec", "except", str(index))
             draft.problems.append(
-                error("no-condition", "this exception has no condition", "remove it, or add a condition", at)
+                problem("no-condition", "this exception has no condition", "remove it, or add a condition", at)
             )
     names: dict[str, Place] = {}
     for index, body in enumerate(spec["rules"]):
@@ -107,7 +104,7 @@ def _rules_in(document: Document, draft: Draft) -> Iterator[Rule]:
             earlier = first.below("name").position
             message = f"the rule {body['name']} exists twice; first at {earlier}"
             hint = "rename one of the two"
-            draft.problems.append(error("duplicate", message, hint, place.below("name").position, earlier))
+            draft.problems.append(problem("duplicate", message, hint, place.below("name").position, earlier))
         rule = _rule(body, place, draft, exceptions)
         if rule:
             yield rule
@@ -129,16 +126,14 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
     when = _expression(body, "when", place, reader, reader.roots)
     when, among = comparing_addresses(when) if when else (None, False)
     each = _expression(body, "each", place, reader, reader.roots - {"item"})
-    assigns = [
-        compile_assign(entry, place.below("assign", index), reader) for index, entry in enumerate(body["assign"])
-    ]
+    grants = [compile_grant(entry, place.below("assign", index), reader) for index, entry in enumerate(body["assign"])]
     if body.get("untrusted") is True and not reader.untrusted and len(draft.problems) == before:
         message = "untrusted has no effect: nothing that users write decides or identifies in this rule"
-        draft.problems.append(error("no-effect", message, "remove it", place.below("untrusted").key.position))
+        reader.refuse("no-effect", message, "remove it", place.below("untrusted").key.position)
     position = place.below("name").position
     if not (match.keys or when or each or body.get("table") or body.get("when") or body.get("each")):
         hint = 'if this is intended, write when: "true"'
-        draft.warnings.append(warning("no-condition", f"the rule {body['name']} matches every user", hint, position))
+        reader.warn("no-condition", f"the rule {body['name']} matches every user", hint, position)
     if len(draft.problems) > before or (body.get("table") and join is None):
         return None
     when_each = when is not None and any(path[0] in inner for path in when.paths)
@@ -150,7 +145,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         | {"except": place.document.at("spec", "except")},
         round=ROUNDS[body.get("fallback")],
         match=match,
-        assigns=tuple(assign for assign in assigns if assign),
+        grants=tuple(grant for grant in grants if grant),
         exceptions=exceptions,
         join=join,
         when=None if when and when.constant and when.evaluate({}) is True else when,
@@ -159,7 +154,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         plain=each is None and not when_each,
         among=among,
         simple=not (exceptions or join or each or match.lookup or among)
-        and all(one.is_constant for one in assigns if one),
+        and all(one.is_constant for one in grants if one),
         reads_proof=reader.proof,
         reads_organization=reader.organization,
         untrusted=reader.untrusted,
@@ -182,8 +177,8 @@ def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> fr
     for index, label in enumerate(labels):
         at = here.below(index).position
         if label is None:
-            problem = error("not-a-domain", f"{said[index]!r} is not a domain name", "write it as acme.example", at)
-            reader.draft.problems.append(problem)
+            message = f"{said[index]!r} is not a domain name"
+            reader.refuse("not-a-domain", message, "write it as acme.example", at)
         elif not why_nobodys(label):
             message = f"{label} is no mail provider's domain and no public suffix, so it counts anyway"
             reader.refuse("no-effect", message, "remove it", at)
@@ -201,7 +196,7 @@ def _external_id(text: str, at: Position, draft: Draft) -> Expression | None:
     try:
         compiled = compile_expression(text, frozenset({"user"}), draft.constants)
     except ExpressionError as wrong:
-        draft.problems.append(error("expression", f"members.external_id: {wrong.message}", wrong.suggestion, at))
+        draft.problems.append(problem("expression", f"members.external_id: {wrong.message}", wrong.suggestion, at))
         return None
     for path in compiled.paths:
         if path[0] == "user" and (len(path) == 1 or path[1] in UNTRUSTED):
@@ -210,7 +205,7 @@ def _external_id(text: str, at: Position, draft: Draft) -> Expression | None:
                 "themselves, but here it identifies a member"
             )
             hint = "use user_id, external_id or trusted_metadata"
-            draft.problems.append(error("untrusted", message, hint, at))
+            draft.problems.append(problem("untrusted", message, hint, at))
         if path[0] == "user" and len(path) > 1:
             draft.fields.setdefault(str(path[1]), []).append(at)
     return compiled
@@ -223,7 +218,7 @@ def _field_alone(expression: Expression | None) -> str | None:
     return keys[0] if len(keys) == 1 and isinstance(keys[0], str) and keys[0] not in PROOF else None
 
 
-def _doubted_domains(rules: Sequence[Rule]) -> Iterator[UserProblem]:
+def _doubted_domains(rules: Sequence[Rule]) -> Iterator[Problem]:
     """Yield each domain that makes nobody a member once, wherever a rule would have it make somebody one."""
     lookups = [rule.match.lookup for rule in rules if rule.match.lookup]
     doubts = {

@@ -10,15 +10,14 @@ from reconciler.expressions.template import OPEN
 from reconciler.expressions.values import text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
 from reconciler.rules.directory import By
-from reconciler.rules.grant import FIELDS, Assign, Target, fits, is_marked
+from reconciler.rules.grant import FIELDS, METADATA, Grant, TargetOrganization, fits, is_marked
 from reconciler.rules.reader import Place, Reader, expressions_in
 from reconciler.suggest import suggest_existing
 
-METADATA = ("trusted_metadata", "untrusted_metadata")
 FOUND = ("organization", "name")
 
 
-def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader) -> Assign | None:
+def compile_grant(entry: Mapping[str, Any], place: Place, reader: Reader) -> Grant | None:
     """Compile one entry; None after saying what is wrong with it."""
     before = len(reader.draft.problems)
     target = _target(entry["organization"], place.below("organization"), reader)
@@ -33,7 +32,7 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader) -> As
     initial, initial_tree = _initial(entry.get("initial") or {}, place.below("initial"), reader)
     if target is None or len(reader.draft.problems) > before:
         return None
-    return Assign(
+    return Grant(
         target=target,
         position=place.position,
         roles=roles,
@@ -48,7 +47,7 @@ def compile_assign(entry: Mapping[str, Any], place: Place, reader: Reader) -> As
     )
 
 
-def _target(value: Json, place: Place, reader: Reader) -> Target | None:
+def _target(value: Json, place: Place, reader: Reader) -> TargetOrganization | None:
     by: By = "slug"
     if isinstance(value, dict):
         if len(value) != 1:
@@ -62,7 +61,7 @@ def _target(value: Json, place: Place, reader: Reader) -> Target | None:
         return None
     if _is(template, FOUND):
         if by == "slug":
-            return Target(by=by, position=place.position, found=True)
+            return TargetOrganization(by=by, position=place.position, found=True)
         message = "`organization.name` is the slug of the organization that was found"
         hint = "write organization: ${{ organization.name }}"
         reader.refuse("wrong-value", message, hint, place.position)
@@ -70,17 +69,17 @@ def _target(value: Json, place: Place, reader: Reader) -> Target | None:
     text = _constant(template, place, reader)
     if text is None:
         proofs = tuple(_proofs(template))
-        return Target(by=by, position=place.position, template=template, proofs=proofs)
+        return TargetOrganization(by=by, position=place.position, template=template, proofs=proofs)
     return _literal(by, text, place, reader)
 
 
-def _literal(by: By, text: str, place: Place, reader: Reader) -> Target | None:
+def _literal(by: By, text: str, place: Place, reader: Reader) -> TargetOrganization | None:
     directory = reader.draft.directory
     found = directory.find(by, text)
     if not found and text in directory.elsewhere[by]:
-        return Target(by=by, position=place.position)
+        return TargetOrganization(by=by, position=place.position)
     if len(found) == 1 and directory.declared[found[0]].ensure != "absent":
-        return Target(by=by, position=place.position, slug=found[0])
+        return TargetOrganization(by=by, position=place.position, slug=found[0])
     if not found:
         what = {"slug": "", "name": " named", "external_id": " with the external id"}[by]
         message = f"there is no organization{what} {text}"

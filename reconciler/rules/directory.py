@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from reconciler.expressions import domain_label, fold, trimmed
 from reconciler.expressions.values import kind_of
-from reconciler.model import Json, Position, Problem, Resource
+from reconciler.model import Json, Position, Problem, Resource, problem
 from reconciler.rules.person import Address
-from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, UserProblem, error, these
+from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, these
 from reconciler.schema.domains import why_nobodys
 from reconciler.suggest import suggest_existing
 
@@ -91,8 +91,8 @@ class Owner(Struct, frozen=True):
     domain: str
     organizations: tuple[str, ...]
     places: tuple[Position, ...]
-    shared: UserProblem | None
-    public: UserProblem | None
+    shared: Problem | None
+    public: Problem | None
 
 
 class Domains:
@@ -146,7 +146,7 @@ class Lookup(Struct, frozen=True):
     shared_by_all: bool
     public: frozenset[str] | None = frozenset()
 
-    def doubt(self, owner: Owner) -> UserProblem | None:
+    def doubt(self, owner: Owner) -> Problem | None:
         """Return what keeps a domain from making anybody a member, if anything does."""
         if owner.public and self.public is not None and owner.domain not in self.public:
             return owner.public
@@ -170,38 +170,32 @@ def domains_of(path: str, organizations: Sequence[Resource], at: Position, probl
             if label is None:
                 what = f"{value!r}" if isinstance(value, str) else kind_of(value)
                 message = f"{organization.address}: {path} holds {what}, which is not a domain name"
-                problems.append(error("not-a-domain", message, "write it as acme.example", place))
+                problems.append(problem("not-a-domain", message, "write it as acme.example", place))
             else:
                 listed[label].setdefault(organization.name, place)
     if candidates and not anywhere:
         near = suggest_existing(keys[-1], _siblings(candidates, keys))
         hint = near or "write a path of an organization's spec, such as trusted_metadata.email_domains"
-        problems.append(error("unknown-path", f"no organization declares anything at {path}", hint, at))
+        problems.append(problem("unknown-path", f"no organization declares anything at {path}", hint, at))
     return Domains({domain: _owner(domain, places) for domain, places in listed.items()})
 
 
 def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
     slugs = tuple(places)
 
-    def problem(code: str, message: str, hint: str) -> UserProblem:
-        return UserProblem(
-            code=code,
-            severity="warning",
-            message=message,
-            hint=hint,
-            at=tuple(places.values()),
-            addresses=tuple(f"Organization/{slug}" for slug in slugs),
-        )
+    def doubt(code: str, message: str, hint: str) -> Problem:
+        addresses = (f"Organization/{slug}" for slug in slugs)
+        return problem(code, message, hint, *places.values(), severity="warning", addresses=addresses)
 
     shared = public = None
     if len(slugs) > 1:
-        shared = problem(
+        shared = doubt(
             SHARED_DOMAIN,
             f"{domain} is listed by {these(slugs)}, so it makes nobody a member of these organizations",
             "remove it from all but one, or set `shared: all` in the rule's email_domain to use it for all of them",
         )
     if why := why_nobodys(domain):
-        public = problem(
+        public = doubt(
             COMMON_DOMAIN,
             f"{domain} {why}, so it makes nobody a member of {these(slugs)}",
             "list only domains that the organization owns; if it owns this one, "

@@ -1,294 +1,189 @@
-"""Whether a rule matches a user, and in which cases: organizations that a lookup found × rows × items."""
+"""One user through all rules: three rounds of them, then one membership for each organization."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from reconciler.expressions import UNKNOWN, Mistyped
-from reconciler.expressions.compile import compiled_node
-from reconciler.expressions.nodes import And, Node, Or
-from reconciler.model import Position, address
-from reconciler.rules.addresses import with_plain_addresses
-from reconciler.rules.directory import Directory
-from reconciler.rules.grant import Assign, Unsettled
-from reconciler.rules.join import Row
-from reconciler.rules.match import Hit
-from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import Trouble, UserProblem
-from reconciler.rules.rule import Assignment, Case, Made, Rule, World
+from msgspec import Struct
 
-_NO_ROW = (Row(-1),)
-_NO_ITEM = (None,)
+from reconciler.expressions import UNKNOWN, Expression, Mistyped
+from reconciler.model import Membership, Problem, problem
+from reconciler.rules.apply_rule import apply_rule
+from reconciler.rules.membership import membership_of
+from reconciler.rules.person import Address, HandWritten, Person, addresses_of, written_for
+from reconciler.rules.problems import OF_NO_RULE, UNREADABLE_ADDRESS, Undecided
+from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, RuleResult, Rules
 
 
-def cases(rule: Rule, person: Person, world: World) -> Iterator[Case | Trouble]:
-    """Yield every case in which a rule is about a user, and what keeps it from being told whether it is."""
-    part = "match"
-    scope = scope_of(rule, person)
-    try:
-        hits = rule.match.hits(person)
-        if not hits:
-            return
-        part = "table"
-        rows = rule.join.noted(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
-        part = "when"
-        if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
-            return
-    except Mistyped as odd:
-        if not is_settled(rule, person):
-            yield mistyped(rule, part, odd, person)
-        return
-    for hit in hits:
-        yield from _of_hit(rule, hit, rows, person, scope, world)
+class Decision(Struct, frozen=True, gc=False):
+    """What all rules together make of one user.
 
-
-def _of_hit(
-    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
-) -> Iterator[Case | Trouble]:
-    owner = hit.owner
-    if owner and (owner.shared or owner.public) and rule.match.lookup and (doubt := rule.match.lookup.doubt(owner)):
-        yield Trouble(about(doubt, person), owner.organizations)
-        return
-    for case in _around(rule, hit, rows, person, scope, world):
-        if rule.plain:
-            yield case
-        else:
-            yield from _each(rule, case, person)
-
-
-def _around(
-    rule: Rule, hit: Hit, rows: Iterable[Row], person: Person, scope: Mapping[str, object], world: World
-) -> Iterator[Case]:
-    """Yield the organizations of one hit × the rows, before they are split into items."""
-    any_address = rule.match.any_address
-    unverified = any_address and is_unproven(rule, person, hit.addresses)
-    for slug in hit.owner.organizations if hit.owner else (None,):
-        inner = scope
-        if slug is not None and rule.reads_organization:
-            inner = {**scope, "organization": _organization(slug, world.directory)}
-        for row in rows:
-            around = inner if row.number < 0 or not rule.join else {**inner, "row": rule.join.cells[row.number]}
-            joined = unverified or (any_address and _unproven(row.addresses))
-            yield Case(around, (*hit.addresses, *row.addresses), joined, slug, row.number)
-
-
-def _each(rule: Rule, case: Case, person: Person) -> Iterator[Case | Trouble]:
-    """Split a case by the items of ``each``, and ask ``when`` what it could not be asked before."""
-    try:
-        items = rule.each.items(case.scope) if rule.each else _NO_ITEM
-    except Mistyped as odd:
-        yield mistyped(rule, "each", odd, person, case.row)
-        return
-    for item in items:
-        inner = _with_item(case, item) if rule.each else case
-        try:
-            if rule.when_each and rule.when and not rule.when.matches(inner.scope):
-                continue
-        except Mistyped as odd:
-            yield mistyped(rule, "when", odd, person, case.row)
-            continue
-        yield inner
-
-
-def _with_item(case: Case, item: object) -> Case:
-    scope = {**case.scope, "item": item}
-    return Case(scope, case.addresses, case.unverified, case.organization, case.row, item)
-
-
-def is_unproven(rule: Rule, person: Person, addresses: tuple[Address, ...]) -> bool:
-    """Return whether a rule that takes any address rests on one, or on something, that nobody verified."""
-    return _unproven(addresses) or (rule.reads_proof and person.has_unverified)
-
-
-def _unproven(addresses: tuple[Address, ...]) -> bool:
-    return bool(addresses) and not any(address.verified for address in addresses)
-
-
-def _organization(slug: str, directory: Directory) -> Mapping[str, object]:
-    return {**directory.declared[slug].spec, "name": slug}
-
-
-def scope_of(rule: Rule, person: Person) -> Mapping[str, object]:
-    """Return what the expressions of a rule see of a user."""
-    scope = person.scope(any_address=rule.match.any_address)
-    return with_plain_addresses(scope, person, any_address=rule.match.any_address) if rule.among else scope
-
-
-def is_settled(rule: Rule, person: Person) -> bool:
-    """Return whether some condition says no, so that it does not matter that another has data of the wrong type."""
-    scope = scope_of(rule, person)
-    try:
-        if not rule.match.hits(person):
-            return True
-    except Mistyped:
-        pass
-    if rule.when and not rule.when_each and cannot_hold(rule.when.node, scope):
-        return True
-    try:
-        return rule.join is not None and not rule.join.rows(person, scope, any_address=rule.match.any_address)
-    except Mistyped:
-        return False
-
-
-def cannot_hold(node: Node, scope: Mapping[str, object]) -> bool:
-    """Return whether a condition is false or unknown whatever stands where data has the wrong type."""
-    if isinstance(node, And):
-        return any(cannot_hold(term, scope) for term in node.terms)
-    if isinstance(node, Or):
-        return all(cannot_hold(term, scope) for term in node.terms)
-    try:
-        value = compiled_node(node)(scope)
-    except (Mistyped, RecursionError):
-        return False
-    return value is False or value is UNKNOWN or value is None
-
-
-def cases_before_when(rule: Rule, person: Person, world: World, *, split: bool = True) -> Iterator[Case]:
-    """Yield the cases that ``when`` would be asked of; with ``split`` false, before they are split into items.
-
-    Raises ``Mistyped`` where data of a wrong type hides them.
+    ``undecided`` has what is left open, by the slug of the organization (None: of every one), with the first problem
+    that leaves it open. ``matched`` says whether anything spoke of him: a rule that gave something (if only elsewhere,
+    or in vain), an exception from one, or a Member written by hand.
     """
-    any_address = rule.match.any_address
-    scope = scope_of(rule, person)
-    rows = rule.join.rows(person, scope, any_address=any_address) if rule.join else _NO_ROW
-    for hit in rule.match.hits(person):
-        for case in _around(rule, hit, rows, person, scope, world):
-            if split and rule.each:
-                yield from (_with_item(case, item) for item in rule.each.items(case.scope))
+
+    memberships: tuple[Membership, ...] = ()
+    undecided: Mapping[str | None, Problem] = {}  # msgspec copies an empty default
+    problems: tuple[Problem, ...] = ()
+    matched: bool = False
+
+
+NO_MEMBERSHIPS: Final = Decision()
+BY_HAND_ALONE: Final = Decision(matched=True)
+_EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._|-]{1,128}")  # as Stytch takes it (docs/stytch.md)
+
+
+def evaluate(rules: Rules, user: dict[str, Any]) -> Decision:
+    """Return a user's memberships, and what problems leave open.
+
+    Never raises for anything a user may hold, as long as ``user_id`` is a string.
+    """
+    person = Person(user, rules.context.patterns)
+    if rules.watch:
+        rules.watch.note(person)
+    numbers = rules.index.candidates(person)
+    written = written_for(rules.by_hand, person) if rules.by_hand else []
+    if person.unread and (True in person.unread or rules.any_address):
+        return merge(rules, person, run_rules(rules, person, numbers, (_unread(person),)), written)
+    if not numbers:
+        return BY_HAND_ALONE if written else NO_MEMBERSHIPS
+    if len(numbers) == 1 and not written:
+        results = apply_rule(rules.rules[numbers[0]], person, rules.context)
+        if not results:
+            return NO_MEMBERSHIPS
+        if len(results) == 1 and (decision := _from_one(rules, person, results[0])):
+            return decision
+    gathered = run_rules(rules, person, numbers)
+    if not gathered.matched and not gathered.undecided:
+        return BY_HAND_ALONE if written else NO_MEMBERSHIPS
+    return merge(rules, person, gathered, written)
+
+
+def _from_one(rules: Rules, person: Person, result: RuleResult) -> Decision | None:
+    """Do what the rest of this module does where one rule gave one organization, and nothing else happened."""
+    if isinstance(result, Undecided) or result.organization is None:
+        return None
+    external_id = None
+    if rules.external_id:
+        external_id, undecided = _external_id(rules, rules.external_id, person)
+        if undecided:
+            return None
+    membership = membership_of(person, result.organization, (result,), (), external_id)
+    return Decision((membership,), matched=True) if isinstance(membership, Membership) else None
+
+
+class RuleResults(Struct):
+    """What the rounds brought: assignments by organization, and what is undecided; ``matched`` as in ``Decision``."""
+
+    assignments: dict[str, list[Assignment]]
+    undecided: list[Undecided]
+    matched: bool = False
+
+
+def _unread(person: Person) -> Undecided:
+    """Return the problem of a user's address that cannot be read, so memberships that rely on it are held."""
+    message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
+    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
+    found = problem(UNREADABLE_ADDRESS, message, hint, severity="problem", users=(person.user_id,))
+    return Undecided(found, None)
+
+
+def run_rules(rules: Rules, person: Person, numbers: list[int], undecided: Iterable[Undecided] = ()) -> RuleResults:
+    """Send a user through the rules that may be about him, round by round; some is ``undecided`` from the start."""
+    results = RuleResults({}, [*undecided])
+    done: set[str] = set()  # organizations that an earlier round decided, or left open
+    current = 0
+    for number in numbers:
+        rule = rules.rules[number]
+        if rule.round != current:
+            current = rule.round
+            done.update(results.assignments)
+            left = [one.organizations for one in results.undecided]
+            done.update(slug for slugs in left for slug in slugs or ())
+            if None in left or (current == UNLESS_ANYWHERE and not _vetoed(rules, person, done)):
+                rules.context.tally.unasked.update(one for one in numbers if one >= number)
+                return results
+        for result in apply_rule(rule, person, rules.context):
+            if isinstance(result, Undecided):
+                open_ = result.organizations
+                still = open_ if open_ is None or not current else tuple(slug for slug in open_ if slug not in done)
+                results.undecided.append(Undecided(result.problem, still))
             else:
-                yield case
+                results.matched = True
+                if result.organization is not None and result.organization not in done:
+                    results.assignments.setdefault(result.organization, []).append(result)
+    return results
 
 
-def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1) -> Trouble:
-    """Say that data of the wrong type keeps ``part`` of a rule from being told, and what that leaves open."""
-    literal = [assign.target.slug for assign in rule.assigns if assign.target.is_literal]
-    slugs = tuple(dict.fromkeys(slug for slug in literal if slug))
-    problem = UserProblem(
-        code="mistyped",
-        message=f"rule {rule.name}: {part} cannot be decided: {odd.message}",
-        hint="correct the data, or the rule",
-        at=places_of(rule, rule.at.get(part, rule.position), row),
-        addresses=tuple(address("Organization", slug) for slug in slugs),
-        user=person.user_id,
-    )
-    return Trouble(problem, slugs if len(literal) == len(rule.assigns) else None)
+def _vetoed(rules: Rules, person: Person, organizations: set[str]) -> bool:
+    """Return whether all of some organizations are ones that a hand-written Member keeps the user out of."""
+    if not organizations or not rules.by_hand:
+        return not organizations
+    kept_out = {
+        one.organization for _address, one in written_for(rules.by_hand, person) if one.member.ensure == "absent"
+    }
+    return organizations <= kept_out
 
 
-def places_of(rule: Rule, position: Position, row: int) -> tuple[Position, ...]:
-    """Return the place of a part of a rule, and of the table's row that it was about."""
-    return (position, rule.join.table.at(row)) if rule.join and row >= 0 else (position,)
-
-
-def about(problem: UserProblem, person: Person) -> UserProblem:
-    """Return a problem as that of one user."""
-    return UserProblem(
-        code=problem.code,
-        severity=problem.severity,
-        message=problem.message,
-        hint=problem.hint,
-        at=problem.at,
-        addresses=problem.addresses,
-        user=person.user_id,
-    )
-
-
-def made_by(rule: Rule, person: Person, world: World) -> list[Made]:
-    """Return what a rule makes of a user; nothing if it is not about him."""
-    if rule.simple:
-        try:
-            return _made_simply(rule, person, world)
-        except Mistyped:
-            pass  # said in full below
-    made: list[Made] = []
-    for case in cases(rule, person, world):
-        if isinstance(case, Trouble):
-            made.append(case)
+def merge(rules: Rules, person: Person, results: RuleResults, written: list[tuple[Address, HandWritten]]) -> Decision:
+    """Make memberships out of what the rules gave, and of the hand-written Members of the user."""
+    memberships: list[Membership] = []
+    undecided = results.undecided
+    external_id = None
+    if results.assignments and rules.external_id:
+        external_id, no_id = _external_id(rules, rules.external_id, person)
+        if no_id:
+            undecided.append(no_id)
+    for slug, assignments in results.assignments.items():
+        here = [pair for pair in written if pair[1].organization == slug] if written else ()
+        membership = membership_of(person, slug, assignments, here, external_id)
+        if isinstance(membership, Membership):
+            memberships.append(membership)
         else:
-            made.extend(_assigned(rule, assign, case, person, world.directory) for assign in rule.assigns)
-    if made:
-        world.tally.matched.add(rule.number)
-        if rule.exceptions:
-            return _unless_excepted(rule, made, person)
-    return made
-
-
-def _made_simply(rule: Rule, person: Person, world: World) -> list[Made]:
-    """Do for a simple rule what ``made_by`` does, at a third of the time: most rules of most files are."""
-    match = rule.match
-    hits = match.hits(person)
-    if not hits:
-        return []
-    if rule.when:
-        scope = person.scope(any_address=match.any_address or not rule.reads_proof)
-        if not rule.when.matches(scope):
-            return []
-    world.tally.matched.add(rule.number)
-    addresses = hits[0].addresses
-    unverified = match.any_address and is_unproven(rule, person, addresses)
-    return [
-        Assignment(one.target.slug, rule, one, addresses, one.roles, one.fields, one.initial, unverified)
-        for one in rule.assigns
-    ]
-
-
-def is_excepted(rule: Rule, person: Person) -> bool:
-    """Return whether the rule's document excepts a user; raises ``Mistyped`` if that is unknown."""
-    odd: Mistyped | None = None
-    for exception in rule.exceptions:
-        try:
-            if exception.hits(person):
-                return True
-        except Mistyped as problem:
-            odd = odd or problem
-    if odd:
-        raise odd
-    return False
-
-
-def _unless_excepted(rule: Rule, made: list[Made], person: Person) -> list[Made]:
-    try:
-        # What stays is an assignment to nothing: somebody did speak of this user.
-        return [_nothing(rule)] if is_excepted(rule, person) else made
-    except Mistyped as odd:
-        return [mistyped(rule, "except", odd, person)]
-
-
-def _nothing(rule: Rule) -> Assignment:
-    return Assignment(None, rule, rule.assigns[0], (), (), {}, {}, unverified=False)
-
-
-def _assigned(rule: Rule, assign: Assign, case: Case, person: Person, directory: Directory) -> Made:
-    slug: str | None = None
-    try:
-        slug = case.organization if assign.target.found else assign.target.resolve(case.scope, directory)
-        if slug is None:
-            return Assignment(None, rule, assign, case.addresses, (), {}, {}, unverified=False, case=case)
-        if rule.join and (doubt := rule.join.doubts.get(case.row)):
-            return Trouble(about(doubt, person), (slug,))
-        return Assignment(
-            slug,
-            rule,
-            assign,
-            case.addresses,
-            assign.roles_for(case.scope),
-            assign.fields_for(case.scope),
-            assign.initial_for(case.scope),
-            case.unverified,
-            case,
-        )
-    except Unsettled as why:
-        return _unsettled(rule, assign, case, person, why, slug)
-
-
-def _unsettled(rule: Rule, assign: Assign, case: Case, person: Person, why: Unsettled, slug: str | None) -> Trouble:
-    about = slug or why.organization
-    problem = UserProblem(
-        code=why.code,
-        message=f"rule {rule.name} {why.message}"
-        if why.message.startswith("gives")
-        else f"rule {rule.name}: {why.message}",
-        hint=why.hint,
-        at=places_of(rule, assign.position, case.row),
-        addresses=(address("Organization", about),) if about else (),
-        user=person.user_id,
+            undecided.extend(membership)
+    if len(memberships) > 1:
+        memberships.sort(key=lambda membership: membership.organization)
+    if not undecided:
+        return Decision(tuple(memberships), matched=True)
+    first: dict[str | None, Problem] = {}
+    for one in undecided:
+        for slug_or_all in one.organizations if one.organizations is not None else (None,):
+            first.setdefault(slug_or_all, one.problem)
+    return Decision(
+        tuple(memberships),
+        first,
+        tuple(dict.fromkeys(one.problem for one in undecided)),
+        results.matched or bool(written) or any(one.problem.code not in OF_NO_RULE for one in undecided),
     )
-    open_ = slug or (why.organization if why.code in {"unproven-slug", "absent-organization"} else None)
-    return Trouble(problem, (open_,) if open_ else None)
+
+
+def _external_id(rules: Rules, expression: Expression, person: Person) -> tuple[str | None, Undecided | None]:
+    """Return the external id of the members that a user becomes; nothing, and a problem, where it cannot be one."""
+    try:
+        field = rules.external_id_field
+        value = person.user.get(field) if field else expression.evaluate(person.scope(any_address=False))
+    except Mistyped as odd:
+        return None, _no_external_id(person, odd.message)
+    if value is None or value is UNKNOWN:
+        return None, None
+    if type(value) is str and _EXTERNAL_ID.fullmatch(value):
+        return value, None
+    return None, _no_external_id(person, "1 to 128 letters, digits and . _ - | are needed")
+
+
+def _no_external_id(person: Person, why: str) -> Undecided:
+    message = f"members.external_id gives a value that is no valid external id, so no external id is set: {why}"
+    return Undecided(problem("external-id", message, severity="problem", users=(person.user_id,)), ())
+
+
+def why_unmatched(user: Mapping[str, Any], decision: Decision) -> str:
+    """Return what a user lacks who matched no rule, as a cause that can be counted over thousands of users."""
+    if decision.undecided:
+        return "what a rule would give is held"
+    addresses = addresses_of(user)
+    if not addresses:
+        return "no e-mail address"
+    if not any(address.verified for address in addresses):
+        return "no verified e-mail address"
+    return "no rule matches this user"

@@ -2,23 +2,38 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import Mistyped, mailbox_or_text, trimmed
-from reconciler.model import Cause, Membership, Problem, Undecided, address
-from reconciler.rules.assign import Assigned, assign
-from reconciler.rules.conditions import Condition, conditions_of
-from reconciler.rules.evaluate import is_excepted, made_by
+from reconciler.expressions import UNKNOWN, Expression, Mistyped, Term, mailbox_or_text, trimmed
+from reconciler.expressions import explain as terms_of
+from reconciler.model import Cause, Membership, Problem, address
+from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_excepted, scope_of
+from reconciler.rules.directory import Owner
+from reconciler.rules.evaluate import Decision, evaluate
+from reconciler.rules.keys import AddressKey, Asked, UserKey, shown
+from reconciler.rules.match import Match
 from reconciler.rules.person import Address, Person, written_for
-from reconciler.rules.problems import Trouble, fold_problems
-from reconciler.rules.rule import Assignment, Made, Rule
-from reconciler.rules.ruleset import Rules
+from reconciler.rules.problems import Undecided, fold_problems, these
+from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult, Rules
 
 Verdict = Literal["matched", "nearly", "no", "excepted", "undecided"]
 Became = Literal["given", "held", "vetoed", "elsewhere", "not reached"]
 _FALLBACKS = ("", "organization", "user")
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """One condition: its text, whether it holds (None: the data does not let it be told), and what was found.
+
+    ``nearly``: it would hold if an address were verified.
+    """
+
+    text: str
+    holds: bool | None
+    found: str = ""
+    nearly: bool = False
 
 
 class Gift(Struct, frozen=True, kw_only=True):
@@ -64,6 +79,13 @@ class MembershipExplanation(Struct, frozen=True, kw_only=True):
     on_untrusted: bool = False
 
 
+class Open(Struct, frozen=True, kw_only=True):
+    """What a problem leaves open: whether ``user`` belongs to ``organization`` (None: to any at all)."""
+
+    user: str
+    organization: str | None = None
+
+
 class Explanation(Struct, frozen=True, kw_only=True):
     """Everything the rules have to say about one user; ``rules`` holds every rule, in the order of the files."""
 
@@ -72,29 +94,29 @@ class Explanation(Struct, frozen=True, kw_only=True):
     matched: bool = False
     memberships: tuple[MembershipExplanation, ...] = ()
     rules: tuple[RuleExplanation, ...] = ()
-    undecided: tuple[Undecided, ...] = ()
+    undecided: tuple[Open, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def explain(rules: Rules, user: dict[str, Any]) -> Explanation:
-    """Explain what ``assign`` decides for one user and why; never raises for anything the user may hold."""
-    person = Person(user, rules.world.patterns)
-    assigned = assign(rules, user)
-    explained = [_explained(rules, rule, person, assigned) for rule in rules.rules]
+    """Explain what ``evaluate`` decides for one user and why; never raises for anything the user may hold."""
+    person = Person(user, rules.context.patterns)
+    decision = evaluate(rules, user)
+    explained = [_explained(rules, rule, person, decision) for rule in rules.rules]
     return Explanation(
         user=person.user_id,
         addresses=person.addresses,
-        matched=assigned.matched,
-        memberships=tuple(_membership(rules, membership, person) for membership in assigned.memberships),
+        matched=decision.matched,
+        memberships=tuple(_membership(rules, membership, person) for membership in decision.memberships),
         rules=tuple(sorted(explained, key=lambda one: one.cause)),
-        undecided=assigned.undecided,
-        problems=fold_problems(assigned.problems),
+        undecided=tuple(Open(user=person.user_id, organization=slug) for slug in decision.undecided),
+        problems=fold_problems(decision.problems),
     )
 
 
-def _explained(rules: Rules, rule: Rule, person: Person, assigned: Assigned) -> RuleExplanation:
-    made = made_by(rule, person, rules.world)
-    conditions = tuple(conditions_of(rule, person, rules.world))
+def _explained(rules: Rules, rule: Rule, person: Person, decision: Decision) -> RuleExplanation:
+    made = apply_rule(rule, person, rules.context)
+    conditions = tuple(_conditions_of(rule, person, rules.context))
     if made and _excepted(rule, person):
         excepted = Condition(
             text="no `except` of the document excludes this user", holds=False, found=str(rule.at["except"])
@@ -105,12 +127,127 @@ def _explained(rules: Rules, rule: Rule, person: Person, assigned: Assigned) -> 
         fallback=_FALLBACKS[rule.round],
         verdict=_verdict(rule, person, made, conditions),
         conditions=conditions,
-        gifts=tuple(_gifts(rules, rule, person, made, assigned)),
-        troubles=tuple(dict.fromkeys(one.problem.message for one in made if isinstance(one, Trouble))),
+        gifts=tuple(_gifts(rules, rule, person, made, decision)),
+        troubles=tuple(dict.fromkeys(one.problem.message for one in made if isinstance(one, Undecided))),
     )
 
 
-def _verdict(rule: Rule, person: Person, made: Sequence[Made], conditions: Sequence[Condition]) -> Verdict:
+def _conditions_of(rule: Rule, person: Person, context: RuleContext) -> Iterator[Condition]:
+    """Yield every condition of a rule in the order in which they are asked."""
+    yield from _of_match(rule.match, person)
+    scope = scope_of(rule, person)
+    if rule.join:
+        yield _of_join(rule, person, scope)
+    if rule.when and not rule.when_each:
+        yield from _of_when(rule.when, scope)
+    elif rule.when:
+        yield from _best(rule, rule.when, person, context)
+    if rule.each:
+        yield _of_each(rule, person, context)
+
+
+def _of_match(match: Match, person: Person) -> Iterator[Condition]:
+    """Yield what each key about the user asks, and one condition for all keys about addresses."""
+    on_addresses = [key.text(asked.values) for key, asked in match.keys if isinstance(key, AddressKey)]
+    for key, asked in match.keys:
+        if isinstance(key, UserKey):
+            yield _of_user(key, asked, person)
+        elif on_addresses:
+            yield _of_addresses(match, on_addresses, person)
+            on_addresses = []
+
+
+def _of_user(key: UserKey[Any], asked: Asked[Any], person: Person) -> Condition:
+    text = key.text(asked.values)
+    try:
+        return Condition(text=text, holds=key.holds(asked.values, person), found=key.found(asked.values, person))
+    except Mistyped as odd:
+        return Condition(text=text, holds=None, found=odd.message)
+
+
+def _of_addresses(match: Match, keys: Sequence[str], person: Person) -> Condition:
+    """Put the keys about addresses into one condition, as one address must satisfy all of them."""
+    text = f"{'an address' if match.any_address else 'a verified address'} {these(keys)}"
+    satisfying = [
+        (address, hit.owner) for hit in match.address_hits(person, any_address=True) for address in hit.addresses
+    ]
+    satisfying.sort(key=lambda pair: person.addresses.index(pair[0]))
+    counted = [pair for pair in satisfying if pair[0].verified or match.any_address]
+    if counted:
+        return Condition(text=text, holds=True, found=", ".join(starmap(_told, counted)))
+    if satisfying:
+        found = ", ".join(f"{_told(*pair)}, but it is not verified" for pair in satisfying)
+        return Condition(text=text, holds=False, found=found, nearly=True)
+    found = f"there are {', '.join(one.text for one in person.addresses)}" if person.addresses else "there is none"
+    return Condition(text=text, holds=False, found=found)
+
+
+def _told(address: Address, owner: Owner | None) -> str:
+    if owner is None:
+        return address.text
+    places = ", ".join(map(str, owner.places))
+    return f"{address.text}: {owner.domain} is listed by {these(owner.organizations)} ({places})"
+
+
+def _of_join(rule: Rule, person: Person, scope: Mapping[str, object]) -> Condition:
+    join = rule.join
+    if join is None:
+        raise ValueError("this rule joins no table")
+    joined = " and ".join(f"{column} = {key.text}" for column, key in zip(join.columns, join.keys, strict=True))
+    text = f"a row of the table {join.table.name} has {joined}"
+    try:
+        rows = join.rows(person, scope, any_address=rule.match.any_address)
+        unproven = () if rows else join.rows(person, person.scope(any_address=True), any_address=True)
+    except Mistyped as odd:
+        return Condition(text=text, holds=None, found=odd.message)
+    if rows:
+        return Condition(text=text, holds=True, found=", ".join(str(join.table.at(row.number)) for row in rows))
+    if unproven:
+        places = ", ".join(str(join.table.at(row.number)) for row in unproven)
+        return Condition(text=text, holds=False, found=f"{places}, but only by an unverified value", nearly=True)
+    return Condition(text=text, holds=False, found="there is none")
+
+
+def _of_when(when: Expression, scope: Mapping[str, object]) -> Iterator[Condition]:
+    for term in terms_of(when, scope):
+        holds = None if term.problem else term.value is True
+        yield Condition(text=" ".join(term.text.split()), holds=holds, found=term.problem or _reads(term))
+
+
+def _reads(term: Term) -> str:
+    found = [f"{path} is {shown(value)}" for path, value in term.reads]
+    unknown = "; a comparison with null is unknown" if term.value is UNKNOWN else ""
+    return ", ".join(found) + unknown
+
+
+def _best(rule: Rule, when: Expression, person: Person, context: RuleContext) -> Iterator[Condition]:
+    """Yield the terms over the case (row, item, organization) in which the most of them hold."""
+    text = " ".join(when.text.split())
+    try:
+        tried = [tuple(_of_when(when, case.scope)) for case in cases_before_when(rule, person, context)]
+    except Mistyped as odd:
+        yield Condition(text=text, holds=None, found=odd.message)
+        return
+    if tried:
+        yield from max(tried, key=lambda terms: sum(term.holds is True for term in terms))
+    else:
+        yield Condition(text=text, holds=False, found="there is nothing to evaluate it for")
+
+
+def _of_each(rule: Rule, person: Person, context: RuleContext) -> Condition:
+    text = f"{rule.each.text if rule.each else ''} has items"
+    try:
+        items = [item for case in cases_before_when(rule, person, context, split=False) for item in _items(rule, case)]
+    except Mistyped as odd:
+        return Condition(text=text, holds=None, found=odd.message)
+    return Condition(text=text, holds=bool(items), found=", ".join(map(shown, items)) or "there is none")
+
+
+def _items(rule: Rule, case: Case) -> list[object]:
+    return rule.each.items(case.scope) if rule.each else []
+
+
+def _verdict(rule: Rule, person: Person, made: Sequence[RuleResult], conditions: Sequence[Condition]) -> Verdict:
     if any(isinstance(one, Assignment) for one in made):
         return "excepted" if _excepted(rule, person) else "matched"
     if made:
@@ -128,18 +265,18 @@ def _excepted(rule: Rule, person: Person) -> bool:
         return False
 
 
-def _gifts(rules: Rules, rule: Rule, person: Person, made: Sequence[Made], assigned: Assigned) -> Iterator[Gift]:
+def _gifts(rules: Rules, rule: Rule, person: Person, made: Sequence[RuleResult], decision: Decision) -> Iterator[Gift]:
     if _excepted(rule, person):
         return
-    given = {membership.organization: membership for membership in assigned.memberships}
-    open_ = {undecided.organization for undecided in assigned.undecided}
+    given = {membership.organization: membership for membership in decision.memberships}
+    open_ = decision.undecided
     absent = {
         written.organization
         for _address, written in written_for(rules.by_hand, person)
         if written.member.ensure == "absent"
     }
     for one in made:
-        if isinstance(one, Trouble):
+        if isinstance(one, Undecided):
             continue
         row = "" if one.case is None or one.case.row < 0 or not rule.join else str(rule.join.table.at(one.case.row))
         item = "" if one.case is None or not rule.each else _shown(one.case.item)
@@ -180,7 +317,7 @@ def _why_address(rules: Rules, membership: Membership, person: Person, member: s
         return f"it is the address of the hand-written manifest {member}/…"
     for number in membership.rules:
         rule = rules.rules[number]
-        for one in made_by(rule, person, rules.world):
+        for one in apply_rule(rule, person, rules.context):
             if (
                 isinstance(one, Assignment)
                 and one.organization == membership.organization

@@ -14,6 +14,7 @@ from reconciler.schema.types import ExternalId
 
 _KEYS: Final[Mapping[By, str]] = {"slug": "slug", "name": "organization_name", "external_id": "external id"}
 
+METADATA: Final = ("trusted_metadata", "untrusted_metadata")
 # What Stytch takes for each field of a member (docs/stytch.md, "Members"); a list of roles is checked by itself.
 FIELDS: Final[Mapping[str, Any]] = {
     "name": str,
@@ -28,7 +29,7 @@ FIELDS: Final[Mapping[str, Any]] = {
 }
 
 
-class Unsettled(Exception):
+class CannotGrant(Exception):
     """What keeps an entry from being made for a user: a problem that names no person."""
 
     def __init__(self, code: str, message: str, hint: str = "", *, organization: str | None = None) -> None:
@@ -39,7 +40,7 @@ class Unsettled(Exception):
         self.organization = organization  # the slug that was computed, where the problem is about it
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class TargetOrganization(Struct, frozen=True, kw_only=True):
     """Which organization: a literal one (``slug``; None if it is declared elsewhere only), or a template to render.
 
     ``found`` says that it is the one the rule's lookup found; ``proofs`` are the inputs of ``slugify`` in the template.
@@ -58,16 +59,16 @@ class Target(Struct, frozen=True, kw_only=True):
         return self.template is None and not self.found
 
     def resolve(self, scope: Mapping[str, object], directory: Directory) -> str | None:
-        """Return the organization's slug, or None if only other environments declare it; raises ``Unsettled``."""
+        """Return the organization's slug, or None if only other environments declare it; raises ``CannotGrant``."""
         if self.template is None:
             return self.slug
         try:
             value = self.template.render(scope)
             text = None if value is None else trimmed(text_of(value))
         except Mistyped as problem:
-            raise Unsettled("mistyped", f"the organization cannot be computed: {problem.message}") from None
+            raise CannotGrant("mistyped", f"the organization cannot be computed: {problem.message}") from None
         if not text:
-            raise Unsettled(
+            raise CannotGrant(
                 "null-organization", "the computed organization is null or empty", "default(value, fallback)"
             )
         found = directory.find(self.by, text)
@@ -77,20 +78,20 @@ class Target(Struct, frozen=True, kw_only=True):
             raise _not_one(self.by, text, found)
         (slug,) = found
         if directory.declared[slug].ensure == "absent":
-            raise Unsettled("absent-organization", f"gives {slug}, which is declared absent", organization=slug)
+            raise CannotGrant("absent-organization", f"gives {slug}, which is declared absent", organization=slug)
         self._prove(scope, directory, slug)
         return slug
 
     def _prove(self, scope: Mapping[str, object], directory: Directory, slug: str) -> None:
-        """Raise ``Unsettled`` where a text became this slug by luck."""
+        """Raise ``CannotGrant`` where a text became this slug by luck."""
         for proof in self.proofs:
             try:
                 text = proof.evaluate(scope)
             except Mistyped as problem:  # of a slugify() whose value was not needed, or of a text beyond every limit
                 why = f"it is unknown whether slugify() gives the right organization, {slug}: {problem.message}"
-                raise Unsettled("mistyped", why, "correct the data", organization=slug) from None
+                raise CannotGrant("mistyped", why, "correct the data", organization=slug) from None
             if isinstance(text, str) and not directory.is_proven(slug, text):
-                raise Unsettled(
+                raise CannotGrant(
                     "unproven-slug",
                     f"slugify() gives {slug}, but the slug and the name of that organization both differ from the text",
                     "name the organization by {name: …} or {external_id: …}, or correct its organization_name",
@@ -98,19 +99,19 @@ class Target(Struct, frozen=True, kw_only=True):
                 )
 
 
-def _not_one(by: By, text: str, found: tuple[str, ...]) -> Unsettled:
+def _not_one(by: By, text: str, found: tuple[str, ...]) -> CannotGrant:
     if found:
         message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
-        return Unsettled("ambiguous-organization", message, "refer to it by its slug or external id")
+        return CannotGrant("ambiguous-organization", message, "refer to it by its slug or external id")
     message = f"gives an organization that is declared nowhere: {_KEYS[by]} {text}"
     hint = "declare it (`ensure: external` if it is not managed here), or correct the data"
-    return Unsettled("unknown-organization", message, hint, organization=text if by == "slug" else None)
+    return CannotGrant("unknown-organization", message, hint, organization=text if by == "slug" else None)
 
 
-class Assign(Struct, frozen=True, kw_only=True):
+class Grant(Struct, frozen=True, kw_only=True):
     """A compiled entry. ``roles``, ``fields`` and ``initial`` hold what needs no rendering, the trees what does."""
 
-    target: Target
+    target: TargetOrganization
     position: Position
     roles: tuple[str, ...] = ()
     fields: dict[str, Json] = {}  # msgspec copies an empty default
@@ -126,17 +127,17 @@ class Assign(Struct, frozen=True, kw_only=True):
         return self.target.is_literal and not (self.role_tree or self.field_tree or self.initial_tree)
 
     def roles_for(self, scope: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the roles for one user, sorted; raises ``Unsettled``."""
+        """Return the roles for one user, sorted; raises ``CannotGrant``."""
         if self.role_tree is None:
             return self.roles
         return _roles(_rendered(self.role_tree, scope, "roles"))
 
     def fields_for(self, scope: Mapping[str, object]) -> dict[str, Json]:
-        """Return the member's fields for one user; raises ``Unsettled``."""
+        """Return the member's fields for one user; raises ``CannotGrant``."""
         return self.fields if self.field_tree is None else _fields(self.field_tree, scope)
 
     def initial_for(self, scope: Mapping[str, object]) -> dict[str, Json]:
-        """Return what is sent at create only; raises ``Unsettled``."""
+        """Return what is sent at create only; raises ``CannotGrant``."""
         if self.initial_tree is None:
             return self.initial
         rendered = _fields(self.initial_tree, scope)
@@ -152,14 +153,14 @@ def _rendered(tree: Tree, scope: Mapping[str, object], what: str = "") -> Json:
         named = what
         for key in problem.path:
             named += f"[{key}]" if isinstance(key, int) else f".{key}" if named else str(key)
-        raise Unsettled("mistyped", f"{named or 'a field'} cannot be computed: {problem.message}") from None
+        raise CannotGrant("mistyped", f"{named or 'a field'} cannot be computed: {problem.message}") from None
 
 
 def _roles(value: Json) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(role, str) and role for role in value):
-        raise Unsettled("role", f"the roles are computed as {_found(value)}; a list of role ids is needed")
+        raise CannotGrant("role", f"the roles are computed as {_found(value)}; a list of role ids is needed")
     if IMPLICIT_ROLE in value:
-        raise Unsettled(
+        raise CannotGrant(
             "role", f"gives {IMPLICIT_ROLE}, which every member has and which cannot be given", "leave it out"
         )
     return tuple(sorted(set(value)))
@@ -177,10 +178,10 @@ def _fields(tree: Tree, scope: Mapping[str, object]) -> dict[str, Json]:
     fields: dict[str, Json] = rendered if isinstance(rendered, dict) else {}
     for name, value in fields.items():
         if name in FIELDS and not fits(name, value):
-            raise Unsettled("field", f"{name} is computed as {_unfit(value)}, which Stytch does not accept there")
+            raise CannotGrant("field", f"{name} is computed as {_unfit(value)}, which Stytch does not accept there")
     if is_marked(fields):
         message = f"trusted_metadata is computed with the key {MARK_KEY}, which is the reconciler's own mark"
-        raise Unsettled("reserved-key", message, "list the wanted keys one by one, or correct the data")
+        raise CannotGrant("reserved-key", message, "list the wanted keys one by one, or correct the data")
     return fields
 
 

@@ -9,9 +9,9 @@ from msgspec import Struct
 from reconciler.expressions import Expression, Mistyped, domain_label, is_blank, joined_text
 from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.values import kind_of, text_of
-from reconciler.model import Json, Position, Table
+from reconciler.model import Json, Position, Problem, Table, problem
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import COMMON_DOMAIN, UserProblem
+from reconciler.rules.problems import COMMON_DOMAIN
 from reconciler.rules.reader import Place, Reader
 from reconciler.rules.unused import Seen
 from reconciler.schema.domains import why_nobodys
@@ -42,7 +42,7 @@ class Join(Struct, frozen=True):
     keys: tuple[Expression, ...]
     index: dict[tuple[str, ...], list[int]]
     seen: Seen
-    doubts: Mapping[int, UserProblem] = {}  # msgspec copies an empty default
+    doubts: Mapping[int, Problem] = {}  # msgspec copies an empty default
 
     def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Return the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
@@ -187,7 +187,7 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader) -> Join
 
 def _doubted(
     table: Table, columns: Iterable[str], public: frozenset[str] | None, at: Position
-) -> Iterator[tuple[int, UserProblem]]:
+) -> Iterator[tuple[int, Problem]]:
     """Yield the rows that name a domain of nobody in particular, and say so."""
     for column in columns if public is not None else ():
         why: dict[str | None, str] = dict.fromkeys([None, *(public or ())], "")
@@ -196,12 +196,7 @@ def _doubted(
             if label is not None and label not in why:
                 why[label] = why_nobodys(label)
             if why[label]:
-                problem = UserProblem(
-                    code=COMMON_DOMAIN,
-                    severity="warning",
-                    message=f"{label} {why[label]}, so this row makes nobody a member",
-                    hint="remove the row; if the organization owns the domain, set "
-                    f"`public_domains: [{label}]` in the rule",
-                    at=(table.at(number), at),
-                )
-                yield number, problem
+                message = f"{label} {why[label]}, so this row makes nobody a member"
+                hint = "remove the row; if the organization owns the domain, set "
+                hint += f"`public_domains: [{label}]` in the rule"
+                yield number, problem(COMMON_DOMAIN, message, hint, table.at(number), at, severity="warning")

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.expressions.values import same
-from reconciler.model import Json, Membership, Path, Position, Resource, address
-from reconciler.rules.compile_grant import METADATA
-from reconciler.rules.person import Address, Person, Written
-from reconciler.rules.problems import Trouble, UserProblem, these
+from reconciler.model import Json, Membership, Path, Position, Resource, Severity, address, problem
+from reconciler.rules.grant import METADATA
+from reconciler.rules.person import Address, HandWritten, Person
+from reconciler.rules.problems import Undecided, these
 from reconciler.rules.rule import Assignment
 
 
@@ -14,15 +14,15 @@ def membership_of(
     person: Person,
     slug: str,
     assignments: Sequence[Assignment],
-    written: Sequence[tuple[Address, Written]],
+    written: Sequence[tuple[Address, HandWritten]],
     external_id: str | None,
-) -> Membership | list[Trouble]:
+) -> Membership | list[Undecided]:
     """Make the membership, or say what keeps it from being made: nothing, where a hand-written Member forbids it.
 
     ``written`` are the Members by hand in this organization that stand on an address of the user; ``external_id`` is
     what a member gets who is given no other.
     """
-    declared: Written | None = None
+    declared: HandWritten | None = None
     if written:
         if any(one.member.ensure == "absent" for _address, one in written):
             return []
@@ -88,7 +88,7 @@ def admissible(person: Person, assignments: Sequence[Assignment], own: Address |
 
 def _merged(
     person: Person, slug: str, assignments: Sequence[Assignment], by_hand: Resource | None
-) -> tuple[dict[str, Json], dict[str, Json]] | list[Trouble]:
+) -> tuple[dict[str, Json], dict[str, Json]] | list[Undecided]:
     """Put the fields of several assignments together, those of a hand-written Member over all; or say what differs."""
     stated = dict(_flat(by_hand.spec, by_hand.initial)) if by_hand else {}
     given: dict[Path, list[tuple[Json, Assignment]]] = {}
@@ -96,14 +96,14 @@ def _merged(
         for path, value in _flat(one.fields, one.initial):
             if path not in stated:
                 given.setdefault(path, []).append((value, one))
-    troubles = []
+    contradictions = []
     for path, values in sorted(given.items()):
         first, rule = values[0]
         other = next((other for value, other in values if not same(first, value)), None)
         if other:
-            troubles.append(_contradiction(person, slug, path, rule, other))
-    if troubles:
-        return troubles
+            contradictions.append(_contradiction(person, slug, path, rule, other))
+    if contradictions:
+        return contradictions
     fields, initial = _nested({**{path: values[0][0] for path, values in given.items()}, **stated})
     roles = _roles(by_hand.initial if by_hand else {}, (one.initial.get("roles") or () for one in assignments))
     return fields, {**initial, "roles": list(roles)} if roles else initial
@@ -130,71 +130,49 @@ def _nested(flat: Mapping[Path, Json]) -> tuple[dict[str, Json], dict[str, Json]
     return parts["spec"], parts["initial"]
 
 
-def _contradiction(person: Person, slug: str, path: Path, one: Assignment, other: Assignment) -> Trouble:
-    from_files = all(_literal(path, each) for each in (one, other))
+def _contradiction(person: Person, slug: str, path: Path, one: Assignment, other: Assignment) -> Undecided:
+    in_files = path[1:] if path[0] == "spec" else path
     rules = sorted({one.rule.name, other.rule.name})
-    name = ".".join(path[1:] if path[0] == "spec" else path)
-    if len(rules) == 1:
-        message = f"the rule {rules[0]} gives different values for {name} in {slug}"
-    else:
-        message = f"the rules {these(rules)} give different values for {name} in {slug}"
-    return Trouble(
-        UserProblem(
-            code="contradicting-rules",
-            severity="error" if from_files else "problem",
-            message=message,
-            hint="let only one of them set it, or write a Member manifest, which takes precedence",
-            at=tuple(sorted({_place(one), _place(other)})),
-            addresses=(address("Organization", slug),),
-            user=person.user_id,
-        ),
-        (slug,),
+    who = f"the rule {rules[0]} gives" if len(rules) == 1 else f"the rules {these(rules)} give"
+    return _undecided(
+        person,
+        slug,
+        "contradicting-rules",
+        f"{who} different values for {'.'.join(in_files)} in {slug}",
+        "let only one of them set it, or write a Member manifest, which takes precedence",
+        sorted({one.grant.position, other.grant.position}),
+        "error" if in_files in one.grant.literals and in_files in other.grant.literals else "problem",
     )
 
 
-def _literal(path: Path, assignment: Assignment) -> bool:
-    return (path[1:] if path[0] == "spec" else path) in assignment.assign.literals
-
-
-def _place(assignment: Assignment) -> Position:
-    return assignment.assign.position
-
-
-def _held(person: Person, slug: str, member: Resource, code: str) -> list[Trouble]:
+def _held(person: Person, slug: str, member: Resource, code: str) -> list[Undecided]:
     """Hold a membership because of a hand-written Member."""
     if code == "left-alone":
         message, hint = "a Member manifest has `ensure: external`, so no rule writes this member", ""
     else:
         message = "a Member manifest has an address of this user that is not verified, so it may be another person"
         hint = "let the user verify the address; or set `verified: any` in the rule's match"
-    return [
-        Trouble(
-            UserProblem(
-                code=code,
-                message=message,
-                hint=hint,
-                at=(member.position,),
-                addresses=(address("Organization", slug),),
-                user=person.user_id,
-            ),
-            (slug,),
-        )
-    ]
+    return [_undecided(person, slug, code, message, hint, (member.position,))]
 
 
-def _no_address(person: Person, slug: str, assignments: Sequence[Assignment]) -> list[Trouble]:
+def _no_address(person: Person, slug: str, assignments: Sequence[Assignment]) -> list[Undecided]:
     names = sorted({one.rule.name for one in assignments})
-    return [
-        Trouble(
-            UserProblem(
-                code="no-admissible-address",
-                message=f"{'rule' if len(names) == 1 else 'rules'} {these(names)}: a member needs an address, and this "
-                "user has none that is verified",
-                hint="let the user verify one; or set `verified: any` in the rule's match",
-                at=tuple(sorted({_place(one) for one in assignments})),
-                addresses=(address("Organization", slug),),
-                user=person.user_id,
-            ),
-            (slug,),
-        )
-    ]
+    message = f"{'rule' if len(names) == 1 else 'rules'} {these(names)}: a member needs an address, and this "
+    message += "user has none that is verified"
+    hint = "let the user verify one; or set `verified: any` in the rule's match"
+    at = sorted({one.grant.position for one in assignments})
+    return [_undecided(person, slug, "no-admissible-address", message, hint, at)]
+
+
+def _undecided(
+    person: Person,
+    slug: str,
+    code: str,
+    message: str,
+    hint: str,
+    at: Iterable[Position],
+    severity: Severity = "problem",
+) -> Undecided:
+    organization, users = address("Organization", slug), (person.user_id,)
+    found = problem(code, message, hint, *at, severity=severity, addresses=(organization,), users=users)
+    return Undecided(found, (slug,))

@@ -142,7 +142,7 @@ def verified_view(user: dict[str, Any]) -> dict[str, Any]:
     return view
 
 
-class Written(Struct, frozen=True):
+class HandWritten(Struct, frozen=True):
     """A hand-written Member and its number among the declared ones."""
 
     number: int
@@ -154,18 +154,18 @@ class Written(Struct, frozen=True):
         return str(self.member.namespace)
 
 
-ByHand = Mapping[str, tuple[Written, ...]]  # by address, as addresses compare
+ByHand = Mapping[str, tuple[HandWritten, ...]]  # by address, as addresses compare
 
 
 def by_hand(members: Sequence[Resource]) -> ByHand:
     """Index the hand-written Members by their addresses."""
-    found: defaultdict[str, list[Written]] = defaultdict(list)
+    found: defaultdict[str, list[HandWritten]] = defaultdict(list)
     for number, member in enumerate(members):
-        found[mailbox_or_text(member.name)].append(Written(number, member))
+        found[mailbox_or_text(member.name)].append(HandWritten(number, member))
     return {text: tuple(written) for text, written in found.items()}
 
 
-def written_for(by_hand: ByHand, person: Person) -> list[tuple[Address, Written]]:
+def written_for(by_hand: ByHand, person: Person) -> list[tuple[Address, HandWritten]]:
     """Return every Member that stands on an address of a user, verified or not, verified ones first."""
     found = [(address, written) for address in person.addresses for written in by_hand.get(address.text, ())]
     return sorted(found, key=lambda pair: not pair[0].verified)

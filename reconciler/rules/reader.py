@@ -19,10 +19,9 @@ from reconciler.expressions import (
 )
 from reconciler.expressions.nodes import Node, Path, Read, children
 from reconciler.expressions.template import OPEN
-from reconciler.model import Json, Position, Problem, Resource, Table
+from reconciler.model import Json, Position, Problem, Resource, Table, problem
 from reconciler.model import Path as Keys
 from reconciler.rules.directory import Directory, Domains, domains_of
-from reconciler.rules.problems import error, warning
 from reconciler.rules.unused import Tally
 from reconciler.suggest import suggest_existing
 
@@ -121,11 +120,11 @@ class Reader(Struct):
 
     def refuse(self, code: str, message: str, hint: str, *at: Position) -> None:
         """Note an error at some places."""
-        self.draft.problems.append(error(code, message, hint, *at))
+        self.draft.problems.append(problem(code, message, hint, *at))
 
     def warn(self, code: str, message: str, hint: str, *at: Position) -> None:
         """Note a warning at some places."""
-        self.draft.warnings.append(warning(code, message, hint, *at))
+        self.draft.warnings.append(problem(code, message, hint, *at, severity="warning"))
 
     def reads(self, name: str, at: Position) -> None:
         """Note that a field of users is read."""
@@ -202,7 +201,8 @@ class Reader(Struct):
             self.reads(name, at)
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
-            self._once(warning("unknown-field", message, suggest_existing(name, USER_FIELDS), at))
+            hint = suggest_existing(name, USER_FIELDS)
+            self._once(problem("unknown-field", message, hint, at, severity="warning"))
         self.proof = self.proof or (bool(use) and not read.isdisjoint(PROOF))
         if use and not read.isdisjoint(UNTRUSTED):
             self.untrusted = True
@@ -210,24 +210,24 @@ class Reader(Struct):
                 message = f"`{spell(path)}` can be changed by users themselves, but here it {use}"
                 verb = "decide by" if use == DECIDES else "fill it from"
                 hint = f"{verb} trusted_metadata; if this is intended, set `untrusted: true` in the rule"
-                self._once(error("untrusted", message, hint, at))
+                self._once(problem("untrusted", message, hint, at))
 
     def _check_column(self, path: Path, at: Position) -> None:
         if self.table is None or len(path) == 1 or path[1] in self.table.columns:
             return
         message = f"the table {self.table.name} has no column {path[1]}"
-        self._once(error("unknown-column", message, suggest_existing(str(path[1]), self.table.columns), at))
+        self._once(problem("unknown-column", message, suggest_existing(str(path[1]), self.table.columns), at))
 
     def _check_organization(self, path: Path, at: Position) -> None:
         declared = self.draft.organization_fields
         if len(path) > 1 and path[1] not in declared:
             message = f"no organization declares {path[1]}"
-            self._once(error("unknown-field", message, suggest_existing(str(path[1]), declared), at))
+            self._once(problem("unknown-field", message, suggest_existing(str(path[1]), declared), at))
 
-    def _once(self, problem: Problem) -> None:
-        if (problem.at[0], problem.message) not in self.reported:
-            self.reported.add((problem.at[0], problem.message))
-            (self.draft.problems if problem.severity == "error" else self.draft.warnings).append(problem)
+    def _once(self, found: Problem) -> None:
+        if (found.at[0], found.message) not in self.reported:
+            self.reported.add((found.at[0], found.message))
+            (self.draft.problems if found.severity == "error" else self.draft.warnings).append(found)
 
 
 def _use(field: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.commands.explain import explain_user
 from reconciler.config.read import load_config
 from reconciler.report.show import why_report
-from reconciler.rules import Explanation
+from reconciler.rules.explain import Explanation
 
 CONFIGURATION = """
 apiVersion: reconciler/v1

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.documents.read import documents_in
 from reconciler.model import Problem
-from reconciler.rules import Assigned, assign
+from reconciler.rules.evaluate import Decision, evaluate
 from tests.rules_world import organization, rules, table
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -44,11 +44,11 @@ EXAMPLES = [
 ]
 
 
-def told(assigned: Assigned) -> str:
+def told(assigned: Decision) -> str:
     """What a user gets, as the page writes it."""
     parts = []
     if assigned.problems:
-        open_ = ", ".join(sorted(one.organization or "any" for one in assigned.undecided))
+        open_ = ", ".join(sorted(slug or "any" for slug in assigned.undecided))
         parts.append(f"problem {', '.join(one.code for one in assigned.problems)}, open: {open_}")
     given = [
         one.organization
@@ -70,7 +70,7 @@ def test_an_example_gives_what_it_says(text: str, person: str, expected: str) ->
         tables=[table("memberships", *ROWS)],
         variables={"partners": ["Globex, Inc."], "roles": {"owner": "stytch_admin", "staff": "editor"}},
     )
-    assert told(assign(compiled, PEOPLE[person])) == expected
+    assert told(evaluate(compiled, PEOPLE[person])) == expected
 
 
 def test_every_block_of_rules_has_people_who_get_something() -> None:

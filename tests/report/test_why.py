@@ -9,7 +9,8 @@ import pytest
 from reconciler.config.read import load_config
 from reconciler.load.validate import validate
 from reconciler.report.show import why_report
-from reconciler.rules import Rules, explain, is_user
+from reconciler.rules.explain import explain, is_user
+from reconciler.rules.rule import Rules
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import Assigned, assign
+from reconciler.rules.evaluate import Decision, evaluate
 from tests.rules_world import BY_ID, LISTED, given, held, organization, rule, rules, user
 
 
@@ -17,8 +17,8 @@ def test_an_organization_is_named_by_slug_name_or_external_id() -> None:
     assert given(computed, user("a@a.example", trusted_metadata={"names": ["Globex"]})) == {"globex": ()}
 
 
-def named(value: object, text: str = "'${{ user.trusted_metadata.tenant }}'", **world: Any) -> Assigned:
-    return assign(
+def named(value: object, text: str = "'${{ user.trusted_metadata.tenant }}'", **world: Any) -> Decision:
+    return evaluate(
         rules(rule("match: {user_id: user-1}", text), **world), user("a@a.example", trusted_metadata={"tenant": value})
     )
 
@@ -60,8 +60,8 @@ def test_an_organization_of_another_environment_gives_nothing_and_is_no_problem(
     other = organization("other", organization_name="Other", organization_external_id="t-7")
     value = "Other" if "name" in text else "other"
     template = text.replace("%s", "${{ user.trusted_metadata.tenant }}")
-    assert named(value, template, elsewhere=[other]) == Assigned(matched=True)
-    assert named("other", "'${{ user.trusted_metadata.tenant }}'", elsewhere=["other"]) == Assigned(matched=True)
+    assert named(value, template, elsewhere=[other]) == Decision(matched=True)
+    assert named("other", "'${{ user.trusted_metadata.tenant }}'", elsewhere=["other"]) == Decision(matched=True)
 
 
 SLUGIFIED = "'${{ slugify(user.trusted_metadata.tenant) }}'"
@@ -80,7 +80,7 @@ def test_slugify_leads_to_an_organization_whose_name_or_slug_it_was(value: str) 
 def test_a_lucky_slug_gives_nothing(value: str) -> None:
     assigned = named(value, SLUGIFIED, organizations=NAMES)
     assert [problem.code for problem in assigned.problems] == ["unproven-slug"]
-    assert assigned.undecided[0].organization in {"acme-inc", "initech"}
+    assert set(assigned.undecided) <= {"acme-inc", "initech"}
     assert not assigned.memberships
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import Condition, Explanation, RuleExplanation, Rules, explain, is_user
+from reconciler.rules.explain import Condition, Explanation, RuleExplanation, explain, is_user
+from reconciler.rules.rule import Rules
 from tests.rules_world import LISTED, ROUNDS, THREE, member, organization, rule, rules, table, user
 
 RULES = """

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import Assigned, assign
+from reconciler.rules.evaluate import Decision, evaluate
 from tests.rules_world import held, only, rule, rules, user
 
 
-def filled(entry: str, **fields: Any) -> Assigned:
-    return assign(rules(rule("match: {user_id: user-1}", roles=f", {entry}")), user("a@a.example", **fields))
+def filled(entry: str, **fields: Any) -> Decision:
+    return evaluate(rules(rule("match: {user_id: user-1}", roles=f", {entry}")), user("a@a.example", **fields))
 
 
 def test_a_rendered_null_is_not_managed_and_a_literal_null_clears() -> None:
@@ -74,9 +74,9 @@ def test_the_external_id_is_the_configured_one_unless_a_rule_gives_one() -> None
 @pytest.mark.parametrize("value", ["has blanks in it", "", "x" * 129, 7, "line\n"])
 def test_an_external_id_that_stytch_would_refuse_is_a_problem_and_not_set(value: object) -> None:
     compiled = rules(rule("match: {user_id: user-1}"), external_id="user.external_id")
-    assigned = assign(compiled, user("a@a.example", external_id=value))
+    assigned = evaluate(compiled, user("a@a.example", external_id=value))
     assert [problem.code for problem in assigned.problems] == ["external-id"]
-    assert assigned.undecided == ()
+    assert assigned.undecided == {}
     assert assigned.memberships[0].fields == {}
 
 
@@ -102,7 +102,7 @@ def test_an_address_in_two_spellings_is_one() -> None:
 def test_nobody_without_an_admissible_address_becomes_a_member() -> None:
     compiled = rules(rule("match: {user_id: user-1}"))
     for one in (user(), user("?a@a.example"), user("?no address")):
-        assert held(assign(compiled, one)) == (["no-admissible-address"], ["acme"])
+        assert held(evaluate(compiled, one)) == (["no-admissible-address"], ["acme"])
     assert only(rules(rule("match: {user_id: user-1, verified: any}")), user("?a@a.example")).unverified
 
 

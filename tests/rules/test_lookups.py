@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.rules import Assigned, Rules, assign
+from reconciler.rules.evaluate import Decision, evaluate
+from reconciler.rules.rule import Rules
 from tests.rules_world import LISTED, given, held, organization, rule, rules, user
 
 LOOKUP = """
@@ -34,7 +35,7 @@ def test_without_subdomains_domains_are_exact() -> None:
 def test_every_address_is_looked_up_on_its_own() -> None:
     compiled = looked_up()
     one = user("first@elsewhere.example", "ann@globex.example", "ann@acme.example")
-    memberships = {m.organization: m.addresses for m in assign(compiled, one).memberships}
+    memberships = {m.organization: m.addresses for m in evaluate(compiled, one).memberships}
     assert memberships == {
         "acme": ("ann@acme.example", "first@elsewhere.example", "ann@globex.example"),
         "globex": ("ann@globex.example", "first@elsewhere.example", "ann@acme.example"),
@@ -42,25 +43,25 @@ def test_every_address_is_looked_up_on_its_own() -> None:
 
 
 def test_an_absent_organization_has_no_domains() -> None:
-    assert assign(looked_up(), user("ann@gone.example")) == Assigned()
+    assert evaluate(looked_up(), user("ann@gone.example")) == Decision()
 
 
 def test_a_shared_domain_gives_nothing_and_is_reported_with_both_lines() -> None:
     compiled = looked_up()
     (problem,) = compiled.problems
-    assert (problem.code, problem.severity, problem.user) == ("shared-domain", "warning", "")
+    assert (problem.code, problem.severity, problem.users) == ("shared-domain", "warning", ())
     assert problem.message.startswith("both.example is listed by acme and globex")
     assert [str(at) for at in problem.at] == ["manifests/o.yaml:1:1", "manifests/o.yaml:3:1"]
     assert problem.addresses == ("Organization/acme", "Organization/globex")
-    assigned = assign(compiled, user("ann@both.example"))
+    assigned = evaluate(compiled, user("ann@both.example"))
     assert held(assigned) == (["shared-domain"], ["acme", "globex"])
     assert not assigned.memberships
     assert not assigned.matched
-    assert assigned.problems[0].user == "user-1"
+    assert assigned.problems[0].users == ("user-1",)
 
 
 def test_a_shared_domain_does_not_touch_the_other_addresses() -> None:
-    assigned = assign(looked_up(), user("ann@both.example", "ann@eu.acme.example"))
+    assigned = evaluate(looked_up(), user("ann@both.example", "ann@eu.acme.example"))
     assert [m.organization for m in assigned.memberships] == ["eu"]
     assert assigned.matched
 
@@ -95,11 +96,11 @@ def test_a_domain_of_nobody_in_particular_makes_nobody_a_member(domain: str) -> 
     lists = (organization("acme", 1, trusted_metadata={"email_domains": ["acme.example", domain]}),)
     compiled = rules(lookup_rule(), organizations=lists)
     (problem,) = compiled.problems
-    assert (problem.code, problem.severity, problem.user) == ("common-domain", "warning", "")
+    assert (problem.code, problem.severity, problem.users) == ("common-domain", "warning", ())
     assert domain.lower() in problem.message
-    assigned = assign(compiled, user(f"ann@{domain}", "ann@acme.example"))
+    assigned = evaluate(compiled, user(f"ann@{domain}", "ann@acme.example"))
     assert held(assigned) == (["common-domain"], ["acme"])
-    assert not assign(compiled, user(f"ann@{domain}")).matched
+    assert not evaluate(compiled, user(f"ann@{domain}")).matched
 
 
 @pytest.mark.parametrize("said", ["allow", "[att.com, ORANGE.com]"])

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import Assigned, Rules, assign, fold_problems
+from reconciler.rules.evaluate import Decision, evaluate
+from reconciler.rules.problems import fold_problems
+from reconciler.rules.rule import Rules
 from tests.rules_world import organization, rules
 
 pytestmark = pytest.mark.mapping
@@ -45,8 +47,8 @@ def compiled(verified: str = "", shared: str = "", public: str = "\n        publ
     return rules(BY_EMAIL_DOMAIN.format(verified=verified, shared=shared, public=public), organizations=companies)
 
 
-def memberships(compiled_rules: Rules) -> tuple[set[tuple[str, str, str]], list[Assigned]]:
-    given = [assign(compiled_rules, user) for user in read("consumer-users.jsonl")]
+def memberships(compiled_rules: Rules) -> tuple[set[tuple[str, str, str]], list[Decision]]:
+    given = [evaluate(compiled_rules, user) for user in read("consumer-users.jsonl")]
     return {
         (str(one.user), one.organization, one.addresses[0]) for assigned in given for one in assigned.memberships
     }, given

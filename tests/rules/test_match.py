@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.rules import Assigned, assign
+from reconciler.rules.evaluate import Decision, evaluate
 from tests.rules_world import given, held, only, rule, rules, table, user
 
 ANN = user("ann@acme.example", external_id="ext-1", trusted_metadata={"plan": "gold", "seats": 3, "flags": ["a"]})
@@ -52,7 +52,7 @@ def test_a_key_of_match_holds(match: str) -> None:
     ],
 )
 def test_a_key_of_match_does_not_hold(match: str) -> None:
-    assert assign(rules(rule(f"match: {{{match}}}")), ANN) == Assigned()
+    assert evaluate(rules(rule(f"match: {{{match}}}")), ANN) == Decision()
 
 
 def test_the_keys_about_addresses_must_hold_of_one_and_the_same_address() -> None:
@@ -74,17 +74,17 @@ def test_domains_compare_as_a_labels() -> None:
 @pytest.mark.parametrize("unverified", ["", "?"])
 def test_what_is_no_address_matches_nothing_and_is_that_users_problem(address: str, unverified: str) -> None:
     compiled = rules(rule("match: {email_domain: [acme.example], verified: any}"))
-    assigned = assign(compiled, user(unverified + address))
+    assigned = evaluate(compiled, user(unverified + address))
     assert (assigned.memberships, assigned.matched) == ((), False)
     assert held(assigned) == (["unreadable-address"], [None])
     proven = rules(rule("match: {email_domain: [acme.example]}"))
-    assert held(assign(proven, user(unverified + address)))[0] == ([] if unverified else ["unreadable-address"])
+    assert held(evaluate(proven, user(unverified + address)))[0] == ([] if unverified else ["unreadable-address"])
 
 
 @pytest.mark.parametrize("emails", [None, "ann@acme.example", [None], [[]], [{"email": None}], [{}], [{"email": 3}]])
 def test_odd_addresses_break_nothing(emails: object) -> None:
     compiled = rules(rule("match: {email_domain: [acme.example], email_regex: '.*'}"), external_id="user.user_id")
-    assert assign(compiled, {"user_id": "user-1", "emails": emails}) == Assigned()
+    assert evaluate(compiled, {"user_id": "user-1", "emails": emails}) == Decision()
 
 
 @pytest.mark.parametrize("text", ["ann@acme.example", "\u017f@acme.example"])
@@ -141,7 +141,7 @@ def test_what_users_write_decides_only_if_the_rule_says_so_and_is_counted() -> N
           - {name: b, match: {user_id: user-1}, assign: [{organization: globex}]}
         """
     )
-    assert [(m.organization, m.untrusted) for m in assign(compiled, one).memberships] == [
+    assert [(m.organization, m.untrusted) for m in evaluate(compiled, one).memberships] == [
         ("acme", True),
         ("globex", False),
     ]

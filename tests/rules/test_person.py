@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.rules import Assigned, assign
+from reconciler.rules.evaluate import Decision, evaluate
 from tests.rules_world import ROUNDS, THREE, both, given, held, member, only, rule, rules, user
 
 EXCEPT = """
@@ -26,7 +26,7 @@ EXCEPT = """
 @pytest.mark.parametrize("sign", ["", "?"])
 def test_except_sees_every_address_verified_or_not(exception: str, sign: str) -> None:
     one = user("ann@acme.example", f"{sign}tester@example.test", external_id="ext-1", untrusted_metadata={"test": True})
-    assert assign(rules(EXCEPT % exception), one) == Assigned(matched=True)
+    assert evaluate(rules(EXCEPT % exception), one) == Decision(matched=True)
 
 
 def test_except_holds_for_the_rules_of_its_document_only() -> None:
@@ -40,7 +40,7 @@ def test_except_holds_for_the_rules_of_its_document_only() -> None:
 
 def test_an_exception_that_cannot_be_told_holds() -> None:
     compiled = rules(EXCEPT % "{metadata: {trusted_metadata.a.b: 1}}")
-    assert held(assign(compiled, user("a@a.example", trusted_metadata={"a": "x"}))) == (["mistyped"], ["acme"])
+    assert held(evaluate(compiled, user("a@a.example", trusted_metadata={"a": "x"}))) == (["mistyped"], ["acme"])
 
 
 def test_a_member_by_hand_wins_field_by_field_and_roles_unite() -> None:
@@ -70,7 +70,7 @@ def test_a_member_by_hand_on_an_address_that_nobody_verified_holds_the_membershi
     body = "match: {user_id: user-1%s}"
     admin = member("acme", "ann@acme.example", 7, roles=["stytch_admin"])
     one = user("mallory@acme.example", "?ann@acme.example")
-    assigned = assign(rules(rule(body % ""), members=[admin]), one)
+    assigned = evaluate(rules(rule(body % ""), members=[admin]), one)
     assert held(assigned) == (["unproven-member"], ["acme"])
     assert assigned.problems[0].at == (admin.position,)
     assert only(rules(rule(body % ", verified: any"), members=[admin]), one).declared == 0
@@ -80,7 +80,7 @@ def test_a_member_by_hand_on_an_address_that_nobody_verified_holds_the_membershi
 def test_an_absent_member_vetoes_every_user_with_that_address_verified_or_not(sign: str) -> None:
     text = "rules: [{name: r, match: {user_id: user-1}, assign: [{organization: acme}, {organization: globex}]}]"
     members = [member("acme", "ann@acme.example", ensure="absent")]
-    assigned = assign(rules(text, members=members), user("a@a.example", f"{sign}Ann@acme.example"))
+    assigned = evaluate(rules(text, members=members), user("a@a.example", f"{sign}Ann@acme.example"))
     assert [m.organization for m in assigned.memberships] == ["globex"]
     assert not assigned.problems
     assert assigned.matched
@@ -94,10 +94,10 @@ def test_who_is_only_vetoed_was_given_nothing() -> None:
 
 def test_an_external_member_is_left_alone() -> None:
     compiled = rules(rule("match: {user_id: user-1}"), members=[member("acme", "a@a.example", ensure="external")])
-    assert held(assign(compiled, user("a@a.example"))) == (["left-alone"], ["acme"])
+    assert held(evaluate(compiled, user("a@a.example"))) == (["left-alone"], ["acme"])
 
 
 def test_a_user_with_a_member_by_hand_is_not_unmatched() -> None:
     compiled = rules(rule("match: {user_id: user-9}"), members=[member("acme", "a@a.example")])
-    assert assign(compiled, user("?a@a.example")) == Assigned(matched=True)
-    assert assign(compiled, user("b@a.example")) == Assigned()
+    assert evaluate(compiled, user("?a@a.example")) == Decision(matched=True)
+    assert evaluate(compiled, user("b@a.example")) == Decision()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import assign
+from reconciler.rules.evaluate import evaluate
 from tests.rules_world import ROUNDS, THREE, both, given, held, rules, user
 
 
@@ -38,7 +38,7 @@ def test_what_an_earlier_round_gave_a_later_problem_does_not_open_again() -> Non
             assign: [{organization: acme}, {organization: globex}]
         """
     )
-    assigned = assign(compiled, user("a@a.example", trusted_metadata={"n": "x"}))
+    assigned = evaluate(compiled, user("a@a.example", trusted_metadata={"n": "x"}))
     assert held(assigned) == (["mistyped"], ["globex"])
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.rules import Rules, assign
+from reconciler.rules.evaluate import evaluate
+from reconciler.rules.rule import Rules
 from tests.rules_world import organization, rules, table, user
 
 ANN = user("ann@acme.example", user_id="u-1", external_id="e-1", trusted_metadata={"plan": "gold"})
@@ -14,7 +15,7 @@ BOB = user("bob@globex.example", user_id="u-2", external_id="E-2", trusted_metad
 def unused(compiled: Rules, *people: dict[str, Any]) -> list[tuple[str, list[int]]]:
     """The messages of all warnings, and the lines they name."""
     for one in people:
-        assign(compiled, one)
+        evaluate(compiled, one)
     return [(one.message, [place.line for place in one.at]) for one in compiled.unused()]
 
 
@@ -132,7 +133,7 @@ def test_a_row_that_almost_joins(cell: str, how: str) -> None:
         tables=[table("t", {"id": "e-7"}, {"id": cell}, {"id": "E-2"})],
     )
     for one in (ANN, BOB):
-        assign(compiled, one)
+        evaluate(compiled, one)
     rows, users = list(compiled.unused())[:2]
     assert (rows.code, rows.message) == ("unjoined-rows", "2 of 3 rows of the table t join no user")
     assert rows.hint == f"t.csv:3:1 differs only by {how} from a user's value"
@@ -146,7 +147,7 @@ def test_a_row_that_almost_joins_in_one_of_its_columns() -> None:
              assign: [{organization: acme}]}]
     """
     compiled = rules(text, tables=[table("t", {"id": "e-1", "plan": "blue"}, {"id": "E-1", "plan": "gold"})])
-    assign(compiled, ANN)
+    evaluate(compiled, ANN)
     rows = next(compiled.unused())
     assert rows.message == "2 of 2 rows of the table t join no user"
     assert rows.hint == "t.csv:3:1 differs only by case from a user's value"
@@ -155,7 +156,7 @@ def test_a_row_that_almost_joins_in_one_of_its_columns() -> None:
 def test_a_row_that_names_an_address_that_nobody_verified() -> None:
     text = "rules: [{name: r, table: {name: t, join: {to: user.emails}}, assign: [{organization: acme}]}]"
     compiled = rules(text, tables=[table("t", {"to": "Two@ACME.example"})])
-    assign(compiled, user("?two@acme.example", user_id="u-3"))
+    evaluate(compiled, user("?two@acme.example", user_id="u-3"))
     rows = next(compiled.unused())
     assert rows.hint == "t.csv:2:1 names a user's address that is not verified"
 
