@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.expressions import UNKNOWN
+from reconciler.expressions.values import UNKNOWN
 
 
 class Wrong(Exception):

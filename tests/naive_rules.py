@@ -10,9 +10,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.expressions import UNKNOWN, Mistyped, a_label, compile_expression, compile_template
 from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.expression import compile_expression
 from reconciler.expressions.nodes import And, Or
+from reconciler.expressions.template import compile_template
+from reconciler.expressions.text import a_label
+from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Resource
 
 ROOTS = frozenset({"user", "item", "row", "organization"})

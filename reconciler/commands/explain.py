@@ -9,7 +9,7 @@ from msgspec import structs
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.desired.members import repeated, unreadable
-from reconciler.expressions import mailbox_or_text, trimmed
+from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.load.examine import Declared
 from reconciler.load.validate import validate
 from reconciler.model import Cause

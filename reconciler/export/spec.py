@@ -14,7 +14,7 @@ from reconciler.diff.fields import NOTHING, same
 from reconciler.documents import yaml_reader
 from reconciler.documents.yaml_writer import block
 from reconciler.export.manifests import literal
-from reconciler.expressions import InvalidTree, compile_tree
+from reconciler.expressions.template import InvalidTree, compile_tree
 from reconciler.model import MARK_KEY, Json, Path, Problem, Spec
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import TextFile

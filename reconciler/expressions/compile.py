@@ -1,9 +1,9 @@
 """Nodes → nested closures. They are built once and run for every user."""
 
-from typing import TypeGuard
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeGuard
 
-from reconciler.expressions import conditions
-from reconciler.expressions.conditions import Run, Scope
 from reconciler.expressions.nodes import (
     And,
     Call,
@@ -19,7 +19,17 @@ from reconciler.expressions.nodes import (
     Read,
     spell,
 )
-from reconciler.expressions.values import UNKNOWN, Mistyped, kind_of, known
+from reconciler.expressions.values import NUMBERS, UNKNOWN, Mistyped, contained, kind_of, known, same
+
+Scope = Mapping[str, object]
+Run = Callable[[Scope], Any]
+
+_ORDERINGS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def compiled_node(node: Node) -> Run:
@@ -34,11 +44,11 @@ def compiled_node(node: Node) -> Run:
         case Compare():
             return _compare(node)
         case And(terms=terms):
-            return conditions.junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=False)
+            return _junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=False)
         case Or(terms=terms):
-            return conditions.junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=True)
+            return _junction(tuple((compiled_node(term), described(term)) for term in terms), decisive=True)
         case Not(term=term):
-            return conditions.opposite(compiled_node(term), described(term))
+            return _opposite(compiled_node(term), described(term))
         case Call(function=function, arguments=arguments) if function.name == "default":
             return _default(*map(_value, arguments))
         case Call():
@@ -113,35 +123,35 @@ def _compare(node: Compare) -> Run:
     left, right = node.left, node.right
     match node.operator:
         case "==":
-            return _equal(left, right)
+            return _equality(left, right)
         case "!=":
-            return conditions.opposite(_equal(left, right))
+            return _opposite(_equality(left, right))
         case "in":
             if (
                 isinstance(right, Literal)
                 and type(right.value) is list
                 and all(type(each) is str for each in right.value)
             ):
-                return conditions.one_of_texts(_value(left), frozenset(right.value))
-            return conditions.within(_value(left), _value(right), described(right))
-    return conditions.ordered(node.operator, _value(left), _value(right))
+                return _one_of_texts(_value(left), frozenset(right.value))
+            return _within(_value(left), _value(right), described(right))
+    return _ordered(node.operator, _value(left), _value(right))
 
 
 def _all_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(type(each) is str for each in value)
 
 
-def _equal(left: Node, right: Node) -> Run:
-    if _is_null(left) or _is_null(right):
-        return conditions.is_null(_value(left if _is_null(right) else right))
+def _equality(left: Node, right: Node) -> Run:
+    if _is_null_word(left) or _is_null_word(right):
+        return _is_null(_value(left if _is_null_word(right) else right))
     if isinstance(left, Literal):
         left, right = right, left
     if isinstance(right, Literal) and type(right.value) is str:
-        return conditions.equal_to_text(_value(left), right.value)
-    return conditions.equal(_value(left), _value(right))
+        return _equal_to_text(_value(left), right.value)
+    return _equal(_value(left), _value(right))
 
 
-def _is_null(node: Node) -> bool:
+def _is_null_word(node: Node) -> bool:
     return isinstance(node, Literal) and node.value is None and not node.folded
 
 
@@ -184,3 +194,110 @@ def _call(node: Call) -> Run:
         return null
 
     return call_two
+
+
+# Comparisons and `and or not` over computed values: SQL's three-valued logic, without mixing types. Each function takes
+# functions from a scope to a value, and returns such a function.
+
+
+def _is_null(run: Run) -> Run:
+    """Return ``== null``: a test of presence, never unknown."""
+    return lambda scope: run(scope) is None
+
+
+def _equal(left: Run, right: Run) -> Run:
+    """Return ``==``; unknown if either side is null."""
+
+    def run(scope: Scope) -> object:
+        one, other = left(scope), right(scope)
+        return UNKNOWN if one is None or other is None else same(one, other)
+
+    return run
+
+
+def _equal_to_text(left: Run, text: str) -> Run:
+    """Return ``== "text"``, the most frequent comparison. A value of another type is never equal to a text."""
+
+    def run(scope: Scope) -> object:
+        value = left(scope)
+        return UNKNOWN if value is None else value == text
+
+    return run
+
+
+def _one_of_texts(item: Run, texts: frozenset[str]) -> Run:
+    """Return ``in ["a", "b"]``, as a set lookup."""
+
+    def run(scope: Scope) -> object:
+        value = item(scope)
+        return UNKNOWN if value is None else type(value) is str and value in texts
+
+    return run
+
+
+def _within(item: Run, collection: Run, where: str) -> Run:
+    """Return ``in`` a list or the keys of a map. ``where`` is the path of the right side, or ""."""
+
+    def run(scope: Scope) -> object:
+        value, many = item(scope), collection(scope)
+        if many is None:
+            return UNKNOWN
+        if type(many) is list or type(many) is dict:
+            return contained(value, many)
+        subject = f"`{where}`" if where else "the right side"
+        hint = "; contains(text, piece) looks into a string" if type(many) is str else ""
+        raise Mistyped(f"`in` needs a list or a map on its right; {subject} is {kind_of(many)}{hint}")
+
+    return run
+
+
+def _ordered(symbol: str, left: Run, right: Run) -> Run:
+    """Return one of ``< <= > >=``, between two numbers or two strings (by code point)."""
+    compare = _ORDERINGS[symbol]
+
+    def run(scope: Scope) -> object:
+        one, other = left(scope), right(scope)
+        if one is None or other is None:
+            return UNKNOWN
+        if (type(one) is str and type(other) is str) or (type(one) in NUMBERS and type(other) in NUMBERS):
+            return compare(one, other)
+        raise Mistyped(f"`{symbol}` compares two numbers or two strings, not {kind_of(one)} with {kind_of(other)}")
+
+    return run
+
+
+def _opposite(term: Run, where: str = "") -> Run:
+    """Return ``not``. ``where`` is the path of its term, or ""."""
+
+    def run(scope: Scope) -> object:
+        value = term(scope)
+        if value is True or value is False:
+            return not value
+        if value is UNKNOWN or value is None:
+            return UNKNOWN
+        raise _no_condition("not", where, value)
+
+    return run
+
+
+def _junction(terms: tuple[tuple[Run, str], ...], *, decisive: bool) -> Run:
+    """Return ``and`` (false decides) or ``or`` (true decides), from left to right. Each term has its path, or ""."""
+
+    def run(scope: Scope) -> object:
+        unknown = False
+        for term, where in terms:
+            value = term(scope)
+            if value is decisive:
+                return decisive
+            if value is UNKNOWN or value is None:
+                unknown = True
+            elif type(value) is not bool:
+                raise _no_condition("or" if decisive else "and", where, value)
+        return UNKNOWN if unknown else not decisive
+
+    return run
+
+
+def _no_condition(word: str, where: str, value: object) -> Mistyped:
+    subject = f"`{where}`" if where else "one of its terms"
+    return Mistyped(f"`{word}` takes booleans; {subject} is {kind_of(value)}")

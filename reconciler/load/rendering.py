@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.documents.positions import Document
-from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, compile_tree
+from reconciler.expressions.template import InvalidTree, compile_tree
+from reconciler.expressions.values import ExpressionError, Mistyped
 from reconciler.model import Json, Path, Position, Problem, problem
 from reconciler.schema.validate import templates_in
 

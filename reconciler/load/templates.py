@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.documents.positions import Document
-from reconciler.expressions import ExpressionError, InvalidTree, Mistyped, Tree, compile_template, compile_tree
+from reconciler.expressions.template import InvalidTree, Tree, compile_template, compile_tree
+from reconciler.expressions.values import ExpressionError, Mistyped
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL
 from reconciler.load.rendering import come_to_nothing, nothing
 from reconciler.model import Json, Path, Position, Problem, Table, problem

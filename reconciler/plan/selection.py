@@ -7,7 +7,7 @@ from typing import Self
 from msgspec import Struct, structs
 
 from reconciler.errors import InvalidInput
-from reconciler.expressions import mailbox_or_text, trimmed
+from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import Change, Listed, Live, Plan, Stakes, problem

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
-from reconciler.expressions import Expression
 from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.expression import Expression
 from reconciler.expressions.functions import TEXT, Function
 from reconciler.expressions.nodes import And, Call, Compare, ListOf, Lookup, MapOf, Node, Not, Or, Path, Read
 from reconciler.expressions.text import mailbox_or_text

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from reconciler.expressions import UNKNOWN, Mistyped
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import And, Node, Or
+from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Position, Problem, address, problem
 from reconciler.rules.addresses import with_plain_addresses
 from reconciler.rules.directory import Directory

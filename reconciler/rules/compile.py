@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from reconciler.documents.positions import Document
 from reconciler.errors import InvalidInput
-from reconciler.expressions import Expression, ExpressionError, compile_expression, domain_label, spell
-from reconciler.expressions.nodes import Read
+from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.nodes import Read, spell
+from reconciler.expressions.text import domain_label
+from reconciler.expressions.values import ExpressionError
 from reconciler.model import Cause, Json, Position, Problem, Resource, Table, problem
 from reconciler.rules.addresses import comparing_addresses
 from reconciler.rules.compile_grant import compile_grant

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
 from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Call, Node, Read, children
-from reconciler.expressions.template import OPEN
-from reconciler.expressions.values import text_of
+from reconciler.expressions.template import OPEN, Template, Tree
+from reconciler.expressions.text import trimmed
+from reconciler.expressions.values import Mistyped, text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
 from reconciler.rules.directory import By
 from reconciler.rules.grant import FIELDS, METADATA, Grant, TargetOrganization, fits, is_marked

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import domain_label, fold, trimmed
+from reconciler.expressions.text import domain_label, fold, trimmed
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource, problem
 from reconciler.rules.person import Address

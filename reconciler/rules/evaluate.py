@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.expressions import UNKNOWN, Expression, Mistyped
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Membership, Problem, problem
 from reconciler.rules.apply_rule import apply_rule
 from reconciler.rules.membership import membership_of

@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions import UNKNOWN, Expression, Mistyped, Term, mailbox_or_text, trimmed
-from reconciler.expressions import explain as terms_of
+from reconciler.expressions.explain import Term
+from reconciler.expressions.explain import explain as terms_of
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.text import mailbox_or_text, trimmed
+from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Cause, Membership, Problem, address
 from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_excepted, scope_of
 from reconciler.rules.directory import Owner

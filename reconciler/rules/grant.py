@@ -6,8 +6,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, Template, Tree, trimmed
-from reconciler.expressions.values import kind_of, text_of
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.template import Template, Tree
+from reconciler.expressions.text import trimmed
+from reconciler.expressions.values import Mistyped, kind_of, text_of
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Position
 from reconciler.rules.directory import By, Directory
 from reconciler.schema.types import ExternalId

@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, Mistyped, domain_label, is_blank, joined_text
+from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Call, Read
-from reconciler.expressions.values import kind_of, text_of
+from reconciler.expressions.text import domain_label, is_blank, joined_text
+from reconciler.expressions.values import Mistyped, kind_of, text_of
 from reconciler.model import Json, Position, Problem, Table, problem
 from reconciler.rules.person import Address, Person
 from reconciler.rules.problems import COMMON_DOMAIN

@@ -10,9 +10,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from reconciler.expressions import Expression, domain_label, mailbox, trimmed
 from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Path, Read
+from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
 from reconciler.rules.directory import Domains, Lookup, Owner

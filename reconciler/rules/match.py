@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from reconciler.expressions import Expression, Mistyped, equalities
+from reconciler.expressions.explain import equalities
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.values import Mistyped
 from reconciler.model import Position
 from reconciler.rules.directory import Lookup, Owner
 from reconciler.rules.index import Filing

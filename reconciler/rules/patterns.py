@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from reconciler.expressions import Mistyped
 from reconciler.expressions.functions import compiled, whole_match
+from reconciler.expressions.values import Mistyped
 
 _IGNORE_CASE: Final = "(?i)"  # as everywhere in addresses
 _BUDGET: Final = 1 << 27  # bytes RE2 may spend on the set; where that is too little the patterns are tried one by one

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.expressions import mailbox_or_text
-from reconciler.expressions.text import mailbox, parsed_address
+from reconciler.expressions.text import mailbox, mailbox_or_text, parsed_address
 from reconciler.model import Resource
 from reconciler.rules.patterns import Patterns
 

@@ -6,19 +6,10 @@ from typing import Final
 from msgspec import Struct, field
 
 from reconciler.documents.positions import Document
-from reconciler.expressions import (
-    Expression,
-    ExpressionError,
-    InvalidTree,
-    Template,
-    Tree,
-    compile_expression,
-    compile_template,
-    compile_tree,
-    spell,
-)
-from reconciler.expressions.nodes import Node, Path, Read, children
-from reconciler.expressions.template import OPEN
+from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.nodes import Node, Path, Read, children, spell
+from reconciler.expressions.template import OPEN, InvalidTree, Template, Tree, compile_template, compile_tree
+from reconciler.expressions.values import ExpressionError
 from reconciler.model import Json, Position, Problem, Resource, Table, problem
 from reconciler.model import Path as Keys
 from reconciler.rules.directory import Directory, Domains, domains_of

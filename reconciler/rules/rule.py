@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
 
-from reconciler.expressions import Expression, Mistyped
+from reconciler.expressions.expression import Expression
+from reconciler.expressions.values import Mistyped
 from reconciler.model import Cause, Json, Position, Problem
 from reconciler.rules.directory import Directory
 from reconciler.rules.grant import Grant

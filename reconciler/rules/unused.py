@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.expressions import joined_text
+from reconciler.expressions.text import joined_text
 from reconciler.expressions.values import text_of
 from reconciler.model import Json, Position, Problem, Table, problem
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.expressions import UNKNOWN, ExpressionError, Mistyped, compile_expression, compile_template
+from reconciler.expressions.expression import compile_expression
 from reconciler.expressions.functions import FUNCTIONS
+from reconciler.expressions.template import compile_template
+from reconciler.expressions.values import UNKNOWN, ExpressionError, Mistyped
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "expressions.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

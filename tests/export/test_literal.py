@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.export.manifests import literal
-from reconciler.expressions import compile_tree
+from reconciler.expressions.template import compile_tree
 
 TEXTS = st.text("${} a\"'\\\n\u2028é", max_size=12) | st.sampled_from(("${{", "${{ vars.a }}"))
 VALUES = st.recursive(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.expressions import ExpressionError, compile_expression
+from reconciler.expressions.expression import compile_expression
+from reconciler.expressions.values import ExpressionError
 
 ROOTS = frozenset({"user", "row"})
 CONSTANTS = {"vars": {"partners": ["Globex"], "n": 3}, "environment": "test"}

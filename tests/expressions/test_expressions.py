@@ -4,15 +4,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.expressions import (
-    UNKNOWN,
-    Mistyped,
-    Term,
-    compile_expression,
-    equalities,
-    explain,
-    fold,
-)
+from reconciler.expressions.explain import Term, equalities, explain
+from reconciler.expressions.expression import compile_expression
+from reconciler.expressions.text import fold
+from reconciler.expressions.values import UNKNOWN, Mistyped
 
 ROOTS = frozenset({"user", "row"})
 CONSTANTS = {

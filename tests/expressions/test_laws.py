@@ -9,21 +9,11 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from reconciler.expressions import (
-    Expression,
-    ExpressionError,
-    InvalidTree,
-    Mistyped,
-    a_label,
-    address_domain,
-    compile_expression,
-    compile_template,
-    compile_tree,
-    equalities,
-    explain,
-    fold,
-    slugify,
-)
+from reconciler.expressions.explain import equalities, explain
+from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.template import InvalidTree, compile_template, compile_tree
+from reconciler.expressions.text import a_label, address_domain, fold, slugify
+from reconciler.expressions.values import ExpressionError, Mistyped
 from tests.naive_expressions import Wrong, inside, naive, tagged
 
 ROOTS = frozenset({"user", "row"})

@@ -4,14 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.expressions import (
-    ExpressionError,
-    InvalidTree,
-    Mistyped,
-    NullInText,
-    compile_template,
-    compile_tree,
-)
+from reconciler.expressions.template import InvalidTree, compile_template, compile_tree
+from reconciler.expressions.values import ExpressionError, Mistyped, NullInText
 
 ROOTS = frozenset({"user", "row"})
 CONSTANTS = {"vars": {"roles": {"owner": "stytch_admin"}, "none": None, "list": [1]}}

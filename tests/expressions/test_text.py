@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.expressions import a_label, address_domain, joined_text, mailbox, slugify
+from reconciler.expressions.text import a_label, address_domain, joined_text, mailbox, slugify
 
 
 @pytest.mark.parametrize(

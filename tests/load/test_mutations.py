@@ -22,7 +22,7 @@ from reconciler.config.read import Config, load_config
 from reconciler.config.schema import Configuration
 from reconciler.documents import yaml_reader
 from reconciler.errors import ReconcilerError
-from reconciler.expressions import mailbox
+from reconciler.expressions.text import mailbox
 from reconciler.load.examine import Declared
 from reconciler.load.schemas import shapes
 from reconciler.load.validate import validate

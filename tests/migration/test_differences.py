@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.expressions import compile_tree
+from reconciler.expressions.template import compile_tree
 from reconciler.migration.unite import United, expression, unite
 
 
