@@ -191,12 +191,13 @@ def kept_as(change: Change, field: str) -> str:
 
 
 def merged_into_live(kind: Kind, live: Spec, change: Change) -> dict[str, Json]:
-    """Return a live spec, normalised, with the planned fields in it, for what Stytch takes only whole.
+    """Return a live spec with the planned fields in it, for what Stytch takes only whole.
 
     Raises ``Stale`` where a field is neither what the plan saw nor what it wants.
     """
     spec = {
-        name: dict(value) if name in kind.merged and isinstance(value, dict) else value for name, value in live.items()
+        name: dict(value) if name in kind.merged and isinstance(value, dict) else value
+        for name, value in kind.normalize(live).items()
     }
     items = {name: dict(by_key(spec.get(name) or (), key)) for name, key in kind.keyed.items()}
     for planned in change.fields:

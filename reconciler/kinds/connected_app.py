@@ -28,7 +28,7 @@ from reconciler.kinds._writing import (
     undo_if_doubled,
 )
 from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once
 
@@ -119,11 +119,6 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
         yield resource.problem("not-https", message, "write it as https://acme.example/callback", path)
 
 
-def normalize(spec: Spec) -> Spec:
-    """Sort URLs, whose order means nothing."""
-    return normalize_by_traits(ConnectedAppSpec, spec)
-
-
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
     before = {live.id for live in _check_new(client, change, context)}
@@ -160,7 +155,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     body = request_body(change.fields, cleared=KIND.cleared)
     lost = body.pop(SECRET, None)
     if body:
-        merged_into_live(KIND, normalize(_get(client, identifier)), change)
+        merged_into_live(KIND, _get(client, identifier), change)
         live, request_id = retry_idempotent(
             lambda: client.write("connected_app.clients.update", client_id=identifier, **body).thing(
                 "connected_app", "client_id"
@@ -214,7 +209,7 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
             break
     else:
         return None
-    sent, there = normalize(body), normalize({**new[0].spec, "client_name": new[0].name})
+    sent, there = KIND.normalize(body), KIND.normalize({**new[0].spec, "client_name": new[0].name})
     if len(new) > 1 or not all(same(value, there.get(name)) for name, value in sent.items()):
         raise Stale("somebody else created a Connected App with this name in the meantime")
     return {"client_id": new[0].id}, ""
@@ -261,6 +256,5 @@ KIND: Final = Kind(
     computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),
     check=check,
-    normalize=normalize,
     verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, SECRET)),
 )

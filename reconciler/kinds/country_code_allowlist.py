@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Unordered
 from reconciler.schema.types import check_listed_once
 
@@ -49,17 +49,17 @@ def check(resource: Resource) -> Iterator[Problem]:
             )
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Sort the codes and spell them in upper case, as Stytch does."""
     codes = [code.upper() for code in spec.get("country_codes") or ()]
-    return normalize_by_traits(CountryCodeAllowlistSpec, {**spec, **({"country_codes": codes} if codes else {})})
+    return {**spec, **({"country_codes": codes} if codes else {})}
 
 
 def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the list, which Stytch takes whole; a delete sets what it was before anybody did."""
     path = _path(context.target, change.name)
     live: dict[str, Any] = {"country_codes": client.management.get(path)["country_codes"]}
-    body = merged_into_live(KIND, normalize(live), change)
+    body = merged_into_live(KIND, live, change)
     answer = retry_idempotent(lambda: client.management.write("POST", path, body))
     taken = {name: answer[name] for name in ("country_codes",) if name in answer}
     return WriteResult(change.name, str(answer["request_id"]), taken)
@@ -79,6 +79,6 @@ KIND: Final = Kind(
     identity=Identity(singletons=("sms",)),
     defaults=DEFAULTS,
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     verbs=Verbs(list=read, update=write, delete=write),
 )

@@ -105,7 +105,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         )
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Spell a time in one way: UTC, whole seconds."""
     end = _moment(spec.get("expires_at"))
     return {**spec, "expires_at": end.strftime("%Y-%m-%dT%H:%M:%SZ")} if end else spec
@@ -127,7 +127,7 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
 def write(client: "Client", change: Change, context: ApplyContext) -> WriteResult:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
     found = next((live for live in read(client, context.target) if live.name == change.name), None)
-    spec = merged_into_live(KIND, normalize(found.spec) if found else {}, change)
+    spec = merged_into_live(KIND, found.spec if found else {}, change)
     body = _addressed(change, {"action": spec["action"]})
     if spec.get("description"):
         body["description"] = spec["description"]
@@ -189,7 +189,7 @@ KIND: Final = Kind(
     computed=frozenset({"rule_type", "created_at", "last_updated_at", "expires_in_minutes"}),
     deletes=Deletes(has_lapsed=has_lapsed),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     fill=fill,
     verbs=Verbs(list=read, create=write, update=write, delete=clear),
 )

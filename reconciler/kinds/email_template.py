@@ -129,7 +129,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("missing-key", message, f"add {SENDER} with from_domain", ("spec", CUSTOM))
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Spell colours in one case, as Stytch may answer in another, and take of a number the digits that survive."""
     looks = spec.get(PREBUILT)
     if not isinstance(looks, dict):
@@ -162,7 +162,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     path, live = _path(context.target, change), _get(client, context.target, change)
     if live is None:
         raise Stale("it no longer exists")
-    body = _as_live(merged_into_live(KIND, normalize(live), change), live, change)
+    body = _as_live(merged_into_live(KIND, live, change), live, change)
     if change.replaces:
         _deleted(client, path)
         return _create(client, change, context, body)
@@ -238,7 +238,8 @@ def _found(client: "Client", target: Target, change: Change, body: Spec) -> Writ
     live = _get(client, target, change)
     if live is None:
         return None
-    if any(not same(value, normalize(live).get(name)) for name, value in normalize(body).items() if name != SENDER):
+    sent, there = KIND.normalize({name: value for name, value in body.items() if name != SENDER}), KIND.normalize(live)
+    if any(not same(value, there.get(name)) for name, value in sent.items()):
         raise Stale("somebody else created a template with this id in the meantime")
     return WriteResult(change.name, "")
 
@@ -268,7 +269,7 @@ KIND: Final = Kind(
     ),
     deletes=Deletes(recreated_for=changes_sort),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     fill=fill,
     verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

@@ -80,7 +80,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("other-destination", message, f"write only {wanted}: {{…}}", ("spec", CONFIG))
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Take what is on its way to ACTIVE for that, and show of a secret what Stytch shows: how it ends."""
     found = dict(spec)
     if found.get(STATUS) == "PENDING":
@@ -114,7 +114,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     live = _get(client, context.target, change.name)
     if live is None:
         raise Stale("it no longer exists")
-    config = context.revealed({CONFIG: merged_into_live(KIND, normalize(live), change)[CONFIG]})
+    config = context.revealed({CONFIG: merged_into_live(KIND, live, change)[CONFIG]})
     written = WriteResult(change.name, "")
     if change.get(CONFIG):
         path = _path(context.target, change.name)
@@ -158,7 +158,7 @@ def _found(client: "Client", context: ApplyContext, change: Create) -> WriteResu
     if live is None:
         return None
     sent = as_shown(KIND, request_body(change.fields, cleared={}), lambda name: context.secret(name)[-4:])
-    if not same(normalize(live)[CONFIG], sent[CONFIG]):
+    if not same(KIND.normalize(live)[CONFIG], sent[CONFIG]):
         raise Stale("somebody else created a destination in the meantime")
     return WriteResult(change.name, "")
 
@@ -187,6 +187,6 @@ KIND: Final = Kind(
     identity=Identity(one_per_parent=True),
     required=frozenset({CONFIG}),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

@@ -20,8 +20,8 @@ from reconciler.kinds._writing import (
     request_body,
     retry_idempotent,
 )
-from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Key, Kind, Verbs, normalize_by_traits
+from reconciler.model import Create, Delete, Live, Problem, Resource, Target, Update
+from reconciler.schema.kind import Credential, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
 
@@ -67,11 +67,6 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=False)
 
 
-def normalize(spec: Spec) -> Spec:
-    """Sort scopes, whose order means nothing."""
-    return normalize_by_traits(M2MClientSpec, spec)
-
-
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
     body = request_body(change.fields, cleared={})
@@ -96,7 +91,7 @@ def update(client: "Client", change: Update, _context: ApplyContext) -> WriteRes
     """Change the fields that differ; metadata is sent whole, in case Stytch does not merge it here."""
     body = request_body(change.fields, cleared=KIND.cleared)
     if METADATA in body:
-        whole = merged_into_live(KIND, normalize(_get(client, change.name) or {}), change)
+        whole = merged_into_live(KIND, _get(client, change.name) or {}, change)
         body[METADATA] = {**whole[METADATA], **body[METADATA]}
     live, request_id = retry_idempotent(
         lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body))
@@ -141,6 +136,5 @@ KIND: Final = Kind(
     computed=frozenset({"client_secret_last_four", "next_client_secret_last_four"}),
     credential=Credential(SECRET, suffix="SECRET", chosen=True),
     check=check,
-    normalize=normalize,
     verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

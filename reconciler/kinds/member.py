@@ -41,7 +41,7 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs, normalize_by_traits
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role
 
@@ -100,11 +100,6 @@ def check(resource: Resource) -> Iterator[Problem]:
     if "default_mfa_method" in resource.initial:
         message = "default_mfa_method cannot be set at create, so it has no initial value"
         yield resource.problem("not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
-
-
-def normalize(spec: Spec) -> Spec:
-    """Sort roles, whose order means nothing."""
-    return normalize_by_traits(MemberSpec, spec)
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
@@ -317,6 +312,5 @@ KIND: Final = Kind(
     defaults=DEFAULTS,
     deletes=Deletes(restorable=True),
     check=check,
-    normalize=normalize,
     verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

@@ -22,7 +22,7 @@ from reconciler.kinds._writing import (
 )
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
-from reconciler.schema.kind import Deletes, Identity, Key, Kind, OrganizationLifecycle, Verbs, normalize_by_traits
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, OrganizationLifecycle, Verbs
 from reconciler.schema.traits import (
     Clearable,
     CreateValue,
@@ -166,12 +166,12 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
         yield from check_role(resource, (*here, "role_id"), assignment["role_id"])
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Sort sets and spell domains as A-labels, as the order and case of Stytch's answers mean nothing."""
     if assignments := spec.get("rbac_email_implicit_role_assignments"):
         spelled = [{**item, "domain": _spelled(item.get("domain"))} for item in assignments]
         spec = {**spec, "rbac_email_implicit_role_assignments": spelled}
-    return normalize_by_traits(OrganizationSpec, spec)
+    return spec
 
 
 def meanwhile(said: Spec, late: Spec) -> Spec:
@@ -269,13 +269,13 @@ def _whose(live: Mapping[str, Json], context: ApplyContext) -> Whose:
 
 def _still(change: Change, live: Mapping[str, Json], context: ApplyContext) -> None:
     """Refuse to go on where a value is no longer what the plan saw."""
-    there = normalize(live)
+    there = KIND.normalize(live)
     for field in change.fields:
         name, *inner = field.path
         now = there.get(name) if not inner else (there.get(name) or {}).get(inner[0])
         before = None if field.before is UNSET else field.before
         if name in KIND.by_id:
-            before = normalize(context.with_ids(KIND, {name: before}, change.name))[name]
+            before = KIND.normalize(context.with_ids(KIND, {name: before}, change.name))[name]
         if not same(before, now) and not (before in NOTHING and now in NOTHING):
             raise Stale(f"{'.'.join(field.path)} has changed since")
 
@@ -311,7 +311,7 @@ KIND: Final = Kind(
     ),
     defaults=DEFAULTS,
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     meanwhile=meanwhile,
     deletes=Deletes(shown=("organization_name", "organization_external_id")),
     verbs=Verbs(create=create, update=update, delete=delete, writes=writes),

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed, Merged
 from reconciler.schema.types import Text, check_listed_once
@@ -154,11 +154,11 @@ def missing(spec: Spec) -> Iterator[tuple[str, str, Path]]:
                     yield name, f"the action {action} of {name}", path
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Sort permissions and actions, whose order means nothing."""
     roles = {name: _sorted(spec[name]) for name in ROLES if name in spec}
     lists = {name: [_sorted(item) for item in spec[name]] for name in LISTS if spec.get(name)}
-    return normalize_by_traits(RBACPolicySpec, {**spec, **roles, **lists})
+    return {**spec, **roles, **lists}
 
 
 def _sorted(item: Spec) -> dict[str, Json]:
@@ -193,7 +193,7 @@ def write(client: "Client", change: Update | Delete, context: ApplyContext) -> W
 
     A delete empties the lists, and takes from Stytch's own roles what is about resources that are gone.
     """
-    whole = merged_into_live(KIND, normalize(_get(client, context.target)), change)
+    whole = merged_into_live(KIND, _get(client, context.target), change)
     changed = {field.path[0] for field in change.fields}
     body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
     answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), body))
@@ -223,7 +223,7 @@ KIND: Final = Kind(
     computed=frozenset({"stytch_resources"}),
     defaults=MappingProxyType({**{name: {"permissions": []} for name in ROLES}, **{name: [] for name in LISTS}}),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     fill=fill,
     verbs=Verbs(list=read, update=write, delete=write),
 )

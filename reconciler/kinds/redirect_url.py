@@ -15,7 +15,7 @@ from reconciler.kinds._writing import (
     retry_idempotent,
 )
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed
 from reconciler.schema.types import Text, check_listed_once
@@ -66,11 +66,6 @@ def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
                 yield f"the default for {each['type']}", (part, "valid_types")
 
 
-def normalize(spec: Spec) -> Spec:
-    """Sort types, whose order means nothing."""
-    return normalize_by_traits(RedirectURLSpec, spec)
-
-
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
     return _write(client, "POST", context, change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
@@ -81,9 +76,8 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     found = next((live for live in read(client, context.target) if live.name == change.name), None)
     if found is None:
         raise Stale("it no longer exists")
-    return _write(
-        client, "PUT", context, change.name, merged_into_live(KIND, _as_seen(normalize(found.spec), change), change)
-    )
+    spec = merged_into_live(KIND, _as_seen(found.spec, change), change)
+    return _write(client, "PUT", context, change.name, spec)
 
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
@@ -128,6 +122,5 @@ KIND: Final = Kind(
     order=Order(rank=promotes_first),
     required=frozenset({"valid_types"}),
     check=check,
-    normalize=normalize,
     verbs=Verbs(list=read, create=create, update=update, delete=delete),
 )

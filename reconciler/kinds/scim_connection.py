@@ -26,7 +26,7 @@ from reconciler.kinds._writing import (
     retry_idempotent,
 )
 from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs, normalize_by_traits
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
 
@@ -79,17 +79,12 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield from check_role(resource, (part, ROLES, str(index), "role_id"), assignment["role_id"])
 
 
-def normalize(spec: Spec) -> Spec:
-    """Sort assignments, whose order means nothing."""
-    return normalize_by_traits(SCIMConnectionSpec, spec)
-
-
 def fill(desired: Spec, live: Spec) -> Spec:
     """Take an assignment for the live one whatever the group is called: its id says which it is."""
     if ROLES not in desired:
         return desired
     there = {_which(each): each for each in live.get(ROLES) or ()}
-    return normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
+    return KIND.normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
@@ -130,7 +125,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     if lost:
         request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, context)
     if body:
-        merged_into_live(KIND, normalize(live), change)
+        merged_into_live(KIND, live, change)
         now, request_id = _changed(client, organization_id, identifier, body)
     return WriteResult(identifier, request_id, now)
 
@@ -239,7 +234,6 @@ KIND: Final = Kind(
     ),
     credential=Credential(TOKEN, suffix="BEARER_TOKEN"),
     check=check,
-    normalize=normalize,
     fill=fill,
     verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, TOKEN)),
 )

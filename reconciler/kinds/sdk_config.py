@@ -145,16 +145,16 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield resource.problem("no-placeholder", message, f"such as {SLUG}.acme.example", at)
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Sort the items of lists: their order means nothing."""
-    return {name: normalize_by_traits(SECTIONS[name], section) for name, section in spec.items()}
+    return {**spec, **{name: normalize_by_traits(SECTIONS[name], spec[name]) for name in SECTIONS if name in spec}}
 
 
 def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
     found = _get(client, context.target)
     ours = completed(SDKConfigSpec, {name: section for name, section in found.items() if name in SECTIONS})
-    config = merged_into_live(KIND, {**found, **normalize(ours)}, change)
+    config = merged_into_live(KIND, {**found, **ours}, change)
     answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), {"config": config}))
     return WriteResult("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
 
@@ -176,6 +176,6 @@ KIND: Final = Kind(
     identity=Identity(singletons=("default",)),
     defaults=MappingProxyType({"basic": {"enabled": False}}),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     verbs=Verbs(list=read, update=write, delete=write),
 )

@@ -20,8 +20,8 @@ from reconciler.kinds._sso.spec import (
     NAME,
     TYPE,
     SSOConnectionSpec,
+    canonical,
     fill,
-    normalize,
     spec_of,
 )
 from reconciler.kinds._writing import (
@@ -81,7 +81,7 @@ def _named(client: "Client", organization_id: str, name: str) -> list[str]:
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them."""
     connection = _at(client, change, context)
-    merged_into_live(KIND, normalize(spec_of(connection.sort, connection.row())), change)
+    merged_into_live(KIND, spec_of(connection.sort, connection.row()), change)
     return _completed(connection, request_body(change.fields, cleared={}), context)
 
 
@@ -182,7 +182,7 @@ KIND: Final = Kind(
         }
     ),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     fill=fill,
     verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

@@ -20,7 +20,7 @@ from reconciler.kinds._writing import (
     undo_if_doubled,
 )
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
+from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
 
@@ -75,11 +75,11 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield resource.problem("listed-twice", "this key is listed twice", "remove one of the two", here, first)
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Take keys by their text alone, in any order, and an empty URL for none."""
     found = {name: value for name, value in spec.items() if (name, value) != ("jwks_url", "")}
     keys = {KEYS: [_key(text) for text in spec[KEYS]]} if KEYS in spec else {}
-    return normalize_by_traits(TrustedTokenProfileSpec, {**found, **keys})
+    return {**found, **keys}
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
@@ -183,8 +183,8 @@ def _found(client: "Client", target: Target, body: Spec) -> WriteResult | None:
     named = [live for live in read(client, target) if live.name == body["name"]]
     if not named:
         return None
-    sent = normalize({name: value for name, value in body.items() if name != "name"})
-    is_as_sent = all(same(value, normalize(named[0].spec).get(name)) for name, value in sent.items())
+    sent = KIND.normalize({name: value for name, value in body.items() if name != "name"})
+    is_as_sent = all(same(value, KIND.normalize(named[0].spec).get(name)) for name, value in sent.items())
     if len(named) > 1 or not is_as_sent:
         raise Stale("somebody else created a profile of this name in the meantime")
     return WriteResult(named[0].id, "")
@@ -203,6 +203,6 @@ KIND: Final = Kind(
     required=frozenset({"issuer", "audience", "public_key_type"}),
     computed=frozenset({"profile_id"}),
     check=check,
-    normalize=normalize,
+    canonical=canonical,
     verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
 )

@@ -158,11 +158,11 @@ class Kind:
     name as that, ``api`` the API that keeps it. ``required`` are the fields that a create needs, ``computed`` those
     that Stytch fills in and nobody can declare, ``defaults`` what Stytch sets where nobody says anything.
 
-    ``check`` yields what is wrong with a resource beyond its types. ``normalize`` brings declared and live specs to
-    one form, where Stytch answers differently from what was written; ``fill`` adds to a declared spec what of the
-    live one must not be lost by omission, or is equal but for its form. ``meanwhile`` returns what a create sends
-    (UNSET: nothing) in the place of what was said, until the fields can be written that name what lies in the
-    resource.
+    ``check`` yields what is wrong with a resource beyond its types. ``canonical`` brings declared and live specs to
+    one form, where Stytch answers differently from what was written and no trait says so; ``fill`` adds to a declared
+    spec what of the live one must not be lost by omission, or is equal but for its form. ``meanwhile`` returns what a
+    create sends (UNSET: nothing) in the place of what was said, until the fields can be written that name what lies in
+    the resource.
     """
 
     name: str
@@ -181,7 +181,7 @@ class Kind:
     credential: Credential | None = None
     deletes: Deletes = field(default_factory=Deletes)
     check: Callable[[Resource], Iterable[Problem]] = lambda _resource: ()
-    normalize: Callable[[Spec], Spec] = lambda spec: spec
+    canonical: Callable[[Spec], Spec] = lambda spec: spec
     fill: Callable[[Spec, Spec], Spec] = lambda desired, _live: desired
     meanwhile: Callable[[Spec, Spec], Spec] = lambda _said, _late: {}
     verbs: Verbs = field(default_factory=Verbs)
@@ -190,6 +190,10 @@ class Kind:
     def initial_spec(self) -> type[Struct]:
         """Return the type of what may stand under ``initial:``."""
         return self.initial or self.spec
+
+    def normalize(self, spec: Spec) -> Spec:
+        """Return a spec, declared or live, in the form in which specs of this kind are compared."""
+        return normalize_by_traits(self.spec, self.canonical(spec))
 
     @cached_property
     def notes(self) -> Mapping[str, tuple[str, str]]:

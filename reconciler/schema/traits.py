@@ -52,7 +52,7 @@ class Keyed(Struct, frozen=True):
 class HoldsSecret(Struct, frozen=True):
     """A secret that we send, or a map that holds some: a manifest holds its name, ``{secret: NAME}``.
 
-    What Stytch shows of it is its last four characters, which the kind's ``normalize`` writes as ``{last_four: …}``;
+    What Stytch shows of it is its last four characters, which the kind's ``canonical`` writes as ``{last_four: …}``;
     with ``readable`` False it shows nothing, and the secret is sent at create and not looked at again.
     """
 

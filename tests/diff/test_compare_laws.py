@@ -1,7 +1,6 @@
 """Laws of comparing and changing things of any kind, for whatever is declared and live."""
 
 import random
-from functools import partial
 from typing import Annotated, Any, Final
 
 from hypothesis import given
@@ -12,7 +11,7 @@ from reconciler.diff.compare import compare
 from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds._writing import merged_into_live, request_body
 from reconciler.model import Create, Delete, Diff, Live, Position, Resource, Spec, Update
-from reconciler.schema.kind import Key, Kind, normalize_by_traits
+from reconciler.schema.kind import Key, Kind
 from reconciler.schema.traits import Clearable, HoldsSecret, Keyed, Merged, SecretName, Unordered
 
 
@@ -34,9 +33,7 @@ class ThingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     key: Annotated[SecretName | UnsetType, HoldsSecret()] = UNSET
 
 
-KIND: Final = Kind(
-    name="Thing", spec=ThingSpec, key=Key("thing_name"), normalize=partial(normalize_by_traits, ThingSpec)
-)
+KIND: Final = Kind(name="Thing", spec=ThingSpec, key=Key("thing_name"))
 SECRETS: Final = {"A_NAME": "0001", "B_NAME": "0002"}  # what is shown of each
 POLICY: Final = Policy(known=KnownCredentials(last_four=SECRETS.get))
 

@@ -7,7 +7,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._sso.certificates import normal, together
 from reconciler.model import Spec
-from reconciler.schema.kind import normalize_by_traits
 from reconciler.schema.secret_names import LAST_FOUR
 from reconciler.schema.traits import (
     CreateOnly,
@@ -148,11 +147,11 @@ def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, TYPE: sort, NAME: row[NAME]}
 
 
-def normalize(spec: Spec) -> Spec:
+def canonical(spec: Spec) -> Spec:
     """Return the spec with sorted sets and with certificates in their normal form."""
     if isinstance(spec.get(CERTIFICATE), str):
         spec = {**spec, CERTIFICATE: normal(spec[CERTIFICATE])}
-    return normalize_by_traits(SSOConnectionSpec, spec)
+    return spec
 
 
 def fill(desired: Spec, live: Spec) -> Spec:
