@@ -4,17 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Delete, Live, Problem, Resource, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs
+from reconciler.kinds._rest import Record, Setting
+from reconciler.model import Problem, Resource, Spec
+from reconciler.schema.kind import Identity, Key, Kind
 from reconciler.schema.traits import Clearable, FromFile, TextFile
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 TYPES: Final = ("SESSION", "M2M")
 CONTENT: Final = "template_content"
@@ -30,14 +27,6 @@ class JWTTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
     template_content: Annotated[str | TextFile | UnsetType, FromFile()] = UNSET
     custom_audience: Annotated[str | UnsetType | None, Clearable("an empty string", sends="")] = UNSET
-
-
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read both templates, which are always there."""
-    for sort in TYPES:
-        template = _get(client, target, sort)
-        spec = {name: template.get(name, default) for name, default in DEFAULTS.items()}
-        yield Live(kind="JWTTemplate", name=sort, id=sort, spec=spec)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -70,30 +59,23 @@ def _no_object(text: str) -> str:
     return "" if isinstance(found, dict) else "it is another JSON value"
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-    """Set both fields, which Stytch takes only together; a delete sets what they were before anybody did."""
-    spec = merged_into_live(KIND, _get(client, context.target, change.name), change)
-    body = {name: spec.get(name, default) for name, default in DEFAULTS.items()}
-    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target, change.name), body))
-    return WriteResult(change.name, str(answer["request_id"]), answer.get("jwt_template"))
+def _spec(record: Record) -> Spec:
+    return {name: record.get(name, default) for name, default in DEFAULTS.items()}
 
 
-def _get(client: "Client", target: Target, sort: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.management.get(_path(target, sort))["jwt_template"]
-    return found
-
-
-def _path(target: Target, sort: str) -> str:
-    return f"{target.path}/jwt_templates/{sort}"
-
-
-KIND: Final = Kind(
-    name="JWTTemplate",
-    spec=JWTTemplateSpec,
-    api="management",
-    key=Key("jwt_template_type", Literal["SESSION", "M2M"], "whose tokens: `SESSION` or `M2M`"),
-    identity=Identity(singletons=TYPES),
-    defaults=DEFAULTS,
-    check=check,
-    verbs=Verbs(list=read, update=write, delete=write),
+SETTING: Final = Setting(
+    path="jwt_templates/{name}",
+    record="jwt_template",
+    spec=_spec,
+)
+KIND: Final = SETTING.added_to(
+    Kind(
+        name="JWTTemplate",
+        spec=JWTTemplateSpec,
+        api="management",
+        key=Key("jwt_template_type", Literal["SESSION", "M2M"], "whose tokens: `SESSION` or `M2M`"),
+        identity=Identity(singletons=TYPES),
+        defaults=DEFAULTS,
+        check=check,
+    )
 )

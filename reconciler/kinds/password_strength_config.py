@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
+from reconciler.kinds._rest import Record, Setting
+from reconciler.model import Change, Problem, Resource, Spec
+from reconciler.schema.kind import Identity, Key, Kind
 
 LUDS: Final = ("luds_min_password_length", "luds_min_password_complexity")
 DEFAULTS: Final = MappingProxyType(
@@ -35,11 +32,6 @@ class PasswordStrengthConfigSpec(Struct, forbid_unknown_fields=True, kw_only=Tru
     luds_min_password_complexity: Annotated[int, Meta(ge=1, le=4)] | UnsetType = UNSET
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read the config, which is always there."""
-    yield Live(kind="PasswordStrengthConfig", name="default", id="default", spec=_get(client, target))
-
-
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     policy = resource.spec.get("validation_policy")
@@ -52,39 +44,34 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield resource.problem("idle-companion", message, "remove one of the two", ("spec", name))
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-    """Set the config, which Stytch takes whole; a delete sets what it was before anybody did."""
-    spec = merged_into_live(KIND, _get(client, context.target), change)
-    body = {**DEFAULTS, **{name: value for name, value in spec.items() if _counts(name, spec)}}
-    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), body))
-    return WriteResult("default", str(answer["request_id"]), answer.get("password_strength_config"))
-
-
 def _counts(name: str, spec: Spec) -> bool:
     return name not in LUDS or spec.get("validation_policy") == "LUDS"
 
 
-def _get(client: "Client", target: Target) -> dict[str, Any]:
-    """Read what is set; numbers that the policy does not use are left out."""
-    found = client.management.get(_path(target))["password_strength_config"]
-    return {
-        name: found[name]
-        for name in KIND.spec.__struct_fields__
-        if found.get(name) is not None and _counts(name, found)
-    }
+def _spec(record: Record) -> Spec:
+    """Return what is set; numbers that the policy does not use are left out."""
+    names = PasswordStrengthConfigSpec.__struct_fields__
+    return {name: record[name] for name in names if record.get(name) is not None and _counts(name, record)}
 
 
-def _path(target: Target) -> str:
-    return f"{target.path}/password_strength_config"
+def _body(spec: Spec, _change: Change) -> Spec:
+    return {**DEFAULTS, **{name: value for name, value in spec.items() if _counts(name, spec)}}
 
 
-KIND: Final = Kind(
-    name="PasswordStrengthConfig",
-    spec=PasswordStrengthConfigSpec,
-    api="management",
-    key=Key("password_strength_config", Literal["default"], "`default`: there is one to an environment"),
-    identity=Identity(singletons=("default",)),
-    defaults=DEFAULTS,
-    check=check,
-    verbs=Verbs(list=read, update=write, delete=write),
+SETTING: Final = Setting(
+    path="password_strength_config",
+    record="password_strength_config",
+    spec=_spec,
+    body=_body,
+)
+KIND: Final = SETTING.added_to(
+    Kind(
+        name="PasswordStrengthConfig",
+        spec=PasswordStrengthConfigSpec,
+        api="management",
+        key=Key("password_strength_config", Literal["default"], "`default`: there is one to an environment"),
+        identity=Identity(singletons=("default",)),
+        defaults=DEFAULTS,
+        check=check,
+    )
 )

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Delete, Json, Live, Path, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs
+from reconciler.kinds._rest import Record, Setting
+from reconciler.model import Change, Json, Path, Problem, Resource, Spec
+from reconciler.schema.kind import Identity, Key, Kind
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed, Merged
 from reconciler.schema.types import Text, check_listed_once
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 ALL: Final = "*"
 STYTCHS: Final = "stytch."  # how the names of Stytch's own resources begin
@@ -72,11 +69,6 @@ class RBACPolicySpec(Struct, forbid_unknown_fields=True, kw_only=True):
     custom_roles: Annotated[list[Role] | UnsetType, Keyed("role_id")] = UNSET
     custom_resources: Annotated[list[CustomResource] | UnsetType, Keyed("resource_id")] = UNSET
     custom_scopes: Annotated[list[Scope] | UnsetType, Keyed("scope")] = UNSET
-
-
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read the policy, which is always there."""
-    yield Live(kind="RBACPolicy", name="default", id="default", spec=_get(client, target))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -188,42 +180,36 @@ def _kept(desired: Spec, live: Spec) -> Spec:
     return _sorted({**desired, "permissions": [*desired["permissions"], *own]})
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-    """Set the policy: all its lists, as Stytch may empty one that is left out, and those of its own roles that change.
-
-    A delete empties the lists, and takes from Stytch's own roles what is about resources that are gone.
-    """
-    whole = merged_into_live(KIND, _get(client, context.target), change)
-    changed = {field.path[0] for field in change.fields}
-    body = {name: whole[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
-    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), body))
-    return WriteResult("default", str(answer["request_id"]), _spec(answer["policy"]) if answer.get("policy") else None)
-
-
-def _get(client: "Client", target: Target) -> dict[str, Any]:
-    """Read what can be set; what Stytch's own resources are cannot."""
-    return _spec(client.management.get(_path(target))["policy"])
-
-
-def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
+def _spec(found: Record) -> Spec:
+    """Return what can be set of a policy; what Stytch's own resources are cannot."""
     roles = {name: {"permissions": found[name].get("permissions") or []} for name in ROLES if found.get(name)}
     return completed(RBACPolicySpec, {**roles, **{name: found.get(name) or [] for name in LISTS}})
 
 
-def _path(target: Target) -> str:
-    return f"{target.path}/rbac_policy"
+def _body(policy: Spec, change: Change) -> Spec:
+    """Return all lists, as Stytch may empty one that is left out, and those of its own roles that change."""
+    changed = {field.path[0] for field in change.fields}
+    return {name: policy[name] for name in (*LISTS, *(name for name in ROLES if name in changed))}
 
 
-KIND: Final = Kind(
-    name="RBACPolicy",
-    spec=RBACPolicySpec,
-    api="management",
-    key=Key("rbac_policy", Literal["default"], "`default`: there is one to an environment"),
-    identity=Identity(singletons=("default",)),
-    computed=frozenset({"stytch_resources"}),
-    defaults=MappingProxyType({**{name: {"permissions": []} for name in ROLES}, **{name: [] for name in LISTS}}),
-    check=check,
-    canonical=canonical,
-    fill=fill,
-    verbs=Verbs(list=read, update=write, delete=write),
+SETTING: Final = Setting(
+    path="rbac_policy",
+    record="policy",
+    spec=_spec,
+    body=_body,
+    answered=_spec,
+)
+KIND: Final = SETTING.added_to(
+    Kind(
+        name="RBACPolicy",
+        spec=RBACPolicySpec,
+        api="management",
+        key=Key("rbac_policy", Literal["default"], "`default`: there is one to an environment"),
+        identity=Identity(singletons=("default",)),
+        computed=frozenset({"stytch_resources"}),
+        defaults=MappingProxyType({**{name: {"permissions": []} for name in ROLES}, **{name: [] for name in LISTS}}),
+        check=check,
+        canonical=canonical,
+        fill=fill,
+    )
 )

@@ -1,20 +1,16 @@
 """The SDK config: what frontends may do in an environment of a B2B project (docs/stytch.md, "SDK configuration")."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Delete, Live, Problem, Resource, Spec, Target, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs, normalize_by_traits
-from reconciler.schema.left_out import completed
+from reconciler.kinds._rest import Record, Setting
+from reconciler.model import Problem, Resource, Spec
+from reconciler.schema.kind import Identity, Key, Kind, normalize_by_traits
 from reconciler.schema.traits import Merged, Unordered, fields_of
 from reconciler.schema.types import Text, check_listed_once
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 SLUG: Final = "{{slug}}"
 
@@ -120,12 +116,8 @@ class SDKConfigSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 SECTIONS: Final = {name: field.hint.__args__[0] for name, field in fields_of(SDKConfigSpec).items()}
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read the config, which is always there; what this does not know of it is left where it is."""
-    yield Live(kind="SDKConfig", name="default", id="default", spec=_spec(_get(client, target)))
-
-
-def _spec(found: Mapping[str, Any]) -> dict[str, Any]:
+def _spec(found: Record) -> Spec:
+    """Return the sections and fields that can be declared: what else a config has is left where it is."""
     return {
         name: {key: value for key, value in found[name].items() if key in fields_of(section)}
         for name, section in SECTIONS.items()
@@ -150,32 +142,27 @@ def canonical(spec: Spec) -> Spec:
     return {**spec, **{name: normalize_by_traits(SECTIONS[name], spec[name]) for name in SECTIONS if name in spec}}
 
 
-def write(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-    """Set the config whole, starting from what is live; a delete closes it and leaves the rest."""
-    found = _get(client, context.target)
-    ours = completed(SDKConfigSpec, {name: section for name, section in found.items() if name in SECTIONS})
-    config = merged_into_live(KIND, {**found, **ours}, change)
-    answer = retry_idempotent(lambda: client.management.write("PUT", _path(context.target), {"config": config}))
-    return WriteResult("default", str(answer["request_id"]), _spec(answer.get("config") or {}))
+def _whole(found: Record) -> Spec:
+    return {name: section for name, section in found.items() if section is not None}
 
 
-def _get(client: "Client", target: Target) -> dict[str, Any]:
-    config: dict[str, Any] = client.management.get(_path(target))["config"]
-    return {name: section for name, section in config.items() if section is not None}
-
-
-def _path(target: Target) -> str:
-    return f"{target.path}/sdk/b2b"
-
-
-KIND: Final = Kind(
-    name="SDKConfig",
-    spec=SDKConfigSpec,
-    api="management",
-    key=Key("sdk_config", Literal["default"], "`default`: there is one to an environment"),
-    identity=Identity(singletons=("default",)),
-    defaults=MappingProxyType({"basic": {"enabled": False}}),
-    check=check,
-    canonical=canonical,
-    verbs=Verbs(list=read, update=write, delete=write),
+SETTING: Final = Setting(
+    path="sdk/b2b",
+    record="config",
+    spec=_spec,
+    whole=_whole,
+    body=lambda spec, _change: {"config": spec},
+    answered=_spec,
+)
+KIND: Final = SETTING.added_to(
+    Kind(
+        name="SDKConfig",
+        spec=SDKConfigSpec,
+        api="management",
+        key=Key("sdk_config", Literal["default"], "`default`: there is one to an environment"),
+        identity=Identity(singletons=("default",)),
+        defaults=MappingProxyType({"basic": {"enabled": False}}),
+        check=check,
+        canonical=canonical,
+    )
 )

@@ -1,0 +1,112 @@
+"""What the management API has two of: settings, which always exist, and collections, whose resources come and go."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from reconciler.kinds._writing import ApplyContext, WriteResult, delete_resource, merged_into_live, retry_idempotent
+from reconciler.model import Change, Delete, Live, Spec, Target, Update
+from reconciler.schema.kind import Kind, Verbs
+from reconciler.schema.left_out import completed
+
+if TYPE_CHECKING:
+    from reconciler.clients.b2b import Client
+
+Record = Mapping[str, Any]  # what Stytch answers of one resource
+
+
+def _as_it_is(record: Record) -> Spec:
+    return record
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """A value of an environment that always exists: it is read whole, and sent whole with the planned fields in it.
+
+    ``path`` leads to it from the environment, with ``{name}`` for the name where a kind has several; ``record`` is the
+    key under which answers have it ("": they are it). ``names`` returns which exist in an environment, if not all.
+    ``spec`` returns what can be declared of a record, ``whole`` what is kept of it in a write, if that is more,
+    ``body`` what is sent, ``answered`` the spec in the record that a write is answered with.
+    """
+
+    path: str
+    record: str = ""
+    method: str = "PUT"
+    names: Callable[[Target], Sequence[str]] | None = None
+    spec: Callable[[Record], Spec]
+    whole: Callable[[Record], Spec] | None = None
+    body: Callable[[Spec, Change], Spec] = lambda spec, _change: spec
+    answered: Callable[[Record], Spec] = _as_it_is
+
+    def added_to(self, kind: Kind) -> Kind:
+        """Return a kind that has the verbs of this setting; a delete sets what was there before anybody did."""
+        write = partial(self._write, kind)
+        return replace(kind, verbs=Verbs(list=partial(self._read, kind), update=write, delete=write))
+
+    def _read(self, kind: Kind, client: "Client", target: Target) -> Iterator[Live]:
+        for name in self.names(target) if self.names else kind.identity.singletons:
+            yield Live(kind=kind.name, name=name, id=name, spec=self.spec(self._get(client, target, name)))
+
+    def _write(self, kind: Kind, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
+        live = (self.whole or self.spec)(self._get(client, context.target, change.name))
+        body = dict(self.body(merged_into_live(kind, completed(kind.spec, live), change), change))
+        path = self._at(context.target, change.name)
+        answer = retry_idempotent(lambda: client.management.write(self.method, path, body))
+        record = answer.get(self.record) if self.record else answer
+        return WriteResult(change.name, str(answer["request_id"]), self.answered(record) if record else None)
+
+    def _get(self, client: "Client", target: Target, name: str) -> Record:
+        answer = client.management.get(self._at(target, name))
+        record: Record = answer[self.record] if self.record else answer
+        return record
+
+    def _at(self, target: Target, name: str) -> str:
+        return f"{target.path}/{self.path.format(name=name)}"
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """A collection of the management API.
+
+    ``path`` returns its path, ``many`` and ``one`` are the keys under which answers have all records and one, ``id`` is
+    the field of a record that ends its path. ``answered`` returns the spec, with its key, in a record.
+    """
+
+    path: Callable[[Target], str]
+    many: str
+    one: str
+    id: str
+    answered: Callable[[Record], Spec] = _as_it_is
+
+    def records(self, client: "Client", target: Target) -> Sequence[Record]:
+        """Return every record."""
+        found: Sequence[Record] = client.management.get(self.path(target))[self.many]
+        return found
+
+    def at(self, target: Target, id: str | None) -> str:
+        """Return the path of one record."""
+        return f"{self.path(target)}/{quote(str(id), safe='')}"
+
+    def write(self, client: "Client", method: str, path: str, body: Spec | None = None) -> WriteResult:
+        """Send one request, and return what the answer has."""
+        answer = client.management.write(method, path, dict(body) if body is not None else None)
+        record = answer[self.one]
+        return WriteResult(str(record[self.id]), str(answer["request_id"]), self.answered(record))
+
+    def create(self, client: "Client", target: Target, body: Spec | None = None) -> WriteResult:
+        """Add a record, by one request; for ``create_once``."""
+        return self.write(client, "POST", self.path(target), body)
+
+    def patch(self, client: "Client", target: Target, id: str | None, body: Spec) -> WriteResult:
+        """Change the fields that ``body`` has."""
+        return retry_idempotent(lambda: self.write(client, "PATCH", self.at(target, id), body))
+
+    def remove(self, client: "Client", target: Target, id: str | None) -> str:
+        """Delete a record, by one request, and return that request's id."""
+        return str(client.management.write("DELETE", self.at(target, id))["request_id"])
+
+    def delete(self, client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+        """Delete a record: the verb of every kind that needs no more."""
+        return WriteResult(str(change.id), delete_resource(lambda: self.remove(client, context.target, change.id)))
