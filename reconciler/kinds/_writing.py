@@ -299,8 +299,7 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
 def _ambiguous(error: Exception, before: str = "a response was lost") -> Ambiguous:
     """Return the error, after what was ``before``, as one after which the write may have happened."""
     said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
-    told = error if isinstance(error, Fault) else Fault("")
-    return Ambiguous(said, status=told.status, error_type=told.error_type, request_id=told.request_id)
+    return reworded(error if isinstance(error, Fault) else Fault(""), Ambiguous, said)
 
 
 def delete_once(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
@@ -358,6 +357,25 @@ def undo_if_doubled(id: str, others: Callable[[], Iterable[str]], take_back: Cal
         raise _ambiguous(error, f"{id} was created") from None
     if beside:
         raise Stale(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
+
+
+F = TypeVar("F", bound=Fault)
+
+
+def reworded(fault: Fault, sort: type[F], text: str) -> F:
+    """Return a fault of another type, or in other words, about the same response."""
+    return sort(text, status=fault.status, error_type=fault.error_type, request_id=fault.request_id)
+
+
+@contextmanager
+def explaining(error_type: str, text: str) -> Iterator[None]:
+    """Say what to do about a refusal of one type; ``{}`` in the text is what Stytch says."""
+    try:
+        yield
+    except Rejected as fault:
+        if fault.error_type != error_type:
+            raise
+        raise reworded(fault, Rejected, text.format(fault)) from fault
 
 
 def _says_absent(fault: Fault) -> bool:

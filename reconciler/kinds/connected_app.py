@@ -13,11 +13,10 @@ from urllib.parse import quote, urlsplit
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.kinds._rotation import Steps, rotate, writes
+from reconciler.kinds._credentials import Answered, Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     ApplyContext,
     Stale,
-    Undecided,
     WriteResult,
     create_once,
     delete_resource,
@@ -125,7 +124,7 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
     before.update(context.ids.get(change.kind, {}).values())
     context.begin(change, before)
     body = {"client_name": change.name, **request_body(change.fields, cleared=KIND.cleared)}
-    kept = body.pop(SECRET, None)
+    body.pop(SECRET, None)
     made, request_id = create_once(
         lambda: client.write("connected_app.clients.create", **body).thing("connected_app", "client_id"),
         lambda: _found(client, body, before),
@@ -136,17 +135,8 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
         delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
         others = partial(_namesakes, client, change.name, identifier)
         undo_if_doubled(identifier, others, lambda: delete().request_id, "a Connected App")
-    if kept and made.get(SECRET):
-        context.keep(change, SECRET, str(made[SECRET]), identifier)
-    elif kept:
-        raise Undecided(f"a response was lost, and the {SECRET} is not stored for {identifier}: {_what_to_do(change)}")
+    keep_given(context, change, SECRET, made, identifier)
     return WriteResult(identifier, request_id, made)
-
-
-def _what_to_do(change: Create) -> str:
-    name = kept_as(change, SECRET)
-    known = f"store it in the credential store as {name}, and the id as {name}_ID"
-    return f"delete it in Stytch and apply again, or rotate its secret there and {known}"
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
@@ -162,7 +152,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
             )
         )
     if lost:
-        request_id = rotate(_steps(client, identifier), change, SECRET, identifier, context)
+        request_id = _rotation(client, identifier).rotate(change, identifier, context)
     return WriteResult(identifier, request_id, live)
 
 
@@ -226,21 +216,13 @@ def _path(identifier: str) -> str:
     return f"{APPS}/{quote(identifier, safe='')}"
 
 
-def _steps(client: "Client", identifier: str) -> Steps:
-    def call(step: str) -> tuple[dict[str, Any], str]:
-        answer = client.write(f"connected_app.clients.secrets.{step}", client_id=identifier)
+def _rotation(client: "Client", identifier: str) -> Rotation:
+    def step(name: str) -> Answered:
+        method = {"start": "rotate_start", "complete": "rotate", "cancel": "rotate_cancel"}[name]
+        answer = client.write(f"connected_app.clients.secrets.{method}", client_id=identifier)
         return answer.thing("connected_app", "client_id")
 
-    def start() -> tuple[str, str]:
-        app, request_id = call("rotate_start")
-        return str(app[f"next_{SECRET}"]), request_id
-
-    return Steps(
-        start=start,
-        complete=lambda: call("rotate")[1],
-        cancel=lambda: call("rotate_cancel")[1],
-        under_way=lambda: str(_get(client, identifier).get(f"next_{SECRET}_last_four") or ""),
-    )
+    return Rotation(SECRET, step, lambda: _get(client, identifier))
 
 
 KIND: Final = Kind(
@@ -256,5 +238,5 @@ KIND: Final = Kind(
     computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),
     check=check,
-    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, SECRET)),
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=partial(rotation_writes, field=SECRET)),
 )

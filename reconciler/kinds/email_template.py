@@ -13,6 +13,7 @@ from reconciler.kinds._writing import (
     WriteResult,
     create_once,
     delete_resource,
+    explaining,
     merged_into_live,
     retry_idempotent,
 )
@@ -188,13 +189,9 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
 
 
 def _deleted(client: "Client", path: str) -> str:
-    try:
+    said = "it is a default: set another template in a DefaultEmailTemplate first, or set `ensure: absent` on that"
+    with explaining(IS_DEFAULT, said):
         return delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"]))
-    except Rejected as fault:
-        if fault.error_type != IS_DEFAULT:
-            raise
-        said = "it is a default: set another template in a DefaultEmailTemplate first, or set `ensure: absent` on that"
-        raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
 def _path(target: Target, change: Change | None = None) -> str:

@@ -4,23 +4,22 @@ An organization has one at most. Its token is shown once, so it is kept at once,
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.diff.fields import same
-from reconciler.errors import Rejected
-from reconciler.kinds._rotation import Steps, rotate, writes
+from reconciler.kinds._credentials import Answered, Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     ApplyContext,
     Gone,
     Stale,
-    Undecided,
     WriteResult,
     create_once,
     delete_resource,
-    kept_as,
+    explaining,
     merged_into_live,
     request_body,
     retry_idempotent,
@@ -94,26 +93,18 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
         raise Stale(f"{there['connection_id']} exists now, but did not when the plan was made")
     context.begin(change, ())
     body = {NAME: change.name, **request_body(change.fields, cleared={})}
-    kept, roles = body.pop(TOKEN, None), body.pop(ROLES, None)
+    body.pop(TOKEN, None)
+    roles = body.pop(ROLES, None)
     made, request_id = create_once(
         lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body)
     )
     identifier = str(made["connection_id"])
     if made.get(TOKEN):
         context.made(change, identifier, str(made[TOKEN]))
-    if kept and made.get(TOKEN):
-        context.keep(change, TOKEN, str(made[TOKEN]), identifier)
-    elif kept:
-        raise Undecided(f"a response was lost, and the {TOKEN} is not stored for {identifier}: {_what_to_do(change)}")
+    keep_given(context, change, TOKEN, made, identifier)
     if roles:
         made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
     return WriteResult(identifier, request_id, made)
-
-
-def _what_to_do(change: Create) -> str:
-    name = kept_as(change, TOKEN)
-    known = f"store it in the credential store as {name}, and the id as {name}_ID"
-    return f"delete it in Stytch and apply again, or rotate its token there and {known}"
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
@@ -123,7 +114,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     body = request_body(change.fields, cleared={})
     lost = body.pop(TOKEN, None)
     if lost:
-        request_id = rotate(_steps(client, organization_id, identifier), change, TOKEN, identifier, context)
+        request_id = _rotation(client, organization_id, identifier).rotate(change, identifier, context)
     if body:
         merged_into_live(KIND, live, change)
         now, request_id = _changed(client, organization_id, identifier, body)
@@ -142,32 +133,17 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
 
 
 def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str]:
-    try:
+    with explaining(THERE, "{}: an organization has at most one: declare the existing one, or delete it"):
         answer = client.write("scim.connection.create", organization_id=organization_id, **body)
-    except Rejected as fault:
-        raise _explained(
-            fault, THERE, "an organization has at most one: declare the existing one, or delete it"
-        ) from fault
     return answer.thing("connection", "connection_id")
 
 
 def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> tuple[dict[str, Json], str]:
     told = {"organization_id": organization_id, "connection_id": identifier, **body}
-    try:
+    with explaining(NO_GROUP, "{}: the identity provider must push the group first; apply again then"):
         return retry_idempotent(
             lambda: client.write("scim.connection.update", **told).thing("connection", "connection_id")
         )
-    except Rejected as fault:
-        raise _explained(
-            fault, NO_GROUP, "the identity provider must push the group first; apply again then"
-        ) from fault
-
-
-def _explained(fault: Rejected, error_type: str, hint: str) -> Rejected:
-    """Return a refusal with what is to be done about it, if it is of this type."""
-    if fault.error_type != error_type:
-        return fault
-    return Rejected(f"{fault}: {hint}", status=fault.status, error_type=error_type, request_id=fault.request_id)
 
 
 def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
@@ -196,21 +172,12 @@ def _which(assignment: Mapping[str, Any]) -> tuple[Any, Any]:
     return assignment.get("role_id"), assignment.get("group_id")
 
 
-def _steps(client: "Client", organization_id: str, identifier: str) -> Steps:
-    def call(step: str) -> tuple[dict[str, Json], str]:
+def _rotation(client: "Client", organization_id: str, identifier: str) -> Rotation:
+    def step(name: str) -> Answered:
         told = {"organization_id": organization_id, "connection_id": identifier}
-        return client.write(f"scim.connection.rotate_{step}", **told).thing("connection", "connection_id")
+        return client.write(f"scim.connection.rotate_{name}", **told).thing("connection", "connection_id")
 
-    def start() -> tuple[str, str]:
-        connection, request_id = call("start")
-        return str(connection[f"next_{TOKEN}"]), request_id
-
-    return Steps(
-        start=start,
-        complete=lambda: call("complete")[1],
-        cancel=lambda: call("cancel")[1],
-        under_way=lambda: str(_still(client, organization_id, identifier).get(f"next_{TOKEN}_last_four") or ""),
-    )
+    return Rotation(TOKEN, step, lambda: _still(client, organization_id, identifier))
 
 
 KIND: Final = Kind(
@@ -235,5 +202,5 @@ KIND: Final = Kind(
     credential=Credential(TOKEN, suffix="BEARER_TOKEN"),
     check=check,
     fill=fill,
-    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=lambda change: writes(change, TOKEN)),
+    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=partial(rotation_writes, field=TOKEN)),
 )

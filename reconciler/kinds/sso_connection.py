@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reconciler.diff.fields import same
-from reconciler.errors import Ambiguous, Fault, Rejected
+from reconciler.errors import Ambiguous, Fault
 from reconciler.kinds._sso.certificates import each_of
 from reconciler.kinds._sso.checks import check
 from reconciler.kinds._sso.connection import Connection, rows
@@ -30,8 +30,10 @@ from reconciler.kinds._writing import (
     WriteResult,
     create_once,
     delete_resource,
+    explaining,
     merged_into_live,
     request_body,
+    reworded,
     undo_if_doubled,
 )
 from reconciler.model import Change, Create, Delete, Json, Live, Spec, Target, Update
@@ -103,13 +105,9 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
     connection = _at(client, change, context)
     if connection.row()[NAME] != change.name:
         raise Stale("its name has changed since")
-    try:
+    said = "it is the default of its organization: set sso_default_connection_id to another one first"
+    with explaining(IS_DEFAULT, said):
         return WriteResult(connection.id, delete_resource(lambda: connection.write("delete_connection")))
-    except Rejected as fault:
-        if fault.error_type != IS_DEFAULT:
-            raise
-        said = "it is the default of its organization: set sso_default_connection_id to another one first"
-        raise Rejected(said, status=fault.status, error_type=IS_DEFAULT, request_id=fault.request_id) from fault
 
 
 def _made(client: "Client", organization_id: str, sort: str, body: dict[str, Json]) -> tuple[str, str]:
@@ -157,8 +155,7 @@ def _completed(
         return WriteResult(connection.id, request_id, spec_of(connection.sort, connection.row()))
     except Fault as fault:
         # The connection is there; what Stytch never shows of it must be sent by the next run, whatever went wrong.
-        said = f"it was created, but differs from the declaration: {fault}"
-        raise Ambiguous(said, status=fault.status, error_type=fault.error_type, request_id=fault.request_id) from fault
+        raise reworded(fault, Ambiguous, f"it was created, but differs from the declaration: {fault}") from fault
 
 
 KIND: Final = Kind(

@@ -1,0 +1,161 @@
+"""What Stytch gives once: it is stored as soon as it is known, and replaced where it was lost."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from reconciler.errors import Ambiguous, Fault
+from reconciler.kinds._rest import Collection
+from reconciler.kinds._writing import (
+    TRIES,
+    ApplyContext,
+    NotKept,
+    Stale,
+    Undecided,
+    WriteResult,
+    create_once,
+    kept_as,
+    reworded,
+    undo_if_doubled,
+)
+from reconciler.model import Change, Create, Delete, Update
+
+if TYPE_CHECKING:
+    from reconciler.clients.b2b import Client
+
+Answered = tuple[Mapping[str, Any], str]  # a record, and the id of the request
+
+
+def keep_given(context: ApplyContext, change: Create, field: str, record: Mapping[str, Any], id: str) -> None:
+    """Store the credential of a resource that was just created, if one is to be kept.
+
+    Raises ``Undecided`` where it was lost with the response: nobody has it.
+    """
+    name = kept_as(change, field)
+    if name and record.get(field):
+        context.keep(change, field, str(record[field]), id)
+    elif name:
+        known = f"store it in the credential store as {name}, and the id as {name}_ID"
+        to_do = f"delete it in Stytch and apply again, or rotate its {field.rpartition('_')[2]} there and {known}"
+        raise Undecided(f"a response was lost, and the {field} is not stored for {id}: {to_do}")
+
+
+class Unnamed(Struct, frozen=True, kw_only=True):
+    """The verbs of resources without a name: only the credential store knows which is which.
+
+    ``field`` has the credential, in a record and in the store; ``advice`` says what a person can do about a resource
+    that a lost response may have created.
+    """
+
+    collection: Collection
+    field: str
+    advice: str
+
+    def create(self, client: "Client", change: Change, context: ApplyContext) -> WriteResult:
+        """Create one and store its credential.
+
+        Raises ``Stale`` where a lost response may have created it: nothing proves whose it is.
+        """
+        target, before = context.target, self._ids(client, context)
+        known = context.kept_id(change, self.field)
+        if known in before:
+            raise Stale(f"{known} has been created and stored since")
+        context.begin(change, before)
+
+        def look() -> None:
+            if new := sorted(self._ids(client, context) - before):
+                said = "a response was lost, and there is no proof that this run created"
+                raise Stale(f"{said} {', '.join(new)}: {self.advice}")
+
+        written = create_once(lambda: self.collection.create(client, target), look)
+        context.made(change, written.id)
+        undo_if_doubled(
+            written.id,
+            lambda: {context.kept_id(change, self.field)} - {known, ""},
+            lambda: self.collection.remove(client, target, written.id),
+            "it",
+        )
+        context.keep(change, self.field, str((written.answered or {})[self.field]), written.id)
+        return WriteResult(written.id, written.request_id)
+
+    def delete(self, client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+        """Delete one and forget its credential: whoever uses it is locked out at once."""
+        written = self.collection.delete(client, change, context)
+        if context.store:
+            context.store.forget(change.name)
+        return written
+
+    def _ids(self, client: "Client", context: ApplyContext) -> frozenset[str]:
+        return frozenset(str(record[self.collection.id]) for record in self.collection.records(client, context.target))
+
+
+class Rotation(Struct, frozen=True):
+    """How the credential of one resource is rotated, which then has two until the rotation is completed or cancelled.
+
+    ``step`` makes a request: ``start``, ``complete`` or ``cancel``; ``read`` returns the resource.
+    """
+
+    field: str
+    step: Callable[[str], Answered]
+    read: Callable[[], Mapping[str, Any]]
+
+    def rotate(self, change: Change, id: str, context: ApplyContext) -> str:
+        """Replace the credential once the new one is stored, and return the id of the last request.
+
+        An interrupted rotation is completed if its new credential is stored, and cancelled if it is ours.
+        """
+        try:
+            return self._rotate(change, id, context)
+        except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
+            raise reworded(fault, Ambiguous, f"its {self.field} is not stored yet: {fault}") from fault
+
+    def _rotate(self, change: Change, id: str, context: ApplyContext) -> str:
+        if last_four := self._under_way():
+            if context.kept_id(change, self.field) == id and context.holds(change, self.field, last_four):
+                return self._end("complete")
+            if last_four not in context.given(change, id):
+                raise self._unproven(id)
+            self._end("cancel")
+        credential = self._start(id)
+        context.made(change, id, credential)
+        try:
+            context.keep(change, self.field, credential, id)
+        except NotKept:
+            self._end("complete")  # the one in the emergency file is the one that counts
+            raise
+        return self._end("complete")
+
+    def _under_way(self) -> str:
+        """Return the last characters of a credential that an earlier start gave, "" where there is none."""
+        return str(self.read().get(f"next_{self.field}_last_four") or "")
+
+    def _start(self, id: str) -> str:
+        """Start, again where that did not happen; one whose response was lost may be somebody else's."""
+        for _ in range(TRIES):
+            with suppress(Ambiguous):
+                return str(self.step("start")[0][f"next_{self.field}"])
+            if self._under_way():
+                raise self._unproven(id)
+        raise Ambiguous("the responses to several starts of a rotation in a row were lost")
+
+    def _unproven(self, id: str) -> Undecided:
+        said = f"a rotation of the {self.field} of {id} is in progress, and there is no proof that this run started it"
+        return Undecided(f"{said}: complete or cancel it in Stytch, and apply again")
+
+    def _end(self, step: str) -> str:
+        """Complete or cancel; after a lost response, look whether that has happened."""
+        for _ in range(TRIES):
+            with suppress(Ambiguous):
+                return self.step(step)[1]
+            if not self._under_way():
+                return ""
+        raise Ambiguous("the responses to several ends of a rotation in a row were lost")
+
+
+def rotation_writes(change: Change, field: str) -> int:
+    """Return the requests that a change takes: two for a rotation, besides what else an update changes."""
+    if not isinstance(change, Update) or not change.get(field):
+        return 1
+    return 2 + any(each.path != (field,) for each in change.fields)
