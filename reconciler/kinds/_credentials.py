@@ -25,21 +25,19 @@ from reconciler.model import Change, Create, Delete, Update
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
 
-Answered = tuple[Mapping[str, Any], str]  # a record, and the id of the request
 
-
-def keep_given(context: ApplyContext, change: Create, field: str, record: Mapping[str, Any], id: str) -> None:
+def keep_given(context: ApplyContext, change: Create, field: str, written: WriteResult) -> None:
     """Store the credential of a resource that was just created, if one is to be kept.
 
     Raises ``Undecided`` where it was lost with the response: nobody has it.
     """
-    name = kept_as(change, field)
-    if name and record.get(field):
-        context.keep(change, field, str(record[field]), id)
+    name, given = kept_as(change, field), (written.answered or {}).get(field)
+    if name and given:
+        context.keep(change, field, str(given), written.id)
     elif name:
         known = f"store it in the credential store as {name}, and the id as {name}_ID"
         to_do = f"delete it in Stytch and apply again, or rotate its {field.rpartition('_')[2]} there and {known}"
-        raise Undecided(f"a response was lost, and the {field} is not stored for {id}: {to_do}")
+        raise Undecided(f"a response was lost, and the {field} is not stored for {written.id}: {to_do}")
 
 
 class Unnamed(Struct, frozen=True, kw_only=True):
@@ -98,7 +96,7 @@ class Rotation(Struct, frozen=True):
     """
 
     field: str
-    step: Callable[[str], Answered]
+    step: Callable[[str], WriteResult]
     read: Callable[[], Mapping[str, Any]]
 
     def rotate(self, change: Change, id: str, context: ApplyContext) -> str:
@@ -135,7 +133,7 @@ class Rotation(Struct, frozen=True):
         """Start, again where that did not happen; one whose response was lost may be somebody else's."""
         for _ in range(TRIES):
             with suppress(Ambiguous):
-                return str(self.step("start")[0][f"next_{self.field}"])
+                return str((self.step("start").answered or {})[f"next_{self.field}"])
             if self._under_way():
                 raise self._unproven(id)
         raise Ambiguous("the responses to several starts of a rotation in a row were lost")
@@ -148,7 +146,7 @@ class Rotation(Struct, frozen=True):
         """Complete or cancel; after a lost response, look whether that has happened."""
         for _ in range(TRIES):
             with suppress(Ambiguous):
-                return self.step(step)[1]
+                return self.step(step).request_id
             if not self._under_way():
                 return ""
         raise Ambiguous("the responses to several ends of a rotation in a row were lost")

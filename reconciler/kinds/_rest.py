@@ -75,9 +75,9 @@ class Collection(Struct, frozen=True, kw_only=True):
     """
 
     path: Callable[[Target], str]
-    many: str
     one: str
     id: str
+    many: str = ""
     answered: Callable[[Record], Spec] = _as_it_is
 
     def records(self, client: "Client", target: Target) -> Sequence[Record]:
@@ -107,6 +107,6 @@ class Collection(Struct, frozen=True, kw_only=True):
         """Delete a record, by one request, and return that request's id."""
         return str(client.management.write("DELETE", self.at(target, id))["request_id"])
 
-    def delete(self, client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
         """Delete a record: the verb of every kind that needs no more."""
         return WriteResult(str(change.id), delete_resource(lambda: self.remove(client, context.target, change.id)))

@@ -1,10 +1,10 @@
 """Shared code of all kinds' writes: the payload of a change, and safe repetition."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, MutableSequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import UNSET, Struct, field
 
@@ -17,6 +17,9 @@ from reconciler.model.secret import Revealed, Sealed, generate
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, is_name, made_name, replaced
 from reconciler.schema.types import is_id
+
+if TYPE_CHECKING:
+    from reconciler.clients.sdk import Answered
 
 TRIES = 6  # of a write whose answer was lost; the client waits longer after each
 MALFORMED: Final = (KeyError, TypeError, AttributeError)  # what reading an answer raises that is not as described
@@ -54,6 +57,12 @@ class WriteResult(Struct, frozen=True):
     request_id: str
     answered: Spec | None = None
     sent: Spec = {}
+
+
+def write_result(answer: "Answered", key: str, id_key: str) -> WriteResult:
+    """Return what a write of the SDK left behind; ``key`` and ``id_key`` lead to the resource and its id."""
+    record, request_id = answer.thing(key, id_key)
+    return WriteResult(str(record[id_key]), request_id, record)
 
 
 class NotKept(Exception):
@@ -329,6 +338,26 @@ def delete_resource(delete: Callable[[], str], absent: Collection[str] = ()) -> 
             raise
         _found.set(True)
         return fault.request_id
+
+
+def lost_create(found: Mapping[str, Spec], sent: Spec, what: str) -> WriteResult | None:
+    """Return what a create made whose response was lost, None if nothing is there; for ``create_once``.
+
+    ``found`` holds the specs of what could be it, by their ids. Raises ``Stale`` if there are several, or if it is not
+    as it was sent: then it is somebody else's.
+    """
+    if not found:
+        return None
+    ((id, live), *others) = found.items()
+    if others or not all(same(value, live.get(name)) for name, value in sent.items()):
+        raise Stale(f"somebody else created {what} in the meantime")
+    return WriteResult(id, "")
+
+
+def must_be_free(ids: Sequence[str]) -> None:
+    """Raise ``Stale`` if something has the name of what is about to be created."""
+    if ids:
+        raise Stale(f"{', '.join(ids)} has this name now, but did not when the plan was made")
 
 
 def must_exist(read: Callable[[], T]) -> T:

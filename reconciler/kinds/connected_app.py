@@ -10,23 +10,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from reconciler.diff.fields import same
-from reconciler.kinds._credentials import Answered, Rotation, keep_given, rotation_writes
+from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     ApplyContext,
+    Gone,
     Stale,
     WriteResult,
     create_once,
     delete_resource,
     kept_as,
+    lost_create,
     merged_into_live,
+    must_be_free,
     request_body,
     retry_idempotent,
     undo_if_doubled,
+    write_result,
 )
-from reconciler.model import Create, Delete, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once
@@ -125,50 +128,49 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
     context.begin(change, before)
     body = {"client_name": change.name, **request_body(change.fields, cleared=KIND.cleared)}
     body.pop(SECRET, None)
-    made, request_id = create_once(
-        lambda: client.write("connected_app.clients.create", **body).thing("connected_app", "client_id"),
-        lambda: _found(client, body, before),
-    )
-    identifier = str(made["client_id"])
-    if request_id:
-        context.made(change, identifier, str(made.get(SECRET) or ""))
-        delete = partial(client.write, "connected_app.clients.delete", client_id=identifier)
-        others = partial(_namesakes, client, change.name, identifier)
-        undo_if_doubled(identifier, others, lambda: delete().request_id, "a Connected App")
-    keep_given(context, change, SECRET, made, identifier)
-    return WriteResult(identifier, request_id, made)
+    written = create_once(lambda: _write(client, "create", **body), lambda: _found(client, body, before))
+    if written.request_id:
+        context.made(change, written.id, str((written.answered or {}).get(SECRET) or ""))
+        others = partial(_namesakes, client, change.name, written.id)
+        undo_if_doubled(written.id, others, partial(_delete, client, written.id), "a Connected App")
+    keep_given(context, change, SECRET, written)
+    return written
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
-    identifier, request_id, live = str(change.id), "", None
+    identifier = str(change.id)
+    written = WriteResult(identifier, "")
     body = request_body(change.fields, cleared=KIND.cleared)
     lost = body.pop(SECRET, None)
     if body:
         merged_into_live(KIND, _get(client, identifier), change)
-        live, request_id = retry_idempotent(
-            lambda: client.write("connected_app.clients.update", client_id=identifier, **body).thing(
-                "connected_app", "client_id"
-            )
-        )
+        written = retry_idempotent(lambda: _write(client, "update", client_id=identifier, **body))
     if lost:
         request_id = _rotation(client, identifier).rotate(change, identifier, context)
-    return WriteResult(identifier, request_id, live)
+        written = structs.replace(written, request_id=request_id)
+    return written
 
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the app for good, and forget its secret."""
-    identifier = str(change.id)
-    request_id = delete_resource(lambda: client.write("connected_app.clients.delete", client_id=identifier).request_id)
+    request_id = delete_resource(partial(_delete, client, str(change.id)))
     context.forget(KIND, change)
-    return WriteResult(identifier, request_id)
+    return WriteResult(str(change.id), request_id)
+
+
+def _write(client: "Client", method: str, **arguments: Json) -> WriteResult:
+    return write_result(client.write(f"connected_app.clients.{method}", **arguments), "connected_app", "client_id")
+
+
+def _delete(client: "Client", identifier: str) -> str:
+    return client.write("connected_app.clients.delete", client_id=identifier).request_id
 
 
 def _check_new(client: "Client", change: Create, context: ApplyContext) -> Sequence[Live]:
     """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
     every = [live for live in read(client, context.target) if not registered_itself(live)]
-    if there := sorted(live.id for live in every if live.name.strip() == change.name.strip()):
-        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
+    must_be_free(sorted(live.id for live in every if live.name.strip() == change.name.strip()))
     known = context.store.id_of(kept_as(change, SECRET)) if context.store else None
     if known and client.find("connected_app.clients.get", _path(known), ABSENT):
         raise Stale("it already exists, but Stytch's search did not show it yet")
@@ -186,7 +188,7 @@ def _namesakes(client: "Client", name: str, identifier: str) -> Sequence[str]:
     return named
 
 
-def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -> tuple[dict[str, Any], str] | None:
+def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -> WriteResult | None:
     """Find the app that a lost create made: new, and as it was sent."""
     for pause in PAUSES:
         client.clock.sleep(pause)
@@ -197,18 +199,15 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
         ]
         if new:
             break
-    else:
-        return None
-    sent, there = KIND.normalize(body), KIND.normalize({**new[0].spec, "client_name": new[0].name})
-    if len(new) > 1 or not all(same(value, there.get(name)) for name, value in sent.items()):
-        raise Stale("somebody else created a Connected App with this name in the meantime")
-    return {"client_id": new[0].id}, ""
+    sent = KIND.normalize(body)
+    found = {live.id: KIND.normalize({**live.spec, "client_name": live.name}) for live in new}
+    return lost_create(found, sent, "a Connected App with this name")
 
 
 def _get(client: "Client", identifier: str) -> dict[str, Any]:
     found = client.find("connected_app.clients.get", _path(identifier), ABSENT)
     if found is None:
-        raise Stale("it no longer exists")
+        raise Gone
     return dict(found["connected_app"])
 
 
@@ -217,12 +216,12 @@ def _path(identifier: str) -> str:
 
 
 def _rotation(client: "Client", identifier: str) -> Rotation:
-    def step(name: str) -> Answered:
-        method = {"start": "rotate_start", "complete": "rotate", "cancel": "rotate_cancel"}[name]
-        answer = client.write(f"connected_app.clients.secrets.{method}", client_id=identifier)
-        return answer.thing("connected_app", "client_id")
-
-    return Rotation(SECRET, step, lambda: _get(client, identifier))
+    methods = {"start": "rotate_start", "complete": "rotate", "cancel": "rotate_cancel"}
+    return Rotation(
+        SECRET,
+        lambda step: _write(client, f"secrets.{methods[step]}", client_id=identifier),
+        lambda: _get(client, identifier),
+    )
 
 
 KIND: Final = Kind(

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.diff.fields import same
 from reconciler.errors import Rejected
+from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
     ApplyContext,
-    Stale,
+    Gone,
     WriteResult,
     create_once,
-    delete_resource,
     explaining,
+    lost_create,
     merged_into_live,
     retry_idempotent,
 )
-from reconciler.model import Change, Create, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text
@@ -32,6 +32,12 @@ PREBUILT: Final = "prebuilt_customization"
 CUSTOM: Final = "custom_html_customization"
 SENDER: Final = "sender_information"
 SECTIONS: Final = (PREBUILT, CUSTOM)
+TEMPLATES: Final = Collection(
+    path=lambda target: f"{target.project_path}/email_templates",
+    many="email_templates",
+    one="email_template",
+    id="template_id",
+)
 COLOURS: Final = ("button_color", "button_text_color")
 RADIUS: Final = "button_border_radius"
 DIGITS: Final = 3  # that survive in the short number that Stytch keeps
@@ -108,7 +114,7 @@ class EmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every template of the project."""
-    for row in client.management.get(_path(target))["email_templates"]:
+    for row in TEMPLATES.records(client, target):
         yield Live(kind="EmailTemplate", name=row["template_id"], id=row["template_id"], spec=_spec(row))
 
 
@@ -153,20 +159,35 @@ def changes_sort(fields: Sequence[FieldChange]) -> bool:
     return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the template under its own id."""
-    return _create(client, change, context, merged_into_live(KIND, {}, change))
+def create(client: "Client", change: Change, context: ApplyContext, body: Spec | None = None) -> WriteResult:
+    """Create the template under its own id, with what is planned, or all of ``body``."""
+    spec = merged_into_live(KIND, {}, change) if body is None else body
+
+    def look() -> WriteResult | None:
+        live = _get(client, context.target, change)
+        found = {change.name: KIND.normalize(live)} if live is not None else {}
+        # Whom the mail is from Stytch may have dropped.
+        sent = {name: value for name, value in KIND.normalize(spec).items() if name != SENDER}
+        return lost_create(found, sent, "a template with this id")
+
+    sent = {"template_id": change.name, **spec}
+    written = create_once(
+        lambda: _written(change, client.management.write("POST", TEMPLATES.path(context.target), sent)),
+        look,
+        ALREADY_THERE,
+    )
+    return _checked(client, change, context, written)
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
-    path, live = _path(context.target, change), _get(client, context.target, change)
+    path, live = TEMPLATES.at(context.target, change.name), _get(client, context.target, change)
     if live is None:
-        raise Stale("it no longer exists")
+        raise Gone
     body = _as_live(merged_into_live(KIND, live, change), live, change)
     if change.replaces:
-        _deleted(client, path)
-        return _create(client, change, context, body)
+        delete(client, change, context)
+        return create(client, change, context, body)
     written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, body)))
     return _checked(client, change, context, written)
 
@@ -183,19 +204,11 @@ def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Jso
     return {**body, PREBUILT: {**body[PREBUILT], **stay}}
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Delete the template, which Stytch refuses while it is a default."""
-    return WriteResult(change.name, _deleted(client, _path(context.target, change)))
-
-
-def _deleted(client: "Client", path: str) -> str:
     said = "it is a default: set another template in a DefaultEmailTemplate first, or set `ensure: absent` on that"
     with explaining(IS_DEFAULT, said):
-        return delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"]))
-
-
-def _path(target: Target, change: Change | None = None) -> str:
-    return f"{target.project_path}/email_templates" + (f"/{change.name}" if change else "")
+        return TEMPLATES.delete(client, change, context)
 
 
 def _spec(row: Mapping[str, Any]) -> Spec:
@@ -209,18 +222,8 @@ def _set(value: Json) -> Json:
 
 
 def _get(client: "Client", target: Target, change: Change) -> Spec | None:
-    found = client.management.find(_path(target, change), ABSENT)
+    found = client.management.find(TEMPLATES.at(target, change.name), ABSENT)
     return None if found is None else _spec(found["email_template"])
-
-
-def _create(client: "Client", change: Change, context: ApplyContext, body: Spec) -> WriteResult:
-    sent = {"template_id": change.name, **body}
-    written = create_once(
-        lambda: _written(change, client.management.write("POST", _path(context.target), sent)),
-        lambda: _found(client, context.target, change, body),
-        ALREADY_THERE,
-    )
-    return _checked(client, change, context, written)
 
 
 def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
@@ -228,17 +231,6 @@ def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     return WriteResult(
         change.name, str(answer["request_id"]), {**_spec(row), KIND.key.name: row.get(KIND.key.name, change.name)}
     )
-
-
-def _found(client: "Client", target: Target, change: Change, body: Spec) -> WriteResult | None:
-    """Look for a template whose making had no answer; whom it is from Stytch may have dropped."""
-    live = _get(client, target, change)
-    if live is None:
-        return None
-    sent, there = KIND.normalize({name: value for name, value in body.items() if name != SENDER}), KIND.normalize(live)
-    if any(not same(value, there.get(name)) for name, value in sent.items()):
-        raise Stale("somebody else created a template with this id in the meantime")
-    return WriteResult(change.name, "")
 
 
 def _checked(client: "Client", change: Change, context: ApplyContext, written: WriteResult) -> WriteResult:

@@ -1,21 +1,14 @@
 """Environments: one live and any number of test ones to a project, each with its own data (docs/stytch.md)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
-    WriteResult,
-    create_once,
-    delete_resource,
-    request_body,
-    retry_idempotent,
-)
-from reconciler.model import Change, Create, Delete, Live, Path, Resource, Target, Update
+from reconciler.kinds._rest import Collection
+from reconciler.kinds._writing import ApplyContext, WriteResult, create_once, lost_create, request_body
+from reconciler.model import Change, Create, Live, Path, Resource, Target, Update
 from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
 from reconciler.schema.types import WorkspaceSlug
@@ -24,6 +17,12 @@ if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_environment_slug", "environment_slug_already_used")
+ENVIRONMENTS: Final = Collection(
+    path=lambda target: f"{target.project_path}/environments",
+    many="environments",
+    one="environment",
+    id="environment_slug",
+)
 EMPTY: Final = Clearable("an empty string", sends="")
 
 URL = Annotated[str | UnsetType | None, EMPTY]
@@ -61,33 +60,30 @@ DEFAULTS: Final = MappingProxyType({**dict.fromkeys(FLAGS, False), "user_lock_th
 
 def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every environment of the project."""
-    for row in _rows(client, target):
+    for row in ENVIRONMENTS.records(client, target):
         slug = str(row["environment_slug"])
         yield Live(kind="Environment", name=slug, id=slug, spec={name: row[name] for name in FIELDS if name in row})
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the environment, and say what Stytch takes only afterwards."""
-    body = {"environment_slug": change.name, **request_body(change.fields, cleared=KIND.cleared)}
+    """Create the environment, and say what Stytch takes only afterwards."""
+    target, body = context.target, request_body(change.fields, cleared=KIND.cleared)
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
-    path = f"{context.target.project_path}/environments"
+
+    def look() -> WriteResult | None:
+        found = {live.id: live.spec for live in read(client, target) if live.name == change.name}
+        return lost_create(found, {name: body[name] for name in KIND.required}, "an environment with this slug")
+
     written = create_once(
-        lambda: _written(client.management.write("POST", path, body)),
-        lambda: _found(client, context.target, body),
-        ALREADY_THERE,
+        lambda: ENVIRONMENTS.create(client, target, {ENVIRONMENTS.id: change.name, **body}), look, ALREADY_THERE
     )
-    return _patch(client, context, change, later) if later else written
+    return ENVIRONMENTS.patch(client, target, change.name, later) if later else written
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ; Stytch leaves all others as they are."""
-    return _patch(client, context, change, request_body(change.fields, cleared=KIND.cleared))
-
-
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
-    """Delete the environment with everything in it; a live one goes only with its project."""
-    path = _path(context, change)
-    return WriteResult(change.name, delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"])))
+    body = request_body(change.fields, cleared=KIND.cleared)
+    return ENVIRONMENTS.patch(client, context.target, change.name, body)
 
 
 def irrecoverable(live: Live, _among: Sequence[Live], target: Target) -> str:
@@ -110,32 +106,6 @@ def live_first(change: Change) -> int:
     return 0 if sort and sort.after == "LIVE" else 1
 
 
-def _rows(client: "Client", target: Target) -> Sequence[Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = client.management.get(f"{target.project_path}/environments")["environments"]
-    return rows
-
-
-def _path(context: ApplyContext, change: Change) -> str:
-    return f"{context.target.project_path}/environments/{change.name}"
-
-
-def _patch(client: "Client", context: ApplyContext, change: Change, body: dict[str, Any]) -> WriteResult:
-    return retry_idempotent(lambda: _written(client.management.write("PATCH", _path(context, change), body)))
-
-
-def _written(answer: Mapping[str, Any]) -> WriteResult:
-    return WriteResult(str(answer["environment"]["environment_slug"]), str(answer["request_id"]), answer["environment"])
-
-
-def _found(client: "Client", target: Target, body: Mapping[str, Any]) -> WriteResult | None:
-    found = next((row for row in _rows(client, target) if row["environment_slug"] == body["environment_slug"]), None)
-    if found is None:
-        return None
-    if (found["name"], found["type"]) != (body["name"], body["type"]):
-        raise Stale("somebody else created an environment with this slug in the meantime")
-    return WriteResult(str(found["environment_slug"]), "")
-
-
 KIND: Final = Kind(
     name="Environment",
     spec=EnvironmentSpec,
@@ -148,5 +118,5 @@ KIND: Final = Kind(
     computed=frozenset({"project_id", "project_slug", "oauth_callback_id", "created_at"}),
     defaults=DEFAULTS,
     deletes=Deletes(irrecoverable=irrecoverable),
-    verbs=Verbs(list=read, create=create, update=update, delete=delete),
+    verbs=Verbs(list=read, create=create, update=update, delete=ENVIRONMENTS.delete),
 )

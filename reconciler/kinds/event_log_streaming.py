@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from reconciler.diff.fields import same
+from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
     ApplyContext,
-    Stale,
+    Gone,
     WriteResult,
     create_once,
-    delete_resource,
+    lost_create,
     merged_into_live,
     request_body,
     retry_idempotent,
 )
-from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
 from reconciler.schema.traits import HoldsSecret, SecretName
@@ -33,6 +33,9 @@ CONFIGS: Final = {"DATADOG": "datadog", "GRAFANA_LOKI": "grafana_loki"}
 SECRETS: Final = {"datadog": "api_key", "grafana_loki": "password"}
 CONFIG: Final = "destination_config"
 STATUS: Final = "streaming_status"
+DESTINATIONS: Final = Collection(
+    path=lambda target: f"{target.path}/event_log_streaming", one="event_log_streaming_config", id="destination_type"
+)
 
 
 class Datadog(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -98,12 +101,18 @@ def _sealed(secret: str, config: Spec) -> Json:
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the destination, and enable it if that is declared."""
-    body = request_body(change.fields, cleared={})
+    """Create the destination, and enable it if that is declared."""
+    target, body = context.target, request_body(change.fields, cleared={})
     sent = context.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
-    path = f"{context.target.path}/event_log_streaming"
+
+    def look() -> WriteResult | None:
+        live = _get(client, target, change.name)
+        found = {change.name: KIND.normalize(live)} if live else {}
+        shown = as_shown(KIND, {CONFIG: body[CONFIG]}, lambda name: context.secret(name)[-4:])
+        return lost_create(found, shown, "a destination")
+
     written = create_once(
-        lambda: _written(change, client.management.write("POST", path, sent)), lambda: _found(client, context, change)
+        lambda: _written(change, client.management.write("POST", DESTINATIONS.path(target), sent)), look
     )
     status = _set_status(client, change, context) if body.get(STATUS) == "ACTIVE" else ""
     return structs.replace(written, request_id=status or written.request_id)
@@ -113,21 +122,15 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     """Set what differs: the configuration whole, and whether anything is streamed."""
     live = _get(client, context.target, change.name)
     if live is None:
-        raise Stale("it no longer exists")
+        raise Gone
     config = context.revealed({CONFIG: merged_into_live(KIND, live, change)[CONFIG]})
     written = WriteResult(change.name, "")
     if change.get(CONFIG):
-        path = _path(context.target, change.name)
+        path = DESTINATIONS.at(context.target, change.name)
         written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, config)))
     if change.get(STATUS):
         written = structs.replace(written, request_id=_set_status(client, change, context))
     return written
-
-
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
-    """Delete the destination; what happens from now on is streamed nowhere."""
-    path = _path(context.target, change.name)
-    return WriteResult(change.name, delete_resource(lambda: str(client.management.write("DELETE", path)["request_id"])))
 
 
 def writes(change: Change) -> int:
@@ -141,7 +144,7 @@ def writes(change: Change) -> int:
 def _set_status(client: "Client", change: Change, context: ApplyContext) -> str:
     planned = change.get(STATUS)
     verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
-    path = f"{_path(context.target, change.name)}/{verb}"
+    path = f"{DESTINATIONS.at(context.target, change.name)}/{verb}"
     return retry_idempotent(lambda: str(client.management.write("POST", path)["request_id"]))
 
 
@@ -152,27 +155,12 @@ def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     return WriteResult(change.name, str(answer["request_id"]), told)
 
 
-def _found(client: "Client", context: ApplyContext, change: Create) -> WriteResult | None:
-    """Look for the destination after a lost answer; one that is not as it was sent is somebody else's."""
-    live = _get(client, context.target, change.name)
-    if live is None:
-        return None
-    sent = as_shown(KIND, request_body(change.fields, cleared={}), lambda name: context.secret(name)[-4:])
-    if not same(KIND.normalize(live)[CONFIG], sent[CONFIG]):
-        raise Stale("somebody else created a destination in the meantime")
-    return WriteResult(change.name, "")
-
-
 def _get(client: "Client", target: Target, sort: str) -> dict[str, Any] | None:
-    answer = client.management.find(_path(target, sort), ABSENT)
+    answer = client.management.find(DESTINATIONS.at(target, sort), ABSENT)
     if answer is None:
         return None
     found = answer["event_log_streaming_config"]
     return {CONFIG: found[CONFIG], STATUS: found[STATUS]}
-
-
-def _path(target: Target, sort: str) -> str:
-    return f"{target.path}/event_log_streaming/{sort}"
 
 
 KIND: Final = Kind(
@@ -188,5 +176,5 @@ KIND: Final = Kind(
     required=frozenset({CONFIG}),
     check=check,
     canonical=canonical,
-    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
+    verbs=Verbs(list=read, create=create, update=update, delete=DESTINATIONS.delete, writes=writes),
 )

@@ -19,15 +19,15 @@ from reconciler.kinds._writing import (
     merged_into_live,
     request_body,
     retry_idempotent,
+    write_result,
 )
-from reconciler.model import Create, Delete, Live, Problem, Resource, Target, Update
+from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Credential, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
-    from reconciler.clients.sdk import Answered
     from reconciler.model.secret import Sealed
 
 CLIENTS: Final = "/v1/m2m/clients"
@@ -75,16 +75,12 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
         raise Stale("it exists now, but did not when the plan was made")
     secret = context.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
-    live, request_id = create_once(
-        lambda: _written(client.write("m2m.clients.create", **body)),
-        lambda: _found(client, change, secret),
-        ALREADY_THERE,
+    written = create_once(
+        lambda: _write(client, "create", **body), lambda: _found(client, change, secret), ALREADY_THERE
     )
-    if status and live.get("status") != status:
-        live, request_id = retry_idempotent(
-            lambda: _written(client.write("m2m.clients.update", client_id=change.name, status=status))
-        )
-    return WriteResult(change.name, request_id, live)
+    if status and (written.answered or {}).get("status") != status:
+        return retry_idempotent(lambda: _write(client, "update", client_id=change.name, status=status))
+    return written
 
 
 def update(client: "Client", change: Update, _context: ApplyContext) -> WriteResult:
@@ -93,10 +89,7 @@ def update(client: "Client", change: Update, _context: ApplyContext) -> WriteRes
     if METADATA in body:
         whole = merged_into_live(KIND, _get(client, change.name) or {}, change)
         body[METADATA] = {**whole[METADATA], **body[METADATA]}
-    live, request_id = retry_idempotent(
-        lambda: _written(client.write("m2m.clients.update", client_id=change.name, **body))
-    )
-    return WriteResult(change.name, request_id, live)
+    return retry_idempotent(lambda: _write(client, "update", client_id=change.name, **body))
 
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
@@ -111,7 +104,7 @@ def _get(client: "Client", name: str) -> Mapping[str, Any] | None:
     return found["m2m_client"] if found else None
 
 
-def _found(client: "Client", change: Create, secret: "Sealed") -> tuple[Mapping[str, Any], str] | None:
+def _found(client: "Client", change: Create, secret: "Sealed") -> WriteResult | None:
     """Find the client that a lost create made: it has the secret that was sent."""
     live = _get(client, change.name)
     if live is None:
@@ -121,11 +114,11 @@ def _found(client: "Client", change: Create, secret: "Sealed") -> tuple[Mapping[
             f"{kept_as(change, SECRET)} in the credential store may not be its secret: rotate that, and keep it there"
         )
         raise Stale(f"somebody else created an M2M client with this id at the same time; {doubt}")
-    return live, ""
+    return WriteResult(change.name, "", live)
 
 
-def _written(answer: "Answered") -> tuple[Mapping[str, Any], str]:
-    return answer.thing("m2m_client", "client_id")
+def _write(client: "Client", method: str, **arguments: Json) -> WriteResult:
+    return write_result(client.write(f"m2m.clients.{method}", **arguments), "m2m_client", "client_id")
 
 
 KIND: Final = Kind(

@@ -8,10 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from reconciler.diff.fields import same
-from reconciler.kinds._credentials import Answered, Rotation, keep_given, rotation_writes
+from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     ApplyContext,
     Gone,
@@ -20,11 +19,13 @@ from reconciler.kinds._writing import (
     create_once,
     delete_resource,
     explaining,
+    lost_create,
     merged_into_live,
     request_body,
     retry_idempotent,
+    write_result,
 )
-from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
 
 NAME: Final = "display_name"
+ID: Final = "connection_id"
 TOKEN: Final = "bearer_token"  # noqa: S105 # a field's name
 ROLES: Final = "scim_group_implicit_role_assignments"
 ABSENT: Final = ("no_active_scim_connection",)
@@ -67,7 +69,7 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
     for slug, organization_id in target.organizations.items():
         if row := _get(client, organization_id):
             spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
-            identifier = str(row["connection_id"])
+            identifier = str(row[ID])
             yield Live(kind="SCIMConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec)
 
 
@@ -87,63 +89,72 @@ def fill(desired: Spec, live: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the connection and keep its token; one that was made while the answer was lost is held: nobody has it."""
-    organization_id = context.organization_ids[str(change.namespace)]
+    """Create the connection and store its token; one whose response was lost is on hold: nobody has its token."""
+    organization_id = _organization_id(change, context)
     if there := _get(client, organization_id):
-        raise Stale(f"{there['connection_id']} exists now, but did not when the plan was made")
+        raise Stale(f"{there[ID]} exists now, but did not when the plan was made")
     context.begin(change, ())
     body = {NAME: change.name, **request_body(change.fields, cleared={})}
     body.pop(TOKEN, None)
     roles = body.pop(ROLES, None)
-    made, request_id = create_once(
-        lambda: _made(client, organization_id, body), lambda: _found(client, organization_id, body)
-    )
-    identifier = str(made["connection_id"])
-    if made.get(TOKEN):
-        context.made(change, identifier, str(made[TOKEN]))
-    keep_given(context, change, TOKEN, made, identifier)
-    if roles:
-        made, request_id = _changed(client, organization_id, identifier, {ROLES: roles})
-    return WriteResult(identifier, request_id, made)
+
+    def make() -> WriteResult:
+        with explaining(THERE, "{}: an organization has at most one: declare the existing one, or delete it"):
+            return _write(client, "create", organization_id, **body)
+
+    def look() -> WriteResult | None:
+        live = _get(client, organization_id)
+        return lost_create({live[ID]: live} if live else {}, body, "a SCIM connection")
+
+    written = create_once(make, look)
+    if token := (written.answered or {}).get(TOKEN):
+        context.made(change, written.id, str(token))
+    keep_given(context, change, TOKEN, written)
+    return _update(client, organization_id, written.id, {ROLES: roles}) if roles else written
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
-    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
-    live, request_id, now = _still(client, organization_id, identifier), "", None
+    organization_id, written = _organization_id(change, context), WriteResult(str(change.id), "")
+    live = _still(client, organization_id, written.id)
     body = request_body(change.fields, cleared={})
-    lost = body.pop(TOKEN, None)
-    if lost:
-        request_id = _rotation(client, organization_id, identifier).rotate(change, identifier, context)
+    if body.pop(TOKEN, None):
+        rotation = Rotation(
+            TOKEN,
+            lambda step: _write(client, f"rotate_{step}", organization_id, connection_id=written.id),
+            lambda: _still(client, organization_id, written.id),
+        )
+        written = structs.replace(written, request_id=rotation.rotate(change, written.id, context))
     if body:
         merged_into_live(KIND, live, change)
-        now, request_id = _changed(client, organization_id, identifier, body)
-    return WriteResult(identifier, request_id, now)
+        written = _update(client, organization_id, written.id, body)
+    return written
 
 
 def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection with its groups, and forget its token; the members that it made stay."""
-    organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
+    organization_id, identifier = _organization_id(change, context), str(change.id)
     if _still(client, organization_id, identifier)[NAME] != change.name:
         raise Stale("its name has changed since")
-    told = {"organization_id": organization_id, "connection_id": identifier}
+    told = {"organization_id": organization_id, ID: identifier}
     request_id = delete_resource(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
     context.forget(KIND, change)
     return WriteResult(identifier, request_id)
 
 
-def _made(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str]:
-    with explaining(THERE, "{}: an organization has at most one: declare the existing one, or delete it"):
-        answer = client.write("scim.connection.create", organization_id=organization_id, **body)
-    return answer.thing("connection", "connection_id")
+def _organization_id(change: Change, context: ApplyContext) -> str:
+    return context.organization_ids[str(change.namespace)]
 
 
-def _changed(client: "Client", organization_id: str, identifier: str, body: Spec) -> tuple[dict[str, Json], str]:
-    told = {"organization_id": organization_id, "connection_id": identifier, **body}
+def _write(client: "Client", method: str, organization_id: str, **body: Json) -> WriteResult:
+    answer = client.write(f"scim.connection.{method}", organization_id=organization_id, **body)
+    return write_result(answer, "connection", ID)
+
+
+def _update(client: "Client", organization_id: str, identifier: str, body: Spec) -> WriteResult:
+    told = {ID: identifier, **body}
     with explaining(NO_GROUP, "{}: the identity provider must push the group first; apply again then"):
-        return retry_idempotent(
-            lambda: client.write("scim.connection.update", **told).thing("connection", "connection_id")
-        )
+        return retry_idempotent(lambda: _write(client, "update", organization_id, **told))
 
 
 def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
@@ -153,31 +164,13 @@ def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
 
 def _still(client: "Client", organization_id: str, identifier: str) -> Mapping[str, Any]:
     live = _get(client, organization_id)
-    if live is None or live["connection_id"] != identifier:
+    if live is None or live[ID] != identifier:
         raise Gone
     return live
 
 
-def _found(client: "Client", organization_id: str, body: Spec) -> tuple[dict[str, Json], str] | None:
-    """Find the connection that a lost create made: as it was sent."""
-    live = _get(client, organization_id)
-    if live is None:
-        return None
-    if not all(same(value, live.get(name)) for name, value in body.items()):
-        raise Stale("somebody else created a SCIM connection in the meantime")
-    return {"connection_id": live["connection_id"]}, ""
-
-
 def _which(assignment: Mapping[str, Any]) -> tuple[Any, Any]:
     return assignment.get("role_id"), assignment.get("group_id")
-
-
-def _rotation(client: "Client", organization_id: str, identifier: str) -> Rotation:
-    def step(name: str) -> Answered:
-        told = {"organization_id": organization_id, "connection_id": identifier}
-        return client.write(f"scim.connection.rotate_{name}", **told).thing("connection", "connection_id")
-
-    return Rotation(TOKEN, step, lambda: _still(client, organization_id, identifier))
 
 
 KIND: Final = Kind(
@@ -190,7 +183,7 @@ KIND: Final = Kind(
     computed=frozenset(
         {
             "organization_id",
-            "connection_id",
+            ID,
             "status",
             "base_url",
             f"{TOKEN}_last_four",

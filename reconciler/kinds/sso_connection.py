@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault
 from reconciler.kinds._sso.certificates import each_of
 from reconciler.kinds._sso.checks import check
@@ -31,12 +30,15 @@ from reconciler.kinds._writing import (
     create_once,
     delete_resource,
     explaining,
+    lost_create,
     merged_into_live,
+    must_be_free,
     request_body,
     reworded,
     undo_if_doubled,
+    write_result,
 )
-from reconciler.model import Change, Create, Delete, Json, Live, Spec, Target, Update
+from reconciler.model import Change, Create, Delete, Json, Live, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
 
@@ -57,22 +59,30 @@ def read(client: "Client", target: Target) -> Iterator[Live]:
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the connection, by its name alone, and complete it; after a lost answer it is looked for."""
+    """Create the connection, by its name alone, and complete it; after a lost response it is looked for."""
     organization_id = context.organization_ids[str(change.namespace)]
     body = request_body(change.fields, cleared={})
     sort = str(body.pop(TYPE))
-    first = {name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}
-    if there := _named(client, organization_id, change.name):
-        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
-    identifier, request_id = create_once(
-        lambda: _made(client, organization_id, sort, {NAME: change.name, **first}),
-        lambda: _found(client, organization_id, sort, {NAME: change.name, **first}),
-    )
-    connection = Connection(client, organization_id, sort, identifier)
-    if request_id:
+    first = {NAME: change.name, **{name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}}
+    must_be_free(_named(client, organization_id, change.name))
+
+    def make() -> WriteResult:
+        answer = client.write(f"sso.{sort}.create_connection", organization_id=organization_id, **first)
+        return write_result(answer, "connection", "connection_id")
+
+    def look() -> WriteResult | None:
+        # What a lost response created has this name, and no more than was sent.
+        named = ((one, row) for one, row in rows(client, organization_id) if row[NAME] == change.name)
+        found = {str(row["connection_id"]): {**row, TYPE: one} for one, row in named}
+        sent = {**first, TYPE: sort, **({} if sort == "external" else {"status": "pending"})}
+        return lost_create(found, sent, "a connection with this name")
+
+    written = create_once(make, look)
+    connection = Connection(client, organization_id, sort, written.id)
+    if written.request_id:
         others = partial(_named, client, organization_id, change.name)
-        undo_if_doubled(identifier, others, partial(connection.write, "delete_connection"), "a connection of this name")
-    return _completed(connection, body, context, request_id)
+        undo_if_doubled(written.id, others, partial(connection.write, "delete_connection"), "a connection of this name")
+    return _completed(connection, body, context, written.request_id)
 
 
 def _named(client: "Client", organization_id: str, name: str) -> list[str]:
@@ -108,24 +118,6 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
     said = "it is the default of its organization: set sso_default_connection_id to another one first"
     with explaining(IS_DEFAULT, said):
         return WriteResult(connection.id, delete_resource(lambda: connection.write("delete_connection")))
-
-
-def _made(client: "Client", organization_id: str, sort: str, body: dict[str, Json]) -> tuple[str, str]:
-    answer = client.write(f"sso.{sort}.create_connection", organization_id=organization_id, **body)
-    made, request_id = answer.thing("connection", "connection_id")
-    return str(made["connection_id"]), request_id
-
-
-def _found(client: "Client", organization_id: str, sort: str, sent: Spec) -> tuple[str, str] | None:
-    """Find the connection that a lost create made: of this name, and no more than was sent."""
-    named = [(one, row) for one, row in rows(client, organization_id) if row[NAME] == sent[NAME]]
-    if not named:
-        return None
-    ((found, row), *others) = named
-    as_sent = found == sort and all(same(value, row.get(name)) for name, value in sent.items())
-    if others or not as_sent or (sort != "external" and row["status"] != "pending"):
-        raise Stale("somebody else created a connection with this name in the meantime")
-    return str(row["connection_id"]), ""
 
 
 def _at(client: "Client", change: Update | Delete, context: ApplyContext) -> Connection:

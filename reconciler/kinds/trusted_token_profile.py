@@ -3,23 +3,22 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
-from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.diff.fields import same
+from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
     ApplyContext,
     Stale,
     WriteResult,
     create_once,
     delete_once,
-    delete_resource,
+    lost_create,
+    must_be_free,
     request_body,
-    retry_idempotent,
     undo_if_doubled,
 )
-from reconciler.model import Change, Create, Delete, FieldChange, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, FieldChange, Live, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
@@ -46,7 +45,7 @@ class TrustedTokenProfileSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read(client: "Client", target: Target) -> Iterator[Live]:
     """Read every profile of the environment."""
-    for profile in client.management.get(_path(target))["profiles"]:
+    for profile in PROFILES.records(client, target):
         yield Live(kind="TrustedTokenProfile", name=profile["name"], id=profile["profile_id"], spec=_spec(profile))
 
 
@@ -83,41 +82,31 @@ def canonical(spec: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Make the profile; after a lost answer it is looked for by its name."""
-    body = {"name": change.name, KEYS: [], "can_jit_provision": False, **request_body(change.fields, cleared={})}
-    path = _path(context.target)
-    if there := _named(client, context.target, change.name):
-        raise Stale(f"{', '.join(there)} has this name now, but did not when the plan was made")
-    written = create_once(
-        lambda: _written(client.management.write("POST", path, body)), lambda: _found(client, context.target, body)
-    )
+    """Create the profile; after a lost response it is looked for by its name."""
+    target = context.target
+    spec = {KEYS: [], "can_jit_provision": False, **request_body(change.fields, cleared={})}
+    must_be_free(_named(client, target, change.name))
+
+    def look() -> WriteResult | None:
+        named = [live for live in read(client, target) if live.name == change.name]
+        found = {live.id: KIND.normalize(live.spec) for live in named}
+        return lost_create(found, KIND.normalize(spec), "a profile of this name")
+
+    written = create_once(lambda: PROFILES.create(client, target, {"name": change.name, **spec}), look)
     if written.request_id:
-        others = partial(_named, client, context.target, change.name)
-        undo_if_doubled(
-            written.id, others, lambda: _deleted(client, context.target, written.id), "a profile of this name"
-        )
+        others = partial(_named, client, target, change.name)
+        remove = partial(PROFILES.remove, client, target, written.id)
+        undo_if_doubled(written.id, others, remove, "a profile of this name")
     return written
 
 
 def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, and the keys one by one: new ones come before old ones go."""
-    path = f"{_path(context.target)}/{quote(str(change.id), safe='')}"
     body = request_body((field for field in change.fields if field.path != (KEYS,)), cleared={})
     written = WriteResult(str(change.id), "")
     if keys := change.get(KEYS):
-        written = WriteResult(written.id, _change_keys(client, path, keys))
-    if body:
-        written = retry_idempotent(lambda: _written(client.management.write("PATCH", path, body)))
-    return written
-
-
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
-    """Delete the profile with its keys."""
-    return WriteResult(str(change.id), delete_resource(lambda: _deleted(client, context.target, str(change.id))))
-
-
-def _deleted(client: "Client", target: Target, identifier: str) -> str:
-    return str(client.management.write("DELETE", f"{_path(target)}/{quote(identifier, safe='')}")["request_id"])
+        written = WriteResult(written.id, _change_keys(client, PROFILES.at(context.target, change.id), keys))
+    return PROFILES.patch(client, context.target, change.id, body) if body else written
 
 
 def _named(client: "Client", target: Target, name: str) -> list[str]:
@@ -171,29 +160,13 @@ def _spec(profile: Profile) -> dict[str, Any]:
     return {**found, KEYS: [file["public_key"] for file in profile.get(KEYS) or ()]}
 
 
-def _written(answer: Mapping[str, Any]) -> WriteResult:
-    profile = answer["profile"]
-    return WriteResult(
-        str(profile["profile_id"]), str(answer["request_id"]), {**_spec(profile), "name": profile["name"]}
-    )
-
-
-def _found(client: "Client", target: Target, body: Spec) -> WriteResult | None:
-    """Find a profile by its name; one that is not as it was sent is somebody else's."""
-    named = [live for live in read(client, target) if live.name == body["name"]]
-    if not named:
-        return None
-    sent = KIND.normalize({name: value for name, value in body.items() if name != "name"})
-    is_as_sent = all(same(value, KIND.normalize(named[0].spec).get(name)) for name, value in sent.items())
-    if len(named) > 1 or not is_as_sent:
-        raise Stale("somebody else created a profile of this name in the meantime")
-    return WriteResult(named[0].id, "")
-
-
-def _path(target: Target) -> str:
-    return f"{target.path}/trusted_token_profiles"
-
-
+PROFILES: Final = Collection(
+    path=lambda target: f"{target.path}/trusted_token_profiles",
+    many="profiles",
+    one="profile",
+    id="profile_id",
+    answered=lambda profile: {**_spec(profile), "name": profile["name"]},
+)
 KIND: Final = Kind(
     name="TrustedTokenProfile",
     spec=TrustedTokenProfileSpec,
@@ -204,5 +177,5 @@ KIND: Final = Kind(
     computed=frozenset({"profile_id"}),
     check=check,
     canonical=canonical,
-    verbs=Verbs(list=read, create=create, update=update, delete=delete, writes=writes),
+    verbs=Verbs(list=read, create=create, update=update, delete=PROFILES.delete, writes=writes),
 )
