@@ -21,6 +21,7 @@ from reconciler.kinds._writing import (
     undo_if_doubled,
 )
 from reconciler.model import Change, Create, Delete, Update
+from reconciler.schema.kind import Kind
 
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
@@ -40,53 +41,54 @@ def keep_given(context: ApplyContext, change: Create, field: str, written: Write
         raise Undecided(f"a response was lost, and the {field} is not stored for {written.id}: {to_do}")
 
 
-class Unnamed(Struct, frozen=True, kw_only=True):
-    """The verbs of resources without a name: only the credential store knows which is which.
+class Unnamed(Collection, frozen=True, kw_only=True):
+    """Resources without a name: only the credential store knows which is which.
 
     ``field`` has the credential, in a record and in the store; ``advice`` says what a person can do about a resource
     that a lost response may have created.
     """
 
-    collection: Collection
     field: str
     advice: str
 
-    def create(self, client: "Client", change: Change, context: ApplyContext) -> WriteResult:
+    def create(self, kind: Kind, client: "Client", change: Create, context: ApplyContext) -> WriteResult:
         """Create one and store its credential.
 
         Raises ``Stale`` where a lost response may have created it: nothing proves whose it is.
         """
-        target, before = context.target, self._ids(client, context)
+        target = context.target
+
+        def ids() -> frozenset[str]:
+            return frozenset(live.id for live in self.read(kind, client, target))
+
+        before = ids()
         known = context.kept_id(change, self.field)
         if known in before:
             raise Stale(f"{known} has been created and stored since")
         context.begin(change, before)
 
         def look() -> None:
-            if new := sorted(self._ids(client, context) - before):
+            if new := sorted(ids() - before):
                 said = "a response was lost, and there is no proof that this run created"
                 raise Stale(f"{said} {', '.join(new)}: {self.advice}")
 
-        written = create_once(lambda: self.collection.create(client, target), look)
+        written = create_once(lambda: self.post(client, target), look)
         context.made(change, written.id)
         undo_if_doubled(
             written.id,
             lambda: {context.kept_id(change, self.field)} - {known, ""},
-            lambda: self.collection.remove(client, target, written.id),
+            lambda: self.remove(client, target, written.id),
             "it",
         )
         context.keep(change, self.field, str((written.answered or {})[self.field]), written.id)
         return WriteResult(written.id, written.request_id)
 
-    def delete(self, client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
         """Delete one and forget its credential: whoever uses it is locked out at once."""
-        written = self.collection.delete(client, change, context)
+        written = super().delete(client, change, context)
         if context.store:
             context.store.forget(change.name)
         return written
-
-    def _ids(self, client: "Client", context: ApplyContext) -> frozenset[str]:
-        return frozenset(str(record[self.collection.id]) for record in self.collection.records(client, context.target))
 
 
 class Rotation(Struct, frozen=True):

@@ -6,10 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from reconciler.kinds._writing import ApplyContext, WriteResult, delete_resource, merged_into_live, retry_idempotent
-from reconciler.model import Change, Delete, Live, Spec, Target, Update
+from reconciler.kinds._writing import (
+    ApplyContext,
+    WriteResult,
+    create_once,
+    delete_resource,
+    lost_create,
+    merged_into_live,
+    request_body,
+    retry_idempotent,
+)
+from reconciler.model import Change, Create, Delete, Live, Spec, Target, Update
 from reconciler.schema.kind import Kind, Verbs
 from reconciler.schema.left_out import completed
 
@@ -68,45 +77,88 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 class Collection(Struct, frozen=True, kw_only=True):
-    """A collection of the management API.
+    """Resources of the management API, each of which is added, changed and removed by itself.
 
-    ``path`` returns its path, ``many`` and ``one`` are the keys under which answers have all records and one, ``id`` is
-    the field of a record that ends its path. ``answered`` returns the spec, with its key, in a record.
+    ``path`` returns the path of them all, ``many`` and ``one`` are the keys under which answers have all records and
+    one, ``id`` is the field of a record that ends its path. ``spec`` returns what can be declared of a record,
+    ``answered`` the spec, with its key, in the record that a write is answered with. ``sent`` is what every create
+    sends unless something else is declared; ``duplicates`` are Stytch's error types for a name that is there already.
+    What a lost create made is ``what``, and known by the fields ``alike`` (none: by all that was sent).
     """
 
     path: Callable[[Target], str]
+    many: str = ""
     one: str
     id: str
-    many: str = ""
+    spec: Callable[[Record], Spec] = _as_it_is
     answered: Callable[[Record], Spec] = _as_it_is
+    sent: Spec = {}
+    duplicates: tuple[str, ...] = ()
+    what: str = ""
+    alike: frozenset[str] = frozenset()
+
+    def added_to(self, kind: Kind) -> Kind:
+        """Return a kind that has the verbs of this collection where it has none of its own."""
+        verbs = structs.replace(
+            kind.verbs,
+            list=kind.verbs.list or partial(self.read, kind),
+            create=kind.verbs.create or partial(self.create, kind),
+            update=kind.verbs.update or partial(self.update, kind),
+            delete=kind.verbs.delete or self.delete,
+        )
+        return replace(kind, verbs=verbs)
+
+    def read(self, kind: Kind, client: "Client", target: Target) -> Iterator[Live]:
+        """Read every resource."""
+        for record in self.records(client, target):
+            name, id = str(record[kind.key.name]), str(record[self.id])
+            yield Live(kind=kind.name, name=name, id=id, spec=self.spec(record))
+
+    def create(self, kind: Kind, client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+        """Create a resource, and send what only an update can say; after a lost response, look for it by its name."""
+        target = context.target
+        spec = {**self.sent, **request_body(change.fields, cleared=kind.cleared)}
+        later = {name: spec.pop(name) for name in kind.update_only & spec.keys()}
+
+        def look() -> WriteResult | None:
+            named = [live for live in self.read(kind, client, target) if live.name == change.name]
+            known = kind.normalize({name: spec[name] for name in self.alike or spec})
+            return lost_create({live.id: kind.normalize(live.spec) for live in named}, known, self.what)
+
+        body = {kind.key.name: change.name, **spec}
+        written = create_once(lambda: self.post(client, target, body), look, self.duplicates)
+        return self.patch(client, target, written.id, later) if later else written
+
+    def update(self, kind: Kind, client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+        """Change the fields that differ; Stytch leaves all others as they are."""
+        return self.patch(client, context.target, change.id, request_body(change.fields, cleared=kind.cleared))
+
+    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
+        """Delete a resource."""
+        return WriteResult(str(change.id), delete_resource(lambda: self.remove(client, context.target, change.id)))
 
     def records(self, client: "Client", target: Target) -> Sequence[Record]:
         """Return every record."""
-        found: Sequence[Record] = client.management.get(self.path(target))[self.many]
-        return found
+        records: Sequence[Record] = client.management.get(self.path(target))[self.many]
+        return records
 
     def at(self, target: Target, id: str | None) -> str:
         """Return the path of one record."""
         return f"{self.path(target)}/{quote(str(id), safe='')}"
 
-    def write(self, client: "Client", method: str, path: str, body: Spec | None = None) -> WriteResult:
-        """Send one request, and return what the answer has."""
-        answer = client.management.write(method, path, dict(body) if body is not None else None)
-        record = answer[self.one]
-        return WriteResult(str(record[self.id]), str(answer["request_id"]), self.answered(record))
-
-    def create(self, client: "Client", target: Target, body: Spec | None = None) -> WriteResult:
-        """Add a record, by one request; for ``create_once``."""
-        return self.write(client, "POST", self.path(target), body)
+    def post(self, client: "Client", target: Target, body: Spec | None = None) -> WriteResult:
+        """Add a record, by one request."""
+        return self._write(client, "POST", self.path(target), body)
 
     def patch(self, client: "Client", target: Target, id: str | None, body: Spec) -> WriteResult:
         """Change the fields that ``body`` has."""
-        return retry_idempotent(lambda: self.write(client, "PATCH", self.at(target, id), body))
+        return retry_idempotent(lambda: self._write(client, "PATCH", self.at(target, id), body))
 
     def remove(self, client: "Client", target: Target, id: str | None) -> str:
         """Delete a record, by one request, and return that request's id."""
         return str(client.management.write("DELETE", self.at(target, id))["request_id"])
 
-    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-        """Delete a record: the verb of every kind that needs no more."""
-        return WriteResult(str(change.id), delete_resource(lambda: self.remove(client, context.target, change.id)))
+    def _write(self, client: "Client", method: str, path: str, body: Spec | None) -> WriteResult:
+        answer = client.management.write(method, path, dict(body) if body is not None else None)
+        record = answer[self.one]
+        return WriteResult(str(record[self.id]), str(answer["request_id"]), self.answered(record))

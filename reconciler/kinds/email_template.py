@@ -17,7 +17,7 @@ from reconciler.kinds._writing import (
     merged_into_live,
     retry_idempotent,
 )
-from reconciler.model import Change, Delete, FieldChange, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Delete, FieldChange, Json, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text
@@ -32,12 +32,6 @@ PREBUILT: Final = "prebuilt_customization"
 CUSTOM: Final = "custom_html_customization"
 SENDER: Final = "sender_information"
 SECTIONS: Final = (PREBUILT, CUSTOM)
-TEMPLATES: Final = Collection(
-    path=lambda target: f"{target.project_path}/email_templates",
-    many="email_templates",
-    one="email_template",
-    id="template_id",
-)
 COLOURS: Final = ("button_color", "button_text_color")
 RADIUS: Final = "button_border_radius"
 DIGITS: Final = 3  # that survive in the short number that Stytch keeps
@@ -110,12 +104,6 @@ class EmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     sender_information: Annotated[Sender | UnsetType, Merged()] = UNSET
     prebuilt_customization: Annotated[Prebuilt | UnsetType, Merged()] = UNSET
     custom_html_customization: Annotated[CustomHTML | UnsetType, Merged(), FromFile()] = UNSET
-
-
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read every template of the project."""
-    for row in TEMPLATES.records(client, target):
-        yield Live(kind="EmailTemplate", name=row["template_id"], id=row["template_id"], spec=_spec(row))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -246,19 +234,28 @@ def _checked(client: "Client", change: Change, context: ApplyContext, written: W
     return written
 
 
-KIND: Final = Kind(
-    name="EmailTemplate",
-    spec=EmailTemplateSpec,
-    scope="project",
-    api="management",
-    key=Key(
-        "template_id",
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
-        "the `template_id`",
-    ),
-    deletes=Deletes(recreated_for=changes_sort),
-    check=check,
-    canonical=canonical,
-    fill=fill,
-    verbs=Verbs(list=read, create=create, update=update, delete=delete),
+TEMPLATES: Final = Collection(
+    path=lambda target: f"{target.project_path}/email_templates",
+    many="email_templates",
+    one="email_template",
+    id="template_id",
+    spec=_spec,
+)
+KIND: Final = TEMPLATES.added_to(
+    Kind(
+        name="EmailTemplate",
+        spec=EmailTemplateSpec,
+        scope="project",
+        api="management",
+        key=Key(
+            "template_id",
+            Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
+            "the `template_id`",
+        ),
+        deletes=Deletes(recreated_for=changes_sort),
+        check=check,
+        canonical=canonical,
+        fill=fill,
+        verbs=Verbs(create=create, update=update, delete=delete),
+    )
 )

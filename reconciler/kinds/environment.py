@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.kinds._rest import Collection
-from reconciler.kinds._writing import ApplyContext, WriteResult, create_once, lost_create, request_body
-from reconciler.model import Change, Create, Live, Path, Resource, Target, Update
-from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, Verbs
+from reconciler.model import Change, Live, Path, Resource, Target
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, Name, TextFile, UpdateOnly
 from reconciler.schema.types import WorkspaceSlug
 
 if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
+    pass
 
-ALREADY_THERE: Final = ("duplicate_environment_slug", "environment_slug_already_used")
-ENVIRONMENTS: Final = Collection(
-    path=lambda target: f"{target.project_path}/environments",
-    many="environments",
-    one="environment",
-    id="environment_slug",
-)
 EMPTY: Final = Clearable("an empty string", sends="")
 
 URL = Annotated[str | UnsetType | None, EMPTY]
@@ -58,34 +50,6 @@ FLAGS: Final = (
 DEFAULTS: Final = MappingProxyType({**dict.fromkeys(FLAGS, False), "user_lock_threshold": 10, "user_lock_ttl": 3600})
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read every environment of the project."""
-    for row in ENVIRONMENTS.records(client, target):
-        slug = str(row["environment_slug"])
-        yield Live(kind="Environment", name=slug, id=slug, spec={name: row[name] for name in FIELDS if name in row})
-
-
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Create the environment, and say what Stytch takes only afterwards."""
-    target, body = context.target, request_body(change.fields, cleared=KIND.cleared)
-    later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
-
-    def look() -> WriteResult | None:
-        found = {live.id: live.spec for live in read(client, target) if live.name == change.name}
-        return lost_create(found, {name: body[name] for name in KIND.required}, "an environment with this slug")
-
-    written = create_once(
-        lambda: ENVIRONMENTS.create(client, target, {ENVIRONMENTS.id: change.name, **body}), look, ALREADY_THERE
-    )
-    return ENVIRONMENTS.patch(client, target, change.name, later) if later else written
-
-
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
-    """Change the fields that differ; Stytch leaves all others as they are."""
-    body = request_body(change.fields, cleared=KIND.cleared)
-    return ENVIRONMENTS.patch(client, context.target, change.name, body)
-
-
 def irrecoverable(live: Live, _among: Sequence[Live], target: Target) -> str:
     """Return what goes with a live environment, and with the one that the run is about."""
     if live.spec.get("type") == "LIVE":
@@ -106,17 +70,28 @@ def live_first(change: Change) -> int:
     return 0 if sort and sort.after == "LIVE" else 1
 
 
-KIND: Final = Kind(
-    name="Environment",
-    spec=EnvironmentSpec,
-    scope="project",
-    api="management",
-    key=Key("environment_slug", WorkspaceSlug, "the environment's slug, which `target.environment` names"),
-    identity=Identity(claims=claims),
-    order=Order(opens_environment=True, after=frozenset({"Project"}), rank=live_first),
-    required=frozenset({"name", "type"}),
-    computed=frozenset({"project_id", "project_slug", "oauth_callback_id", "created_at"}),
-    defaults=DEFAULTS,
-    deletes=Deletes(irrecoverable=irrecoverable),
-    verbs=Verbs(list=read, create=create, update=update, delete=ENVIRONMENTS.delete),
+ENVIRONMENTS: Final = Collection(
+    path=lambda target: f"{target.project_path}/environments",
+    many="environments",
+    one="environment",
+    id="environment_slug",
+    spec=lambda record: {name: record[name] for name in FIELDS if name in record},
+    duplicates=("duplicate_environment_slug", "environment_slug_already_used"),
+    what="an environment with this slug",
+    alike=frozenset({"name", "type"}),
+)
+KIND: Final = ENVIRONMENTS.added_to(
+    Kind(
+        name="Environment",
+        spec=EnvironmentSpec,
+        scope="project",
+        api="management",
+        key=Key("environment_slug", WorkspaceSlug, "the environment's slug, which `target.environment` names"),
+        identity=Identity(claims=claims),
+        order=Order(opens_environment=True, after=frozenset({"Project"}), rank=live_first),
+        required=frozenset({"name", "type"}),
+        computed=frozenset({"project_id", "project_slug", "oauth_callback_id", "created_at"}),
+        defaults=DEFAULTS,
+        deletes=Deletes(irrecoverable=irrecoverable),
+    )
 )

@@ -3,13 +3,12 @@
 They have no name and are their own id. The credential store knows which is which, although they are not secret.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from reconciler.kinds._credentials import Unnamed
-from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import ApplyContext, WriteResult
 from reconciler.model import Change, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
@@ -19,10 +18,12 @@ if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
 
 FIELD: Final = "public_token"
-UNNAMED: Final = Unnamed(
-    collection=Collection(
-        path=lambda target: f"{target.path}/public_tokens", many="public_tokens", one=FIELD, id=FIELD
-    ),
+TOKENS: Final = Unnamed(
+    path=lambda target: f"{target.path}/public_tokens",
+    many="public_tokens",
+    one=FIELD,
+    id=FIELD,
+    spec=lambda _record: {},
     field=FIELD,
     advice="delete it in Stytch if it is not in use and apply again, "
     "or add its value and its id to the credential store",
@@ -31,12 +32,6 @@ UNNAMED: Final = Unnamed(
 
 class PublicTokenSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A public token has nothing that could be declared."""
-
-
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read every public token of the environment."""
-    for row in UNNAMED.collection.records(client, target):
-        yield Live(kind="PublicToken", name=row["public_token"], id=row["public_token"], spec={})
 
 
 def keep(_client: "Client", change: Update, context: ApplyContext) -> WriteResult:
@@ -55,16 +50,18 @@ def writes(change: Change) -> int:
     return 0 if isinstance(change, Update) else 1
 
 
-KIND: Final = Kind(
-    name="PublicToken",
-    spec=PublicTokenSpec,
-    api="management",
-    key=Key(
-        "public_token", Text, "its name in the credential store, or, if it was created elsewhere, the token itself"
-    ),
-    identity=Identity(found_by="stored id", id_is_key=True),
-    computed=frozenset({"created_at"}),
-    credential=Credential(FIELD, shown_once=False),
-    deletes=Deletes(irrecoverable=irrecoverable),
-    verbs=Verbs(list=read, create=UNNAMED.create, update=keep, delete=UNNAMED.delete, writes=writes),
+KIND: Final = TOKENS.added_to(
+    Kind(
+        name="PublicToken",
+        spec=PublicTokenSpec,
+        api="management",
+        key=Key(
+            "public_token", Text, "its name in the credential store, or, if it was created elsewhere, the token itself"
+        ),
+        identity=Identity(found_by="stored id", id_is_key=True),
+        computed=frozenset({"created_at"}),
+        credential=Credential(FIELD, shown_once=False),
+        deletes=Deletes(irrecoverable=irrecoverable),
+        verbs=Verbs(update=keep, writes=writes),
+    )
 )

@@ -3,13 +3,12 @@
 Only the credential store knows which is which: it stores the value under the manifest's name, and the id.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from reconciler.kinds._credentials import Unnamed
-from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import ApplyContext, WriteResult, delete_once
 from reconciler.model import Create, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs
@@ -19,8 +18,12 @@ if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
 
 FIELD: Final = "secret"
-UNNAMED: Final = Unnamed(
-    collection=Collection(path=lambda target: f"{target.path}/secrets", many="secrets", one="secret", id="secret_id"),
+SECRETS: Final = Unnamed(
+    path=lambda target: f"{target.path}/secrets",
+    many="secrets",
+    one="secret",
+    id="secret_id",
+    spec=lambda record: {"last_four": record["last_four"], "used_at": record.get("used_at")},
     field=FIELD,
     advice="delete it in Stytch if it is not in use, and apply again",
 )
@@ -30,18 +33,10 @@ class SecretSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A secret has nothing that could be declared."""
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read every secret of the environment, as far as Stytch shows it."""
-    for row in UNNAMED.collection.records(client, target):
-        identifier = str(row["secret_id"])
-        spec = {"last_four": row["last_four"], "used_at": row.get("used_at")}
-        yield Live(kind="Secret", name=identifier, id=identifier, spec=spec)
-
-
 def replace(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
     """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
-    delete_once(lambda: UNNAMED.collection.remove(client, context.target, change.id))
-    return UNNAMED.create(client, Create(kind=change.kind, name=change.name, fields=change.fields), context)
+    delete_once(lambda: SECRETS.remove(client, context.target, change.id))
+    return SECRETS.create(KIND, client, Create(kind=change.kind, name=change.name, fields=change.fields), context)
 
 
 def irrecoverable(live: Live, among: Sequence[Live], target: Target) -> str:
@@ -51,15 +46,19 @@ def irrecoverable(live: Live, among: Sequence[Live], target: Target) -> str:
     return "the secret in use" if live.spec["last_four"] == target.secret_last_four else ""
 
 
-KIND: Final = Kind(
-    name="Secret",
-    spec=SecretSpec,
-    api="management",
-    key=Key("secret_id", Text, "its name in the credential store, or, if it was created elsewhere, its `secret_id`"),
-    identity=Identity(found_by="stored id", id_is_key=True),
-    order=Order(opens_environment=True, after=frozenset({"Environment"})),
-    computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
-    credential=Credential(FIELD),
-    deletes=Deletes(irrecoverable=irrecoverable),
-    verbs=Verbs(list=read, create=UNNAMED.create, update=replace, delete=UNNAMED.delete),
+KIND: Final = SECRETS.added_to(
+    Kind(
+        name="Secret",
+        spec=SecretSpec,
+        api="management",
+        key=Key(
+            "secret_id", Text, "its name in the credential store, or, if it was created elsewhere, its `secret_id`"
+        ),
+        identity=Identity(found_by="stored id", id_is_key=True),
+        order=Order(opens_environment=True, after=frozenset({"Environment"})),
+        computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
+        credential=Credential(FIELD),
+        deletes=Deletes(irrecoverable=irrecoverable),
+        verbs=Verbs(update=replace),
+    )
 )

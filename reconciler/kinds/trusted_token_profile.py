@@ -13,12 +13,11 @@ from reconciler.kinds._writing import (
     WriteResult,
     create_once,
     delete_once,
-    lost_create,
     must_be_free,
     request_body,
     undo_if_doubled,
 )
-from reconciler.model import Change, Create, FieldChange, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, FieldChange, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
@@ -41,12 +40,6 @@ class TrustedTokenProfileSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     pem_files: Annotated[list[Text | TextFile] | UnsetType, Unordered(), FromFile()] = UNSET
     attribute_mapping: dict[str, Any] | UnsetType = UNSET
     can_jit_provision: bool | UnsetType = UNSET
-
-
-def read(client: "Client", target: Target) -> Iterator[Live]:
-    """Read every profile of the environment."""
-    for profile in PROFILES.records(client, target):
-        yield Live(kind="TrustedTokenProfile", name=profile["name"], id=profile["profile_id"], spec=_spec(profile))
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -82,21 +75,13 @@ def canonical(spec: Spec) -> Spec:
 
 
 def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
-    """Create the profile; after a lost response it is looked for by its name."""
-    target = context.target
-    spec = {KEYS: [], "can_jit_provision": False, **request_body(change.fields, cleared={})}
-    must_be_free(_named(client, target, change.name))
-
-    def look() -> WriteResult | None:
-        named = [live for live in read(client, target) if live.name == change.name]
-        found = {live.id: KIND.normalize(live.spec) for live in named}
-        return lost_create(found, KIND.normalize(spec), "a profile of this name")
-
-    written = create_once(lambda: PROFILES.create(client, target, {"name": change.name, **spec}), look)
+    """Create the profile, unless there is one of this name: Stytch would take another."""
+    named = partial(_named, client, context.target, change.name)
+    must_be_free(named())
+    written = PROFILES.create(KIND, client, change, context)
     if written.request_id:
-        others = partial(_named, client, target, change.name)
-        remove = partial(PROFILES.remove, client, target, written.id)
-        undo_if_doubled(written.id, others, remove, "a profile of this name")
+        remove = partial(PROFILES.remove, client, context.target, written.id)
+        undo_if_doubled(written.id, named, remove, "a profile of this name")
     return written
 
 
@@ -111,7 +96,7 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
 
 def _named(client: "Client", target: Target, name: str) -> list[str]:
     """Return the ids of the profiles of a name, but for the blanks around it."""
-    return [live.id for live in read(client, target) if live.name.strip() == name.strip()]
+    return [live.id for live in PROFILES.read(KIND, client, target) if live.name.strip() == name.strip()]
 
 
 def writes(change: Change) -> int:
@@ -165,17 +150,24 @@ PROFILES: Final = Collection(
     many="profiles",
     one="profile",
     id="profile_id",
+    spec=_spec,
     answered=lambda profile: {**_spec(profile), "name": profile["name"]},
+    sent={KEYS: [], "can_jit_provision": False},
+    what="a profile of this name",
 )
-KIND: Final = Kind(
-    name="TrustedTokenProfile",
-    spec=TrustedTokenProfileSpec,
-    api="management",
-    key=Key("name", Text, "the profile's name; Stytch allows it twice, and then it is unknown which one is declared"),
-    identity=Identity(renamable=True),
-    required=frozenset({"issuer", "audience", "public_key_type"}),
-    computed=frozenset({"profile_id"}),
-    check=check,
-    canonical=canonical,
-    verbs=Verbs(list=read, create=create, update=update, delete=PROFILES.delete, writes=writes),
+KIND: Final = PROFILES.added_to(
+    Kind(
+        name="TrustedTokenProfile",
+        spec=TrustedTokenProfileSpec,
+        api="management",
+        key=Key(
+            "name", Text, "the profile's name; Stytch allows it twice, and then it is unknown which one is declared"
+        ),
+        identity=Identity(renamable=True),
+        required=frozenset({"issuer", "audience", "public_key_type"}),
+        computed=frozenset({"profile_id"}),
+        check=check,
+        canonical=canonical,
+        verbs=Verbs(create=create, update=update, writes=writes),
+    )
 )
