@@ -1,4 +1,4 @@
-"""Shared code of all kinds' writes: the payload of a change, and safe repetition."""
+"""What all verbs that write share: the body of a request, and what to do when its response is lost."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +25,7 @@ TRIES = 6  # of a write whose answer was lost; the client waits longer after eac
 MALFORMED: Final = (KeyError, TypeError, AttributeError)  # what reading an answer raises that is not as described
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Fault)
 
 
 class Stale(Exception):
@@ -75,10 +76,6 @@ class NotKept(Exception):
         self.id = id or None
 
 
-def _note_nothing(_event: str, _change: Change, _body: Mapping[str, Json]) -> None:
-    return
-
-
 class ApplyContext(Struct, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
 
@@ -93,7 +90,7 @@ class ApplyContext(Struct, frozen=True, kw_only=True):
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
     store: CredentialStore | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
-    note: Callable[[str, Change, Mapping[str, Json]], None] = _note_nothing
+    note: Callable[[str, Change, Mapping[str, Json]], None] = lambda _event, _change, _body: None
     kept: MutableSequence[Kept] = field(default_factory=list)
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
@@ -136,12 +133,7 @@ class ApplyContext(Struct, frozen=True, kw_only=True):
 
     def keep(self, change: Change, field: str, text: str, id: str) -> None:
         """Hand a credential that Stytch has just given to the store; raises ``NotKept`` where it refuses."""
-        if self.store is None:
-            raise Stale("there is no credential store")
-        name = kept_as(change, field)
-        if path := self.store.keep(name, Sealed(text), id):
-            raise NotKept(path, id, self.store.refusal(name))
-        self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
+        self._hand_over(change, field, Sealed(text), id, made=id)
 
     def holds(self, change: Change, field: str, last_four: str) -> bool:
         """Return whether the store has a credential for a thing, and it is the one that ends so."""
@@ -150,14 +142,17 @@ class ApplyContext(Struct, frozen=True, kw_only=True):
 
     def chosen(self, change: Change, field: str, id: str) -> Sealed:
         """Return the credential for a new resource, the store's or a new one, once it is stored."""
+        value = (self.store.value(kept_as(change, field)) if self.store else None) or generate()
+        self._hand_over(change, field, value, id, made="")
+        return value
+
+    def _hand_over(self, change: Change, field: str, value: Sealed, id: str, *, made: str) -> None:
         if self.store is None:
             raise Stale("there is no credential store")
         name = kept_as(change, field)
-        value = self.store.value(name) or generate()
         if path := self.store.keep(name, value, id):
-            raise NotKept(path, "", self.store.refusal(name))
+            raise NotKept(path, made, self.store.refusal(name))
         self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
-        return value
 
     def forget(self, kind: Kind, change: Change) -> None:
         """Forget the credential of a thing that is no more, where it is kept under the name that was made for it."""
@@ -234,10 +229,9 @@ def _alike(now: Json, then: Json) -> bool:
 
 
 def request_body(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) -> dict[str, Json]:
-    """Build a request body: nested where the path is, null for a cleared metadata key.
+    """Return a request body: nested where the path is, null for a cleared metadata key.
 
-    ``cleared`` gives the value that clears a top-level field; a field that is not in it is cleared by a call of its
-    own and left out here.
+    ``cleared`` has what clears a top-level field; one that is not in it is left out: a call of its own clears it.
     """
     body: dict[str, Json] = {}
     for change in fields:
@@ -386,9 +380,6 @@ def undo_if_doubled(id: str, others: Callable[[], Iterable[str]], take_back: Cal
         raise _ambiguous(error, f"{id} was created") from None
     if beside:
         raise Stale(f"somebody else created {what} at the same time ({', '.join(beside)}), so {id} was deleted again")
-
-
-F = TypeVar("F", bound=Fault)
 
 
 def reworded(fault: Fault, sort: type[F], text: str) -> F:
