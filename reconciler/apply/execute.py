@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from reconciler.apply.bootstrap import pins
 from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.write import OnOutcome, Writer
-from reconciler.kinds._writing import ApplyContext
+from reconciler.kinds._context import ApplyContext
 from reconciler.model import ADMIN_ROLE, Change, Kept, Listed, ManualStep, Outcome, withdrawn_roles
 from reconciler.plan.access_loss import heirs
 from reconciler.plan.planned import Planned, leaves_open

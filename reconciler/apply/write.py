@@ -19,17 +19,8 @@ from reconciler.clients.b2b import Client
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import (
-    MALFORMED,
-    ApplyContext,
-    Gone,
-    NotKept,
-    NotNoted,
-    Stale,
-    Undecided,
-    WriteResult,
-    noting_finds,
-)
+from reconciler.kinds._context import ApplyContext, Gone, NotKept, NotNoted, Stale, Undecided
+from reconciler.kinds._writing import MALFORMED, WriteResult, noting_finds
 from reconciler.load.references import names_in
 from reconciler.model import (
     ADMIN_ROLE,

@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
+from reconciler.kinds._context import ApplyContext, NotKept, Stale, Undecided, kept_as
 from reconciler.kinds._rest import Collection
-from reconciler.kinds._writing import (
-    TRIES,
-    ApplyContext,
-    NotKept,
-    Stale,
-    Undecided,
-    WriteResult,
-    create_once,
-    kept_as,
-    reworded,
-    undo_if_doubled,
-)
+from reconciler.kinds._writing import TRIES, WriteResult, create_once, reworded, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Update
 from reconciler.schema.kind import Kind
 

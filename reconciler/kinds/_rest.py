@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from msgspec import Struct, structs
 
+from reconciler.kinds._context import ApplyContext
 from reconciler.kinds._writing import (
-    ApplyContext,
     WriteResult,
     create_once,
     delete_resource,

@@ -12,15 +12,12 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from reconciler.kinds._context import ApplyContext, Gone, Stale, kept_as
 from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Gone,
-    Stale,
     WriteResult,
     create_once,
     delete_resource,
-    kept_as,
     lost_create,
     merged_into_live,
     must_be_free,

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._writing import ApplyContext, Stale, WriteResult, request_body, retry_idempotent
+from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._writing import WriteResult, request_body, retry_idempotent
 from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Key, Kind, Order, Verbs
 from reconciler.schema.traits import RefersTo

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from reconciler.kinds._context import ApplyContext
 from reconciler.kinds._countries import COUNTRIES
-from reconciler.kinds._writing import ApplyContext, WriteResult, merged_into_live, retry_idempotent
+from reconciler.kinds._writing import WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable

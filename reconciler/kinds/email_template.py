@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.errors import Rejected
+from reconciler.kinds._context import ApplyContext, Gone
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Gone,
     WriteResult,
     create_once,
     explaining,

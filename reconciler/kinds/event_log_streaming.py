@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from reconciler.kinds._context import ApplyContext, Gone
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Gone,
     WriteResult,
     create_once,
     lost_create,

@@ -9,13 +9,11 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
+from reconciler.kinds._context import ApplyContext, Stale, kept_as
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
     WriteResult,
     create_once,
     delete_resource,
-    kept_as,
     merged_into_live,
     request_body,
     retry_idempotent,

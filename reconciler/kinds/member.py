@@ -13,10 +13,8 @@ from reconciler.diff.ownership import Owner, Present, Whose, farewell, read_memb
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
+from reconciler.kinds._context import ApplyContext, Gone, Stale
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Gone,
-    Stale,
     WriteResult,
     create_once,
     delete_once,

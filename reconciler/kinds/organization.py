@@ -9,10 +9,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
 from reconciler.expressions.text import domain_label, fold
+from reconciler.kinds._context import ApplyContext, Stale
 from reconciler.kinds._organization_settings import check_companions, check_ways_in
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
     WriteResult,
     create_once,
     delete_resource,

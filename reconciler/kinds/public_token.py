@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from reconciler.kinds._context import ApplyContext
 from reconciler.kinds._credentials import Unnamed
-from reconciler.kinds._writing import ApplyContext, WriteResult
+from reconciler.kinds._writing import WriteResult
 from reconciler.model import Change, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text

@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
-    WriteResult,
-    delete_resource,
-    merged_into_live,
-    retry_idempotent,
-)
+from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, retry_idempotent
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.left_out import completed

@@ -10,11 +10,9 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from reconciler.kinds._context import ApplyContext, Gone, Stale
 from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Gone,
-    Stale,
     WriteResult,
     create_once,
     delete_resource,

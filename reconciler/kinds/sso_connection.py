@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import Ambiguous, Fault
+from reconciler.kinds._context import ApplyContext, Stale
 from reconciler.kinds._sso.certificates import each_of
 from reconciler.kinds._sso.checks import check
 from reconciler.kinds._sso.connection import Connection, rows
@@ -24,8 +25,6 @@ from reconciler.kinds._sso.spec import (
     spec_of,
 )
 from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
     WriteResult,
     create_once,
     delete_resource,

@@ -6,17 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from reconciler.kinds._context import ApplyContext, Stale
 from reconciler.kinds._rest import Collection
-from reconciler.kinds._writing import (
-    ApplyContext,
-    Stale,
-    WriteResult,
-    create_once,
-    delete_once,
-    must_be_free,
-    request_body,
-    undo_if_doubled,
-)
+from reconciler.kinds._writing import WriteResult, create_once, delete_once, must_be_free, request_body, undo_if_doubled
 from reconciler.model import Change, Create, FieldChange, Problem, Resource, Spec, Target, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered

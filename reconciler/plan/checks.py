@@ -6,7 +6,7 @@ from reconciler.config.read import Config
 from reconciler.credentials.store import LASTING, CredentialStore
 from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import kept_as
+from reconciler.kinds._context import kept_as
 from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
 from reconciler.model import Change, Create, Delete, Diff, Problem, Target, problem

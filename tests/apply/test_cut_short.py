@@ -27,7 +27,7 @@ from reconciler.emulator.seed.placing import counts
 from reconciler.emulator.server.app import App
 from reconciler.errors import Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import ApplyContext
+from reconciler.kinds._context import ApplyContext
 from reconciler.load.validate import validate
 from reconciler.model import Delete
 from reconciler.model.secret import Sealed

@@ -20,7 +20,7 @@ from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import ApplyContext
+from reconciler.kinds._context import ApplyContext
 from reconciler.model import Change, Create, FieldChange, Json, Spec, Update
 from reconciler.schema.kind import Kind
 from tests.apply.test_lost_answers import CONFIGURATION, MANIFESTS, run

@@ -28,7 +28,7 @@ from reconciler.emulator.core.exchange import HTML, Lost, Request, Response
 from reconciler.emulator.seed.running import Running, running
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
-from reconciler.kinds._writing import ApplyContext
+from reconciler.kinds._context import ApplyContext
 from reconciler.model.secret import Sealed
 from reconciler.read.run import store_of
 from tests.apply.test_cut_short import doubtful
@@ -245,7 +245,7 @@ def test_a_crash(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         raise RuntimeError("that nobody thought of")
 
     with monkeypatch.context() as patched:
-        patched.setattr("reconciler.kinds._writing.ApplyContext.keep", crash)
+        patched.setattr("reconciler.kinds._context.ApplyContext.keep", crash)
         assert run("apply") == 1
     assert "RuntimeError: the write may have happened" in capsys.readouterr().out
     assert run("apply") == 0

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from reconciler.kinds._context import Gone
 from reconciler.kinds._sso.certificates import each_of, normal
 from reconciler.kinds._sso.spec import CERTIFICATE, ENCRYPTION_KEY
-from reconciler.kinds._writing import Gone, create_once, delete_once, retry_idempotent
+from reconciler.kinds._writing import create_once, delete_once, retry_idempotent
 from reconciler.model import Json
 
 if TYPE_CHECKING:
