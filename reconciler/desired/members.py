@@ -36,6 +36,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     count: int = 0
     no_deletes: str = ""
     uncounted: bool = False
+    users_project_id: str = ""  # the Consumer project whose users they are
 
 
 def desired_members(

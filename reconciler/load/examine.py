@@ -63,6 +63,14 @@ class Declared(Struct, frozen=True, kw_only=True):
         declared = {resource.kind for resource in self.resources}
         return frozenset(declared | {"Member"} if self.rules else declared)
 
+    def writes(self, kind: str, config: Config) -> bool:
+        """Return whether a run may write resources of a kind."""
+        return kind in self.kinds(config) and config.authority_of(kind) != "observe"
+
+    def external(self) -> frozenset[str]:
+        """Return the slugs of the organizations that must exist and are somebody else's."""
+        return frozenset(one.name for one in self.organizations if one.ensure == "external")
+
 
 class Examined(Struct, frozen=True, kw_only=True):
     """What the documents that are right declare, and the errors of all.

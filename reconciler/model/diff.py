@@ -74,6 +74,11 @@ class Diff(Struct, frozen=True, kw_only=True):
         """Return the live names of what is to be deleted, with the ids."""
         return {change.name: str(change.id) for change in self.changes if isinstance(change, Delete)}
 
+    @property
+    def live_ids(self) -> Mapping[str, str]:
+        """Return the id of every organization that a name leads to, or that is to be deleted."""
+        return {**{name: id for (_, name), id in self.ids.items()}, **self.deleted}
+
     def __add__(self, other: Self) -> "Diff":
         """Return both together."""
         return Diff.total((self, other))

@@ -11,6 +11,8 @@ from reconciler.model.problems import Json, Path, Position, Problem, Severity, S
 API_VERSION: Final = "reconciler/v1"
 
 
+ORGANIZATION: Final = "Organization"  # the two kinds that others lie in, or that users become
+MEMBER: Final = "Member"
 ADMIN_ROLE = "stytch_admin"
 IMPLICIT_ROLE = "stytch_member"  # every member has it; it can be neither given nor taken
 TEST = "TEST"  # what Stytch calls an environment that is not live

@@ -4,19 +4,18 @@ The diffs say what differs; this module combines, counts and guards the changes,
 the authority that the configuration gives.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from shlex import quote
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from reconciler.config.read import Config
-from reconciler.desired.members import Desired
 from reconciler.kinds import KINDS
 from reconciler.load.examine import Declared
 from reconciler.model import (
+    MEMBER,
+    ORGANIZATION,
     Change,
-    Cost,
     Delete,
     Diff,
     GuardResult,
@@ -29,120 +28,107 @@ from reconciler.model import (
     Target,
 )
 from reconciler.plan.access_loss import loss_warnings
-from reconciler.plan.compare_members import Cascade
 from reconciler.plan.guards import Census, withhold
 from reconciler.plan.held import as_declared, by_cause, guard
 from reconciler.plan.order import rank, writes_of
 from reconciler.plan.planned import finish, in_order
-from reconciler.plan.written_from_live import without_held, written_from_live
+from reconciler.plan.situation import Diffs, Situation
+from reconciler.plan.written_from_live import written_from_live
 from reconciler.rules.problems import OF_DOMAINS
 
+Changes = tuple[Change, ...]
 
-class Compared(Struct, kw_only=True):
-    """What the comparing of both sides gave, all of it.
 
-    ``members`` yields a diff an organization, once; ``doomed`` counts who would go with organizations; ``warnings`` are
-    about the run as a whole; ``consumer`` is the Consumer project that the users came from, if they
-    did; ``reads`` gives the requests made, once all of them are.
+def build(
+    diffs: Diffs, situation: Situation, stakes: Stakes, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]
+) -> Plan:
+    """Return the plan of what is left to do: in order, guarded, and counted.
+
+    ``stakes`` are what the live members have that must not be lost by accident, ``steps`` what is left to people,
+    ``warnings`` about the run as a whole.
     """
-
-    organizations: Diff
-    members: Iterable[Diff]
-    doomed: Cascade
-    things: Mapping[str, Diff]
-    manual_steps: tuple[ManualStep, ...] = ()
-    warnings: tuple[Problem, ...] = ()
-    target: Target
-    consumer: str = ""
-    reads: Callable[[], int]
-
-
-def decide(config: Config, declared: Declared, desired: Desired, compared: Compared) -> tuple[Plan, Stakes]:
-    """Put the diffs together into one guarded plan; beside it, what of the live members is at stake."""
-    organizations, doomed, target = compared.organizations, compared.doomed, compared.target
-    members = Diff.total(compared.members)
-    things = {kind: without_held(config, kind, each, target) for kind, each in compared.things.items()}
-    others = tuple(things.values())
-    found = [*declared.problems, *organizations.problems, *desired.problems, *members.problems]
-    found.extend(chain(compared.warnings, chain.from_iterable(each.problems for each in others)))
-    kept = tuple(_kept(organizations, desired, doomed))
-    held_here = {item.address for item in kept}
-    stakes = structs.replace(members.stakes, may_lose=_named_losers(declared, members.changes))
-    census = Census(
-        managed={
-            "Organization": organizations.managed.total(),
-            "Member": members.managed.total(),
-            **{kind: each.managed.total() for kind, each in things.items()},
-        },
-        managed_members=members.managed,
-        marked=members.counts["marked"],
-        missing=members.counts["missing_users"],
-        memberships=members.counts["memberships"],
-        problems=sum(problem.severity == "problem" or problem.code in OF_DOMAINS for problem in found),
-        stakes=stakes,
-        held_roles=frozenset().union(*(each.held_roles for each in others)),
-        loss_limits={
-            each.name: each.lifecycle.max_loss_percent
-            for each in declared.organizations
-            if each.lifecycle.max_loss_percent is not None
-        },
-        cascade={slug: count for slug, count in doomed.members.items() if f"Organization/{slug}" not in held_here},
-        strangers=doomed.strangers,
-        breakglass_in=doomed.breakglass,
-        no_deletes=desired.no_deletes,
-    )
-    kinds = declared.kinds(config)
-    in_scope = [
-        change
-        for change in (
-            *(_with_its_members(change, doomed) for change in organizations.changes),
-            *members.changes,
-            *(change for each in others for change in each.changes),
-        )
-        if change.kind in kinds and not (isinstance(change, Delete) and change.address in held_here)
-    ]
-    from_live = [change for change in in_scope if written_from_live(config, change, target)]
-    if from_live:
-        in_scope = [change for change in in_scope if not written_from_live(config, change, target)]
-    observed = [change for change in in_scope if config.authority_of(change.kind) == "observe"]
-    written = [change for change in in_scope if config.authority_of(change.kind) != "observe"]
+    config, desired, target = situation.config, situation.desired, situation.live.target
+    every = Diff.total(diffs.values())
+    found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
+    written, observed, from_live = _by_writer(every.changes, situation)
     missing = tuple(_missing(config, written, target))
-    standing = _standing(in_order(written, rank)) if missing else in_order(written, rank)
-    changes, guards = withhold(standing, census, config.guards)
+    census = _census(diffs, situation, stakes, found)
+    changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
     found.extend(loss_warnings(changes, stakes))
-    held = _listed(
-        as_declared(chain(organizations.held, kept, members.held, *(each.held for each in others)), declared, desired)
-    )
+    held = _listed(as_declared(every.held, situation.declared, desired))
     held_by = by_cause(desired, held)
     plan = Plan(
         environment=config.environment,
         project_id=target.project_id,
         target=f"{target.project}/{target.environment}" if target.project else "",
         summary=Summary(
-            unchanged=organizations.unchanged + members.unchanged + sum(each.unchanged for each in others),
+            unchanged=every.unchanged,
             users=desired.count,
-            on_unverified=members.counts["unverified"],
-            on_untrusted=members.counts["untrusted"],
+            on_unverified=every.counts["unverified"],
+            on_untrusted=every.counts["untrusted"],
         ),
         changes=changes,
-        observed=in_order(observed, rank),
-        written_from_live=in_order(from_live, rank),
-        users_project_id=compared.consumer,
+        observed=observed,
+        written_from_live=from_live,
+        users_project_id=desired.users_project_id,
         unmatched=desired.unmatched if config.unmatched != "ignore" else (),
         unmatched_by=desired.unmatched_by if config.unmatched != "ignore" else (),
         held=held,
         held_by=held_by,
-        removed=_listed(members.removed),
-        kept=_listed(_no_longer_wanted(config, (*organizations.kept, *members.kept))),
-        unmanaged=_listed(organizations.unmanaged, members.unmanaged, *(each.unmanaged for each in others)),
-        problems=tuple(
-            sorted(found, key=lambda problem: (problem.severity, problem.at, problem.code, problem.message))
-        ),
-        manual_steps=compared.manual_steps,
+        removed=_listed(every.removed),
+        kept=_listed(_no_longer_wanted(config, every.kept)),
+        unmanaged=_listed(every.unmanaged),
+        problems=tuple(sorted(found, key=lambda one: (one.severity, one.at, one.code, one.message))),
+        manual_steps=steps,
         guards=(*missing, *guards, *guard(config, held_by)),
-        cost=Cost(reads=compared.reads()),
     )
-    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second), stakes
+    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second)
+
+
+def stakes_of(declared: Declared, members: Diff) -> Stakes:
+    """Return what of the live members is at stake."""
+    return structs.replace(members.stakes, may_lose=_named_losers(declared, members.changes))
+
+
+def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes, Changes, Changes]:
+    """Return, each in order, the changes that this run writes, those it only observes, and those that live writes."""
+    config, doomed = situation.config, situation.presence.cascade.members
+    kinds = situation.declared.kinds(config)
+    written, observed, from_live = [], [], []
+    for change in changes:
+        if change.kind not in kinds:
+            continue
+        if written_from_live(config, change, situation.live.target):
+            from_live.append(change)
+        elif config.authority_of(change.kind) == "observe":
+            observed.append(_with_its_members(change, doomed))
+        else:
+            written.append(_with_its_members(change, doomed))
+    return in_order(written, rank), in_order(observed, rank), in_order(from_live, rank)
+
+
+def _census(diffs: Diffs, situation: Situation, stakes: Stakes, found: Iterable[Problem]) -> Census:
+    """Count what guards look at."""
+    members, cascade = diffs[MEMBER], situation.presence.cascade
+    return Census(
+        managed={kind: diff.managed.total() for kind, diff in diffs.items()},
+        managed_members=members.managed,
+        marked=members.counts["marked"],
+        missing=members.counts["missing_users"],
+        memberships=members.counts["memberships"],
+        problems=sum(one.severity == "problem" or one.code in OF_DOMAINS for one in found),
+        stakes=stakes,
+        held_roles=frozenset(name for name, users in situation.presence.roles.items() if users.first),
+        loss_limits={
+            one.name: one.lifecycle.max_loss_percent
+            for one in situation.declared.organizations
+            if one.lifecycle.max_loss_percent is not None
+        },
+        cascade={slug: n for slug, n in cascade.members.items() if slug in diffs[ORGANIZATION].deleted},
+        strangers=cascade.strangers,
+        breakglass_in=cascade.breakglass,
+        no_deletes=situation.desired.no_deletes,
+    )
 
 
 def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Listed]:
@@ -181,7 +167,7 @@ def _missing(config: Config, changes: Iterable[Change], target: Target) -> Itera
     yield GuardResult(name="dependency", ok=False, seen=f"{what} does not exist yet{who}")
 
 
-def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def _without_environment(changes: Changes) -> Changes:
     """Withhold what lies in an environment that is not there."""
     return tuple(
         structs.replace(change, withheld_by="dependency")
@@ -191,31 +177,11 @@ def _standing(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     )
 
 
-def _with_its_members(change: Change, doomed: Cascade) -> Change:
+def _with_its_members(change: Change, doomed: Mapping[str, int]) -> Change:
     """Add to the delete of an organization how many members it deletes."""
-    return structs.replace(change, members=doomed.members.get(change.name)) if isinstance(change, Delete) else change
+    deletes = change.kind == ORGANIZATION and isinstance(change, Delete)
+    return structs.replace(change, members=doomed.get(change.name)) if deletes else change
 
 
-def _kept(organizations: Diff, desired: Desired, doomed: Cascade) -> Iterator[Listed]:
-    """List the organizations that would be deleted and about which, or about whose members, something is open.
-
-    A manifest's ``ensure: absent`` is explicit; a delete of what no manifest declares is only inferred.
-    """
-    named = {address for problem in desired.problems for address in problem.addresses}
-    for change in organizations.changes:
-        if not isinstance(change, Delete) or change.causes:
-            continue
-        slug = change.name
-        if change.address in named:
-            yield Listed.of(change, "rules still name it, but nothing declares it", id=change.id)
-        elif any(
-            user in desired.users.undecided or user in desired.users.disputed for user in doomed.users.get(slug, ())
-        ):
-            reason = "because of a problem it is unknown whether one of its users belongs there"
-            yield Listed.of(change, reason, id=change.id)
-        elif not desired.users.readable and doomed.users.get(slug):
-            yield Listed.of(change, "the users cannot be read, and it has members who are users", id=change.id)
-
-
-def _listed(*parts: Iterable[Listed]) -> tuple[Listed, ...]:
-    return tuple(sorted(chain.from_iterable(parts), key=lambda item: item.address))
+def _listed(items: Iterable[Listed]) -> tuple[Listed, ...]:
+    return tuple(sorted(items, key=lambda item: item.address))

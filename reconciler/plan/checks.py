@@ -1,18 +1,18 @@
 """Checks between comparing and deciding: what can be read, kept and created."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from reconciler.config.read import Config
-from reconciler.credentials.store import LASTING, CredentialStore
+from reconciler.credentials.store import LASTING, CredentialStore, waiting_warnings
 from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import kept_as
 from reconciler.load.consistency import uncreatable
 from reconciler.load.examine import Declared
-from reconciler.model import Change, Create, Delete, Diff, Problem, Target, problem
+from reconciler.model import MEMBER, Change, Create, Delete, Problem, Target, problem
+from reconciler.plan.situation import Diffs, Situation
+from reconciler.read.run import Run
 from reconciler.schema.secret_names import gives_credential
-
-Things = Mapping[str, Diff]
 
 
 def check_store(store: CredentialStore, changes: Sequence[Change]) -> None:
@@ -42,45 +42,51 @@ def _is_made(change: Change, store: CredentialStore) -> bool:
     return bool(name) and not (credential.chosen and store.value(name))
 
 
-def check_readable(config: Config, declared: Declared, target: Target, things: Things, *, has_data: bool) -> bool:
+def is_unread(run: Run, declared: Declared, target: Target, diffs: Diffs) -> bool:
     """Return whether the environment's data are still to be read; raise where they are there and nobody can.
 
     They may be taken for empty only where the environment, or a secret that opens it, is still to be made by this run.
     """
     if not target.is_there:
         return bool(target.project)
-    if has_data or all(KINDS[kind].api == "management" for kind in declared.kinds(config)):
+    if run.client.has_data or all(KINDS[kind].api == "management" for kind in declared.kinds(run.config)):
         return False
-    is_written = "Secret" in declared.kinds(config) and config.authority_of("Secret") != "observe"
-    if is_written and any(not isinstance(change, Delete) for change in things["Secret"].changes):
+    is_written = declared.writes("Secret", run.config)
+    if is_written and any(not isinstance(change, Delete) for change in diffs["Secret"].changes):
         return True
     message = f"no secret for {target.project_id} is known, so its data cannot be read"
     hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates"
-    held = things["Secret"].problems if is_written else ()
+    held = diffs["Secret"].problems if is_written else ()
     raise Unreadable([problem("unreadable", message, hint), *held])
 
 
-def unread_warning(target: Target, config: Config) -> tuple[Problem, ...]:
-    """Return a warning if the data of an existing environment could not be read, because no secret is known."""
-    if not target.is_there:
-        return ()
-    return (
-        problem(
+def warnings_of(run: Run, situation: Situation, diffs: Diffs, *, unread: bool) -> Iterator[Problem]:
+    """Yield the warnings about a run as a whole: what could not be read, and credentials that would be lost."""
+    target, written = situation.live.target, [kind for kind in diffs if situation.declared.writes(kind, run.config)]
+    if unread and target.is_there:
+        yield problem(
             "unread",
             f"no secret for {target.project_id} is known, so its data could not "
             "be read: this plan assumes that it is empty",
             "apply creates the declared Secret, reads the data, and then writes only what this plan contains",
-            config.at("target"),
+            run.config.at("target"),
             severity="warning",
-        ),
-    )
+        )
+    yield from fleeting(chain.from_iterable(diffs[kind].changes for kind in written), run.store)
+    if keeps_credentials(diffs):
+        yield from waiting_warnings(run.store)
 
 
-def check_creates(changes: Sequence[Change], declared: Declared) -> None:
+def keeps_credentials(kinds: Iterable[str]) -> bool:
+    """Return whether resources of these kinds have credentials, which the store keeps."""
+    return any(KINDS[name].credential for name in kinds)
+
+
+def check_creates(diffs: Diffs, declared: Declared) -> None:
     """Raise if a field that Stytch requires for a create is missing."""
-    resources = {resource.address: resource for resource in declared.resources}
+    resources = {resource.address: resource for resource in declared.resources if resource.kind != MEMBER}
     problems = []
-    for change in changes:
+    for change in chain.from_iterable(diff.changes for kind, diff in diffs.items() if kind != MEMBER):
         if isinstance(change, Create) and change.address in resources:
             given = {field.path[0] for field in change.fields}
             if missing := sorted(KINDS[change.kind].required - given):

@@ -1,95 +1,130 @@
 """Match the members of all organizations, one organization at a time, to save memory; return what differs."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.members import MemberPolicy, Wanted, diff_members, stakes_alone
 from reconciler.diff.ownership import Owner, read_member, told_apart
+from reconciler.expressions.text import mailbox_or_text
 from reconciler.load.examine import Declared
-from reconciler.model import ADMIN_ROLE, Begun, Cause, Diff, Listed, Membership, Resource
-from reconciler.plan.power import sources_taken
-from reconciler.read.members import OrganizationMembers
+from reconciler.load.references import POLICY, names_in
+from reconciler.model import ADMIN_ROLE, MEMBER, ORGANIZATION, Begun, Cause, Diff, Membership, Resource, address
+from reconciler.plan.power import roles_removed, sources_taken, widened
+from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers
+from reconciler.read.live import LiveResources
+from reconciler.read.members import OrganizationMembers, read_members
+from reconciler.read.run import Run
 from reconciler.rules.rule import Rules
 
 Members = Iterable[Mapping[str, OrganizationMembers]]
 SHOWN: Final = 5  # of those who are in an organization that is held
 
 
-class Cascade(Struct, frozen=True, kw_only=True):
-    """Who would go with the organizations that are to be deleted: all live members, and those that are not ours.
+def compare_members(
+    run: Run, declared: Declared, rules: Rules, desired: Desired, live: LiveResources, diffs: Diffs, deleting: Begun
+) -> tuple[Diff, Presence]:
+    """Read and compare the members of every organization; beside the differences, count who is there.
 
-    ``users`` are those whose marks the members carry, ``breakglass`` counts the breakglass members.
+    ``diffs`` are those of all other kinds, ``deleting`` the deletes of members that earlier runs began and never ended.
+    Members that no difference is made of are read only where a role is to go, or to permit more, or an organization.
     """
+    config, client, organizations = run.config, run.client, diffs[ORGANIZATION]
+    unproven = {id: address(ORGANIZATION, slug) for (_, slug), id in organizations.strangers.items()}
+    doomed = {id: slug for slug, id in organizations.deleted.items()}
+    looked_at = _looked_at(config, declared, diffs)
+    elsewhere = [one.id for one in live.organizations if one.id not in looked_at]
+    roles = _roles_of(diffs.get(POLICY, Diff()), live)
+    presence = Presence(
+        strangers={
+            unproven[id]: who_is_in(found) for id, found in _each(read_members(client, dict.fromkeys(unproven, 0)))
+        },
+        cascade=_cascade(doomed, read_members(client, dict.fromkeys(doomed, 0)), config.owner),
+        roles=roles,
+    )
+    expected = {id: desired.memberships.count(slug) for id, slug in looked_at.items()}
+    slugs = {one.id: one.name for one in live.organizations}
+    members = _counted(read_members(client, expected), slugs, roles)
+    diff = Diff.total(_member_diffs(config, declared, rules, desired, organizations, deleting, members))
+    if roles:
+        deque(_counted(read_members(client, dict.fromkeys(elsewhere, 0)), slugs, roles), maxlen=0)
+    return diff, presence
 
-    members: Mapping[str, int]
-    strangers: Mapping[str, int]
-    users: Mapping[str, frozenset[str]]
-    breakglass: Mapping[str, int]
+
+def _each(members: Members) -> Iterator[tuple[str, OrganizationMembers]]:
+    return chain.from_iterable(batch.items() for batch in members)
 
 
-def cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
+def _looked_at(config: Config, declared: Declared, diffs: Diffs) -> Mapping[str, str]:
+    """Return, by their ids, the slugs of the settled organizations whose members must be read.
+
+    Where members are not managed, those are the ones in which many at once would lose ``stytch_admin``.
+    """
+    settled = {id: slug for (_, slug), id in diffs[ORGANIZATION].ids.items()}
+    if MEMBER in declared.kinds(config):
+        return settled
+    changes = chain.from_iterable(diff.changes for diff in diffs.values())
+    poorer = {change.namespace or change.name for change in changes if sources_taken(change)} - declared.external()
+    return {id: slug for id, slug in settled.items() if slug in poorer}
+
+
+def _roles_of(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:
+    """Return the roles that a policy would lose, or let do more, with the resources that name them counted."""
+    roles = {name: RoleUsers() for change in policy.changes for name in (*roles_removed(change), *widened(change))}
+    for one in live.everything() if roles else ():
+        for _, reference, name in names_in(one.kind, one.spec):
+            if reference.kind == POLICY and name in roles:
+                roles[name].add(one.kind, one.address)
+    return roles
+
+
+def _counted(members: Members, slugs: Mapping[str, str], roles: Mapping[str, RoleUsers]) -> Members:
+    """Yield the members as they are read, and count who has which role."""
+    for batch in members:
+        for identifier, found in batch.items() if roles else ():
+            for member in found.members:
+                for role in member.roles if member.status != "deleted" else ():
+                    if role.role_id in roles:
+                        name = address(MEMBER, slugs[identifier], mailbox_or_text(member.email_address))
+                        roles[role.role_id].add(MEMBER, name)
+        yield batch
+
+
+def _cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
     """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
     total: Counter[str] = Counter()
     strangers: Counter[str] = Counter()
     users: dict[str, frozenset[str]] = {}
     breakglass: Counter[str] = Counter()
     for batch in members:
-        for identifier, read in batch.items():
-            present = told_apart(read_member(row, owner) for row in read.members if row.status != "deleted")
-            total[doomed[identifier]] = len(present) + read.unread
-            ours = sum(item.is_proven and item.member.member_id not in read.odd for item in present)
-            strangers[doomed[identifier]] = len(present) - ours + read.unread
+        for identifier, found in batch.items():
+            present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
+            total[doomed[identifier]] = len(present) + found.unread
+            ours = sum(item.is_proven and item.member.member_id not in found.odd for item in present)
+            strangers[doomed[identifier]] = len(present) - ours + found.unread
             breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)
             users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
     return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
 
 
-def with_who_is_there(organizations: Diff, members: Callable[[Mapping[str, int]], Members]) -> Diff:
-    """Add members and admins to the reason of each organization held because only a slug led to it."""
-    slugs = {id: f"Organization/{slug}" for (_, slug), id in organizations.strangers.items()}
-    if not slugs:
-        return organizations
-    there = {slugs[each]: _who(found) for batch in members(dict.fromkeys(slugs, 0)) for each, found in batch.items()}
-    held = (
-        structs.replace(one, reason=f"{one.reason}; {there[one.address]}") if one.address in there else one
-        for one in organizations.held
-    )
-    return structs.replace(organizations, held=tuple(held))
-
-
-def _who(found: OrganizationMembers) -> str:
+def who_is_in(found: OrganizationMembers) -> str:
+    """Return who is in an organization that is held because only a slug led to it, admins first."""
     present = [member for member in found.members if member.status != "deleted"]
     admins = {member.member_id for member in present if any(role.role_id == ADMIN_ROLE for role in member.roles)}
     named = sorted((one.member_id not in admins, one.email_address, one.member_id) for one in present)
-    shown = [f"{address} (admin)" if id in admins else address for _, address, id in named[:SHOWN]]
+    shown = [f"{email} (admin)" if id in admins else email for _, email, id in named[:SHOWN]]
     more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
     unread = [f"{found.unread} that could not be read"] if found.unread else []
     return f"members: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
 
 
-def with_members(
-    config: Config, declared: Declared, organizations: Diff, things: Mapping[str, Diff]
-) -> Mapping[str, str]:
-    """Return, by slug, the ids of the settled organizations whose members must be read.
-
-    Where members are not managed, those are the ones in which many at once would lose ``stytch_admin``.
-    """
-    settled = {slug: id for (_, slug), id in organizations.ids.items()}
-    if "Member" in declared.kinds(config):
-        return settled
-    changes = (*organizations.changes, *chain.from_iterable(each.changes for each in things.values()))
-    poorer = {change.namespace or change.name for change in changes if sources_taken(change)}
-    return {slug: id for slug, id in settled.items() if slug in poorer}
-
-
-def member_diffs(
+def _member_diffs(
     config: Config,
     declared: Declared,
     rules: Rules,
@@ -104,18 +139,18 @@ def member_diffs(
     Where members are not managed, nothing is said of them but which of them are admins.
     """
     slugs = {id: slug for (_, slug), id in organizations.ids.items()}
-    if "Member" not in declared.kinds(config):
+    if MEMBER not in declared.kinds(config):
         yield from _stakes(slugs, members)
         return
     policy = MemberPolicy(
         owner=config.owner,
-        authoritative=config.authority_of("Member") == "authoritative",
+        authoritative=config.authority_of(MEMBER) == "authoritative",
         roles=config.members.roles,
         adopt=config.members.adopt,
         restore=config.members.removed == "restore",
         manage_address=config.members.email_address == "managed",
     )
-    external = external_in(declared)
+    external = declared.external()
     unfinished = _written_at(deleting)
     absent: dict[str, dict[str, Resource]] = {}
     for member in declared.members:
@@ -151,12 +186,9 @@ def member_diffs(
     for batch in members:
         for identifier, found in batch.items():
             yield diff(slugs[identifier], found)
-    made = is_written("Organization", config, declared) or not is_written("Member", config, declared)
-    for slug in sorted(organizations.created):
-        if made:
+    if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):  # they are held if not
+        for slug in sorted(organizations.created):
             yield diff(slug, OrganizationMembers(organization_id="", members=[]))
-        elif desired.memberships.count(slug):
-            yield _held_until_it_is_made(next(one for one in declared.organizations if one.name == slug))
 
 
 def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:
@@ -168,27 +200,5 @@ def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:
 
 
 def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[Diff]:
-    for identifier, found in chain.from_iterable(batch.items() for batch in members):
+    for identifier, found in _each(members):
         yield stakes_alone(slugs[identifier], found.members)
-
-
-def external_in(declared: Declared) -> frozenset[str]:
-    """Return the slugs of the organizations that must exist and are somebody else's."""
-    return frozenset(one.name for one in declared.organizations if one.ensure == "external")
-
-
-def is_written(kind: str, config: Config, declared: Declared) -> bool:
-    """Return whether this run may write things of a kind."""
-    return kind in declared.kinds(config) and config.authority_of(kind) != "observe"
-
-
-def _held_until_it_is_made(organization: Resource) -> Diff:
-    """Hold the members of an organization that is not live and that nobody makes, because its kind is not written."""
-    missing = organization.problem(
-        "missing-organization",
-        f"{organization.address} is not live, and organizations are not written here, so it cannot have members yet",
-        "create it, or let this repository write organizations",
-        severity="problem",
-    )
-    held = Listed.of(organization, "not live, and not created here", at=missing.at)
-    return Diff(held=(held,), problems=(missing,))

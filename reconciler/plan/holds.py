@@ -1,147 +1,269 @@
-"""Hold deletes of what is in use: roles of members, resources in permissions, default templates.
+"""What stays as it is although it should change, and why: a tuple of functions, each from differences to differences.
 
-Stytch does not say what happens to people whose role is removed from the RBAC policy. It refuses what refers to a
-resource that does not exist, and refuses to delete what is named elsewhere, even to recreate it. So a change, or the
-part of one that would do so, is held until it is not used any more.
+What one of them holds is no change any more: it is listed with the reason, and with a problem where a person must do
+something. Guards come later: what they withhold stays in the plan.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import reduce
 from itertools import chain
+from typing import Final
 
-from msgspec import UNSET, Struct, field, structs
+from msgspec import structs
 
-from reconciler.expressions.text import mailbox_or_text
+from reconciler.diff.fields import clears
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import merged_into_live
 from reconciler.kinds.rbac_policy import missing
 from reconciler.load.references import POLICY, names_in
-from reconciler.model import Change, Diff, FieldChange, Listed, Live, Path, Position, Problem, address, problem
-from reconciler.plan.compare_members import Members
-from reconciler.plan.power import widened
+from reconciler.model import (
+    MEMBER,
+    ORGANIZATION,
+    TEST,
+    Change,
+    Delete,
+    Diff,
+    FieldChange,
+    Listed,
+    Live,
+    Path,
+    Position,
+    Problem,
+    problem,
+)
+from reconciler.plan.power import CUSTOM_ROLES, assigned_no_more, roles_removed
+from reconciler.plan.situation import Diffs, RoleUsers, Situation
+from reconciler.plan.written_from_live import SHARED
 
-ROLES = "custom_roles"
-SHOWN = 5  # of those who have a role
+SHOWN: Final = 5  # of those who use something
+Hold = Callable[[Diffs, Situation], Diffs]
 
 
-class _Users(Struct):
-    """Who uses a part of the policy: how many of each kind, and the first few."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: list[str] = field(default_factory=list)
-
-    def add(self, kind: str, address: str) -> None:
-        self.counts[kind] += 1
-        self.first = sorted([*self.first, address])[:SHOWN]
-
-    def __str__(self) -> str:
-        return ", ".join(f"{kind}: {count}" for kind, count in sorted(self.counts.items()))
+def hold(diffs: Diffs, situation: Situation) -> Diffs:
+    """Return the differences without what must stay as it is."""
+    return reduce(lambda held, step: step(held, situation), HOLDS, diffs)
 
 
-def held_while_used(
-    things: dict[str, Diff],
-    live: Sequence[Live],
-    members: Members,
-    others: Members,
-    diffs: Callable[[Members], Iterator[Diff]],
-) -> Iterator[Diff]:
-    """Yield the diffs of ``members``, and then hold in ``things`` what they, ``others`` or ``live`` still use.
+def not_offered(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold whatever is of a kind that Stytch does not offer this project."""
+    changed = {}
+    for kind in situation.live.missing.keys() & diffs.keys():
+        said = situation.live.missing[kind]
+        declared = situation.declared.things.get(kind, ())
+        held = tuple(Listed.of(one, said.message, at=(one.position,)) for one in declared)
+        at = tuple(one.at[0] for one in held)
+        changed[kind] = _with(diffs[kind], held, structs.replace(said, code="not-offered", severity="problem", at=at))
+    return {**diffs, **changed}
 
-    Members that no diff is made of are read only where a role is to go, or to permit more: then it is noted whether
-    anybody has it.
+
+def unproven(diffs: Diffs, situation: Situation) -> Diffs:
+    """Say of each organization that is held because only a slug led to it who is in it."""
+    there = situation.presence.strangers
+    held = tuple(
+        structs.replace(item, reason=f"{item.reason}; {there[item.address]}") if item.address in there else item
+        for item in diffs[ORGANIZATION].held
+    )
+    return {**diffs, ORGANIZATION: structs.replace(diffs[ORGANIZATION], held=held)}
+
+
+def in_unsettled_parent(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold what lies in an organization of which nobody knows which it is, or that nobody makes.
+
+    What lies in one that is to be deleted goes with it.
     """
-    for kind, diff in things.items():
-        things[kind] = _hold_replaced(diff, live)
-    policy = things.get(POLICY, Diff())
-    users = {name: _Users() for change in policy.changes for name in (*_roles_that_go(change), *widened(change))}
-    for one in live if users else ():
-        for _, reference, name in names_in(one.kind, one.spec):
-            if reference.kind == POLICY and name in users:
-                users[name].add(one.kind, one.address)
-    if users:
-        slugs = {one.id: one.name for one in live if one.kind == "Organization"}
-        members, others = _noted(members, slugs, users), _noted(others, slugs, users)
-    yield from diffs(members)
-    if users:
-        deque(chain(members, others), maxlen=0)
-    held_roles = frozenset(name for change in policy.changes for name in widened(change) if users[name].first)
+    organizations = diffs[ORGANIZATION]
+    doomed = organizations.deleted.keys()
+    made = organizations.created if situation.declared.writes(ORGANIZATION, situation.config) else frozenset()
+    settled = {slug for _, slug in organizations.ids} | doomed | made
+    reason = "it is not known yet to which organization it belongs"
+
+    def settled_only(diff: Diff) -> Diff:
+        gone = [change for change in diff.changes if change.namespace in doomed]
+        adrift = [one for one in diff.changes if one.namespace is not None and one.namespace not in settled]
+        held = [Listed.of(change, reason, id=change.id) for change in adrift]
+        return _without(diff, [*gone, *adrift], held)
+
+    return {kind: diff if kind == MEMBER else settled_only(diff) for kind, diff in diffs.items()}
+
+
+def in_external_parent(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold what would be deleted, or withdrawn, in an organization that is somebody else's."""
+    external = situation.declared.external()
+
+    def theirs_kept(diff: Diff) -> Diff:
+        theirs = [change for change in diff.changes if change.namespace in external and _withdraws(change)]
+        return _without(diff, theirs, [_held(change, _why_kept(change)) for change in theirs])
+
+    return {kind: diff if kind == MEMBER else theirs_kept(diff) for kind, diff in diffs.items()}
+
+
+def parent_not_written(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold the members of organizations that are not live and that nobody makes, because their kind is not written."""
+    config, declared = situation.config, situation.declared
+    if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):
+        return diffs
+    members = diffs[MEMBER]
+    for one in declared.organizations:
+        if one.name in diffs[ORGANIZATION].created and situation.desired.memberships.count(one.name):
+            found = f"{one.address} is not live, and organizations are not written here, so it cannot have members yet"
+            hint = "create it, or let this repository write organizations"
+            held = Listed.of(one, "not live, and not created here", at=(one.position,))
+            members = _with(members, [held], one.problem("missing-organization", found, hint, severity="problem"))
+    return {**diffs, MEMBER: members}
+
+
+def used_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold what can only be changed by recreating it while something else names it, which Stytch refuses."""
+
+    def kept(diff: Diff) -> Diff:
+        for change in diff.changes:
+            if change.replaces and (users := sorted(_users(change, situation.live.everything()))):
+                found = f"{change.address} would have to be recreated, which Stytch refuses while {users[0]} names it"
+                hint = (
+                    f"declare a new {change.kind} under another name, refer to that one "
+                    "instead, and set `ensure: absent` on this one"
+                )
+                held = _held(change, "it would be recreated, and is in use")
+                diff = _without(diff, [change], [held], _problem("in-use", found, hint, change, *users[:SHOWN]))
+        return diff
+
+    return {kind: kept(diff) for kind, diff in diffs.items()}
+
+
+def roles_in_use(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold the part of a change of the RBAC policy that removes roles that somebody has, and what needs them.
+
+    Stytch does not say what happens to people whose role is removed. It refuses what refers to a resource that does not
+    exist.
+    """
+    policy = diffs.get(POLICY, Diff())
     for change in policy.changes:
-        going = {*_roles_that_go(change)}
-        was = next(one for one in live if one.kind == POLICY)
-        used = {name: each for name, each in users.items() if each.first and name in going}
-        things[POLICY] = structs.replace(_hold(policy, change, was, used), held_roles=held_roles)
+        used = {
+            name: situation.presence.roles[name]
+            for name in sorted(roles_removed(change))
+            if situation.presence.roles[name].first
+        }
+        policy = _with_roles(policy, change, situation.live.resources[POLICY][0], used)
+    return {**diffs, POLICY: policy} if POLICY in diffs else diffs
 
 
-def _hold_replaced(diff: Diff, live: Sequence[Live]) -> Diff:
-    """Hold what can only be changed by recreating it while something else names it."""
-    for change in (each for each in diff.changes if each.replaces):
-        users = sorted(
-            one.address
-            for one in live
-            for _, reference, name in names_in(one.kind, one.spec)
-            if (reference.kind, name) == (change.kind, change.name)
+def delete_with_open_question(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold the delete of an organization about which, or about whose members, something is open.
+
+    A manifest's ``ensure: absent`` is explicit; a delete of what no manifest declares is only inferred.
+    """
+    named = frozenset(chain.from_iterable(one.addresses for one in situation.desired.problems))
+    inferred = [one for one in diffs[ORGANIZATION].changes if isinstance(one, Delete) and not one.causes]
+    opened = [(change, why) for change in inferred if (why := _open_question(change, named, situation))]
+    held = [Listed.of(change, why, id=change.id) for change, why in opened]
+    return {**diffs, ORGANIZATION: _without(diffs[ORGANIZATION], [change for change, _ in opened], held)}
+
+
+def written_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold nothing, and call nothing a problem of data, that an environment of type live writes anyhow."""
+    target = situation.live.target
+    if situation.config.target.type == "live" or not target.has_live:
+        return diffs
+
+    def left(kind: str, diff: Diff) -> Diff:
+        elsewhere = {
+            item.address for item in diff.held if kind != "Environment" or target.environments.get(item.name) != TEST
+        }
+        return structs.replace(
+            diff,
+            held=tuple(item for item in diff.held if item.address not in elsewhere),
+            problems=tuple(
+                structs.replace(one, severity="warning") if elsewhere and elsewhere.issuperset(one.addresses) else one
+                for one in diff.problems
+            ),
         )
-        if users:
-            message = f"{change.address} would have to be recreated, which Stytch refuses while {users[0]} names it"
-            hint = (
-                f"declare a new {change.kind} under another name, refer to that one "
-                "instead, and set `ensure: absent` on this one"
-            )
-            at = _places(change)
-            reason = "it would be recreated, and is in use"
-            diff = structs.replace(
-                diff,
-                changes=tuple(each for each in diff.changes if each is not change),
-                problems=(*diff.problems, _problem(message, hint, at, (change.address, *users[:SHOWN]))),
-                held=(*diff.held, Listed.of(change, reason, id=change.id, at=at)),
-            )
-    return diff
+
+    return {kind: left(kind, diff) if KINDS[kind].scope in SHARED else diff for kind, diff in diffs.items()}
+
+
+HOLDS: Final[tuple[Hold, ...]] = (
+    not_offered,
+    unproven,
+    in_unsettled_parent,
+    in_external_parent,
+    parent_not_written,
+    used_elsewhere,
+    roles_in_use,
+    delete_with_open_question,
+    written_elsewhere,
+)
+
+
+def _without(diff: Diff, changes: Iterable[Change], held: Iterable[Listed], *problems: Problem) -> Diff:
+    """Return a difference without some of its changes, with what is held instead."""
+    out = {id(change) for change in changes}
+    left = tuple(change for change in diff.changes if id(change) not in out)
+    return _with(structs.replace(diff, changes=left), held, *problems)
+
+
+def _with(diff: Diff, held: Iterable[Listed], *problems: Problem) -> Diff:
+    return structs.replace(diff, held=(*diff.held, *held), problems=(*diff.problems, *problems))
+
+
+def _held(change: Change, reason: str) -> Listed:
+    return Listed.of(change, reason, id=change.id, at=_places(change))
+
+
+def _problem(code: str, message: str, hint: str, change: Change, *users: str) -> Problem:
+    addresses = (change.address, *users)
+    return problem(code, message, hint, *_places(change), severity="problem", addresses=addresses)
 
 
 def _places(change: Change) -> tuple[Position, ...]:
     return tuple(Position(cause.file, cause.line) for cause in change.causes)
 
 
-def _roles_that_go(change: Change) -> Iterator[str]:
-    return (one.path[1] for one in change.fields if one.path[0] == ROLES and one.after is UNSET)
+def _withdraws(change: Change) -> bool:
+    return isinstance(change, Delete) or change.replaces or any(map(_takes, change.fields))
 
 
-def _noted(members: Members, slugs: Mapping[str, str], users: Mapping[str, _Users]) -> Members:
-    """Yield the members as they are read, and note who has which role."""
-    for batch in members:
-        for identifier, found in batch.items():
-            for member in found.members:
-                for role in member.roles if member.status != "deleted" else ():
-                    if role.role_id in users:
-                        name = address("Member", slugs[identifier], mailbox_or_text(member.email_address))
-                        users[role.role_id].add("Member", name)
-        yield batch
+def _takes(field: FieldChange) -> bool:
+    return clears(field) or bool(assigned_no_more(field))
 
 
-def _hold(policy: Diff, change: Change, was: Live, users: Mapping[str, _Users]) -> Diff:
-    """Take out of a change what is used, and say so."""
-    at = _places(change)
-    left = {one.path: one for one in change.fields}
-    problems = list(policy.problems)
-    for name, each in users.items():
-        left.pop((ROLES, name))
-        message = f"the role {name} stays in the policy while members have it ({each})"
+def _why_kept(change: Change) -> str:
+    if isinstance(change, Delete):
+        return "declared absent, but nothing is deleted in an organization that is `ensure: external`"
+    if change.replaces:
+        return "it would be recreated, and nothing is deleted in an organization that is `ensure: external`"
+    taken = ", ".join(".".join(field.path) for field in change.fields if _takes(field))
+    return f"it would lose {taken}, and nothing is withdrawn in an organization that is `ensure: external`"
+
+
+def _users(change: Change, live: Iterable[Live]) -> Iterator[str]:
+    """Yield the address of each live resource that names what a change is about, once for each time."""
+    for one in live:
+        for _, reference, name in names_in(one.kind, one.spec):
+            if (reference.kind, name) == (change.kind, change.name):
+                yield one.address
+
+
+def _with_roles(policy: Diff, change: Change, was: Live, used: Mapping[str, RoleUsers]) -> Diff:
+    """Take out of a change of the policy what is used, and say so."""
+    left = {field.path: field for field in change.fields}
+    problems = []
+    for name, users in used.items():
+        left.pop((CUSTOM_ROLES, name))
+        found = f"the role {name} stays in the policy while members have it ({users})"
         hint = "withdraw it from them first; the next plan then removes it"
-        problems.append(_problem(message, hint, at, (change.address, *each.first)))
+        problems.append(_problem("in-use", found, hint, change, *users.first))
     while unmet := _unmet(change, was, left):
         path, what, whose = unmet
         left.pop(path)
-        message = f"{'.'.join(path)} is not changed: {whose} would refer to {what}, which would not exist"
+        found = f"{'.'.join(path)} is not changed: {whose} would refer to {what}, which would not exist"
         hint = f"declare {what} in custom_resources, or remove it from {whose}"
-        problems.append(_problem(message, hint, at, (change.address,)))
+        problems.append(_problem("in-use", found, hint, change))
     if len(left) == len(change.fields):
-        return structs.replace(policy, problems=tuple(problems))
-    changes = [each for each in policy.changes if each is not change]
-    if left:
-        changes.append(structs.replace(change, fields=tuple(left.values())))
+        return policy
     reason = "part of what it would remove is in use" if left else "what it would remove is in use"
-    held = Listed.of(change, reason, id=change.id, at=at)
-    return structs.replace(policy, changes=tuple(changes), held=(*policy.held, held), problems=tuple(problems))
+    rest = _without(policy, [change], [_held(change, reason)], *problems)
+    kept = (structs.replace(change, fields=tuple(left.values())),) if left else ()
+    return structs.replace(rest, changes=(*rest.changes, *kept))
 
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:
@@ -159,5 +281,14 @@ def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple
     return None
 
 
-def _problem(message: str, hint: str, at: tuple[Position, ...], addresses: Iterable[str]) -> Problem:
-    return problem("in-use", message, hint, *at, severity="problem", addresses=addresses)
+def _open_question(change: Change, named: Container[str], situation: Situation) -> str:
+    """Return what is open about an organization that would be deleted, or about its members; "" where nothing is."""
+    desired = situation.desired
+    if change.address in named:
+        return "rules still name it, but nothing declares it"
+    users = situation.presence.cascade.users.get(change.name, frozenset())
+    if any(user in desired.users.undecided or user in desired.users.disputed for user in users):
+        return "because of a problem it is unknown whether one of its users belongs there"
+    if users and not desired.users.readable:
+        return "the users cannot be read, and it has members who are users"
+    return ""

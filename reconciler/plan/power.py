@@ -42,6 +42,12 @@ def widened(change: Change) -> frozenset[str]:
     return frozenset(_widened(change)) if change.kind == POLICY else frozenset()
 
 
+def roles_removed(change: Change) -> frozenset[str]:
+    """Name the roles that a change removes from the policy."""
+    gone = (field for field in change.fields if field.path[0] == CUSTOM_ROLES and field.after is UNSET)
+    return frozenset(field.path[1] for field in gone) if change.kind == POLICY else frozenset()
+
+
 def new_roles(change: Change) -> frozenset[str]:
     """Name the roles that a change adds to the policy."""
     fields = change.fields if change.kind == POLICY and not isinstance(change, Delete) else ()

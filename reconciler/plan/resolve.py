@@ -6,14 +6,16 @@ In: what people wrote, and the live organizations. Out: the desired memberships.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired, desired_members
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.load.examine import Declared
 from reconciler.load.references import POLICY, declared_roles, roles_named
-from reconciler.model import IMPLICIT_ROLE, Change, Delete, Live, Target, problem
-from reconciler.read.live import policy_roles
+from reconciler.model import IMPLICIT_ROLE, Delete, Live, Plan, problem
+from reconciler.read.live import LiveResources, policy_roles
 from reconciler.read.run import Run
 from reconciler.read.users import missed_users, open_users
 from reconciler.rules.rule import Rules
@@ -22,17 +24,18 @@ from reconciler.suggest import did_you_mean
 SHOWN: Final = 5  # users that are named
 
 
-def resolve(run: Run, declared: Declared, rules: Rules, organizations: Sequence[Live], target: Target) -> Desired:
+def resolve(run: Run, declared: Declared, rules: Rules, live: LiveResources) -> Desired:
     """Send every user through the rules.
 
     Raises ``InvalidInput`` where a file names a role that does not exist, or the configuration wants every user to
     belong somewhere and some do not.
     """
-    roles = _known_roles(run, declared, rules, organizations)
-    users = open_users(run.config, rules, run.client, target=target)
+    roles = _known_roles(run, declared, rules, live.organizations)
+    users = open_users(run.config, rules, run.client, target=live.target)
     desired = desired_members(rules, users, declared.members, roles)
     _check_unmatched(run.config, desired)
-    return desired
+    from_consumer = desired.users.readable and run.config.users and not run.config.users.file
+    return structs.replace(desired, users_project_id=run.client.consumer_project_id if from_consumer else "")
 
 
 def _known_roles(
@@ -67,7 +70,7 @@ def _known_roles(
 
 def _roles_to_be(config: Config, declared: Declared) -> frozenset[str] | None:
     """Return the roles that there will be, where this run writes the RBAC policy."""
-    if POLICY not in declared.kinds(config) or config.authority_of(POLICY) == "observe":
+    if not declared.writes(POLICY, config):
         return None
     return next((declared_roles(policy) for policy in declared.things.get(POLICY, ())), None)
 
@@ -81,14 +84,16 @@ def _check_unmatched(config: Config, desired: Desired) -> None:
         )
 
 
-def check_leavers(changes: Sequence[Change], desired: Desired, client: Client) -> None:
+def check_leavers(plan: Plan, desired: Desired, client: Client) -> None:
     """Ask for each user whose member would be deleted because the search for users did not give that user.
 
     For a search that did not say how many users there are. Raises ``Unreadable`` where it missed any.
     """
     if not desired.uncounted:
         return
-    leavers = (change for change in changes if isinstance(change, Delete) and not (change.causes or change.withheld_by))
+    leavers = (
+        change for change in plan.changes if isinstance(change, Delete) and not (change.causes or change.withheld_by)
+    )
     users = {change.mark.user for change in leavers if change.mark} - {None}
     if missed := missed_users(client, sorted(str(user) for user in users if not desired.users.exists(str(user)))):
         message = f"the search for users returned no total, and missed {len(missed)} existing users"

@@ -7,12 +7,10 @@ has no live environment nothing is live yet, so that a test configuration can ma
 
 from collections.abc import Iterable
 
-from msgspec import structs
-
 from reconciler.config.read import Config
 from reconciler.errors import Refused
 from reconciler.kinds import KINDS
-from reconciler.model import TEST, Change, Create, Diff, Problem, Target
+from reconciler.model import TEST, Change, Create, Target
 
 SHARED = ("workspace", "project")  # what lies there belongs to all environments of a project
 
@@ -36,23 +34,3 @@ def check_writes(config: Config, changes: Iterable[Change], target: Target) -> N
             f"{wrong[0]} is used by a live environment, but environment {config.environment} is of type test",
             hint="apply it from an environment of `type: live`",
         )
-
-
-def without_held(config: Config, kind: str, diff: Diff, target: Target) -> Diff:
-    """Return a comparison in which nothing is held, or a problem of data, that another environment writes anyhow."""
-    if config.target.type == "live" or KINDS[kind].scope not in SHARED or not target.has_live:
-        return diff
-    elsewhere = {
-        item.address for item in diff.held if kind != "Environment" or target.environments.get(item.name) != TEST
-    }
-    return structs.replace(
-        diff,
-        held=tuple(item for item in diff.held if item.address not in elsewhere),
-        problems=tuple(
-            _as_warning(each) if elsewhere and elsewhere.issuperset(each.addresses) else each for each in diff.problems
-        ),
-    )
-
-
-def _as_warning(problem: Problem) -> Problem:
-    return structs.replace(problem, severity="warning")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -9,9 +10,13 @@ from msgspec import Struct, structs
 
 from reconciler.clients.b2b import Client
 from reconciler.clients.redact import identifier
+from reconciler.config.read import Config
+from reconciler.diff.identity import led_to
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live, Problem, Resource, Target
+from reconciler.load.examine import Declared
+from reconciler.model import ORGANIZATION, Json, Live, Problem, Resource, Target
+from reconciler.read.run import Run
 from reconciler.schema.kind import Kind
 from reconciler.schema.left_out import completed
 
@@ -45,6 +50,56 @@ class _Organization(Struct):
     custom_roles: list[dict[str, object]] | None = None
 
 
+class LiveResources(Struct, frozen=True, kw_only=True):
+    """Everything that is live in the target, but for members, who are read batch by batch.
+
+    ``missing`` are the kinds that Stytch does not offer the project, with what it said.
+    """
+
+    target: Target
+    organizations: tuple[Live, ...]
+    resources: Mapping[str, tuple[Live, ...]]
+    missing: Missing
+
+    def everything(self) -> Iterator[Live]:
+        """Yield every organization and every other resource."""
+        return chain(self.organizations, *self.resources.values())
+
+
+def read_live(run: Run, declared: Declared, target: Target) -> LiveResources:
+    """Read everything but members, whole; raises ``Unreadable`` where that is not possible."""
+    organizations = read_organizations(run.client) if run.client.has_data else ()
+    opened = _with_organizations(target, declared, organizations)
+    resources, missing = read_offered(run.client, _kinds_read(run.config, declared), opened)
+    return LiveResources(target=opened, organizations=organizations, resources=resources, missing=missing)
+
+
+def _kinds_read(config: Config, declared: Declared) -> Sequence[str]:
+    """Return the kinds that are managed, and those that a managed thing names: they are read, and never written."""
+    managed = declared.kinds(config)
+    named = {
+        reference.kind
+        for resource in declared.resources
+        if resource.kind in managed
+        for name, reference in KINDS[resource.kind].references.items()
+        if reference.by_id and name in resource.spec.keys() | resource.initial.keys()
+    }
+    return [name for name, kind in KINDS.items() if kind.verbs.list and name in managed | named]
+
+
+def _with_organizations(target: Target, declared: Declared, live: Sequence[Live]) -> Target:
+    """Return the target with the organizations that things are looked for in: those in which something is declared."""
+    wanted = {resource.namespace for every in declared.things.values() for resource in every}
+    wanted |= {
+        resource.name
+        for resource in declared.organizations
+        for name, reference in KINDS[ORGANIZATION].references.items()
+        if reference.late and name in resource.spec
+    }
+    found = led_to((each for each in declared.organizations if each.name in wanted), live)
+    return structs.replace(target, organizations={slug: each.id for slug, each in found.items()})
+
+
 def read_organizations(client: Client) -> tuple[Live, ...]:
     """Return every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
     with unreadable("organizations"):
@@ -58,10 +113,10 @@ def read_organizations(client: Client) -> tuple[Live, ...]:
         else:
             read.append(
                 Live(
-                    kind="Organization",
+                    kind=ORGANIZATION,
                     name=known.organization_slug,
                     id=known.organization_id,
-                    spec=KINDS["Organization"].normalize(row),
+                    spec=KINDS[ORGANIZATION].normalize(row),
                 )
             )
     if odd:
