@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
     from reconciler.credentials.store import CredentialStore
-    from reconciler.export.gather import Exported, Wanted
+    from reconciler.export.gather import Exported, ExportRequest
     from reconciler.model import Change
     from reconciler.plan.planned import Planned
 
-    Make = Callable[[Config, Client, CredentialStore, Wanted], Exported]
+    Make = Callable[[Config, Client, CredentialStore, ExportRequest], Exported]
 
 __all__ = ["main"]
 
@@ -241,13 +241,13 @@ def export(asked: Asked, directory: Path | None, *, unmanaged: bool, **form: Any
 def _export(asked: Asked, config: "Config", root: Path, made: "Make", *, organizations: str, **wanted: bool) -> int:
     """Read, then write into a folder that holds nothing else."""
     from reconciler.export.files import check_nothing_else, write_files
-    from reconciler.export.gather import Wanted
+    from reconciler.export.gather import ExportRequest
     from reconciler.read.run import store_of
     from reconciler.report.progress import reading
     from reconciler.report.show import show_exported
 
     with _client(config) as client, reading(asked.format):
-        asked_for = Wanted(only=asked.only, table=organizations == "table", **wanted)
+        asked_for = ExportRequest(only=asked.only, table=organizations == "table", **wanted)
         exported = made(config, client, store_of(config), asked_for)
     check_nothing_else(root, exported.files)
     show_exported(exported, write_files(root, exported.files), str(root), asked.format)

@@ -2,7 +2,7 @@
 
 ::
 
-    Stytch ── live, members ─→ choice ── defaults, secrets, organizations ─→ Manifest ── sound ─→ layout ─→ folder
-                                                                                │
-                                                    what cannot be declared  ←──┘
+    Stytch ── live ─→ gather ── spec, secrets, organizations ─→ Manifest ── checks ─→ files
+                                                                              │
+                                                  what cannot be declared  ←──┘
 """

@@ -31,49 +31,57 @@ UNWRITABLE: Final = "a manifest cannot hold its value"
 CHANGES: Final = "declaring the value that Stytch answers would change it"
 
 Reasons = dict[str, dict[str, str]]  # by address and field, "" for all of it
-Wrong = tuple[str, str, str]  # the address of a document, a field ("" for the document), and what is wrong with it
 
 
-class Sound(Struct, frozen=True, kw_only=True):
+class FieldPosition(Position, frozen=True):
+    """A field of a document that is in no file yet, which the address stands for; "" for the whole document."""
+
+    field: str = ""
+
+
+class Checked(Struct, frozen=True, kw_only=True):
     """The manifests that can be written, and the fields and resources that were left out."""
 
     manifests: list[Manifest]
     left_out: list[LeftOut]
 
 
-def sound(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Mapping[str, str]) -> Sound:
+def checked(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: Mapping[str, str]) -> Checked:
     """Return the manifests without what cannot be declared. ``live`` is by address, ``last_four`` by secret name."""
     kept = {manifest.address: manifest for manifest in manifests}
     left_out: Reasons = {}
     resources: dict[str, Resource] = {}
     pending = set(kept)
     while True:
-        wrong: list[Wrong] = []
+        wrong: list[LeftOut] = []
         for address in sorted(pending):
             problems, resource = _read(kept[address])
-            wrong += _named(problems, kept)
+            wrong += _in_fields(problems)
             if resource:
                 resources[address] = resource
-                wrong += ((address, name, CHANGES) for name in _differing(resource, live.get(address), last_four))
-        wrong = wrong or list(_named(_together(resources), kept))
+                for name in _differing(resource, live.get(address), last_four):
+                    wrong.append(LeftOut(address=address, field=name, reason=CHANGES))
+        wrong = wrong or list(_in_fields(_together(resources)))
         if not wrong:
             listed = [
                 LeftOut(address=address, field=field, reason=reason)
                 for address, reasons in left_out.items()
                 for field, reason in reasons.items()
             ]
-            return Sound(manifests=list(kept.values()), left_out=listed)
+            return Checked(manifests=list(kept.values()), left_out=listed)
         _leave_out(wrong, kept, left_out)
-        pending = {address for address, _, _ in wrong} & kept.keys()
-        for address, _, _ in wrong:
-            resources.pop(address, None)
+        pending = {each.address for each in wrong} & kept.keys()
+        for each in wrong:
+            resources.pop(each.address, None)
 
 
 def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
     """Return the problems that ``validate`` finds in a document, and its resource."""
     document, kind = body(manifest), KINDS[manifest.kind]
-    shape, positions = shapes()[manifest.kind], _positions(manifest)
-    start = Position(manifest.address, 0)
+    shape, start = shapes()[manifest.kind], FieldPosition(manifest.address, 0)
+    positions: dict[Path, Position] = {
+        ("spec", name): FieldPosition(manifest.address, line, field=name) for line, name in enumerate(manifest.spec, 1)
+    }
 
     def place(path: Path) -> Position:
         return positions.get(path[:2], start)
@@ -96,19 +104,13 @@ def _together(resources: Mapping[str, Resource]) -> Iterator[Problem]:
     yield from dangling(found)
 
 
-def _positions(manifest: Manifest) -> Mapping[Path, Position]:
-    """Return a separate line number for each field, so that the position of a problem identifies its field."""
-    return {("spec", name): Position(manifest.address, line) for line, name in enumerate(manifest.spec, 1)}
-
-
-def _named(problems: Iterable[Problem], kept: Mapping[str, Manifest]) -> Iterator[Wrong]:
+def _in_fields(problems: Iterable[Problem]) -> Iterator[LeftOut]:
     """Yield the document and field of each problem. Of contradicting documents, the last one named stays."""
     for wrong in problems:
         if wrong.severity == "error":
-            places = list(dict.fromkeys(wrong.at))
-            for at in places[:-1] or places:
-                field = list(kept[at.file].spec)[at.line - 1] if at.line else ""
-                yield at.file, field, wrong.message
+            for at in wrong.at[:-1] or wrong.at:
+                field = at.field if isinstance(at, FieldPosition) else ""
+                yield LeftOut(address=at.file, field=field, reason=wrong.message)
 
 
 def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, str]) -> set[str]:
@@ -121,18 +123,19 @@ def _differing(resource: Resource, live: Spec | None, last_four: Mapping[str, st
     return {change.path[0] for change in diff_fields(desired, live, merged=kind.merged, keyed=kind.keyed)}
 
 
-def _leave_out(wrong: Iterable[Wrong], kept: dict[str, Manifest], left_out: Reasons) -> None:
+def _leave_out(wrong: Iterable[LeftOut], kept: dict[str, Manifest], left_out: Reasons) -> None:
     """Remove these fields from their manifests, and note the reason.
 
     A manifest without a required field is removed. Fields that were left out of it before are named as the reason.
     """
     before = {address: dict(reasons) for address, reasons in left_out.items()}
-    for address, field, message in dict.fromkeys(wrong):
+    for each in dict.fromkeys(wrong):
+        address, field = each.address, each.field
         manifest = kept.get(address)
         if manifest is None or (field and field not in manifest.spec):
             continue
         reasons = left_out.setdefault(address, {})
-        reasons[field] = message
+        reasons[field] = each.reason
         if not field or field in KINDS[manifest.kind].required:
             del kept[address]
             causes = before.get(address) or reasons

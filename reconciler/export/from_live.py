@@ -14,7 +14,7 @@ from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner, Whose, mark_of
 from reconciler.documents.yaml_writer import block
 from reconciler.errors import Refused
-from reconciler.export.gather import Exported, Wanted, gather
+from reconciler.export.gather import Exported, ExportRequest, gather
 from reconciler.export.live import read_live
 from reconciler.export.starter import FILES
 from reconciler.load.examine import Declared
@@ -40,8 +40,15 @@ RULES: Final = """\
 #       assign: [{organization: "${{ organization.name }}"}]
 """
 
+# The same files in every repository that is written for a project.
+COMMON_FILES: Final[Mapping[str, str]] = {
+    "rules/members.yaml": RULES,
+    ".gitignore": FILES[".gitignore"],
+    ".gitattributes": ATTRIBUTES,
+}
 
-def repository(config: Config, client: Client, store: CredentialStore, wanted: Wanted) -> Exported:
+
+def repository(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
     """Read the project. Return every file of a repository that declares its live state.
 
     ``config`` names the project where the credentials do not; its environment may be "". The owner is the one in the
@@ -51,14 +58,12 @@ def repository(config: Config, client: Client, store: CredentialStore, wanted: W
         hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or give --project SLUG --environments SLUG"
         raise Refused("no project and no environment of the workspace is chosen", hint=hint)
     found = read_live(config, Declared(), client, store)
-    name = config.environment or _sort(found.target)
+    name = config.environment or _type(found.target)
     config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.target)))
     exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
     files = {
         **exported.files,
-        "rules/members.yaml": RULES,
-        ".gitignore": FILES[".gitignore"],
-        ".gitattributes": ATTRIBUTES,
+        **COMMON_FILES,
         FILE: TITLE + block(_configuration(config, found.target, exported.tables)),  # last: the rest is written
     }
     return structs.replace(exported, files=files, tables={})  # the configuration already names the tables
@@ -86,14 +91,14 @@ def _can_own(name: str) -> bool:
     return True
 
 
-def _sort(target: Target) -> str:
+def _type(target: Target) -> str:
     return "live" if target.is_live else "test"
 
 
 def _configuration(config: Config, target: Target, tables: Mapping[str, str]) -> dict[str, Json]:
     """Return the content of ``reconciler.yaml``, with the project id of the environment."""
     slugs = {"project": target.project, "environment": target.environment} if target.project else {}
-    named = {"type": _sort(target), "project_id": target.project_id, **slugs}
+    named = {"type": _type(target), "project_id": target.project_id, **slugs}
     environment = {"target": named, **({"tables": dict(tables)} if tables else {})}
     return {
         "apiVersion": API_VERSION,

@@ -10,9 +10,9 @@ from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner
 from reconciler.documents.read import FOLDERS
 from reconciler.errors import InvalidInput
-from reconciler.export.checks import sound
+from reconciler.export.checks import checked
 from reconciler.export.files import Files, documents, in_files
-from reconciler.export.live import Found, live_members, read_live
+from reconciler.export.live import LiveProject, live_members, read_live
 from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.organizations import NAME, TABLE, as_set, with_owner
 from reconciler.export.secrets import Needed, with_secrets
@@ -80,7 +80,7 @@ def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Itera
                 yield Manifest(kind=found.kind, name=found.name, namespace=found.namespace, spec={}, ensure="external")
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class ExportRequest(Struct, frozen=True, kw_only=True):
     """The options of an export."""
 
     only: Sequence[str] = ()
@@ -99,13 +99,13 @@ class Exported(Struct, frozen=True, kw_only=True):
     secrets: Sequence[Needed]
 
 
-def export(config: Config, client: Client, store: CredentialStore, wanted: Wanted) -> Exported:
+def export(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
     """Read the live state and return its files. Nothing is written."""
     declared = load(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
     return gather(config, declared, read_live(config, declared, client, store), client, wanted)
 
 
-def gather(config: Config, declared: Declared, found: Found, client: Client, wanted: Wanted) -> Exported:
+def gather(config: Config, declared: Declared, found: LiveProject, client: Client, wanted: ExportRequest) -> Exported:
     """Return the files of the live state ``found``."""
     live, left_out = list(found.live), list(found.left_out)
     if wanted.members:
@@ -121,7 +121,7 @@ def gather(config: Config, declared: Declared, found: Found, client: Client, wan
     manifests = [structs.replace(each, spec=as_written(KINDS[each.kind], each.spec)) for each in manifests]
     manifests += named_only(manifests, {each.address: each for each in live})
     last_four = {each.name: each.last_four for each in needed}
-    passed = sound(manifests, {each.address: each.spec for each in live}, last_four)
+    passed = checked(manifests, {each.address: each.spec for each in live}, last_four)
     files: Files = {}
     manifests = passed.manifests
     kept = {each.address for each in manifests}

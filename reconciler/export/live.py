@@ -25,56 +25,6 @@ from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
 
 MEMBER: Final = KINDS["Member"]
-
-
-def live_members(client: Client, organizations: Sequence[Live], owner: Owner) -> tuple[list[Live], list[LeftOut]]:
-    """Return the members of these organizations, and the number of those that are left out, for each reason."""
-    slugs = {each.id: each.name for each in organizations}
-    found: list[Live] = []
-    left_out: Counter[str] = Counter()
-    for batch in read_members(client, dict.fromkeys(slugs, 0)):
-        for organization_id, there in batch.items():
-            left_out["could not be read"] += there.unread
-            present = told_apart(read_member(one, owner) for one in there.members if one.status != "deleted")
-            mailboxes = Counter(one.address for one in present)
-            for one in present:
-                if one.member.member_id in there.odd:
-                    left_out["could not be read completely"] += 1
-                elif mailboxes[one.address] > 1:
-                    left_out["on the mailbox of another member, in another spelling"] += 1
-                elif reason := _somebody_elses(one):
-                    left_out[reason] += 1
-                else:
-                    found.append(_as_live(one, slugs[organization_id]))
-    listed = [LeftOut(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
-    return found, listed
-
-
-def _somebody_elses(one: Present) -> str:
-    """Return why the member is not ours to declare, or ""."""
-    if one.member.scim_registration:
-        return "managed by SCIM"
-    if one.doubt:
-        return "with a mark that may be a copy"
-    if one.whose is Whose.ANOTHER:
-        return "marked by another repository"
-    return "assigned by rules" if one.mark and one.mark.user is not None else ""
-
-
-def _as_live(one: Present, slug: str) -> Live:
-    """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
-    member, mark = one.member, one.mark
-    roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
-    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}
-    return Live(
-        kind=MEMBER.name,
-        namespace=slug,
-        name=mailbox_or_text(member.email_address),
-        id=member.member_id,
-        spec=MEMBER.normalize(spec),
-    )
-
-
 UNAUTHORIZED: Final = 401
 NEEDED: Final = {
     "management": "needs a workspace key: STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
@@ -82,15 +32,15 @@ NEEDED: Final = {
 }
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """The place that was read, its live resources except members, and those without access or a unique name."""
+class LiveProject(Struct, frozen=True, kw_only=True):
+    """The target that was read, its live resources except members, and those without access or a unique name."""
 
     target: Target
     live: Sequence[Live]
     left_out: Sequence[LeftOut]
 
 
-def read_live(config: Config, declared: Declared, client: Client, store: CredentialStore) -> Found:
+def read_live(config: Config, declared: Declared, client: Client, store: CredentialStore) -> LiveProject:
     """Return everything that the credentials can read.
 
     Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
@@ -117,7 +67,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
     every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in things.items()}
     names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
     live = [with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
-    return Found(target=target, live=live, left_out=left_out)
+    return LiveProject(target=target, live=live, left_out=left_out)
 
 
 def _reaches(client: Client, kind: Kind) -> bool:
@@ -151,3 +101,51 @@ def _refused(kind: str, error: Unreadable) -> LeftOut:
     if not isinstance(fault, Rejected) or fault.status == UNAUTHORIZED:
         raise error
     return LeftOut(address=kind, reason=f"Stytch refuses to show it: {fault}")
+
+
+def live_members(client: Client, organizations: Sequence[Live], owner: Owner) -> tuple[list[Live], list[LeftOut]]:
+    """Return the members of these organizations, and the number of those that are left out, for each reason."""
+    slugs = {each.id: each.name for each in organizations}
+    found: list[Live] = []
+    left_out: Counter[str] = Counter()
+    for batch in read_members(client, dict.fromkeys(slugs, 0)):
+        for organization_id, there in batch.items():
+            left_out["could not be read"] += there.unread
+            present = told_apart(read_member(row, owner) for row in there.members if row.status != "deleted")
+            mailboxes = Counter(member.address for member in present)
+            for member in present:
+                if member.member.member_id in there.odd:
+                    left_out["could not be read completely"] += 1
+                elif mailboxes[member.address] > 1:
+                    left_out["on the mailbox of another member, in another spelling"] += 1
+                elif reason := _somebody_elses(member):
+                    left_out[reason] += 1
+                else:
+                    found.append(_as_live(member, slugs[organization_id]))
+    listed = [LeftOut(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
+    return found, listed
+
+
+def _somebody_elses(present: Present) -> str:
+    """Return why the member is not ours to declare, or ""."""
+    if present.member.scim_registration:
+        return "managed by SCIM"
+    if present.doubt:
+        return "with a mark that may be a copy"
+    if present.whose is Whose.ANOTHER:
+        return "marked by another repository"
+    return "assigned by rules" if present.mark and present.mark.user is not None else ""
+
+
+def _as_live(present: Present, slug: str) -> Live:
+    """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
+    member, mark = present.member, present.mark
+    roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
+    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}
+    return Live(
+        kind=MEMBER.name,
+        namespace=slug,
+        name=mailbox_or_text(member.email_address),
+        id=member.member_id,
+        spec=MEMBER.normalize(spec),
+    )

@@ -3,9 +3,7 @@
 A secret that the repository already names keeps its name, because the credential store knows it by that name.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct, structs
 
@@ -13,6 +11,7 @@ from reconciler.export.manifests import Manifest
 from reconciler.export.names import secret_names
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Path, Resource, Spec
+from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import (
     LAST_FOUR,
     NAME,
@@ -21,9 +20,8 @@ from reconciler.schema.secret_names import (
     names_in,
     never_shown,
     told_apart,
+    words_of,
 )
-
-WORDS: Final = re.compile(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
 class Needed(Struct, frozen=True, order=True, kw_only=True):
@@ -38,29 +36,44 @@ def with_secrets(
     manifests: Sequence[Manifest], declared: Mapping[str, Resource]
 ) -> tuple[list[Manifest], list[Needed]]:
     """Return the manifests with names in the place of secrets, and these names. ``declared`` is by address."""
-    found = {_key(each, path): (each, path, last_four) for each in manifests for path, last_four in _secrets(each)}
+    found = {
+        "\n".join((each.address, *path)): (each, path, last_four)
+        for each in manifests
+        for path, last_four in masked_secrets(KINDS[each.kind], each.spec)
+    }
     names = {
         **secret_names({key: _label(manifest, path) for key, (manifest, path, _) in found.items()}),
         **_named_already(found, declared),
     }
-    needed = [
-        Needed(name=names[key], address=manifest.address, last_four=last) for key, (manifest, _, last) in found.items()
-    ]
+    needed = []
+    by_path: dict[str, dict[Path, str]] = {}
+    for key, (manifest, path, last_four) in found.items():
+        needed.append(Needed(name=names[key], address=manifest.address, last_four=last_four))
+        by_path.setdefault(manifest.address, {})[path] = names[key]
+    credentials = _credentials(manifests, declared)
+    named = []
+    for each in manifests:
+        spec = with_names(each.spec, by_path.get(each.address, {}))
+        spec = {**_unshown(each, declared), **spec, **credentials.get(each.address, {})}
+        named.append(structs.replace(each, spec=spec))
+    return named, sorted(needed)
 
-    def named(value: Json, manifest: Manifest, path: Path) -> Json:
-        if (key := _key(manifest, path)) in names:
-            return {NAME: names[key]}
-        if isinstance(value, dict):
-            return {name: named(inner, manifest, (*path, name)) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [named(inner, manifest, (*path, str(index))) for index, inner in enumerate(value)]
-        return value
 
-    said = _credentials(manifests, declared)
-    told = (
-        {**_unshown(each, declared), **named(each.spec, each, ()), **said.get(each.address, {})} for each in manifests
-    )
-    return [structs.replace(each, spec=spec) for each, spec in zip(manifests, told, strict=True)], sorted(needed)
+def masked_secrets(kind: Kind, spec: Spec) -> Iterator[tuple[Path, str]]:
+    """Yield each path at which Stytch shows only the last characters of a secret, with these characters."""
+    for name in kind.secret_fields.keys() & spec.keys():
+        yield from _masked(spec[name], (name,))
+
+
+def with_names(value: Json, names: Mapping[Path, str], path: Path = ()) -> Json:
+    """Return a value with the names of secrets at these paths."""
+    if path in names:
+        return {NAME: names[path]}
+    if isinstance(value, Mapping):
+        return {key: with_names(inner, names, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_names(inner, names, (*path, str(index))) for index, inner in enumerate(value)]
+    return value
 
 
 def _named_already(
@@ -106,27 +119,17 @@ def _declared(manifest: Manifest, declared: Mapping[str, Resource]) -> Spec:
     return {**resource.initial, **resource.spec} if resource else {}
 
 
-def _key(manifest: Manifest, path: Path) -> str:
-    return "\n".join((manifest.address, *path))
-
-
 def _label(manifest: Manifest, path: Path) -> str:
     """Return the words that name a secret: kind, namespace and name of the resource, and the field."""
-    return " ".join((*WORDS.findall(manifest.kind), manifest.namespace or "", manifest.name, path[-1]))
+    return " ".join((*words_of(manifest.kind), manifest.namespace or "", manifest.name, path[-1]))
 
 
-def _secrets(manifest: Manifest) -> Iterator[tuple[Path, str]]:
-    for name in KINDS[manifest.kind].secret_fields.keys() & manifest.spec.keys():
-        yield from _shown(manifest.spec[name], (name,))
-
-
-def _shown(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each path at which Stytch shows the last characters of a secret, with these characters."""
+def _masked(value: Json, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict) and value.keys() == {LAST_FOUR}:
         yield path, str(value[LAST_FOUR])
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _shown(inner, (*path, key))
+            yield from _masked(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _shown(inner, (*path, str(index)))
+            yield from _masked(inner, (*path, str(index)))

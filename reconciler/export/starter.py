@@ -86,7 +86,7 @@ emergency-*.json
 
 
 def scaffold(root: Path) -> tuple[str, ...]:
-    """Write the files of ``FILES`` that are not there yet below ``root``, and give their names; overwrites nothing.
+    """Write the files of ``FILES`` that are not there yet below ``root``. Return their names; overwrites nothing.
 
     Raises ``InvalidInput`` if ``root`` holds a ``reconciler.yaml`` already, or cannot be written to.
     """

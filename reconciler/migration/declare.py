@@ -9,14 +9,15 @@ from typing import Any, Final
 from msgspec import UNSET, Struct, structs
 
 from reconciler.diff.fields import NOTHING
-from reconciler.export.checks import Sound, sound
+from reconciler.export.checks import Checked, checked
 from reconciler.export.manifests import LeftOut, Manifest
+from reconciler.export.secrets import masked_secrets, with_names
 from reconciler.export.spec import as_written, sections_of, types_of
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
-from reconciler.model import Json, Path, Position, Resource, Spec, address
+from reconciler.model import Json, Position, Resource, Spec, address
 from reconciler.schema.kind import Kind
-from reconciler.schema.secret_names import LAST_FOUR, NAME, credential_name, names_in, told_apart
+from reconciler.schema.secret_names import NAME, credential_name, names_in, told_apart
 from reconciler.schema.validate import conforms
 
 LeftOuts = Mapping[str, Sequence[LeftOut]]  # by environment
@@ -85,14 +86,14 @@ def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywh
     return {key: specs for key, specs in held.items() if specs}, left_out
 
 
-def _passed(things: Everywhere, environment: str) -> Sound:
+def _passed(things: Everywhere, environment: str) -> Checked:
     every = [
         Manifest(kind=kind, name=name, spec=_said(KINDS[kind], specs[environment]))
         for (kind, name), specs in things.items()
         if environment in specs
     ]
     lacking = {each.address: sorted(KINDS[each.kind].required - each.spec.keys()) for each in every}
-    found = sound([each for each in every if not lacking[each.address]], live={}, last_four={})
+    found = checked([each for each in every if not lacking[each.address]], live={}, last_four={})
     unmade = [
         LeftOut(address=address, reason=f"it has no {name}, which is required")
         for address, names in lacking.items()
@@ -109,7 +110,7 @@ def _said(kind: Kind, spec: Spec) -> Spec:
     }
 
 
-def with_names(things: Everywhere) -> Everywhere:
+def with_secret_names(things: Everywhere) -> Everywhere:
     """Return the resources with names instead of masked secrets.
 
     Credentials that would get the same name are declared with different names.
@@ -118,9 +119,9 @@ def with_names(things: Everywhere) -> Everywhere:
     apart = told_apart({address(*key): name for key, name in credentials.items()})
     named: dict[tuple[str, str], Mapping[str, Spec]] = {}
     for key, specs in things.items():
-        kind, own = KINDS[key[0]].credential, apart.get(address(*key))
-        said = {kind.field: {NAME: own}} if kind and own else {}
-        named[key] = {environment: {**_named(spec, ()), **said} for environment, spec in specs.items()}
+        kind, own = KINDS[key[0]], apart.get(address(*key))
+        said = {kind.credential.field: {NAME: own}} if kind.credential and own else {}
+        named[key] = {environment: {**_named(kind, spec), **said} for environment, spec in specs.items()}
     return named
 
 
@@ -133,12 +134,9 @@ def _credential(key: tuple[str, str], specs: Mapping[str, Spec]) -> str:
     return credential_name(kind, Resource(kind=key[0], name=key[1], spec=spec, position=NOWHERE))
 
 
-def _named(value: Json, path: Path) -> Json:
-    if isinstance(value, Mapping):
-        if value.keys() == {LAST_FOUR}:
-            return {NAME: "_".join(path[-2:]).upper()}
-        return {key: _named(inner, (*path, key)) for key, inner in value.items()}
-    return [_named(inner, path) for inner in value] if isinstance(value, list) else value
+def _named(kind: Kind, spec: Spec) -> Spec:
+    named: Spec = with_names(spec, {path: "_".join(path[-2:]).upper() for path, _ in masked_secrets(kind, spec)})
+    return named
 
 
 class Needed(Struct, frozen=True, kw_only=True):

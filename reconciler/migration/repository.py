@@ -4,10 +4,9 @@
 
     Stytch ── read_consumer ─→ Consumer ── repository ─→ files ── write_files ─→ a folder
                                               │
-                 translate, without_defaults, with_names, declarable, in_files, unite: values to values
+                 translate, without_defaults, with_secret_names, declarable, in_files, unite: values to values
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,11 +20,10 @@ from reconciler.config.read import FILE
 from reconciler.documents.yaml_writer import block, documents_text, scalar
 from reconciler.errors import InvalidInput
 from reconciler.export.files import write_files
-from reconciler.export.from_live import ATTRIBUTES, RULES
+from reconciler.export.from_live import COMMON_FILES
 from reconciler.export.manifests import Manifest, body, literal
-from reconciler.export.starter import FILES
 from reconciler.kinds import KINDS
-from reconciler.migration.declare import declarable, secrets, with_names, without_defaults
+from reconciler.migration.declare import declarable, secrets, with_secret_names, without_defaults
 from reconciler.migration.names import with_own_names
 from reconciler.migration.notes import notes
 from reconciler.migration.read import read_consumer
@@ -35,12 +33,12 @@ from reconciler.migration.unite import Vars, in_files, unite
 from reconciler.migration.values import Consumer, Translated, everywhere, together
 from reconciler.model import Json, Spec
 from reconciler.report.markdown import fill
+from reconciler.schema.secret_names import words_of
 from reconciler.schema.types import WorkspaceSlug
 
 REDIRECT_URL: Final = "http://localhost:3000/authenticate"  # of test environments (docs/stytch.md, "Redirect URLs")
 SECRET: Final = "STYTCH_SECRET"  # noqa: S105 # the name of a variable
 MANIFESTS: Final = "manifests"
-WORD: Final = re.compile("[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+")
 
 
 def init_from_consumer(
@@ -81,7 +79,7 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     }
     names = list(parts)
     settings = _settings(consumer, project, parts)
-    things, left_out = declarable(with_names(without_defaults(everywhere(settings))), names)
+    things, left_out = declarable(with_secret_names(without_defaults(everywhere(settings))), names)
     steps = manual_steps(Settings(things, names), project)
     written, texts = in_files(things)
     united = unite(written, names)
@@ -90,9 +88,7 @@ def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
         f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
         **texts,
         "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(things))),
-        "rules/members.yaml": RULES,
-        ".gitignore": FILES[".gitignore"],
-        ".gitattributes": ATTRIBUTES,
+        **COMMON_FILES,
         FILE: _configuration(consumer, project, united.vars),  # last: everything that it refers to is written
     }
 
@@ -159,5 +155,5 @@ def _step(step: Step) -> Mapping[str, Json]:
 
 def _file(kind: str) -> str:
     """Return the file of a kind. The kinds that a project is made of share one file."""
-    name = "project" if KINDS[kind].order.opens_environment else "-".join(WORD.findall(kind)).lower()
+    name = "project" if KINDS[kind].order.opens_environment else "-".join(words_of(kind)).lower()
     return f"{MANIFESTS}/{name}.yaml"

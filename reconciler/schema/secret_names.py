@@ -133,9 +133,14 @@ def credential_name(kind: Kind, resource: Resource) -> str:
     return made_name(kind, kind.credential, resource.namespace, resource.name)
 
 
+def words_of(kind: str) -> list[str]:
+    """Return the words of a kind's name: ``M2M`` and ``Client`` for ``M2MClient``."""
+    return re.findall(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+", kind)
+
+
 def made_name(kind: Kind, credential: Credential, *key: str | None) -> str:
     """Make the name for the credential of a thing: ``M2M_CLIENT_BILLING_SECRET``."""
-    words = (*re.findall(r"[A-Z0-9]+(?=[A-Z][a-z]|$)|[A-Z][a-z0-9]+", kind.name), *key, credential.suffix)
+    words = (*words_of(kind.name), *key, credential.suffix)
     return re.sub(r"[^A-Z0-9]+", "_", "_".join(filter(None, words)).upper()).strip("_")
 
 

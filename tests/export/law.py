@@ -9,7 +9,7 @@ from reconciler.config.read import load_config
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.server.app import App
 from reconciler.export.files import check_nothing_else, write_files
-from reconciler.export.gather import Exported, Wanted
+from reconciler.export.gather import Exported, ExportRequest
 from reconciler.export.gather import export as gather
 from reconciler.export.organizations import TABLE
 from reconciler.model import Plan, Update
@@ -18,7 +18,7 @@ from tests.memory_store import MemoryStore
 from tests.stages import OWNER, Fields, Stage
 
 CONFIGURATION: Final = {"apiVersion": "reconciler/v1", "kind": "Configuration", "name": OWNER}
-PLAIN, WHOLE = Wanted(), Wanted(members=True)
+PLAIN, WHOLE = ExportRequest(), ExportRequest(members=True)
 
 UNKNOWN = "unknown-secret"  # whose value a case does not give
 
@@ -30,7 +30,7 @@ def begin(app: App, root: Path, settings: Fields) -> Stage:
     return Stage(app, root, {"credentials": ["workspace"] if "target" in settings else ["data", "workspace"]})
 
 
-def export(stage: Stage, wanted: Wanted = PLAIN) -> Exported:
+def export(stage: Stage, wanted: ExportRequest = PLAIN) -> Exported:
     config = load_config(stage.root)
     with stage.client(config) as client:
         return gather(config, client, stage.store, wanted)
@@ -39,7 +39,7 @@ def export(stage: Stage, wanted: Wanted = PLAIN) -> Exported:
 def upheld(
     app: App,
     folder: Path,
-    wanted: Wanted = WHOLE,
+    wanted: ExportRequest = WHOLE,
     *,
     settings: Fields | None = None,
     secrets: Mapping[str, str] | None = None,

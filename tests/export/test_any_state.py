@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.seed import bulk
 from reconciler.emulator.seed.running import Options, make
-from reconciler.export.gather import Wanted
+from reconciler.export.gather import ExportRequest
 from tests.export.law import begin, upheld
 from tests.stages import OWNER, Fields
 
@@ -115,9 +115,9 @@ CALLS = st.lists(
 @given(
     organizations=st.dictionaries(SLUGS, ORGANIZATIONS, max_size=3),
     calls=CALLS,
-    wanted=st.builds(Wanted, members=st.booleans(), table=st.booleans()),
+    wanted=st.builds(ExportRequest, members=st.booleans(), table=st.booleans()),
 )
-def test_any_state(organizations: dict[str, Fields], calls: list[tuple[str, Fields]], wanted: Wanted) -> None:
+def test_any_state(organizations: dict[str, Fields], calls: list[tuple[str, Fields]], wanted: ExportRequest) -> None:
     app = make(Options())
     with tempfile.TemporaryDirectory() as folder:
         try:

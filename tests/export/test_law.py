@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.export.gather import Wanted
+from reconciler.export.gather import ExportRequest
 from tests.export.law import upheld
 from tests.stages import FOLDER, read, staged
 
@@ -30,4 +30,4 @@ def test_every_case(case: Path, tmp_path: Path) -> None:
     table = int(case.name[:3]) % 2 == 0  # one half in one form, one in the other
     expected = {key: value for key, value in read(case / "expected.yaml").items() if key in ("project", "behaviour")}
     with staged(case, tmp_path / "case", expected) as stage:
-        upheld(stage.app, tmp_path, Wanted(members=True, table=table))
+        upheld(stage.app, tmp_path, ExportRequest(members=True, table=table))

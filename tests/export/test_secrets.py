@@ -11,7 +11,7 @@ import yaml
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.export.files import write_files
-from reconciler.export.gather import Exported, Wanted
+from reconciler.export.gather import Exported, ExportRequest
 from reconciler.model import Json
 from reconciler.plan.planned import exit_code
 from tests.export.law import begin, export, upheld
@@ -117,7 +117,7 @@ def test_every_credential_has_a_name_of_its_own(app: App, tmp_path: Path, turn: 
         assert (
             stage.ask("POST /v1/connected_apps/clients", {"client_name": name, "client_type": "first_party"})[0] < 300
         )
-    exported = upheld(app, tmp_path, Wanted())
+    exported = upheld(app, tmp_path, ExportRequest())
     assert exported.left_out == []
     found = specs(exported)
     names = {key: spec["client_secret"]["secret"] for key, spec in found.items() if "client_secret" in spec}
@@ -133,7 +133,7 @@ def test_what_is_declared_keeps_the_plain_name(stage: Stage) -> None:
     declare(stage, ("M2MClient", "a-b", {"scopes": []}))
     assert {each.result for each in stage.apply(stage.plan())} == {"applied"}
     assert stage.ask("POST /v1/m2m/clients", {"client_id": "a_b", "scopes": []})[0] == 200
-    found = specs(export(stage, Wanted(unmanaged=True)))
+    found = specs(export(stage, ExportRequest(unmanaged=True)))
     assert "client_secret" not in found["M2MClient", "a-b"]
     assert found["M2MClient", "a_b"]["client_secret"]["secret"].startswith("M2M_CLIENT_A_B_SECRET_")
 
@@ -142,6 +142,6 @@ def test_an_app_without_a_secret_needs_no_name(app: App, tmp_path: Path) -> None
     stage = begin(app, tmp_path / "calls", {})
     for name, sort in (("a b", "first_party_public"), ("a-b", "first_party")):
         assert stage.ask("POST /v1/connected_apps/clients", {"client_name": name, "client_type": sort})[0] < 300
-    found = specs(upheld(app, tmp_path, Wanted()))
+    found = specs(upheld(app, tmp_path, ExportRequest()))
     assert "client_secret" not in found["ConnectedApp", "a b"]
     assert "client_secret" not in found["ConnectedApp", "a-b"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.migration.declare import secrets, with_names, without_defaults
+from reconciler.migration.declare import secrets, with_secret_names, without_defaults
 from reconciler.migration.unite import in_files
 from reconciler.migration.values import Everywhere
 
@@ -63,7 +63,7 @@ def test_required_fields_are_always_declared() -> None:
 def test_a_secret_is_called_after_what_it_opens() -> None:
     datadog = {"api_key": {"last_four": "cdef"}, "site": "EU"}
     stream = things("EventLogStreaming", "DATADOG", live={"destination_config": {"datadog": datadog}})
-    named = with_names(stream)
+    named = with_secret_names(stream)
     key = {"secret": "DATADOG_API_KEY"}
     assert named["EventLogStreaming", "DATADOG"]["live"] == {
         "destination_config": {"datadog": {"api_key": key, "site": "EU"}}
@@ -81,11 +81,11 @@ def test_an_app_has_a_secret_if_it_is_not_public() -> None:
 
 def test_credentials_that_would_share_a_name_get_different_ones() -> None:
     client: dict[str, Any] = {"scopes": []}
-    named = with_names({("M2MClient", "a-b"): {"live": client}, ("M2MClient", "a_b"): {"live": client}})
+    named = with_secret_names({("M2MClient", "a-b"): {"live": client}, ("M2MClient", "a_b"): {"live": client}})
     names = [needed.name for needed in secrets(named)]
     assert len(set(names)) == 2
     assert [specs["live"]["client_secret"] for specs in named.values()] == [{"secret": name} for name in names]
-    assert with_names(things("M2MClient", "a-b", live=client)) == things("M2MClient", "a-b", live=client)
+    assert with_secret_names(things("M2MClient", "a-b", live=client)) == things("M2MClient", "a-b", live=client)
 
 
 def test_two_long_texts_of_one_resource_do_not_share_a_file() -> None:

@@ -1,6 +1,6 @@
 """Fields and resources that an export leaves out are listed once, with their reason."""
 
-from reconciler.export.checks import sound
+from reconciler.export.checks import checked
 from reconciler.export.gather import Exported
 from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.report.export import exported_lines
@@ -11,7 +11,7 @@ ACME = Manifest(kind="Organization", name="acme", spec={"organization_name": "A"
 
 
 def left_out(*manifests: Manifest) -> list[LeftOut]:
-    return sound(manifests, {}, {}).left_out
+    return checked(manifests, {}, {}).left_out
 
 
 def test_a_resource_without_a_required_field_is_left_out_for_the_fields_reason() -> None:
