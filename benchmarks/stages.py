@@ -18,7 +18,7 @@ from reconciler.clients.connect import open_client
 from reconciler.clients.credentials import Credentials
 from reconciler.config.read import load_config
 from reconciler.desired.members import desired_members
-from reconciler.load.validate import validate
+from reconciler.load.repository import load
 from reconciler.plan import resolve
 from reconciler.read.members import read_members
 from reconciler.read.run import open_run
@@ -124,7 +124,7 @@ def _instrument(meter: Meter) -> None:
 
     users = resolve.open_users
     for module, name, function in (
-        (pipeline, "validate", metered("load", validate)),
+        (pipeline, "load", metered("load", load)),
         (pipeline, "read_members", metered_members),
         (resolve, "open_users", metered_users),
         (resolve, "desired_members", metered("rules", desired_members)),

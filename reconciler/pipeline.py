@@ -21,7 +21,7 @@ from reconciler.apply.journal import unfinished, unfinished_deletes
 from reconciler.apply.write import INTERRUPTED, OnOutcome
 from reconciler.credentials.store import settled
 from reconciler.errors import Fault, ReconcilerError
-from reconciler.load.validate import validate
+from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
 from reconciler.plan.build import build, stakes_of
 from reconciler.plan.checks import check_creates, check_store, is_unread, keeps_credentials, warnings_of
@@ -40,7 +40,7 @@ from reconciler.read.target import find_target
 
 def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
-    declared, rules = validate(run.config)
+    declared, rules = load(run.config)
     target = find_target(run, declared)
     live = read_live(run, declared, target)
     selection = Selection.parse(only, declared, live.organizations)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.config.read import Config, load_config
-from reconciler.load.examine import Declared, load
+from reconciler.load.repository import Declared, load_documents
 
 CONFIGURATION = """\
 apiVersion: reconciler/v1
@@ -36,4 +36,4 @@ def config_of(root: Path, environment: str | None = "test") -> Config:
 
 def declared(root: Path, files: Mapping[str, str], environment: str = "test") -> Declared:
     """Write a repository and load it."""
-    return load(config_of(write(root, files), environment))
+    return load_documents(config_of(write(root, files), environment))

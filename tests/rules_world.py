@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.documents.read import documents_in
 from reconciler.model import Membership, Position, Problem, Resource, Table
 from reconciler.rules.compile import RuleSources, compile_rules

@@ -36,7 +36,8 @@ def _config(asked: Asked) -> "Config":
     try:
         return load_config(asked.root, asked.environment, tables=asked.tables, users=asked.users)
     except InvalidInput as error:
-        from reconciler.load.examine import mistakes_in_documents, refusal
+        from reconciler.load.examine import mistakes_in_documents
+        from reconciler.load.repository import refusal
 
         raise refusal([*error.problems, *mistakes_in_documents(asked.root)]) from None
 
@@ -62,10 +63,10 @@ def _plan(asked: Asked, config: "Config", client: "Client") -> "Planned":
 @command()
 def validate(asked: Asked) -> int:
     """Check manifests, rules and tables, offline; every problem at once."""
-    from reconciler.load.validate import validate as checked
+    from reconciler.load.repository import load
     from reconciler.report.show import show_validated
 
-    declared, rules = checked(_config(asked))
+    declared, rules = load(_config(asked))
     show_validated(declared, rules, asked.format)
     return 0
 
@@ -163,7 +164,7 @@ def doctor(asked: Asked) -> int:
 @command()
 def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the same way
     """Print the JSON Schema of every kind and document, for editors."""
-    from reconciler.load.editor_schema import editor_schema
+    from reconciler.load.schemas import editor_schema
     from reconciler.report.show import show_json
 
     show_json(editor_schema())

@@ -12,7 +12,7 @@ from reconciler.config.read import Config
 from reconciler.credentials.store import open_store
 from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared, load
+from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Target, type_of
 from reconciler.read.target import PROJECTS, check_environment, check_target, find, needs_management, sign_in
 from reconciler.read.users import check_consumer
@@ -147,7 +147,7 @@ def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding,
 def _declared(config: Config) -> Declared | None:
     """Read the manifests; None where something is wrong with them, which `validate` tells."""
     try:
-        return load(config)
+        return load_documents(config)
     except ReconcilerError:
         return None
 

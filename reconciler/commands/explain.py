@@ -10,8 +10,7 @@ from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.desired.members import repeated, unreadable
 from reconciler.expressions.text import mailbox_or_text, trimmed
-from reconciler.load.examine import Declared
-from reconciler.load.validate import validate
+from reconciler.load.repository import Declared, load
 from reconciler.model import Cause
 from reconciler.read.users import open_users
 from reconciler.rules.explain import Explanation, MembershipExplanation, Open, explain, is_user
@@ -31,7 +30,7 @@ def explain_user(config: Config, wanted: str, connect: Connect) -> tuple[Explana
     A Member that is written by hand for that address, and that is no user's, is explained too. ``connect`` is used
     only where the users are those of the live Consumer project.
     """
-    declared, rules = validate(config)
+    declared, rules = load(config)
     needs_client = config.users is not None and config.users.file is None
     with connect(config) if needs_client else nullcontext() as client:
         source = open_users(config, rules, client, NAMES)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.read import FILE, Config
-from reconciler.config.unread import strings_below
 from reconciler.errors import InvalidInput
 from reconciler.files import FOLDER
 from reconciler.load.examine import examine
+from reconciler.schema.validate import strings_in
 
 WRITTEN_BY_PEOPLE: Final = ("manifests", "rules")
 _OURS: Final = ("journal-", "credentials-", "emergency-")  # how the names of our own files begin
@@ -47,7 +47,7 @@ def _inputs(config: Config) -> Iterator[tuple[str, Path | str]]:
     environments = config.document.body["environments"] if config.document else {}
     for name, settings in environments.items():
         for key in _READ:
-            for text in strings_below((settings or {}).get(key)):
+            for _path, text in strings_in((settings or {}).get(key)):
                 yield f"what environments.{name}.{key} names", text
     for prefix in _OURS:  # by a link
         yield from (("a file of the reconciler itself", path) for path in (config.root / FOLDER).glob(f"{prefix}*"))

@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import quote
 
 from reconciler.config.schema import Environment
-from reconciler.config.unread import resolved
 from reconciler.credentials.backend import DEFAULT, IDS
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
+from reconciler.documents.read import resolved
 from reconciler.files import FOLDER
 from reconciler.model import Json, Position, Problem, problem
 from reconciler.suggest import suggest_allowed

@@ -20,15 +20,14 @@ from reconciler.config.schema import (
     MembersPolicy,
     OrganizationsPolicy,
 )
-from reconciler.config.unread import strings_below
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.diff.ownership import Owner
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.documents.read import documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Position, Problem, problem, type_of
-from reconciler.schema.validate import conforms, nonconformities, nowhere
+from reconciler.schema.validate import nowhere, strings_in, validation_errors
 from reconciler.suggest import suggest_allowed
 
 FILE: Final = "reconciler.yaml"
@@ -94,6 +93,11 @@ class Config(Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()
     document: Document | None = None
 
+    @property
+    def constants(self) -> Mapping[str, Json]:
+        """Return what expressions of manifests can name everywhere."""
+        return {"vars": dict(self.vars), "environment": self.environment}
+
     def authority_of(self, kind: str) -> Authority:
         """Return what may be done to things of a kind: observe, additive (the default) or authoritative.
 
@@ -107,7 +111,8 @@ class Config(Struct, frozen=True, kw_only=True):
         """Yield what may be the name of a file: texts of every environment, and the files of this run."""
         environments = self.document.body["environments"] if self.document else {}
         for environment in environments.values():
-            yield from strings_below({key: value for key, value in (environment or {}).items() if key != "vars"})
+            settings = {key: value for key, value in (environment or {}).items() if key != "vars"}
+            yield from (text for _path, text in strings_in(settings))
         yield from (source.file for source in self.tables.values())
         if self.users and self.users.file:
             yield self.users.file
@@ -194,16 +199,7 @@ def _read(root: Path) -> Document:
         problems.append(problem("one-configuration", message, "", Position(FILE, 1)))
     for document in documents[:1]:
         said = without_vars(document.body)
-        if not conforms(said, Configuration, computed=nowhere):
-            problems.extend(
-                nonconformities(
-                    said,
-                    Configuration,
-                    place=lambda path: document.at(*path),  # noqa: B023 # used before the loop goes on
-                    key_place=lambda path: document.key_at(*path),  # noqa: B023 # as above
-                    computed=nowhere,
-                )
-            )
+        problems += validation_errors(said, Configuration, document.at, document.key_at, computed=nowhere)
     if problems:
         raise InvalidInput(sorted(problems, key=lambda problem: problem.at))
     return documents[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.documents import yaml_reader
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.model import Json, Position, Problem, problem, spelled
 from reconciler.model.resources import API_VERSION
 from reconciler.suggest import show
@@ -102,6 +102,14 @@ def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
         at = Position(file, line, column)
         message = f"the byte 0x{content[error.start]:02X} is not UTF-8"
         problems.append(problem("encoding", message, "save the file as UTF-8", at))
+        return None
+
+
+def resolved(path: Path) -> Path | None:
+    """Return where a path leads, whether or not anything is there; None if it leads nowhere."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
         return None
 
 

@@ -24,7 +24,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from reconciler.documents.positions import Positions, mark, place_of
+from reconciler.documents.document import Positions, mark, place_of
 from reconciler.model import Json, Position, Problem, problem
 
 try:

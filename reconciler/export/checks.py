@@ -15,15 +15,15 @@ from reconciler.diff.fields import diff_fields
 from reconciler.export.manifests import LeftOut, Manifest, body, without
 from reconciler.export.spec import is_writable
 from reconciler.kinds import KINDS
-from reconciler.load.consistency import Found, Scoped, contradictions
-from reconciler.load.manifests import resource_of
+from reconciler.load.consistency import DeclaredDocuments, contradictions
+from reconciler.load.files import Texts
+from reconciler.load.manifests import ManifestBody, resource_of
 from reconciler.load.references import dangling
 from reconciler.load.schemas import shapes
-from reconciler.load.text_files import Texts
 from reconciler.model import Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.left_out import completed
 from reconciler.schema.secret_names import as_shown, never_shown
-from reconciler.schema.validate import conforms, nonconformities
+from reconciler.schema.validate import validation_errors
 
 HERE: Final = frozenset({"here"})  # an export is of one environment
 NOWHERE: Final = Texts(Folder("/"))  # no text is in a file yet
@@ -77,29 +77,28 @@ def checked(manifests: Iterable[Manifest], live: Mapping[str, Spec], last_four: 
 
 def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
     """Return the problems that ``validate`` finds in a document, and its resource."""
-    document, kind = body(manifest), KINDS[manifest.kind]
-    shape, start = shapes()[manifest.kind], FieldPosition(manifest.address, 0)
+    kind, start = KINDS[manifest.kind], FieldPosition(manifest.address, 0)
     positions: dict[Path, Position] = {
         ("spec", name): FieldPosition(manifest.address, line, field=name) for line, name in enumerate(manifest.spec, 1)
     }
+    document = ManifestBody(body(manifest), start, positions)
 
-    def place(path: Path) -> Position:
-        return positions.get(path[:2], start)
+    def at(*path: str) -> Position:
+        return document.at(*path[:2])
 
     problems = [
-        problem("unwritable", UNWRITABLE, "", place(("spec", name)))
+        problem("unwritable", UNWRITABLE, "", at("spec", name))
         for name in ("", *manifest.spec)
         if not is_writable(kind, {name: manifest.spec[name]} if name else {}, manifest.name)
     ]
-    if not conforms(document, shape):
-        problems += nonconformities(document, shape, place=place, key_place=place, notes=kind.notes)
-        return problems, None
-    return problems, resource_of(kind, document, start, positions, NOWHERE, problems)
+    if errors := validation_errors(document.body, shapes()[manifest.kind], at, notes=kind.notes):
+        return [*problems, *errors], None
+    return problems, resource_of(kind, document, HERE, NOWHERE, problems)
 
 
 def _together(resources: Mapping[str, Resource]) -> Iterator[Problem]:
     """Yield the contradictions between documents that are valid one by one."""
-    found = Found(scoped=[Scoped(resource, HERE) for resource in resources.values()])
+    found = DeclaredDocuments(resources=list(resources.values()))
     yield from contradictions(found)
     yield from dangling(found)
 

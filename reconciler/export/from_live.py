@@ -17,7 +17,7 @@ from reconciler.errors import Refused
 from reconciler.export.gather import Exported, ExportRequest, gather
 from reconciler.export.live import read_live
 from reconciler.export.starter import FILES
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import MARK_KEY, Json, Live, Target
 from reconciler.model.resources import API_VERSION
 

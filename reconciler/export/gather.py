@@ -18,8 +18,8 @@ from reconciler.export.organizations import NAME, TABLE, as_set, with_owner
 from reconciler.export.secrets import Needed, with_secrets
 from reconciler.export.spec import as_written, without_defaults
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared, load
 from reconciler.load.references import names_in
+from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Live, Resource, address
 
 Chosen = Sequence[Live]
@@ -101,7 +101,7 @@ class Exported(Struct, frozen=True, kw_only=True):
 
 def export(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
     """Read the live state and return its files. Nothing is written."""
-    declared = load(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
+    declared = load_documents(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
     return gather(config, declared, read_live(config, declared, client, store), client, wanted)
 
 

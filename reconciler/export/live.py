@@ -15,7 +15,7 @@ from reconciler.errors import Refused, Rejected, Unreadable
 from reconciler.export.manifests import LeftOut
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import Live, Target
 from reconciler.read.live import read_organizations, read_resources, with_names
 from reconciler.read.members import read_members

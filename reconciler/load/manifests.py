@@ -1,11 +1,14 @@
 """One manifest → one ``Resource``, with every mistake that the manifest alone shows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
+from msgspec import Struct, structs
+
+from reconciler.documents.document import Document
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.load.text_files import Texts, with_texts
-from reconciler.model import Json, Lifecycle, Position, Problem, Resource
-from reconciler.model import Path as Keys
+from reconciler.load.files import Texts
+from reconciler.model import Json, Lifecycle, Path, Position, Problem, Resource, Spec
 from reconciler.schema.kind import Kind, ignorable
 from reconciler.schema.secret_names import is_secret_name, names_of_the_runner
 from reconciler.schema.traits import fields_of
@@ -16,29 +19,33 @@ METADATA_DEPTH = 3  # spec, field and the key of a metadata value, which may hol
 NOT_WHEN_ABSENT = ("spec", "initial", "restore")
 NOT_WHEN_EXTERNAL = ("initial", "lifecycle", "restore", "adopt")
 LOSSES = ("allow_loss", "max_loss_percent")  # of lifecycle: what one may lose that stays
+UNREAD: Final = object()
 
 
-def resource_of(  # a document is its kind, its body and its places
-    kind: Kind,
-    body: Mapping[str, Json],
-    position: Position,
-    positions: Mapping[Keys, Position],
-    texts: Texts,
-    problems: list[Problem],
+class ManifestBody(Struct, frozen=True):
+    """A manifest that does not stand in a file as it is: of a row of a table, or one that is to be written."""
+
+    body: Mapping[str, Json]
+    position: Position
+    positions: Mapping[Path, Position]
+
+    def at(self, *path: str) -> Position:
+        """Return the place of the value at ``path``, or else that of the whole manifest."""
+        return self.positions.get(path, self.position)
+
+
+def resource_of(
+    kind: Kind, manifest: Document | ManifestBody, environments: frozenset[str], texts: Texts, problems: list[Problem]
 ) -> Resource:
-    """Make the resource that a manifest of the right shape declares; add what is wrong to ``problems``."""
-
-    def place(path: Keys) -> Position:
-        return positions.get(path, position)
-
-    metadata = body["metadata"]
-    lifecycle = body.get("lifecycle") or {}
+    """Return the resource that a valid manifest declares for some environments; add what is wrong to ``problems``."""
+    body = manifest.body
+    metadata, lifecycle = body["metadata"], body.get("lifecycle") or {}
     written = Resource(
         kind=kind.name,
         name=mailbox_or_text(metadata["name"]) if kind.key.name == "email_address" else metadata["name"],
         namespace=metadata.get("namespace"),
-        spec=with_texts(kind, "spec", body.get("spec") or {}, texts, place, problems),
-        initial=with_texts(kind, "initial", body.get("initial") or {}, texts, place, problems),
+        spec=_with_texts(kind, "spec", manifest, texts, problems),
+        initial=_with_texts(kind, "initial", manifest, texts, problems),
         ensure=body.get("ensure", "present"),
         renamed_from=metadata.get("renamed_from"),
         restore=body.get("restore", False),
@@ -50,21 +57,46 @@ def resource_of(  # a document is its kind, its body and its places
             allow_loss=lifecycle.get("allow_loss", False),
             max_loss_percent=lifecycle.get("max_loss_percent"),
         ),
-        position=position,
-        positions=positions,
+        environments=environments,
+        position=manifest.position,
+        positions=manifest.positions,
     )
     problems.extend(_contradictions(kind, written, body))
     problems.extend(kind.check(written))
     if not (written.spec or written.initial):
         return written
-    return Resource(
-        **{name: getattr(written, name) for name in Resource.__struct_fields__ if name not in ("spec", "initial")},
-        spec=kind.normalize(written.spec),
-        initial=kind.normalize(written.initial),
-    )
+    return structs.replace(written, spec=kind.normalize(written.spec), initial=kind.normalize(written.initial))
 
 
-def _path(text: str) -> Keys:
+def _with_texts(
+    kind: Kind, part: str, manifest: Document | ManifestBody, texts: Texts, problems: list[Problem]
+) -> Spec:
+    """Return a part with the texts of files in the place of their names; what cannot be read is left out."""
+
+    def read(file: str, path: Path) -> str | None:
+        at = manifest.positions.get((*path, "file"), manifest.position)
+        return texts.read(file, at, problems)
+
+    spec: Spec = manifest.body.get(part) or {}
+    whole = {name: _read_in(value, (part, name), read) if name in kind.texts else value for name, value in spec.items()}
+    return {name: value for name, value in whole.items() if value is not UNREAD}
+
+
+def _read_in(value: Json, path: Path, read: Callable[[str, Path], str | None]) -> Json:
+    """Return a value with every ``{file: path}`` in it read."""
+    if isinstance(value, list):
+        items = [_read_in(item, (*path, str(index)), read) for index, item in enumerate(value)]
+        return UNREAD if UNREAD in items else items  # a shorter list would have its items at other places
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"file"}:
+        text = read(value["file"], path)
+        return UNREAD if text is None else text
+    inside = {key: _read_in(inner, (*path, key), read) for key, inner in value.items()}
+    return {key: inner for key, inner in inside.items() if inner is not UNREAD}
+
+
+def _path(text: str) -> Path:
     """Split ``spec.trusted_metadata.a.b`` into its parts; a metadata key may hold dots itself."""
     return tuple(text.split(".", 2))
 
@@ -118,7 +150,7 @@ def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
         yield resource.problem("not-a-secret-name", message, hint, ("metadata", "name"))
 
 
-def _not_ignorable(kind: Kind, resource: Resource, path: Keys) -> tuple[str, str] | None:
+def _not_ignorable(kind: Kind, resource: Resource, path: Path) -> tuple[str, str] | None:
     """Return why ignoring a path would have no effect, and what to write instead; None if it has one."""
     named = f"lifecycle.ignore names {'.'.join(path)}"
     if not ignorable(kind, path):

@@ -9,14 +9,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
-from reconciler.load.consistency import Environments, Found, Scoped
+from reconciler.load.consistency import DeclaredDocuments
 from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import is_id
-from reconciler.suggest import suggest_allowed
+from reconciler.suggest import did_you_mean, suggest_allowed
 
 POLICY: Final = "RBACPolicy"  # whose parts, the roles, are named
 OWN_ROLES: Final = frozenset({ADMIN_ROLE, IMPLICIT_ROLE})
@@ -31,28 +31,53 @@ class Named(Struct, frozen=True):
     name: str
 
 
-def dangling(found: Found) -> Iterator[Problem]:
-    """Yield every name of a thing that is not declared wherever it is named, or that is to go there."""
-    declared: dict[tuple[str, str | None, str], list[Scoped]] = {}
-    for one in found.scoped:
-        declared.setdefault((one.resource.kind, one.resource.namespace, one.resource.name), []).append(one)
-    for one in found.scoped:
-        for named in _names_in(one.resource) if one.resource.ensure == "present" else ():
+def dangling(found: DeclaredDocuments) -> Iterator[Problem]:
+    """Yield every name of a resource that is not declared wherever it is named, or that is to be removed there."""
+    declared: dict[tuple[str, str | None, str], list[Resource]] = {}
+    for resource in found.resources:
+        declared.setdefault((resource.kind, resource.namespace, resource.name), []).append(resource)
+    yield from _organizations(found, declared)
+    for resource in found.resources:
+        for named in _names_in(resource) if resource.ensure == "present" else ():
             kind = named.reference.kind
-            unknowable = kind == POLICY or (kind, named.name) in found.spoilt
+            unknowable = kind == POLICY or (kind, named.name) in found.invalid
             if unknowable or (named.reference.by_id and is_id(named.name)):
                 continue
-            here = [
-                other
-                for other in declared.get((kind, named.inside, named.name), ())
-                if other.environments & one.environments
-            ]
-            missing = one.environments.difference(*(other.environments for other in here))
+            others = declared.get((kind, named.inside, named.name), ())
+            here = [other for other in others if other.environments & resource.environments]
+            missing = resource.environments.difference(*(other.environments for other in here))
             if missing and not found.incomplete:
                 names = [name for sort, namespace, name in declared if (sort, namespace) == (kind, named.inside)]
-                yield _unknown(one.resource, named, names, missing if here else ())
-            yield from (_absent(one.resource, named.path, other) for other in here if other.resource.ensure == "absent")
+                yield _unknown(resource, named, names, missing if here else ())
+            for other in here:
+                if other.ensure == "absent":
+                    message = f"{other.address} is declared absent, but it is named here"
+                    yield resource.problem(
+                        "contradiction", message, "refer to another one, or keep this one", named.path
+                    )
     yield from _unknown_roles(found)
+
+
+def _organizations(
+    found: DeclaredDocuments, declared: Mapping[tuple[str, str | None, str], Sequence[Resource]]
+) -> Iterator[Problem]:
+    """Yield each resource in an organization that is declared nowhere, or that is to be removed."""
+    at = ("metadata", "namespace")
+    slugs = [name for kind, _namespace, name in declared if kind == "Organization"]
+    for resource in found.resources:
+        slug = resource.namespace
+        if slug is None or ("Organization", slug) in found.invalid:
+            continue
+        organizations = declared.get(("Organization", None, slug), ())
+        if not organizations and not found.incomplete:
+            hint = did_you_mean(slug, slugs) or "declare it; `ensure: external` if it is not managed here"
+            yield resource.problem("unknown-organization", f"there is no organization {slug}", hint, at)
+        for organization in organizations:
+            gone = organization.ensure == "absent" and resource.ensure == "present"
+            if gone and resource.environments & organization.environments:
+                message, hint = f"the organization {slug} is declared absent", f"remove the {resource.kind}"
+                places = resource.at(*at), organization.at("ensure")
+                yield problem("contradiction", message, hint, *places, addresses=(resource.address,))
 
 
 def declared_roles(policy: Resource) -> frozenset[str] | None:
@@ -93,28 +118,20 @@ def _names_in(resource: Resource) -> Iterator[Named]:
             yield Named((part, *path), reference, resource.name if reference.late else None, name)
 
 
-def _unknown_roles(found: Found) -> Iterator[Problem]:
+def _unknown_roles(found: DeclaredDocuments) -> Iterator[Problem]:
     """Yield each role that is named and that a declared policy does not have."""
-    for policy in found.scoped:
-        roles = declared_roles(policy.resource) if policy.resource.kind == POLICY else None
-        if roles is not None:
-            for role, positions in _roles_in(found, policy.environments).items():
-                if role not in roles:
-                    yield problem(
-                        "unknown-role",
-                        f"there is no role {role!r} in the declared RBAC policy",
-                        suggest_allowed(role, roles),
-                        *positions,
-                        policy.resource.at("spec", "custom_roles"),
-                        addresses=(policy.resource.address,),
-                    )
-
-
-def _roles_in(found: Found, environments: Environments) -> Mapping[str, Sequence[Position]]:
-    resources = (
-        one.resource for one in found.scoped if one.environments & environments and one.resource.ensure == "present"
-    )
-    return roles_named(resources, (document for document, where in found.rules if where & environments))
+    for policy in found.resources:
+        roles = declared_roles(policy) if policy.kind == POLICY else None
+        if roles is None:
+            continue
+        here = [one for one in found.resources if one.environments & policy.environments and one.ensure == "present"]
+        rules = [one for one in found.rules if one.environments & policy.environments]
+        for role, positions in roles_named(here, rules).items():
+            if role not in roles:
+                message = f"there is no role {role!r} in the declared RBAC policy"
+                places = *positions, policy.at("spec", "custom_roles")
+                hint = suggest_allowed(role, roles)
+                yield problem("unknown-role", message, hint, *places, addresses=(policy.address,))
 
 
 def _given_roles(body: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
@@ -137,8 +154,3 @@ def _unknown(resource: Resource, named: Named, names: Iterable[str], missing: Co
     raw = ", or name its id" if named.reference.by_id else ""
     hint = suggest_allowed(named.name, names) or f"declare it; `ensure: external` if it is not managed here{raw}"
     return resource.problem("unknown-reference", f"there is no {what}", hint, named.path)
-
-
-def _absent(resource: Resource, path: Path, other: Scoped) -> Problem:
-    message = f"{other.resource.address} is declared absent, but it is named here"
-    return resource.problem("contradiction", message, "refer to another one, or keep this one", path)

@@ -18,7 +18,7 @@ from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Position, Resource, Spec, address
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, credential_name, names_in, told_apart
-from reconciler.schema.validate import conforms
+from reconciler.schema.validate import is_valid
 
 LeftOuts = Mapping[str, Sequence[LeftOut]]  # by environment
 
@@ -106,7 +106,7 @@ def _said(kind: Kind, spec: Spec) -> Spec:
     """Return the fields as a manifest holds them, without empty values that the kind does not accept."""
     written = as_written(kind, spec)
     return {
-        name: value for name, value in written.items() if value not in NOTHING or conforms({name: value}, kind.spec)
+        name: value for name, value in written.items() if value not in NOTHING or is_valid({name: value}, kind.spec)
     }
 
 

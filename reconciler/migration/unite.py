@@ -21,7 +21,7 @@ from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Spec
-from reconciler.schema.validate import conforms
+from reconciler.schema.validate import is_valid
 
 MANY: Final = 4  # variables of one resource
 FIELD: Final = 2  # where the field stands in a path: after kind and name
@@ -127,7 +127,7 @@ def _lack_what_is_never_null(kind: str, specs: Sequence[Spec]) -> bool:
     """Return whether some environment lacks a field that cannot be null: its variable would be null there."""
     lacking = {field for spec in specs for field in spec if any(field not in each for each in specs)}
     shape = KINDS[kind].spec
-    return any(not conforms({field: None}, shape) for field in lacking & {*shape.__struct_fields__})
+    return any(not is_valid({field: None}, shape) for field in lacking & {*shape.__struct_fields__})
 
 
 def _differs_in_objects(specs: Sequence[Spec]) -> bool:

@@ -90,7 +90,8 @@ class Addressed(Struct, frozen=True, kw_only=True):
 class Resource(Addressed, frozen=True, kw_only=True):
     """One declared thing: a manifest, a row of an OrganizationSet.
 
-    ``spec`` holds declared fields only, under Stytch's names, already normalised. ``positions`` maps a path in the
+    ``spec`` holds declared fields only, under Stytch's names, already normalised; ``environments`` are those that it
+    is declared for. ``positions`` maps a path in the
     document (("spec", "trusted_metadata", "email_domains", "0")) to its place; ``at(path)`` falls back to the parents.
     """
 
@@ -101,6 +102,7 @@ class Resource(Addressed, frozen=True, kw_only=True):
     restore: bool = False
     adopt: bool = False
     lifecycle: Lifecycle = Lifecycle()
+    environments: frozenset[str] = frozenset()
     position: Position
     positions: Mapping[Path, Position] = field(default_factory=dict)
 

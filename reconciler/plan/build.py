@@ -11,7 +11,7 @@ from msgspec import structs
 
 from reconciler.config.read import Config
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import (
     MEMBER,
     ORGANIZATION,

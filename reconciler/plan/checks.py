@@ -8,7 +8,7 @@ from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import kept_as
 from reconciler.load.consistency import uncreatable
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import MEMBER, Change, Create, Delete, Problem, Target, problem
 from reconciler.plan.situation import Diffs, Situation
 from reconciler.read.run import Run

@@ -7,7 +7,7 @@ from functools import cache
 from reconciler.diff.compare import compare
 from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import ORGANIZATION, Diff, Live, Plan
 from reconciler.model.changes import Begun
 from reconciler.plan.situation import Diffs

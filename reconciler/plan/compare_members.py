@@ -12,8 +12,8 @@ from reconciler.desired.members import Desired
 from reconciler.diff.members import MemberPolicy, Wanted, diff_members, stakes_alone
 from reconciler.diff.ownership import Owner, read_member, told_apart
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.load.examine import Declared
 from reconciler.load.references import POLICY, names_in
+from reconciler.load.repository import Declared
 from reconciler.model import ADMIN_ROLE, MEMBER, ORGANIZATION, Begun, Cause, Diff, Membership, Resource, address
 from reconciler.plan.power import roles_removed, sources_taken, widened
 from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers

@@ -8,7 +8,7 @@ from msgspec import structs
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.conflicts import IN_CONFLICT
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import Counted, GuardResult, Listed, address
 
 

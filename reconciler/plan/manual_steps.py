@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from reconciler.clients.b2b import Client
 from reconciler.diff.fields import NOTHING, same
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Live, ManualStep, Target

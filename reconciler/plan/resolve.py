@@ -12,8 +12,8 @@ from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired, desired_members
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.load.examine import Declared
 from reconciler.load.references import POLICY, declared_roles, roles_named
+from reconciler.load.repository import Declared
 from reconciler.model import IMPLICIT_ROLE, Delete, Live, Plan, problem
 from reconciler.read.live import LiveResources, policy_roles
 from reconciler.read.run import Run

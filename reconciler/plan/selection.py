@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from reconciler.errors import InvalidInput
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import Change, Listed, Live, Plan, Stakes, problem
 from reconciler.plan.access_loss import keep_last_admins
 from reconciler.plan.guards import hold_dependants

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import Diff
 from reconciler.read.live import LiveResources
 

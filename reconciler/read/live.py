@@ -14,7 +14,7 @@ from reconciler.config.read import Config
 from reconciler.diff.identity import led_to
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import ORGANIZATION, Json, Live, Problem, Resource, Target
 from reconciler.read.run import Run
 from reconciler.schema.kind import Kind

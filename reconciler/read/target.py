@@ -10,8 +10,8 @@ from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
 from reconciler.errors import Fault, InvalidInput, Refused
 from reconciler.kinds import KINDS
-from reconciler.load.examine import Declared
-from reconciler.load.uniqueness import other_projects
+from reconciler.load.consistency import other_projects
+from reconciler.load.repository import Declared
 from reconciler.model import TEST, Resource, Target
 from reconciler.read.live import unreadable
 from reconciler.read.run import Run

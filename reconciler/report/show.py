@@ -25,7 +25,7 @@ from reconciler.report.terminal import write
 if TYPE_CHECKING:
     from reconciler.apply.execute import Applied
     from reconciler.export.gather import Exported
-    from reconciler.load.examine import Declared
+    from reconciler.load.repository import Declared
     from reconciler.report.doctor import Finding
     from reconciler.rules.explain import Explanation
     from reconciler.rules.rule import Rules

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.report.values import counted
 
 

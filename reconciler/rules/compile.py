@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.errors import InvalidInput
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.nodes import Read, spell

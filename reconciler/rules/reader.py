@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.nodes import Node, Path, Read, children, spell
 from reconciler.expressions.template import OPEN, InvalidTree, Template, Tree, compile_template, compile_tree

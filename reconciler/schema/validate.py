@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _LISTED: Final = 10  # values that are all named where one of them is expected
 _HIDDEN: Final = "***"
 
-Place = Callable[[Path], Position]
+At = Callable[..., Position]  # called with the keys of a path
 Computed = Callable[[Path], bool]  # whether a string at a path may hold an expression, which is computed later
 Hides = Callable[["ValidationError"], bool]
 Notes = Mapping[str, tuple[str, str]]  # key → message, hint
 _NO_NOTES: Final[Notes] = {}
-_Found = tuple[Path, str, str, str]  # path, code, message, hint
+_Error = tuple[Path, str, str, str]  # path, code, message, hint
 
 _OF_KEYS: Final = frozenset({"unknown-key", "expression-in-key"})
 _SINGULAR: Final = re.compile(r"a ([\w -]*?(?:string|map|number))\b")
@@ -42,38 +42,44 @@ _TYPES: Final = {
 _SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
-def conforms(value: Json, shape: type[msgspec.Struct], *, computed: Computed | None = None) -> bool:
-    """Return whether ``value`` is of the shape of ``shape``, as ``nonconformities`` has it."""
-    templates = list(templates_in(value)) if computed else []
+def is_valid(value: Json, shape: type[msgspec.Struct]) -> bool:
+    """Return whether a value is of a type; strings are what they look like."""
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError:
-        return bool(computed and templates) and not any(_found_in(value, shape, _NO_NOTES, computed))
-    return computed is None or all(computed(path) and not is_key for path, is_key in templates)
+        return False
+    return True
 
 
-def nonconformities(
+def validation_errors(
     value: Json,
     shape: type[msgspec.Struct],
+    at: At,
+    key_at: At | None = None,
     *,
-    place: Place,
-    key_place: Place,
     notes: Notes = _NO_NOTES,
     computed: Computed | None = None,
-) -> Iterator[Problem]:
-    """Yield every way in which ``value`` is not of its shape.
+) -> Sequence[Problem]:
+    """Return every way in which ``value`` is not of a type, all at once.
 
-    ``place`` and ``key_place`` give where the value at a path, and its key, stand; ``notes`` holds what is to be said,
-    and what to do, about keys that are known and still do not belong here. ``computed`` tells at which paths a string
-    that holds an expression stands for another value: there it may be of any type, and nowhere else may there be one.
+    ``at`` and ``key_at`` give where the value at a path, and its key, stand; ``notes`` holds what is to be said, and
+    what to do, about keys that are known and still do not belong here. ``computed`` tells at which paths a string that
+    holds an expression stands for another value: there it may be of any type, and nowhere else may there be one.
     Without it, strings are what they look like.
     """
-    for path, code, message, hint in _found_in(value, shape, notes, computed):
-        at = key_place(path) if code in _OF_KEYS else place(path)
-        yield problem(code, message, hint, at)
+    if is_valid(value, shape) and (computed is None or _computed_where_allowed(value, computed)):
+        return ()
+    return [
+        problem(code, message, hint, key_at(*path) if key_at and code in _OF_KEYS else at(*path))
+        for path, code, message, hint in _errors_in(value, shape, notes, computed)
+    ]
 
 
-def _found_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: Computed | None) -> Iterator[_Found]:
+def _computed_where_allowed(value: Json, computed: Computed) -> bool:
+    return all(computed(path) and not is_key for path, is_key in templates_in(value))
+
+
+def _errors_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: Computed | None) -> Iterator[_Error]:
     """Yield every mistake: first those of keys and types, then expressions where nothing is computed."""
     hides = partial(_hides, computed) if computed else _hides_nothing
     found = [
@@ -119,6 +125,19 @@ def templates_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, bool]]:
         parts = ((str(index), item) for index, item in enumerate(value))
     for key, inner in parts:
         yield from templates_in(inner, (*path, key))
+
+
+def strings_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield every string in a value with the path to it."""
+    parts: Iterable[tuple[str, Json]] = ()
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = ((str(index), item) for index, item in enumerate(value))
+    for key, inner in parts:
+        yield from strings_in(inner, (*path, key))
 
 
 def _hides_nothing(_error: "ValidationError") -> bool:
@@ -171,7 +190,7 @@ def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
     return {key: _inlined(value, definitions) for key, value in schema.items() if key != "default"}
 
 
-def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator[_Found]:
+def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator[_Error]:
     """Describe one violation of the schema."""
     path = tuple(map(str, error.absolute_path))
     schema: Any = error.schema
@@ -204,7 +223,7 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
             yield path, "wrong-value", f"{where} is {show(value)}; expected {_described(schema)}", ""
 
 
-def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Notes) -> Iterator[_Found]:
+def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Notes) -> Iterator[_Error]:
     for key in value:
         if key in known:
             continue
@@ -215,7 +234,7 @@ def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Not
             yield (*path, key), "unknown-key", f"unknown key {key}{inside}", suggest_allowed(key, known)
 
 
-def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hides) -> Iterator[_Found]:
+def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hides) -> Iterator[_Error]:
     """Explain by the one alternative that is of the value's own type; otherwise say what there is to choose from."""
     options: Any = error.validator_value
     fitting = [errors for errors in _by_option(error).values() if not any(map(_is_of_another_type, errors))]

@@ -28,7 +28,7 @@ from reconciler.emulator.server.app import App
 from reconciler.errors import Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
-from reconciler.load.validate import validate
+from reconciler.load.repository import load
 from reconciler.model import Delete
 from reconciler.model.secret import Sealed
 from reconciler.read.run import Run
@@ -198,7 +198,7 @@ def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool =
             planned = pipeline.plan(Run(config, client, store))
         except Unreadable as error:  # without a secret
             problems = error.problems
-            target = open_target(config, validate(config)[0], client, store)
+            target = open_target(config, load(config)[0], client, store)
             context = structs.replace(context, target=target)
         else:
             problems = planned.plan.problems

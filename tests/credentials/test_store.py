@@ -17,7 +17,7 @@ from reconciler.credentials.store import CredentialStore, open_store
 from reconciler.errors import InvalidInput, ReconcilerError, StoreFailed, Unreadable
 from reconciler.model import Position
 from reconciler.model.secret import Sealed
-from reconciler.schema.validate import nonconformities
+from reconciler.schema.validate import validation_errors
 from tests.killing import start
 
 CANARY = "canary-3f9c-not-to-be-seen"
@@ -353,8 +353,8 @@ def test_settings_that_contradict_themselves(tmp_path: Path, body: dict[str, Any
     ],
 )
 def test_settings_of_another_shape(body: dict[str, Any], codes: list[str]) -> None:
-    def place(_: object) -> Position:
+    def place(*_: object) -> Position:
         return Position("reconciler.yaml", 1)
 
-    found = nonconformities(body, CredentialSettings, place=place, key_place=place)
+    found = validation_errors(body, CredentialSettings, place)
     assert [problem.code for problem in found] == codes

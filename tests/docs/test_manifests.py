@@ -10,7 +10,7 @@ from reconciler.clients.credentials import Rates
 from reconciler.config import schema as settings
 from reconciler.config.read import load_config
 from reconciler.config.schema import Limits
-from reconciler.load.examine import load
+from reconciler.load.repository import load_documents
 from tests.repositories import write
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -23,7 +23,7 @@ def blocks(page: str) -> list[str]:
 def test_the_manifests_in_the_docs_load_together(tmp_path: Path) -> None:
     files = {f"manifests/{number}.yaml": text for number, text in enumerate(blocks("manifests.md"))}
     write(tmp_path, {**files, "tenants.csv": "id,slug,name,domains\nt-2,birch,Birch,birch.example\n"})
-    found = load(load_config(tmp_path, "test"))
+    found = load_documents(load_config(tmp_path, "test"))
     assert [one.address for one in found.resources] == [
         "Organization/acme",
         "Organization/defunct",

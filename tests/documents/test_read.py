@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.config.read import load_config
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.documents.read import read_documents
 from reconciler.errors import InvalidInput
-from reconciler.load.examine import load
+from reconciler.load.repository import load_documents
 from reconciler.model import Position, Problem
 from tests.repositories import CONFIGURATION, ORGANIZATION, write
 
@@ -136,7 +136,7 @@ UNREAD = [
 
 def told(root: Path, **given: str) -> list[tuple[str, str, str]]:
     try:
-        problems: tuple[Problem, ...] = load(load_config(root, "test", **given)).problems
+        problems: tuple[Problem, ...] = load_documents(load_config(root, "test", **given)).problems
     except InvalidInput as error:
         problems = error.problems
     return [(problem.code, ", ".join(map(str, problem.at)), problem.hint) for problem in problems]

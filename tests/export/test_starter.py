@@ -11,7 +11,7 @@ import pytest
 from reconciler.config.read import load_config
 from reconciler.errors import InvalidInput
 from reconciler.export.starter import FILES, scaffold
-from reconciler.load.examine import load
+from reconciler.load.repository import load_documents
 from reconciler.sources.tables import read_tables
 from reconciler.sources.user_files import MalformedUser
 from reconciler.sources.users import read_users
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 def test_what_init_writes_is_right(tmp_path: Path) -> None:
     assert scaffold(tmp_path / "new") == tuple(FILES)
     config = load_config(tmp_path / "new")
-    found = load(config)
+    found = load_documents(config)
     assert [one.address for one in found.resources] == ["Organization/acme", "Member/acme/ann@acme.example"]
     assert found.problems == ()
     assert config.users is not None
@@ -74,7 +74,7 @@ def test_init_says_so_where_it_cannot_write(tmp_path: Path) -> None:
 
 def test_the_worked_example_is_right() -> None:
     config = load_config(ROOT, "test")
-    found = load(config)
+    found = load_documents(config)
     assert [one.name for one in found.organizations] == [
         "acme",
         "globex",

@@ -12,11 +12,11 @@ from msgspec import Struct
 from reconciler.config.read import load_config
 from reconciler.config.schema import Configuration
 from reconciler.errors import InvalidInput
-from reconciler.load.examine import load
+from reconciler.load.repository import load_documents
 from reconciler.load.schemas import computed_in, shapes
 from reconciler.model import Path as Keys
 from reconciler.model import Position
-from reconciler.schema.validate import json_schema_of, nonconformities, nowhere
+from reconciler.schema.validate import json_schema_of, nowhere, validation_errors
 from tests.repositories import CONFIGURATION, ORGANIZATION, config_of, write
 
 SHAPES: dict[str, type[Struct]] = {**shapes(), "Configuration": Configuration}
@@ -66,11 +66,11 @@ def test_a_key_that_is_not_one_of_an_object_is_an_error_whatever_its_value(
     document = with_object(path, {**beside, key: data.draw(VALUES)})
     places = {
         problem.at[0].file
-        for problem in nonconformities(
+        for problem in validation_errors(
             document,
             SHAPES[kind],
-            place=lambda _path: Position("", 1),
-            key_place=lambda path: Position("\n".join(path), 1),
+            lambda *_path: Position("", 1),
+            lambda *path: Position("\n".join(path), 1),
             computed=nowhere if kind == "Configuration" else computed_in(kind),
         )
     }
@@ -79,7 +79,7 @@ def test_a_key_that_is_not_one_of_an_object_is_an_error_whatever_its_value(
 
 def told(root: Path, files: dict[str, str]) -> list[str]:
     with pytest.raises(InvalidInput) as raised:
-        load(config_of(write(root, {"tenants.csv": "slug,env,old\nacme,,\n", **files})))
+        load_documents(config_of(write(root, {"tenants.csv": "slug,env,old\nacme,,\n", **files})))
     return [f"{problem.at[0]} {problem.message}" for problem in raised.value.problems]
 
 

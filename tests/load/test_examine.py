@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import InvalidInput
-from reconciler.load.examine import Declared, load
 from reconciler.load.references import roles_named
+from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Lifecycle, Position
 from tests.repositories import ORGANIZATION, config_of, declared, write
 
@@ -94,7 +94,7 @@ def test_a_long_text_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
 def test_the_text_of_a_file_does_not_depend_on_the_system_that_wrote_it(written: str, tmp_path: Path) -> None:
     write(tmp_path, {"manifests/a.yaml": logo("logo.txt")})
     (tmp_path / "logo.txt").write_bytes(written.encode())
-    assert load(config_of(tmp_path)).organizations[0].spec["organization_logo_url"] == "a\nb"
+    assert load_documents(config_of(tmp_path)).organizations[0].spec["organization_logo_url"] == "a\nb"
 
 
 def test_an_expression_in_the_text_of_a_file_is_a_warning(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ environments:
     (tmp_path / "link.txt").unlink()
     (tmp_path / "link.txt").symlink_to(".git/config")
     with pytest.raises(InvalidInput) as raised:
-        load(config_of(tmp_path))
+        load_documents(config_of(tmp_path))
     (problem,) = raised.value.problems
     assert (problem.code, str(problem.at[0])) == ("not-a-text", "manifests/a.yaml:4:63")
     assert problem.message.startswith(f"{file} is not read as a text: ")
@@ -171,7 +171,7 @@ def test_the_file_of_a_text_lies_in_the_repository(tmp_path: Path) -> None:
     write(root, {f"manifests/{number}.yaml": logo(file) for number, file in enumerate(outside)})
     (root / "link.txt").symlink_to(tmp_path / "secret.txt")
     with pytest.raises(InvalidInput) as raised:
-        load(config_of(root))
+        load_documents(config_of(root))
     told = {str(one.at[0]): one.message for one in raised.value.problems if one.code != "duplicate"}
     assert told == {
         "manifests/0.yaml:4:63": "../secret.txt leads out of the repository",
@@ -217,7 +217,7 @@ def test_what_is_declared_for_other_environments_is_elsewhere(tmp_path: Path) ->
     assert [one.address for one in here.members] == ["Member/both/ann@acme.example"]
     assert [one.address for one in here.resources] == ["Organization/both", "Member/both/ann@acme.example"]
     assert here.rules == ()
-    there = load(config_of(tmp_path, "live"))
+    there = load_documents(config_of(tmp_path, "live"))
     assert [one.name for one in there.organizations] == ["both", "one"]
     assert (len(there.members), [rules.name for rules in there.rules], there.elsewhere) == (2, ["a"], frozenset())
 
@@ -234,7 +234,7 @@ def test_an_organization_may_be_absent_in_one_environment_and_have_members_in_an
     member = f"{HEAD}kind: Member\nmetadata: {{namespace: acme, name: a@acme.example, environments: [test]}}\n"
     files = {"manifests/a.yaml": "---\n".join([in_environment("acme", "test"), absent, member])}
     assert len(declared(tmp_path, files).members) == 1
-    assert load(config_of(tmp_path, "live")).members == ()
+    assert load_documents(config_of(tmp_path, "live")).members == ()
 
 
 def test_mistakes_of_other_environments_are_found_too(tmp_path: Path) -> None:

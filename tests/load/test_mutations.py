@@ -23,9 +23,8 @@ from reconciler.config.schema import Configuration
 from reconciler.documents import yaml_reader
 from reconciler.errors import ReconcilerError
 from reconciler.expressions.text import mailbox
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared, load
 from reconciler.load.schemas import shapes
-from reconciler.load.validate import validate
 from reconciler.model import Problem
 from reconciler.read.run import Run
 from reconciler.report.show import plan_json, plan_report, problems_report
@@ -97,7 +96,7 @@ def test_whatever_is_wrong_is_said(part: int, tmp_path: Path) -> None:
 
 def declared_by(root: Path, stage: Stage) -> tuple[Config, Declared]:
     config = load_config(root, stage.told.get("environment"))
-    return config, validate(config)[0]
+    return config, load(config)[0]
 
 
 def look_at(number: int, files: Files, stage: Stage, before: Any, root: Path) -> str:
@@ -129,7 +128,7 @@ def outcome(root: Path, stage: Stage) -> tuple[Config, Declared] | None:
     """Validate a repository, and plan it: what it declares, or None where something is said to be wrong."""
     try:
         config = load_config(root, stage.told.get("environment"))
-        declared, rules = validate(config)
+        declared, rules = load(config)
     except ReconcilerError as error:
         shown(error.problems)
         return None

@@ -17,7 +17,7 @@ from reconciler.emulator.server.app import App
 from reconciler.emulator.server.faults import Faults, parse
 from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Unreadable
-from reconciler.load.examine import load
+from reconciler.load.repository import load_documents
 from reconciler.migration.repository import init_from_consumer
 from tests.connected import VirtualClock
 from tests.emulator.conftest import Api
@@ -50,7 +50,7 @@ def written(app: App, root: Path, *environments: str) -> Mapping[str, Any]:
     files = init_from_consumer(root, environ, environments=environments, transports=transports)
     assert files[-1] == "reconciler.yaml"  # so that a killed run can be repeated
     for name in yaml.safe_load((root / "reconciler.yaml").read_text())["environments"]:
-        assert load(load_config(root, name)).problems == ()
+        assert load_documents(load_config(root, name)).problems == ()
     return {path.name: list(yaml.safe_load_all(path.read_text())) for path in (root / "manifests").iterdir()}
 
 
@@ -185,7 +185,7 @@ def test_a_text_that_looks_like_an_expression_of_ours_stays_as_it_is(make: Make,
     body = {"client_id": "a", "scopes": ["${{b}}"], "client_name": content, "trusted_metadata": {"${{ c }}": "${{ d"}}
     Api(app).ok("POST", "/v1/m2m/clients", body, environment=consumer)
     written(app, tmp_path)
-    (client,) = load(load_config(tmp_path, "test")).things["M2MClient"]
+    (client,) = load_documents(load_config(tmp_path, "test")).things["M2MClient"]
     assert {name: client.spec[name] for name in ("scopes", "client_name", "trusted_metadata")} == {
         "scopes": ["${{b}}"],
         "client_name": content,
@@ -200,7 +200,7 @@ def test_a_text_with_line_ends_of_windows_comes_back_from_its_file_with_plain_on
         path = f"/pwa/v3/projects/consumer/environments/{name}/jwt_templates/SESSION"
         Api(app).ok("PUT", path, {"template_content": content, "custom_audience": ""})
     written(app, tmp_path)
-    (template,) = load(load_config(tmp_path, "live")).things["JWTTemplate"]
+    (template,) = load_documents(load_config(tmp_path, "live")).things["JWTTemplate"]
     assert template.spec["template_content"] == contents["production"].replace("\r\n", "\n")
     assert "vars" not in (tmp_path / "reconciler.yaml").read_text()
 
@@ -211,7 +211,7 @@ def test_names_that_look_like_expressions_of_ours_stay_as_they_are(make: Make, t
     body = {"client_type": "third_party", "client_name": "${{ vars.x }}"}
     api.ok("POST", "/v1/connected_apps/clients", body, environment=consumer)
     written(app, tmp_path)
-    (app_declared,) = load(load_config(tmp_path, "test")).things["ConnectedApp"]
+    (app_declared,) = load_documents(load_config(tmp_path, "test")).things["ConnectedApp"]
     assert app_declared.name == "${{ vars.x }}"
 
 

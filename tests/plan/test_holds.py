@@ -10,7 +10,7 @@ from reconciler.config.read import Config, Target
 from reconciler.desired.members import Desired
 from reconciler.desired.memberships import PackedMemberships
 from reconciler.diff.members import Users
-from reconciler.load.examine import Declared
+from reconciler.load.repository import Declared
 from reconciler.model import (
     Cause,
     Change,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.clients.b2b import Client
-from reconciler.documents.positions import Document
+from reconciler.documents.document import Document
 from reconciler.documents.read import documents_in
 from reconciler.emulator.core.behaviour import parse_switches
 from reconciler.emulator.server import faults

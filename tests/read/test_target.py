@@ -18,7 +18,7 @@ from reconciler.emulator.server import faults
 from reconciler.emulator.server.app import App
 from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Refused, Unreadable
-from reconciler.load.examine import Declared, load
+from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Target
 from reconciler.read.target import open_target, project_ids
 from tests.connected import VirtualClock
@@ -66,7 +66,7 @@ def opened(app: App, *given: str, **more: str) -> Iterator[Client]:
 def repository(root: Path, manifests: str, target: str = "{}") -> tuple[Config, Declared]:
     text = f"{VERSION}kind: Configuration\nenvironments: {{test: {{target: {target}}}}}\n"
     config = load_config(write(root, {"reconciler.yaml": text, "manifests/a.yaml": manifests}), "test")
-    return config, load(config)
+    return config, load_documents(config)
 
 
 def located(

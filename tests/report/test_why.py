@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.config.read import load_config
-from reconciler.load.validate import validate
+from reconciler.load.repository import load
 from reconciler.report.show import why_report
 from reconciler.rules.explain import explain, is_user
 from reconciler.rules.rule import Rules
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    return validate(load_config(ROOT))[1]
+    return load(load_config(ROOT))[1]
 
 
 def why(rules: Rules, wanted: str, form: str = "text") -> str:

@@ -91,13 +91,14 @@ def place_of(file: str, text: str, offset: int) -> Position:
 
 
 class Document(Struct, frozen=True):
-    """One YAML document: its kind and name, everything in it, and where it stands."""
+    """One YAML document: its kind and name, everything in it, where it stands, and for which environments it is."""
 
     kind: str
     name: str
     body: dict[str, Json]
     position: Position
     positions: Positions
+    environments: frozenset[str] = frozenset()
 
     def at(self, *path: str) -> Position:
         """Return the place of the value at ``path``, or of the nearest parent that has one."""

@@ -1,0 +1,169 @@
+"""All that people wrote → what is declared for one environment, and the compiled rules; offline, with every error."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct, structs
+
+from reconciler.config.read import FILE, Config
+from reconciler.documents.document import Document
+from reconciler.errors import InvalidInput, Unreadable
+from reconciler.kinds import KINDS
+from reconciler.kinds._organization_settings import way_in_warnings
+from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
+from reconciler.load.examine import examine
+from reconciler.model import Position, Problem, Resource, Table, problem
+from reconciler.rules.compile import RuleSources, compile_rules
+from reconciler.rules.rule import Rules
+from reconciler.sources.tables import read_tables
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What the documents declare for one environment.
+
+    ``organizations`` include those of sets and those that are ``absent`` or ``external``; ``members`` are written by
+    hand; ``things`` are all others, by kind; ``elsewhere`` holds the slugs of organizations that are declared for other
+    environments only, and ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error
+    ends in ``InvalidInput``; ``doubts`` are warnings that what is live settles.
+    """
+
+    organizations: tuple[Resource, ...] = ()
+    members: tuple[Resource, ...] = ()
+    things: Mapping[str, tuple[Resource, ...]] = {}
+    rules: tuple[Document, ...] = ()
+    manual_steps: tuple[Document, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    organizations_elsewhere: tuple[Resource, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    doubts: tuple[Problem, ...] = ()
+
+    def kinds(self, config: Config) -> frozenset[str]:
+        """Return the kinds that are managed: those the file lists, or else those that some document declares."""
+        if config.kinds is not None:
+            return config.kinds
+        declared = {resource.kind for resource in self.resources}
+        return frozenset(declared | {"Member"} if self.rules else declared)
+
+    def writes(self, kind: str, config: Config) -> bool:
+        """Return whether a run may write resources of a kind."""
+        return kind in self.kinds(config) and config.authority_of(kind) != "observe"
+
+    def external(self) -> frozenset[str]:
+        """Return the slugs of the organizations that must exist and are somebody else's."""
+        return frozenset(one.name for one in self.organizations if one.ensure == "external")
+
+
+def load(config: Config) -> tuple[Declared, Rules]:
+    """Return what the documents declare for an environment, and the rules for its users.
+
+    Raises ``InvalidInput`` with every error of every file, ``Unreadable`` if a table cannot be read completely.
+    """
+    found = examine(config)
+    declared = _declared_in(found, config)
+    tables, unreadable = read_tables(config.tables)
+    errors = [*found.errors, *unreadable]
+    try:
+        rules = compile_rules(_sources_of_rules(config, declared, tables))
+    except InvalidInput as error:
+        errors += (each for each in error.problems if not _may_follow_from_others(each, found))
+    if errors:
+        raise refusal(errors)
+    _check_named(config, declared)  # what is marked is known once all of it could be read
+    return declared, rules
+
+
+def load_documents(config: Config) -> Declared:
+    """Return what the documents declare for an environment, whatever its rules say; raises as ``load`` does."""
+    found = examine(config)
+    if found.errors:
+        raise refusal(found.errors)
+    return _declared_in(found, config)
+
+
+def refusal(errors: Iterable[Problem]) -> InvalidInput | Unreadable:
+    """Return one exception of many errors, each once and by their places: ``Unreadable`` if any is that."""
+    ordered = sorted(set(errors), key=lambda error: (error.at, error.message))
+    return (Unreadable if any(error.code == Unreadable.code for error in ordered) else InvalidInput)(ordered)
+
+
+def _may_follow_from_others(error: Problem, found: DeclaredDocuments) -> bool:
+    """Return whether an error of the rules may come from another one: a name may be that of an invalid document."""
+    return (error.code == "unknown-path" and bool(found.errors)) or (
+        error.code == "unknown-organization" and found.incomplete
+    )
+
+
+def _sources_of_rules(config: Config, declared: Declared, tables: Mapping[str, Table | None]) -> RuleSources:
+    return RuleSources(
+        documents=declared.rules,
+        organizations=declared.organizations,
+        members=declared.members,
+        elsewhere=declared.elsewhere,
+        organizations_elsewhere=declared.organizations_elsewhere,
+        tables=tables,
+        environment=config.environment,
+        variables=config.vars,
+        external_id=config.members.external_id,
+        external_id_at=config.at("members", "external_id"),
+    )
+
+
+def _check_named(config: Config, declared: Declared) -> None:
+    """Refuse a configuration without a name where organizations or members are to be marked with it."""
+    kinds = declared.kinds(config)
+    organizations = "Organization" in kinds and any(one.ensure != "external" for one in declared.organizations)
+    members = "Member" in kinds and (declared.members or declared.rules)
+    if config.owner.name or not (organizations or members):
+        return
+    message = f"{FILE} has no name, but the mark of organizations and members contains this name"
+    hint = "write `name: acme-identity` at the top, a different name in each repository; if an earlier version created "
+    hint += "marks without a name, also write `formerly: reconciler` to take those resources over"
+    raise InvalidInput([problem("owner", message, hint, Position(FILE, 1))])
+
+
+def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
+    """Return what is declared for the environment of a configuration, and the warnings about all of it."""
+    here = [resource for resource in found.resources if config.environment in resource.environments]
+    organizations = [resource for resource in here if resource.kind == "Organization"]
+    slugs = {organization.name for organization in organizations}
+    resources = [one for one in here if one.namespace is None or one.namespace in slugs]
+    things: dict[str, list[Resource]] = {}
+    for resource in resources:
+        if KINDS[resource.kind].verbs.list:
+            things.setdefault(resource.kind, []).append(resource)
+    others = [one for one in found.resources if one.kind == "Organization" and one.name not in slugs]
+    elsewhere = {organization.name for organization in others}
+    elsewhere |= {name for kind, name in found.invalid if kind == "Organization"}
+    declared = Declared(
+        organizations=tuple(organizations),
+        members=tuple(one for one in resources if one.kind == "Member"),
+        things={kind: tuple(resources) for kind, resources in things.items()},
+        rules=tuple(one for one in found.rules if config.environment in one.environments),
+        manual_steps=tuple(one for one in found.manual_steps if config.environment in one.environments),
+        elsewhere=frozenset(elsewhere - slugs),
+        organizations_elsewhere=tuple(others),
+        resources=tuple(resources),
+        problems=(*found.warnings, *way_in_warnings(organizations)),
+        doubts=tuple(creatable_warnings(here)),
+    )
+    return structs.replace(declared, problems=(*declared.problems, *_left_out(declared, config)))
+
+
+def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
+    """Yield a warning where ``kinds`` leaves out what documents declare, or what ``authority`` names.
+
+    Organizations are also declared for their members alone.
+    """
+    if config.kinds is None or config.document is None:
+        return
+    unmanaged = {resource.kind for resource in declared.resources} - config.kinds
+    unmanaged -= {"Organization"} if "Member" in config.kinds else set()
+    unmanaged |= {"MappingRules"} if declared.rules and "Member" not in config.kinds else set()
+    if unmanaged:
+        message = f"kinds leaves out what documents declare: {', '.join(sorted(unmanaged))}"
+        hint = "none of it is compared or written; add what is to be managed"
+        yield problem("no-effect", message, hint, config.at("kinds"), severity="warning")
+    environment = config.document.body["environments"][config.environment] or {}
+    for kind in environment.get("authority", {}).keys() - config.kinds:
+        message, hint = f"authority names {kind}, which kinds leaves out", "remove it, or add the kind"
+        yield problem("no-effect", message, hint, config.at("authority", kind), severity="warning")
