@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from reconciler.desired.memberships import PackedMemberships
 from reconciler.desired.user_ids import Disputed, UserIds
-from reconciler.diff.members import Users
+from reconciler.diff.member_pairs import Users
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
 from reconciler.rules.evaluate import evaluate, why_unmatched

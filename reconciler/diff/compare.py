@@ -1,12 +1,13 @@
 """Desired against live, of any kind: pair both sides, hold what is open, settle the rest, leave the undeclared."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
 
-from reconciler.diff import identity, resources
+from reconciler.diff import identity, members, resources
+from reconciler.diff.member_identity import by_mark_then_address
 from reconciler.model import Diff
 from reconciler.schema.kind import Kind
 
@@ -28,14 +29,18 @@ RESOURCES: Final = Fate(
     delete=resources.delete,
     leave=resources.leave,
 )
+MEMBERS: Final = Fate(
+    hold=members.hold, create=members.create, update=members.update, delete=members.delete, leave=members.leave
+)
 STRATEGIES: Final[Mapping[str, tuple[Callable[..., Any], Fate]]] = {
     "name": (identity.by_name, RESOURCES),
     "stored id": (identity.by_stored_id, RESOURCES),
     "external id": (identity.by_external_id_then_name, RESOURCES),
+    "mark": (by_mark_then_address, MEMBERS),
 }
 
 
-def compare(kind: Kind, desired: Sequence[Any], live: Sequence[Any], policy: Any) -> Diff:
+def compare(kind: Kind, desired: Any, live: Any, policy: Any) -> Diff:
     """Return what becomes of every declared and every live resource of a kind.
 
     =========  =====  ======  =====  ==================================================================================

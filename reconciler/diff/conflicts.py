@@ -1,29 +1,23 @@
-"""Problems of declared resources: an ambiguous live one, fields that cannot change, unknown secrets."""
+"""The words of every conflict: what keeps anybody from knowing which live resource is meant, or from writing it."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
 
 from msgspec import structs
 
 from reconciler.diff.fields import same
-from reconciler.diff.member_changes import KIND
-from reconciler.diff.member_identity import Seat
-from reconciler.diff.ownership import Present, Whose
+from reconciler.diff.ownership import Whose
 from reconciler.diff.pairs import KnownCredentials
 from reconciler.expressions.text import fold
 from reconciler.model import (
-    Cause,
-    Listed,
     Live,
-    Membership,
     Path,
     Position,
     Problem,
     Resource,
     Severity,
     Spec,
-    address,
     problem,
 )
 from reconciler.schema.kind import Kind
@@ -34,97 +28,37 @@ from reconciler.schema.secret_names import (
     secrets_needed,
 )
 
-IN_CONFLICT: Final = "because of a conflict it is unknown which member this user is"
 SEVERAL: Final = 2
 MANY: Final = 1000  # new organizations, among which a similar slug means nothing
 EXTERNAL_ID: Final = "organization_external_id"
-ANOTHER_OWNERS: Final = "the live member carries another owner's mark"
 
+# What keeps anybody from knowing which live member a membership is.
+ADDRESS_TAKEN: Final = "another live member has this user's address"
+ANOTHER_OWNERS_MEMBER: Final = "the live member carries another owner's mark"
+ANOTHER_USERS: Final = "the live member carries another user's mark"
+CLAIMED_TWICE: Final = "several users or manifests claim the same member"
+DISPUTED: Final = "the source has different records for this user"
+EXTERNAL_ID_TAKEN: Final = "another live member has this user's external id"
+EXTERNAL_IDS_SWAPPED: Final = (
+    "its external id and another live member's are swapped: if the swap is intended, clear one of the two in Stytch"
+)
+IN_CONFLICT: Final = "because of a conflict it is unknown which member this user is"
+KEPT_THOUGH_ABSENT: Final = "declared absent, but nothing is deleted in an organization that is `ensure: external`"
+ODD: Final = "its record could not be read completely, so it is not changed"
+SEVERAL_MARKED: Final = "several live members carry this user's mark"
+SPELLED_DIFFERENTLY: Final = "several live members have this address, spelled differently"
 
-def listed(organization: str, item: Present, reason: str, at: tuple[Position, ...] = ()) -> Listed:
-    """List a live member that is left alone."""
-    return Listed(
-        kind=KIND,
-        namespace=organization,
-        name=item.address,
-        reason=reason,
-        id=item.member.member_id,
-        at=at,
-        users=(item.mark.user,) if item.mark and item.mark.user else (),
-    )
-
-
-def to_come(organization: str, seat: Seat, causes: Iterable[Cause], reason: str, id_: str | None = None) -> Listed:
-    """List somebody who is wanted and is not made a member."""
-    return Listed(
-        kind=KIND,
-        namespace=organization,
-        name=seat.address,
-        reason=reason,
-        id=id_,
-        at=places(causes),
-        users=(seat.membership.user,) if seat.membership.user else (),
-    )
-
-
-def conflict(
-    organization: str, seats: Sequence[Seat], causes: Callable[[Membership], tuple[Cause, ...]]
-) -> tuple[Problem, Listed]:
-    """Return the one problem of the memberships in conflict at an address, and list the live member there."""
-    text = "; ".join(sorted({seat.trouble for seat in seats if seat.trouble}))
-    name = address(KIND, organization, seats[0].address)
-    at = tuple(sorted({place for seat in seats for place in places(causes(seat.membership))}))
-    users = tuple(sorted({seat.membership.user for seat in seats if seat.membership.user}))
-    found = problem("conflict", f"{name}: {text}", "", *at, severity="problem", addresses=(name,), users=users)
-    id_ = next((seat.present.member.member_id for seat in seats if seat.present), None)
-    return found, Listed(
-        kind=KIND, namespace=organization, name=seats[0].address, reason=text, id=id_, at=at, users=users
-    )
-
-
-def another_owners(organization: str, item: Present, declared: Resource) -> Problem:
-    """Return the problem of a member that is declared absent but that another repository manages."""
-    name = address(KIND, organization, item.address)
-    return problem(
-        "conflict",
-        f"{name}: {ANOTHER_OWNERS}",
-        "two repositories must not manage one member: remove it in the repository that manages it",
-        declared.position,
-        severity="problem",
-        addresses=(name,),
-    )
-
-
-def notice(
-    code: str,
-    severity: Severity,
-    text: str,
-    organization: str,
-    live_address: str,
-    membership: Membership,
-    causes: Iterable[Cause],
-) -> Problem:
-    """Return a problem about one membership, with the places it comes from."""
-    name = address(KIND, organization, live_address)
-    return problem(
-        code,
-        f"{name}: {text}",
-        "",
-        *places(causes),
-        severity=severity,
-        addresses=(name,),
-        users=(membership.user,) if membership.user else (),
-    )
-
-
-def places(causes: Iterable[Cause]) -> tuple[Position, ...]:
-    """Return where causes are written."""
-    return tuple(Position(cause.file, cause.line) for cause in causes)
-
-
-def cause_of(resource: Resource) -> Cause:
-    """Return the cause that a hand-written manifest is."""
-    return Cause(file=resource.position.file, line=resource.position.line)
+# What leaves open what is to become of a member.
+MAY_BE_MEMBER: Final = (
+    "a member record of this organization could not be read, so it is unknown whether this user is already a member"
+)
+NAMES_NOBODY: Final = (
+    "no longer wanted, and its mark names no user and no member: the mark may be a copied one of another member or of "
+    "the organization; `ensure: absent` on a Member removes it"
+)
+UNKNOWN_ROLES: Final = "because of a problem with this user's rules it is unknown which roles to withdraw"
+UNKNOWN_WHETHER_HERE: Final = "because of a problem it is unknown whether this user belongs here"
+UNREADABLE_USERS: Final = "the users cannot be read, so it is unknown whether this user still exists"
 
 
 def by_name(

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, clears, created_fields, diff_fields
-from reconciler.diff.ownership import Owner, Present, farewell
+from reconciler.diff.member_pairs import MemberMatch
+from reconciler.diff.ownership import OwnedMember, Owner, farewell
 from reconciler.diff.roles import Roles, direct_roles, exact, kept_to, only_added, ours, untouched
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
@@ -25,12 +26,10 @@ from reconciler.model import (
     Update,
 )
 
-KIND = "Member"
-MERGED = ("trusted_metadata", "untrusted_metadata")
 SHOWN_BEFORE_DELETE = ("name", "external_id")
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class MemberUpdatePolicy(Struct, frozen=True, kw_only=True):
     """How we stand to a live member: our ``mark`` if it is ours, whether we ``adopt`` it, how its roles are managed.
 
     ``gives`` is False where its address is none of its user's: such a member only loses roles. ``withdraws`` is False
@@ -62,25 +61,24 @@ class MemberUpdate(Struct, frozen=True):
     kept: tuple[str, ...] = ()
 
 
-def create_member(
-    membership: Membership, slug: str, organization_id: str, owner: str, causes: tuple[Cause, ...]
-) -> Create:
+def create_member(match: MemberMatch, membership: Membership) -> Create:
     """Make a member at the first admissible address; in an organization still to be made the id is filled in later."""
     roles = {"roles": list(membership.roles)} if membership.roles else {}
     initial = dict(membership.initial)
     if initial.get("roles"):
         roles = {"roles": sorted({*membership.roles, *initial.pop("roles")})}
+    owner, organization_id = match.policy.owner.name, match.live.organization_id
     return Create(
-        kind=KIND,
-        namespace=slug,
+        kind=match.kind.name,
+        namespace=match.desired.organization,
         name=membership.addresses[0],
-        fields=created_fields({**membership.fields, **roles}, initial, merged=MERGED),
+        fields=created_fields({**membership.fields, **roles}, initial, merged=match.kind.merged),
         mark=Mark(owner=owner, organization=organization_id, user=membership.user, roles=membership.roles),
-        causes=causes,
+        causes=match.policy.causes(membership),
     )
 
 
-def in_place(membership: Membership, item: Present, owner: Owner) -> bool:
+def in_place(membership: Membership, item: OwnedMember, owner: Owner) -> bool:
     """Tell at once, of most members of most runs, that nothing differs; False says only that it is not that plain."""
     mark, live = item.mark, item.member
     if mark is None or mark.user != membership.user or mark.deleted or mark.roles or membership.roles:
@@ -93,93 +91,93 @@ def in_place(membership: Membership, item: Present, owner: Owner) -> bool:
 
 
 def update_member(
-    membership: Membership, live: LiveMember, slug: str, standing: Standing, causes: tuple[Cause, ...]
+    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy, causes: tuple[Cause, ...]
 ) -> MemberUpdate:
     """Compare one member with what is wanted of it."""
-    is_ours = standing.mark is not None or standing.adopts
+    is_ours = how.mark is not None or how.adopts
     fields: list[FieldChange] = []
     differing: list[str] = []
     not_given: list[str] = []
     cleared: list[str] = []
-    if standing.new_address:
-        fields.append(FieldChange(path=("email_address",), before=live.email_address, after=standing.new_address))
+    if how.new_address:
+        fields.append(FieldChange(path=("email_address",), before=live.email_address, after=how.new_address))
     if membership.fields:
         there = {name: getattr(live, name) for name in membership.fields}
-        for field in diff_fields(membership.fields, there, merged=MERGED, ignore=standing.ignore):
-            if not standing.gives:
+        for field in diff_fields(membership.fields, there, merged=match.kind.merged, ignore=how.ignore):
+            if not how.gives:
                 not_given.append(".".join(field.path))
-            elif not (is_ours or field.path[0] in standing.by_hand or field.before is UNSET or field.before in NOTHING):
+            elif not (is_ours or field.path[0] in how.by_hand or field.before is UNSET or field.before in NOTHING):
                 differing.append(".".join(field.path))
-            elif clears(field) and not standing.withdraws:
+            elif clears(field) and not how.withdraws:
                 cleared.append(".".join(field.path))
             else:
                 fields.append(field)
     roles: Roles | None = None
     kept = tuple(cleared)
-    if ("roles",) not in standing.ignore:
-        wanted = _roles(membership, live, standing)
-        given = standing.mark.roles if standing.mark else ()
+    if ("roles",) not in how.ignore:
+        wanted = _roles(membership, live, how)
+        given = how.mark.roles if how.mark else ()
         direct = direct_roles(live.roles)
-        roles = kept_to(wanted, direct, given, gives=standing.gives, withdraws=standing.withdraws)
+        roles = kept_to(wanted, direct, given, gives=how.gives, withdraws=how.withdraws)
         not_given.extend(f"role {role}" for role in wanted.added if role not in roles.added)
         kept = (*(role for role in wanted.withdrawn if role not in roles.withdrawn), *kept)
         if roles.added or roles.withdrawn:
             fields.append(FieldChange(path=("roles",), before=list(direct), after=list(roles.final)))
-    mark = _mark(membership, live, standing, roles, completes=bool(fields)) if is_ours else None
+    mark = _mark(membership, live, how, roles, completes=bool(fields)) if is_ours else None
     if not fields and mark is None:
         return MemberUpdate(None, tuple(differing), tuple(not_given), kept)
     change = Update(
-        kind=KIND,
-        namespace=slug,
+        kind=match.kind.name,
+        namespace=match.desired.organization,
         name=mailbox_or_text(live.email_address),
         id=live.member_id,
         fields=tuple(fields),
-        adopts=standing.adopts or (standing.mark is not None and standing.mark.owner != standing.owner),
+        adopts=how.adopts or (how.mark is not None and how.mark.owner != how.owner),
         mark=mark,
         causes=causes,
     )
     return MemberUpdate(change, tuple(differing), tuple(not_given), kept)
 
 
-def delete_member(item: Present, slug: str, owner: Owner, causes: tuple[Cause, ...]) -> Delete:
+def delete_member(match: MemberMatch, item: OwnedMember, causes: tuple[Cause, ...]) -> Delete:
     """Take a member away; the fields are what must still be so at that moment, the mark says that it was us."""
     live = item.member
     before = [FieldChange(path=(name,), before=value) for name in SHOWN_BEFORE_DELETE if (value := getattr(live, name))]
     if roles := direct_roles(live.roles):
         before.append(FieldChange(path=("roles",), before=list(roles)))
     return Delete(
-        kind=KIND,
-        namespace=slug,
+        kind=match.kind.name,
+        namespace=match.desired.organization,
         name=mailbox_or_text(live.email_address),
         id=live.member_id,
         fields=tuple(before),
-        mark=farewell(item, owner),
+        mark=farewell(item, match.policy.owner),
         causes=causes,
     )
 
 
-def _roles(membership: Membership, live: LiveMember, standing: Standing) -> Roles:
+def _roles(membership: Membership, live: LiveMember, how: MemberUpdatePolicy) -> Roles:
     there = direct_roles(live.roles)
-    given = standing.mark.roles if standing.mark else ()
-    if standing.roles == "initial":
+    given = how.mark.roles if how.mark else ()
+    if how.roles == "initial":
         return untouched(there, given)
-    if standing.mark is None and not standing.adopts:
+    if how.mark is None and not how.adopts:
         return only_added(membership.roles, there)
-    return exact(membership.roles, there) if standing.roles == "exact" else ours(membership.roles, there, given)
+    return exact(membership.roles, there) if how.roles == "exact" else ours(membership.roles, there, given)
 
 
 def _mark(
-    membership: Membership, live: LiveMember, standing: Standing, roles: Roles | None, *, completes: bool
+    membership: Membership, live: LiveMember, how: MemberUpdatePolicy, roles: Roles | None, *, completes: bool
 ) -> Mark | None:
     """Return the mark to write, or None where the one that is there already says it.
 
     Where the member is updated anyway (``completes``), a mark that lacks the member's id gets it.
     """
-    old = standing.mark
+    old = how.mark
     user = membership.user if membership.user is not None else (old.user if old else None)
     given = roles.given if roles else (old.roles if old else ())
-    if old and old.owner == standing.owner and not old.deleted and not (completes and old.member is None):
-        same_roles = tuple(sorted(old.roles)) == given or not (standing.gives or completes)
+    if old and old.owner == how.owner and not old.deleted and not (completes and old.member is None):
+        same_roles = tuple(sorted(old.roles)) == given or not (how.gives or completes)
         if old.user == user and same_roles:
             return None
-    return Mark(owner=standing.owner, organization=live.organization_id, member=live.member_id, user=user, roles=given)
+    return Mark(owner=how.owner, organization=live.organization_id, member=live.member_id, user=user, roles=given)

@@ -1,50 +1,113 @@
-"""Match the live members of an organization with users and manifests.
+"""Which live member each membership of an organization is: by the user in our mark first, then by its address.
 
-The user in the mark counts first, then the address. Two possible matches are a conflict: the seat names it, and
-the member is held.
+Two possible matches are a conflict: the pair names it, and the member is held.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Container, Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import structs
 
-from reconciler.diff.ownership import Owner, Present, Whose, read_member
+from reconciler.diff import conflicts
+from reconciler.diff.member_pairs import DesiredMembers, MemberMatch, MemberPair, MemberPolicy
+from reconciler.diff.ownership import OwnedMember, Whose, read_member, told_apart
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.model import LiveMember, Membership
-
-DISPUTED: Final = "the source has different records for this user"
-
-
-class Seat(Struct, frozen=True, gc=False):
-    """Where one membership belongs: a live member, or an address that nobody has yet; or why that is unknown.
-
-    ``becomes`` is the address that the member is to be moved to, where addresses are managed.
-    """
-
-    membership: Membership
-    address: str
-    present: Present | None = None
-    trouble: str | None = None
-    becomes: str | None = None
+from reconciler.model import ADMIN_ROLE, Admin, Diff, LiveMember, Membership, OrganizationMembers, Stakes, address
+from reconciler.schema.kind import Kind
 
 
-def seats(
+def by_mark_then_address(
+    kind: Kind, desired: DesiredMembers, live: OrganizationMembers, policy: MemberPolicy
+) -> MemberMatch:
+    """Pair each membership with the live member whose mark names its user, or else with the one of its address."""
+    there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
+    if live.odd:
+        there = [structs.replace(it, doubt=conflicts.ODD) if it.member.member_id in live.odd else it for it in there]
+    there = told_apart(there)
+    absent = {membership.addresses[0]: membership for membership in desired.absent}
+    present = [item for item in there if item.address not in absent] if absent else there
+    to_go = [_to_go(absent[item.address], item, desired) for item in there if item.address in absent] if absent else []
+    moves = policy.manage_address and not desired.external  # which clears the password
+    pairs = pair_members(desired.memberships, present, move=moves, disputed=policy.users.disputed)
+    taken = {pair.live.member.member_id for pair in pairs if pair.live}
+    in_dispute = {pair.membership.user for pair in pairs if pair.conflict} - {None}
+    unclaimed: list[OwnedMember] = []
+    disputed: list[OwnedMember] = []
+    for item in present:
+        if item.member.member_id not in taken:
+            (disputed if item.mark and item.mark.user in in_dispute else unclaimed).append(item)
+    match = MemberMatch(
+        kind=kind,
+        policy=policy,
+        desired=desired,
+        live=live,
+        gone=[member for member in live.members if member.status == "deleted"],
+        pairs=[*to_go, *pairs],
+        unclaimed=unclaimed,
+        found=Diff(problems=live.problems, stakes=stakes_of(kind, desired.organization, live.members)),
+    )
+    held = tuple(match.listed(item, conflicts.IN_CONFLICT) for item in disputed)
+    managed, counts = _counted(match, present)
+    return structs.replace(match, found=structs.replace(match.found, held=held, managed=managed, counts=counts))
+
+
+def stakes_of(kind: Kind, organization: str, members: Iterable[LiveMember]) -> Stakes:
+    """Return which live members of an organization are its active admins, and which are breakglass members."""
+    present = [member for member in members if member.status != "deleted"]
+    admins = {
+        member.member_id: Admin(
+            address(kind.name, organization, mailbox_or_text(member.email_address)),
+            frozenset(source.type for source in role.sources),
+        )
+        for member in present
+        for role in member.roles
+        if role.role_id == ADMIN_ROLE and role.sources and member.status == "active"
+    }
+    breakglass = frozenset(member.member_id for member in present if member.is_breakglass)
+    return Stakes(admins={organization: admins} if admins else {}, breakglass=breakglass)
+
+
+def _to_go(membership: Membership, item: OwnedMember, desired: DesiredMembers) -> MemberPair:
+    """Return the pair of a member that a manifest says must be absent."""
+    conflict = conflicts.KEPT_THOUGH_ABSENT if desired.external else None
+    if item.whose is Whose.ANOTHER:
+        conflict = conflict or conflicts.ANOTHER_OWNERS_MEMBER
+    return MemberPair(membership, item.address, item, conflict, ensure="absent")
+
+
+def _counted(match: MemberMatch, present: Iterable[OwnedMember]) -> tuple[Counter[str | None], Counter[str]]:
+    """Count the live members that are ours, and what the guards and the summary need; who was brought back is not."""
+    users = match.policy.users
+    memberships = [pair.membership for pair in match.pairs if pair.ensure == "present"]
+    going = [pair.live for pair in match.pairs if pair.live and pair.ensure == "absent" and not pair.conflict]
+    wanted = {membership.user for membership in match.desired.memberships}
+    marks = [it.mark for it in present if it.mark and (it.mark.user in wanted or not match.policy.was_brought_back(it))]
+    marked = [mark.user for mark in marks if mark.user is not None]
+    missing = (user for user in marked if user not in wanted) if users.readable else ()
+    return Counter({match.desired.organization: len(marks) + sum(item.mark is not None for item in going)}), Counter(
+        memberships=len(memberships),
+        unverified=sum(membership.unverified for membership in memberships),
+        untrusted=sum(membership.untrusted for membership in memberships),
+        marked=len(marked),
+        missing_users=sum(not users.exists(user) for user in missing),
+    )
+
+
+def pair_members(
     memberships: Iterable[Membership],
-    present: Iterable[Present],
+    present: Iterable[OwnedMember],
     *,
     move: bool = False,
     disputed: Container[object] = frozenset(),
-) -> Iterator[Seat]:
-    """Yield every membership its seat; two memberships on one seat both lose it.
+) -> list[MemberPair]:
+    """Return every membership with its live member; two memberships of one member are both in conflict.
 
-    ``disputed`` are users whom nobody can seat. ``move`` says that a member whose address is none of its user's is to
+    ``disputed`` are users whom nobody can pair. ``move`` says that a member whose address is none of its user's is to
     get the user's; never one that is taken.
     """
-    by_address: dict[str, list[Present]] = defaultdict(list)
-    by_external_id: dict[str, Present] = {}
-    by_user: dict[str, list[Present]] = defaultdict(list)
+    by_address: dict[str, list[OwnedMember]] = defaultdict(list)
+    by_external_id: dict[str, OwnedMember] = {}
+    by_user: dict[str, list[OwnedMember]] = defaultdict(list)
     for item in present:
         by_address[item.address].append(item)
         if item.member.external_id:
@@ -52,94 +115,82 @@ def seats(
         mark = item.mark or (item.copied if item.doubt else None)
         if mark and mark.user is not None:
             by_user[mark.user].append(item)
-    seats = [_seat(membership, by_address, by_user, move=move) for membership in _once(memberships)]
-    occupants = Counter(seat.address for seat in seats)  # of a live member's seat that is its address
-    occupants.update(seat.becomes for seat in seats if seat.becomes)
-    sitting = {seat.present.member.member_id: seat for seat in seats if seat.present}
-    for seat in seats:
-        if seat.trouble:
-            yield seat
-        elif seat.membership.user in disputed:
-            yield Seat(seat.membership, seat.address, seat.present, DISPUTED)
-        elif occupants[seat.address] > 1 or occupants[seat.becomes or ""] > 1:
-            yield Seat(seat.membership, seat.address, seat.present, "several users or manifests claim the same member")
-        elif _holder(seat, by_external_id) not in (None, seat.present):
-            yield Seat(seat.membership, seat.address, seat.present, _whose_external_id(seat, by_external_id, sitting))
-        elif seat.becomes in by_address:
-            yield Seat(seat.membership, seat.address, seat.present, "another live member has this user's address")
-        else:
-            yield seat
+    pairs = [_pair(membership, by_address, by_user, move=move) for membership in _once(memberships)]
+    claims = Counter(pair.address for pair in pairs)  # of a live member, that is its address
+    claims.update(pair.becomes for pair in pairs if pair.becomes)
+    by_member = {pair.live.member.member_id: pair for pair in pairs if pair.live}
+
+    def conflict_of(pair: MemberPair) -> str | None:
+        if pair.membership.user in disputed:
+            return conflicts.DISPUTED
+        if claims[pair.address] > 1 or (pair.becomes and claims[pair.becomes] > 1):
+            return conflicts.CLAIMED_TWICE
+        if _holder(pair, by_external_id) not in (None, pair.live):
+            return _whose_external_id(pair, by_external_id, by_member)
+        return conflicts.ADDRESS_TAKEN if pair.becomes in by_address else None
+
+    return [
+        MemberPair(pair.membership, pair.address, pair.live, conflict)
+        if not pair.conflict and (conflict := conflict_of(pair))
+        else pair
+        for pair in pairs
+    ]
 
 
-def _holder(seat: Seat, by_external_id: Mapping[str, Present]) -> Present | None:
-    """Return the live member that has the external id which the member in this seat is to have."""
-    external_id = seat.membership.fields.get("external_id")
+def _holder(pair: MemberPair, by_external_id: Mapping[str, OwnedMember]) -> OwnedMember | None:
+    """Return the live member that has the external id which the member of this pair is to have."""
+    external_id = pair.membership.fields.get("external_id")
     return by_external_id.get(external_id) if isinstance(external_id, str) else None
 
 
-def _whose_external_id(seat: Seat, by_external_id: Mapping[str, Present], sitting: Mapping[str, Seat]) -> str:
-    """Say that another live member has the external id, and whether that one is to have this one's."""
-    holder = _holder(seat, by_external_id)
-    other = sitting.get(holder.member.member_id) if holder else None
-    if holder and other and seat.present and _holder(other, by_external_id) is seat.present:
-        return (
-            "its external id and another live member's are swapped: if the swap "
-            "is intended, clear one of the two in Stytch"
-        )
-    return "another live member has this user's external id"
+def _whose_external_id(
+    pair: MemberPair, by_external_id: Mapping[str, OwnedMember], by_member: Mapping[str, MemberPair]
+) -> str:
+    """Return that another live member has the external id, and whether that one is to have this one's."""
+    holder = _holder(pair, by_external_id)
+    other = by_member.get(holder.member.member_id) if holder else None
+    if holder and other and pair.live and _holder(other, by_external_id) is pair.live:
+        return conflicts.EXTERNAL_IDS_SWAPPED
+    return conflicts.EXTERNAL_ID_TAKEN
 
 
-def _once(memberships: Iterable[Membership]) -> Iterator[Membership]:
-    """Pass on each user once: a source may hand the same user out twice while its rows move between pages."""
+def _once(memberships: Iterable[Membership]) -> Iterable[Membership]:
+    """Yield each user once: a source may hand the same user out twice while its rows move between pages."""
     seen: dict[str, Membership] = {}
     for membership in memberships:
         if membership.user is None or seen.setdefault(membership.user, membership) is membership:
             yield membership
         elif seen[membership.user] != membership:
-            yield membership  # twice and different: the two meet on one seat, which is a conflict
+            yield membership  # twice and different: the two claim one member, which is a conflict
 
 
-def _seat(
-    membership: Membership, by_address: Mapping[str, list[Present]], by_user: Mapping[str, list[Present]], *, move: bool
-) -> Seat:
+def _pair(
+    membership: Membership,
+    by_address: Mapping[str, list[OwnedMember]],
+    by_user: Mapping[str, list[OwnedMember]],
+    *,
+    move: bool,
+) -> MemberPair:
     chosen = membership.addresses[0]
     marked = by_user.get(membership.user, ()) if membership.user is not None else ()
     if len(marked) > 1:
         one = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
-        return Seat(membership, one.address, one, "several live members carry this user's mark")
+        return MemberPair(membership, one.address, one, conflicts.SEVERAL_MARKED)
     if marked and marked[0].doubt:
-        return Seat(membership, marked[0].address, marked[0], marked[0].doubt)
+        return MemberPair(membership, marked[0].address, marked[0], marked[0].doubt)
     if marked:
         becomes = chosen if move and marked[0].address not in membership.addresses else None
-        return Seat(membership, marked[0].address, marked[0], becomes=becomes)
+        return MemberPair(membership, marked[0].address, marked[0], becomes=becomes)
     there = by_address.get(chosen)
     if not there:
-        return Seat(membership, chosen)
+        return MemberPair(membership, chosen)
     item = there[0]
     if len(there) > 1:
-        return Seat(membership, chosen, item, "several live members have this address, spelled differently")
+        return MemberPair(membership, chosen, item, conflicts.SPELLED_DIFFERENTLY)
     if item.doubt:
-        return Seat(membership, chosen, item, item.doubt)
+        return MemberPair(membership, chosen, item, item.doubt)
     if item.whose is Whose.ANOTHER:
-        return Seat(membership, chosen, item, "the live member carries another owner's mark")
+        return MemberPair(membership, chosen, item, conflicts.ANOTHER_OWNERS_MEMBER)
     if item.mark and membership.user is not None and item.mark.user not in (None, membership.user):
-        return Seat(membership, chosen, item, "the live member carries another user's mark")
-    return Seat(membership, chosen, item)
-
-
-def removed_by_somebody(
-    membership: Membership, chosen: str, gone: Sequence[LiveMember], owner: Owner
-) -> LiveMember | None:
-    """Find the deleted record that stood for this membership last, if it was not us who deleted it."""
-    records: list[tuple[str, str, LiveMember, bool]] = []
-    for member in gone:
-        mark = read_member(member, owner).carried
-        another_user = mark and mark.user is not None and mark.user != membership.user
-        this_user = mark and mark.user is not None and mark.user == membership.user
-        if this_user or (mailbox_or_text(member.email_address) == chosen and not another_user):
-            deleted_by_us = bool(mark and mark.deleted)
-            records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
-    if not records:
-        return None
-    *_, member, deleted_by_us = max(records, key=lambda record: record[:2])
-    return None if deleted_by_us else member
+        return MemberPair(membership, chosen, item, conflicts.ANOTHER_USERS)
+    return MemberPair(membership, chosen, item)

@@ -1,364 +1,215 @@
-"""The members of one organization: whom each live one stands for, and what differs.
+"""What becomes of a membership and of a live member: held, created, updated, deleted, or left as it is.
 
-Everything about a member is settled inside its organization, so the diff takes one organization at a time: what is
-wanted there (``Membership``) against what is live there. A live member is found by the user in our mark first, then by
-its address; what a conflict or an undecided rule leaves open is held and listed.
+Everything about a member is settled inside its organization, so that one organization is compared at a time.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from msgspec import Struct, field, structs
-
-from reconciler.diff.conflicts import (
-    ANOTHER_OWNERS,
-    IN_CONFLICT,
-    another_owners,
-    cause_of,
-    conflict,
-    listed,
-    notice,
-    to_come,
-)
-from reconciler.diff.draft import Draft
-from reconciler.diff.member_changes import (
-    MemberUpdate,
-    Standing,
-    create_member,
-    delete_member,
-    in_place,
-    update_member,
-)
-from reconciler.diff.member_identity import DISPUTED, Seat, removed_by_somebody, seats
-from reconciler.diff.ownership import COPY, Owner, Present, Whose, read_member, told_apart
+from reconciler.diff import conflicts
+from reconciler.diff.member_changes import MemberUpdatePolicy, create_member, delete_member, in_place, update_member
+from reconciler.diff.member_pairs import MemberMatch, MemberPair
+from reconciler.diff.ownership import COPY, OwnedMember, Whose, read_member
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
     ADMIN_ROLE,
-    Admin,
+    UNCHANGED,
     Cause,
     Diff,
+    Listed,
     LiveMember,
     Membership,
-    Resource,
+    Position,
+    Problem,
+    Stakes,
     added_roles,
-    address,
+    problem,
     withdrawn_roles,
 )
 
-ODD: Final = "its record could not be read completely, so it is not changed"
 NOT_GIVEN: Final = (
     "the live address is not one of the user's admissible addresses, so this member gets no new roles or fields"
 )
+NOT_WITHDRAWN: Final = (
+    "no longer wanted; kept because nothing is withdrawn in an organization that is `ensure: external`"
+)
+REMOVED: Final = (
+    "removed in Stytch by somebody else; `restore: true` on a Member or `members: {removed: restore}` restores it"
+)
 BROUGHT_BACK: Final = (
-    "no longer wanted, and live although this repository removed it: somebody "
-    "restored it, or a run on another machine was "
-    "interrupted; `ensure: absent` on a Member removes it"
+    "no longer wanted, and live although this repository removed it: somebody restored it, or a run on another machine "
+    "was interrupted; `ensure: absent` on a Member removes it"
 )
 KEPT_IN_EXTERNAL: Final = (
     "no longer wanted; kept because nothing is deleted in an organization that is `ensure: external`"
 )
-NAMES_NOBODY: Final = (
-    "no longer wanted, and its mark names no user and no member: the mark may be a copied one of another member or of "
-    "the organization; `ensure: absent` on a Member removes it"
-)
 
 
-class MemberPolicy(Struct, frozen=True, kw_only=True):
-    """How members are treated: ``Config.members`` and the kind's authority, as the diff needs them."""
-
-    owner: Owner
-    authoritative: bool = False
-    roles: str = "ours"  # ours, exact, initial
-    adopt: bool = False
-    restore: bool = False
-    manage_address: bool = False
-
-
-class Users(Struct, frozen=True, kw_only=True):
-    """What is known of the source's users as a whole.
-
-    ``exists`` tells whether the source has a user id; ``readable`` is False where there is no source at all, so that
-    nothing can be said about anybody; ``undecided`` holds the users of whom a problem leaves every organization open,
-    ``disputed`` those of whom the source has several records that differ.
-    """
-
-    exists: Callable[[str], bool]
-    readable: bool = True
-    undecided: frozenset[str] = frozenset()
-    disputed: Container[object] = frozenset()
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """What is desired in one organization.
-
-    ``undecided`` are the users whose membership here a problem leaves open; ``by_hand`` all hand-written Members of
-    the run (``Membership.declared`` points into it); ``absent`` those of this organization that must not be members,
-    by address; ``complete`` is False where a live record could not be read, so that nobody is deleted;
-    ``odd`` are the ids of live members whose record could be read in part, who are left as they are. In an
-    organization that is ``external`` nobody is deleted, no address changed, and nothing withdrawn. ``unfinished``
-    gives, by the id of each member whose delete earlier runs began and never ended, when they wrote their marks (None:
-    perhaps not at all).
-    """
-
-    organization: str
-    organization_id: str
-    memberships: Sequence[Membership]
-    undecided: frozenset[str] = frozenset()
-    by_hand: Sequence[Resource] = ()
-    absent: Mapping[str, Resource] = field(default_factory=dict)
-    complete: bool = True
-    odd: frozenset[str] = frozenset()
-    external: bool = False
-    unfinished: Mapping[str, Collection[str | None]] = field(default_factory=dict)
-
-
-def diff_members(
-    wanted: Wanted,
-    live: Iterable[LiveMember],
-    policy: MemberPolicy,
-    users: Users,
-    causes: Callable[[Membership], tuple[Cause, ...]],
-) -> Diff:
-    """Compare what is wanted in one organization with what is live there."""
-    result = Draft(namespace=wanted.organization)
-    live = list(live)
-    present, gone = _split(result, wanted, live, policy)
-    _count(result, wanted, present, users, {membership.user for membership in wanted.memberships})
-    taken: set[str] = set()
-    disputed: dict[str, list[Seat]] = {}  # by address
-    moves = policy.manage_address and not wanted.external  # which clears the password
-    for seat in seats(wanted.memberships, present, move=moves, disputed=users.disputed):
-        result.counts["memberships"] += 1
-        result.counts["unverified"] += seat.membership.unverified
-        result.counts["untrusted"] += seat.membership.untrusted
-        if seat.present:
-            taken.add(seat.present.member.member_id)
-        if seat.trouble:
-            disputed.setdefault(seat.address, []).append(seat)
-        elif seat.present:
-            _settle(result, wanted, seat, seat.present, policy, users, causes)
+def hold(match: MemberMatch, in_conflict: Sequence[MemberPair]) -> Iterator[Diff]:
+    """Yield who is on hold because of a conflict: all memberships at one address together, with one problem."""
+    by_address: defaultdict[str, list[MemberPair]] = defaultdict(list)
+    for pair in in_conflict:
+        if pair.ensure == "absent":
+            yield _stays(match, pair)
         else:
-            _give(result, wanted, seat, gone, policy, causes)
-    for seats_there in disputed.values():
-        problem, held = conflict(wanted.organization, seats_there, causes)
-        if any(seat.trouble != DISPUTED for seat in seats_there):  # of those records one problem tells already
-            result.problems.append(problem)
-        result.held.append(held)
-    users_in_dispute = {seat.membership.user for seats_there in disputed.values() for seat in seats_there} - {None}
-    left = [item for item in present if item.member.member_id not in taken]
-    for item in left:
-        if item.mark and item.mark.user in users_in_dispute:
-            result.held.append(listed(wanted.organization, item, IN_CONFLICT))
-        else:
-            _leave(result, wanted, item, policy, users)
-    _note_stakes(result, [member for member in live if member.status != "deleted"])
-    return result.done()
+            by_address[pair.address].append(pair)
+    for mailbox, pairs in by_address.items():
+        text = "; ".join(sorted({str(pair.conflict) for pair in pairs}))
+        causes = (cause for pair in pairs for cause in match.policy.causes(pair.membership))
+        at = tuple(sorted({Position(cause.file, cause.line) for cause in causes}))
+        users = tuple(sorted({pair.membership.user for pair in pairs if pair.membership.user}))
+        id_ = next((pair.live.member.member_id for pair in pairs if pair.live), None)
+        held = match.listed_at(mailbox, text, id=id_, at=at, users=users)
+        # Of records that differ one problem tells already, for all organizations.
+        is_new = any(pair.conflict != conflicts.DISPUTED for pair in pairs)
+        yield Diff(held=(held,), problems=(_problem("conflict", held, at, users),) if is_new else ())
 
 
-def _split(
-    result: Draft, wanted: Wanted, live: Iterable[LiveMember], policy: MemberPolicy
-) -> tuple[list[Present], list[LiveMember]]:
-    """Tell present members from deleted records, and plan to delete those that a manifest says must be absent."""
-    present: list[Present] = []
-    gone: list[LiveMember] = []
-    there: list[Present] = []
-    for member in live:
-        if member.status == "deleted":
-            gone.append(member)
-        else:
-            item = read_member(member, policy.owner)
-            there.append(structs.replace(item, doubt=ODD) if member.member_id in wanted.odd else item)
-    for item in told_apart(there):
-        declared = wanted.absent.get(item.address)
-        if declared is None:
-            present.append(item)
-        elif wanted.external:
-            reason = "declared absent, but nothing is deleted in an organization that is `ensure: external`"
-            result.held.append(listed(wanted.organization, item, reason, (declared.position,)))
-        elif item.whose is Whose.ANOTHER:
-            result.problems.append(another_owners(wanted.organization, item, declared))
-            result.held.append(listed(wanted.organization, item, ANOTHER_OWNERS, (declared.position,)))
-        else:
-            result.managed[wanted.organization] += item.mark is not None
-            result.changes.append(delete_member(item, wanted.organization, policy.owner, (cause_of(declared),)))
-    return present, gone
+def _stays(match: MemberMatch, pair: MemberPair) -> Diff:
+    """Hold a member that is declared absent, and that is not ours to delete."""
+    declared = match.declaration(pair.membership)
+    if not (pair.live and pair.conflict and declared):
+        return Diff()
+    held = match.listed(pair.live, pair.conflict, (declared.position,))
+    if match.desired.external:
+        return Diff(held=(held,))
+    hint = "two repositories must not manage one member: remove it in the repository that manages it"
+    return Diff(held=(held,), problems=(_problem("conflict", held, held.at, hint=hint),))
 
 
-def _count(
-    result: Draft, wanted: Wanted, present: Sequence[Present], users: Users, placed: AbstractSet[str | None]
-) -> None:
-    for item in present:
-        if item.mark and (item.mark.user in placed or not _brought_back(item, wanted)):
-            result.managed[wanted.organization] += 1
-            result.counts["marked"] += item.mark.user is not None
-            if item.mark.user not in placed and item.mark.user is not None and users.readable:
-                result.counts["missing_users"] += not users.exists(item.mark.user)
+def _problem(
+    code: str, about: Listed, at: tuple[Position, ...], users: tuple[str, ...] = (), hint: str = ""
+) -> Problem:
+    found = f"{about.address}: {about.reason}"
+    return problem(code, found, hint, *at, severity="problem", addresses=(about.address,), users=users)
 
 
-def stakes_alone(organization: str, live: Iterable[LiveMember]) -> Diff:
-    """Return what is at stake in an organization whose members are nobody's here."""
-    result = Draft(namespace=organization)
-    _note_stakes(result, [member for member in live if member.status != "deleted"])
-    return result.done()
+def create(match: MemberMatch, pair: MemberPair) -> Diff:
+    """Return a new member, unless somebody else removed the one that was there, or it may be there unread."""
+    membership, policy = pair.membership, match.policy
+    declared = match.declaration(membership)
+    restore = policy.restore or (declared is not None and declared.restore)
+    if match.gone and not restore and (removed := _removed_by_somebody(match, pair)):
+        return Diff(removed=(_to_come(match, pair, REMOVED, removed.member_id),))
+    if not match.live.complete:
+        return Diff(held=(_to_come(match, pair, conflicts.MAY_BE_MEMBER),))
+    return Diff(changes=(create_member(match, membership),))
 
 
-def _note_stakes(result: Draft, live: Sequence[LiveMember]) -> None:
-    """Note who is admin, who is a breakglass member, and who is to become admin without being active."""
-    for member in live:
-        for role in member.roles:
-            if role.role_id == ADMIN_ROLE and role.sources and member.status == "active":
-                name = address("Member", str(result.namespace), mailbox_or_text(member.email_address))
-                result.admins[member.member_id] = Admin(name, frozenset(source.type for source in role.sources))
-    result.breakglass = frozenset(member.member_id for member in live if member.is_breakglass)
-    if promoted := {change.id for change in result.changes if ADMIN_ROLE in added_roles(change)} - {None}:
-        idle = (member.member_id for member in live if member.status != "active")
-        result.idle = frozenset(each for each in idle if each in promoted)
-
-
-def _settle(
-    result: Draft,
-    wanted: Wanted,
-    seat: Seat,
-    item: Present,
-    policy: MemberPolicy,
-    users: Users,
-    causes: Callable[[Membership], tuple[Cause, ...]],
-) -> None:
-    """Compare a membership with the live member it stands for."""
-    if in_place(seat.membership, item, policy.owner):
-        result.unchanged += 1
-        return
-    membership, slug = seat.membership, wanted.organization
-    declared = wanted.by_hand[membership.declared] if membership.declared >= 0 else None
+def update(match: MemberMatch, pair: MemberPair) -> Diff:
+    """Return what a live member needs to be as its membership wants it."""
+    item, membership, policy = pair.live, pair.membership, match.policy
+    if item is None or in_place(membership, item, policy.owner):
+        return UNCHANGED
+    declared = match.declaration(membership)
     moved = item.mark is not None and item.address not in membership.addresses
-    standing = Standing(
+    how = MemberUpdatePolicy(
         owner=policy.owner.name,
         mark=item.mark,
         adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
         roles=policy.roles,
-        gives=not moved or seat.becomes is not None,
-        withdraws=not wanted.external,
+        gives=not moved or pair.becomes is not None,
+        withdraws=not match.desired.external,
         by_hand=declared.spec if declared else (),
         ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
-        new_address=seat.becomes,
+        new_address=pair.becomes,
     )
-    update = update_member(membership, item.member, wanted.organization, standing, causes(membership))
-    for code, text in _notices(update, moved=not standing.gives):
-        result.problems.append(notice(code, "warning", text, slug, item.address, membership, causes(membership)))
-    if update.not_given:
-        reason = f"{NOT_GIVEN}; on hold: {', '.join(update.not_given)}"
-        result.held.append(listed(slug, item, reason, (declared.position,) if declared else ()))
-    if update.change is None:
-        result.unchanged += 1
-    elif _undecided(membership.user, wanted, users) and withdrawn_roles(update.change):
-        result.held.append(
-            listed(
-                wanted.organization,
-                item,
-                "because of a problem with this user's rules it is unknown which roles to withdraw",
-            )
-        )
-    else:
-        result.changes.append(update.change)
+    causes = policy.causes(membership)
+    found = update_member(match, membership, item.member, how, causes)
+    held: tuple[Listed, ...] = ()
+    if found.not_given:
+        reason = f"{NOT_GIVEN}; on hold: {', '.join(found.not_given)}"
+        held = (match.listed(item, reason, (declared.position,) if declared else ()),)
+    problems: list[Problem] = []
+    if not how.gives:
+        problems.append(_notice(match, pair, "address-differs", NOT_GIVEN, causes))
+    if found.differing:
+        text = f"not set by this repository, so not changed: {', '.join(found.differing)}"
+        problems.append(_notice(match, pair, "differs", text, causes))
+    if found.kept:
+        problems.append(_notice(match, pair, "kept", f"{NOT_WITHDRAWN}: {', '.join(found.kept)}", causes))
+    if found.change is None:
+        return Diff(unchanged=1, held=held, problems=tuple(problems))
+    if match.is_undecided(membership.user) and withdrawn_roles(found.change):
+        return Diff(held=(*held, match.listed(item, conflicts.UNKNOWN_ROLES)), problems=tuple(problems))
+    idle = item.member.status != "active" and ADMIN_ROLE in added_roles(found.change)
+    stakes = Stakes(idle=frozenset({item.member.member_id})) if idle else Stakes()
+    return Diff(changes=(found.change,), held=held, problems=tuple(problems), stakes=stakes)
 
 
-def _notices(update: MemberUpdate, *, moved: bool) -> Iterator[tuple[str, str]]:
-    """Yield what is to be said of an update, with a code."""
-    if moved:
-        yield "address-differs", NOT_GIVEN
-    if update.differing:
-        yield "differs", f"not set by this repository, so not changed: {', '.join(update.differing)}"
-    if update.kept:
-        text = "no longer wanted; kept because nothing is withdrawn in an organization that is `ensure: external`"
-        yield "kept", f"{text}: {', '.join(update.kept)}"
+def delete(match: MemberMatch, pair: MemberPair) -> Diff:
+    """Return the delete of a member that a manifest says must be absent."""
+    if pair.live is None:
+        return Diff()
+    return Diff(changes=(delete_member(match, pair.live, match.policy.causes(pair.membership)),))
 
 
-def _on_proof(membership: Membership, item: Present) -> bool:
+def leave(match: MemberMatch, item: OwnedMember) -> Diff:
+    """Return what becomes of a live member that nothing wants: ours may go, everybody else's stays."""
+    policy, user = match.policy, item.mark.user if item.mark else None
+    if not item.doubt and item.whose is not Whose.OURS:
+        reason = COPY if item.copied else "not created by this repository"
+        reason = "managed by SCIM" if item.member.scim_registration else reason
+        return Diff(unmanaged=(match.listed(item, reason),))
+    if not item.doubt and policy.was_brought_back(item):
+        return Diff(kept=(match.listed(item, BROUGHT_BACK),))
+    if not item.doubt and match.desired.external:
+        reason = KEPT_IN_EXTERNAL if policy.authoritative else "no longer wanted"
+        return Diff(kept=(match.listed(item, reason),))
+    if reason := item.doubt or _open(match, item, user):
+        return Diff(held=(match.listed(item, reason),))
+    if policy.authoritative:
+        return Diff(changes=(delete_member(match, item, ()),))
+    return Diff(kept=(match.listed(item, "no longer wanted"),))
+
+
+def _open(match: MemberMatch, item: OwnedMember, user: str | None) -> str:
+    """Return what leaves it open whether one of our members is still wanted, or ""."""
+    if match.is_undecided(user):
+        return conflicts.UNKNOWN_WHETHER_HERE
+    if user is not None and not match.policy.users.readable:
+        return conflicts.UNREADABLE_USERS
+    if match.policy.authoritative and not item.is_proven:
+        return conflicts.NAMES_NOBODY
+    return "" if match.live.complete else "not all members of this organization could be read"
+
+
+def _on_proof(membership: Membership, item: OwnedMember) -> bool:
     """Return whether the address by which a live member was found is proven to be the user's (or written by hand)."""
     if item.member.scim_registration:
         return False
-    return membership.user is None or dict(zip(membership.addresses, membership.verified, strict=True)).get(
-        item.address, False
-    )
+    verified = dict(zip(membership.addresses, membership.verified, strict=True))
+    return membership.user is None or verified.get(item.address, False)
 
 
-def _give(
-    result: Draft,
-    wanted: Wanted,
-    seat: Seat,
-    gone: Sequence[LiveMember],
-    policy: MemberPolicy,
-    causes: Callable[[Membership], tuple[Cause, ...]],
-) -> None:
-    """Plan a new member, unless somebody else removed the one that was there."""
-    membership = seat.membership
-    restore = policy.restore or (membership.declared >= 0 and wanted.by_hand[membership.declared].restore)
-    if not restore and (removed := removed_by_somebody(membership, seat.address, gone, policy.owner)):
-        why = (
-            "removed in Stytch by somebody else; `restore: true` on a Member or "
-            "`members: {removed: restore}` restores it"
-        )
-        slug = wanted.organization
-        result.removed.append(to_come(slug, seat, causes(membership), why, removed.member_id))
-        return
-    if not wanted.complete:
-        text = (
-            "a member record of this organization could not be read, so it is "
-            "unknown whether this user is already a member"
-        )
-        result.held.append(to_come(wanted.organization, seat, causes(membership), text))
-        return
-    result.changes.append(
-        create_member(membership, wanted.organization, wanted.organization_id, policy.owner.name, causes(membership))
-    )
+def _removed_by_somebody(match: MemberMatch, pair: MemberPair) -> LiveMember | None:
+    """Return the deleted record that stood for a membership last, if it was not us who deleted it."""
+    user = pair.membership.user
+    records: list[tuple[str, str, LiveMember, bool]] = []
+    for member in match.gone:
+        mark = read_member(member, match.policy.owner).carried
+        another_user = mark and mark.user is not None and mark.user != user
+        this_user = mark and mark.user is not None and mark.user == user
+        if this_user or (mailbox_or_text(member.email_address) == pair.address and not another_user):
+            deleted_by_us = bool(mark and mark.deleted)
+            records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
+    if not records:
+        return None
+    *_, member, deleted_by_us = max(records, key=lambda record: record[:2])
+    return None if deleted_by_us else member
 
 
-def _leave(result: Draft, wanted: Wanted, item: Present, policy: MemberPolicy, users: Users) -> None:
-    """Decide about a live member that nothing wants: ours may go, everybody else's stays."""
-    user = item.mark.user if item.mark else None
-    if item.doubt:
-        result.held.append(listed(wanted.organization, item, item.doubt))
-    elif item.whose is not Whose.OURS:
-        reason = COPY if item.copied else "not created by this repository"
-        reason = "managed by SCIM" if item.member.scim_registration else reason
-        result.unmanaged.append(listed(wanted.organization, item, reason))
-    elif _brought_back(item, wanted):
-        result.kept.append(listed(wanted.organization, item, BROUGHT_BACK))
-    elif wanted.external:
-        result.kept.append(
-            listed(wanted.organization, item, KEPT_IN_EXTERNAL if policy.authoritative else "no longer wanted")
-        )
-    elif _undecided(user, wanted, users):
-        result.held.append(
-            listed(wanted.organization, item, "because of a problem it is unknown whether this user belongs here")
-        )
-    elif user is not None and not users.readable:
-        result.held.append(
-            listed(
-                wanted.organization, item, "the users cannot be read, so it is unknown whether this user still exists"
-            )
-        )
-    elif policy.authoritative and not item.is_proven:
-        result.held.append(listed(wanted.organization, item, NAMES_NOBODY))
-    elif not wanted.complete:
-        result.held.append(listed(wanted.organization, item, "not all members of this organization could be read"))
-    elif policy.authoritative:
-        result.changes.append(delete_member(item, wanted.organization, policy.owner, ()))
-    else:
-        result.kept.append(listed(wanted.organization, item, "no longer wanted"))
+def _to_come(match: MemberMatch, pair: MemberPair, reason: str, id_: str | None = None) -> Listed:
+    """List somebody who is wanted and is not made a member."""
+    user = pair.membership.user
+    at = tuple(Position(cause.file, cause.line) for cause in match.policy.causes(pair.membership))
+    return match.listed_at(pair.address, reason, id=id_, at=at, users=(user,) if user else ())
 
 
-def _brought_back(item: Present, wanted: Wanted) -> bool:
-    """Return whether somebody made a member live again whom we had deleted.
-
-    A delete of ours is still under way where nobody changed the member since our mark said so.
-    """
-    begun = wanted.unfinished.get(item.member.member_id, ())
-    sent = {marked_at for marked_at in begun if marked_at is not None}
-    under_way = item.member.updated_at in sent if sent else bool(begun)
-    return bool(item.mark and item.mark.deleted) and not under_way
-
-
-def _undecided(user: str | None, wanted: Wanted, users: Users) -> bool:
-    return user is not None and (user in wanted.undecided or user in users.undecided or user in users.disputed)
+def _notice(match: MemberMatch, pair: MemberPair, code: str, text: str, causes: Sequence[Cause]) -> Problem:
+    """Return a warning about one live member, with what asks for its membership."""
+    user, name = pair.membership.user, match.address(pair.live.address if pair.live else pair.address)
+    at = [Position(cause.file, cause.line) for cause in causes]
+    users = (user,) if user else ()
+    return problem(code, f"{name}: {text}", "", *at, severity="warning", addresses=(name,), users=users)

@@ -47,7 +47,7 @@ class Whose(Enum):
     ANOTHER = "another"  # another owner's, or a version of the mark that we do not know
 
 
-class Present(Struct, frozen=True, gc=False):
+class OwnedMember(Struct, frozen=True, gc=False):
     """A live member: its address as it is compared, whose it is, and our mark if it is ours.
 
     ``carried`` is our mark that was written for this member, also where SCIM keeps it, so that it is not ours;
@@ -106,18 +106,18 @@ def mark_of(live: Live, owner: Owner) -> tuple[Whose, Mark | None]:
     return organization_mark(live.spec.get("trusted_metadata"), live.id, live.name, owner)
 
 
-def read_member(member: LiveMember, owner: Owner) -> Present:
+def read_member(member: LiveMember, owner: Owner) -> OwnedMember:
     """Tell whose a live member is, as far as it tells itself; one that SCIM provisions is never ours."""
     whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
     address = mailbox_or_text(member.email_address)
     if mark and mark.member not in (None, member.member_id):
-        return Present(member, address, Whose.NOBODY, None, copied=mark)
+        return OwnedMember(member, address, Whose.NOBODY, None, copied=mark)
     if mark and member.scim_registration:
-        return Present(member, address, Whose.NOBODY, None, carried=mark)
-    return Present(member, address, whose, mark, carried=mark)
+        return OwnedMember(member, address, Whose.NOBODY, None, carried=mark)
+    return OwnedMember(member, address, whose, mark, carried=mark)
 
 
-def told_apart(present: Iterable[Present]) -> list[Present]:
+def told_apart(present: Iterable[OwnedMember]) -> list[OwnedMember]:
     """Settle whose a user's mark is where several members of one organization carry it.
 
     The one whose id it names is ours, and the others are copies. If it names none of them, that is unknown.
@@ -131,12 +131,12 @@ def told_apart(present: Iterable[Present]) -> list[Present]:
     return [_judged(one, named) if (user := _user(one)) is not None and counts[user] > 1 else one for one in every]
 
 
-def _user(one: Present) -> str | None:
+def _user(one: OwnedMember) -> str | None:
     mark = one.carried or one.copied
     return mark.user if mark else None
 
 
-def _judged(one: Present, named: set[str | None]) -> Present:
+def _judged(one: OwnedMember, named: set[str | None]) -> OwnedMember:
     if one.carried and one.carried.member is not None:
         return one
     if _user(one) in named:
@@ -144,7 +144,7 @@ def _judged(one: Present, named: set[str | None]) -> Present:
     return structs.replace(one, doubt=NEITHER)
 
 
-def farewell(one: Present, owner: Owner) -> Mark:
+def farewell(one: OwnedMember, owner: Owner) -> Mark:
     """Return the mark that a member gets just before we delete it, so that the record says who did."""
     mark = one.carried or Mark(owner=owner.name, organization=one.member.organization_id)
     return structs.replace(mark, owner=owner.name, member=one.member.member_id, deleted=True)

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
-from reconciler.diff.ownership import Owner, Present, Whose, read_member, told_apart
+from reconciler.diff.ownership import OwnedMember, Owner, Whose, read_member, told_apart
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Refused, Rejected, Unreadable
 from reconciler.export.manifests import LeftOut
@@ -126,7 +126,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     return found, listed
 
 
-def _somebody_elses(present: Present) -> str:
+def _somebody_elses(present: OwnedMember) -> str:
     """Return why the member is not ours to declare, or ""."""
     if present.member.scim_registration:
         return "managed by SCIM"
@@ -137,7 +137,7 @@ def _somebody_elses(present: Present) -> str:
     return "assigned by rules" if present.mark and present.mark.user is not None else ""
 
 
-def _as_live(present: Present, slug: str) -> Live:
+def _as_live(present: OwnedMember, slug: str) -> Live:
     """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
     member, mark = present.member, present.mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
 from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
-from reconciler.diff.ownership import Owner, Present, Whose, farewell, read_member
+from reconciler.diff.ownership import OwnedMember, Owner, Whose, farewell, read_member
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
@@ -206,7 +206,7 @@ def writes(change: Change) -> int:
     return 1 if with_the_mark or change.mark is None else 2
 
 
-def _may_claim(change: Update, found: Present) -> bool:
+def _may_claim(change: Update, found: OwnedMember) -> bool:
     """Return whether an update may do to a member what only ours suffer: be marked by us, and lose roles."""
     if found.whose is Whose.ANOTHER:
         return False
@@ -284,7 +284,7 @@ KIND: Final = Kind(
     scope="organization",
     namespace="Organization",
     key=Key("email_address", str, "the address, as [addresses compare](rules.md#what-is-the-same)"),
-    identity=Identity(canonical_name=mailbox_or_text),
+    identity=Identity(found_by="mark", canonical_name=mailbox_or_text),
     order=Order(after=frozenset({"Organization"}), rank=rank),
     computed=frozenset(
         {

@@ -31,7 +31,7 @@ from reconciler.model.changes import (
     completes,
     withdrawn_roles,
 )
-from reconciler.model.diff import Admin, Diff, ResourceKey, Stakes
+from reconciler.model.diff import UNCHANGED, Admin, Diff, ResourceKey, Stakes
 from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem, spelled
 from reconciler.model.resources import (
     ADMIN_ROLE,
@@ -48,6 +48,7 @@ from reconciler.model.resources import (
     LiveMember,
     Mark,
     Membership,
+    OrganizationMembers,
     Resource,
     Role,
     RoleSource,
@@ -67,6 +68,7 @@ __all__ = [
     "ORGANIZATION",
     "TEST",
     "TEST_PROJECT",
+    "UNCHANGED",
     "Admin",
     "Begun",
     "Cause",
@@ -90,6 +92,7 @@ __all__ = [
     "ManualStep",
     "Mark",
     "Membership",
+    "OrganizationMembers",
     "Outcome",
     "Path",
     "Plan",

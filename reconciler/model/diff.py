@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from reconciler.model.changes import Change, Create, Delete, Listed
 from reconciler.model.problems import Problem
 
 ResourceKey = tuple[str | None, str]  # namespace and name
+NONE: Final[Counter[Any]] = Counter()  # never added to
 LISTS: Final = ("changes", "held", "removed", "kept", "unmanaged", "problems", "settled")
+COUNTERS: Final = ("managed", "counts")
+MAPS: Final = ("ids", "strangers")
 
 
 class Admin(Struct, frozen=True):
@@ -32,6 +35,22 @@ class Stakes(Struct, frozen=True, kw_only=True):
     breakglass: Collection[str] = frozenset()
     idle: Collection[str] = frozenset()
     may_lose: Collection[str] = frozenset()
+
+    @staticmethod
+    def total(parts: "Iterable[Stakes]") -> "Stakes":
+        """Return those of many organizations, or of many members, together."""
+        admins: dict[str, dict[str, Admin]] = {}
+        breakglass, idle, may_lose = set[str](), set[str](), set[str]()
+        for part in parts:
+            for organization, there in part.admins.items():
+                admins.setdefault(organization, {}).update(there)
+            breakglass.update(part.breakglass)
+            idle.update(part.idle)
+            may_lose.update(part.may_lose)
+        return Stakes(admins=admins, breakglass=breakglass, idle=idle, may_lose=may_lose)
+
+
+NO_STAKES: Final = Stakes()
 
 
 class Diff(Struct, frozen=True, kw_only=True):
@@ -57,11 +76,11 @@ class Diff(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     settled: tuple[str, ...] = ()
     unchanged: int = 0
-    managed: Counter[str | None] = field(default_factory=Counter)
+    managed: Counter[str | None] = NONE
     ids: Mapping[ResourceKey, str] = {}
     strangers: Mapping[ResourceKey, str] = {}
-    counts: Counter[str] = field(default_factory=Counter)
-    stakes: Stakes = Stakes()
+    counts: Counter[str] = NONE
+    stakes: Stakes = NO_STAKES
     held_roles: frozenset[str] = frozenset()
 
     @property
@@ -86,38 +105,55 @@ class Diff(Struct, frozen=True, kw_only=True):
     @staticmethod
     def total(diffs: "Iterable[Diff]") -> "Diff":
         """Return many together, each looked at once, so that they may come one by one and be forgotten."""
-        lists: dict[str, list[object]] = {name: [] for name in LISTS}
+        changes: list[Change] = []
+        held: list[Listed] = []
+        removed: list[Listed] = []
+        kept: list[Listed] = []
+        unmanaged: list[Listed] = []
+        problems: list[Problem] = []
+        settled: list[str] = []
         unchanged = 0
-        managed: Counter[str | None] = Counter()
-        counts: Counter[str] = Counter()
+        managed, counts = Counter[str | None](), Counter[str]()
         ids: dict[ResourceKey, str] = {}
         strangers: dict[ResourceKey, str] = {}
-        admins: dict[str, Mapping[str, Admin]] = {}
-        breakglass: set[str] = set()
-        idle: set[str] = set()
-        may_lose: set[str] = set()
+        stakes: list[Stakes] = []
         held_roles: set[str] = set()
         for diff in diffs:
-            for name, items in lists.items():
-                items.extend(getattr(diff, name))
             unchanged += diff.unchanged
-            managed.update(diff.managed)
-            counts.update(diff.counts)
-            ids.update(diff.ids)
-            strangers.update(diff.strangers)
-            for slug, there in diff.stakes.admins.items():
-                admins[slug] = {**admins.get(slug, {}), **there}
-            breakglass.update(diff.stakes.breakglass)
-            idle.update(diff.stakes.idle)
-            may_lose.update(diff.stakes.may_lose)
-            held_roles.update(diff.held_roles)
+            if diff is UNCHANGED:
+                continue
+            changes += diff.changes
+            held += diff.held
+            removed += diff.removed
+            kept += diff.kept
+            unmanaged += diff.unmanaged
+            problems += diff.problems
+            settled += diff.settled
+            ids |= diff.ids
+            strangers |= diff.strangers
+            held_roles |= diff.held_roles
+            if diff.managed:
+                managed.update(diff.managed)
+            if diff.counts:
+                counts.update(diff.counts)
+            if diff.stakes is not NO_STAKES:
+                stakes.append(diff.stakes)
         return Diff(
-            **{name: tuple(items) for name, items in lists.items()},  # type: ignore[arg-type] # each list has its field's type
+            changes=tuple(changes),
+            held=tuple(held),
+            removed=tuple(removed),
+            kept=tuple(kept),
+            unmanaged=tuple(unmanaged),
+            problems=tuple(problems),
+            settled=tuple(settled),
             unchanged=unchanged,
             managed=managed,
             counts=counts,
             ids=ids,
             strangers=strangers,
-            stakes=Stakes(admins=admins, breakglass=breakglass, idle=idle, may_lose=may_lose),
+            stakes=Stakes.total(stakes),
             held_roles=frozenset(held_roles),
         )
+
+
+UNCHANGED: Final = Diff(unchanged=1)  # what most members of most runs are

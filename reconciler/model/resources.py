@@ -232,6 +232,25 @@ class LiveMember(Struct, frozen=True, kw_only=True, gc=False):
     updated_at: str | None = None
 
 
+class OrganizationMembers(Struct, frozen=True, kw_only=True):
+    """The members of one organization, deleted ones too.
+
+    ``odd`` are the ids of those of whom only what decides who they are could be read: they are left as they are.
+    ``unread`` counts the records of which not even that could be.
+    """
+
+    organization_id: str
+    members: list[LiveMember]
+    problems: tuple[Problem, ...] = ()
+    odd: frozenset[str] = frozenset()
+    unread: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Return whether it is known of every record who that is."""
+        return not self.unread
+
+
 class Membership(Struct, frozen=True, kw_only=True, gc=False, array_like=True, omit_defaults=True):
     """One user in one organization, as all rules and a hand-written Member together want it.
 

@@ -5,20 +5,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from msgspec import structs
-
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
-from reconciler.diff.members import MemberPolicy, Wanted, diff_members, stakes_alone
+from reconciler.diff.compare import compare
+from reconciler.diff.member_identity import stakes_of
+from reconciler.diff.member_pairs import DesiredMembers, MemberPolicy
 from reconciler.diff.ownership import Owner, read_member, told_apart
 from reconciler.expressions.text import mailbox_or_text
+from reconciler.kinds import KINDS
 from reconciler.load.references import POLICY, names_in
 from reconciler.load.repository import Declared
-from reconciler.model import ADMIN_ROLE, MEMBER, ORGANIZATION, Begun, Cause, Diff, Membership, Resource, address
+from reconciler.model import (
+    ADMIN_ROLE,
+    MEMBER,
+    ORGANIZATION,
+    Begun,
+    Cause,
+    Diff,
+    Membership,
+    OrganizationMembers,
+    address,
+)
 from reconciler.plan.power import roles_removed, sources_taken, widened
 from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers
 from reconciler.read.live import LiveResources
-from reconciler.read.members import OrganizationMembers, read_members
+from reconciler.read.members import read_members
 from reconciler.read.run import Run
 from reconciler.rules.rule import Rules
 
@@ -142,20 +153,6 @@ def _member_diffs(
     if MEMBER not in declared.kinds(config):
         yield from _stakes(slugs, members)
         return
-    policy = MemberPolicy(
-        owner=config.owner,
-        authoritative=config.authority_of(MEMBER) == "authoritative",
-        roles=config.members.roles,
-        adopt=config.members.adopt,
-        restore=config.members.removed == "restore",
-        manage_address=config.members.email_address == "managed",
-    )
-    external = declared.external()
-    unfinished = _written_at(deleting)
-    absent: dict[str, dict[str, Resource]] = {}
-    for member in declared.members:
-        if member.ensure == "absent":
-            absent.setdefault(str(member.namespace), {})[member.name] = member
 
     def causes(membership: Membership) -> tuple[Cause, ...]:
         given = tuple(
@@ -167,21 +164,34 @@ def _member_diffs(
         position = declared.members[membership.declared].position
         return (Cause(file=position.file, line=position.line, user=membership.user), *given)
 
-    def diff(slug: str, found: OrganizationMembers) -> Diff:
-        wanted = Wanted(
+    policy = MemberPolicy(
+        owner=config.owner,
+        authoritative=config.authority_of(MEMBER) == "authoritative",
+        roles=config.members.roles,
+        adopt=config.members.adopt,
+        restore=config.members.removed == "restore",
+        manage_address=config.members.email_address == "managed",
+        users=desired.users,
+        causes=causes,
+        by_hand=declared.members,
+        unfinished=_written_at(deleting),
+    )
+    external = declared.external()
+    absent: dict[str, list[Membership]] = {}
+    for index, member in enumerate(declared.members):
+        if member.ensure == "absent":
+            slug = str(member.namespace)
+            absent.setdefault(slug, []).append(Membership(organization=slug, addresses=(member.name,), declared=index))
+
+    def diff(slug: str, live: OrganizationMembers) -> Diff:
+        wanted = DesiredMembers(
             organization=slug,
-            organization_id=found.organization_id,
             memberships=list(desired.memberships.of(slug)),
+            absent=absent.get(slug, ()),
             undecided=desired.undecided.get(slug, frozenset()),
-            by_hand=declared.members,
-            absent=absent.get(slug, {}),
-            complete=found.complete,
-            odd=found.odd,
             external=slug in external,
-            unfinished=unfinished,
         )
-        result = diff_members(wanted, found.members, policy, desired.users, causes)
-        return structs.replace(result, problems=(*result.problems, *found.problems))
+        return compare(KINDS[MEMBER], wanted, live, policy)
 
     for batch in members:
         for identifier, found in batch.items():
@@ -201,4 +211,4 @@ def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:
 
 def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[Diff]:
     for identifier, found in _each(members):
-        yield stakes_alone(slugs[identifier], found.members)
+        yield Diff(stakes=stakes_of(KINDS[MEMBER], slugs[identifier], found.members))

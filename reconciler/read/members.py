@@ -11,12 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 import msgspec
-from msgspec import Struct
 
 from reconciler.clients.b2b import Client
 from reconciler.clients.search import TooMany
 from reconciler.errors import Unreadable
-from reconciler.model import Json, LiveMember, Problem, problem
+from reconciler.model import Json, LiveMember, OrganizationMembers, Problem, problem
 from reconciler.read.live import name_of, unreadable
 
 BATCH_MEMBERS = 4_000  # expected members of a batch: some 10 MB, and several batches are in flight
@@ -27,25 +26,6 @@ FIELD = re.compile(r"`\$\.(\w+)")  # where msgspec says that something is wrong
 IDENTIFYING = frozenset({"organization_id", "member_id", "email_address", "status", "trusted_metadata"})
 
 Batch = list[str]  # ids of organizations
-
-
-class OrganizationMembers(Struct, frozen=True, kw_only=True):
-    """The members of one organization, deleted ones too.
-
-    ``odd`` are the ids of those of whom only what decides who they are could be read: they are left as they are.
-    ``unread`` counts the records of which not even that could be.
-    """
-
-    organization_id: str
-    members: list[LiveMember]
-    problems: tuple[Problem, ...] = ()
-    odd: frozenset[str] = frozenset()
-    unread: int = 0
-
-    @property
-    def complete(self) -> bool:
-        """Return whether it is known of every record who that is."""
-        return not self.unread
 
 
 def read_members(client: Client, expected: Mapping[str, int]) -> Generator[Mapping[str, OrganizationMembers]]:

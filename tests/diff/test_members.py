@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from reconciler.diff.members import MemberPolicy, Users, Wanted, diff_members
+from reconciler.diff.compare import compare
+from reconciler.diff.member_pairs import DesiredMembers, MemberPolicy, Users
 from reconciler.diff.ownership import Owner
+from reconciler.kinds import KINDS
 from reconciler.model import (
     Cause,
     Create,
@@ -19,6 +21,7 @@ from reconciler.model import (
     LiveMember,
     Mark,
     Membership,
+    OrganizationMembers,
     Position,
     Resource,
     Role,
@@ -65,14 +68,18 @@ def diff(
     known: Callable[[str], bool] = lambda user: user.startswith("u"),
     users: dict[str, Any] | None = None,
     context: dict[str, Any] | None = None,
+    read: dict[str, Any] | None = None,
     **policy: Any,
 ) -> Diff:
-    return diff_members(
-        Wanted(organization="acme", organization_id=ORGANIZATION, memberships=memberships, **(context or {})),
-        members,
-        MemberPolicy(owner=Owner(OWNER), **policy),
-        Users(exists=known, **(users or {})),
-        lambda membership: (Cause(file="rules/a.yaml", line=3, rule="r", user=membership.user),),
+    def causes(membership: Membership) -> tuple[Cause, ...]:
+        by_hand = membership.declared >= 0
+        return (Cause(file="manifests/a.yaml" if by_hand else "rules/a.yaml", line=3, rule="r", user=membership.user),)
+
+    return compare(
+        KINDS["Member"],
+        DesiredMembers(organization="acme", memberships=memberships, **(context or {})),
+        OrganizationMembers(organization_id=ORGANIZATION, members=members, **(read or {})),
+        MemberPolicy(owner=Owner(OWNER), users=Users(exists=known, **(users or {})), causes=causes, **policy),
     )
 
 
@@ -171,22 +178,22 @@ def test_a_marked_member_that_nothing_wants_is_deleted_only_where_members_are_au
 
 
 @pytest.mark.parametrize(
-    ("users", "context"),
+    ("users", "context", "read"),
     [
-        ({"undecided": frozenset({"u1"})}, {}),
-        ({}, {"undecided": frozenset({"u1"})}),
-        ({"readable": False}, {}),
-        ({}, {"complete": False}),
+        ({"undecided": frozenset({"u1"})}, {}, {}),
+        ({}, {"undecided": frozenset({"u1"})}, {}),
+        ({"readable": False}, {}, {}),
+        ({}, {}, {"unread": 1}),
     ],
     ids=["user undecided", "membership undecided", "no users", "organization read in part"],
 )
-def test_what_is_left_open_is_held(users: dict[str, Any], context: dict[str, Any]) -> None:
-    result = diff([], [live(metadata=mark())], authoritative=True, users=users, context=context)
+def test_what_is_left_open_is_held(users: dict[str, Any], context: dict[str, Any], read: dict[str, Any]) -> None:
+    result = diff([], [live(metadata=mark())], authoritative=True, users=users, context=context, read=read)
     assert (result.changes, [item.address for item in result.held]) == ((), ["Member/acme/ann@acme.example"])
 
 
 def test_nobody_new_is_made_where_a_record_could_not_be_read() -> None:
-    result = diff([wanted()], [], context={"complete": False})
+    result = diff([wanted()], [], read={"unread": 1})
     assert (result.changes, [item.address for item in result.held]) == ((), ["Member/acme/ann@acme.example"])
 
 
@@ -258,32 +265,32 @@ def manifest(**more: Any) -> Resource:
 def test_a_hand_written_member_wins_over_a_stranger() -> None:
     declared = manifest(spec={"name": "Ann"})
     membership = wanted(None, fields={"name": "Ann"}, declared=0)
-    (change,) = diff([membership], [live(name="Annie")], context={"by_hand": [declared]}).changes
+    (change,) = diff([membership], [live(name="Annie")], by_hand=[declared]).changes
     assert change.fields == (FieldChange(path=("name",), before="Annie", after="Ann"),)
 
 
 def test_ensure_absent_deletes_whoever_has_the_address() -> None:
     declared = manifest(ensure="absent")
-    (change,) = diff([], [live()], context={"absent": {ANN: declared}}).changes
+    (change,) = diff([], [live()], context={"absent": [wanted(None, declared=0)]}, by_hand=[declared]).changes
     assert isinstance(change, Delete)
-    assert change.causes == (Cause(file="manifests/a.yaml", line=7),)
+    assert change.causes == (Cause(file="manifests/a.yaml", line=3, rule="r"),)
 
 
 def test_a_manifest_may_restore_one_member() -> None:
     membership = wanted(None, declared=0)
     gone = live(status="deleted")
-    assert diff([membership], [gone], context={"by_hand": [manifest()]}).changes == ()
-    assert len(diff([membership], [gone], context={"by_hand": [manifest(restore=True)]}).changes) == 1
+    assert diff([membership], [gone], by_hand=[manifest()]).changes == ()
+    assert len(diff([membership], [gone], by_hand=[manifest(restore=True)]).changes) == 1
 
 
 def test_a_member_marked_deleted_that_is_still_there_is_finished_or_taken_back() -> None:
     half = live(metadata=mark(deleted=True))
     for marked_at in (None, "2026-01-01T00:00:00Z"):
         same = structs.replace(half, updated_at="2026-01-01T00:00:00Z")
-        begun = diff([], [same], authoritative=True, context={"unfinished": {"m1": [marked_at]}})
+        begun = diff([], [same], authoritative=True, unfinished={"m1": [marked_at]})
         assert isinstance(begun.changes[0], Delete)
     for unfinished in ({}, {"m1": ["2026-01-01T00:00:00Z"]}, {"m1": [""]}, {"m1": [None, "2026-01-01T00:00:00Z"]}):
-        back = diff([], [half], authoritative=True, context={"unfinished": unfinished})
+        back = diff([], [half], authoritative=True, unfinished=unfinished)
         assert (back.changes, [one.id for one in back.kept], back.managed.total()) == ((), ["m1"], 0)
     (change,) = diff([wanted()], [half]).changes
     assert change.mark == Mark(owner=OWNER, organization=ORGANIZATION, member="m1", user="u1")

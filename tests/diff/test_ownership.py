@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diff.ownership import Owner, Whose, farewell, organization_mark, provisional, read_member, told_apart
-from reconciler.model import LiveMember, Role
+from reconciler.model import LiveMember, OrganizationMembers, Role
 from reconciler.plan.compare_members import who_is_in
-from reconciler.read.members import OrganizationMembers
 
 OURS = Owner("acme-identity", formerly="reconciler")
 IDS = ("m1", "m2", "m3", "m4")

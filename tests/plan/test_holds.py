@@ -9,7 +9,7 @@ from msgspec import structs
 from reconciler.config.read import Config, Target
 from reconciler.desired.members import Desired
 from reconciler.desired.memberships import PackedMemberships
-from reconciler.diff.members import Users
+from reconciler.diff.member_pairs import Users
 from reconciler.load.repository import Declared
 from reconciler.model import (
     Cause,
