@@ -205,7 +205,8 @@ def init(
     if not from_live and any(value != "manifests" for value in form.values() if value):
         raise InvalidInput("--organizations, --members and --adopt need --from-live", hint="add it")
     if from_live:
-        from reconciler.config.read import Config, Target
+        from reconciler.config.read import Config
+        from reconciler.config.schema import Target
         from reconciler.export.from_live import repository
 
         target = Target(project=project or None, environment=next(iter(environments), None))

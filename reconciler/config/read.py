@@ -10,32 +10,31 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from reconciler.clients.credentials import Rates
-from reconciler.config import schema as settings
-from reconciler.config.checks import kept_together, left_empty, linked, misnamed, outside, without_vars, written_over
+from reconciler.config.checks import contradictions, misnamed, without_vars
 from reconciler.config.schema import (
     Authority,
     Configuration,
+    ConsumerProject,
     Environment,
     Limits,
     MembersPolicy,
     OrganizationsPolicy,
+    Rows,
+    Target,
+    Users,
 )
-from reconciler.credentials.settings import CredentialSettings, contradiction
+from reconciler.credentials.settings import CredentialSettings
 from reconciler.diff.ownership import Owner
 from reconciler.documents.document import Document
 from reconciler.documents.read import documents_in, read_text
 from reconciler.errors import InvalidInput
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem, problem, type_of
+from reconciler.model import Json, Position, problem
 from reconciler.schema.validate import nowhere, strings_in, validation_errors
 from reconciler.suggest import suggest_allowed
 
 FILE: Final = "reconciler.yaml"
 _ALIKE: Final = re.compile(r"(?i)reconciler\.ya?ml")
-OTHER_TYPE: Final = (
-    "name a project of the same type; or set `other_type: allow` next to project_id, if test users should become live "
-    "members, or live users test members"
-)
 
 
 class RowsSource(Struct, frozen=True):
@@ -57,15 +56,6 @@ class UsersSource(Struct, frozen=True):
     rows: int | None = None
     project_id: str | None = None
     any_type: bool = False
-
-
-class Target(Struct, frozen=True):
-    """Which project of Stytch this environment is, as far as the file says so."""
-
-    type: Literal["test", "live"] = "test"
-    project_id: str | None = None
-    project: str | None = None
-    environment: str | None = None
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -137,13 +127,8 @@ def load_config(
     body = msgspec.convert(document.body, Configuration)
     name = _choose(environment, tuple(body.environments), document)
     chosen = body.environments[name] or Environment()
-    problems = [*_contradictions(chosen, name, document), *_owners(body, document), *_formerly(body, document)]
-    problems += kept_together(body.environments, document)
-    problems.extend(
-        [*_nameless(body, document), *left_empty(document), *linked(root), *outside(root, chosen, name, document)]
-    )
     sources = {table: _rows(root, rows) for table, rows in chosen.tables.items()}
-    problems.extend(misnamed(tables, sources, name))
+    problems = [*contradictions(root, body, name, document), *misnamed(tables, sources, name)]
     for table, _equals, file in (given.partition("=") for given in tables):
         sources[table] = RowsSource(_given(root, file), file, sources[table].rows if table in sources else None)
     if problems:
@@ -153,7 +138,7 @@ def load_config(
         owner=Owner(body.name or "", body.formerly or ""),
         environment=name,
         environments=tuple(body.environments),
-        target=msgspec.convert(chosen.target, Target, from_attributes=True),
+        target=chosen.target,
         users=UsersSource(_given(root, users), users) if users else _users(root, chosen.users),
         unmatched=chosen.unmatched,
         held=chosen.held,
@@ -218,81 +203,11 @@ def _choose(asked: str | None, names: tuple[str, ...], document: Document) -> st
     raise InvalidInput([problem("environment", message, suggest_allowed(asked, names), at)])
 
 
-def _nameless(body: Configuration, document: Document) -> Iterator[Problem]:
-    """Yield a problem for each environment that ``--environment`` could not name."""
-    for name in body.environments:
-        if not name.strip():
-            yield problem(
-                "environment", "this environment has no name", "name it", document.key_at("environments", name)
-            )
-
-
-def _contradictions(chosen: Environment, name: str, document: Document) -> Iterator[Problem]:
-    """Yield what is of the right type and still cannot be meant."""
-    here = ("environments", name)
-    users = chosen.users
-    if users and (users.file is UNSET) == (users.consumer is UNSET):
-        message = "users come either from a file or from a Consumer project"
-        hint = "write {file: users.jsonl} or {consumer: {project_id: project-test-…}}"
-        yield problem("users", message, hint, document.at(*here, "users"))
-    elif users and users.file is UNSET and users.rows is not UNSET:
-        message = "rows is the number of users in a file, but there is no file"
-        yield problem("users", message, "remove rows", document.key_at(*here, "users", "rows"))
-    if chosen.credentials and (message := contradiction(chosen.credentials)):
-        hint = "write {file: FILE}, or {command: [...], read: [...], ids: FILE}"
-        yield problem("credentials", message, hint, document.at(*here, "credentials"))
-    yield from written_over(chosen, name, document)
-    target = chosen.target
-    if target.environment and not target.project:
-        message = "target names an environment but no project"
-        yield problem("target", message, "add project: SLUG", document.at(*here, "target", "environment"))
-    consumer = users.consumer if users and isinstance(users.consumer, settings.ConsumerProject) else None
-    if consumer and consumer.other_type is UNSET and (sort := type_of(consumer.project_id)) != target.type:
-        message = f"{consumer.project_id} is a {sort} project, and the target is of type {target.type}"
-        at = document.at(*here, "users", "consumer", "project_id")
-        yield problem("users", message, OTHER_TYPE, at)
-    if target.type == "live" and target.project_id and type_of(target.project_id) == "test":
-        message = f"type is live, but {target.project_id} is a test project"
-        yield problem("target", message, "correct one of the two", document.at(*here, "target", "type"))
-    elif target.type == "live" and not target.project_id and not (target.project and target.environment):
-        message = "type is live, but no project is named"
-        hint = "add project_id: project-live-…, or project and environment by their slugs"
-        yield problem("target", message, hint, document.at(*here, "target", "type"))
-
-
-def _owners(body: Configuration, document: Document) -> Iterator[Problem]:
-    """Yield a problem where two environments would write what belongs to one project, or may."""
-    owners = [name for name, environment in body.environments.items() if environment and environment.owns_project]
-    projects = {name: environment.target.project for name, environment in body.environments.items() if environment}
-    for number, name in enumerate(owners):
-        for first in owners[:number]:
-            places = tuple(document.at("environments", each, "owns_project") for each in (name, first))
-            if None in (projects[name], projects[first]):
-                message = f"{first} and {name} both set owns_project, but do not name their project"
-                hint = "set target.project for both"
-            elif projects[name] == projects[first]:
-                message = f"{first} and {name} both set owns_project for the same project"
-                hint = "keep one of the two"
-            else:
-                continue
-            yield problem("owner", message, hint, *places)
-
-
 def _owns(body: Configuration, environment: Environment) -> bool:
     """Return whether an environment writes what belongs to the whole project: the only one does, and a live one."""
     if environment.owns_project is None:
         return len(body.environments) == 1 or environment.target.type == "live"
     return environment.owns_project
-
-
-def _formerly(body: Configuration, document: Document) -> Iterator[Problem]:
-    """Yield a problem where nothing would be taken over, or by nobody."""
-    if body.formerly and body.formerly == body.name:
-        message = "formerly equals name, so it has no effect"
-        yield problem("owner", message, "remove formerly", document.at("formerly"))
-    elif body.formerly and body.name is None:
-        message = "formerly is set, but there is no name for the new marks"
-        yield problem("owner", message, f"write name: {body.formerly}, or another name", document.at("formerly"))
 
 
 def _owning(body: Configuration, project: str | None) -> Iterator[str]:
@@ -302,10 +217,10 @@ def _owning(body: Configuration, project: str | None) -> Iterator[str]:
             yield name
 
 
-def _users(root: Path, users: settings.Users | None) -> UsersSource | None:
+def _users(root: Path, users: Users | None) -> UsersSource | None:
     if users is None:
         return None
-    if users.file is UNSET and isinstance(users.consumer, settings.ConsumerProject):
+    if users.file is UNSET and isinstance(users.consumer, ConsumerProject):
         allowed = users.consumer.other_type == "allow"
         return UsersSource(None, project_id=users.consumer.project_id, any_type=allowed)
     if users.file is UNSET:
@@ -313,7 +228,7 @@ def _users(root: Path, users: settings.Users | None) -> UsersSource | None:
     return UsersSource(root / users.file, users.file, users.rows or None)
 
 
-def _rows(root: Path, rows: str | settings.Rows) -> RowsSource:
+def _rows(root: Path, rows: str | Rows) -> RowsSource:
     if isinstance(rows, str):
         return RowsSource(root / rows, rows)
     return RowsSource(root / rows.file, rows.file, rows.rows or None)

@@ -10,8 +10,6 @@ from reconciler.kinds import KINDS
 from reconciler.schema.traits import ApiVersion, Name
 
 Count = Annotated[int, Meta(ge=0)]
-
-
 Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
@@ -52,7 +50,7 @@ class Users(Struct, forbid_unknown_fields=True, kw_only=True):
     consumer: Literal["live"] | ConsumerProject | UnsetType = UNSET
 
 
-class Target(Struct, forbid_unknown_fields=True, kw_only=True):
+class Target(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which project of Stytch an environment is; a live one is written to only if ``type`` says so."""
 
     type: Literal["test", "live"] = "test"

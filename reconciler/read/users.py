@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from reconciler.clients.b2b import Client
-from reconciler.config.read import OTHER_TYPE, Config
+from reconciler.config.checks import OTHER_TYPE
+from reconciler.config.read import Config
 from reconciler.errors import Refused, Unreadable
 from reconciler.model import Position, Target, type_of
 from reconciler.read.live import unreadable

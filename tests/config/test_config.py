@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.clients.credentials import Credentials, Rates
-from reconciler.config.read import Config, RowsSource, Target, UsersSource, load_config
-from reconciler.config.schema import Limits, MembersPolicy
+from reconciler.config.read import Config, RowsSource, UsersSource, load_config
+from reconciler.config.schema import Limits, MembersPolicy, Target
 from reconciler.diff.ownership import Owner
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.sources.tables import read_tables
@@ -77,7 +77,9 @@ environments:
 """,
     )
     assert found.owner == Owner("acme-identity", formerly="reconciler")
-    assert found.target == Target("live", "project-live-1", "acme-b2b", "production")
+    assert found.target == Target(
+        type="live", project_id="project-live-1", project="acme-b2b", environment="production"
+    )
     assert found.users == UsersSource(tmp_path / "../users.jsonl", "../users.jsonl", 3)
     assert found.tables == {
         "a": RowsSource(tmp_path / "a.csv", "a.csv"),

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.config.read import Config, Target
+from reconciler.config.read import Config
+from reconciler.config.schema import Target
 from reconciler.desired.members import Desired
 from reconciler.desired.memberships import PackedMemberships
 from reconciler.diff.member_pairs import Users
