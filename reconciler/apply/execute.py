@@ -82,6 +82,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
                 journal.end(ended)
         context = ApplyContext(
             owner=run.config.owner,
+            client=run.client,
             organization_ids=dict(planned.organization_ids),
             target=planned.target,
             ids={kind: dict(ids) for kind, ids in planned.ids.items()},

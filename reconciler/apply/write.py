@@ -172,7 +172,7 @@ class Writer:
             if isinstance(change, Delete):
                 self._look_again(kind, change)
             with noting_finds() as found:
-                written = _verb(kind, change)(self._client, change, self._context)
+                written = _verb(kind, change)(change, self._context)
                 outcome = self._compared(kind, change, written)
                 return structs.replace(outcome, found=found() and change.action != "update")
         except Undecided as undecided:
@@ -291,8 +291,8 @@ def _takes_admin(change: Change) -> bool:
     return isinstance(change, Delete) or ADMIN_ROLE in withdrawn_roles(change)
 
 
-def _verb(kind: Kind, change: Change) -> Callable[[Client, Change, ApplyContext], WriteResult]:
-    verb: Callable[[Client, Change, ApplyContext], WriteResult] | None = getattr(kind.verbs, change.action)
+def _verb(kind: Kind, change: Change) -> Callable[[Change, ApplyContext], WriteResult]:
+    verb: Callable[[Change, ApplyContext], WriteResult] | None = getattr(kind.verbs, change.action)
     if verb is None:
         raise Stale(f"{kind.name} cannot be {change.action}d through the API")
     return verb

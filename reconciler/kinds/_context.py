@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -13,6 +14,10 @@ from reconciler.model.secret import Revealed, Sealed, generate
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, is_name, made_name, replaced
 from reconciler.schema.types import is_id
+
+if TYPE_CHECKING:
+    from reconciler.clients.api import Api
+    from reconciler.clients.b2b import Client
 
 
 class Stale(Exception):
@@ -44,8 +49,20 @@ class NotKept(Exception):
         self.id = id or None
 
 
-class ApplyContext(Struct, frozen=True, kw_only=True):
-    """Where changes are written: whose marks they carry, the place in Stytch, and the ids of what is there.
+class Access(Struct, frozen=True, kw_only=True):
+    """Where in Stytch is read and written, and the client that does it."""
+
+    client: "Client"
+    target: Target = Target()
+
+    @property
+    def management(self) -> "Api":
+        """Return the management API; raises ``Refused`` where there is no workspace key."""
+        return self.client.management
+
+
+class ApplyContext(Access, frozen=True, kw_only=True):
+    """Where changes are written: whose marks they carry, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
     things, ``kept`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is what
@@ -54,7 +71,6 @@ class ApplyContext(Struct, frozen=True, kw_only=True):
 
     owner: Owner
     organization_ids: MutableMapping[str, str]
-    target: Target = Target()
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
     store: CredentialStore | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,9 +12,6 @@ from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import TRIES, WriteResult, create_once, reworded, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Update
 from reconciler.schema.kind import Kind
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 
 def keep_given(context: ApplyContext, change: Create, field: str, written: WriteResult) -> None:
@@ -41,15 +38,14 @@ class Unnamed(Collection, frozen=True, kw_only=True):
     field: str
     advice: str
 
-    def create(self, kind: Kind, client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+    def create(self, kind: Kind, change: Create, context: ApplyContext) -> WriteResult:
         """Create one and store its credential.
 
         Raises ``Stale`` where a lost response may have created it: nothing proves whose it is.
         """
-        target = context.target
 
         def ids() -> frozenset[str]:
-            return frozenset(live.id for live in self.read(kind, client, target))
+            return frozenset(live.id for live in self.read(kind, context))
 
         before = ids()
         known = context.kept_id(change, self.field)
@@ -62,20 +58,20 @@ class Unnamed(Collection, frozen=True, kw_only=True):
                 said = "a response was lost, and there is no proof that this run created"
                 raise Stale(f"{said} {', '.join(new)}: {self.advice}")
 
-        written = create_once(lambda: self.post(client, target), look)
+        written = create_once(lambda: self.post(context), look)
         context.made(change, written.id)
         undo_if_doubled(
             written.id,
             lambda: {context.kept_id(change, self.field)} - {known, ""},
-            lambda: self.remove(client, target, written.id),
+            lambda: self.remove(context, written.id),
             "it",
         )
         context.keep(change, self.field, str((written.answered or {})[self.field]), written.id)
         return WriteResult(written.id, written.request_id)
 
-    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
+    def delete(self, change: Update | Delete, context: ApplyContext) -> WriteResult:
         """Delete one and forget its credential: whoever uses it is locked out at once."""
-        written = super().delete(client, change, context)
+        written = super().delete(change, context)
         if context.store:
             context.store.forget(change.name)
         return written

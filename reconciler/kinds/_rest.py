@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct, structs
 
-from reconciler.kinds._context import ApplyContext
+from reconciler.kinds._context import Access, ApplyContext
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -21,9 +21,6 @@ from reconciler.kinds._writing import (
 from reconciler.model import Change, Create, Delete, Live, Spec, Target, Update
 from reconciler.schema.kind import Kind, Verbs
 from reconciler.schema.left_out import completed
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 Record = Mapping[str, Any]  # what Stytch answers of one resource
 
@@ -55,20 +52,20 @@ class Setting(Struct, frozen=True, kw_only=True):
         write = partial(self._write, kind)
         return replace(kind, verbs=Verbs(list=partial(self._read, kind), update=write, delete=write))
 
-    def _read(self, kind: Kind, client: "Client", target: Target) -> Iterator[Live]:
-        for name in self.names(target) if self.names else kind.identity.singletons:
-            yield Live(kind=kind.name, name=name, id=name, spec=self.spec(self._get(client, target, name)))
+    def _read(self, kind: Kind, access: Access) -> Iterator[Live]:
+        for name in self.names(access.target) if self.names else kind.identity.singletons:
+            yield Live(kind=kind.name, name=name, id=name, spec=self.spec(self._get(access, name)))
 
-    def _write(self, kind: Kind, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
-        live = (self.whole or self.spec)(self._get(client, context.target, change.name))
+    def _write(self, kind: Kind, change: Update | Delete, context: ApplyContext) -> WriteResult:
+        live = (self.whole or self.spec)(self._get(context, change.name))
         body = dict(self.body(merged_into_live(kind, completed(kind.spec, live), change), change))
         path = self._at(context.target, change.name)
-        answer = retry_idempotent(lambda: client.management.write(self.method, path, body))
+        answer = retry_idempotent(lambda: context.management.write(self.method, path, body))
         record = answer.get(self.record) if self.record else answer
         return WriteResult(change.name, str(answer["request_id"]), self.answered(record) if record else None)
 
-    def _get(self, client: "Client", target: Target, name: str) -> Record:
-        answer = client.management.get(self._at(target, name))
+    def _get(self, access: Access, name: str) -> Record:
+        answer = access.management.get(self._at(access.target, name))
         record: Record = answer[self.record] if self.record else answer
         return record
 
@@ -108,57 +105,56 @@ class Collection(Struct, frozen=True, kw_only=True):
         )
         return replace(kind, verbs=verbs)
 
-    def read(self, kind: Kind, client: "Client", target: Target) -> Iterator[Live]:
+    def read(self, kind: Kind, access: Access) -> Iterator[Live]:
         """Read every resource."""
-        for record in self.records(client, target):
+        for record in self.records(access):
             name, id = str(record[kind.key.name]), str(record[self.id])
             yield Live(kind=kind.name, name=name, id=id, spec=self.spec(record))
 
-    def create(self, kind: Kind, client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+    def create(self, kind: Kind, change: Create, context: ApplyContext) -> WriteResult:
         """Create a resource, and send what only an update can say; after a lost response, look for it by its name."""
-        target = context.target
         spec = {**self.sent, **request_body(change.fields, cleared=kind.cleared)}
         later = {name: spec.pop(name) for name in kind.update_only & spec.keys()}
 
         def look() -> WriteResult | None:
-            named = [live for live in self.read(kind, client, target) if live.name == change.name]
+            named = [live for live in self.read(kind, context) if live.name == change.name]
             known = kind.normalize({name: spec[name] for name in self.alike or spec})
             return lost_create({live.id: kind.normalize(live.spec) for live in named}, known, self.what)
 
         body = {kind.key.name: change.name, **spec}
-        written = create_once(lambda: self.post(client, target, body), look, self.duplicates)
-        return self.patch(client, target, written.id, later) if later else written
+        written = create_once(lambda: self.post(context, body), look, self.duplicates)
+        return self.patch(context, written.id, later) if later else written
 
-    def update(self, kind: Kind, client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+    def update(self, kind: Kind, change: Update, context: ApplyContext) -> WriteResult:
         """Change the fields that differ; Stytch leaves all others as they are."""
-        return self.patch(client, context.target, change.id, request_body(change.fields, cleared=kind.cleared))
+        return self.patch(context, change.id, request_body(change.fields, cleared=kind.cleared))
 
-    def delete(self, client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
+    def delete(self, change: Update | Delete, context: ApplyContext) -> WriteResult:
         """Delete a resource."""
-        return WriteResult(str(change.id), delete_resource(lambda: self.remove(client, context.target, change.id)))
+        return WriteResult(str(change.id), delete_resource(lambda: self.remove(context, change.id)))
 
-    def records(self, client: "Client", target: Target) -> Sequence[Record]:
+    def records(self, access: Access) -> Sequence[Record]:
         """Return every record."""
-        records: Sequence[Record] = client.management.get(self.path(target))[self.many]
+        records: Sequence[Record] = access.management.get(self.path(access.target))[self.many]
         return records
 
     def at(self, target: Target, id: str | None) -> str:
         """Return the path of one record."""
         return f"{self.path(target)}/{quote(str(id), safe='')}"
 
-    def post(self, client: "Client", target: Target, body: Spec | None = None) -> WriteResult:
+    def post(self, access: Access, body: Spec | None = None) -> WriteResult:
         """Add a record, by one request."""
-        return self._write(client, "POST", self.path(target), body)
+        return self._write(access, "POST", self.path(access.target), body)
 
-    def patch(self, client: "Client", target: Target, id: str | None, body: Spec) -> WriteResult:
+    def patch(self, access: Access, id: str | None, body: Spec) -> WriteResult:
         """Change the fields that ``body`` has."""
-        return retry_idempotent(lambda: self._write(client, "PATCH", self.at(target, id), body))
+        return retry_idempotent(lambda: self._write(access, "PATCH", self.at(access.target, id), body))
 
-    def remove(self, client: "Client", target: Target, id: str | None) -> str:
+    def remove(self, access: Access, id: str | None) -> str:
         """Delete a record, by one request, and return that request's id."""
-        return str(client.management.write("DELETE", self.at(target, id))["request_id"])
+        return str(access.management.write("DELETE", self.at(access.target, id))["request_id"])
 
-    def _write(self, client: "Client", method: str, path: str, body: Spec | None) -> WriteResult:
-        answer = client.management.write(method, path, dict(body) if body is not None else None)
+    def _write(self, access: Access, method: str, path: str, body: Spec | None) -> WriteResult:
+        answer = access.management.write(method, path, dict(body) if body is not None else None)
         record = answer[self.one]
         return WriteResult(str(record[self.id]), str(answer["request_id"]), self.answered(record))

@@ -7,12 +7,12 @@ registered themselves are never managed, whatever their names.
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from reconciler.kinds._context import ApplyContext, Gone, Stale, kept_as
+from reconciler.kinds._context import Access, ApplyContext, Gone, Stale, kept_as
 from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     WriteResult,
@@ -26,13 +26,10 @@ from reconciler.kinds._writing import (
     undo_if_doubled,
     write_result,
 )
-from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 APPS: Final = "/v1/connected_apps/clients"
 ABSENT: Final = ("connected_app_not_found",)
@@ -71,9 +68,9 @@ class ConnectedAppSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 SHOWN: Final = (*(name for name in ConnectedAppSpec.__struct_fields__ if name != SECRET), *MARKS)
 
 
-def read(client: "Client", _target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every Connected App of the environment."""
-    for row in client.search("connected_app.clients.search", f"{APPS}/search", "connected_apps", "client_id"):
+    for row in access.client.search("connected_app.clients.search", f"{APPS}/search", "connected_apps", "client_id"):
         spec = {name: row[name] for name in SHOWN if name in row}
         yield Live(kind="ConnectedApp", name=str(row["client_name"]), id=str(row["client_id"]), spec=spec)
 
@@ -118,80 +115,82 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
         yield resource.problem("not-https", message, "write it as https://acme.example/callback", path)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
-    before = {live.id for live in _check_new(client, change, context)}
+    before = {live.id for live in _check_new(change, context)}
     before.update(context.ids.get(change.kind, {}).values())
     context.begin(change, before)
     body = {"client_name": change.name, **request_body(change.fields, cleared=KIND.cleared)}
     body.pop(SECRET, None)
-    written = create_once(lambda: _write(client, "create", **body), lambda: _found(client, body, before))
+    written = create_once(lambda: _write(context, "create", **body), lambda: _found(context, body, before))
     if written.request_id:
         context.made(change, written.id, str((written.answered or {}).get(SECRET) or ""))
-        others = partial(_namesakes, client, change.name, written.id)
-        undo_if_doubled(written.id, others, partial(_delete, client, written.id), "a Connected App")
+        others = partial(_namesakes, context, change.name, written.id)
+        undo_if_doubled(written.id, others, partial(_delete, context, written.id), "a Connected App")
     keep_given(context, change, SECRET, written)
     return written
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a secret that was never kept is rotated."""
     identifier = str(change.id)
     written = WriteResult(identifier, "")
     body = request_body(change.fields, cleared=KIND.cleared)
     lost = body.pop(SECRET, None)
     if body:
-        merged_into_live(KIND, _get(client, identifier), change)
-        written = retry_idempotent(lambda: _write(client, "update", client_id=identifier, **body))
+        merged_into_live(KIND, _get(context, identifier), change)
+        written = retry_idempotent(lambda: _write(context, "update", client_id=identifier, **body))
     if lost:
-        request_id = _rotation(client, identifier).rotate(change, identifier, context)
+        request_id = _rotation(context, identifier).rotate(change, identifier, context)
         written = structs.replace(written, request_id=request_id)
     return written
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the app for good, and forget its secret."""
-    request_id = delete_resource(partial(_delete, client, str(change.id)))
+    request_id = delete_resource(partial(_delete, context, str(change.id)))
     context.forget(KIND, change)
     return WriteResult(str(change.id), request_id)
 
 
-def _write(client: "Client", method: str, **arguments: Json) -> WriteResult:
-    return write_result(client.write(f"connected_app.clients.{method}", **arguments), "connected_app", "client_id")
+def _write(access: Access, method: str, **arguments: Json) -> WriteResult:
+    return write_result(
+        access.client.write(f"connected_app.clients.{method}", **arguments), "connected_app", "client_id"
+    )
 
 
-def _delete(client: "Client", identifier: str) -> str:
-    return client.write("connected_app.clients.delete", client_id=identifier).request_id
+def _delete(access: Access, identifier: str) -> str:
+    return access.client.write("connected_app.clients.delete", client_id=identifier).request_id
 
 
-def _check_new(client: "Client", change: Create, context: ApplyContext) -> Sequence[Live]:
+def _check_new(change: Create, context: ApplyContext) -> Sequence[Live]:
     """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
-    every = [live for live in read(client, context.target) if not registered_itself(live)]
+    every = [live for live in read(context) if not registered_itself(live)]
     must_be_free(sorted(live.id for live in every if live.name.strip() == change.name.strip()))
     known = context.store.id_of(kept_as(change, SECRET)) if context.store else None
-    if known and client.find("connected_app.clients.get", _path(known), ABSENT):
+    if known and context.client.find("connected_app.clients.get", _path(known), ABSENT):
         raise Stale("it already exists, but Stytch's search did not show it yet")
     return every
 
 
-def _namesakes(client: "Client", name: str, identifier: str) -> Sequence[str]:
+def _namesakes(access: Access, name: str, identifier: str) -> Sequence[str]:
     """Return the ids of the apps of a name, once a search shows the one that was just made, if it does in time."""
     named: list[str] = []
     for pause in PAUSES:
-        client.clock.sleep(pause)
-        named = [live.id for live in read(client, Target()) if live.name.strip() == name.strip()]
+        access.client.clock.sleep(pause)
+        named = [live.id for live in read(access) if live.name.strip() == name.strip()]
         if identifier in named:
             break
     return named
 
 
-def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -> WriteResult | None:
+def _found(access: Access, body: Mapping[str, Any], before: Collection[str]) -> WriteResult | None:
     """Find the app that a lost create made: new, and as it was sent."""
     for pause in PAUSES:
-        client.clock.sleep(pause)
+        access.client.clock.sleep(pause)
         new = [
             live
-            for live in read(client, Target())
+            for live in read(access)
             if live.name == body["client_name"] and live.id not in before and not registered_itself(live)
         ]
         if new:
@@ -201,8 +200,8 @@ def _found(client: "Client", body: Mapping[str, Any], before: Collection[str]) -
     return lost_create(found, sent, "a Connected App with this name")
 
 
-def _get(client: "Client", identifier: str) -> dict[str, Any]:
-    found = client.find("connected_app.clients.get", _path(identifier), ABSENT)
+def _get(access: Access, identifier: str) -> dict[str, Any]:
+    found = access.client.find("connected_app.clients.get", _path(identifier), ABSENT)
     if found is None:
         raise Gone
     return dict(found["connected_app"])
@@ -212,12 +211,12 @@ def _path(identifier: str) -> str:
     return f"{APPS}/{quote(identifier, safe='')}"
 
 
-def _rotation(client: "Client", identifier: str) -> Rotation:
+def _rotation(access: Access, identifier: str) -> Rotation:
     methods = {"start": "rotate_start", "complete": "rotate", "cancel": "rotate_cancel"}
     return Rotation(
         SECRET,
-        lambda step: _write(client, f"secrets.{methods[step]}", client_id=identifier),
-        lambda: _get(client, identifier),
+        lambda step: _write(access, f"secrets.{methods[step]}", client_id=identifier),
+        lambda: _get(access, identifier),
     )
 
 

@@ -1,19 +1,16 @@
 """Default e-mail templates: which template of the project is used for what (docs/stytch.md, 2.15)."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._writing import WriteResult, request_body, retry_idempotent
 from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
 from reconciler.schema.kind import Key, Kind, Order, Verbs
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 TYPES: Final = (
     "LOGIN",
@@ -36,10 +33,10 @@ class DefaultEmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True)
     template_id: Annotated[Text | UnsetType, RefersTo("EmailTemplate")] = UNSET
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read the default of every type; that there is none Stytch answers with an error."""
     for sort in TYPES:
-        found = client.management.find(_path(target, sort), NONE_SET)
+        found = access.management.find(_path(access.target, sort), NONE_SET)
         if found is not None:
             spec = {FIELD: found[FIELD]}
             yield Live(kind="DefaultEmailTemplate", name=sort, id=sort, spec=spec)
@@ -52,19 +49,19 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("not-possible", message, "declare another template as the default", ("ensure",))
 
 
-def write(client: "Client", change: Create | Update, context: ApplyContext) -> WriteResult:
+def write(change: Create | Update, context: ApplyContext) -> WriteResult:
     """Set the default, in the place of another if there is one."""
     path, body = _path(context.target, change.name), request_body(change.fields, cleared={})
-    there = client.management.find(path, NONE_SET) or {}
+    there = context.management.find(path, NONE_SET) or {}
     if there.get(FIELD, UNSET) not in [each for field in change.fields for each in (field.before, field.after)]:
         raise Stale(f"{FIELD} has changed since")
-    answer = retry_idempotent(lambda: client.management.write("POST", path, body))
+    answer = retry_idempotent(lambda: context.management.write("POST", path, body))
     return WriteResult(change.name, str(answer["request_id"]))
 
 
-def unset(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def unset(change: Delete, context: ApplyContext) -> WriteResult:
     """Leave the type without a default, so that Stytch's own is used; done already where there is none."""
-    answer = retry_idempotent(lambda: client.management.write("DELETE", _path(context.target, change.name)))
+    answer = retry_idempotent(lambda: context.management.write("DELETE", _path(context.target, change.name)))
     return WriteResult(change.name, str(answer["request_id"]))
 
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext
+from reconciler.kinds._context import Access, ApplyContext
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Change, Delete, Live, Problem, Resource, Spec, Target
+from reconciler.model import Change, Delete, Live, Problem, Resource, Spec
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
 
 if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
     from reconciler.clients.search import Page
 
 LIST: Final = "/v1/rules/list"
@@ -68,12 +67,12 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = UNSET
 
 
-def read(client: "Client", _target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every rule that has not expired, page by page."""
     from reconciler.clients.search import Page, follow
 
     def fetch(cursor: str | None) -> "Page[Mapping[str, Any]]":
-        page = client.telemetry.ask(LIST, {"limit": PAGE, **({"cursor": cursor} if cursor else {})})
+        page = access.client.telemetry.ask(LIST, {"limit": PAGE, **({"cursor": cursor} if cursor else {})})
         return Page(page["rules"] or [], [], -1, page.get("next_cursor") or None)
 
     seen: set[str] = set()
@@ -125,25 +124,25 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
     return end is not None and end <= now + TOLERANCE
 
 
-def write(client: "Client", change: Change, context: ApplyContext) -> WriteResult:
+def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
-    found = next((live for live in read(client, context.target) if live.name == change.name), None)
+    found = next((live for live in read(context) if live.name == change.name), None)
     spec = merged_into_live(KIND, found.spec if found else {}, change)
     body = _addressed(change, {"action": spec["action"]})
     if spec.get("description"):
         body["description"] = spec["description"]
     if end := _moment(spec.get("expires_at")):
         body["expires_in_minutes"] = max(1, math.ceil((end - datetime.now(UTC)).total_seconds() / 60))
-    return _set(client, change, body)
+    return _set(context, change, body)
 
 
-def clear(client: "Client", change: Delete, _context: ApplyContext) -> WriteResult:
+def clear(change: Delete, context: ApplyContext) -> WriteResult:
     """Take the rule away."""
-    return _set(client, change, _addressed(change, {"action": "NONE"}))
+    return _set(context, change, _addressed(change, {"action": "NONE"}))
 
 
-def _set(client: "Client", change: Change, body: dict[str, Any]) -> WriteResult:
-    answer = retry_idempotent(lambda: client.telemetry.write("POST", SET, body))
+def _set(access: Access, change: Change, body: dict[str, Any]) -> WriteResult:
+    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", SET, body))
     return WriteResult(
         change.name, str(answer["request_id"]), {name: answer[name] for name in FIELDS if name in answer}
     )

@@ -1,12 +1,12 @@
 """E-mail templates: the look of Stytch's e-mails, for a project and all its environments (docs/stytch.md, 2.14)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.errors import Rejected
-from reconciler.kinds._context import ApplyContext, Gone
+from reconciler.kinds._context import Access, ApplyContext, Gone
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
     WriteResult,
@@ -16,13 +16,10 @@ from reconciler.kinds._writing import (
     merged_into_live,
     retry_idempotent,
 )
-from reconciler.model import Change, Delete, FieldChange, Json, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Delete, FieldChange, Json, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Deletes, Key, Kind, Verbs
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_email_template_vanity_id",)
 IS_DEFAULT: Final = "cannot_delete_default_email_template"
@@ -146,12 +143,12 @@ def changes_sort(fields: Sequence[FieldChange]) -> bool:
     return any(field.path in ((PREBUILT,), (CUSTOM,)) for field in fields)
 
 
-def create(client: "Client", change: Change, context: ApplyContext, body: Spec | None = None) -> WriteResult:
+def create(change: Change, context: ApplyContext, body: Spec | None = None) -> WriteResult:
     """Create the template under its own id, with what is planned, or all of ``body``."""
     spec = merged_into_live(KIND, {}, change) if body is None else body
 
     def look() -> WriteResult | None:
-        live = _get(client, context.target, change)
+        live = _get(context, change)
         found = {change.name: KIND.normalize(live)} if live is not None else {}
         # Whom the mail is from Stytch may have dropped.
         sent = {name: value for name, value in KIND.normalize(spec).items() if name != SENDER}
@@ -159,24 +156,24 @@ def create(client: "Client", change: Change, context: ApplyContext, body: Spec |
 
     sent = {"template_id": change.name, **spec}
     written = create_once(
-        lambda: _written(change, client.management.write("POST", TEMPLATES.path(context.target), sent)),
+        lambda: _written(change, context.management.write("POST", TEMPLATES.path(context.target), sent)),
         look,
         ALREADY_THERE,
     )
-    return _checked(client, change, context, written)
+    return _checked(change, context, written)
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
-    path, live = TEMPLATES.at(context.target, change.name), _get(client, context.target, change)
+    path, live = TEMPLATES.at(context.target, change.name), _get(context, change)
     if live is None:
         raise Gone
     body = _as_live(merged_into_live(KIND, live, change), live, change)
     if change.replaces:
-        delete(client, change, context)
-        return create(client, change, context, body)
-    written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, body)))
-    return _checked(client, change, context, written)
+        delete(change, context)
+        return create(change, context, body)
+    written = retry_idempotent(lambda: _written(change, context.management.write("PUT", path, body)))
+    return _checked(change, context, written)
 
 
 def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Json]:
@@ -191,11 +188,11 @@ def _as_live(body: dict[str, Json], live: Spec, change: Update) -> dict[str, Jso
     return {**body, PREBUILT: {**body[PREBUILT], **stay}}
 
 
-def delete(client: "Client", change: Update | Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Update | Delete, context: ApplyContext) -> WriteResult:
     """Delete the template, which Stytch refuses while it is a default."""
     said = "it is a default: set another template in a DefaultEmailTemplate first, or set `ensure: absent` on that"
     with explaining(IS_DEFAULT, said):
-        return TEMPLATES.delete(client, change, context)
+        return TEMPLATES.delete(change, context)
 
 
 def _spec(row: Mapping[str, Any]) -> Spec:
@@ -208,8 +205,8 @@ def _set(value: Json) -> Json:
     return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
-def _get(client: "Client", target: Target, change: Change) -> Spec | None:
-    found = client.management.find(TEMPLATES.at(target, change.name), ABSENT)
+def _get(access: Access, change: Change) -> Spec | None:
+    found = access.management.find(TEMPLATES.at(access.target, change.name), ABSENT)
     return None if found is None else _spec(found["email_template"])
 
 
@@ -220,10 +217,10 @@ def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     )
 
 
-def _checked(client: "Client", change: Change, context: ApplyContext, written: WriteResult) -> WriteResult:
+def _checked(change: Change, context: ApplyContext, written: WriteResult) -> WriteResult:
     """Say so where Stytch silently dropped whom the mail is from, as it does with a domain that is not verified."""
     wanted = {field.path[-1]: field.after for field in change.fields if field.path[0] == SENDER}
-    taken = ((_get(client, context.target, change) if wanted else None) or {}).get(SENDER) or {}
+    taken = ((_get(context, change) if wanted else None) or {}).get(SENDER) or {}
     if dropped := [f"{SENDER}.{name}" for name, value in wanted.items() if taken.get(name) != value]:
         sentence = (
             f"Stytch accepted the write but dropped {', '.join(dropped)}; check "

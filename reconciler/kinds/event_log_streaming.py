@@ -4,11 +4,11 @@ There is one destination at most. It is made in two steps: nothing is streamed u
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from reconciler.kinds._context import ApplyContext, Gone
+from reconciler.kinds._context import Access, ApplyContext, Gone
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import (
     WriteResult,
@@ -18,14 +18,11 @@ from reconciler.kinds._writing import (
     request_body,
     retry_idempotent,
 )
-from reconciler.model import Change, Create, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, Json, Live, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.secret_names import LAST_FOUR, as_shown
 from reconciler.schema.traits import HoldsSecret, SecretName
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 ABSENT: Final = frozenset({"event_log_streaming_not_found"})
 CONFIGS: Final = {"DATADOG": "datadog", "GRAFANA_LOKI": "grafana_loki"}
@@ -66,10 +63,10 @@ class EventLogStreamingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     streaming_status: Literal["ACTIVE", "DISABLED"] | UnsetType = UNSET
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read the destination, of whatever type it is; Stytch answers with an error where there is none."""
     for sort in CONFIGS:
-        if (spec := _get(client, target, sort)) is not None:
+        if (spec := _get(access, sort)) is not None:
             yield Live(kind="EventLogStreaming", name=sort, id=sort, spec=spec)
 
 
@@ -99,36 +96,36 @@ def _sealed(secret: str, config: Spec) -> Json:
     return {**{name: value for name, value in config.items() if name != shown}, secret: {LAST_FOUR: config[shown]}}
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the destination, and enable it if that is declared."""
-    target, body = context.target, request_body(change.fields, cleared={})
+    body = request_body(change.fields, cleared={})
     sent = context.revealed({"destination_type": change.name, CONFIG: body[CONFIG]})
 
     def look() -> WriteResult | None:
-        live = _get(client, target, change.name)
+        live = _get(context, change.name)
         found = {change.name: KIND.normalize(live)} if live else {}
         shown = as_shown(KIND, {CONFIG: body[CONFIG]}, lambda name: context.secret(name)[-4:])
         return lost_create(found, shown, "a destination")
 
     written = create_once(
-        lambda: _written(change, client.management.write("POST", DESTINATIONS.path(target), sent)), look
+        lambda: _written(change, context.management.write("POST", DESTINATIONS.path(context.target), sent)), look
     )
-    status = _set_status(client, change, context) if body.get(STATUS) == "ACTIVE" else ""
+    status = _set_status(change, context) if body.get(STATUS) == "ACTIVE" else ""
     return structs.replace(written, request_id=status or written.request_id)
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Set what differs: the configuration whole, and whether anything is streamed."""
-    live = _get(client, context.target, change.name)
+    live = _get(context, change.name)
     if live is None:
         raise Gone
     config = context.revealed({CONFIG: merged_into_live(KIND, live, change)[CONFIG]})
     written = WriteResult(change.name, "")
     if change.get(CONFIG):
         path = DESTINATIONS.at(context.target, change.name)
-        written = retry_idempotent(lambda: _written(change, client.management.write("PUT", path, config)))
+        written = retry_idempotent(lambda: _written(change, context.management.write("PUT", path, config)))
     if change.get(STATUS):
-        written = structs.replace(written, request_id=_set_status(client, change, context))
+        written = structs.replace(written, request_id=_set_status(change, context))
     return written
 
 
@@ -140,11 +137,11 @@ def writes(change: Change) -> int:
     return 1 + bool(isinstance(change, Create) and status and status.after == "ACTIVE")
 
 
-def _set_status(client: "Client", change: Change, context: ApplyContext) -> str:
+def _set_status(change: Change, context: ApplyContext) -> str:
     planned = change.get(STATUS)
     verb = "enable" if planned and planned.after == "ACTIVE" else "disable"
     path = f"{DESTINATIONS.at(context.target, change.name)}/{verb}"
-    return retry_idempotent(lambda: str(client.management.write("POST", path)["request_id"]))
+    return retry_idempotent(lambda: str(context.management.write("POST", path)["request_id"]))
 
 
 def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
@@ -154,8 +151,8 @@ def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     return WriteResult(change.name, str(answer["request_id"]), told)
 
 
-def _get(client: "Client", target: Target, sort: str) -> dict[str, Any] | None:
-    answer = client.management.find(DESTINATIONS.at(target, sort), ABSENT)
+def _get(access: Access, sort: str) -> dict[str, Any] | None:
+    answer = access.management.find(DESTINATIONS.at(access.target, sort), ABSENT)
     if answer is None:
         return None
     found = answer["event_log_streaming_config"]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext, Stale, kept_as
+from reconciler.kinds._context import Access, ApplyContext, Stale, kept_as
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -19,13 +19,12 @@ from reconciler.kinds._writing import (
     retry_idempotent,
     write_result,
 )
-from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Target, Update
+from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Update
 from reconciler.schema.kind import Credential, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
 
 if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
     from reconciler.model.secret import Sealed
 
 CLIENTS: Final = "/v1/m2m/clients"
@@ -49,9 +48,9 @@ class M2MClientSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 FIELDS: Final = frozenset(M2MClientSpec.__struct_fields__) - {SECRET}
 
 
-def read(client: "Client", _target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every M2M client of the environment."""
-    for row in client.search("m2m.clients.search", f"{CLIENTS}/search", "m2m_clients", "client_id"):
+    for row in access.client.search("m2m.clients.search", f"{CLIENTS}/search", "m2m_clients", "client_id"):
         identifier = str(row["client_id"])
         yield Live(
             kind="M2MClient", name=identifier, id=identifier, spec={name: row[name] for name in FIELDS & row.keys()}
@@ -65,46 +64,46 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=False)
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
     body = request_body(change.fields, cleared={})
     status = body.pop("status", None)
-    if (there := _get(client, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):
+    if (there := _get(context, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):
         raise Stale("it exists now, but did not when the plan was made")
     secret = context.chosen(change, SECRET, change.name)
     body |= {"client_id": change.name, SECRET: secret.reveal()}
     written = create_once(
-        lambda: _write(client, "create", **body), lambda: _found(client, change, secret), ALREADY_THERE
+        lambda: _write(context, "create", **body), lambda: _found(context, change, secret), ALREADY_THERE
     )
     if status and (written.answered or {}).get("status") != status:
-        return retry_idempotent(lambda: _write(client, "update", client_id=change.name, status=status))
+        return retry_idempotent(lambda: _write(context, "update", client_id=change.name, status=status))
     return written
 
 
-def update(client: "Client", change: Update, _context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ; metadata is sent whole, in case Stytch does not merge it here."""
     body = request_body(change.fields, cleared=KIND.cleared)
     if METADATA in body:
-        whole = merged_into_live(KIND, _get(client, change.name) or {}, change)
+        whole = merged_into_live(KIND, _get(context, change.name) or {}, change)
         body[METADATA] = {**whole[METADATA], **body[METADATA]}
-    return retry_idempotent(lambda: _write(client, "update", client_id=change.name, **body))
+    return retry_idempotent(lambda: _write(context, "update", client_id=change.name, **body))
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the client for good, and forget its secret."""
-    request_id = delete_resource(lambda: client.write("m2m.clients.delete", client_id=change.name).request_id)
+    request_id = delete_resource(lambda: context.client.write("m2m.clients.delete", client_id=change.name).request_id)
     context.forget(KIND, change)
     return WriteResult(change.name, request_id)
 
 
-def _get(client: "Client", name: str) -> Mapping[str, Any] | None:
-    found = client.find("m2m.clients.get", f"{CLIENTS}/{quote(name, safe='')}", ABSENT)
+def _get(access: Access, name: str) -> Mapping[str, Any] | None:
+    found = access.client.find("m2m.clients.get", f"{CLIENTS}/{quote(name, safe='')}", ABSENT)
     return found["m2m_client"] if found else None
 
 
-def _found(client: "Client", change: Create, secret: "Sealed") -> WriteResult | None:
+def _found(access: Access, change: Create, secret: "Sealed") -> WriteResult | None:
     """Find the client that a lost create made: it has the secret that was sent."""
-    live = _get(client, change.name)
+    live = _get(access, change.name)
     if live is None:
         return None
     if live[f"{SECRET}_last_four"] != secret.last_four:
@@ -115,8 +114,8 @@ def _found(client: "Client", change: Create, secret: "Sealed") -> WriteResult | 
     return WriteResult(change.name, "", live)
 
 
-def _write(client: "Client", method: str, **arguments: Json) -> WriteResult:
-    return write_result(client.write(f"m2m.clients.{method}", **arguments), "m2m_client", "client_id")
+def _write(access: Access, method: str, **arguments: Json) -> WriteResult:
+    return write_result(access.client.write(f"m2m.clients.{method}", **arguments), "m2m_client", "client_id")
 
 
 KIND: Final = Kind(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -13,7 +13,7 @@ from reconciler.diff.ownership import OwnedMember, Owner, Whose, farewell, read_
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
-from reconciler.kinds._context import ApplyContext, Gone, Stale
+from reconciler.kinds._context import Access, ApplyContext, Gone, Stale
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -42,9 +42,6 @@ from reconciler.model import (
 from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("duplicate_member_email",)
 
@@ -100,7 +97,7 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("not-initial", message, "declare it under spec", ("initial", "default_mfa_method"))
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the member with its mark, which is complete once it names the id that Stytch gave.
 
     What only an update can say goes with the completed mark.
@@ -113,8 +110,8 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
         body["trusted_metadata"] = {**body.get("trusted_metadata", {}), MARK_KEY: mark.as_json()}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
     live, request_id = create_once(
-        lambda: client.create_member(organization_id, body),
-        lambda: _found(client, organization_id, email_address, mark, context.owner),
+        lambda: context.client.create_member(organization_id, body),
+        lambda: _found(context, organization_id, email_address, mark, context.owner),
         ALREADY_THERE,
     )
     identifier = str(live["member_id"])
@@ -122,17 +119,17 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
     if whole:
         later["trusted_metadata"] = {MARK_KEY: whole.as_json()}
     if later:
-        live, request_id = retry_idempotent(lambda: client.update_member(organization_id, identifier, later))
+        live, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, later))
     return WriteResult(identifier, request_id, _spec(live))
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the declared fields of a member that is still at its address and still whose the plan saw it to be.
 
     Roles start from what is live now, and lose or gain only what is planned.
     """
     organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
-    live = _live(client, organization_id, identifier, change)
+    live = _live(context, organization_id, identifier, change)
     found = read_member(live, context.owner)
     if not _may_claim(change, found):
         raise Stale("it no longer carries this repository's mark")
@@ -149,21 +146,21 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     request_id, now = "", None
     phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
     if phone and phone.before is not UNSET:
-        now, request_id = _cleared(lambda: client.delete_mfa_phone_number(organization_id, identifier))
+        now, request_id = _cleared(lambda: context.client.delete_mfa_phone_number(organization_id, identifier))
     if external_id and external_id.after is UNSET:
-        now, request_id = _cleared(lambda: client.delete_member_external_id(organization_id, identifier))
+        now, request_id = _cleared(lambda: context.client.delete_member_external_id(organization_id, identifier))
     if body:
-        now, request_id = retry_idempotent(lambda: client.update_member(organization_id, identifier, body))
+        now, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, body))
         if mark:
-            _remember(client, now, mark, given)
+            _remember(context, now, mark, given)
     sent = {"roles": body["roles"]} if roles else {}
     return WriteResult(identifier, request_id, now and _spec(now), sent)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the member if it still is what the plan saw, having said in its mark that it was us."""
     organization_id, identifier = context.organization_ids[str(change.namespace)], str(change.id)
-    live = _live(client, organization_id, identifier, change)
+    live = _live(context, organization_id, identifier, change)
     found = read_member(live, context.owner)
     if found.whose is Whose.ANOTHER or (not change.causes and found.whose is not Whose.OURS):
         raise Stale("it no longer carries this repository's mark")
@@ -176,12 +173,12 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
             raise Stale(f"{name} has changed since")
     body = {"trusted_metadata": {MARK_KEY: farewell(found, context.owner).as_json()}}
     try:
-        marked, _ = retry_idempotent(lambda: client.update_member(organization_id, identifier, body))
+        marked, _ = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, body))
     except Rejected:
-        _live(client, organization_id, identifier, change)  # raises Gone where somebody else deleted it just now
+        _live(context, organization_id, identifier, change)  # raises Gone where somebody else deleted it just now
         raise
     context.deleting(change, str(marked.get("updated_at") or ""))
-    return WriteResult(identifier, delete_resource(lambda: client.delete_member(organization_id, identifier)))
+    return WriteResult(identifier, delete_resource(lambda: context.client.delete_member(organization_id, identifier)))
 
 
 def rank(change: Change) -> int:
@@ -215,8 +212,8 @@ def _may_claim(change: Update, found: OwnedMember) -> bool:
     return found.whose is Whose.OURS or (change.adopts and not found.member.scim_registration)
 
 
-def _live(client: "Client", organization_id: str, identifier: str, change: Change) -> LiveMember:
-    live: LiveMember | None = client.get_member(organization_id, identifier)
+def _live(access: Access, organization_id: str, identifier: str, change: Change) -> LiveMember:
+    live: LiveMember | None = access.client.get_member(organization_id, identifier)
     if live is None or live.status == "deleted":
         raise Gone
     if mailbox_or_text(live.email_address) != change.name:
@@ -243,7 +240,7 @@ def _taken(mark: Mark, answered: Spec) -> tuple[str, ...]:
     return mark.roles if roles is None else tuple(role for role in mark.roles if role in roles)
 
 
-def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[str]) -> None:
+def _remember(access: Access, answered: Spec, mark: Mark, given: Collection[str]) -> None:
     """Correct a mark that remembers a role which Stytch did not take, or forgets one that it did not take away."""
     if answered.get("roles") is None:
         return
@@ -251,7 +248,7 @@ def _remember(client: "Client", answered: Spec, mark: Mark, given: Collection[st
     roles = tuple(sorted({*given} & {*there}))
     if roles != tuple(sorted(mark.roles)):
         true = {"trusted_metadata": {MARK_KEY: structs.replace(mark, roles=roles).as_json()}}
-        retry_idempotent(lambda: client.update_member(mark.organization, str(answered["member_id"]), true))
+        retry_idempotent(lambda: access.client.update_member(mark.organization, str(answered["member_id"]), true))
 
 
 def _spec(answered: Spec) -> Spec:
@@ -262,10 +259,10 @@ def _spec(answered: Spec) -> Spec:
 
 
 def _found(
-    client: "Client", organization_id: str, email_address: str, mark: Mark | None, owner: Owner
+    access: Access, organization_id: str, email_address: str, mark: Mark | None, owner: Owner
 ) -> tuple[dict[str, Json], str] | None:
     """Find the member that a lost create made, or a run just before this one: it carries the mark that was sent."""
-    live = client.find_member(organization_id, email_address)
+    live = access.client.find_member(organization_id, email_address)
     if live is None:
         return None
     found = read_member(live, owner).carried

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -44,9 +44,6 @@ from reconciler.schema.types import (
     check_role,
     common_domain,
 )
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 ALREADY_THERE: Final = ("organization_slug_already_used", "duplicate_organization")
 
@@ -187,32 +184,32 @@ def _spelled(domain: str | None) -> str | None:
     return domain_label(domain or "") or domain
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     slug = change.name
     told = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), slug)
     metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
     body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
     live, _ = create_once(
-        lambda: client.create_organization(body), lambda: _found(client, slug, context), ALREADY_THERE
+        lambda: context.client.create_organization(body), lambda: _found(slug, context), ALREADY_THERE
     )
     identifier = str(live["organization_id"])
     mark = Mark(owner=context.owner.name, organization=identifier).as_json()
     live, request_id = retry_idempotent(
-        lambda: client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}})
+        lambda: context.client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}})
     )
     context.organization_ids[slug] = identifier
     return WriteResult(identifier, request_id, live)
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
 
     Without an id it is the second half of a create: what names things in the organization, which are there by now.
     """
     identifier = change.id or context.organization_ids[change.name]
     replaces = any(isinstance(field.before, list | dict) for field in change.fields)
-    live = client.get_organization(identifier) if replaces or change.mark else {}
+    live = context.client.get_organization(identifier) if replaces or change.mark else {}
     if change.mark and _whose(live, context) is Whose.ANOTHER:
         raise Stale("another repository has put its mark on it since")
     if replaces:
@@ -220,26 +217,26 @@ def update(client: "Client", change: Update, context: ApplyContext) -> WriteResu
     request_id, now = "", None
     external_id = change.get("organization_external_id")
     if external_id and external_id.after is UNSET:
-        now, request_id = retry_idempotent(lambda: client.delete_organization_external_id(identifier))
+        now, request_id = retry_idempotent(lambda: context.client.delete_organization_external_id(identifier))
     body = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), change.name)
     if change.mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
     if body:
-        now, request_id = retry_idempotent(lambda: client.update_organization(identifier, body))
+        now, request_id = retry_idempotent(lambda: context.client.update_organization(identifier, body))
     return WriteResult(identifier, request_id, now)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the organization with everything in it, if it still is what the plan saw."""
     identifier = str(change.id)
-    live = must_exist(lambda: client.get_organization(identifier))
+    live = must_exist(lambda: context.client.get_organization(identifier))
     if live["organization_slug"] != change.name:
         raise Stale("its slug has changed since")
     whose = _whose(live, context)
     if whose is Whose.ANOTHER or (not change.causes and whose is not Whose.OURS):
         raise Stale("it no longer carries this repository's mark")
     _still(change, live, context)
-    return WriteResult(identifier, delete_resource(lambda: client.delete_organization(identifier)))
+    return WriteResult(identifier, delete_resource(lambda: context.client.delete_organization(identifier)))
 
 
 def writes(change: Change) -> int:
@@ -251,9 +248,9 @@ def writes(change: Change) -> int:
     return 2 if isinstance(change, Create) else 1
 
 
-def _found(client: "Client", slug: str, context: ApplyContext) -> tuple[dict[str, Json], str] | None:
+def _found(slug: str, context: ApplyContext) -> tuple[dict[str, Json], str] | None:
     """Find the organization that a lost create, or a run just before this one, made: it carries a mark of ours."""
-    live = client.find_organization(slug)
+    live = context.client.find_organization(slug)
     if live is None:
         return None
     if _whose(live, context) not in (Whose.OURS, Whose.BEGUN):

@@ -1,18 +1,16 @@
 """Projects: what a workspace holds, each with environments of its own (docs/stytch.md, "Projects")."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from reconciler.kinds._context import Access
 from reconciler.kinds._rest import Collection
 from reconciler.model import Live, Target
 from reconciler.schema.kind import Deletes, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, CreateValue, Name
 from reconciler.schema.types import WorkspaceSlug
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 
 class ProjectSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -27,9 +25,9 @@ def irrecoverable(_live: Live, _among: Sequence[Live], _target: Target) -> str:
     return "all its environments, with all their users and members"
 
 
-def _of_the_run(client: "Client", target: Target) -> Iterator[Live]:
+def _of_the_run(access: Access) -> Iterator[Live]:
     """Read the project that the run is about, if it is there; others of the workspace are nobody's here."""
-    return (live for live in PROJECTS.read(KIND, client, target) if live.name == target.project)
+    return (live for live in PROJECTS.read(KIND, access) if live.name == access.target.project)
 
 
 PROJECTS: Final = Collection(

@@ -4,7 +4,7 @@ They have no name and are their own id. The credential store knows which is whic
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,9 +14,6 @@ from reconciler.kinds._writing import WriteResult
 from reconciler.model import Change, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 FIELD: Final = "public_token"
 TOKENS: Final = Unnamed(
@@ -35,7 +32,7 @@ class PublicTokenSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A public token has nothing that could be declared."""
 
 
-def keep(_client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def keep(change: Update, context: ApplyContext) -> WriteResult:
     """Keep a token that an earlier run made and was cut short before it kept."""
     context.keep(change, FIELD, str(change.id), str(change.id))
     return WriteResult(str(change.id), "")

@@ -2,20 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, retry_idempotent
-from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.left_out import completed
 from reconciler.schema.traits import Keyed
 from reconciler.schema.types import Text, check_listed_once
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 # A URL with a * in its host, or a {} in its query, stands for many.
 MANY: Final = re.compile(r"[^/?#]*//[^/?#]*\*|[^?#]*\?[^#]*\{\}")
@@ -36,9 +33,9 @@ class RedirectURLSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     valid_types: Annotated[Annotated[list[ValidType], Meta(min_length=1)] | UnsetType, Keyed("type")] = UNSET
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every redirect URL of the environment."""
-    for row in client.management.get(f"{target.path}/redirect_urls/all")["redirect_urls"]:
+    for row in access.management.get(f"{access.target.path}/redirect_urls/all")["redirect_urls"]:
         spec = {"valid_types": row["valid_types"]}
         yield Live(kind="RedirectURL", name=row["url"], id=row["url"], spec=completed(RedirectURLSpec, spec))
 
@@ -60,27 +57,27 @@ def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
                 yield f"the default for {each['type']}", (part, "valid_types")
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
-    return _write(client, "POST", context, change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
+    return _write(context, "POST", change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the types whole, starting from those that are live now."""
-    found = next((live for live in read(client, context.target) if live.name == change.name), None)
+    found = next((live for live in read(context) if live.name == change.name), None)
     if found is None:
         raise Stale("it no longer exists")
     spec = merged_into_live(KIND, _as_seen(found.spec, change), change)
-    return _write(client, "PUT", context, change.name, spec)
+    return _write(context, "PUT", change.name, spec)
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Remove the URL."""
     path = f"{context.target.path}/redirect_urls"
     asked = {"url": change.name, "do_not_promote_defaults": AS_TOLD}
     return WriteResult(
         change.name,
-        delete_resource(lambda: str(client.management.write("DELETE", path, parameters=asked)["request_id"])),
+        delete_resource(lambda: str(context.management.write("DELETE", path, parameters=asked)["request_id"])),
     )
 
 
@@ -90,11 +87,11 @@ def _as_seen(live: Spec, change: Update) -> Spec:
     return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
 
 
-def _write(client: "Client", method: str, context: ApplyContext, url: str, spec: Spec) -> WriteResult:
+def _write(context: ApplyContext, method: str, url: str, spec: Spec) -> WriteResult:
     body = {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
     path = f"{context.target.path}/redirect_urls"
     parameters = {"url": url} if method == "PUT" else {}
-    answer = retry_idempotent(lambda: client.management.write(method, path, body, parameters))
+    answer = retry_idempotent(lambda: context.management.write(method, path, body, parameters))
     return WriteResult(url, str(answer["request_id"]), answer.get("redirect_url"))
 
 

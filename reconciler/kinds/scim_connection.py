@@ -5,12 +5,12 @@ An organization has one at most. Its token is shown once, so it is kept at once,
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from reconciler.kinds._context import ApplyContext, Gone, Stale
+from reconciler.kinds._context import Access, ApplyContext, Gone, Stale
 from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
 from reconciler.kinds._writing import (
     WriteResult,
@@ -23,13 +23,10 @@ from reconciler.kinds._writing import (
     retry_idempotent,
     write_result,
 )
-from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 NAME: Final = "display_name"
 ID: Final = "connection_id"
@@ -62,10 +59,10 @@ class SCIMConnectionSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     bearer_token: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read the connection of each organization that anything is declared in."""
-    for slug, organization_id in target.organizations.items():
-        if row := _get(client, organization_id):
+    for slug, organization_id in access.target.organizations.items():
+        if row := _get(access, organization_id):
             spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
             identifier = str(row[ID])
             yield Live(kind="SCIMConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec)
@@ -86,10 +83,10 @@ def fill(desired: Spec, live: Spec) -> Spec:
     return KIND.normalize({**desired, ROLES: [there.get(_which(each), each) for each in desired[ROLES]]})
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the connection and store its token; one whose response was lost is on hold: nobody has its token."""
     organization_id = _organization_id(change, context)
-    if there := _get(client, organization_id):
+    if there := _get(context, organization_id):
         raise Stale(f"{there[ID]} exists now, but did not when the plan was made")
     context.begin(change, ())
     body = {NAME: change.name, **request_body(change.fields, cleared={})}
@@ -98,44 +95,44 @@ def create(client: "Client", change: Create, context: ApplyContext) -> WriteResu
 
     def make() -> WriteResult:
         with explaining(THERE, "{}: an organization has at most one: declare the existing one, or delete it"):
-            return _write(client, "create", organization_id, **body)
+            return _write(context, "create", organization_id, **body)
 
     def look() -> WriteResult | None:
-        live = _get(client, organization_id)
+        live = _get(context, organization_id)
         return lost_create({live[ID]: live} if live else {}, body, "a SCIM connection")
 
     written = create_once(make, look)
     if token := (written.answered or {}).get(TOKEN):
         context.made(change, written.id, str(token))
     keep_given(context, change, TOKEN, written)
-    return _update(client, organization_id, written.id, {ROLES: roles}) if roles else written
+    return _update(context, organization_id, written.id, {ROLES: roles}) if roles else written
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them; a token that was never kept is rotated first."""
     organization_id, written = _organization_id(change, context), WriteResult(str(change.id), "")
-    live = _still(client, organization_id, written.id)
+    live = _still(context, organization_id, written.id)
     body = request_body(change.fields, cleared={})
     if body.pop(TOKEN, None):
         rotation = Rotation(
             TOKEN,
-            lambda step: _write(client, f"rotate_{step}", organization_id, connection_id=written.id),
-            lambda: _still(client, organization_id, written.id),
+            lambda step: _write(context, f"rotate_{step}", organization_id, connection_id=written.id),
+            lambda: _still(context, organization_id, written.id),
         )
         written = structs.replace(written, request_id=rotation.rotate(change, written.id, context))
     if body:
         merged_into_live(KIND, live, change)
-        written = _update(client, organization_id, written.id, body)
+        written = _update(context, organization_id, written.id, body)
     return written
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection with its groups, and forget its token; the members that it made stay."""
     organization_id, identifier = _organization_id(change, context), str(change.id)
-    if _still(client, organization_id, identifier)[NAME] != change.name:
+    if _still(context, organization_id, identifier)[NAME] != change.name:
         raise Stale("its name has changed since")
     told = {"organization_id": organization_id, ID: identifier}
-    request_id = delete_resource(lambda: client.write("scim.connection.delete", **told).request_id, ABSENT)
+    request_id = delete_resource(lambda: context.client.write("scim.connection.delete", **told).request_id, ABSENT)
     context.forget(KIND, change)
     return WriteResult(identifier, request_id)
 
@@ -144,24 +141,26 @@ def _organization_id(change: Change, context: ApplyContext) -> str:
     return context.organization_ids[str(change.namespace)]
 
 
-def _write(client: "Client", method: str, organization_id: str, **body: Json) -> WriteResult:
-    answer = client.write(f"scim.connection.{method}", organization_id=organization_id, **body)
+def _write(access: Access, method: str, organization_id: str, **body: Json) -> WriteResult:
+    answer = access.client.write(f"scim.connection.{method}", organization_id=organization_id, **body)
     return write_result(answer, "connection", ID)
 
 
-def _update(client: "Client", organization_id: str, identifier: str, body: Spec) -> WriteResult:
+def _update(access: Access, organization_id: str, identifier: str, body: Spec) -> WriteResult:
     told = {ID: identifier, **body}
     with explaining(NO_GROUP, "{}: the identity provider must push the group first; apply again then"):
-        return retry_idempotent(lambda: _write(client, "update", organization_id, **told))
+        return retry_idempotent(lambda: _write(access, "update", organization_id, **told))
 
 
-def _get(client: "Client", organization_id: str) -> Mapping[str, Any] | None:
-    found = client.find("scim.connection.get", f"/v1/b2b/scim/{quote(organization_id, safe='')}/connection", ABSENT)
+def _get(access: Access, organization_id: str) -> Mapping[str, Any] | None:
+    found = access.client.find(
+        "scim.connection.get", f"/v1/b2b/scim/{quote(organization_id, safe='')}/connection", ABSENT
+    )
     return (found or {}).get("connection") or None
 
 
-def _still(client: "Client", organization_id: str, identifier: str) -> Mapping[str, Any]:
-    live = _get(client, organization_id)
+def _still(access: Access, organization_id: str, identifier: str) -> Mapping[str, Any]:
+    live = _get(access, organization_id)
     if live is None or live[ID] != identifier:
         raise Gone
     return live

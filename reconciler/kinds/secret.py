@@ -4,7 +4,7 @@ Only the credential store knows which is which: it stores the value under the ma
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,9 +14,6 @@ from reconciler.kinds._writing import WriteResult, delete_once
 from reconciler.model import Create, Live, Target, Update
 from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 FIELD: Final = "secret"
 SECRETS: Final = Unnamed(
@@ -34,10 +31,10 @@ class SecretSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """A secret has nothing that could be declared."""
 
 
-def replace(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def replace(change: Update, context: ApplyContext) -> WriteResult:
     """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
-    delete_once(lambda: SECRETS.remove(client, context.target, change.id))
-    return SECRETS.create(KIND, client, Create(kind=change.kind, name=change.name, fields=change.fields), context)
+    delete_once(lambda: SECRETS.remove(context, change.id))
+    return SECRETS.create(KIND, Create(kind=change.kind, name=change.name, fields=change.fields), context)
 
 
 def irrecoverable(live: Live, among: Sequence[Live], target: Target) -> str:

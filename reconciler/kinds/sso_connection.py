@@ -6,10 +6,10 @@ completed by the next run. Connections are known by their names, and each has a 
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reconciler.errors import Ambiguous, Fault
-from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._sso.certificates import each_of
 from reconciler.kinds._sso.checks import check
 from reconciler.kinds._sso.connection import Connection, rows
@@ -37,61 +37,58 @@ from reconciler.kinds._writing import (
     undo_if_doubled,
     write_result,
 )
-from reconciler.model import Change, Create, Delete, Json, Live, Target, Update
+from reconciler.model import Change, Create, Delete, Json, Live, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 IS_DEFAULT: Final = "cannot_delete_default_sso_connection"
 
 
-def read(client: "Client", target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every connection of the organizations that anything is declared in."""
-    for slug, organization_id in target.organizations.items():
-        for sort, row in rows(client, organization_id):
+    for slug, organization_id in access.target.organizations.items():
+        for sort, row in rows(access, organization_id):
             identifier = str(row["connection_id"])
             yield Live(
                 kind="SSOConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec_of(sort, row)
             )
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the connection, by its name alone, and complete it; after a lost response it is looked for."""
     organization_id = context.organization_ids[str(change.namespace)]
     body = request_body(change.fields, cleared={})
     sort = str(body.pop(TYPE))
     first = {NAME: change.name, **{name: body.pop(name) for name in AT_CREATE[sort] & body.keys()}}
-    must_be_free(_named(client, organization_id, change.name))
+    must_be_free(_named(context, organization_id, change.name))
 
     def make() -> WriteResult:
-        answer = client.write(f"sso.{sort}.create_connection", organization_id=organization_id, **first)
+        answer = context.client.write(f"sso.{sort}.create_connection", organization_id=organization_id, **first)
         return write_result(answer, "connection", "connection_id")
 
     def look() -> WriteResult | None:
         # What a lost response created has this name, and no more than was sent.
-        named = ((one, row) for one, row in rows(client, organization_id) if row[NAME] == change.name)
+        named = ((one, row) for one, row in rows(context, organization_id) if row[NAME] == change.name)
         found = {str(row["connection_id"]): {**row, TYPE: one} for one, row in named}
         sent = {**first, TYPE: sort, **({} if sort == "external" else {"status": "pending"})}
         return lost_create(found, sent, "a connection with this name")
 
     written = create_once(make, look)
-    connection = Connection(client, organization_id, sort, written.id)
+    connection = Connection(context, organization_id, sort, written.id)
     if written.request_id:
-        others = partial(_named, client, organization_id, change.name)
+        others = partial(_named, context, organization_id, change.name)
         undo_if_doubled(written.id, others, partial(connection.write, "delete_connection"), "a connection of this name")
     return _completed(connection, body, context, written.request_id)
 
 
-def _named(client: "Client", organization_id: str, name: str) -> list[str]:
+def _named(access: Access, organization_id: str, name: str) -> list[str]:
     """Return the ids of an organization's connections of a name, but for the blanks around it."""
-    return [str(row["connection_id"]) for _, row in rows(client, organization_id) if row[NAME].strip() == name.strip()]
+    return [str(row["connection_id"]) for _, row in rows(access, organization_id) if row[NAME].strip() == name.strip()]
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them."""
-    connection = _at(client, change, context)
+    connection = _at(change, context)
     merged_into_live(KIND, spec_of(connection.sort, connection.row()), change)
     return _completed(connection, request_body(change.fields, cleared={}), context)
 
@@ -109,9 +106,9 @@ def writes(change: Change) -> int:
     return isinstance(change, Create) + others + len({*before} ^ {*after}) + bool(change.get(ENCRYPTION_KEY))
 
 
-def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResult:
+def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
-    connection = _at(client, change, context)
+    connection = _at(change, context)
     if connection.row()[NAME] != change.name:
         raise Stale("its name has changed since")
     said = "it is the default of its organization: set sso_default_connection_id to another one first"
@@ -119,11 +116,11 @@ def delete(client: "Client", change: Delete, context: ApplyContext) -> WriteResu
         return WriteResult(connection.id, delete_resource(lambda: connection.write("delete_connection")))
 
 
-def _at(client: "Client", change: Update | Delete, context: ApplyContext) -> Connection:
+def _at(change: Update | Delete, context: ApplyContext) -> Connection:
     organization_id = context.organization_ids[str(change.namespace)]
-    for sort, row in rows(client, organization_id):
+    for sort, row in rows(context, organization_id):
         if row["connection_id"] == change.id:
-            return Connection(client, organization_id, sort, str(change.id))
+            return Connection(context, organization_id, sort, str(change.id))
     raise Stale("it no longer exists")
 
 

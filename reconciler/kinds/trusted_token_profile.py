@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import WriteResult, create_once, delete_once, must_be_free, request_body, undo_if_doubled
-from reconciler.model import Change, Create, FieldChange, Problem, Resource, Spec, Target, Update
+from reconciler.model import Change, Create, FieldChange, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 KEYS: Final = "pem_files"
 BEGIN: Final = "-----BEGIN "
@@ -66,29 +63,29 @@ def canonical(spec: Spec) -> Spec:
     return {**found, **keys}
 
 
-def create(client: "Client", change: Create, context: ApplyContext) -> WriteResult:
+def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the profile, unless there is one of this name: Stytch would take another."""
-    named = partial(_named, client, context.target, change.name)
+    named = partial(_named, context, change.name)
     must_be_free(named())
-    written = PROFILES.create(KIND, client, change, context)
+    written = PROFILES.create(KIND, change, context)
     if written.request_id:
-        remove = partial(PROFILES.remove, client, context.target, written.id)
+        remove = partial(PROFILES.remove, context, written.id)
         undo_if_doubled(written.id, named, remove, "a profile of this name")
     return written
 
 
-def update(client: "Client", change: Update, context: ApplyContext) -> WriteResult:
+def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, and the keys one by one: new ones come before old ones go."""
     body = request_body((field for field in change.fields if field.path != (KEYS,)), cleared={})
     written = WriteResult(str(change.id), "")
     if keys := change.get(KEYS):
-        written = WriteResult(written.id, _change_keys(client, PROFILES.at(context.target, change.id), keys))
-    return PROFILES.patch(client, context.target, change.id, body) if body else written
+        written = WriteResult(written.id, _change_keys(context, PROFILES.at(context.target, change.id), keys))
+    return PROFILES.patch(context, change.id, body) if body else written
 
 
-def _named(client: "Client", target: Target, name: str) -> list[str]:
+def _named(access: Access, name: str) -> list[str]:
     """Return the ids of the profiles of a name, but for the blanks around it."""
-    return [live.id for live in PROFILES.read(KIND, client, target) if live.name.strip() == name.strip()]
+    return [live.id for live in PROFILES.read(KIND, access) if live.name.strip() == name.strip()]
 
 
 def writes(change: Change) -> int:
@@ -100,31 +97,31 @@ def writes(change: Change) -> int:
     return others + len({*(keys.before or ())} ^ {*(keys.after or ())})
 
 
-def _change_keys(client: "Client", path: str, change: FieldChange) -> str:
+def _change_keys(access: Access, path: str, change: FieldChange) -> str:
     """Make the keys those that are planned, and give the id of the last request."""
-    live, wanted = _keys(client, path), list(change.after or ())
+    live, wanted = _keys(access, path), list(change.after or ())
     if sorted({*live.values()}) not in (change.before, wanted):
         raise Stale(f"{KEYS} has changed since")
-    requests = [_add_key(client, path, key) for key in wanted if key not in live.values()]
-    requests += [_remove_key(client, f"{path}/keys/{id_}") for id_, key in live.items() if key not in wanted]
+    requests = [_add_key(access, path, key) for key in wanted if key not in live.values()]
+    requests += [_remove_key(access, f"{path}/keys/{id_}") for id_, key in live.items() if key not in wanted]
     return requests[-1] if requests else ""
 
 
-def _keys(client: "Client", path: str) -> dict[str, str]:
+def _keys(access: Access, path: str) -> dict[str, str]:
     """Read the keys of a profile by their ids."""
-    profile = client.management.get(path)["profile"]
+    profile = access.management.get(path)["profile"]
     return {file["pem_file_id"]: _key(file["public_key"]) for file in profile[KEYS]}
 
 
-def _add_key(client: "Client", path: str, key: str) -> str:
+def _add_key(access: Access, path: str, key: str) -> str:
     return create_once(
-        lambda: str(client.management.write("POST", f"{path}/keys", {"public_key": key})["request_id"]),
-        lambda: "" if key in _keys(client, path).values() else None,
+        lambda: str(access.management.write("POST", f"{path}/keys", {"public_key": key})["request_id"]),
+        lambda: "" if key in _keys(access, path).values() else None,
     )
 
 
-def _remove_key(client: "Client", path: str) -> str:
-    return delete_once(lambda: str(client.management.write("DELETE", path)["request_id"]))
+def _remove_key(access: Access, path: str) -> str:
+    return delete_once(lambda: str(access.management.write("DELETE", path)["request_id"]))
 
 
 def _key(text: str) -> str:

@@ -1,19 +1,16 @@
 """Verdict reasons: what a sign of fraud leads to instead of Stytch's default (docs/stytch.md, 2.18)."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._context import ApplyContext
+from reconciler.kinds._context import Access, ApplyContext
 from reconciler.kinds._writing import WriteResult, merged_into_live, retry_idempotent
-from reconciler.model import Change, Delete, Live, Problem, Resource, Target
+from reconciler.model import Change, Delete, Live, Problem, Resource
 from reconciler.schema.kind import Key, Kind, Verbs
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import Text
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 LIST: Final = "/v1/verdict_reasons/list"
 OVERRIDE: Final = "/v1/verdict_reasons/override"
@@ -30,9 +27,9 @@ class VerdictReasonOverrideSpec(Struct, forbid_unknown_fields=True, kw_only=True
     ] = UNSET
 
 
-def read(client: "Client", _target: Target) -> Iterator[Live]:
+def read(access: Access) -> Iterator[Live]:
     """Read every override there is."""
-    for row in client.telemetry.ask(LIST, {"overrides_only": True})["verdict_reason_actions"] or ():
+    for row in access.client.telemetry.ask(LIST, {"overrides_only": True})["verdict_reason_actions"] or ():
         if row.get("override_action"):
             spec = {name: row[name] for name in FIELDS if row.get(name)}
             reason = str(row["verdict_reason"])
@@ -46,21 +43,21 @@ def check(resource: Resource) -> Iterator[Problem]:
         yield resource.problem("wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
 
 
-def write(client: "Client", change: Change, context: ApplyContext) -> WriteResult:
+def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the override whole, starting from what is live."""
-    found = next((live for live in read(client, context.target) if live.name == change.name), None)
+    found = next((live for live in read(context) if live.name == change.name), None)
     spec = merged_into_live(KIND, found.spec if found else {}, change)
-    return _send(client, change, {name: spec[name] for name in FIELDS if spec.get(name)})
+    return _send(context, change, {name: spec[name] for name in FIELDS if spec.get(name)})
 
 
-def clear(client: "Client", change: Delete, _context: ApplyContext) -> WriteResult:
+def clear(change: Delete, context: ApplyContext) -> WriteResult:
     """Take the override away: what Stytch would do counts again."""
-    return _send(client, change, {"override_action": "NONE"})
+    return _send(context, change, {"override_action": "NONE"})
 
 
-def _send(client: "Client", change: Change, body: dict[str, Any]) -> WriteResult:
+def _send(access: Access, change: Change, body: dict[str, Any]) -> WriteResult:
     told = {"verdict_reason": change.name, **body}
-    answer = retry_idempotent(lambda: client.telemetry.write("POST", OVERRIDE, told))
+    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", OVERRIDE, told))
     return WriteResult(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
 
 

@@ -14,6 +14,7 @@ from reconciler.config.read import Config
 from reconciler.diff.identity import led_to
 from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
+from reconciler.kinds._context import Access
 from reconciler.load.repository import Declared
 from reconciler.model import ORGANIZATION, Json, Live, Problem, Resource, Target
 from reconciler.read.run import Run
@@ -137,7 +138,7 @@ def read_resources(client: Client, kinds: Sequence[str], target: Target) -> Mapp
         kind = KINDS[name]
         if kind.verbs.list and can_be_asked(kind, client, target):
             with unreadable(f"every {name}", kind.api):
-                rows = tuple(kind.verbs.list(client, target))
+                rows = tuple(kind.verbs.list(Access(client=client, target=target)))
             found[name] = tuple(
                 structs.replace(row, spec=kind.normalize(completed(kind.spec, row.spec)))
                 for row in sorted(rows, key=lambda row: (row.address, row.id))

@@ -193,7 +193,7 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
 def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool = False) -> list[str]:
     """What is held because nothing proves whose it is; somebody may look, and delete it."""
     with asked(config, app) as client:
-        context = ApplyContext(owner=config.owner, organization_ids={})
+        context = ApplyContext(client=client, owner=config.owner, organization_ids={})
         try:
             planned = pipeline.plan(Run(config, client, store))
         except Unreadable as error:  # without a secret
@@ -211,7 +211,7 @@ def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool =
             change = Delete(kind=kind, namespace=namespace, name=name, id=identifier)
             verb = KINDS[kind].verbs.delete
             assert verb
-            verb(client, change, context)
+            verb(change, context)
         return [problem.message for problem in held]
 
 

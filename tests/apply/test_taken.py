@@ -33,7 +33,7 @@ from tests.whole_project import SECRETS, applied, copied, stytch
 SHOW_NOTHING: Final = {"Secret", "PublicToken", "DefaultEmailTemplate"}  # whose answers hold nothing that was sent
 READ_BACK: Final = {"SSOConnection"}  # made and completed by several requests, and then read
 ELSEWHERE: Final = {"VerdictReasonOverride"}  # not in the project; tests/kinds has it
-CONTEXT: Final = ApplyContext(owner=None, organization_ids={})  # type: ignore[arg-type] # nobody's marks are written
+CONTEXT: Final = ApplyContext(client=None, owner=None, organization_ids={})  # type: ignore[arg-type] # nothing is written
 
 
 class Otherwise:

@@ -281,7 +281,7 @@ def test_what_holds_secrets_does_not_show_them(root: Path, server: Running, net:
         config = config_of(root)
         store = store_of(config)
         store.keep("A_NAME", Sealed("a canary of a store"), "")
-        context = ApplyContext(owner=Owner("acme"), organization_ids={}, store=store)
+        context = ApplyContext(client=client, owner=Owner("acme"), organization_ids={}, store=store)
         body = context.revealed({"key": {"secret": "A_NAME"}, "list": [{"secret": "OKTA_SECRET"}]})
         holders = (known, client, client.management, client._opened, client.writer(), config, store, context, body)  # noqa: SLF001 # the inside is what this is about
         for holder in holders:

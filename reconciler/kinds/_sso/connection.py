@@ -1,19 +1,16 @@
 """One SSO connection in Stytch: read it, and change the certificates and keys of a SAML connection one by one."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from msgspec import Struct
 
-from reconciler.kinds._context import Gone
+from reconciler.kinds._context import Access, Gone
 from reconciler.kinds._sso.certificates import each_of, normal
 from reconciler.kinds._sso.spec import CERTIFICATE, ENCRYPTION_KEY
 from reconciler.kinds._writing import create_once, delete_once, retry_idempotent
 from reconciler.model import Json
-
-if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
 
 SORTS: Final = ("saml", "oidc", "external")
 Row = Mapping[str, Any]
@@ -22,14 +19,14 @@ Row = Mapping[str, Any]
 class Connection(Struct, frozen=True):
     """A connection of one organization, and the client that reaches it."""
 
-    client: "Client"
+    access: Access
     organization_id: str
     sort: str
     id: str
 
     def row(self) -> Row:
         """Return Stytch's record of it. Raises ``Stale`` where it no longer exists."""
-        for sort, row in rows(self.client, self.organization_id):
+        for sort, row in rows(self.access, self.organization_id):
             if (sort, row["connection_id"]) == (self.sort, self.id):
                 return row
         raise Gone
@@ -37,7 +34,7 @@ class Connection(Struct, frozen=True):
     def write(self, method: str, **body: Json) -> str:
         """Call one of the SDK's methods for it. Return the id of the request."""
         told = {"organization_id": self.organization_id, "connection_id": self.id, **body}
-        return self.client.write(f"sso.{method}", **told).request_id
+        return self.access.client.write(f"sso.{method}", **told).request_id
 
     def change(self, **body: Json) -> str:
         """Change fields (safe to send twice). Return the id of the request."""
@@ -82,9 +79,9 @@ class Connection(Struct, frozen=True):
         return delete_once(lambda: self.write(method, **body))
 
 
-def rows(client: "Client", organization_id: str) -> Iterator[tuple[str, Row]]:
+def rows(access: Access, organization_id: str) -> Iterator[tuple[str, Row]]:
     """Yield the sort and the record of every connection of an organization."""
-    found = client.read("sso.get_connections", f"/v1/b2b/sso/{quote(organization_id, safe='')}")
+    found = access.client.read("sso.get_connections", f"/v1/b2b/sso/{quote(organization_id, safe='')}")
     for sort in SORTS:
         for row in found.get(f"{sort}_connections") or ():
             yield sort, row
