@@ -29,9 +29,9 @@ from reconciler.plan.compare import compare_resources, over
 from reconciler.plan.compare_members import compare_members
 from reconciler.plan.holds import hold
 from reconciler.plan.manual_steps import open_steps
+from reconciler.plan.narrow import Selection, narrow
 from reconciler.plan.planned import Planned
 from reconciler.plan.resolve import check_leavers, resolve
-from reconciler.plan.selection import Selection, narrow
 from reconciler.plan.situation import Situation
 from reconciler.read.live import read_live
 from reconciler.read.run import Run

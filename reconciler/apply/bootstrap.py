@@ -16,8 +16,8 @@ from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import MALFORMED
 from reconciler.model import Change, Delete, Outcome, Target
+from reconciler.plan.narrow import hold_to
 from reconciler.plan.planned import Planned
-from reconciler.plan.review import hold_to
 from reconciler.read.target import project_ids
 
 FROM_LIVE: Final = "written from live: the project has a live environment"

@@ -12,9 +12,9 @@ from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.write import OnOutcome, Writer
 from reconciler.kinds._context import ApplyContext
 from reconciler.model import ADMIN_ROLE, Change, Kept, Listed, ManualStep, Outcome, withdrawn_roles
-from reconciler.plan.access_loss import heirs
+from reconciler.plan.access import heirs
+from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
-from reconciler.plan.written_from_live import check_writes
 from reconciler.read.run import Run
 from reconciler.read.target import check_target
 

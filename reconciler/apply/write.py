@@ -35,7 +35,7 @@ from reconciler.model import (
     public,
     withdrawn_roles,
 )
-from reconciler.plan.access_loss import LAST_ADMIN
+from reconciler.plan.access import LAST_ADMIN
 from reconciler.read.live import read_resources
 from reconciler.schema.kind import Kind
 

@@ -100,7 +100,7 @@ def plan(asked: Asked, output: Path | None) -> int:
 def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
     """Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same."""
     from reconciler import pipeline
-    from reconciler.plan.review import hold_to, read_plan
+    from reconciler.plan.narrow import hold_to, read_plan
     from reconciler.read.run import open_run
     from reconciler.report.progress import applying
     from reconciler.report.show import show_outcomes, show_plan

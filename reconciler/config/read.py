@@ -93,7 +93,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
         What belongs to the whole project is written by the one environment that owns it, and observed by the others.
         """
-        if KINDS[kind].scope in ("workspace", "project") and not self.owns_project:
+        if KINDS[kind].is_shared and not self.owns_project:
             return "observe"
         return self.authority.get(kind, "additive")
 

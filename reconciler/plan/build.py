@@ -4,18 +4,25 @@ The diffs say what differs; this module combines, counts and guards the changes,
 the authority that the configuration gives.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 
 from msgspec import structs
 
 from reconciler.config.read import Config
+from reconciler.desired.members import Desired
+from reconciler.diff.conflicts import IN_CONFLICT
+from reconciler.errors import Refused
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import (
     MEMBER,
     ORGANIZATION,
+    TEST,
     Change,
+    Counted,
+    Create,
     Delete,
     Diff,
     GuardResult,
@@ -26,14 +33,12 @@ from reconciler.model import (
     Stakes,
     Summary,
     Target,
+    address,
 )
-from reconciler.plan.access_loss import loss_warnings
+from reconciler.plan.access import loss_warnings
 from reconciler.plan.guards import Census, withhold
-from reconciler.plan.held import as_declared, by_cause, guard
-from reconciler.plan.order import rank, writes_of
-from reconciler.plan.planned import finish, in_order
+from reconciler.plan.order import finish, in_order
 from reconciler.plan.situation import Diffs, Situation
-from reconciler.plan.written_from_live import written_from_live
 from reconciler.rules.problems import OF_DOMAINS
 
 Changes = tuple[Change, ...]
@@ -55,8 +60,8 @@ def build(
     census = _census(diffs, situation, stakes, found)
     changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
     found.extend(loss_warnings(changes, stakes))
-    held = _listed(as_declared(every.held, situation.declared, desired))
-    held_by = by_cause(desired, held)
+    held = _listed(_as_declared(every.held, situation.declared, desired))
+    held_by = _by_cause(desired, held)
     plan = Plan(
         environment=config.environment,
         project_id=target.project_id,
@@ -80,14 +85,40 @@ def build(
         unmanaged=_listed(every.unmanaged),
         problems=tuple(sorted(found, key=lambda one: (one.severity, one.at, one.code, one.message))),
         manual_steps=steps,
-        guards=(*missing, *guards, *guard(config, held_by)),
+        guards=(*missing, *guards, *_too_much_held(config, held_by)),
     )
-    return finish(plan, writes_of, requests_per_second=config.rates.writes_per_second)
+    return finish(plan, config.rates.writes_per_second)
 
 
 def stakes_of(declared: Declared, members: Diff) -> Stakes:
     """Return what of the live members is at stake."""
     return structs.replace(members.stakes, may_lose=_named_losers(declared, members.changes))
+
+
+def written_from_live(config: Config, change: Change, target: Target) -> bool:
+    """Return whether a change is one that only an environment of `type: live` writes.
+
+    That hangs on what a write would touch, as Stytch has it at plan time, and on nothing that manifests or names say: a
+    live environment itself, the project of one, and what lies in that project outside its environments. While a project
+    has no live environment nothing is live yet, so that a test configuration can make all of it.
+    """
+    if config.target.type == "live" or not KINDS[change.kind].is_shared:
+        return False
+    if change.kind != "Environment":
+        return target.has_live
+    if change.name in target.environments:
+        return target.environments[change.name] != TEST
+    made = change.get("type") if isinstance(change, Create) else None
+    return target.has_live and made.after != TEST if made else True
+
+
+def check_writes(config: Config, changes: Iterable[Change], target: Target) -> None:
+    """Raise where something is about to be written that the environment never writes, whoever planned it."""
+    if wrong := [change.address for change in changes if written_from_live(config, change, target)]:
+        raise Refused(
+            f"{wrong[0]} is used by a live environment, but environment {config.environment} is of type test",
+            hint="apply it from an environment of `type: live`",
+        )
 
 
 def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes, Changes, Changes]:
@@ -104,7 +135,7 @@ def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes
             observed.append(_with_its_members(change, doomed))
         else:
             written.append(_with_its_members(change, doomed))
-    return in_order(written, rank), in_order(observed, rank), in_order(from_live, rank)
+    return in_order(written), in_order(observed), in_order(from_live)
 
 
 def _census(diffs: Diffs, situation: Situation, stakes: Stakes, found: Iterable[Problem]) -> Census:
@@ -139,6 +170,48 @@ def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Liste
         yield structs.replace(item, reason=f"{item.reason}; kept because {why}") if why else item
 
 
+def _as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) -> Iterator[Listed]:
+    """Mark each held resource that a file declares, and list who waits for an organization."""
+    organizations = {resource.address: resource.name for resource in declared.organizations}
+    things = {resource.address for resource in declared.resources}
+    members = {(member.position.file, member.position.line) for member in declared.members}
+    for item in held:
+        is_declared = item.address in things or any((at.file, at.line) in members for at in item.at)
+        slug = organizations.get(item.address)
+        waiting = desired.memberships.of(slug) if slug is not None else ()
+        names = (address(MEMBER, one.organization, one.addresses[0]) for one in waiting)
+        yield structs.replace(item, declared=is_declared, waiting=tuple(sorted(names)))
+
+
+def _by_cause(desired: Desired, held: Iterable[Listed]) -> tuple[Counted, ...]:
+    """Count the memberships that data leave open, the most frequent cause first, each under one cause."""
+    counts: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    for item in sorted(held, key=lambda item: item.reason == IN_CONFLICT):
+        if item.kind != MEMBER or item.declared:
+            continue
+        slug = str(item.namespace)
+        known = {user for user in item.users if _is_known(user, slug, desired)}
+        new = {(slug, user) for user in item.users if user not in known} - seen
+        counts[item.reason] += len(new) if item.users else 1
+        seen |= new
+    found = (*desired.held_by, *(Counted(cause=cause, count=n) for cause, n in counts.items() if n))
+    return tuple(sorted(found, key=lambda one: (-one.count, one.code, one.cause, one.at)))
+
+
+def _is_known(user: str, slug: str, desired: Desired) -> bool:
+    """Return whether what a user is in an organization is open, and counted, whatever is live."""
+    users = desired.users
+    return user in users.undecided or user in users.disputed or user in desired.undecided.get(slug, ())
+
+
+def _too_much_held(config: Config, held: Sequence[Counted]) -> Iterator[GuardResult]:
+    """Yield what the configuration makes of data that leave something open, where it makes anything of them."""
+    if config.held == "error":
+        number = sum(one.count for one in held)
+        yield GuardResult(name="held", ok=not number, seen=f"{number} held because of data")
+
+
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
     """Return the addresses of the members of which a manifest says by name that they may go, or lose something.
 
@@ -170,9 +243,7 @@ def _missing(config: Config, changes: Iterable[Change], target: Target) -> Itera
 def _without_environment(changes: Changes) -> Changes:
     """Withhold what lies in an environment that is not there."""
     return tuple(
-        structs.replace(change, withheld_by="dependency")
-        if KINDS[change.kind].scope in ("environment", "organization")
-        else change
+        structs.replace(change, withheld_by="dependency") if not KINDS[change.kind].is_shared else change
         for change in changes
     )
 

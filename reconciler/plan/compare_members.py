@@ -26,7 +26,7 @@ from reconciler.model import (
     OrganizationMembers,
     address,
 )
-from reconciler.plan.power import roles_removed, sources_taken, widened
+from reconciler.plan.access import roles_removed, sources_taken, widened
 from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers
 from reconciler.read.live import LiveResources
 from reconciler.read.members import read_members

@@ -23,8 +23,16 @@ from reconciler.model import (
     completes,
     withdrawn_roles,
 )
-from reconciler.plan.access_loss import LAST_ADMIN, from_breakglass, like_deletes, orphaning
-from reconciler.plan.power import grants, new_roles, roles_given, widened
+from reconciler.plan.access import (
+    LAST_ADMIN,
+    from_breakglass,
+    grants,
+    like_deletes,
+    new_roles,
+    orphaning,
+    roles_given,
+    widened,
+)
 
 FROM_CHANGES = 10  # below this many changes a percentage says nothing
 FROM_MEMBERS = 3  # below this many members an organization is not emptied by a percentage

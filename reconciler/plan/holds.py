@@ -31,9 +31,8 @@ from reconciler.model import (
     Problem,
     problem,
 )
-from reconciler.plan.power import CUSTOM_ROLES, assigned_no_more, roles_removed
+from reconciler.plan.access import CUSTOM_ROLES, assigned_no_more, roles_removed
 from reconciler.plan.situation import Diffs, RoleUsers, Situation
-from reconciler.plan.written_from_live import SHARED
 
 SHOWN: Final = 5  # of those who use something
 Hold = Callable[[Diffs, Situation], Diffs]
@@ -178,7 +177,7 @@ def written_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
             ),
         )
 
-    return {kind: left(kind, diff) if KINDS[kind].scope in SHARED else diff for kind, diff in diffs.items()}
+    return {kind: left(kind, diff) if KINDS[kind].is_shared else diff for kind, diff in diffs.items()}
 
 
 HOLDS: Final[tuple[Hold, ...]] = (

@@ -1,15 +1,52 @@
-"""Before what a change is written, and how many requests it takes."""
+"""Changes → a plan that is finished: in the order in which they can be done, counted, with what they cost.
 
-from collections.abc import Iterator
+What is needed comes before what needs it, creates before updates; what takes away comes last, so that a run that is cut
+short has given access rather than taken it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create
+from reconciler.model import Change, Cost, Create, Plan
+from reconciler.plan.planned import digest
 from reconciler.schema.kind import Kind
 
 Step = tuple[str, str]  # an action and a kind
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Sort changes into the order in which they are applied; the same changes always come out the same."""
+    return tuple(sorted(changes, key=lambda change: (*rank(change), change.address)))
+
+
+def finish(plan: Plan, requests_per_second: float) -> Plan:
+    """Fill in what follows from the changes: their counts, the writes they cost, and the digest."""
+    actions = Counter(change.action for change in plan.changes)
+    writes = sum(map(writes_of, plan.changes))
+    summary = structs.replace(
+        plan.summary,
+        create=actions["create"],
+        update=actions["update"],
+        delete=actions["delete"],
+        withheld=sum(change.withheld_by is not None for change in plan.changes),
+        adopt=sum(change.adopts for change in plan.changes),
+        unmanaged=len(plan.unmanaged),
+        held=len(plan.held),
+        held_by_data=sum(each.count for each in plan.held_by),
+        removed=len(plan.removed),
+        kept=len(plan.kept),
+        unmatched_users=len(plan.unmatched),
+        problems=len(plan.problems),
+        manual_steps=len(plan.manual_steps),
+    )
+    cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
+    return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
 
 
 def rank(change: Change) -> tuple[int, int]:

@@ -1,18 +1,13 @@
-"""Changes → a plan: in the order in which they can be done, with a digest of exactly what would be done.
-
-What is needed comes before what needs it, creates before updates; what takes away comes last, so that a run that is cut
-short has given access rather than taken it.
-"""
+"""A plan and what applying it needs; its digest, and the exit code that it means."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from reconciler.model import FORMAT_VERSION, Change, Cost, Plan, Stakes, Target
+from reconciler.model import FORMAT_VERSION, Change, Plan, Stakes, Target
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
@@ -21,8 +16,8 @@ Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by nam
 class Planned(Struct, frozen=True, kw_only=True):
     """A plan, and what applying it needs besides.
 
-    That is the place in Stytch, the ids of the live organizations by their declared slugs, and those of other live
-    things. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
+    That is the target in Stytch, the ids of the live organizations by their declared slugs, and those of other live
+    resources. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
     environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
     again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
     journals, and what has come to its end since.
@@ -35,11 +30,6 @@ class Planned(Struct, frozen=True, kw_only=True):
     stakes: Stakes = Stakes()
     unread: bool = False
     over: frozenset[str] = frozenset()
-
-
-def in_order(changes: Iterable[Change], rank: Callable[[Change], tuple[int, int]]) -> tuple[Change, ...]:
-    """Sort changes into the order in which they are applied; the same changes always come out the same."""
-    return tuple(sorted(changes, key=lambda change: (*rank(change), change.address)))
 
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:
@@ -59,33 +49,6 @@ def digest(project_id: str, changes: Sequence[Change]) -> str:
         ],
     }
     return "sha256:" + hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
-
-
-def finish(plan: Plan, writes_of: Callable[[Change], int], *, requests_per_second: float) -> Plan:
-    """Fill in what follows from the changes: their counts, the writes they cost, and the digest.
-
-    ``writes_of`` gives the writing requests that a change takes.
-    """
-    actions = Counter(change.action for change in plan.changes)
-    writes = sum(map(writes_of, plan.changes))
-    summary = structs.replace(
-        plan.summary,
-        create=actions["create"],
-        update=actions["update"],
-        delete=actions["delete"],
-        withheld=sum(change.withheld_by is not None for change in plan.changes),
-        adopt=sum(change.adopts for change in plan.changes),
-        unmanaged=len(plan.unmanaged),
-        held=len(plan.held),
-        held_by_data=sum(each.count for each in plan.held_by),
-        removed=len(plan.removed),
-        kept=len(plan.kept),
-        unmatched_users=len(plan.unmatched),
-        problems=len(plan.problems),
-        manual_steps=len(plan.manual_steps),
-    )
-    cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
-    return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
 
 
 def leaves_open(plan: Plan) -> bool:

@@ -12,7 +12,7 @@ from reconciler.errors import Fault, InvalidInput, Refused
 from reconciler.kinds import KINDS
 from reconciler.load.consistency import other_projects
 from reconciler.load.repository import Declared
-from reconciler.model import TEST, Resource, Target
+from reconciler.model import MEMBER, TEST, Resource, Target
 from reconciler.read.live import unreadable
 from reconciler.read.run import Run
 
@@ -76,7 +76,7 @@ def needs_management(config: Config, declared: Declared, client: Client) -> bool
         return True
     kinds = set(declared.kinds(config))
     if client.has_management:  # without it a check cannot be made, which is no reason to stop
-        kinds |= {step.body["spec"].get("check", {}).get("kind", "Member") for step in declared.manual_steps}
+        kinds |= {step.body["spec"].get("check", {}).get("kind", MEMBER) for step in declared.manual_steps}
     return any(KINDS[kind].api == "management" for kind in kinds)
 
 
@@ -170,7 +170,7 @@ def check_environment(config: Config, declared: Declared, target: Target) -> Non
     if target.is_there or not target.project:
         return
     environments = declared.things.get("Environment", ())
-    lies_in_it = any(KINDS[kind].scope in ("environment", "organization") for kind in declared.kinds(config))
+    lies_in_it = any(not KINDS[kind].is_shared for kind in declared.kinds(config))
     for kind, name, is_missing in (
         ("Project", target.project, not target.project_is_there),
         ("Environment", target.environment, lies_in_it or environments),

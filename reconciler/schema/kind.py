@@ -195,6 +195,11 @@ class Kind:
         """Return a spec, declared or live, in the form in which specs of this kind are compared."""
         return normalize_by_traits(self.spec, self.canonical(spec))
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether all environments of a project share what is of this kind."""
+        return self.scope in ("workspace", "project")
+
     @cached_property
     def notes(self) -> Mapping[str, tuple[str, str]]:
         """Return what is to be said, and what to do, about keys that are no fields of the spec but known."""

@@ -21,8 +21,7 @@ from reconciler.model import (
     Problem,
     Summary,
 )
-from reconciler.plan.order import writes_of
-from reconciler.plan.planned import finish
+from reconciler.plan.order import finish
 from reconciler.report.show import plan_report, problems_report
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text(encoding="utf-8")
@@ -42,8 +41,7 @@ PLAN = finish(
         ),
         cost=Cost(reads=4),
     ),
-    writes_of,
-    requests_per_second=32.5,
+    32.5,
 )
 PROBLEM = Problem(
     code="duplicate",

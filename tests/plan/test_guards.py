@@ -9,8 +9,8 @@ from reconciler.config.schema import Limits
 from reconciler.diff.roles import DIRECT
 from reconciler.kinds import KINDS
 from reconciler.model import ADMIN_ROLE, Admin, Cause, Change, Create, Delete, FieldChange, Stakes, Update
+from reconciler.plan.access import ASSIGNMENTS, POLICY, SOURCES
 from reconciler.plan.guards import Census, hold_dependants, withhold
-from reconciler.plan.power import ASSIGNMENTS, POLICY, SOURCES
 
 
 def member(number: int, slug: str = "acme") -> str:

@@ -21,8 +21,8 @@ from reconciler.model import (
     Update,
     public,
 )
-from reconciler.plan.order import rank, writes_of
-from reconciler.plan.planned import digest, exit_code, finish, in_order
+from reconciler.plan.order import finish, in_order, writes_of
+from reconciler.plan.planned import digest, exit_code
 
 ORGANIZATION = Create(kind="Organization", name="acme")
 MEMBER = Create(kind="Member", namespace="acme", name="ann@acme.example")
@@ -61,15 +61,14 @@ changes = st.one_of(
 def plan(*changes_: Change, **more: Any) -> Plan:
     return finish(
         Plan(environment="test", project_id="project-test-1", changes=changes_, **more),
-        writes_of,
-        requests_per_second=32.5,
+        32.5,
     )
 
 
 def test_what_is_referred_to_comes_first_and_what_takes_away_comes_last() -> None:
     shuffled = list(CHANGES)
     random.Random(7).shuffle(shuffled)  # noqa: S311 # a shuffle, not a secret
-    assert in_order(shuffled, rank) == CHANGES
+    assert in_order(shuffled) == CHANGES
 
 
 @given(st.lists(changes, max_size=6))

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
 from reconciler.model import Change, Create, FieldChange, Plan, Update, public
-from reconciler.plan.order import writes_of
-from reconciler.plan.planned import Planned, finish
-from reconciler.plan.review import hold_to, read_plan
+from reconciler.plan.narrow import hold_to, read_plan
+from reconciler.plan.order import finish
+from reconciler.plan.planned import Planned
 
 SAME = Create(kind="Member", namespace="acme", name="ann@acme.example")
 OTHER = Create(kind="Member", namespace="acme", name="bob@acme.example")
@@ -22,9 +22,7 @@ def update(after: str) -> Update:
 
 
 def plan(*changes: Change, environment: str = "test", project_id: str = "project-test-1") -> Plan:
-    return finish(
-        Plan(environment=environment, project_id=project_id, changes=changes), writes_of, requests_per_second=1
-    )
+    return finish(Plan(environment=environment, project_id=project_id, changes=changes), 1)
 
 
 def held(reviewed: Plan, *fresh: Change) -> tuple[dict[str, str | None], list[str]]:

@@ -11,7 +11,7 @@ from reconciler.emulator.core.exchange import Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.errors import InvalidInput, Refused
 from reconciler.model import Change, Create, Delete, FieldChange, Target, Update
-from reconciler.plan.written_from_live import written_from_live
+from reconciler.plan.build import written_from_live
 from reconciler.read.run import Run, open_run
 from reconciler.read.target import PROJECTS
 from tests.connected import connected

@@ -1,0 +1,155 @@
+"""What of a plan is wanted: all of it, what ``--only`` names, or what a reviewed plan holds as well."""
+
+from collections.abc import Container, Sequence
+from itertools import filterfalse
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct, structs
+
+from reconciler.errors import InvalidInput, Refused
+from reconciler.expressions.text import mailbox_or_text, trimmed
+from reconciler.kinds import KINDS
+from reconciler.load.repository import Declared
+from reconciler.model import FORMAT_VERSION, MEMBER, ORGANIZATION, Change, Listed, Live, Plan, Stakes, problem, public
+from reconciler.plan.access import keep_last_admins
+from reconciler.plan.guards import hold_dependants
+from reconciler.plan.order import finish
+from reconciler.plan.planned import Planned, digest
+from reconciler.suggest import did_you_mean
+
+
+class Selection(Struct, frozen=True):
+    """What ``--only`` names: addresses, kinds, and ``organization=SLUG``; everything, where it names nothing."""
+
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, only: Sequence[str], declared: Declared, organizations: Sequence[Live]) -> Self:
+        """Read ``--only`` as addresses are compared; raises if it names a kind or organization that does not exist."""
+        slugs = {resource.name for resource in declared.organizations} | {item.name for item in organizations}
+        names = [
+            *KINDS,
+            *(f"organization={slug}" for slug in sorted(slugs)),
+            *(f"Organization/{slug}" for slug in sorted(slugs)),
+            *(resource.address for every in declared.things.values() for resource in every),
+        ]
+        wanted = list(map(_spelled, only))
+        problems = [
+            problem(
+                "usage",
+                f"--only {one} matches no declared or live resource",
+                did_you_mean(one, names, compared=len(names))
+                or f"give a kind ({', '.join(KINDS)}), organization=SLUG, or an address as shown in plans",
+            )
+            for one in wanted
+            if not (one in names or _may_be_member(one, slugs))
+        ]
+        if problems:
+            raise InvalidInput(problems)
+        return cls(tuple(wanted))
+
+    def has(self, item: Change | Listed) -> bool:
+        """Return whether a name stands for this resource, its kind, or the organization that it lies in."""
+        slug = item.name if item.kind == ORGANIZATION else item.namespace
+        return any(name in (item.address, item.kind, f"organization={slug}") for name in self.names)
+
+    def waits_for(self, item: Listed) -> bool:
+        """Return whether something that is named lies in this organization, which is held."""
+        return item.kind == ORGANIZATION and any(
+            (name == MEMBER and item.waiting) or name.split("/")[1:2] == [item.name] for name in self.names
+        )
+
+
+def narrow(plan: Plan, selection: Selection, stakes: Stakes, requests_per_second: float) -> Plan:
+    """Return the plan with what is selected; what was decided and counted stays.
+
+    An admin whose heir is not selected becomes the last one.
+    """
+    if not selection.names:
+        return plan
+    selected, others = filter(selection.has, plan.changes), filterfalse(selection.has, plan.changes)
+    return finish(
+        structs.replace(
+            plan,
+            changes=keep_last_admins(hold_dependants(tuple(selected), others), stakes),
+            observed=tuple(filter(selection.has, plan.observed)),
+            written_from_live=tuple(filter(selection.has, plan.written_from_live)),
+            held=tuple(item for item in plan.held if selection.has(item) or selection.waits_for(item)),
+            removed=tuple(filter(selection.has, plan.removed)),
+            kept=tuple(filter(selection.has, plan.kept)),
+            unmanaged=tuple(filter(selection.has, plan.unmanaged)),
+        ),
+        requests_per_second,
+    )
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan file; raises ``InvalidInput`` where it is not one, is of another version, or was altered."""
+    try:
+        plan = public.read_plan(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{path} is not a plan: {error}", hint="create one with `reconciler plan -o FILE`"
+        ) from error
+    if plan.format_version.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
+        raise InvalidInput(
+            f"{path} has format {plan.format_version}, this version reads {FORMAT_VERSION}",
+            hint="plan again with this version and have it reviewed",
+        )
+    if plan.digest != digest(plan.project_id, plan.changes):
+        raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
+    return plan
+
+
+def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tuple[Planned, tuple[Change, ...]]:
+    """Keep of a fresh plan what the reviewed one holds, not withheld and the same.
+
+    Gives the plan to apply, in which whatever moved since is withheld, and the changes that are new: they are not
+    part of what was reviewed, so they are listed and not written.
+    """
+    fresh = planned.plan
+    # What was planned before its environment was made names no project yet.
+    if reviewed.project_id not in ("", fresh.project_id) or reviewed.environment != fresh.environment:
+        raise Refused(
+            f"the plan is for environment {reviewed.environment} ({reviewed.project_id}), "
+            f"this is {fresh.environment} ({fresh.project_id})",
+            hint="apply it where it was created, or plan again",
+        )
+    known: dict[str, list[Change]] = {}
+    for change in reviewed.changes:
+        known.setdefault(change.address, []).append(change)
+    kept = keep_last_admins(
+        [_reviewed(change, known[change.address]) for change in fresh.changes if change.address in known],
+        planned.stakes,
+    )
+    new = tuple(change for change in fresh.changes if change.address not in known)
+    plan = finish(structs.replace(fresh, changes=kept), requests_per_second)
+    return structs.replace(planned, plan=plan), new
+
+
+def _may_be_member(one: str, slugs: Container[str]) -> bool:
+    """Return whether this may be the address of a member: an e-mail address in an organization that is there."""
+    kind, slug, name = (*one.split("/", 2), "", "")[:3]
+    return kind == MEMBER and slug in slugs and "@" in name and "*" not in name
+
+
+def _spelled(one: str) -> str:
+    """Return what ``--only`` names as plans show it: the address of a Member as addresses compare."""
+    kind, *key = trimmed(one).split("/", 2)
+    if kind.lower() != "member":
+        return trimmed(one)
+    return "/".join((MEMBER, *key[:1], *map(mailbox_or_text, key[1:])))
+
+
+def _reviewed(change: Change, reviewed: Sequence[Change]) -> Change:
+    """Withhold a change that is none of those that were reviewed of its thing; a new organization has two."""
+    if change.withheld_by or any(_is_same(change, one) for one in reviewed if not one.withheld_by):
+        return change
+    return structs.replace(change, withheld_by="moved")
+
+
+def _is_same(change: Change, reviewed: Change) -> bool:
+    seen = (reviewed.id, reviewed.fields, reviewed.adopts)
+    return type(change) is type(reviewed) and (change.id, change.fields, change.adopts) == seen
