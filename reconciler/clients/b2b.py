@@ -278,10 +278,6 @@ class Client:
         """Change the fields that ``body`` has; ``roles`` replaces those that were assigned directly."""
         return self._member_write("update", organization_id=organization_id, member_id=member_id, **body)
 
-    def reactivate_member(self, organization_id: str, member_id: str) -> tuple[Body, str]:
-        """Make a deleted member live again, under its old id."""
-        return self._member_write("reactivate", organization_id=organization_id, member_id=member_id)
-
     def delete_member(self, organization_id: str, member_id: str) -> str:
         """Delete a member, which Stytch keeps as a record with the status ``deleted``."""
         return self._request_id("organizations.members.delete", organization_id=organization_id, member_id=member_id)

@@ -23,7 +23,7 @@ from reconciler.clients.credentials import (
     telemetry_url,
 )
 from reconciler.clients.network import Network, is_loopback, is_server
-from reconciler.clients.pacing import Clock, Limits, Pace
+from reconciler.clients.pacing import Clock, Pace
 from reconciler.clients.retry import Requester, Statistics
 from reconciler.errors import Refused
 from reconciler.model import Problem, problem
@@ -65,11 +65,8 @@ def open_client(
     statistics = Statistics()
 
     def api(url: str, user: str, password: str, searches_per_minute: float = rates.searches_per_minute) -> Api:
-        limits = Limits(
-            requests_per_second=rates.requests_per_second * rates.share,
-            searches_per_minute=searches_per_minute * rates.share,
-        )
-        requester = Requester(Pace(limits, clock, rng), clock, rng, statistics, Sealed(password))
+        pace = Pace(rates.requests_per_second * rates.share, searches_per_minute * rates.share, clock, rng)
+        requester = Requester(pace, clock, rng, statistics, Sealed(password))
         return Api(requester, Transport(url, user, password, network, transports.transport), user)
 
     def open_data(project_id: str, secret: str) -> Data:

@@ -10,8 +10,6 @@ import random
 import threading
 import time
 
-from msgspec import Struct
-
 from reconciler.errors import Unavailable
 
 MINUTE = 60.0
@@ -46,19 +44,14 @@ class Clock:
         self._stopped.set()
 
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """What one project is asked for at most: requests a second, and searches in one minute of the clock."""
-
-    requests_per_second: float
-    searches_per_minute: float
-
-
 class Pace:
-    """Holds every request back until it may go."""
+    """Holds every request back until it may go: so many a second, and so many searches in one minute of the clock."""
 
-    def __init__(self, limits: Limits, clock: Clock, rng: random.Random) -> None:
-        self._interval = 1 / limits.requests_per_second
-        self._searches = max(1, math.floor(limits.searches_per_minute))
+    def __init__(
+        self, requests_per_second: float, searches_per_minute: float, clock: Clock, rng: random.Random
+    ) -> None:
+        self._interval = 1 / requests_per_second
+        self._searches = max(1, math.floor(searches_per_minute))
         self._clock = clock
         self._rng = rng
         self._lock = threading.Lock()
@@ -80,7 +73,7 @@ class Pace:
         return waited + max(slot, 0.0)
 
     def pause(self, seconds: float | None, *, search: bool, repeated: bool) -> float:
-        """Let nobody send for ``seconds``, or until the window ends in which a 429 was met; give the seconds.
+        """Let nobody send for ``seconds``, or until the window ends in which a 429 was met. Return the seconds.
 
         A search's window is the minute. How long that of other requests is, is not published: it is taken for a
         second first and for a minute when that was too short (``repeated``).
@@ -110,7 +103,7 @@ class Pace:
             return 0.0
 
     def _slot(self) -> float:
-        """Take the next place in the queue of requests; give the seconds until it comes."""
+        """Take the next place in the queue of requests. Return the seconds until it comes."""
         with self._lock:
             now = self._clock.monotonic()
             slot = max(self._next_slot, now - BURST)

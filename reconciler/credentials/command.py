@@ -88,22 +88,21 @@ class CommandStore:
 
     def place(self, name: str) -> str:
         """Return where a value is: by the command that took it."""
-        return shlex.join(PLACEHOLDER.sub(lambda found: self._filled(name)[found[1]], each) for each in self._put)
+        return shlex.join(self._filled(self._put, name, self._ledger.id_of(name) or ""))
 
-    def _filled(self, name: str) -> dict[str, str]:
-        return {"name": name, "id": self._ledger.id_of(name) or "", "environment": self._environment}
+    def _filled(self, command: Sequence[str], name: str, id: str) -> list[str]:
+        values = {"name": name, "id": id, "environment": self._environment}
+        return [PLACEHOLDER.sub(lambda found: values[found[1]], argument) for argument in command]
 
     def _run(self, command: Sequence[str], name: str, id: str, given: bytes = b"") -> tuple[int, bytes, bytes]:
         """Return a command's exit code and what it printed and said; ``Refusal`` if it was cut short or never began."""
         import subprocess
 
-        filled = {"name": name, "id": id, "environment": self._environment}
         if id and "{id}" in "".join(command) and not PLAIN_ID.fullmatch(id):
             raise Refusal(f"the id of {name} has characters that cannot be used in an argument of {command[0]}")
-        arguments = [PLACEHOLDER.sub(lambda found: filled[found[1]], argument) for argument in command]
         try:
             with subprocess.Popen(  # noqa: S603 # the command that reconciler.yaml names, without a shell
-                arguments,
+                self._filled(command, name, id),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -31,8 +31,8 @@ def write_files(root: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     """
     try:
         there = {name: (root / name).read_bytes() for name in files if (root / name).exists()}
-        if changed := [name for name, content in there.items() if not _says(name, content, files[name])]:
-            raise InvalidInput(_changed(name, there[name], files[name]) for name in changed)
+        if changed := list(filter(None, (_changed(name, content, files[name]) for name, content in there.items()))):
+            raise InvalidInput(changed)
         written = [name for name in files if name not in there]
         for name in written:
             path = root / name
@@ -51,20 +51,14 @@ def _write(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def _says(name: str, content: bytes, text: str) -> bool:
-    """Return whether an existing file has the text; a list of lines may contain other lines too."""
-    return not _missing(content, text) if name in LISTS else content == text.encode()
-
-
-def _missing(content: bytes, text: str) -> list[str]:
-    there = content.decode(errors="replace").splitlines()
-    return [line for line in text.splitlines() if not line.startswith("#") and line not in there]
-
-
-def _changed(name: str, content: bytes, text: str) -> Problem:
+def _changed(name: str, content: bytes, text: str) -> Problem | None:
+    """Return the problem of an existing file without the text; a list of lines may contain other lines too."""
     if name not in LISTS:
-        return _odd(name, "exists with another content")
-    lines = _missing(content, text)
+        return _odd(name, "exists with another content") if content != text.encode() else None
+    there = content.decode(errors="replace").splitlines()
+    lines = [line for line in text.splitlines() if not line.startswith("#") and line not in there]
+    if not lines:
+        return None
     message = f"{name} exists and lacks {' and '.join(lines)}"
     hint = f"nothing was written: add {'this line' if len(lines) == 1 else 'these lines'} to it"
     return problem("changed", message, hint, Position(name, 1))

@@ -35,14 +35,12 @@ def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
 
 def by_address(declared: Declared) -> Mapping[str, Resource]:
     """Return the declared resources by every address that they can have in Stytch."""
-    return dict(_addresses(declared))
-
-
-def _addresses(declared: Declared) -> Iterator[tuple[str, Resource]]:
+    found: dict[str, Resource] = {}
     for resource in declared.resources:
-        yield resource.address, resource
+        found[resource.address] = resource
         if resource.renamed_from:
-            yield address(resource.kind, resource.namespace, resource.renamed_from), resource
+            found[address(resource.kind, resource.namespace, resource.renamed_from)] = resource
+    return found
 
 
 def narrowed(live: Chosen, only: Collection[str]) -> Chosen:

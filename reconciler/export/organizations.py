@@ -37,7 +37,11 @@ def with_owner(manifest: Manifest, live: Live, owner: Owner, *, adopt: bool) -> 
 def as_set(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Mapping[str, str]]:
     """Return the other manifests, and the files of a set of the organizations that fit into a row of a table."""
     rows = {each.name: _row(each) for each in manifests if each.kind == KIND.name}
-    fitting = {name: row for name, row in rows.items() if all(map(_fits, row.values()))}
+    fitting = {
+        name: row
+        for name, row in rows.items()
+        if all(len(json.dumps(each, ensure_ascii=False).encode()) < LIMIT for each in row.values())
+    }
     if not fitting:
         return list(manifests), {}
     rest = [each for each in manifests if each.kind != KIND.name or each.name not in fitting]
@@ -50,10 +54,6 @@ def _row(manifest: Manifest) -> dict[str, Json]:
     ensure = {} if manifest.ensure == "present" else {"ensure": manifest.ensure}
     adopt = {"adopt": True} if manifest.adopt else {}
     return {"slug": manifest.name, **manifest.spec, **ensure, **adopt}
-
-
-def _fits(value: Json) -> bool:
-    return len(json.dumps(value, ensure_ascii=False).encode()) < LIMIT
 
 
 def _set(rows: Sequence[Mapping[str, Json]]) -> dict[str, Json]:

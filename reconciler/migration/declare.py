@@ -65,13 +65,9 @@ def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec, types: Mapping
         if inside and all(isinstance(each, dict) for each in values):
             if inner := _told(value, values, default if isinstance(default, dict) else {}, inside):
                 told[name] = inner
-        elif not all(_is_default(each, default) for each in values):
+        elif any(each != default and not (each in EMPTY and default in EMPTY) for each in values):
             told[name] = value
     return told
-
-
-def _is_default(value: Json, default: Json) -> bool:
-    return value == default or (value in EMPTY and default in EMPTY)
 
 
 def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOuts]:

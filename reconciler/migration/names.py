@@ -52,15 +52,13 @@ def distinct(lives: ByEnvironment) -> Mapping[str, Sequence[Renamed]]:
     found: dict[str, list[Renamed]] = {environment: [] for environment in lives}
     for name in sorted(taken):
         one_name = {each: [live for live in every if live.name == name] for each, every in declared.items()}
-        free = (each for each in _numbered(name or UNNAMED) if each == name or each not in taken)
+        label = name or UNNAMED
+        numbered = chain((label,), (f"{label} ({number})" for number in count(2)))
+        free = (each for each in numbered if each == name or each not in taken)
         for thing, own in zip(_things(one_name), free, strict=False):
             for environment, live in thing.items():
                 found[environment].append((own, live))
     return {environment: sorted(every, key=lambda one: one[0]) for environment, every in found.items()}
-
-
-def _numbered(name: str) -> Iterator[str]:
-    return chain((name,), (f"{name} ({number})" for number in count(2)))
 
 
 def _things(lives: ByEnvironment) -> Sequence[Mapping[str, Live]]:

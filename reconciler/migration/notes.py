@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.migration.declare import LeftOuts, Needed
 from reconciler.migration.steps import Step
-from reconciler.migration.values import Consumer, Reason, Remark, Translated, Unread
+from reconciler.migration.values import Consumer, Reason, Remark, Translated
 from reconciler.report.escaping import printable
 from reconciler.report.markdown import fill
 
@@ -28,7 +28,10 @@ def notes(
         project=code(consumer.slug),
         b2b=code(b2b),
         environments=listed(f"{source.name}: {code(source.slug)}" for source in consumer.environments),
-        unread=[_unread(each) for each in consumer.unread],
+        unread=[
+            f"{code(each.environment)}: {listed(each.kinds)}. {each.why}. To read them: {each.how}."
+            for each in consumer.unread
+        ],
         losses=list(_remarks({name: each.losses for name, each in translated.items()})),
         left_out=list(_left_out(left_out)),
         changes=list(_remarks({name: each.changes for name, each in translated.items()})),
@@ -85,7 +88,3 @@ def _left_out(by_environment: LeftOuts) -> Iterator[str]:
 
 def _only(environments: Sequence[str], every: Sequence[str]) -> str:
     return f" ({listed(environments)})" if environments and len(environments) < len(every) else ""
-
-
-def _unread(unread: Unread) -> str:
-    return f"{code(unread.environment)}: {listed(unread.kinds)}. {unread.why}. To read them: {unread.how}."

@@ -5,7 +5,7 @@ project; clients and fraud rules need a secret of their environment.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import structs
@@ -170,15 +170,10 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
 def user_settings(client: Client, target: Target) -> Things:
     """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
     with unreadable(f"the settings of {target.environment}", "management"):
-        return {live.kind: (live,) for live in _settings(client, target)}
-
-
-def _settings(client: Client, target: Target) -> Iterator[Live]:
-    config = client.management.get(f"{target.path}/sdk/consumer")["config"]
-    yield Live(kind="SDKConfig", name="default", id="default", spec=config)
-    policy = client.management.get(f"{target.path}/rbac_policy")["policy"]
-    roles = {name: policy[name] for name in ROLES if policy.get(name)}
-    yield Live(kind="RBACPolicy", name="default", id="default", spec=roles)
+        config = client.management.get(f"{target.path}/sdk/consumer")["config"]
+        policy = client.management.get(f"{target.path}/rbac_policy")["policy"]
+        specs = {"SDKConfig": config, "RBACPolicy": {name: policy[name] for name in ROLES if policy.get(name)}}
+        return {kind: (Live(kind=kind, name="default", id="default", spec=spec),) for kind, spec in specs.items()}
 
 
 def _refused(error: Unreadable, kind: str, target: Target, variable: str) -> Unread:

@@ -1,7 +1,6 @@
 """The manual steps: what no API can move. Some are needed for settings in use, some for what no API shows."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -40,10 +39,33 @@ class Settings(Struct, frozen=True):
 def manual_steps(settings: Settings, project: str) -> tuple[Step, ...]:
     """Return the steps of a project with these settings, in the recommended order."""
     dashboard = f"Stytch's dashboard, project {project}"
-    return tuple(step for make in STEPS if (step := make(settings, dashboard)))
+    steps = (
+        _fraud_prevention(settings),
+        _email_domain(settings, dashboard),
+        _custom_domain(settings, dashboard),
+        Step(
+            name="oauth-providers",
+            what="Enter the credentials of each OAuth provider, and tell each provider the new callback URL. B2B has "
+            "Google, Microsoft, GitHub, Slack and HubSpot. Users of any other provider need another way to sign in.",
+            where=f"{dashboard}, OAuth; and each provider's console",
+        ),
+        Step(
+            name="webhooks",
+            what="Create each webhook again and give its signing secret to the service that receives it. B2B events "
+            "are about members and organizations, not about users.",
+            where=f"{dashboard}, Webhooks",
+        ),
+        _connected_apps(settings),
+        Step(
+            name="applications",
+            what="Move your own applications to the B2B SDK, with the new project id, secret and public token.",
+            where=f"your applications; ids and public tokens are in {dashboard}, API keys",
+        ),
+    )
+    return tuple(step for step in steps if step)
 
 
-def _fraud_prevention(settings: Settings, _dashboard: str) -> Step | None:
+def _fraud_prevention(settings: Settings) -> Step | None:
     where = {environment for kind in ("DFPRule", "VerdictReasonOverride") for environment, _, _ in settings.of(kind)}
     for environment, _, spec in settings.of("SDKConfig"):
         if spec.get("dfppa", {}).get("enabled", "DISABLED") != "DISABLED":
@@ -78,7 +100,11 @@ def _email_domain(settings: Settings, dashboard: str) -> Step | None:
 
 
 def _custom_domain(settings: Settings, dashboard: str) -> Step:
-    cookies = {each: mode for each, _, spec in settings.of("SDKConfig") if (mode := _http_only(spec)) != "DISABLED"}
+    cookies = {
+        each: mode
+        for each, _, spec in settings.of("SDKConfig")
+        if (mode := str(spec.get("cookies", {}).get("http_only", "DISABLED"))) != "DISABLED"
+    }
     links = {each for each, _, spec in settings.of("Environment") if spec.get("use_custom_domain_in_magic_link_emails")}
     using = {*cookies, *links}
     needing = " and ".join([*(["HttpOnly cookies"] if cookies else []), *(["links in mail"] if links else [])])
@@ -94,25 +120,7 @@ def _custom_domain(settings: Settings, dashboard: str) -> Step:
     )
 
 
-def _oauth_providers(_settings: Settings, dashboard: str) -> Step:
-    return Step(
-        name="oauth-providers",
-        what="Enter the credentials of each OAuth provider, and tell each provider the new callback URL. B2B has "
-        "Google, Microsoft, GitHub, Slack and HubSpot. Users of any other provider need another way to sign in.",
-        where=f"{dashboard}, OAuth; and each provider's console",
-    )
-
-
-def _webhooks(_settings: Settings, dashboard: str) -> Step:
-    return Step(
-        name="webhooks",
-        what="Create each webhook again and give its signing secret to the service that receives it. B2B events are "
-        "about members and organizations, not about users.",
-        where=f"{dashboard}, Webhooks",
-    )
-
-
-def _connected_apps(settings: Settings, _dashboard: str) -> Step | None:
+def _connected_apps(settings: Settings) -> Step | None:
     where = {environment for environment, _, _ in settings.of("ConnectedApp")}
     if not where:
         return None
@@ -122,29 +130,6 @@ def _connected_apps(settings: Settings, _dashboard: str) -> Step | None:
         where="the owners of the apps; the secrets are in the credential store",
         environments=settings.only(where),
     )
-
-
-def _applications(_settings: Settings, dashboard: str) -> Step:
-    return Step(
-        name="applications",
-        what="Move your own applications to the B2B SDK, with the new project id, secret and public token.",
-        where=f"your applications; ids and public tokens are in {dashboard}, API keys",
-    )
-
-
-STEPS: Final[Sequence[Callable[[Settings, str], Step | None]]] = (
-    _fraud_prevention,
-    _email_domain,
-    _custom_domain,
-    _oauth_providers,
-    _webhooks,
-    _connected_apps,
-    _applications,
-)
-
-
-def _http_only(spec: Spec) -> str:
-    return str(spec.get("cookies", {}).get("http_only", "DISABLED"))
 
 
 def _sender_domain(spec: Spec) -> str:

@@ -103,12 +103,11 @@ def _have_keys_in_common(values: Iterable[Json]) -> bool:
 
 def expression(path: Sequence[str]) -> str:
     """Return the expression that reads the variable at a path."""
-    words = "".join(f".{key}" if _is_plain(key) else f"[{json.dumps(key, ensure_ascii=False)}]" for key in path)
-    return f"${{{{ vars{words} }}}}"
-
-
-def _is_plain(key: str) -> bool:
-    return PLAIN.fullmatch(key) is not None and not iskeyword(key)
+    words = [
+        f".{key}" if PLAIN.fullmatch(key) and not iskeyword(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+        for key in path
+    ]
+    return f"${{{{ vars{''.join(words)} }}}}"
 
 
 def _keep(variables: Vars, path: Sequence[str], value: Json) -> None:
@@ -137,8 +136,10 @@ def _differs_in_objects(specs: Sequence[Spec]) -> bool:
         if all(isinstance(value, dict) for value in values):
             if _differs_in_objects(values):
                 return True
-        elif any(value != values[0] for value in values) and any(_has_objects(value) for value in values):
-            return True
+        elif any(value != values[0] for value in values):
+            lists = [value for value in values if isinstance(value, list)]
+            if any(isinstance(item, dict) for value in lists for item in value):
+                return True
     return False
 
 
@@ -150,7 +151,3 @@ def _as_text(value: Json, field: Sequence[str]) -> Json:
         if isinstance(value, dict):
             return value if value.keys() == {"file"} else {key: _as_text(each, field) for key, each in value.items()}
     return literal(value)
-
-
-def _has_objects(value: Json) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)

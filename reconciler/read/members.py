@@ -90,8 +90,13 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
             member = _who(odd.record)
             rows[identifier].extend([member] if member else [])
             half_read.setdefault(identifier, []).extend([member] if member else [])
-            name = name_of(odd.ids.get("member_id"))
-            problems.setdefault(identifier, []).append(_problem(name, odd.reason, known=member is not None))
+            told = problem(
+                "unreadable-member",
+                f"the live member {name_of(odd.ids.get('member_id'))} could not be read: {odd.reason}",
+                "it is not changed" if member else "until it can be read, nobody in this organization is deleted",
+                severity="problem",
+            )
+            problems.setdefault(identifier, []).append(told)
     except KeyError:
         raise Unreadable(
             "the search for members returned members of other organizations than requested",
@@ -119,12 +124,3 @@ def _who(record: Json) -> LiveMember | None:
             at = FIELD.search(str(error))
             if at is None or at[1] in IDENTIFYING or left.pop(at[1], None) is None:
                 return None
-
-
-def _problem(member: str, reason: str, *, known: bool) -> Problem:
-    return problem(
-        "unreadable-member",
-        f"the live member {member} could not be read: {reason}",
-        "it is not changed" if known else "until it can be read, nobody in this organization is deleted",
-        severity="problem",
-    )

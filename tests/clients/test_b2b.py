@@ -183,9 +183,10 @@ def test_a_member_is_made_changed_deleted_and_made_live_again(app: App, client: 
     (stored,) = stored_members(app)
     assert (stored["status"], stored.get("external_id"), stored["mfa_phone_number"]) == ("deleted", None, "")
     with pytest.raises(Rejected, match="email_unverified_for_reactivation"):
-        client.reactivate_member(acme, identifier)
+        client.write("organizations.members.reactivate", organization_id=acme, member_id=identifier)
     place_member(app, {**stored, "email_address_verified": True})
-    assert client.reactivate_member(acme, identifier)[0]["status"] == "active"
+    again = client.write("organizations.members.reactivate", organization_id=acme, member_id=identifier)
+    assert again.thing("member", "member_id")[0]["status"] == "active"
 
 
 @pytest.mark.parametrize("kind", ["Organization", "Member"])

@@ -4,14 +4,13 @@ from math import floor
 
 import pytest
 
-from reconciler.clients.pacing import AFTER_THE_TURN, BURST, JITTER, Clock, Limits, Pace
+from reconciler.clients.pacing import AFTER_THE_TURN, BURST, JITTER, Clock, Pace
 from reconciler.errors import Unavailable
 from tests.connected import START, VirtualClock
 
 
 def paced(clock: VirtualClock, requests_per_second: float = 1000, searches_per_minute: float = 1000) -> Pace:
-    limits = Limits(requests_per_second=requests_per_second, searches_per_minute=searches_per_minute)
-    return Pace(limits, clock, random.Random(0))  # noqa: S311  # so that the test is the same every time
+    return Pace(requests_per_second, searches_per_minute, clock, random.Random(0))  # noqa: S311  # so that the test is the same every time
 
 
 def test_searches_of_one_minute_of_the_clock_stay_within_the_limit() -> None:

@@ -5,7 +5,7 @@ from email.utils import formatdate
 import msgspec
 import pytest
 
-from reconciler.clients.pacing import Limits, Pace
+from reconciler.clients.pacing import Pace
 from reconciler.clients.responses import PROVES, Answer, Unanswered
 from reconciler.clients.retry import (
     DEADLINE,
@@ -24,7 +24,6 @@ READ = Operation("things.get")
 SEARCH = Operation("things.search", search=True)
 WRITE = Operation("things.create", write=True)
 HTML = b"<!DOCTYPE html><title>proxy</title>"
-LIMITS = Limits(requests_per_second=1000, searches_per_minute=1000)
 
 Event = Answer | Unanswered | Callable[[], None]
 
@@ -53,7 +52,7 @@ class Talk:
         self.clock = clock or VirtualClock()
         self.statistics = Statistics()
         rng = random.Random(1)  # noqa: S311  # so that the test is the same every time
-        self.requester = Requester(Pace(LIMITS, self.clock, rng), self.clock, rng, self.statistics)
+        self.requester = Requester(Pace(1000, 1000, self.clock, rng), self.clock, rng, self.statistics)
         self.events = list(events)
         self.sent = 0
 
