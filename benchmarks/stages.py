@@ -75,10 +75,12 @@ def main() -> None:
         meter.switch(None)
         statistics = client.statistics
         meter.switch("render")
-        from reconciler.report.show import plan_json, plan_report
+        from reconciler.report.formats import render
+        from reconciler.report.json import plan_json
+        from reconciler.report.plan import plan_report
 
         plan_json(planned.plan)
-        plan_report(planned.plan)
+        render(plan_report(planned.plan))
         meter.switch(None)
     total = time.process_time()
     meter.cpu["read"] = meter.cpu.get("read", 0.0) + total - time.thread_time()

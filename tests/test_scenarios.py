@@ -42,7 +42,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Delete, FieldChange, Listed, Plan, Problem, Update
 from reconciler.plan.planned import Planned, exit_code, leaves_open
-from reconciler.report.show import plan_report
+from reconciler.report.formats import render
+from reconciler.report.plan import plan_report
 from tests.everything import Everything, concerns, rest_of, went_along
 from tests.stages import FOLDER, OWNER, SCENARIOS, Fields, Stage, outside_change, read, staged
 
@@ -97,7 +98,7 @@ def came_of_it(stage: Stage, planned: Planned) -> None:
     plan, expected = planned.plan, stage.expected
     shown(plan, expected, len(stage.management))
     caused(stage.root, plan)
-    text = plan_report(plan, "text") + plan_report(plan, "json") + plan_report(plan, "markdown")
+    text = render(plan_report(plan), "text") + render(plan_report(plan), "json") + render(plan_report(plan), "markdown")
     assert [name for name, secret in secrets(stage).items() if secret in text] == []
     for address, fields in expected.get("meanwhile", {}).items():
         outside_change(stage, address, fields)

@@ -6,19 +6,22 @@ Every step runs the program as a subprocess. Only the loopback interface is touc
 
 import os
 import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
+import click
 from msgspec import Struct
 
-from reconciler.commands.options import invoked_as
-from reconciler.report.terminal import write
+from reconciler.commands.options import Asked, command, invoked_as
+from reconciler.report.formats import show_lines
+from reconciler.report.view import styled
+
+if TYPE_CHECKING:
+    import subprocess
 
 PACKAGED = Path(__file__).parent.parent / "example"  # in an installed wheel
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -80,8 +83,14 @@ With a Stytch test project, set STYTCH_PROJECT_ID and STYTCH_SECRET instead of r
 """
 
 
-def run(*, keep: bool = False) -> int:
-    """Show every step; 0 if each ended as it should. ``keep`` leaves the scratch folder behind."""
+@command(
+    click.option("--keep", is_flag=True, help="Keep the scratch folder."),
+)
+def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is asked the same way
+    """Show the whole loop on the emulator in a scratch folder; needs no account."""
+    import shutil
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="reconciler-demo-"))
     try:
         repository = folder / "repository"
@@ -92,7 +101,7 @@ def run(*, keep: bool = False) -> int:
                 _say(f"\n{number}. {step.say}")
                 code = _do(step, repository, environment)
                 if code != step.exits:
-                    write(f"\nThis step ended with {code} instead of {step.exits}.\n", sys.stderr)
+                    _say(f"\nThis step ended with {code} instead of {step.exits}.", sys.stderr)
                     return 1
         _say(LAST.format(reconciler=invoked_as()))
         return 0
@@ -104,6 +113,8 @@ def run(*, keep: bool = False) -> int:
 
 
 def _copy_example(into: Path) -> None:
+    import shutil
+
     source = PACKAGED if PACKAGED.is_dir() else CHECKOUT
     into.mkdir()
     for name in EXAMPLE:
@@ -116,6 +127,8 @@ def _copy_example(into: Path) -> None:
 @contextmanager
 def _emulator(folder: Path) -> Iterator[Mapping[str, str]]:
     """Run the emulator for as long as it is needed and give the environment that points commands at it."""
+    import subprocess
+
     env_file = folder / "stytch.env"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("STYTCH_", "RECONCILER_"))}
     clean |= {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
@@ -152,9 +165,10 @@ def _do(step: Step, repository: Path, environment: Mapping[str, str]) -> int:
 
 
 def _ran(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> int:
+    import subprocess
+
     return subprocess.run(command, cwd=cwd, env=environment, check=False).returncode  # noqa: S603 # our own program
 
 
-def _say(text: str) -> None:
-    write(f"{text}\n", sys.stdout)
-    sys.stdout.flush()
+def _say(text: str, stream: TextIO | None = None) -> None:
+    show_lines((styled(line, "title") for line in text.split("\n")), stream)

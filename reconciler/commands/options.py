@@ -1,26 +1,23 @@
-"""The shared options of all commands, before or after the command's name; errors → exit codes."""
+"""What all commands share: their options, before or after the command's name; what these open; errors → exit codes."""
 
-import gc
-import io
 import os
-import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from msgspec import Struct
 
-from reconciler import __version__
 from reconciler.errors import InvalidInput, NotPrinted, ReconcilerError
+from reconciler.report.formats import FORMATS, show_error
 
-FORMATS = ("text", "json", "markdown")
-INTERRUPTED = 130
-FEWER_COLLECTIONS = (50_000, 20, 100)  # a million short-lived records pass through: a third of the time to read them
+if TYPE_CHECKING:
+    from reconciler.clients.b2b import Client
+    from reconciler.config.read import Config
+    from reconciler.plan.planned import Planned
 
 Command = Callable[..., int]
 
@@ -43,8 +40,21 @@ class Asked(Struct, frozen=True, kw_only=True):
         given += [("--users", self.users)] if self.users else []
         return tuple(word for pair in given for word in pair)
 
+    def config(self) -> "Config":
+        """Read the configuration; raises ``InvalidInput`` with what is wrong with it, and with the documents."""
+        from reconciler.config.read import load_config
 
-def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return load_config(self.root, self.environment, tables=self.tables, users=self.users)
+        except InvalidInput as error:
+            from reconciler.load.examine import mistakes_in_documents
+            from reconciler.load.repository import refusal
+
+            raise refusal([*error.problems, *mistakes_in_documents(self.root)]) from None
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every command has, and the program before a command's name."""
     environment = "The environment in reconciler.yaml; required if there are several."
     for option in (
         click.option("--users", metavar="FILE", help="Read the users from FILE."),
@@ -55,38 +65,12 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="WHAT",
             help="Show and write only this address, kind, or organization=SLUG.",
         ),
-        click.option("--format", "format", type=click.Choice(FORMATS), help="The output format; text by default."),
+        click.option("--format", type=click.Choice(tuple(FORMATS)), help="The output format; text by default."),
         click.option("-e", "--environment", metavar="NAME", envvar="RECONCILER_ENVIRONMENT", help=environment),
         click.option("-C", "root", metavar="DIR", type=click.Path(path_type=Path), help="The repository's root."),
     ):
         command = option(command)
     return command
-
-
-# In what form live state becomes manifests, and how much of it.
-EXPORT_OPTIONS = (
-    click.option(
-        "--organizations",
-        type=click.Choice(("manifests", "table")),
-        default="manifests",
-        help="Write one manifest per organization, or one OrganizationSet and its table.",
-    ),
-    click.option("--members", is_flag=True, help="Also export members that no rule matches."),
-    click.option("--adopt", is_flag=True, help="Declare organizations without a mark as this repository's."),
-)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="reconciler")
-@_shared_options
-@click.pass_context
-def cli(context: click.Context, /, **options: Any) -> None:
-    """Keep a Stytch B2B project as its git repository says.
-
-    Exit codes: 0 nothing to do, or all applied; 1 error, or a write failed; 2 changes planned, or drift found;
-    3 anything was withheld; 4 not everything could be read, so nothing was decided.
-    """
-    context.obj = options
 
 
 def command(*parameters: Callable[..., Any]) -> Callable[[Command], click.Command]:
@@ -99,14 +83,14 @@ def command(*parameters: Callable[..., Any]) -> Callable[[Command], click.Comman
             try:
                 code = function(asked, **options)
             except ReconcilerError as error:
-                _tell(error, asked.format)
+                tell(error, asked.format)
                 code = error.exit_code
             context.exit(code)
 
         wrapped = click.pass_context(run)
         for parameter in reversed(parameters):
             wrapped = parameter(wrapped)
-        return cli.command(name=function.__name__)(_shared_options(wrapped))
+        return click.command(name=function.__name__)(shared_options(wrapped))
 
     return decorate
 
@@ -151,23 +135,28 @@ def invoked_as() -> str:
     return shlex.quote(str(program.absolute()) if below.startswith("..") else below)
 
 
-def _show_usage(error: click.ClickException) -> None:
-    """Show what was typed wrong; where JSON was asked for, whoever reads it gets JSON."""
-    arguments = sys.argv[1:]
-    if "--format=json" in arguments or ("--format", "json") in pairwise(arguments):
-        _tell(InvalidInput(error.format_message(), hint="`reconciler COMMAND --help` lists the options"), "json")
-        return
-    from reconciler.report.escaping import on_a_line
+@contextmanager
+def client_for(config: "Config") -> Iterator["Client"]:
+    """Open a client with the credentials of the environment's variables."""
+    from reconciler.clients.connect import open_client
+    from reconciler.clients.credentials import Credentials
 
-    said = io.StringIO()
-    error.show(said)
-    click.echo("\n".join(f"{on_a_line(line)}" for line in said.getvalue().splitlines()), err=True)
+    with open_client(Credentials.from_environment(os.environ), config.rates) as client:
+        yield client
 
 
-def _tell(error: ReconcilerError, form: str) -> None:
+def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
+    """Plan, and show on a terminal that both sides are being read."""
+    from reconciler import pipeline
+    from reconciler.read.run import open_run
+    from reconciler.report.progress import reading
+
+    with reading(asked.format):
+        return pipeline.plan(open_run(config, client), asked.only)
+
+
+def tell(error: ReconcilerError, form: str) -> None:
     """Show an error; where standard output takes nothing, on standard error, and if need be nowhere."""
-    from reconciler.report.show import show_error
-
     lost = error if isinstance(error, NotPrinted) else None
     if lost is None:
         try:
@@ -176,50 +165,14 @@ def _tell(error: ReconcilerError, form: str) -> None:
             lost = unprinted
         else:
             return
-    _discard(sys.stdout)
+    discard(sys.stdout)
     if not lost.closed:
         with suppress(NotPrinted):
             for each in dict.fromkeys((lost, error)):
                 show_error(each, "text")
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Let what is still to be written to a stream go nowhere, so that the end of the program does not trip over it."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def main() -> None:
-    """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    gc.set_threshold(*FEWER_COLLECTIONS)
-    code = _run()
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            _discard(stream)  # Python itself would exit with 120
-    sys.exit(code)
-
-
-def _run() -> int:
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # it stays open to the end
-    if sys.stdout is None:
-        click.echo("error: standard output is closed, so nothing can be printed", err=True)
-        return 1
-    try:
-        code = cli.main(prog_name="reconciler", standalone_mode=False)
-        sys.stdout.flush()
-    except click.ClickException as error:
-        with suppress(OSError):
-            _show_usage(error)
-        return 1
-    except (click.Abort, KeyboardInterrupt):
-        with suppress(OSError):
-            click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except OSError as error:  # of what is printed outside reports; whatever reads or writes files says so itself
-        _tell(NotPrinted(error.strerror or type(error).__name__, closed=isinstance(error, BrokenPipeError)), "text")
-        return 1
-    return int(code or 0)

@@ -38,9 +38,9 @@ def inert(text: str) -> str:
     return text
 
 
-def on_a_line(text: object) -> object:
-    """Make a text that is filled into a template one harmless line."""
-    return inert(printable(text)) if isinstance(text, str) else text
+def harmless(text: str) -> str:
+    """Return a text as one line, in which nothing acts."""
+    return inert(printable(text))
 
 
 def in_markdown(text: str) -> str:

@@ -1,17 +1,22 @@
-"""Changes → groups for reading: by organization or kind, then in runs of similar changes, each with its causes.
+"""Changes → groups and blocks for reading: by organization or kind, then in runs of alike changes under their causes.
 
 Only what will be shown is ever formatted, so that a plan of a hundred thousand changes is as quick to print as one of
 a hundred.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
 from reconciler.kinds import KINDS
-from reconciler.model import Cause, Change, Delete, Path, Update
+from reconciler.model import Cause, Change, Delete, FieldChange, Path, Update
+from reconciler.report.escaping import printable
+from reconciler.report.values import cause_line, change_lines, counted, drift_lines
+from reconciler.report.view import Block, Item, Lines
 
+_ON_ONE_LINE = 110  # a new thing's fields stand beside its address where they fit
 FIRST = 20  # so many of a long run are shown, then a count of the rest
 
 # Alike are changes of one kind and action that have the same causes (whoever the user) and touch the same fields.
@@ -104,3 +109,75 @@ def _run(changes: Sequence[Change]) -> Run:
 
 def _without_users(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     return tuple(dict.fromkeys(Cause(file=cause.file, line=cause.line, rule=cause.rule) for cause in causes))
+
+
+class Words(Struct, frozen=True):
+    """How changes read, by their action: as what a plan would do, or as what drift has found."""
+
+    symbols: Mapping[str, str]
+    verbs: Mapping[str, str]
+    field: Callable[[FieldChange], Lines]
+    with_fields: Collection[str]
+    notes: Mapping[str, str]
+
+
+PLANNED = Words(
+    symbols={"create": "+", "update": "~", "replace": "±", "reset": "-", "delete": "-"},
+    verbs={each: each for each in ("create", "update", "replace", "reset", "delete")},
+    field=change_lines,
+    with_fields=("create", "update", "replace", "reset"),
+    notes={"replace": " (deleted and recreated)"},
+)
+DRIFTED = Words(
+    symbols={"create": "-", "update": "~", "replace": "±", "reset": "~", "delete": "+"},
+    verbs={
+        "create": "missing",
+        "update": "differs",
+        "replace": "differs",
+        "reset": "differs",
+        "delete": "extra",
+    },
+    field=drift_lines,
+    with_fields=("update", "replace", "reset"),
+    notes={"replace": " (apply deletes and recreates it)", "reset": " (declared absent: apply resets it)"},
+)
+
+
+def blocks(found: Iterable[Run], words: Words) -> tuple[Block, ...]:
+    """Write runs of alike changes, each under its causes."""
+    written = []
+    causes = ""
+    for run in found:
+        before, causes = causes, "; ".join(map(cause_line, run.causes)) or "declared nowhere"
+        items = tuple(_item(change, words) for change in run.first)
+        more = f"… and {run.more:,} more like these" if run.more else ""
+        written.append(Block("" if causes == before else causes, items, more))
+    return tuple(written)
+
+
+def folded_line(folded: Folded, words: Words) -> str:
+    """Count what is like what is shown; "" where nothing is."""
+    if not folded.groups:
+        return ""
+    counts = (f"{words.verbs[done]} {counted(number, kind)}" for (done, kind), number in folded.counts.items())
+    return f"… and {counted(folded.groups, 'more organization')} like these: {', '.join(counts)}"
+
+
+def _company(change: Change) -> str:
+    """Return how many members go with an organization."""
+    if not isinstance(change, Delete) or change.members is None:
+        return ""
+    return f" (with {counted(change.members, 'member')})" if change.members else " (without any member)"
+
+
+def _item(change: Change, words: Words) -> Item:
+    done = action(change)
+    verb = "adopt" if change.adopts else words.verbs[done]
+    what, note = printable(f"{verb} {change.address}"), f"{words.notes.get(done, '')}{_company(change)}"
+    fields: Lines = tuple(chain.from_iterable(map(words.field, change.fields))) if done in words.with_fields else ()
+    if isinstance(change, Update) and not (fields or change.adopts):
+        fields = ("(only our mark)",)
+    beside = f"{note}  {', '.join(map(str, fields))}".rstrip()
+    if done == "create" and len(f"{what}{beside}") <= _ON_ONE_LINE:
+        return Item(words.symbols[done], what, beside)
+    return Item(words.symbols[done], what, note, fields)

@@ -10,9 +10,9 @@ from reconciler.model import Counted, GuardResult, Listed, Plan, Position, Probl
 from reconciler.plan.planned import OF_DATA
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import FIRST
-from reconciler.report.layout import Part, few
 from reconciler.report.problems import problem_lines
 from reconciler.report.values import counted, listed
+from reconciler.report.view import Line, Lines, Part, few
 
 _NAMED = 5  # things of one cause, and members that wait for a thing
 _CAUSES = 5  # that are named on one line
@@ -47,12 +47,11 @@ def held(plan: Plan) -> Iterator[Part]:
     declared, of_data, others = _sorted_out(plan)
     if declared:
         title = f"Held although declared: {counted(len(declared), 'resource')}, not created, changed or deleted"
-        lines = _things(declared, causes)
-        yield Part(title, lines=lines, hints=("exit code 3 until this is resolved",))
+        yield Part(title, lines=_things(declared, causes), hints=("exit code 3 until this is resolved",))
     if plan.held_by:
         title = f"Held because of data: {counted(plan.summary.held_by_data, 'membership')}, by cause"
         shown = (_of_data(one, of_data.get(one.cause, ()), causes) for one in plan.held_by[:FIRST])
-        lines = (*chain.from_iterable(shown), *few((), len(plan.held_by), FIRST))
+        lines: Lines = (*chain.from_iterable(shown), *few((), len(plan.held_by), FIRST))
         yield Part(title, lines=lines, hints=tuple(map(_guard_of_data, _failed(plan))))
     if others:
         title = f"Held, not created, changed or deleted: {counted(len(others), 'resource')}"
@@ -121,25 +120,25 @@ def _sorted_out(plan: Plan) -> tuple[list[Listed], dict[str, list[Listed]], list
     return [item for item in plan.held if item.declared], of_data, others
 
 
-def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Iterator[str]:
+def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Iterator[Line | str]:
     """Write how many memberships a cause holds, then where it stands and whom it concerns."""
     if problem := causes.of_count(found):
         where = f" ({problem.at[0]})" if problem.at else ""
         yield printable(f"{found.count:,} × {problem.message}{where}")
-        yield from (f"  {line}" for line in problem_lines(problem)[1:])
+        yield from (line.below("  ") for line in problem_lines(problem)[1:])
         return
     yield printable(f"{found.count:,} × {found.cause}{f' ({found.at[0]})' if found.at else ''}")
     for thing in things[:_NAMED]:
         where = f" ({', '.join(map(str, thing.at))})" if thing.at else ""
         users = f": {listed(thing.users, _NAMED)}" if thing.users else ""
         yield printable(f"    {thing.address}{where}{users}")
-    yield from (f"    {line}" for line in few((), len(things), _NAMED))
+    yield from (line.below("    ") for line in few((), len(things), _NAMED))
     hints = dict.fromkeys(problem.hint for thing in things for problem in causes.of_thing(thing) if problem.hint)
     yield from (printable(f"    {hint}") for hint in hints)
 
 
-def _things(things: Sequence[Listed], causes: _Causes) -> tuple[str, ...]:
-    lines = []
+def _things(things: Sequence[Listed], causes: _Causes) -> Lines:
+    lines: list[Line | str] = []
     hints: set[str] = set()
     for thing in things[:FIRST]:
         lines.append(thing_line(thing))

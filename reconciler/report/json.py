@@ -1,15 +1,12 @@
-"""The public JSON: the same value always gives the same bytes."""
+"""The format ``json``, whose values are public: the same value always gives the same bytes."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from inspect import cleandoc
-from typing import get_args
 
 import msgspec
 
-from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Problem, Result, public
+from reconciler.model import Json, Plan
 from reconciler.report.escaping import in_json
-from reconciler.report.problems import in_order
+from reconciler.report.view import Report
 
 
 def plan_json(plan: Plan) -> bytes:
@@ -22,45 +19,20 @@ def to_json(value: object) -> str:
 
     It is valid whatever the value holds, and what a terminal or a build's log would act upon is escaped in it.
     """
+    from reconciler.model import public
+
     return in_json(public.published(value)) + "\n"
 
 
-def problems_json(problems: Sequence[Problem]) -> str:
-    """Write ``{"format_version", "problems"}``."""
-    return to_json({"format_version": FORMAT_VERSION, "problems": in_order(problems)})
-
-
-def outcomes_json(
-    plan: Plan,
-    outcomes: Sequence[Outcome],
-    new: Sequence[Change],
-    pins: Mapping[str, str],
-    kept: Sequence[Kept] = (),
-) -> str:
-    """Write the outcome of every change of ``plan``, in its order, their counts, and what the plan file lacked."""
-    counts = Counter(outcome.result for outcome in outcomes)
-    found = sum(outcome.found for outcome in outcomes)
-    return to_json(
-        {
-            "format_version": FORMAT_VERSION,
-            "environment": plan.environment,
-            "project_id": plan.project_id,
-            "digest": plan.digest,
-            "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
-            "outcomes": list(map(public.published, outcomes)),
-            "new": list(map(public.published, new)),
-            "pins": dict(pins),
-            "credentials": kept,
-            "manual_steps": plan.manual_steps,
-            "held": list(map(public.published, plan.held)),
-            "held_by": plan.held_by,
-            "problems": in_order(plan.problems),
-        }
-    )
+def render(report: Report) -> str:
+    """Return a report as JSON."""
+    return to_json(report.data())
 
 
 def plan_schema() -> dict[str, Json]:
     """Derive the JSON Schema of the plan format from the value that it is."""
+    from reconciler.model import public
+
     schema = msgspec.json.schema(public.Plan)
     for definition in schema["$defs"].values():
         if "description" in definition:  # A docstring, whose indentation Python strips only from 3.13 on.

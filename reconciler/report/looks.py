@@ -13,9 +13,11 @@ from itertools import takewhile
 from typing import Final
 
 from reconciler.report.escaping import printable
+from reconciler.report.view import Lines, Style, styled
 
 LONGEST: Final = 160  # characters of one value, or line; a plan file holds all of it
 _MOST_LINES: Final = 5_000  # that are compared
+_OF_SIGNS: Final[dict[str, Style]] = {"+": "added", "-": "removed"}
 _SHOWN: Final = 60  # lines of a difference
 _FEW_LINES: Final = 2  # that are as well shown on one
 _AROUND: Final = 2  # lines that are the same, shown around one that is not
@@ -67,7 +69,7 @@ def is_long(text: object) -> bool:
     return isinstance(text, str) and (text.count("\n") > _FEW_LINES or len(text) > LONGEST)
 
 
-def unified(before: str, after: str) -> tuple[str, ...]:
+def unified(before: str, after: str) -> Lines:
     """Write what differs between two long texts as a unified diff; () where that would not show it."""
     old, new = list(_lines(before)), list(_lines(after))
     if len(old) + len(new) > _MOST_LINES:
@@ -81,7 +83,8 @@ def unified(before: str, after: str) -> tuple[str, ...]:
     if {line[1:] for line in cut if line[0] == "-"} & {line[1:] for line in cut if line[0] == "+"}:
         return ()  # what differs is past the cut
     more = len(written) - _SHOWN
-    return (*written[:_SHOWN], *([f"… and {more:,} more lines"] if more > 0 else []))
+    shown = (styled(line, _OF_SIGNS[line[0]]) if line[0] in _OF_SIGNS else line for line in written[:_SHOWN])
+    return (*shown, *([styled(f"… and {more:,} more lines", "more")] if more > 0 else []))
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""Markdown for pull requests and step summaries: addresses masked, never longer than GitHub takes."""
+"""The format ``markdown``, for pull requests and step summaries: addresses masked, never longer than GitHub takes."""
 
 import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.clients.redact import mask
-from reconciler.report.escaping import in_code, in_markdown, on_a_line
+from reconciler.report.escaping import harmless, in_code, in_markdown
+from reconciler.report.view import Line, Listing, Report, View
 
 if TYPE_CHECKING:
     import jinja2
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 def fill(name: str, **values: object) -> str:
     """Fill in the template ``name`` of ``reconciler/report/templates/``."""
     return _environment().get_template(name).render(**values)
-
-
-def report(name: str, **values: object) -> str:
-    """Fill in the template of a report: whatever is filled in is one line, in which nothing acts."""
-    return _reports().get_template(name).render(**values)
 
 
 @cache
@@ -37,9 +32,13 @@ def _environment() -> "jinja2.Environment":
 
 @cache
 def _reports() -> "jinja2.Environment":
-    reports = _environment().overlay(finalize=on_a_line)
+    reports = _environment().overlay(finalize=_on_a_line)
     reports.filters |= {"in_markdown": in_markdown, "in_code": in_code}
     return reports
+
+
+def _on_a_line(value: object) -> object:
+    return harmless(str(value)) if isinstance(value, str | Line) else value
 
 
 LIMIT = 65_536  # characters: GitHub's limit for a comment; a step summary takes 1 MiB
@@ -48,16 +47,24 @@ _PHONE = re.compile(r"(\+\d{2})\d{4,11}(\d{2})\b")
 _ROOM = 200  # for what is said about the rest
 
 
-def markdown(template: str, **values: object) -> str:
-    """Fill in a Markdown template, mask every address and phone number in it, and cut it where it is too long.
+def render(report: Report) -> str:
+    """Return a report as Markdown."""
+    return "\n".join(map(_of_view, report.views()))
+
+
+def _of_view(view: View | Listing) -> str:
+    """Fill in a template, mask every address and phone number in it, and cut it where it is too long.
 
     Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, or is written
     as code, so that it can neither mention nor link anybody, nor end the fence.
     """
-    plain = report(template, fence="", **values)
+    from reconciler.clients.redact import mask
+
+    template = _reports().get_template("listing.md.j2" if isinstance(view, Listing) else "view.md.j2")
+    plain = template.render(view=view, fence="")
     longest = max((len(row) for row in _BACKTICKS.findall(plain)), default=0)
     fence = "`" * max(3, longest + 1)
-    text = mask(report(template, fence=fence, **values))
+    text = mask(template.render(view=view, fence=fence))
     return cut(_PHONE.sub(r"\1…\2", text), LIMIT, fence)
 
 

@@ -3,23 +3,29 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, get_args
 
 from msgspec import structs
 
 from reconciler.documents.yaml_writer import scalar
-from reconciler.model import Change, Kept, Outcome, Plan, type_of
-from reconciler.report import sections as parts
+from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Result, public, type_of
+from reconciler.report import sections
 from reconciler.report.escaping import printable
-from reconciler.report.grouping import FIRST, action, runs
+from reconciler.report.grouping import FIRST, PLANNED, action, blocks, runs
 from reconciler.report.held import held, left_open
-from reconciler.report.layout import PLANNED, Part, View, blocks, few
-from reconciler.report.next_steps import next_step
+from reconciler.report.problems import in_order
+from reconciler.report.sections import next_step
 from reconciler.report.values import counted
+from reconciler.report.view import Part, Report, View, few
+
+if TYPE_CHECKING:
+    from reconciler.apply.execute import Applied
 
 Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
 
 Credentials = tuple[Sequence[Kept], str]  # what was kept, and the file of ids
+NO_PINS: Final[Mapping[str, str]] = MappingProxyType({})
 NO_CREDENTIALS: Final[Credentials] = ((), "")
 GONE = "gone already"  # what somebody else deleted since the plan was made
 THERE = "there already"  # what somebody else made since the plan was made
@@ -35,30 +41,77 @@ _DONE = {
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
-def outcomes_view(
+def applied_report(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Report:
+    """Report what an apply did, and what is left for a person to do."""
+    plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
+    journal = str(applied.journal) if applied.journal else None
+    kept = (applied.kept, applied.ledger)
+    return apply_report(plan, applied.outcomes, new, journal=journal, pins=applied.pins, credentials=kept)
+
+
+def apply_report(  # all that an apply leaves behind, by name
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    new: Sequence[Change] = (),
+    *,
+    journal: str | None = None,
+    pins: Mapping[str, str] = NO_PINS,
+    credentials: Credentials = NO_CREDENTIALS,
+) -> Report:
+    """Report what became of a plan's changes: those that were not applied line by line, the others counted.
+
+    ``new`` are changes that planning again gave and the reviewed plan does not hold; ``pins`` the project ids of
+    environments that were made, by slug; ``credentials`` what the store has taken.
+    """
+    return Report(
+        lambda: _data(plan, outcomes, new, pins, credentials[0]),
+        lambda: [_view(plan, outcomes, new, journal, pins, credentials)],
+    )
+
+
+def _data(
+    plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], pins: Mapping[str, str], kept: Sequence[Kept]
+) -> Json:
+    """Return the outcome of every change, in the plan's order, their counts, and what the plan file lacked."""
+    counts = Counter(outcome.result for outcome in outcomes)
+    found = sum(outcome.found for outcome in outcomes)
+    return {
+        "format_version": FORMAT_VERSION,
+        "environment": plan.environment,
+        "project_id": plan.project_id,
+        "digest": plan.digest,
+        "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
+        "outcomes": list(map(public.published, outcomes)),
+        "new": list(map(public.published, new)),
+        "pins": dict(pins),
+        "credentials": kept,
+        "manual_steps": plan.manual_steps,
+        "held": list(map(public.published, plan.held)),
+        "held_by": plan.held_by,
+        "problems": in_order(plan.problems),
+    }
+
+
+def _view(
     plan: Plan,
     outcomes: Sequence[Outcome],
     new: Sequence[Change],
     journal: str | None,
     pins: Mapping[str, str],
-    credentials: Credentials = NO_CREDENTIALS,
+    credentials: Credentials,
 ) -> View:
-    """Lay out the outcomes of an apply; ``new`` are changes that the reviewed plan does not hold.
-
-    ``pins`` are the project ids of environments that were made, by slug, ``credentials`` what the store has taken.
-    """
     made = pins.get(plan.target.rpartition("/")[2])
-    name = parts.name(structs.replace(plan, project_id=plan.project_id or made or ""))
+    name = sections.name(structs.replace(plan, project_id=plan.project_id or made or ""))
     if not outcomes and not new:
         found = chain(
-            parts.stays(plan),
-            parts.observed(plan),
-            parts.written_from_live(plan),
-            parts.required_steps(plan),
-            parts.problems(plan),
+            sections.stays(plan),
+            sections.observed(plan),
+            sections.written_from_live(plan),
+            sections.required_steps(plan),
+            sections.problems(plan),
         )
         return View(
-            title=f"Nothing to apply: {parts.as_declared(plan)}",
+            title=f"Nothing to apply: {sections.as_declared(plan)}",
             highlights=tuple(left_open(plan, unmatched=False)),
             parts=(*_kept(*credentials), *found),
         )
@@ -75,7 +128,7 @@ def outcomes_view(
             *_not_reviewed(new),
             *_kept(*credentials),
             *held(plan),
-            *parts.required_steps(plan),
+            *sections.required_steps(plan),
         ),
         footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
     )

@@ -1,81 +1,95 @@
-"""A plan or its drift → a report, from the title to the next command."""
+"""A plan or its drift → a report, from who gains and loses access to the next command."""
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from reconciler.model import Plan
-from reconciler.report import sections as parts
-from reconciler.report.access import access, access_lines
-from reconciler.report.grouping import action, groups
-from reconciler.report.held import left_open
-from reconciler.report.layout import DRIFTED, PLANNED, Part, View, blocks, folded_line
-from reconciler.report.values import counted
+from msgspec import Struct
 
+from reconciler.model import ADMIN_ROLE, Change, Create, Delete, Plan, Summary, added_roles, withdrawn_roles
+from reconciler.report import sections
+from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups
+from reconciler.report.held import left_open
+from reconciler.report.values import counted, listed
+from reconciler.report.view import Line, Part, Report, View, styled
+
+_NAMED = 5  # so many people are named, then counted
 _MOMENT = 0.1  # seconds
 _MINUTES_FROM = 100  # seconds
 _HOURS_FROM = 5400
 
 
-def plan_view(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> View:
-    """Lay out what a plan would do; ``apply_with`` is what to type after ``apply``, None where nothing need be."""
+def plan_report(plan: Plan, *, apply_with: Sequence[str] | None = ()) -> Report:
+    """Report what a plan would do and why.
+
+    ``apply_with`` is what to type after ``apply`` so that this plan is carried out: a file, the options that it was
+    made with. None where that comes next anyway.
+    """
+    return Report(lambda: plan, lambda: [_plan_view(plan, apply_with)])
+
+
+def drift_report(plan: Plan) -> Report:
+    """Report what is live and not as declared; its JSON is the plan that would repair it."""
+    return Report(lambda: plan, lambda: [_drift_view(plan)])
+
+
+def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
     if not plan.changes:
         found = chain(
-            parts.stays(plan),
-            parts.observed(plan),
-            parts.written_from_live(plan),
-            parts.manual_steps(plan),
-            parts.problems(plan),
+            sections.stays(plan),
+            sections.observed(plan),
+            sections.written_from_live(plan),
+            sections.manual_steps(plan),
+            sections.problems(plan),
         )
         return View(
-            f"Nothing to do: {parts.as_declared(plan)}",
+            f"Nothing to do: {sections.as_declared(plan)}",
             highlights=tuple(left_open(plan)),
             parts=tuple(found),
-            footer=(*parts.aside(plan), *parts.source(plan)),
+            footer=(*sections.aside(plan), *sections.source(plan)),
         )
     going = [change for change in plan.changes if change.withheld_by is None]
     shown, folded = groups(change for change in going if not change.adopts)
     below = (
-        parts.adoptions(going),
-        parts.withheld(plan),
-        parts.stays(plan),
-        parts.unmanaged(plan),
-        parts.unmatched(plan),
-        parts.observed(plan),
-        parts.written_from_live(plan),
-        parts.manual_steps(plan),
-        parts.problems(plan),
+        sections.adoptions(going),
+        sections.withheld(plan),
+        sections.stays(plan),
+        sections.unmanaged(plan),
+        sections.unmatched(plan),
+        sections.observed(plan),
+        sections.written_from_live(plan),
+        sections.manual_steps(plan),
+        sections.problems(plan),
     )
     return View(
-        title=f"Plan for {parts.name(plan)}",
-        highlights=access_lines(access(going), plan.summary),
+        title=f"Plan for {sections.name(plan)}",
+        highlights=tuple(_access_lines(_access(going), plan.summary)),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
         parts=tuple(chain.from_iterable(below)),
-        footer=tuple(chain(_counts(plan), parts.source(plan), _next(plan, apply_with))),
+        footer=tuple(chain(_counts(plan), sections.source(plan), _next(plan, apply_with))),
     )
 
 
-def drift_view(plan: Plan) -> View:
-    """Lay out what is live and not as declared: changed behind git's back, or not applied yet."""
+def _drift_view(plan: Plan) -> View:
     below = tuple(
         chain(
-            parts.stays(plan),
-            parts.unmanaged(plan),
-            parts.observed(plan),
-            parts.written_from_live(plan),
-            parts.required_steps(plan),
-            parts.problems(plan),
+            sections.stays(plan),
+            sections.unmanaged(plan),
+            sections.observed(plan),
+            sections.written_from_live(plan),
+            sections.required_steps(plan),
+            sections.problems(plan),
         )
     )
     if not plan.changes and not plan.observed:
         open_ = tuple(left_open(plan, unmatched=False))
-        return View(f"No drift: {parts.as_declared(plan)}", highlights=open_, parts=below)
+        return View(f"No drift: {sections.as_declared(plan)}", highlights=open_, parts=below)
     shown, folded = groups(plan.changes)
     differences = counted(len(plan.changes) + len(plan.observed), "difference")
     return View(
-        title=f"Drift in {parts.name(plan)}: {differences}, changed behind git's back or not applied yet",
+        title=f"Drift in {sections.name(plan)}: {differences}, changed behind git's back or not applied yet",
         groups=tuple(Part(group.name, blocks(group.runs, DRIFTED)) for group in shown),
         folded=folded_line(folded, DRIFTED),
         parts=below,
@@ -111,3 +125,85 @@ def _duration(seconds: float) -> str:
     if seconds < _MINUTES_FROM:
         return f"about {seconds:.1f} s"
     return f"about {seconds / 60:.0f} min" if seconds < _HOURS_FROM else f"about {seconds / 3600:.1f} h"
+
+
+class _Access(Struct, frozen=True):
+    """People counted once however many memberships they gain or lose; the tuples hold addresses of members."""
+
+    gaining: int
+    gaining_in: int
+    losing: int
+    lost: tuple[str, ...]
+    demoted: tuple[str, ...]
+    admins: tuple[str, ...]
+    organizations: tuple[str, ...]
+    going_with: int = 0  # members of these organizations
+
+
+def _access(changes: Iterable[Change]) -> _Access:
+    """Count what changes do to people; leave out what is withheld before."""
+    gaining: set[str] = set()
+    places: set[str | None] = set()
+    losing: set[str] = set()
+    lost: list[str] = []
+    demoted: list[str] = []
+    admins: list[str] = []
+    organizations: list[str] = []
+    going_with = 0
+    for change in changes:
+        if change.kind == "Organization" and isinstance(change, Delete):
+            organizations.append(change.address)
+            going_with += change.members or 0
+        if change.kind != "Member":
+            continue
+        if isinstance(change, Create):
+            gaining.add(_person(change))
+            places.add(change.namespace)
+        elif isinstance(change, Delete):
+            losing.add(_person(change))
+            lost.append(change.address)
+        elif withdrawn_roles(change):
+            demoted.append(change.address)
+        if ADMIN_ROLE in added_roles(change):
+            admins.append(change.address)
+    return _Access(
+        gaining=len(gaining),
+        gaining_in=len(places),
+        losing=len(losing),
+        lost=tuple(lost),
+        demoted=tuple(demoted),
+        admins=tuple(admins),
+        organizations=tuple(organizations),
+        going_with=going_with,
+    )
+
+
+def _access_lines(found: _Access, summary: Summary) -> Iterator[Line]:
+    """Write what `_access` found, the gravest last so that it stands next to the changes."""
+    if found.gaining:
+        people = counted(found.gaining, "person gains", "people gain")
+        yield styled(f"+ {people} access, in {counted(found.gaining_in, 'organization')}", "added")
+    if found.losing:
+        people = counted(found.losing, "person loses", "people lose")
+        yield styled(f"- {people} access: {listed(found.lost, _NAMED)}", "removed")
+    if found.demoted:
+        people = counted(len(found.demoted), "member loses", "members lose")
+        yield styled(f"- {people} a role: {listed(found.demoted, _NAMED)}", "removed")
+    if found.organizations:
+        doomed = counted(len(found.organizations), "organization is deleted", "organizations are deleted")
+        members = counted(found.going_with, "member")
+        yield styled(f"- {doomed}, with {members}: {listed(found.organizations, _NAMED)}", "removed")
+    if found.admins:
+        new = counted(len(found.admins), "new admin")
+        yield styled(f"! {new} ({ADMIN_ROLE}): {listed(found.admins, _NAMED)}", "alarm")
+    if summary.on_unverified:
+        rest = counted(summary.on_unverified, "membership relies", "memberships rely")
+        yield styled(f"! {rest} on an address that is not verified", "alarm")
+    if summary.on_untrusted:
+        rest = counted(summary.on_untrusted, "membership relies", "memberships rely")
+        yield styled(f"! {rest} on a value that users can change themselves", "alarm")
+
+
+def _person(change: Change) -> str:
+    users = (cause.user for cause in change.causes if cause.user)
+    return next(users, change.mark.user if change.mark and change.mark.user else change.name)

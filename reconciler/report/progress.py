@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO, get_args
 
 from reconciler.model import Outcome, Plan, Result
+from reconciler.report.formats import FORMATS
 from reconciler.report.values import counted
 
 EVERY = 10.0  # seconds between two plain lines
@@ -61,7 +62,7 @@ def time_left(seconds: float) -> str:
 def reading(form: str, stream: TextIO | None = None) -> Iterator[None]:
     """Show on a terminal that both sides are being read; say nothing in a pipe."""
     stream = stream or sys.stderr
-    if form == "json" or not stream.isatty():
+    if FORMATS[form].whole or not stream.isatty():
         yield
         return
     from rich.console import Console
@@ -75,7 +76,7 @@ def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Ca
     """Give what is to be told of every outcome while a plan is applied."""
     stream = stream or sys.stderr
     total = len(plan.changes)
-    if form == "json" or not total:
+    if FORMATS[form].whole or not total:
         yield lambda _: None
         return
     if not stream.isatty():

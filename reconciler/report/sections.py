@@ -5,13 +5,31 @@ from itertools import chain
 
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.escaping import printable
-from reconciler.report.grouping import FIRST, runs
+from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs
 from reconciler.report.held import held, number_held, thing_line, told
-from reconciler.report.layout import DRIFTED, PLANNED, Part, blocks, few
-from reconciler.report.next_steps import next_step
 from reconciler.report.problems import in_order, problem_lines, tally
 from reconciler.report.values import counted
+from reconciler.report.view import Lines, Part, few
 
+_BY_NAME = "allow it in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
+_NOT_SETTINGS = {
+    "moved": "Stytch, the users or the files changed since the plan was made: "
+    "plan again and have the new plan reviewed",
+    "dependency": "is applied as soon as the resource it belongs to exists",
+    "written from live": "an environment of `type: live` writes it: apply it there",
+    "held": "fix the cause: the next plan lists it under its problems",
+    "protect": "remove lifecycle.protect first, if the resource may be deleted",
+    "allow_delete": "the delete cannot be undone: if it is intended, repeat the name as lifecycle.allow_delete",
+    "unmanaged_members": "remove those members in Stytch first, or adopt them (members: {adopt: true})",
+    "last_admin": f"make another member admin first, or {_BY_NAME}",
+    "breakglass": _BY_NAME,
+    "users": "plan again with a complete source of users: a JSON or JSON lines export, or a Consumer project",
+}
+_CHECK_FIRST = {
+    "max_missing_users_percent": "check that no users are missing; ",
+    "max_shrink_percent": "check that no users, table rows or rules are missing; ",
+    "max_problems": "fix the problems below; ",
+}
 _NAMED = 5  # unmatched users and unmanaged things that are named
 _PROBLEMS = 50  # that are written out
 
@@ -174,10 +192,25 @@ def _kinds(things: Sequence[Listed]) -> str:
     return ", ".join(counted(kinds.count(kind), kind) for kind in sorted(set(kinds)))
 
 
-def _listed(things: Sequence[Listed], limit: int) -> tuple[str, ...]:
+def _listed(things: Sequence[Listed], limit: int) -> Lines:
     return few([thing_line(thing) for thing in things[:limit]], len(things), limit)
 
 
 def _result(result: GuardResult) -> str:
     scope = " ".join(part for part in (result.kind, result.organization) if part)
     return printable(f"{scope}: {result.detail}" if scope else result.detail)
+
+
+def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
+    """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
+    if guard in _NOT_SETTINGS:
+        return _NOT_SETTINGS[guard]
+    if guard == "max_organization_loss_percent" and result:
+        where = f"the manifest of Organization/{result.organization}"
+        said = f"lifecycle: {{max_loss_percent: {result.needed}}}"
+        return f"check the users; if all of it is intended, set {said} in {where}"
+    setting = f"{guard}_per_organization" if result and result.organization else guard
+    needed = result.needed if result else ""
+    place = f"environments.{environment}.guards.{setting} in reconciler.yaml"
+    to = f" to {needed}" if needed else ""
+    return f"{_CHECK_FIRST.get(guard, '')}if all of it is intended, set {place}{to}"

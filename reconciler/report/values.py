@@ -9,6 +9,7 @@ from msgspec import UNSET
 from reconciler.model import Cause, FieldChange, Json
 from reconciler.report.escaping import printable
 from reconciler.report.looks import LONGEST, first_difference, is_long, told_apart, unified
+from reconciler.report.view import Lines
 
 _CONTEXT = 20  # characters shown before the first difference of two long values
 
@@ -18,14 +19,14 @@ def shown(value: Json) -> str:
     return _cut(_on_one_line(value))
 
 
-def change_lines(change: FieldChange) -> tuple[str, ...]:
+def change_lines(change: FieldChange) -> Lines:
     """Write ``path: before → after``, or ``path: value`` where only one of them is there; long texts as a diff."""
     if differs := _difference(change.before, change.after):
         return (f"{path(change)}:", *differs)
     return (f"{path(change)}: {_pair(change, '{} → {}')}",)
 
 
-def drift_lines(change: FieldChange) -> tuple[str, ...]:
+def drift_lines(change: FieldChange) -> Lines:
     """Write ``path: declared …, live …``: what git says, then what was found; long texts as a diff."""
     if differs := _difference(change.after, change.before):
         return (f"{path(change)}: declared (-), live (+):", *differs)
@@ -62,7 +63,7 @@ def _pair(change: FieldChange, form: str) -> str:
     return form.format(before, after or "(cleared)")
 
 
-def _difference(one: Json, other: Json) -> tuple[str, ...]:
+def _difference(one: Json, other: Json) -> Lines:
     """Return the lines that differ between two texts, lists or maps, if either is long; a list has a line an item."""
     if isinstance(one, str) and isinstance(other, str):
         return unified(one, other) if is_long(one) or is_long(other) else ()

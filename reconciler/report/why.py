@@ -1,12 +1,13 @@
 """The report of ``why``: a user's memberships, then the rules that matched, nearly matched, or did not match."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.model import FORMAT_VERSION
 from reconciler.report.escaping import printable
-from reconciler.report.layout import Part, View
 from reconciler.report.problems import in_order, problem_lines
 from reconciler.report.values import cause_line, counted
+from reconciler.report.view import Line, Part, Report, View, styled
 
 if TYPE_CHECKING:
     from reconciler.rules.explain import Condition, Explanation, Gift, MembershipExplanation, RuleExplanation
@@ -31,8 +32,15 @@ _FALLBACKS = {
 _SIGNS = {True: "✓", False: "✗", None: "?"}
 
 
-def why_view(explanation: "Explanation") -> View:
-    """Lay out what the rules have to say about a user."""
+def why_report(explanations: Sequence["Explanation"], wanted: str) -> Report:
+    """Report why the users that ``wanted`` names are members of what; there may be several of one address, or none."""
+    return Report(
+        lambda: {"format_version": FORMAT_VERSION, "users": explanations},
+        lambda: list(map(_view, explanations)) or [_nobody(wanted)],
+    )
+
+
+def _view(explanation: "Explanation") -> View:
     what = counted(len(explanation.memberships), "membership")
     if not explanation.memberships:
         matched = any(rule.verdict in _VERDICTS and rule.verdict != "nearly" for rule in explanation.rules)
@@ -54,8 +62,7 @@ def why_view(explanation: "Explanation") -> View:
     )
 
 
-def nobody_view(wanted: str) -> View:
-    """Return the view for a user that the source does not have."""
+def _nobody(wanted: str) -> View:
     return View(
         title=printable(f"There is no user {wanted} in the source that the rules read."),
         footer=("USER is a user's id, its external id, or one of its addresses.",),
@@ -79,35 +86,42 @@ def _rules(explanation: "Explanation") -> Iterator[Part]:
     for verdict, title in _VERDICTS.items():
         for rule in explanation.rules:
             if rule.verdict == verdict:
-                yield Part(f"{cause_line(rule.cause)}: {title}", lines=tuple(map(printable, _told(rule))))
+                yield Part(f"{cause_line(rule.cause)}: {title}", lines=tuple(_told(rule)))
 
 
-def _told(rule: "RuleExplanation") -> Iterator[str]:
+def _told(rule: "RuleExplanation") -> Iterator[Line | str]:
     if rule.fallback:
         yield _FALLBACKS[rule.fallback]
-    yield from map(_condition, rule.conditions)
-    yield from (f"! {trouble}" for trouble in rule.troubles)
+    yield from (_condition(condition) for condition in rule.conditions)
+    yield from (styled(printable(f"! {trouble}"), "alarm") for trouble in rule.troubles)
     yield from map(_gift, rule.gifts)
 
 
-def _condition(condition: "Condition") -> str:
-    return f"{_SIGNS[condition.holds]} {condition.text}{f': {condition.found}' if condition.found else ''}"
+def _condition(condition: "Condition", before: str = "") -> Line:
+    text = f"{before}{_SIGNS[condition.holds]} {condition.text}{f': {condition.found}' if condition.found else ''}"
+    if condition.holds is None:
+        return Line(printable(text))
+    at = len(printable(before))
+    return styled(printable(text), "ok" if condition.holds else "wrong", at, at + 1)
 
 
-def _gift(gift: "Gift") -> str:
+def _gift(gift: "Gift") -> Line:
     source = f" ({', '.join(part for part in (gift.row, gift.item) if part)})" if gift.row or gift.item else ""
     roles = f" with {', '.join(gift.roles)}" if gift.roles else ""
-    return f"→ {_BECAME[gift.became]} {gift.organization or 'an organization'}{roles}{source}"
+    text = f"→ {_BECAME[gift.became]} {gift.organization or 'an organization'}{roles}{source}"
+    return styled(printable(text), "hint")
 
 
 def _others(explanation: "Explanation") -> Iterator[Part]:
     others = [rule for rule in explanation.rules if rule.verdict == "no"]
     if others:
-        lines = []
-        for rule in others:
-            lacked = rule.lacked[0] if rule.lacked else None
-            lines.append(f"{cause_line(rule.cause)}{f': {_condition(lacked)}' if lacked else ''}")
-        yield Part(f"Not matched: {counted(len(others), 'rule')}", lines=tuple(map(printable, lines)))
+        lines = [
+            _condition(rule.lacked[0], f"{cause_line(rule.cause)}: ")
+            if rule.lacked
+            else printable(cause_line(rule.cause))
+            for rule in others
+        ]
+        yield Part(f"Not matched: {counted(len(others), 'rule')}", lines=tuple(lines))
 
 
 def _undecided(explanation: "Explanation") -> Iterator[Part]:

@@ -19,7 +19,8 @@ from reconciler.emulator.server.app import App
 from reconciler.errors import Ambiguous, Rejected
 from reconciler.model import Outcome
 from reconciler.read.run import open_run
-from reconciler.report.show import apply_report
+from reconciler.report.formats import render
+from reconciler.report.outcomes import apply_report
 from tests.connected import connected
 from tests.repositories import config_of, write
 
@@ -319,7 +320,7 @@ def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: C
     assert {outcome.result for outcome in (*made, *late)} == {"applied"}
     assert [outcome.found for outcome in made] == [False] * len(made)
     assert [outcome.found for outcome in late] == [outcome.action == "create" for outcome in late]
-    said = apply_report(second.plan, late)
+    said = render(apply_report(second.plan, late))
     assert "already existing" in said
     assert "created" not in said
 
@@ -346,7 +347,7 @@ def test_a_delete_of_what_another_run_has_just_deleted_is_done_and_said_to_be_go
         applied = pipeline.apply(open_run(config, client), mine, lambda _: None)
     (outcome,) = applied.outcomes
     assert (outcome.action, outcome.result, outcome.found, applied.exit_code) == ("delete", "applied", True, 0)
-    assert "1 gone already (deleted since the plan)." in apply_report(mine.plan, applied.outcomes)
+    assert "1 gone already (deleted since the plan)." in render(apply_report(mine.plan, applied.outcomes))
     assert [one["status"] for one in bulk.members(app)].count("deleted") == 1
 
 

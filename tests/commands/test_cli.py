@@ -42,8 +42,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 @pytest.fixture
 def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     # What the program sets for its whole process is not for this one.
-    monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
-    monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.signal.signal", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.gc.set_threshold", lambda *_: None)
 
     def run(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(root), *arguments])

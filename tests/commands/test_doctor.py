@@ -8,12 +8,11 @@ import pytest
 from msgspec import structs
 
 from reconciler.clients.credentials import Credentials
-from reconciler.commands.doctor import examine
+from reconciler.commands.diagnosis import Finding, examine
 from reconciler.config.read import load_config
 from reconciler.emulator.core.behaviour import Behaviour
 from reconciler.emulator.seed.running import Running, running
 from reconciler.errors import Rejected
-from reconciler.report.doctor import Finding
 from tests.repositories import write
 
 CONFIGURATION = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme\nenvironments:\n  test:\n    "

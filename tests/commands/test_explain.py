@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.commands.explain import explain_user
 from reconciler.config.read import load_config
-from reconciler.report.show import why_report
+from reconciler.report.formats import render
+from reconciler.report.why import why_report
 from reconciler.rules.explain import Explanation
 
 CONFIGURATION = """
@@ -51,7 +52,7 @@ def test_a_record_that_nobody_can_read_is_held(tmp_path: Path) -> None:
     assert [(one.user, one.undecided[0].organization, one.problems[0].code) for one in found] == [
         ("u1", None, "unreadable-user")
     ]
-    text = why_report(found, "u1", "text")
+    text = render(why_report(found, "u1"), "text")
     assert "u1: every membership is held" in text.splitlines()[0]
     assert "users.jsonl:1:1" in text
 
@@ -59,14 +60,14 @@ def test_a_record_that_nobody_can_read_is_held(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", ["u1", "Ann <ann@acme.example>", " ANN <ann@acme.example>"])
 def test_an_address_that_cannot_be_read_is_said(tmp_path: Path, wanted: str) -> None:
     found = why(tmp_path, wanted, user("u1", "Ann <ann@acme.example>"))
-    text = why_report(found, wanted, "text")
+    text = render(why_report(found, wanted), "text")
     assert "u1: every membership is held" in text.splitlines()[0]
     assert "without any address that can be read" in text
 
 
 def test_what_another_address_gives_is_said_beside_it(tmp_path: Path) -> None:
     found = why(tmp_path, "ann@acme.example", user("u1", "mailto:x@acme.example", "ann@acme.example"))
-    assert "u1: 1 membership; others are held" in why_report(found, "u1", "text").splitlines()[0]
+    assert "u1: 1 membership; others are held" in render(why_report(found, "u1"), "text").splitlines()[0]
 
 
 def test_records_of_one_user_that_differ_are_held_and_the_same_twice_is_one(tmp_path: Path) -> None:
@@ -74,4 +75,4 @@ def test_records_of_one_user_that_differ_are_held_and_the_same_twice_is_one(tmp_
     assert [one.undecided for one in why(tmp_path, "u1", ann, ann)] == [()]
     found = why(tmp_path, "u1", ann, user("u1", "ann@globex.example"))
     assert [[problem.code for problem in one.problems] for one in found] == [["repeated-user"]] * 2
-    assert all("held" in why_report([one], "u1", "text").splitlines()[0] for one in found)
+    assert all("held" in render(why_report([one], "u1"), "text").splitlines()[0] for one in found)

@@ -16,7 +16,8 @@ from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
 from reconciler.plan.planned import Planned
 from reconciler.read.run import Run
-from reconciler.report.show import apply_report
+from reconciler.report.formats import render
+from reconciler.report.outcomes import apply_report
 from tests.connected import connected
 from tests.everything import everything
 from tests.repositories import write
@@ -76,7 +77,9 @@ def applied(app: App, config: Config, environ: dict[str, str]) -> str:
         done = pipeline.apply(Run(config, client, store), plan, lambda _: None)
     assert {one.result for one in done.outcomes} <= {"applied"}
     kept = (done.kept, done.ledger)
-    return "".join(apply_report(plan.plan, done.outcomes, (), form, credentials=kept) for form in ("text", "json"))
+    return "".join(
+        render(apply_report(plan.plan, done.outcomes, (), credentials=kept), form) for form in ("text", "json")
+    )
 
 
 def warned(found: Planned) -> bool:

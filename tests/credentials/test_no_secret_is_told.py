@@ -159,8 +159,8 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFi
     """The command line in this process, on time that passes at once, with everything logged."""
     caplog.set_level(logging.DEBUG)
     # What the program sets for its whole process is not for this one.
-    monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
-    monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.signal.signal", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.gc.set_threshold", lambda *_: None)
     monkeypatch.setattr("reconciler.clients.connect.Clock", VirtualClock)
 
     def run(*arguments: str) -> int:

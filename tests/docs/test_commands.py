@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-import reconciler.commands.cli  # noqa: F401 # importing it registers the commands
-from reconciler.commands.options import cli
+from reconciler.commands.cli import cli
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "commands.md").read_text(encoding="utf-8")
 OPTION = re.compile(r"^\| (`-.*?) \|", re.MULTILINE)

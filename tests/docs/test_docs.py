@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-import reconciler.commands.cli  # noqa: F401 # importing it registers the commands
-from reconciler.commands.options import cli
+from reconciler.commands.cli import cli
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -52,8 +52,8 @@ def fill(app: App) -> None:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     # The program's settings for its whole process must not change this one.
-    monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
-    monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.signal.signal", lambda *_: None)
+    monkeypatch.setattr("reconciler.commands.cli.gc.set_threshold", lambda *_: None)
 
     def run(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["reconciler", "-C", str(tmp_path), *arguments])

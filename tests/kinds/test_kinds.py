@@ -79,8 +79,8 @@ class Repository:
         if beside := told.get("beside"):
             self._write("manifests/beside.yaml", beside)
         # What the program sets for its whole process is not for this one.
-        monkeypatch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
-        monkeypatch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
+        monkeypatch.setattr("reconciler.commands.cli.signal.signal", lambda *_: None)
+        monkeypatch.setattr("reconciler.commands.cli.gc.set_threshold", lambda *_: None)
 
     def environment(self, variables: Mapping[str, str]) -> None:
         """Give the command line its credentials, and the secrets of the case."""

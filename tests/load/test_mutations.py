@@ -27,7 +27,10 @@ from reconciler.load.repository import Declared, load
 from reconciler.load.schemas import shapes
 from reconciler.model import Problem
 from reconciler.read.run import Run
-from reconciler.report.show import plan_json, plan_report, problems_report
+from reconciler.report.formats import render
+from reconciler.report.json import plan_json
+from reconciler.report.plan import plan_report
+from reconciler.report.problems import problems_report
 from reconciler.schema.validate import json_schema_of
 from tests.mutations import Files, mutated
 from tests.stages import FOLDER, SCENARIOS, Stage, read, staged
@@ -140,14 +143,14 @@ def outcome(root: Path, stage: Stage) -> tuple[Config, Declared] | None:
         shown(error.problems)
     else:
         json.loads(plan_json(planned.plan))
-        plan_report(planned.plan)
+        render(plan_report(planned.plan))
     return config, declared
 
 
 def shown(problems: tuple[Problem, ...]) -> None:
     assert all(problem.message for problem in problems)
-    assert problems_report(problems).encode()
-    assert json.loads(problems_report(problems, "json"))
+    assert render(problems_report(problems)).encode()
+    assert json.loads(render(problems_report(problems), "json"))
 
 
 def dropped(root: Path, files: Files, config: Config, declared: Declared) -> Iterator[str]:

@@ -51,8 +51,8 @@ def management_of(server: Running) -> Management:
 @pytest.fixture(scope="package")
 def run(server: Running, patch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs a command, with a workspace key and further variables."""
-    patch.setattr("reconciler.commands.options.signal.signal", lambda *_: None)
-    patch.setattr("reconciler.commands.options.gc.set_threshold", lambda *_: None)
+    patch.setattr("reconciler.commands.cli.signal.signal", lambda *_: None)
+    patch.setattr("reconciler.commands.cli.gc.set_threshold", lambda *_: None)
     known = ("WORKSPACE_KEY_ID", "WORKSPACE_KEY_SECRET", "MANAGEMENT_BASE_URI", "API_URL", "TELEMETRY_URL")
     workspace = {f"STYTCH_{name}": server.environment[f"STYTCH_{name}"] for name in known}
 

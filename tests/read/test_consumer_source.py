@@ -15,7 +15,8 @@ from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.errors import Refused
 from reconciler.read.run import open_run
-from reconciler.report.show import plan_report
+from reconciler.report.formats import render
+from reconciler.report.plan import plan_report
 from tests.apply.test_apply import MANIFESTS, RULES
 from tests.connected import connected
 from tests.repositories import write
@@ -70,7 +71,7 @@ def test_users_come_from_the_project_that_is_named_and_of_the_targets_type(
             return
         plan = pipeline.plan(open_run(config, client)).plan
         assert (plan.users_project_id, plan.summary.users) == (consumer, 1)
-        assert f"1 user of the Consumer project {consumer}" in plan_report(plan, "text")
+        assert f"1 user of the Consumer project {consumer}" in render(plan_report(plan), "text")
         assert explain_user(config, "ann@acme.example", lambda _: nullcontext(client))
 
 

@@ -18,9 +18,11 @@ from msgspec import structs
 from reconciler.errors import NotPrinted
 from reconciler.model import Create, Outcome, Plan, Position, Problem, spelled
 from reconciler.report.escaping import in_code, in_markdown, inert, printable
+from reconciler.report.formats import render, write
+from reconciler.report.json import to_json
+from reconciler.report.plan import plan_report
+from reconciler.report.problems import problems_report
 from reconciler.report.progress import PlainProgress
-from reconciler.report.show import plan_report, problems_report, to_json
-from reconciler.report.terminal import write
 from tests.repositories import write as write_files
 
 SIMPLE = {
@@ -40,7 +42,10 @@ def test_no_line_of_a_report_acts(text: str) -> None:
     problem = Problem(code="x", severity="error", message=text, hint=text, addresses=(text,), users=(text,))
     plan = Plan(environment=text, project_id=text, changes=(Create(kind="Member", namespace=text, name=text),))
     for form in ("text", "json", "markdown"):
-        for report in (problems_report([problem], form, title=text), plan_report(plan, form)):
+        for report in (
+            render(problems_report([problem], title=text), form),
+            render(plan_report(plan), form),
+        ):
             for line in report.split("\n"):
                 assert not COMMAND.search(line)
                 assert not ACTS.search(line)
@@ -57,12 +62,12 @@ def test_json_says_the_same_whatever_is_escaped_in_it(value: Any) -> None:
 )
 def test_json_is_valid_for_names_that_are_not_utf8(name: str, shown: str) -> None:
     problem = Problem(code="x", severity="error", message=name)
-    printed = problems_report([problem], "json").encode()
+    printed = render(problems_report([problem]), "json").encode()
     assert msgspec.json.decode(printed)["problems"][0]["message"] == shown
     assert spelled(name) == shown
-    assert shown in problems_report([problem])
+    assert shown in render(problems_report([problem]))
     there = structs.replace(problem, at=(Position(file=name, line=1),), addresses=(f"Organization/{name}",))
-    (found,) = msgspec.json.decode(problems_report([there], "json").encode())["problems"]
+    (found,) = msgspec.json.decode(render(problems_report([there]), "json").encode())["problems"]
     assert (found["at"][0]["file"], found["addresses"]) == (shown, [f"Organization/{shown}"])
 
 

@@ -22,8 +22,11 @@ from reconciler.model import (
     Update,
     public,
 )
-from reconciler.report.json import plan_schema, to_json
-from reconciler.report.show import apply_report, plan_json, plan_report, problems_report
+from reconciler.report.formats import render
+from reconciler.report.json import plan_json, plan_schema, to_json
+from reconciler.report.outcomes import apply_report
+from reconciler.report.plan import plan_report
+from reconciler.report.problems import problems_report
 
 CASES = sorted((Path(__file__).parent.parent / "reports").glob("*/plan.json"))
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "plan.schema.json"
@@ -60,7 +63,7 @@ def test_plans_follow_the_published_schema(path: Path) -> None:
     plan = public.read_plan(path.read_bytes())
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(plan_report(plan, "json")), schema)
+    jsonschema.validate(json.loads(render(plan_report(plan), "json")), schema)
 
 
 def test_the_schema_refuses_what_is_no_plan() -> None:
@@ -95,7 +98,7 @@ def test_before_and_after_are_left_out_where_there_is_none() -> None:
         project_id="p",
         changes=(Create(kind="Member", namespace="a", name="b", fields=fields),),
     )
-    written = json.loads(plan_report(plan, "json"))
+    written = json.loads(render(plan_report(plan), "json"))
     assert written["changes"][0]["fields"] == [{"path": ["name"], "after": "Ann"}]
     assert written["changes"][0]["action"] == "create"
     assert written["changes"][0]["id"] is None
@@ -104,7 +107,7 @@ def test_before_and_after_are_left_out_where_there_is_none() -> None:
 def test_problems_are_written_gravest_first() -> None:
     warning = Problem(code="w", severity="warning", message="m", at=(Position("a.yaml", 1),))
     error = Problem(code="e", severity="error", message="m", at=(Position("b.yaml", 1),))
-    written = json.loads(problems_report((warning, error), "json"))
+    written = json.loads(render(problems_report((warning, error)), "json"))
     assert written["format_version"] == "1.0"
     assert [problem["code"] for problem in written["problems"]] == ["e", "w"]
     assert written["problems"][0]["at"] == [{"file": "b.yaml", "line": 1, "column": 1}]
@@ -114,7 +117,7 @@ def test_outcomes_are_counted_and_listed() -> None:
     outcome = Outcome(
         kind="Member", namespace="a", name="b", action="create", result="failed", reason="no", request_id="request-id-1"
     )
-    written = json.loads(apply_report(Plan(environment="t", project_id="p"), (outcome,), (), "json"))
+    written = json.loads(render(apply_report(Plan(environment="t", project_id="p"), (outcome,)), "json"))
     assert written["summary"] == {"applied": 0, "failed": 1, "withheld": 0, "skipped": 0, "found": 0}
     assert written["outcomes"][0]["request_id"] == "request-id-1"
     assert written["new"] == []

@@ -18,7 +18,7 @@ from reconciler.report.values import change_lines, drift_lines
 def test_two_values_that_differ_never_look_the_same(before: str, after: str) -> None:
     field = FieldChange(path=("name",), before=before, after=after)
     (line,) = change_lines(field)
-    shown = line.removeprefix("name: ").split(" → ")
+    shown = str(line).removeprefix("name: ").split(" → ")
     if before != after and len(shown) == 2:
         assert looks(shown[0]) != looks(shown[1])
 
@@ -32,7 +32,7 @@ def looks(text: str) -> str:
 def test_a_long_text_is_a_diff_and_a_moved_line_is_one() -> None:
     lines = [f"<p>{number}</p>" for number in range(40)]
     field = FieldChange(path=("html",), before="\n".join(lines), after="\n".join([*lines[1:], lines[0]]))
-    assert change_lines(field) == (
+    assert tuple(map(str, change_lines(field))) == (
         *("html:", "@@ -1,3 +1,2 @@", "-<p>0</p>", " <p>1</p>", " <p>2</p>"),
         *("@@ -39,2 +38,3 @@", " <p>38</p>", " <p>39</p>", "+<p>0</p>"),
     )
@@ -41,7 +41,7 @@ def test_a_long_text_is_a_diff_and_a_moved_line_is_one() -> None:
 @pytest.mark.parametrize("long", ["x" * 400, "word " * 100, "\n".join(["x"] * 6_000)])
 def test_where_a_diff_shows_nothing_the_difference_is_still_shown(long: str) -> None:
     field = FieldChange(path=("text",), before=f"{long}ONE", after=f"{long}TWO")
-    shown = "\n".join(change_lines(field))
+    shown = "\n".join(map(str, change_lines(field)))
     assert "ONE" in shown
     assert "TWO" in shown
 
@@ -71,14 +71,14 @@ def test_what_imitates_another_text_is_escaped_and_what_is_seen_is_not(before: s
 def test_an_imitation_in_a_line_of_a_long_text_is_seen_beside_another_difference() -> None:
     lines = [f"<p>line {number}</p>" for number in range(9)]
     after = [*lines[:4], "<p>l\u0456ne 4, changed</p>", *lines[5:]]
-    shown = change_lines(FieldChange(path=("html",), before="\n".join(lines), after="\n".join(after)))
+    shown = tuple(map(str, change_lines(FieldChange(path=("html",), before="\n".join(lines), after="\n".join(after)))))
     assert r"+<p>l\u0456ne 4, changed</p>" in shown
 
 
 def test_a_long_list_is_a_diff_so_that_every_difference_is_seen() -> None:
     before = [f"tenant-{number:02}.example" for number in range(40)]
     after = [*before[:3], "new.example", *before[3:30], *before[31:]]
-    shown = change_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after))
+    shown = map(str, change_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after)))
     assert [line for line in shown if line[0] in "+-"] == ['+ "new.example",', '- "tenant-30.example",']
-    drifted = drift_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after))
+    drifted = map(str, drift_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after)))
     assert [line for line in drifted if line[0] in "+-"] == ['- "new.example",', '+ "tenant-30.example",']

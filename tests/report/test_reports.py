@@ -14,8 +14,10 @@ import pytest
 from msgspec import structs
 
 from reconciler.model import Count, Outcome, Plan, Problem, Share, public
-from reconciler.report.outcomes import outcomes_view
-from reconciler.report.show import apply_report, drift_report, plan_report, problems_report
+from reconciler.report.formats import render
+from reconciler.report.outcomes import apply_report
+from reconciler.report.plan import drift_report, plan_report
+from reconciler.report.problems import problems_report
 
 CASES = sorted(path for path in (Path(__file__).parent.parent / "reports").iterdir() if path.is_dir())
 FORMS = {"text": "expected.txt", "markdown": "expected.md"}
@@ -53,15 +55,15 @@ def report(case: Path, form: str) -> str:
 
     match case.name.split("-")[1]:
         case "plan":
-            return plan_report(plan(), form)
+            return render(plan_report(plan()), form)
         case "drift":
-            return drift_report(plan(), form)
+            return render(drift_report(plan()), form)
         case "apply":
             new = read("new.json", tuple[public.Change, ...]) if (case / "new.json").exists() else ()
             outcomes = tuple(map(outcome, read("outcomes.json", tuple[public.Outcome, ...])))
-            return apply_report(plan(), outcomes, tuple(map(public.in_memory, new)), form)
+            return render(apply_report(plan(), outcomes, tuple(map(public.in_memory, new))), form)
         case "problems":
-            return problems_report(read("problems.json", tuple[Problem, ...]), form)
+            return render(problems_report(read("problems.json", tuple[Problem, ...])), form)
         case other:
             raise AssertionError(f"no report is called {other}")
 
@@ -92,5 +94,7 @@ def test_every_line_is_printable(case: Path) -> None:
 def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
     plan = Plan(environment="test", project_id="", target="acme/null")
     made = Outcome(kind="Environment", name="null", action="create", result="applied")
-    footer = outcomes_view(plan, [made], [], None, {"null": "project-test-1"}).footer
-    assert 'target: {type: test, project: acme, environment: "null", project_id: project-test-1}' in footer[0]
+    text = render(apply_report(plan, [made], pins={"null": "project-test-1"}))
+    assert (
+        '\nCreated null: pin it in reconciler.yaml, target: {type: test, project: acme, environment: "null", ' in text
+    )

@@ -3,9 +3,10 @@
 import pytest
 
 from reconciler.model import Cause, Change, Cost, Create, FieldChange, Plan, Problem
+from reconciler.report.formats import render
 from reconciler.report.grouping import FIRST, groups
 from reconciler.report.markdown import LIMIT, cut
-from reconciler.report.show import plan_report
+from reconciler.report.plan import plan_report
 
 RULE = (Cause(file="rules/employees.yaml", line=7, rule="by-email-domain"),)
 
@@ -26,14 +27,14 @@ def plan(*changes: Change) -> Plan:
 
 
 def test_a_run_of_alike_changes_is_shown_twenty_long() -> None:
-    text = plan_report(plan(*(member("acme", number) for number in range(FIRST + 5))))
+    text = render(plan_report(plan(*(member("acme", number) for number in range(FIRST + 5)))))
     assert text.count("+ create Member/acme/") == FIRST
     assert "… and 5 more like these" in text
     assert text.count("rules/employees.yaml:7 by-email-domain") == 1
 
 
 def test_a_run_of_exactly_twenty_is_shown_whole() -> None:
-    text = plan_report(plan(*(member("acme", number) for number in range(FIRST))))
+    text = render(plan_report(plan(*(member("acme", number) for number in range(FIRST)))))
     assert text.count("+ create Member/acme/") == FIRST
     assert "more like these" not in text
 
@@ -41,7 +42,7 @@ def test_a_run_of_exactly_twenty_is_shown_whole() -> None:
 def test_alike_organizations_are_folded_and_counted() -> None:
     slugs = [f"o{number:03}" for number in range(FIRST + 7)]
     changes = [change for line, slug in enumerate(slugs) for change in (organization(slug, line), member(slug, line))]
-    text = plan_report(plan(*changes))
+    text = render(plan_report(plan(*changes)))
     assert text.count("create Organization/") == FIRST
     assert "… and 7 more organizations like these: create 7 Members, create 7 Organizations" in text
 
@@ -65,13 +66,13 @@ def test_the_order_of_changes_does_not_decide_which_organizations_are_shown() ->
 
 
 def test_people_are_counted_once() -> None:
-    text = plan_report(plan(member("acme", 1, "u1"), member("globex", 1, "u1")))
+    text = render(plan_report(plan(member("acme", 1, "u1"), member("globex", 1, "u1"))))
     assert "1 person gains access, in 2 organizations" in text
 
 
 def test_a_hundred_thousand_changes_make_a_short_report() -> None:
     changes = [member(f"o{number % 1000:03}", number) for number in range(100_000)]
-    text = plan_report(plan(*changes))
+    text = render(plan_report(plan(*changes)))
     assert len(text.splitlines()) < 1000
     assert "100,000 to create" in text
 
@@ -80,7 +81,7 @@ def test_markdown_is_cut_at_a_whole_line_with_its_fence_closed() -> None:
     problems = tuple(
         Problem(code="odd", severity="problem", message=f"problem {number} " + "x" * 3000) for number in range(50)
     )
-    text = plan_report(Plan(environment="test", project_id="project-test-1", problems=problems), "markdown")
+    text = render(plan_report(Plan(environment="test", project_id="project-test-1", problems=problems)), "markdown")
     assert len(text) <= LIMIT
     assert sum(line.startswith("```") for line in text.splitlines()) % 2 == 0
     assert "more lines are left out here" in text.splitlines()[-1]
@@ -103,8 +104,9 @@ def test_a_field_of_a_fence_cannot_end_it() -> None:
         fields=(FieldChange(path=("organization_name",), after="x"),),
         causes=RULE,
     )
-    text = plan_report(
-        Plan(environment="t", project_id="p", changes=(change,), unmatched=("```", "# heading")), "markdown"
+    text = render(
+        plan_report(Plan(environment="t", project_id="p", changes=(change,), unmatched=("```", "# heading"))),
+        "markdown",
     )
     assert "\n````text\n```\n# heading\n````\n" in text
 
@@ -112,7 +114,7 @@ def test_a_field_of_a_fence_cannot_end_it() -> None:
 def test_what_to_type_next_repeats_what_the_plan_was_made_with() -> None:
     change = organization("acme")
     ready = Plan(environment="test", project_id="p", changes=(change,), cost=Cost(writes=1))
-    assert plan_report(ready).splitlines()[-1] == "Next: reconciler -e test apply"
-    text = plan_report(ready, apply_with=("--users", "my users.jsonl", "plan.json"))
+    assert render(plan_report(ready)).splitlines()[-1] == "Next: reconciler -e test apply"
+    text = render(plan_report(ready, apply_with=("--users", "my users.jsonl", "plan.json")))
     assert text.splitlines()[-1] == "Next: reconciler -e test apply --users 'my users.jsonl' plan.json"
-    assert "Next:" not in plan_report(ready, apply_with=None)
+    assert "Next:" not in render(plan_report(ready, apply_with=None))

@@ -7,11 +7,26 @@ import pytest
 from msgspec import structs
 from rich.console import Console
 
-from reconciler.model import Create, Outcome, Plan
+from reconciler.model import Cause, Create, Outcome, Plan
+from reconciler.report.formats import show, write
+from reconciler.report.grouping import PLANNED, blocks, runs
 from reconciler.report.progress import PlainProgress, applying, reading, time_left
-from reconciler.report.terminal import write, write_to
+from reconciler.report.text import lines, write_to
+from reconciler.report.view import Line, Part, Report, View
 
-TEXT = "Plan for test\n  rules/a.yaml:7 by-domain\n    + create Member/acme/ann@acme.example\n"
+RULE = Cause(file="rules/a.yaml", line=7, rule="by-domain")
+CHANGE = Create(kind="Member", namespace="acme", name="ann@acme.example", causes=(RULE,))
+REPORT = Report(
+    lambda: None,
+    lambda: [View("Plan for test", groups=(Part("Organization/acme", blocks(runs([CHANGE]), PLANNED)),))],
+)
+TEXT = """\
+Plan for test
+
+Organization/acme
+  rules/a.yaml:7 by-domain
+    + create Member/acme/ann@acme.example
+"""
 
 
 class Terminal(io.StringIO):
@@ -27,7 +42,7 @@ def console(width: int = 100, *, colour: bool = True) -> tuple[Console, io.Strin
 
 def test_a_pipe_gets_the_text_as_it_is() -> None:
     stream = io.StringIO()
-    write(TEXT, stream)
+    show(REPORT, "text", stream)
     assert stream.getvalue() == TEXT
 
 
@@ -41,7 +56,7 @@ def test_a_pipe_that_is_not_utf8_still_gets_every_line() -> None:
 
 def test_a_terminal_gets_colour() -> None:
     shown, stream = console()
-    write_to(shown, TEXT)
+    write_to(shown, lines(REPORT))
     assert "\x1b[32m+ create Member/acme/ann@acme.example\x1b[0m" in stream.getvalue()
     assert "\x1b[1mPlan for test\x1b[0m" in stream.getvalue()
 
@@ -50,20 +65,20 @@ def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    write(TEXT, stream)
+    show(REPORT, "text", stream)
     assert "\x1b[32m" not in stream.getvalue()
     assert "+ create Member/acme/ann@acme.example" in stream.getvalue()
 
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     shown, stream = console(colour=False)
-    write_to(shown, "  name: [bold]x[/bold] :smile:\n")
+    write_to(shown, [Line("  name: [bold]x[/bold] :smile:")])
     assert stream.getvalue() == "  name: [bold]x[/bold] :smile:\n"
 
 
 def test_a_long_line_is_wrapped_under_its_own_indentation() -> None:
     shown, stream = console(40, colour=False)
-    write_to(shown, "  " + "word " * 12 + "\n")
+    write_to(shown, [Line("  " + "word " * 12)])
     first, *rest = stream.getvalue().splitlines()
     assert len(first) <= 40
     assert rest

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.config.read import load_config
 from reconciler.load.repository import load
-from reconciler.report.show import why_report
+from reconciler.report.formats import render
+from reconciler.report.why import why_report
 from reconciler.rules.explain import explain, is_user
 from reconciler.rules.rule import Rules
 
@@ -23,7 +24,7 @@ def rules() -> Rules:
 def why(rules: Rules, wanted: str, form: str = "text") -> str:
     lines = (ROOT / "rules" / "users.jsonl").read_text(encoding="utf-8").splitlines()
     users: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return why_report([explain(rules, user) for user in users if is_user(user, wanted)], wanted, form)
+    return render(why_report([explain(rules, user) for user in users if is_user(user, wanted)], wanted), form)
 
 
 def test_a_member_has_its_rule_with_file_and_line(rules: Rules) -> None:

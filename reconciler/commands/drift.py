@@ -1,0 +1,17 @@
+"""``reconciler drift``: what is live and not as declared."""
+
+from reconciler.commands.options import Asked, client_for, command, planned_for
+from reconciler.report.formats import show
+
+
+@command()
+def drift(asked: Asked) -> int:
+    """Show what is live and not as declared; what nobody declared is listed and never counts."""
+    from reconciler.plan.planned import exit_code
+    from reconciler.report.plan import drift_report
+
+    config = asked.config()
+    with client_for(config) as client:
+        planned = planned_for(asked, config, client).plan
+    show(drift_report(planned), asked.format)
+    return exit_code(planned) or (2 if planned.observed else 0)

@@ -1,0 +1,44 @@
+"""``reconciler plan``: what would change and why."""
+
+from pathlib import Path
+
+import click
+
+from reconciler.commands.options import Asked, client_for, command, planned_for
+from reconciler.errors import InvalidInput
+from reconciler.files import write_whole
+from reconciler.report.formats import show
+
+
+@command(
+    click.option(
+        "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the plan here, as JSON."
+    )
+)
+def plan(asked: Asked, output: Path | None) -> int:
+    """Show what would change and why; writes nothing to Stytch."""
+    from reconciler.commands.outputs import check_output
+    from reconciler.plan.planned import exit_code
+    from reconciler.report.json import plan_json
+    from reconciler.report.plan import plan_report
+
+    config = asked.config()
+    if output:
+        check_output(config, output)
+    with client_for(config) as client:
+        planned = planned_for(asked, config, client).plan
+    if output:
+        _write_privately(output, plan_json(planned))
+    apply_with = (*asked.again, *([str(output)] if output else []))
+    show(plan_report(planned, apply_with=apply_with), asked.format)
+    return exit_code(planned)
+
+
+def _write_privately(path: Path, text: bytes) -> None:
+    """Write a file that names people: readable by its owner alone."""
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is not a plain file", hint="name another file with -o")
+    try:
+        write_whole(path.resolve(), text)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="name another file with -o") from error

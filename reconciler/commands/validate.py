@@ -1,0 +1,34 @@
+"""``reconciler validate``: read everything that people wrote, and say all that is wrong with it."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from reconciler.commands.options import Asked, command
+from reconciler.report.formats import show
+
+if TYPE_CHECKING:
+    from reconciler.load.repository import Declared
+
+
+@command()
+def validate(asked: Asked) -> int:
+    """Check manifests, rules and tables, offline; every problem at once."""
+    from reconciler.load.repository import load
+    from reconciler.report.problems import problems_report
+    from reconciler.rules.problems import fold_problems
+
+    declared, rules = load(asked.config())
+    found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
+    show(problems_report(found, title=_what_was_read(declared)), asked.format)
+    return 0
+
+
+def _what_was_read(declared: "Declared") -> str:
+    """Write ``573 Organizations, 2 Members, 1 MappingRules``."""
+    from reconciler.report.values import counted
+
+    others = (resource for every in declared.things.values() for resource in every)
+    kinds = Counter(resource.kind for resource in (*declared.organizations, *declared.members, *others))
+    steps = [counted(len(declared.manual_steps), "ManualStep")] if declared.manual_steps else []
+    counts = [counted(number, kind, f"{kind[:-1]}ies" if kind.endswith("cy") else "") for kind, number in kinds.items()]
+    return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules"])

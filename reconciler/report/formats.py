@@ -1,0 +1,102 @@
+"""The formats of reports, and where a report is printed.
+
+A format is a file with a function ``render``, and an entry here.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final, TextIO
+
+from msgspec import Struct
+
+from reconciler.errors import NotPrinted, ReconcilerError
+from reconciler.report import json, markdown, text
+from reconciler.report.escaping import inert
+from reconciler.report.view import Line, Listing, Report
+
+
+class Format(Struct, frozen=True):
+    """How a report is written, and what a command must know of that.
+
+    ``lines`` are for people at a terminal, who get progress, errors on standard error, and what is found as it is
+    found; other formats are UTF-8 whatever the locale is. Of a format that is ``whole``, one report is all that a
+    command prints.
+    """
+
+    render: Callable[[Report], str]
+    lines: Callable[[Report], Iterator[Line]] | None = None
+    whole: bool = False
+
+
+FORMATS: Final = {
+    "text": Format(text.render, lines=text.lines),
+    "json": Format(json.render, whole=True),
+    "markdown": Format(markdown.render),
+}
+
+
+def render(report: Report, form: str = "text") -> str:
+    """Return a report in one of ``FORMATS``."""
+    return FORMATS[form].render(report)
+
+
+def show(report: Report, form: str, stream: TextIO | None = None, *, end: str = "") -> None:
+    """Print a report and see that it arrives; raises ``NotPrinted``.
+
+    On a terminal, colour and width are the terminal's (NO_COLOR and COLUMNS are heeded).
+    """
+    stream = stream or sys.stdout
+    lines = FORMATS[form].lines
+    with _arriving(stream):
+        if lines is not None and stream.isatty():
+            from rich.console import Console
+
+            found = (line.below("", _encodable(line.text, stream)) for line in lines(report))
+            text.write_to(Console(file=stream, highlight=False), found)
+            stream.write(end)
+            return
+    write(f"{render(report, form)}{end}", stream, form)
+
+
+def show_error(error: ReconcilerError, form: str) -> None:
+    """Print what stopped a command: on standard error for people, else where programs look."""
+    from reconciler.report.problems import problems_report
+
+    show(problems_report(error.problems), form, sys.stdout if FORMATS[form].lines is None else sys.stderr)
+
+
+def show_lines(lines: Iterable[Line | str], stream: TextIO | None = None) -> None:
+    """Print lines of text, whatever is in them."""
+    listing = Listing(tuple(lines))
+    show(Report(lambda: None, lambda: [listing]), "text", stream)
+
+
+def write(text: str, stream: TextIO, form: str = "text") -> None:
+    """Write a text and see that it arrives; raises ``NotPrinted``. Text is in the stream's encoding, the rest UTF-8."""
+    with _arriving(stream):
+        binary: BinaryIO | None = getattr(stream, "buffer", None)
+        if FORMATS[form].lines is not None or binary is None:
+            stream.write(_encodable(inert(text), stream))
+            return
+        stream.flush()
+        left = memoryview(inert(text).encode("utf-8", "backslashreplace"))
+        while left:  # what is not buffered may take a part at a time
+            left = left[binary.write(left) :]
+        binary.flush()
+
+
+@contextmanager
+def _arriving(stream: TextIO) -> Iterator[None]:
+    try:
+        yield
+        stream.flush()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is closed"
+        raise NotPrinted(reason, closed=isinstance(error, BrokenPipeError)) from error
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Return a text as the stream can take it: a pipe may be plain ASCII, which has no arrow."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
