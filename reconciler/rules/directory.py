@@ -19,30 +19,24 @@ By = Literal["slug", "name", "external_id"]
 
 
 class Directory(Struct, frozen=True):
-    """Slugs of the organizations that can be named, by each of their keys; ``elsewhere`` are other environments'."""
+    """Slugs of organizations, by each key that can name them; ``elsewhere`` are keys of other environments."""
 
     declared: Mapping[str, Resource]
-    by_name: Mapping[str, tuple[str, ...]]
-    by_external_id: Mapping[str, tuple[str, ...]]
+    slugs: Mapping[By, Mapping[str, tuple[str, ...]]]
     elsewhere: Mapping[By, frozenset[str]]
 
     def find(self, by: By, key: str) -> tuple[str, ...]:
         """Return the slugs of the organizations that have this key; several may share a name."""
-        if by == "slug":
-            return (key,) if key in self.declared else ()
-        return (self.by_name if by == "name" else self.by_external_id).get(key, ())
+        return self.slugs[by].get(key, ())
 
     def is_proven(self, slug: str, text: str) -> bool:
         """Return whether the text of a slug is the organization's slug or name, apart from case and spaces."""
         wanted = fold(trimmed(text))
-        name = field_of(self.declared[slug], "organization_name")
-        return wanted == fold(slug) or (isinstance(name, str) and wanted == fold(trimmed(name)))
+        return wanted == fold(slug) or wanted == fold(_text_of(self.declared[slug], "organization_name") or slug)
 
     def known(self, by: By) -> list[str]:
         """Return every key of a sort, sorted: what a mistyped one may have meant."""
-        if by == "slug":
-            return sorted({*self.declared, *self.elsewhere["slug"]})
-        return sorted(self.by_name if by == "name" else self.by_external_id)
+        return sorted({*self.slugs[by], *(self.elsewhere["slug"] if by == "slug" else ())})
 
 
 def directory_of(
@@ -57,26 +51,28 @@ def directory_of(
     external_ids: defaultdict[str, list[str]] = defaultdict(list)
     for slug, organization in sorted(declared.items(), key=lambda item: (item[1].ensure == "absent", item[0])):
         for keys, field in ((names, "organization_name"), (external_ids, EXTERNAL_ID)):
-            value = field_of(organization, field)
-            key = trimmed(value) if isinstance(value, str) else ""
+            key = _text_of(organization, field)
             if key and not (organization.ensure == "absent" and keys[key]):
                 keys[key].append(slug)
     return Directory(
         declared,
-        {key: tuple(slugs) for key, slugs in names.items()},
-        {key: tuple(slugs) for key, slugs in external_ids.items()},
-        {"slug": elsewhere, "name": _keys(others, "organization_name"), "external_id": _keys(others, EXTERNAL_ID)},
+        {
+            "slug": {slug: (slug,) for slug in declared},
+            "name": {key: tuple(slugs) for key, slugs in names.items()},
+            "external_id": {key: tuple(slugs) for key, slugs in external_ids.items()},
+        },
+        {
+            "slug": elsewhere,
+            "name": frozenset(_text_of(one, "organization_name") for one in others) - {""},
+            "external_id": frozenset(_text_of(one, EXTERNAL_ID) for one in others) - {""},
+        },
     )
 
 
-def _keys(organizations: Iterable[Resource], field: str) -> frozenset[str]:
-    found = (field_of(organization, field) for organization in organizations)
-    return frozenset(trimmed(value) for value in found if isinstance(value, str))
-
-
-def field_of(organization: Resource, field: str) -> Json:
-    """Return what an organization declares for a field, at create or always."""
-    return organization.spec.get(field, organization.initial.get(field))
+def _text_of(organization: Resource, field: str) -> str:
+    """Return the text that an organization declares for a field, at create or always; "" if there is none."""
+    value = organization.spec.get(field, organization.initial.get(field))
+    return trimmed(value) if isinstance(value, str) else ""
 
 
 _MEMORY: Final = 1 << 16  # domains of addresses whose answer is remembered
@@ -118,12 +114,6 @@ class Domains:
     def owners(self) -> Iterator[Owner]:
         """Yield every owner, by domain."""
         yield from (owner for _domain, owner in sorted(self._owners.items()))
-
-    def __contains__(self, domain: str) -> bool:
-        return domain in self._owners
-
-    def __len__(self) -> int:
-        return len(self._owners)
 
     def _above(self, domain: str) -> Owner | None:
         labels = domain.split(".")
@@ -206,9 +196,7 @@ def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
 
 def _values(organization: Resource, keys: tuple[str, ...]) -> Iterator[tuple[Json, Position]]:
     """Yield what stands at a path: one value, or each of a list; nothing if it is not there."""
-    value: Json = organization.spec
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
+    value = _at(organization, keys)
     if isinstance(value, list):
         yield from ((item, organization.at("spec", *keys, str(index))) for index, item in enumerate(value))
     elif value is not None:
@@ -216,11 +204,12 @@ def _values(organization: Resource, keys: tuple[str, ...]) -> Iterator[tuple[Jso
 
 
 def _siblings(organizations: Sequence[Resource], keys: tuple[str, ...]) -> set[str]:
-    found: set[str] = set()
-    for organization in organizations:
-        value: Json = organization.spec
-        for key in keys[:-1]:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, dict):
-            found.update(value)
-    return found
+    above = [_at(organization, keys[:-1]) for organization in organizations]
+    return set().union(*(value for value in above if isinstance(value, dict)))
+
+
+def _at(organization: Resource, keys: tuple[str, ...]) -> Json:
+    value: Json = organization.spec
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

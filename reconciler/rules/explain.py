@@ -1,26 +1,26 @@
 """Why a user is a member of what: every rule, what it asked for, what it found, and what it gave."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from reconciler.expressions.explain import Term
-from reconciler.expressions.explain import explain as terms_of
-from reconciler.expressions.expression import Expression
+from reconciler.expressions.expression import Expression, Term
+from reconciler.expressions.expression import explain as terms_of
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Cause, Membership, Problem, address
 from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_excepted, scope_of
 from reconciler.rules.directory import Owner
 from reconciler.rules.evaluate import Decision, evaluate
+from reconciler.rules.join import Join
 from reconciler.rules.keys import AddressKey, Asked, UserKey, shown
 from reconciler.rules.match import Match
 from reconciler.rules.person import Address, Person, written_for
 from reconciler.rules.problems import Undecided, fold_problems, these
-from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult, Rules
+from reconciler.rules.rule import Assignment, Rule, RuleContext, Rules
 
 Verdict = Literal["matched", "nearly", "no", "excepted", "undecided"]
 Became = Literal["given", "held", "vetoed", "elsewhere", "not reached"]
@@ -118,21 +118,39 @@ def explain(rules: Rules, user: dict[str, Any]) -> Explanation:
 
 
 def _explained(rules: Rules, rule: Rule, person: Person, decision: Decision) -> RuleExplanation:
-    made = apply_rule(rule, person, rules.context)
+    results = apply_rule(rule, person, rules.context)
+    given = [one for one in results if isinstance(one, Assignment)]
+    troubles = dict.fromkeys(one.problem.message for one in results if isinstance(one, Undecided))
     conditions = tuple(_conditions_of(rule, person, rules.context))
-    if made and _excepted(rule, person):
-        excepted = Condition(
-            text="no `except` of the document excludes this user", holds=False, found=str(rule.at["except"])
-        )
-        conditions = (excepted, *conditions)
+    verdict = _verdict(given, troubles, conditions)
+    if results and _is_excepted(rule, person):
+        text, place = "no `except` of the document excludes this user", str(rule.at["except"])
+        conditions = (Condition(text=text, holds=False, found=place), *conditions)
+        verdict, given = "excepted" if given else verdict, []
     return RuleExplanation(
         cause=rules.causes[rule.number],
         fallback=_FALLBACKS[rule.round],
-        verdict=_verdict(rule, person, made, conditions),
+        verdict=verdict,
         conditions=conditions,
-        gifts=tuple(_gifts(rules, rule, person, made, decision)),
-        troubles=tuple(dict.fromkeys(one.problem.message for one in made if isinstance(one, Undecided))),
+        gifts=tuple(_gifts(rules, rule, person, given, decision)),
+        troubles=tuple(troubles),
     )
+
+
+def _verdict(given: Collection[object], troubles: Collection[str], conditions: Sequence[Condition]) -> Verdict:
+    if given or troubles:
+        return "matched" if given else "undecided"
+    lacked = [condition for condition in conditions if condition.holds is not True]
+    if len(lacked) == 1 and (len(conditions) > 1 or lacked[0].nearly):
+        return "nearly"
+    return "no"
+
+
+def _is_excepted(rule: Rule, person: Person) -> bool:
+    try:
+        return is_excepted(rule, person)
+    except Mistyped:
+        return False
 
 
 def _conditions_of(rule: Rule, person: Person, context: RuleContext) -> Iterator[Condition]:
@@ -140,13 +158,13 @@ def _conditions_of(rule: Rule, person: Person, context: RuleContext) -> Iterator
     yield from _of_match(rule.match, person)
     scope = scope_of(rule, person)
     if rule.join:
-        yield _of_join(rule, person, scope)
+        yield _of_join(rule.join, person, scope, any_address=rule.match.any_address)
     if rule.when and not rule.when_each:
         yield from _of_when(rule.when, scope)
     elif rule.when:
         yield from _best(rule, rule.when, person, context)
     if rule.each:
-        yield _of_each(rule, person, context)
+        yield _of_each(rule, rule.each, person, context)
 
 
 def _of_match(match: Match, person: Person) -> Iterator[Condition]:
@@ -192,23 +210,18 @@ def _told(address: Address, owner: Owner | None) -> str:
     return f"{address.text}: {owner.domain} is listed by {these(owner.organizations)} ({places})"
 
 
-def _of_join(rule: Rule, person: Person, scope: Mapping[str, object]) -> Condition:
-    join = rule.join
-    if join is None:
-        raise ValueError("this rule joins no table")
+def _of_join(join: Join, person: Person, scope: Mapping[str, object], *, any_address: bool) -> Condition:
     joined = " and ".join(f"{column} = {key.text}" for column, key in zip(join.columns, join.keys, strict=True))
     text = f"a row of the table {join.table.name} has {joined}"
     try:
-        rows = join.rows(person, scope, any_address=rule.match.any_address)
+        rows = join.rows(person, scope, any_address=any_address)
         unproven = () if rows else join.rows(person, person.scope(any_address=True), any_address=True)
     except Mistyped as odd:
         return Condition(text=text, holds=None, found=odd.message)
-    if rows:
-        return Condition(text=text, holds=True, found=", ".join(str(join.table.at(row.number)) for row in rows))
+    places = ", ".join(str(join.table.at(row.number)) for row in rows or unproven)
     if unproven:
-        places = ", ".join(str(join.table.at(row.number)) for row in unproven)
         return Condition(text=text, holds=False, found=f"{places}, but only by an unverified value", nearly=True)
-    return Condition(text=text, holds=False, found="there is none")
+    return Condition(text=text, holds=bool(rows), found=places or "there is none")
 
 
 def _of_when(when: Expression, scope: Mapping[str, object]) -> Iterator[Condition]:
@@ -237,64 +250,34 @@ def _best(rule: Rule, when: Expression, person: Person, context: RuleContext) ->
         yield Condition(text=text, holds=False, found="there is nothing to evaluate it for")
 
 
-def _of_each(rule: Rule, person: Person, context: RuleContext) -> Condition:
-    text = f"{rule.each.text if rule.each else ''} has items"
+def _of_each(rule: Rule, each: Expression, person: Person, context: RuleContext) -> Condition:
+    text = f"{each.text} has items"
     try:
-        items = [item for case in cases_before_when(rule, person, context, split=False) for item in _items(rule, case)]
+        cases = cases_before_when(rule, person, context, split=False)
+        items = [item for case in cases for item in each.items(case.scope)]
     except Mistyped as odd:
         return Condition(text=text, holds=None, found=odd.message)
     return Condition(text=text, holds=bool(items), found=", ".join(map(shown, items)) or "there is none")
 
 
-def _items(rule: Rule, case: Case) -> list[object]:
-    return rule.each.items(case.scope) if rule.each else []
-
-
-def _verdict(rule: Rule, person: Person, made: Sequence[RuleResult], conditions: Sequence[Condition]) -> Verdict:
-    if any(isinstance(one, Assignment) for one in made):
-        return "excepted" if _excepted(rule, person) else "matched"
-    if made:
-        return "undecided"
-    lacked = [condition for condition in conditions if condition.holds is not True]
-    if len(lacked) == 1 and (len(conditions) > 1 or lacked[0].nearly):
-        return "nearly"
-    return "no"
-
-
-def _excepted(rule: Rule, person: Person) -> bool:
-    try:
-        return is_excepted(rule, person)
-    except Mistyped:
-        return False
-
-
-def _gifts(rules: Rules, rule: Rule, person: Person, made: Sequence[RuleResult], decision: Decision) -> Iterator[Gift]:
-    if _excepted(rule, person):
-        return
-    given = {membership.organization: membership for membership in decision.memberships}
-    open_ = decision.undecided
-    absent = {
-        written.organization
-        for _address, written in written_for(rules.by_hand, person)
-        if written.member.ensure == "absent"
-    }
-    for one in made:
-        if isinstance(one, Undecided):
-            continue
+def _gifts(rules: Rules, rule: Rule, person: Person, given: Iterable[Assignment], decision: Decision) -> Iterator[Gift]:
+    memberships = {membership.organization: membership for membership in decision.memberships}
+    written = [one for _address, one in written_for(rules.by_hand, person)]
+    absent = {one.organization for one in written if one.member.ensure == "absent"}
+    for one in given:
         row = "" if one.case is None or one.case.row < 0 or not rule.join else str(rule.join.table.at(one.case.row))
-        item = "" if one.case is None or not rule.each else _shown(one.case.item)
-        if one.organization is None:
-            yield Gift(organization="", became="elsewhere", row=row, item=item)
-            continue
+        item = "" if one.case is None or not rule.each else json.dumps(one.case.item, ensure_ascii=False)
         slug = one.organization
         became: Became = "not reached"
-        if slug in given and rule.number in given[slug].rules:
+        if slug is None:
+            became = "elsewhere"
+        elif slug in memberships and rule.number in memberships[slug].rules:
             became = "given"
         elif slug in absent:
             became = "vetoed"
-        elif slug not in given and (slug in open_ or None in open_):
+        elif slug not in memberships and (slug in decision.undecided or None in decision.undecided):
             became = "held"
-        yield Gift(organization=slug, roles=one.roles, became=became, row=row, item=item)
+        yield Gift(organization=slug or "", roles=one.roles, became=became, row=row, item=item)
 
 
 def _membership(rules: Rules, membership: Membership, person: Person) -> MembershipExplanation:
@@ -315,23 +298,14 @@ def _membership(rules: Rules, membership: Membership, person: Person) -> Members
 def _why_address(rules: Rules, membership: Membership, person: Person, member: str) -> str:
     """Return why the first admissible address is the first."""
     chosen = membership.addresses[0]
-    by_hand = rules.by_hand.get(chosen, ())
-    if any(one.number == membership.declared for one in by_hand):
+    if any(one.number == membership.declared for one in rules.by_hand.get(chosen, ())):
         return f"it is the address of the hand-written manifest {member}/…"
     for number in membership.rules:
-        rule = rules.rules[number]
-        for one in apply_rule(rule, person, rules.context):
-            if (
-                isinstance(one, Assignment)
-                and one.organization == membership.organization
-                and any(found.text == chosen for found in one.addresses)
-            ):
-                return f"the rule {rule.name} matched it"
+        for one in apply_rule(rules.rules[number], person, rules.context):
+            here = isinstance(one, Assignment) and one.organization == membership.organization and one.addresses
+            if here and any(found.text == chosen for found in here):
+                return f"the rule {rules.rules[number].name} matched it"
     return "it is the user's first verified address" if membership.verified[0] else "the user has no verified address"
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def is_user(user: Mapping[str, Any], wanted: str) -> bool:

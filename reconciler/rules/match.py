@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from reconciler.expressions.explain import equalities
-from reconciler.expressions.expression import Expression
+from reconciler.expressions.expression import Expression, equalities
 from reconciler.expressions.values import Mistyped
 from reconciler.model import Position
 from reconciler.rules.directory import Lookup, Owner

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.expressions.explain import Term, equalities, explain
-from reconciler.expressions.expression import compile_expression
+from reconciler.expressions.expression import Term, compile_expression, equalities, explain
 from reconciler.expressions.text import fold
 from reconciler.expressions.values import UNKNOWN, Mistyped
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from reconciler.expressions.explain import equalities, explain
-from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.expression import Expression, compile_expression, equalities, explain
 from reconciler.expressions.template import InvalidTree, compile_template, compile_tree
 from reconciler.expressions.text import a_label, address_domain, fold, slugify
 from reconciler.expressions.values import ExpressionError, Mistyped

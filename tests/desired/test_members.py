@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.desired.memberships import PackedMemberships
+from reconciler.desired.members import PackedMemberships
 from reconciler.model import Membership
 
 memberships = st.builds(
