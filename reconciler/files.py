@@ -29,7 +29,7 @@ def own_folder(root: Path) -> Path:
 
 
 def existing_folder(root: Path) -> Path:
-    """Give the folder below ``root`` to be read, whether or not it is there: for its owner alone, as far as can be."""
+    """Return the folder below ``root`` to be read, there or not: for its owner alone, as far as can be."""
     folder = root / FOLDER
     with suppress(OSError):  # who only reads can do no more; who writes is told
         if folder.is_dir() and not folder.is_symlink():
@@ -54,7 +54,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def read_whole(path: Path, *, private: bool = True) -> bytes | None:
-    """Read a file, None if it is not there; one that others may read as well is first taken from them."""
+    """Return the content of a file, None if there is none; what others may read as well is first taken from them."""
     if path.is_symlink():
         raise OSError(errno.ELOOP, "is a symbolic link", str(path))
     try:

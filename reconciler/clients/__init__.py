@@ -1,1 +1,4 @@
-"""The client for Stytch: paces, retries safely, classifies errors, masks addresses. Start with ``connect``."""
+"""HTTP to Stytch: paced, retried where that is safe, every error classified, every search complete.
+
+In: credentials and requests. Out: decoded answers, or a ``Fault``. Nothing is decided here. Start with ``connect``.
+"""

@@ -157,8 +157,10 @@ class Client:
         """Return every row of a search of the data API, which are under ``key``; raises ``Unreadable``."""
         fetch = self._b2b.search(name, path, page_decoder(key, dict[str, Any], (id_key,)))
         found = read_whole(fetch, lambda row: str(row.get(id_key)), key.replace("_", " "))
-        if found.odd:
-            raise Unreadable(f"{len(found.odd)} {key} do not match Stytch's API description: {found.odd[0].reason}")
+        if found.malformed:
+            raise Unreadable(
+                f"{len(found.malformed)} {key} do not match Stytch's API description: {found.malformed[0].reason}"
+            )
         return list(found.rows)
 
     def write(self, name: str, **arguments: Json) -> "Answered":

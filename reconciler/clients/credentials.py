@@ -43,7 +43,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Credentials":
-        """Take every variable that is set; which are needed is for whoever uses them to say."""
+        """Return every variable that is set; which are needed is for whoever uses them to say."""
         return cls(**{name: environ.get(f"STYTCH_{name.upper()}", "").strip() for name in cls.__struct_fields__})
 
     def __rich_repr__(self) -> list[tuple[str, str]]:

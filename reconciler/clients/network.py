@@ -53,7 +53,7 @@ class Proxy(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """Name the proxy without what opens it."""
+        """Return the name of the proxy without what opens it."""
         found = urlsplit(self.url)
         return f"the proxy {found.hostname}:{found.port or DEFAULT_PORTS[found.scheme]} ({self.variable})"
 
@@ -67,7 +67,7 @@ class Network(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Network":
-        """Take what is set; ``problems`` says what of it cannot be used."""
+        """Return what is set; ``problems`` says what of it cannot be used."""
         proxies = {}
         for scheme in DEFAULT_PORTS:
             if found := _first(environ, f"{scheme}_proxy") or _first(environ, "all_proxy"):
@@ -209,7 +209,7 @@ def _is_broken(entry: str) -> bool:
 
 @cache
 def _trust(certificates: tuple[Named, ...]) -> "ssl.SSLContext":
-    """Read whom to trust, once for the APIs of a run: it takes longer than most requests."""
+    """Return whom to trust, read once for the APIs of a run: it takes longer than most requests."""
     import ssl
 
     import httpx

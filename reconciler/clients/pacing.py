@@ -61,7 +61,7 @@ class Pace:
         self._searched = 0
 
     def wait(self, *, search: bool) -> float:
-        """Return, after the seconds that it returns, when the next request may be sent."""
+        """Wait until the next request may be sent. Return the seconds that it took."""
         waited = 0.0
         while (hold := self._hold(search=search)) > 0:
             hold = max(hold, TICK)

@@ -27,7 +27,7 @@ BEFORE = re.compile(r"(.*[/=?&|{}'`])?(.+)", re.DOTALL)
 
 
 def mask(text: str) -> str:
-    """Mask every address in ``text``; what is already masked is left unchanged."""
+    """Return a text with every address masked; what is already masked is left unchanged."""
     if "@" not in text and "%40" not in text:
         return text
     masked: str = _addresses().sub(_masked, text)
@@ -36,7 +36,7 @@ def mask(text: str) -> str:
 
 @cache
 def _addresses() -> Any:
-    """Compile with RE2, which takes linear time however long a text without any at sign is."""
+    """Return the pattern for RE2, which takes linear time however long a text without any at sign is."""
     import re2
 
     return re2.compile(ADDRESS)

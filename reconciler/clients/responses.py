@@ -144,7 +144,7 @@ def decoded(
 
 
 def _with_plain_request_id(result: T, secrets: Collection[str]) -> T:
-    """Leave in a body no request id that is none: it is the one part of every answer that is printed as it stands."""
+    """Return a body without a request id that is none: ids are the one part of every answer that is printed as is."""
     if isinstance(result, dict) and "request_id" in result:
         result["request_id"] = identifier(result["request_id"], secrets)
     return result

@@ -21,7 +21,7 @@ LIMIT = 1000  # rows a page, the most that Stytch gives
 T = TypeVar("T")
 
 
-class Odd(Struct, frozen=True):
+class MalformedRecord(Struct, frozen=True):
     """A record that is not shaped as Stytch describes it: its ids, where they can be read, and what is wrong.
 
     ``record`` is what is there, with null in the place of what is nested too deeply.
@@ -43,13 +43,13 @@ class Page(Struct, Generic[T]):
     """One decoded page."""
 
     rows: list[T]
-    odd: list[Odd]
+    malformed: list[MalformedRecord]
     total: int
     next_cursor: str | None
 
 
 def page_decoder(key: str, row_type: type[T], ids: tuple[str, ...]) -> Callable[[bytes], Page[T]]:
-    """Make a decoder of pages whose rows are under ``key``; it raises ``DecodeError`` where a body is no page at all.
+    """Return a decoder of pages whose rows are under ``key``, which raises ``DecodeError`` where a body is no page.
 
     ``ids`` are the fields that name a record where the rest of it cannot be read.
     """
@@ -62,7 +62,7 @@ def page_decoder(key: str, row_type: type[T], ids: tuple[str, ...]) -> Callable[
     row = msgspec.json.Decoder(row_type)
 
     def decode(body: bytes) -> Page[T]:
-        odd: list[Odd] = []
+        malformed: list[MalformedRecord] = []
         try:
             page: Any = whole.decode(body)
             rows: list[T] = page.rows or []
@@ -73,17 +73,17 @@ def page_decoder(key: str, row_type: type[T], ids: tuple[str, ...]) -> Callable[
                 try:
                     rows.append(raw if row_type is Raw else row.decode(raw))  # type: ignore[arg-type] # Raw is T then
                 except msgspec.ValidationError as error:
-                    odd.append(_odd(raw, ids, str(error)))
+                    malformed.append(_malformed(raw, ids, str(error)))
                 except RecursionError:
-                    odd.append(_odd(raw, ids, "it is nested too deeply"))
+                    malformed.append(_malformed(raw, ids, "it is nested too deeply"))
         total = page.results_metadata.total
-        return Page(rows, odd, -1 if total is None else total, page.results_metadata.next_cursor or None)
+        return Page(rows, malformed, -1 if total is None else total, page.results_metadata.next_cursor or None)
 
     return decode
 
 
 def _apart(body: bytes, key: str, loose: msgspec.json.Decoder[Any]) -> tuple[Any, Iterable[Raw]]:
-    """Decode a page but for its rows, and give each of them as it stands."""
+    """Return a page decoded but for its rows, and each of these as it stands."""
     try:
         page = loose.decode(body)
     except RecursionError:
@@ -92,13 +92,13 @@ def _apart(body: bytes, key: str, loose: msgspec.json.Decoder[Any]) -> tuple[Any
     return page, page.rows or ()
 
 
-def _odd(raw: Raw, names: tuple[str, ...], reason: str) -> Odd:
+def _malformed(raw: Raw, names: tuple[str, ...], reason: str) -> MalformedRecord:
     try:
         record = msgspec.json.decode(raw)
     except RecursionError:
         record = msgspec.json.decode(nesting.pruned(bytes(raw)))
     known = record if isinstance(record, dict) else {}
-    return Odd({name: known[name] for name in names if isinstance(known.get(name), str)}, reason, record)
+    return MalformedRecord({name: known[name] for name in names if isinstance(known.get(name), str)}, reason, record)
 
 
 PATIENCE = 3  # pages in a row that bring nothing new
@@ -119,7 +119,7 @@ class SearchResult(Struct, Generic[T]):
     """Everything that a search found, each thing once."""
 
     rows: list[T]
-    odd: list[Odd]
+    malformed: list[MalformedRecord]
 
 
 def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> Iterator[Page[T]]:
@@ -151,25 +151,25 @@ def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> It
 def read_whole(
     fetch: Callable[[str | None], Page[T]], key: Callable[[T], str], what: str, most: int = sys.maxsize
 ) -> SearchResult[T]:
-    """Read a search to its end, each row once; where rows are missing, once more; then it is ``Unreadable``.
+    """Return a search read to its end, each row once. Where rows are missing twice, raise ``Unreadable``.
 
     Whole means: the cursors ended, and there are at least as many rows as the smallest total that a page reported.
     Raises ``TooMany`` as soon as it is clear that there are more than ``most``.
     """
     for again in (True, False):
-        rows: dict[object, T | Odd] = {}
+        rows: dict[object, T | MalformedRecord] = {}
         total = sys.maxsize
         for page in follow(fetch, what, rows):
             rows.update((key(row), row) for row in page.rows)
-            rows.update((tuple(odd.ids.values()) or id(odd), odd) for odd in page.odd)
+            rows.update((tuple(record.ids.values()) or id(record), record) for record in page.malformed)
             total = smaller_total(total, page)
             if (known := max(len(rows), page.total)) > most:
                 raise TooMany(known)
         if is_whole(len(rows), total, what, again=again):
             break
     return SearchResult(
-        [row for row in rows.values() if not isinstance(row, Odd)],
-        [row for row in rows.values() if isinstance(row, Odd)],
+        [row for row in rows.values() if not isinstance(row, MalformedRecord)],
+        [row for row in rows.values() if isinstance(row, MalformedRecord)],
     )
 
 
@@ -179,7 +179,7 @@ def stream_whole(
     what: str,
     uncounted: Callable[[], None] = lambda: None,
 ) -> Iterator[list[T]]:
-    """As ``read_whole``, but yields the new rows of each page; what a second reading finds comes after the rest.
+    """Yield what ``read_whole`` returns, page by page; what a second reading finds comes after the rest.
 
     ``uncounted`` is called at the end where no page reported a total, so that rows may be missing unseen.
     """

@@ -82,7 +82,7 @@ class Transport:
         body: Json = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send ``body`` as JSON to an already quoted ``path``."""
+        """Send ``body`` as JSON to an already quoted ``path``. Return the answer."""
         content = None if body is None else json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
         told = {**(headers or {}), **(IN_JSON if content is not None else {})}
         self._deadline.begin()
@@ -134,7 +134,7 @@ class Transport:
 
 
 def _where(url: str, proxy: Proxy | None) -> str:
-    """Name a server for people, and the proxy on the way to it."""
+    """Return what people call a server, and the proxy on the way to it."""
     found = urlsplit(url)
     port = f":{found.port}" if found.port and found.port != DEFAULT_PORTS.get(found.scheme) else ""
     host = f"[{found.hostname}]" if ":" in (found.hostname or "") else found.hostname

@@ -49,7 +49,7 @@ class Line(Struct, frozen=True):
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Take a file apart; the texts of all lines together are the file."""
+    """Yield the lines of a file; their texts together are the file."""
     at = 0
     while at < len(text):
         line = _line_at(text, at)
@@ -78,7 +78,7 @@ def with_values(text: str, values: Mapping[str, str | None]) -> str:
 
 
 def quoted(value: str) -> str:
-    """Write a value, of printable characters, as all readers of dotenv files understand it, wherever there is a way."""
+    """Return a value, of printable characters, as all readers of dotenv files understand it, where there is a way."""
     if HARMLESS.fullmatch(value):
         return value
     if IN_SINGLE_QUOTES.fullmatch(value):

@@ -113,7 +113,7 @@ class CredentialStore:
         return waiting[-1].id or None if waiting else _or_unreadable(lambda: self._backend.id_of(name))
 
     def keep(self, name: str, value: Sealed, id: str) -> Path | None:
-        """Hand a value and the id of its thing ("" where that is not known yet) to the store, in place of older ones.
+        """Hand a value and the id of its resource ("" while that is unknown) to the store, in place of older ones.
 
         Returns None once the store has taken them; if it does not, the path of the emergency file that holds them, and
         ``refusal`` says why. Raises ``StoreFailed`` if there is neither.
@@ -135,7 +135,7 @@ class CredentialStore:
         return self._refusals.get(name, "")
 
     def forget(self, name: str) -> None:
-        """Remove a value and its id, when the thing is no more; raises ``StoreFailed`` if that cannot be done."""
+        """Remove a value and its id, when the resource is no more; raises ``StoreFailed`` if that cannot be done."""
         with self._turn(name):
             self._kept.pop(name, None)
             self._refusals.pop(name, None)
@@ -215,7 +215,7 @@ def open_store(
 
 
 def _or_unreadable(ask: Callable[[], T]) -> T:
-    """Turn whatever keeps a store from being read into ``Unreadable``: absence is never inferred."""
+    """Return what is asked; raise ``Unreadable`` where the store cannot be read: absence is never inferred."""
     try:
         return ask()
     except (NotUnderstood, OSError) as error:
@@ -227,7 +227,7 @@ def _or_unreadable(ask: Callable[[], T]) -> T:
 
 
 def rescue(root: Path, environment: str, name: str, id: str, value: Sealed, why: str) -> Path:
-    """Write a value into a file of its own, which is on the disk when this returns its path."""
+    """Write a value into a file of its own. Return its path once it is on the disk."""
     stamp = f"{time.time_ns():020}-{secrets.token_hex(4)}"
     path = own_folder(root) / f"{_begins(environment)}{stamp}.json"
     body = {"environment": environment, "name": name, "id": id, "value": value.reveal(), "why": why}

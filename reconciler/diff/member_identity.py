@@ -21,8 +21,10 @@ def by_mark_then_address(
 ) -> MemberMatch:
     """Pair each membership with the live member whose mark names its user, or else with the one of its address."""
     there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
-    if live.odd:
-        there = [structs.replace(it, doubt=conflicts.ODD) if it.member.member_id in live.odd else it for it in there]
+    if live.half_read:
+        there = [
+            structs.replace(it, doubt=conflicts.ODD) if it.member.member_id in live.half_read else it for it in there
+        ]
     there = told_apart(there)
     absent = {membership.addresses[0]: membership for membership in desired.absent}
     present = [item for item in there if item.address not in absent] if absent else there

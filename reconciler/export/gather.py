@@ -98,7 +98,7 @@ class Exported(Struct, frozen=True, kw_only=True):
 
 
 def export(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
-    """Read the live state and return its files. Nothing is written."""
+    """Return the files of the live state. Nothing is written."""
     declared = load_documents(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
     return gather(config, declared, read_live(config, declared, client, store), client, wanted)
 

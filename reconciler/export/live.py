@@ -114,7 +114,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
             present = told_apart(read_member(row, owner) for row in there.members if row.status != "deleted")
             mailboxes = Counter(member.address for member in present)
             for member in present:
-                if member.member.member_id in there.odd:
+                if member.member.member_id in there.half_read:
                     left_out["could not be read completely"] += 1
                 elif mailboxes[member.address] > 1:
                     left_out["on the mailbox of another member, in another spelling"] += 1

@@ -62,7 +62,7 @@ def distinct(lives: ByEnvironment) -> Mapping[str, Sequence[Renamed]]:
 
 
 def _things(lives: ByEnvironment) -> Sequence[Mapping[str, Live]]:
-    """Group resources across environments: equal resources together, then the rest in the order of their content."""
+    """Return resources by environment: equal ones together, then the rest in the order of their content."""
     things: list[dict[str, Live]] = []
     for environment, every in lives.items():
         left = sorted(every, key=lambda live: (_content(live), live.id))

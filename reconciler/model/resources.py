@@ -235,14 +235,14 @@ class LiveMember(Struct, frozen=True, kw_only=True, gc=False):
 class OrganizationMembers(Struct, frozen=True, kw_only=True):
     """The members of one organization, deleted ones too.
 
-    ``odd`` are the ids of those of whom only what decides who they are could be read: they are left as they are.
+    ``half_read`` are the ids of those of whom only what decides who they are could be read: they are left as they are.
     ``unread`` counts the records of which not even that could be.
     """
 
     organization_id: str
     members: list[LiveMember]
     problems: tuple[Problem, ...] = ()
-    odd: frozenset[str] = frozenset()
+    half_read: frozenset[str] = frozenset()
     unread: int = 0
 
     @property

@@ -116,7 +116,7 @@ def _cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Casca
         for identifier, found in batch.items():
             present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
             total[doomed[identifier]] = len(present) + found.unread
-            ours = sum(item.is_proven and item.member.member_id not in found.odd for item in present)
+            ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
             strangers[doomed[identifier]] = len(present) - ours + found.unread
             breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
             marks = (item.mark for item in present)

@@ -105,12 +105,12 @@ def read_organizations(client: Client) -> tuple[Live, ...]:
     """Return every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
     with unreadable("organizations"):
         found = client.search_organizations()
-    read, odd = [], [f"{name_of(item.ids.get('organization_id'))}: {item.reason}" for item in found.odd]
+    read, malformed = [], [f"{name_of(item.ids.get('organization_id'))}: {item.reason}" for item in found.malformed]
     for row in found.rows:
         try:
             known = msgspec.convert(row, _Organization)
         except msgspec.ValidationError as error:
-            odd.append(f"{name_of(row.get('organization_id'))}: {error}")
+            malformed.append(f"{name_of(row.get('organization_id'))}: {error}")
         else:
             read.append(
                 Live(
@@ -120,9 +120,9 @@ def read_organizations(client: Client) -> tuple[Live, ...]:
                     spec=KINDS[ORGANIZATION].normalize(row),
                 )
             )
-    if odd:
+    if malformed:
         raise Unreadable(
-            f"{len(odd)} organizations could not be read: {'; '.join(map(str, odd[:5]))}",
+            f"{len(malformed)} organizations could not be read: {'; '.join(map(str, malformed[:5]))}",
             hint="an incomplete list of organizations stops the run",
         )
     return tuple(sorted(read, key=lambda item: (item.name, item.id)))
@@ -202,7 +202,7 @@ def name_of(id: Json) -> str:
 
 @contextmanager
 def unreadable(what: str, managed_by: str = "data") -> Iterator[None]:
-    """Turn a fault into what a person is told: this was not read, so nothing was decided."""
+    """Raise a fault within as what a person is told: this was not read, so nothing was decided."""
     keys = WORKSPACE_KEY if managed_by == "management" else HINTS["unauthorized_credentials"]
     try:
         yield

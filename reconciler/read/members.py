@@ -57,7 +57,7 @@ def batches_of(expected: Mapping[str, int]) -> list[Batch]:
 def _in_order(
     pool: ThreadPoolExecutor, client: Client, batches: Sequence[Batch]
 ) -> Iterator[Mapping[str, OrganizationMembers]]:
-    """Read batches side by side and yield them one after the other; one that turns out far too large, in parts."""
+    """Yield batches one after the other, read side by side; one that turns out far too large, in parts."""
     left = iter(batches)
     waiting: deque[Future[Mapping[str, OrganizationMembers] | Sequence[Batch]]] = deque()
     waiting.extend(pool.submit(_members, client, batch) for batch in islice(left, IN_FLIGHT))
@@ -85,14 +85,14 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
     try:
         for row in found.rows:
             rows[row.organization_id].append(row)
-        for odd in found.odd:
-            identifier = odd.ids["organization_id"]
-            member = _who(odd.record)
+        for record in found.malformed:
+            identifier = record.ids["organization_id"]
+            member = _who(record.record)
             rows[identifier].extend([member] if member else [])
             half_read.setdefault(identifier, []).extend([member] if member else [])
             told = problem(
                 "unreadable-member",
-                f"the live member {name_of(odd.ids.get('member_id'))} could not be read: {odd.reason}",
+                f"the live member {name_of(record.ids.get('member_id'))} could not be read: {record.reason}",
                 "it is not changed" if member else "until it can be read, nobody in this organization is deleted",
                 severity="problem",
             )
@@ -107,7 +107,7 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
             organization_id=identifier,
             members=rows[identifier],
             problems=tuple(problems.get(identifier, ())),
-            odd=frozenset(member.member_id for member in half_read.get(identifier, ())),
+            half_read=frozenset(member.member_id for member in half_read.get(identifier, ())),
             unread=len(problems.get(identifier, ())) - len(half_read.get(identifier, ())),
         )
         for identifier in organization_ids

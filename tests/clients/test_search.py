@@ -149,7 +149,7 @@ def test_one_odd_record_costs_one_record() -> None:
     things = [{"id": "a", "size": 1}, {"id": "b", "size": "big"}, "c", {"id": 4}]
     page = decode({"things": things, "results_metadata": {"total": 4}})
     assert [row.id for row in page.rows] == ["a"]
-    assert [(dict(odd.ids), odd.reason) for odd in page.odd] == [
+    assert [(dict(record.ids), record.reason) for record in page.malformed] == [
         ({"id": "b"}, "Expected `int`, got `str` - at `$.size`"),
         ({}, "Expected `object`, got `str`"),
         ({}, "Expected `str`, got `int` - at `$.id`"),
@@ -159,7 +159,7 @@ def test_one_odd_record_costs_one_record() -> None:
 def test_odd_records_count_so_that_a_whole_search_is_whole() -> None:
     page = decode({"things": [{"id": "a"}, {"id": "b", "size": None}, None], "results_metadata": {"total": 3}})
     found = read_whole(lambda _: page, lambda row: row.id, "things")
-    assert (len(found.rows), len(found.odd)) == (1, 2)
+    assert (len(found.rows), len(found.malformed)) == (1, 2)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"next_cursor": None}, {"next_cursor": ""}, {"total": None}])

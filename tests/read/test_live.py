@@ -212,7 +212,7 @@ def test_a_member_whose_record_is_odd_is_still_known(odd: bytes) -> None:
         ((batch),) = read_members(client, {"o1": 2})
     found = batch["o1"]
     assert sorted((row.member_id, row.external_id) for row in found.members) == [("m1", "u1"), ("m2", None)]
-    assert (set(found.odd), found.complete, [one.code for one in found.problems]) == (
+    assert (set(found.half_read), found.complete, [one.code for one in found.problems]) == (
         {"m1"},
         True,
         ["unreadable-member"],
