@@ -1,4 +1,4 @@
-"""The change of one member: made, altered, or taken away.
+"""The update of one live member, and what is not given to it, taken from it, or changed in it, although it is wanted.
 
 A member that is ours (or becomes ours, by adoption) follows every declared field. One that somebody else made only
 gains: rules add roles and fill what is empty, and what differs is reported; what a person wrote by hand in a Member
@@ -7,26 +7,14 @@ manifest holds for both.
 
 from collections.abc import Collection
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, field
 
-from reconciler.diff.fields import NOTHING, clears, created_fields, diff_fields
-from reconciler.diff.member_pairs import MemberMatch
-from reconciler.diff.ownership import OwnedMember, Owner, farewell
-from reconciler.diff.roles import Roles, direct_roles, exact, kept_to, only_added, ours, untouched
+from reconciler.diff.fields import NOTHING, clears, diff_fields
+from reconciler.diff.member_pairs import MemberMatch, MemberPair
+from reconciler.diff.ownership import OwnedMember, Owner, Whose
+from reconciler.diff.roles import RoleMode, Roles, direct_roles, roles_to_write
 from reconciler.expressions.text import mailbox_or_text
-from reconciler.model import (
-    Cause,
-    Create,
-    Delete,
-    FieldChange,
-    LiveMember,
-    Mark,
-    Membership,
-    Path,
-    Update,
-)
-
-SHOWN_BEFORE_DELETE = ("name", "external_id")
+from reconciler.model import FieldChange, LiveMember, Mark, Membership, Path, Update
 
 
 class MemberUpdatePolicy(Struct, frozen=True, kw_only=True):
@@ -40,46 +28,47 @@ class MemberUpdatePolicy(Struct, frozen=True, kw_only=True):
     owner: str
     mark: Mark | None
     adopts: bool
-    roles: str
-    gives: bool = True
-    withdraws: bool = True
-    by_hand: Collection[str] = ()
-    ignore: Collection[Path] = ()
-    new_address: str | None = None
+    roles: RoleMode
+    gives: bool
+    withdraws: bool
+    by_hand: Collection[str]
+    ignore: Collection[Path]
+    new_address: str | None
+
+    @classmethod
+    def of(cls, match: MemberMatch, pair: MemberPair, item: OwnedMember) -> "MemberUpdatePolicy":
+        """Return how we stand to the live member of a pair."""
+        membership, policy = pair.membership, match.policy
+        declared = match.declaration(membership)
+        moved = item.mark is not None and item.address not in membership.addresses
+        return cls(
+            owner=policy.owner.name,
+            mark=item.mark,
+            adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
+            roles=policy.roles,
+            gives=not moved or pair.becomes is not None,
+            withdraws=not match.desired.external,
+            by_hand=declared.spec if declared else (),
+            ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
+            new_address=pair.becomes,
+        )
 
 
-class MemberUpdate(Struct, frozen=True):
+class MemberUpdate(Struct):
     """The update, if one is needed, the fields that differ and are not ours to write, and what is not given or taken.
 
     ``not_given`` names fields and roles that wait until the member's address is its user's again, ``kept`` the roles
     and fields that are no longer wanted and stay.
     """
 
-    change: Update | None
-    differing: tuple[str, ...]
-    not_given: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-
-
-def create_member(match: MemberMatch, membership: Membership) -> Create:
-    """Make a member at the first admissible address; in an organization still to be made the id is filled in later."""
-    roles = {"roles": list(membership.roles)} if membership.roles else {}
-    initial = dict(membership.initial)
-    if initial.get("roles"):
-        roles = {"roles": sorted({*membership.roles, *initial.pop("roles")})}
-    owner, organization_id = match.policy.owner.name, match.live.organization_id
-    return Create(
-        kind=match.kind.name,
-        namespace=match.desired.organization,
-        name=membership.addresses[0],
-        fields=created_fields({**membership.fields, **roles}, initial, merged=match.kind.merged),
-        mark=Mark(owner=owner, organization=organization_id, user=membership.user, roles=membership.roles),
-        causes=match.policy.causes(membership),
-    )
+    change: Update | None = None
+    differing: list[str] = field(default_factory=list)
+    not_given: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 def in_place(membership: Membership, item: OwnedMember, owner: Owner) -> bool:
-    """Tell at once, of most members of most runs, that nothing differs; False says only that it is not that plain."""
+    """Return at once, of most members of most runs, that nothing differs; False says only that it is not so plain."""
     mark, live = item.mark, item.member
     if mark is None or mark.user != membership.user or mark.deleted or mark.roles or membership.roles:
         return False
@@ -91,79 +80,55 @@ def in_place(membership: Membership, item: OwnedMember, owner: Owner) -> bool:
 
 
 def update_member(
-    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy, causes: tuple[Cause, ...]
+    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy
 ) -> MemberUpdate:
-    """Compare one member with what is wanted of it."""
+    """Return what a live member needs to be as its membership wants it, and what it does not get or lose."""
+    is_ours = how.mark is not None or how.adopts
+    found = MemberUpdate()
+    fields = _fields(match, membership, live, how, found)
+    roles = None
+    if ("roles",) not in how.ignore:
+        there, given = direct_roles(live.roles), how.mark.roles if how.mark else ()
+        mode = how.roles if is_ours or how.roles == "initial" else "only added"
+        roles = roles_to_write(mode, membership.roles, there, given, gives=how.gives, withdraws=how.withdraws)
+        found.not_given += (f"role {role}" for role in roles.not_given)
+        found.kept[:0] = roles.kept
+        if roles.added or roles.withdrawn:
+            fields.append(FieldChange(path=("roles",), before=list(there), after=list(roles.final)))
+    mark = _mark(membership, live, how, roles, completes=bool(fields)) if is_ours else None
+    if fields or mark:
+        found.change = Update(
+            kind=match.kind.name,
+            namespace=match.desired.organization,
+            name=mailbox_or_text(live.email_address),
+            id=live.member_id,
+            fields=tuple(fields),
+            adopts=how.adopts or (how.mark is not None and how.mark.owner != how.owner),
+            mark=mark,
+            causes=match.policy.causes(membership),
+        )
+    return found
+
+
+def _fields(
+    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy, found: MemberUpdate
+) -> list[FieldChange]:
+    """Return the fields to write, and note those that are not."""
     is_ours = how.mark is not None or how.adopts
     fields: list[FieldChange] = []
-    differing: list[str] = []
-    not_given: list[str] = []
-    cleared: list[str] = []
     if how.new_address:
         fields.append(FieldChange(path=("email_address",), before=live.email_address, after=how.new_address))
-    if membership.fields:
-        there = {name: getattr(live, name) for name in membership.fields}
-        for field in diff_fields(membership.fields, there, merged=match.kind.merged, ignore=how.ignore):
-            if not how.gives:
-                not_given.append(".".join(field.path))
-            elif not (is_ours or field.path[0] in how.by_hand or field.before is UNSET or field.before in NOTHING):
-                differing.append(".".join(field.path))
-            elif clears(field) and not how.withdraws:
-                cleared.append(".".join(field.path))
-            else:
-                fields.append(field)
-    roles: Roles | None = None
-    kept = tuple(cleared)
-    if ("roles",) not in how.ignore:
-        wanted = _roles(membership, live, how)
-        given = how.mark.roles if how.mark else ()
-        direct = direct_roles(live.roles)
-        roles = kept_to(wanted, direct, given, gives=how.gives, withdraws=how.withdraws)
-        not_given.extend(f"role {role}" for role in wanted.added if role not in roles.added)
-        kept = (*(role for role in wanted.withdrawn if role not in roles.withdrawn), *kept)
-        if roles.added or roles.withdrawn:
-            fields.append(FieldChange(path=("roles",), before=list(direct), after=list(roles.final)))
-    mark = _mark(membership, live, how, roles, completes=bool(fields)) if is_ours else None
-    if not fields and mark is None:
-        return MemberUpdate(None, tuple(differing), tuple(not_given), kept)
-    change = Update(
-        kind=match.kind.name,
-        namespace=match.desired.organization,
-        name=mailbox_or_text(live.email_address),
-        id=live.member_id,
-        fields=tuple(fields),
-        adopts=how.adopts or (how.mark is not None and how.mark.owner != how.owner),
-        mark=mark,
-        causes=causes,
-    )
-    return MemberUpdate(change, tuple(differing), tuple(not_given), kept)
-
-
-def delete_member(match: MemberMatch, item: OwnedMember, causes: tuple[Cause, ...]) -> Delete:
-    """Take a member away; the fields are what must still be so at that moment, the mark says that it was us."""
-    live = item.member
-    before = [FieldChange(path=(name,), before=value) for name in SHOWN_BEFORE_DELETE if (value := getattr(live, name))]
-    if roles := direct_roles(live.roles):
-        before.append(FieldChange(path=("roles",), before=list(roles)))
-    return Delete(
-        kind=match.kind.name,
-        namespace=match.desired.organization,
-        name=mailbox_or_text(live.email_address),
-        id=live.member_id,
-        fields=tuple(before),
-        mark=farewell(item, match.policy.owner),
-        causes=causes,
-    )
-
-
-def _roles(membership: Membership, live: LiveMember, how: MemberUpdatePolicy) -> Roles:
-    there = direct_roles(live.roles)
-    given = how.mark.roles if how.mark else ()
-    if how.roles == "initial":
-        return untouched(there, given)
-    if how.mark is None and not how.adopts:
-        return only_added(membership.roles, there)
-    return exact(membership.roles, there) if how.roles == "exact" else ours(membership.roles, there, given)
+    there = {name: getattr(live, name) for name in membership.fields}
+    for change in diff_fields(membership.fields, there, merged=match.kind.merged, ignore=how.ignore):
+        if not how.gives:
+            found.not_given.append(".".join(change.path))
+        elif not (is_ours or change.path[0] in how.by_hand or change.before is UNSET or change.before in NOTHING):
+            found.differing.append(".".join(change.path))
+        elif clears(change) and not how.withdraws:
+            found.kept.append(".".join(change.path))
+        else:
+            fields.append(change)
+    return fields
 
 
 def _mark(
@@ -181,3 +146,11 @@ def _mark(
         if old.user == user and same_roles:
             return None
     return Mark(owner=how.owner, organization=live.organization_id, member=live.member_id, user=user, roles=given)
+
+
+def _on_proof(membership: Membership, item: OwnedMember) -> bool:
+    """Return whether the address by which a live member was found is proven to be the user's (or written by hand)."""
+    if item.member.scim_registration:
+        return False
+    verified = dict(zip(membership.addresses, membership.verified, strict=True))
+    return membership.user is None or verified.get(item.address, False)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from msgspec import Struct
 
 from reconciler.diff.ownership import OwnedMember, Owner
+from reconciler.diff.roles import RoleMode
 from reconciler.model import (
     Cause,
     Diff,
@@ -46,7 +47,7 @@ class MemberPolicy(Struct, frozen=True, kw_only=True):
 
     owner: Owner
     authoritative: bool = False
-    roles: str = "ours"  # ours, exact, initial
+    roles: RoleMode = "ours"
     adopt: bool = False
     restore: bool = False
     manage_address: bool = False

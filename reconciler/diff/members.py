@@ -8,18 +8,24 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.diff import conflicts
-from reconciler.diff.member_changes import MemberUpdatePolicy, create_member, delete_member, in_place, update_member
+from reconciler.diff.fields import created_fields
+from reconciler.diff.member_changes import MemberUpdatePolicy, in_place, update_member
 from reconciler.diff.member_pairs import MemberMatch, MemberPair
-from reconciler.diff.ownership import COPY, OwnedMember, Whose, read_member
+from reconciler.diff.ownership import COPY, OwnedMember, Whose, farewell, read_member
+from reconciler.diff.roles import direct_roles
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
     ADMIN_ROLE,
+    NO_STAKES,
     UNCHANGED,
     Cause,
+    Create,
+    Delete,
     Diff,
+    FieldChange,
     Listed,
     LiveMember,
-    Membership,
+    Mark,
     Position,
     Problem,
     Stakes,
@@ -86,63 +92,93 @@ def _problem(
 
 
 def create(match: MemberMatch, pair: MemberPair) -> Diff:
-    """Return a new member, unless somebody else removed the one that was there, or it may be there unread."""
-    membership, policy = pair.membership, match.policy
+    """Return a new member at the first admissible address; in an organization still to be made, apply fills in its id.
+
+    Not if somebody else removed the one that was there, or if it may be there and could not be read.
+    """
+    membership, policy, kind = pair.membership, match.policy, match.kind
     declared = match.declaration(membership)
     restore = policy.restore or (declared is not None and declared.restore)
     if match.gone and not restore and (removed := _removed_by_somebody(match, pair)):
         return Diff(removed=(_to_come(match, pair, REMOVED, removed.member_id),))
     if not match.live.complete:
         return Diff(held=(_to_come(match, pair, conflicts.MAY_BE_MEMBER),))
-    return Diff(changes=(create_member(match, membership),))
+    initial = dict(membership.initial)
+    roles = sorted({*membership.roles, *(initial.pop("roles", None) or ())})
+    spec = {**membership.fields, "roles": roles} if roles else membership.fields
+    change = Create(
+        kind=kind.name,
+        namespace=match.desired.organization,
+        name=membership.addresses[0],
+        fields=created_fields(spec, initial, merged=kind.merged),
+        mark=Mark(
+            owner=policy.owner.name,
+            organization=match.live.organization_id,
+            user=membership.user,
+            roles=membership.roles,
+        ),
+        causes=policy.causes(membership),
+    )
+    return Diff(changes=(change,))
 
 
 def update(match: MemberMatch, pair: MemberPair) -> Diff:
     """Return what a live member needs to be as its membership wants it."""
-    item, membership, policy = pair.live, pair.membership, match.policy
-    if item is None or in_place(membership, item, policy.owner):
+    item, membership = pair.live, pair.membership
+    if item is None or in_place(membership, item, match.policy.owner):
         return UNCHANGED
-    declared = match.declaration(membership)
-    moved = item.mark is not None and item.address not in membership.addresses
-    how = MemberUpdatePolicy(
-        owner=policy.owner.name,
-        mark=item.mark,
-        adopts=policy.adopt and item.whose is Whose.NOBODY and _on_proof(membership, item),
-        roles=policy.roles,
-        gives=not moved or pair.becomes is not None,
-        withdraws=not match.desired.external,
-        by_hand=declared.spec if declared else (),
-        ignore=[path[1:] for path in declared.lifecycle.ignore] if declared else (),
-        new_address=pair.becomes,
-    )
-    causes = policy.causes(membership)
-    found = update_member(match, membership, item.member, how, causes)
-    held: tuple[Listed, ...] = ()
-    if found.not_given:
-        reason = f"{NOT_GIVEN}; on hold: {', '.join(found.not_given)}"
-        held = (match.listed(item, reason, (declared.position,) if declared else ()),)
+    how = MemberUpdatePolicy.of(match, pair, item)
+    found = update_member(match, membership, item.member, how)
+    held: list[Listed] = []
     problems: list[Problem] = []
+    if found.not_given:
+        declared = match.declaration(membership)
+        reason = f"{NOT_GIVEN}; on hold: {', '.join(found.not_given)}"
+        held.append(match.listed(item, reason, (declared.position,) if declared else ()))
     if not how.gives:
-        problems.append(_notice(match, pair, "address-differs", NOT_GIVEN, causes))
+        problems.append(_warning(match, pair, item, "address-differs", NOT_GIVEN))
     if found.differing:
         text = f"not set by this repository, so not changed: {', '.join(found.differing)}"
-        problems.append(_notice(match, pair, "differs", text, causes))
+        problems.append(_warning(match, pair, item, "differs", text))
     if found.kept:
-        problems.append(_notice(match, pair, "kept", f"{NOT_WITHDRAWN}: {', '.join(found.kept)}", causes))
-    if found.change is None:
-        return Diff(unchanged=1, held=held, problems=tuple(problems))
-    if match.is_undecided(membership.user) and withdrawn_roles(found.change):
-        return Diff(held=(*held, match.listed(item, conflicts.UNKNOWN_ROLES)), problems=tuple(problems))
-    idle = item.member.status != "active" and ADMIN_ROLE in added_roles(found.change)
-    stakes = Stakes(idle=frozenset({item.member.member_id})) if idle else Stakes()
-    return Diff(changes=(found.change,), held=held, problems=tuple(problems), stakes=stakes)
+        problems.append(_warning(match, pair, item, "kept", f"{NOT_WITHDRAWN}: {', '.join(found.kept)}"))
+    change = found.change
+    if change and match.is_undecided(membership.user) and withdrawn_roles(change):
+        held.append(match.listed(item, conflicts.UNKNOWN_ROLES))
+        return Diff(held=tuple(held), problems=tuple(problems))
+    if change and item.member.status != "active" and ADMIN_ROLE in added_roles(change):
+        stakes = Stakes(idle=frozenset({item.member.member_id}))
+    else:
+        stakes = NO_STAKES
+    return Diff(
+        changes=(change,) if change else (),
+        unchanged=int(change is None),
+        held=tuple(held),
+        problems=tuple(problems),
+        stakes=stakes,
+    )
 
 
 def delete(match: MemberMatch, pair: MemberPair) -> Diff:
     """Return the delete of a member that a manifest says must be absent."""
-    if pair.live is None:
-        return Diff()
-    return Diff(changes=(delete_member(match, pair.live, match.policy.causes(pair.membership)),))
+    causes = match.policy.causes(pair.membership)
+    return Diff(changes=(_delete(match, pair.live, causes),)) if pair.live else Diff()
+
+
+def _delete(match: MemberMatch, item: OwnedMember, causes: tuple[Cause, ...]) -> Delete:
+    """Take a member away; the fields are what must still be so at that moment, the mark says that it was us."""
+    live = item.member
+    shown = {name: getattr(live, name) for name in match.kind.deletes.shown}
+    shown["roles"] = list(direct_roles(live.roles))
+    return Delete(
+        kind=match.kind.name,
+        namespace=match.desired.organization,
+        name=item.address,
+        id=live.member_id,
+        fields=tuple(FieldChange(path=(name,), before=value) for name, value in shown.items() if value),
+        mark=farewell(item, match.policy.owner),
+        causes=causes,
+    )
 
 
 def leave(match: MemberMatch, item: OwnedMember) -> Diff:
@@ -160,7 +196,7 @@ def leave(match: MemberMatch, item: OwnedMember) -> Diff:
     if reason := item.doubt or _open(match, item, user):
         return Diff(held=(match.listed(item, reason),))
     if policy.authoritative:
-        return Diff(changes=(delete_member(match, item, ()),))
+        return Diff(changes=(_delete(match, item, ()),))
     return Diff(kept=(match.listed(item, "no longer wanted"),))
 
 
@@ -173,14 +209,6 @@ def _open(match: MemberMatch, item: OwnedMember, user: str | None) -> str:
     if match.policy.authoritative and not item.is_proven:
         return conflicts.NAMES_NOBODY
     return "" if match.live.complete else "not all members of this organization could be read"
-
-
-def _on_proof(membership: Membership, item: OwnedMember) -> bool:
-    """Return whether the address by which a live member was found is proven to be the user's (or written by hand)."""
-    if item.member.scim_registration:
-        return False
-    verified = dict(zip(membership.addresses, membership.verified, strict=True))
-    return membership.user is None or verified.get(item.address, False)
 
 
 def _removed_by_somebody(match: MemberMatch, pair: MemberPair) -> LiveMember | None:
@@ -207,9 +235,9 @@ def _to_come(match: MemberMatch, pair: MemberPair, reason: str, id_: str | None 
     return match.listed_at(pair.address, reason, id=id_, at=at, users=(user,) if user else ())
 
 
-def _notice(match: MemberMatch, pair: MemberPair, code: str, text: str, causes: Sequence[Cause]) -> Problem:
+def _warning(match: MemberMatch, pair: MemberPair, item: OwnedMember, code: str, text: str) -> Problem:
     """Return a warning about one live member, with what asks for its membership."""
-    user, name = pair.membership.user, match.address(pair.live.address if pair.live else pair.address)
-    at = [Position(cause.file, cause.line) for cause in causes]
+    name, user = match.address(item.address), pair.membership.user
+    at = (Position(cause.file, cause.line) for cause in match.policy.causes(pair.membership))
     users = (user,) if user else ()
     return problem(code, f"{name}: {text}", "", *at, severity="warning", addresses=(name,), users=users)

@@ -5,24 +5,28 @@ we gave: those alone are ours to take back.
 """
 
 from collections.abc import Collection, Iterable
+from typing import Literal
 
 from msgspec import Struct
 
-from reconciler.model import (
-    IMPLICIT_ROLE,
-    Role,
-)
+from reconciler.model import IMPLICIT_ROLE, Role
 
 DIRECT = "direct_assignment"
+RoleMode = Literal["ours", "exact", "initial", "only added"]
 
 
 class Roles(Struct, frozen=True):
-    """The direct roles to write, the roles the mark then remembers as given by us, and what that adds and withdraws."""
+    """The direct roles to write, the roles the mark then remembers as given by us, and what that adds and withdraws.
+
+    ``not_given`` are wanted and not added, ``kept`` are no longer wanted and not withdrawn.
+    """
 
     final: tuple[str, ...]
     given: tuple[str, ...]
     added: tuple[str, ...]
     withdrawn: tuple[str, ...]
+    not_given: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def direct_roles(roles: Iterable[Role]) -> tuple[str, ...]:
@@ -36,36 +40,34 @@ def direct_roles(roles: Iterable[Role]) -> tuple[str, ...]:
     )
 
 
-def ours(desired: Collection[str], live: Collection[str], given: Collection[str]) -> Roles:
-    """Add what is desired, withdraw what we gave and is no longer desired, leave every other role alone."""
-    wanted, there, remembered = set(desired), set(live), set(given)
-    return _roles((there - (remembered - wanted)) | wanted, there, (remembered & wanted) | (wanted - there))
-
-
-def exact(desired: Collection[str], live: Collection[str]) -> Roles:
-    """Make the direct assignments exactly what is desired."""
-    return _roles(set(desired), set(live), set(desired))
-
-
-def only_added(desired: Collection[str], live: Collection[str]) -> Roles:
-    """Add what is desired and withdraw nothing: a member that is not ours."""
-    return _roles(set(live) | set(desired), set(live), set())
-
-
-def untouched(live: Collection[str], given: Collection[str]) -> Roles:
-    """Change nothing."""
-    return _roles(set(live), set(live), set(given))
-
-
-def kept_to(
-    roles: Roles, live: Collection[str], given: Collection[str], *, gives: bool = True, withdraws: bool = True
+def roles_to_write(
+    mode: RoleMode,
+    desired: Collection[str],
+    live: Collection[str],
+    given: Collection[str] = (),
+    *,
+    gives: bool = True,
+    withdraws: bool = True,
 ) -> Roles:
-    """Leave out what is added, or what is withdrawn; the mark goes on remembering what stays."""
-    added = set(roles.added) if gives else set()
-    withdrawn = set(roles.withdrawn) if withdraws else set()
-    remembered = (set(roles.given) - (set(roles.added) - added)) | (set(given) & (set(roles.withdrawn) - withdrawn))
-    return _roles((set(live) | added) - withdrawn, set(live), remembered)
+    """Return the roles of a live member after a write.
 
-
-def _roles(final: set[str], live: set[str], given: set[str]) -> Roles:
-    return Roles(tuple(sorted(final)), tuple(sorted(given)), tuple(sorted(final - live)), tuple(sorted(live - final)))
+    ``ours`` adds what is desired, withdraws what we gave and is no longer desired, and leaves every other role alone;
+    ``exact`` makes the direct assignments exactly what is desired; ``only added`` withdraws nothing, of a member that
+    is not ours; ``initial`` changes nothing. Unless it ``gives``, nothing is added; unless it ``withdraws``, nothing is
+    taken, and the mark goes on remembering what stays.
+    """
+    wanted, there, remembered = set(desired), set(live), set(given)
+    added, withdrawn = wanted - there, set[str]()
+    if mode == "initial":
+        added = set()
+    elif mode == "only added":
+        remembered = set()
+    elif mode == "exact":
+        withdrawn, remembered = there - wanted, wanted
+    else:
+        withdrawn, remembered = there & (remembered - wanted), (remembered & wanted) | added
+    not_given, kept = set() if gives else added, set() if withdraws else withdrawn
+    added, withdrawn = added - not_given, withdrawn - kept
+    remembered = (remembered - not_given) | (kept & set(given))
+    parts = ((there | added) - withdrawn, remembered, added, withdrawn, not_given, kept)
+    return Roles(*(tuple(sorted(part)) for part in parts))

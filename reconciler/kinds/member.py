@@ -8,7 +8,6 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from reconciler.diff.fields import same
-from reconciler.diff.member_changes import SHOWN_BEFORE_DELETE
 from reconciler.diff.ownership import OwnedMember, Owner, Whose, farewell, read_member
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Rejected
@@ -166,7 +165,7 @@ def delete(change: Delete, context: ApplyContext) -> WriteResult:
         raise Stale("it no longer carries this repository's mark")
     if farewell(found, context.owner) != change.mark:
         raise Stale("its mark has changed since")
-    for name in (*SHOWN_BEFORE_DELETE, "roles"):
+    for name in (*KIND.deletes.shown, "roles"):
         now = list(direct_roles(live.roles)) if name == "roles" else getattr(live, name)
         seen = change.get(name)
         if not same(seen.before, now) if seen else now:
@@ -305,7 +304,7 @@ KIND: Final = Kind(
         }
     ),
     defaults=DEFAULTS,
-    deletes=Deletes(restorable=True),
+    deletes=Deletes(restorable=True, shown=("name", "external_id")),
     check=check,
     verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

@@ -31,7 +31,7 @@ from reconciler.model.changes import (
     completes,
     withdrawn_roles,
 )
-from reconciler.model.diff import UNCHANGED, Admin, Diff, ResourceKey, Stakes
+from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
 from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem, spelled
 from reconciler.model.resources import (
     ADMIN_ROLE,
@@ -65,6 +65,7 @@ __all__ = [
     "IMPLICIT_ROLE",
     "MARK_KEY",
     "MEMBER",
+    "NO_STAKES",
     "ORGANIZATION",
     "TEST",
     "TEST_PROJECT",
