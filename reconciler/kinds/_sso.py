@@ -1,11 +1,17 @@
-"""The fields of each sort of SSO connection (docs/stytch.md, "SSO connections")."""
+"""The fields of each type of SSO connection, and its certificates in PEM (docs/stytch.md, "SSO connections").
 
+Certificates are compared by their content: white space around and inside them is ignored.
+"""
+
+import re
+from base64 import b64decode
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Annotated, Any, Final, Literal
+from warnings import catch_warnings
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._sso.certificates import normal, together
 from reconciler.model import Spec
 from reconciler.schema.secret_names import LAST_FOUR
 from reconciler.schema.traits import (
@@ -141,7 +147,7 @@ def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in shown.items() if value is not None}
     found |= {name: [] for name in shown.keys() - found.keys() if name.endswith(ASSIGNMENTS)}
     if certificates := row.get("verification_certificates"):
-        found[CERTIFICATE] = together(each["certificate"] for each in certificates)
+        found[CERTIFICATE] = "".join(each["certificate"] for each in certificates)
     if secret := row.get(CLIENT_SECRET):
         found[CLIENT_SECRET] = {LAST_FOUR: _shown(str(secret))}
     return {**found, TYPE: sort, NAME: row[NAME]}
@@ -150,7 +156,7 @@ def spec_of(sort: str, row: Mapping[str, Any]) -> dict[str, Any]:
 def canonical(spec: Spec) -> Spec:
     """Return the spec with sorted sets and with certificates in their normal form."""
     if isinstance(spec.get(CERTIFICATE), str):
-        spec = {**spec, CERTIFICATE: normal(spec[CERTIFICATE])}
+        spec = {**spec, CERTIFICATE: normal_pem(spec[CERTIFICATE])}
     return spec
 
 
@@ -165,3 +171,40 @@ def fill(desired: Spec, live: Spec) -> Spec:
 def _shown(secret: str) -> str:
     """Return the last characters of a secret that are not masked, at most four."""
     return secret.replace("•", "*").rpartition("*")[2][-SHOWN:]
+
+
+BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+END: Final = "-----END CERTIFICATE-----"
+BLOCK: Final = re.compile(f"{BEGIN}(.*?){END}", re.DOTALL)
+WIDTH: Final = 64
+
+
+def certificates_in(text: str) -> list[str]:
+    """Return the certificates in a text, each once, in the usual form of PEM."""
+    return list(dict.fromkeys(map(_written, BLOCK.findall(text))))
+
+
+def normal_pem(text: str) -> str:
+    """Return the certificates of a text, sorted; the text itself where it holds no certificate."""
+    return "".join(sorted(certificates_in(text))) or text
+
+
+def are_certificates(text: str) -> bool:
+    """Return whether a text consists only of valid certificates."""
+    bodies = ["".join(body.split()) for body in BLOCK.findall(text)]
+    return bool(bodies) and not BLOCK.sub("", text).strip() and all(map(_is_certificate, bodies))
+
+
+def _written(body: str) -> str:
+    return "\n".join((BEGIN, *wrap("".join(body.split()), WIDTH), END, ""))
+
+
+def _is_certificate(body: str) -> bool:
+    from cryptography.x509 import load_der_x509_certificate
+
+    try:
+        with catch_warnings(action="ignore"):  # identity providers use certificates that cause warnings
+            load_der_x509_certificate(b64decode(body, validate=True))
+    except ValueError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""The three types of SSO connection: their fields, certificates and keys."""
