@@ -117,7 +117,7 @@ class Config(Struct, frozen=True, kw_only=True):
 def load_config(
     root: Path, environment: str | None = None, *, tables: Sequence[str] = (), users: str | None = None
 ) -> Config:
-    """Read ``reconciler.yaml`` below ``root`` and choose an environment.
+    """Return what ``reconciler.yaml`` below ``root`` says about an environment.
 
     ``tables`` are NAME=FILE and ``users`` a FILE of the command line, which win over the file's; every path is
     relative to ``root``. Raises ``InvalidInput`` with every problem.

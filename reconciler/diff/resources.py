@@ -29,8 +29,8 @@ from reconciler.model import (
     Update,
 )
 from reconciler.schema.kind import Kind
-from reconciler.schema.left_out import completed
 from reconciler.schema.secret_names import as_declared, as_shown
+from reconciler.schema.traits import completed
 from reconciler.schema.types import universal
 
 NOTHING: Final = Diff()

@@ -75,7 +75,7 @@ def _not_ours(body: Json, document: Document) -> Problem | None:
 
 
 def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
-    """Read a file that people write, or say why not: too large, not a plain file, not UTF-8."""
+    """Return the text of a file that people write; None, and why, if it is too large, not a plain file or not UTF-8."""
     start = Position(file, 1)
     try:
         status = path.stat()

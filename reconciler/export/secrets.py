@@ -16,10 +16,10 @@ from reconciler.schema.secret_names import (
     LAST_FOUR,
     NAME,
     credential_name,
+    distinct_names,
     made_name,
     names_in,
     never_shown,
-    told_apart,
     words_of,
 )
 
@@ -107,7 +107,7 @@ def _credentials(manifests: Sequence[Manifest], declared: Mapping[str, Resource]
         kind = KINDS[resource.kind]
         if kind.credential and kind.credential.has_one(resource.spec):
             kept[address] = credential_name(kind, resource)
-    names = {**told_apart({**made, **kept}), **kept}
+    names = {**distinct_names({**made, **kept}), **kept}
     fields = {each.address: credential.field for each in manifests if (credential := KINDS[each.kind].credential)}
     return {
         address: {fields[address]: {NAME: name}} for address, name in names.items() if name != made.get(address, name)

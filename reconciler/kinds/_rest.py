@@ -20,7 +20,7 @@ from reconciler.kinds._writing import (
 )
 from reconciler.model import Change, Create, Delete, Live, Spec, Target, Update
 from reconciler.schema.kind import Kind, Verbs
-from reconciler.schema.left_out import completed
+from reconciler.schema.traits import completed
 
 Record = Mapping[str, Any]  # what Stytch answers of one resource
 

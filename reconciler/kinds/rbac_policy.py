@@ -9,8 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from reconciler.kinds._rest import Record, Setting
 from reconciler.model import Change, Json, Path, Problem, Resource, Spec
 from reconciler.schema.kind import Identity, Key, Kind
-from reconciler.schema.left_out import completed
-from reconciler.schema.traits import Keyed, Merged
+from reconciler.schema.traits import Keyed, Merged, completed
 from reconciler.schema.types import Text, check_listed_once
 
 ALL: Final = "*"

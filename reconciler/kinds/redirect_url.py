@@ -10,8 +10,7 @@ from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, retry_idempotent
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
-from reconciler.schema.left_out import completed
-from reconciler.schema.traits import Keyed
+from reconciler.schema.traits import Keyed, completed
 from reconciler.schema.types import Text, check_listed_once
 
 # A URL with a * in its host, or a {} in its query, stands for many.

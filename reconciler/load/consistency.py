@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from reconciler.documents.document import Document
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Path, Problem, Resource, Severity, problem
+from reconciler.model import Json, Path, Problem, Resource, Severity, Table, problem
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
 from reconciler.suggest import suggest_allowed
@@ -30,12 +30,13 @@ class DeclaredDocuments(Struct):
 
     ``files`` are the names that documents give of files that texts stand in. ``invalid`` holds kind and name of
     documents that are no use; ``incomplete`` says that some could not even be named, so that a reference to nothing
-    may be a reference to one of them.
+    may be a reference to one of them. ``tables`` are those that sets were made of.
     """
 
     resources: list[Resource] = field(default_factory=list)
     rules: list[Document] = field(default_factory=list)
     manual_steps: list[Document] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
     invalid: set[tuple[str, str]] = field(default_factory=set)
     incomplete: bool = False

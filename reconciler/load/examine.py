@@ -19,9 +19,9 @@ from reconciler.load.consistency import DeclaredDocuments, contradictions, only_
 from reconciler.load.files import Ignored, Texts, files_named, ignored_by, unread_files
 from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
-from reconciler.load.schemas import TEMPLATED, computed_in, shapes
+from reconciler.load.schemas import TEMPLATED, computed_in, document_types
 from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
-from reconciler.model import Json, Path, Position, Problem, Resource, problem
+from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.validate import strings_in, templates_in, validation_errors
 from reconciler.sources.tables import read_table
@@ -76,7 +76,7 @@ def mistakes_in_documents(root: Folder) -> tuple[Problem, ...]:
     problems: list[Problem] = []
     if isinstance(ignored, list) and all(isinstance(glob, str) for glob in ignored):
         for document in read_documents(root, problems, [], ignored_by(ignored)):
-            problems.extend(_errors_of_shape(document, written=True))
+            problems.extend(_type_errors(document, written=True))
     return tuple(problems)
 
 
@@ -91,7 +91,7 @@ def _as_declared(written: Document, config: Config, problems: list[Problem]) -> 
 
     What is written is checked before anything is computed: no key is dropped with a value that comes to nothing.
     """
-    if errors := _errors_of_shape(written, written=True):
+    if errors := _type_errors(written, written=True):
         problems.extend(errors)
         return None
     document = structs.replace(written, environments=_environments(written, config, problems))
@@ -101,24 +101,24 @@ def _as_declared(written: Document, config: Config, problems: list[Problem]) -> 
     if config.environment not in document.environments:  # its expressions may say something only there
         return None
     computed = rendered(document, config.constants, problems)
-    errors = _errors_of_shape(computed, written=False) if computed else ()
+    errors = _type_errors(computed, written=False) if computed else ()
     problems.extend(errors)
     return None if errors else computed
 
 
-def _errors_of_shape(document: Document, *, written: bool) -> Sequence[Problem]:
+def _type_errors(document: Document, *, written: bool) -> Sequence[Problem]:
     """Return in what a document is not of the type of its kind.
 
     As ``written``, it may hold expressions where a value may be computed; otherwise all of it is final.
     """
-    shape, kind = shapes().get(document.kind), KINDS.get(document.kind)
-    if shape is None:
-        message, hint = f"there is no kind {document.kind}", suggest_allowed(document.kind, shapes())
+    document_type, kind = document_types().get(document.kind), KINDS.get(document.kind)
+    if document_type is None:
+        message, hint = f"there is no kind {document.kind}", suggest_allowed(document.kind, document_types())
         if document.kind == "Configuration":
             message, hint = "a Configuration belongs in reconciler.yaml, at the root", "move it there"
         return [problem("unknown-kind", message, hint, document.at("kind"))]
     computed, notes = computed_in(document.kind) if written else None, kind.notes if kind else {}
-    return validation_errors(document.body, shape, document.at, document.key_at, notes=notes, computed=computed)
+    return validation_errors(document.body, document_type, document.at, document.key_at, notes=notes, computed=computed)
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> frozenset[str]:
@@ -187,32 +187,38 @@ def _without_effect(ignored: Ignored, config: Config) -> Iterator[Problem]:
 def _add_set(document: Document, config: Config, texts: Texts, found: DeclaredDocuments) -> None:
     """Add the organizations of a set; while one of them is wrong, nobody knows all that are declared."""
     problems: list[Problem] = []
-    found.resources.extend(_of_set(document, config, texts, found.files, problems))
+    if table := _table_of(document, config, found, problems):
+        found.resources.extend(_in_set(document, table, config, texts, found.files, problems))
     found.incomplete |= any(each.severity == "error" for each in problems)
     found.problems += problems
 
 
-def _of_set(
-    document: Document, config: Config, texts: Texts, files: set[str], problems: list[Problem]
-) -> Iterator[Resource]:
-    """Yield the organizations of a set; ``files`` gets the names of the texts that stand in files."""
-    name, overrides = document.body["spec"]["table"], document.body["spec"].get("overrides") or {}
+def _table_of(document: Document, config: Config, found: DeclaredDocuments, problems: list[Problem]) -> Table | None:
+    """Return the table of a set, read once for all sets and rules."""
+    name = document.body["spec"]["table"]
     if name not in config.tables:
         message = f"environment {config.environment} has no table {name}"
         hint = suggest_allowed(name, config.tables) or "add it to reconciler.yaml, under tables"
         problems.append(problem("unknown-table", message, hint, document.at("spec", "table")))
-        return
+        return None
     try:
-        table = read_table(name, config.tables[name])
+        found.tables[name] = found.tables.get(name) or read_table(name, config.tables[name])
     except Unreadable as error:
         problems.extend(error.problems)
-        return
-    kind, shape = KINDS["Organization"], shapes()["Organization"]
+    return found.tables.get(name)
+
+
+def _in_set(
+    document: Document, table: Table, config: Config, texts: Texts, files: set[str], problems: list[Problem]
+) -> Iterator[Resource]:
+    """Yield the organizations of a set; ``files`` gets the names of the texts that stand in files."""
+    kind, document_type = KINDS["Organization"], document_types()["Organization"]
+    overrides = document.body["spec"].get("overrides") or {}
     for override in ((), *((("spec", "overrides", slug),) for slug in overrides)):
         problems.extend(_said_twice(document, kind, TEMPLATE, *override))
     for manifest in render_set(document, table, config.constants, problems):
         files.update(files_named("Organization", manifest.body))
-        if errors := validation_errors(manifest.body, shape, manifest.at, notes=kind.notes):
+        if errors := validation_errors(manifest.body, document_type, manifest.at, notes=kind.notes):
             problems.extend(errors)
             continue
         named = manifest.body["metadata"].get("environments") or ()

@@ -10,7 +10,7 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.load.files import Texts
 from reconciler.model import Json, Lifecycle, Path, Position, Problem, Resource, Spec
 from reconciler.schema.kind import Kind, ignorable
-from reconciler.schema.secret_names import is_secret_name, names_of_the_runner
+from reconciler.schema.secret_names import is_secret_name, names_of_the_machine
 from reconciler.schema.traits import fields_of
 from reconciler.schema.types import is_id
 from reconciler.suggest import did_you_mean
@@ -127,7 +127,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
         yield resource.problem("contradiction", message, hint, ("lifecycle", "allow_delete"), ("metadata", "name"))
     if resource.ensure == "present":
         yield from _unfit_name(kind, resource)
-    for place, name in names_of_the_runner(kind, resource):
+    for place, name in names_of_the_machine(kind, resource):
         message = f"{name} is a variable of the system, not a secret for manifests"
         hint = "rename the secret: docs/credentials.md lists the names that are not read"
         yield resource.problem("not-a-secret-name", message, hint, place)

@@ -60,10 +60,10 @@ def load(config: Config) -> tuple[Declared, Rules]:
     """
     found = examine(config)
     declared = _declared_in(found, config)
-    tables, unreadable = read_tables(config.tables)
+    tables, unreadable = read_tables({name: at for name, at in config.tables.items() if name not in found.tables})
     errors = [*found.errors, *unreadable]
     try:
-        rules = compile_rules(_sources_of_rules(config, declared, tables))
+        rules = compile_rules(_sources_of_rules(config, declared, {**tables, **found.tables}))
     except InvalidInput as error:
         errors += (each for each in error.problems if not _may_follow_from_others(each, found))
     if errors:

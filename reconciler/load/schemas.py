@@ -1,4 +1,4 @@
-"""The shape of every document that people write, as types: what keys there are, and of what type each value is.
+"""Every document that people write, as a type: what keys there are, and of what type each value is.
 
 What a document *means* is decided elsewhere: ``reconciler.rules`` for
 MappingRules, ``reconciler.load.templates`` for OrganizationSet, ``reconciler.load.examine`` for things in Stytch.
@@ -202,7 +202,7 @@ class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def _of_kind(kind: Kind) -> type[Struct]:
-    """Make the type of the manifests of a kind."""
+    """Return the type of the manifests of a kind."""
     metadata: list[Any] = [("name", kind.key.type), ("environments", Environments | UnsetType, UNSET)]
     if kind.namespace:
         metadata.append(("namespace", Name))
@@ -227,7 +227,7 @@ def computed_in(kind: str) -> Computed:
 
 
 def _in_a_manifest(path: Path) -> bool:
-    """Tell of everything but what the document is, where it counts, and a part as a whole."""
+    """Return whether a path is not about what the document is, where it counts, or a part as a whole."""
     if len(path) <= 1:
         return path in (("ensure",), ("restore",), ("adopt",))
     return path[0] in ("metadata", "spec", "initial", "lifecycle") and path[:2] != ("metadata", "environments")
@@ -238,7 +238,7 @@ def _in_a_set(path: Path) -> bool:
 
 
 def _in_rules(path: Path) -> bool:
-    """Tell of what rules give, and of conditions, where the language of expressions says what is wrong."""
+    """Return whether a path is in what rules give, or in conditions, whose expressions the rules check."""
     if path[:2] != ("spec", "rules"):
         return False
     return path[3:] in (("when",), ("each",)) or (path[3:5] == ("table", "join") and path[5:] != ()) or _is_given(path)
@@ -249,7 +249,7 @@ def _is_given(path: Path) -> bool:
 
 
 @cache
-def shapes() -> Mapping[str, type[Struct]]:
+def document_types() -> Mapping[str, type[Struct]]:
     """Return the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
     ours: dict[str, type[Struct]] = {
         "OrganizationSet": OrganizationSet,
@@ -267,7 +267,7 @@ TEMPLATE: Final = {"type": "string", "pattern": OPEN.replace("$", "\\$").replace
 
 def editor_schema() -> dict[str, Json]:
     """Return one JSON Schema for every file that people write; an editor picks the part by ``kind``."""
-    every: dict[str, type[Struct]] = {**shapes(), "Configuration": Configuration}
+    every: dict[str, type[Struct]] = {**document_types(), "Configuration": Configuration}
     return {
         "$schema": SCHEMA_ID,
         "title": f"{API_VERSION} documents",
@@ -281,12 +281,12 @@ def editor_schema() -> dict[str, Json]:
             }
             for name in sorted(every)
         ],
-        "$defs": {name: _schema(name, shape) for name, shape in sorted(every.items())},
+        "$defs": {name: _schema(name, each) for name, each in sorted(every.items())},
     }
 
 
-def _schema(name: str, shape: type[Struct]) -> dict[str, Json]:
-    schema = json_schema_of(shape)
+def _schema(name: str, document_type: type[Struct]) -> dict[str, Json]:
+    schema = json_schema_of(document_type)
     if name in TEMPLATED:
         schema["properties"]["spec"] = _or_template(schema["properties"]["spec"])
     return schema

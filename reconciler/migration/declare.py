@@ -17,7 +17,7 @@ from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
 from reconciler.model import Json, Position, Resource, Spec, address
 from reconciler.schema.kind import Kind
-from reconciler.schema.secret_names import NAME, credential_name, names_in, told_apart
+from reconciler.schema.secret_names import NAME, credential_name, distinct_names, names_in
 from reconciler.schema.validate import is_valid
 
 LeftOuts = Mapping[str, Sequence[LeftOut]]  # by environment
@@ -112,7 +112,7 @@ def with_secret_names(things: Everywhere) -> Everywhere:
     Credentials that would get the same name are declared with different names.
     """
     credentials = {key: name for key, specs in things.items() if (name := _credential(key, specs))}
-    apart = told_apart({address(*key): name for key, name in credentials.items()})
+    apart = distinct_names({address(*key): name for key, name in credentials.items()})
     named: dict[tuple[str, str], Mapping[str, Spec]] = {}
     for key, specs in things.items():
         kind, own = KINDS[key[0]], apart.get(address(*key))

@@ -19,7 +19,7 @@ from reconciler.load.repository import Declared
 from reconciler.model import ORGANIZATION, Json, Live, Problem, Resource, Target
 from reconciler.read.run import Run
 from reconciler.schema.kind import Kind
-from reconciler.schema.left_out import completed
+from reconciler.schema.traits import completed
 
 AGAIN = "nothing was changed; run again"
 REFUSED = "nothing was changed; fix this first: another run would fail again"

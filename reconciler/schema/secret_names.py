@@ -17,14 +17,14 @@ LAST_FOUR = "last_four"
 DIGITS: Final = 8  # of a digest
 
 # What the machine, its CI and its other programs keep in variables: no manifest may have it sent to Stytch.
-RUNNERS_NAMES: Final = frozenset(
+MACHINE_NAMES: Final = frozenset(
     """ALL_PROXY BW_SESSION CI CLASSPATH CODESPACES COLUMNS COMPOSER_AUTH CURL_CA_BUNDLE DISPLAY EDITOR ENV
     GEM_HOST_API_KEY GOOGLE_APPLICATION_CREDENTIALS GOOGLE_CREDENTIALS GOOGLE_GHA_CREDS_PATH GOOGLE_OAUTH_ACCESS_TOKEN
     HOME HOSTNAME HTTPS_PROXY HTTP_PROXY IFS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS KUBECONFIG LANG LANGUAGE LOGNAME MAIL
     MAKEFLAGS NETRC NO_COLOR NO_PROXY OLDPWD PAGER PATH PERL5LIB PERL5OPT PWD REQUESTS_CA_BUNDLE RUBYLIB RUBYOPT SHELL
     SHLVL SSLKEYLOGFILE SSL_CERT_DIR SSL_CERT_FILE TEMP TERM TMP TMPDIR TZ USER VIRTUAL_ENV VISUAL""".split()  # noqa: SIM905 # plain words
 )
-RUNNERS_PREFIXES: Final = tuple(
+MACHINE_PREFIXES: Final = tuple(
     """ACTIONS_ ANSIBLE_ APPVEYOR_ ARGOCD_ ARM_ ATLANTIS_ AWS_ AZURE_ BASH BITBUCKET_ BUILDKITE_ BUNDLE_ BWS_
     CARGO_REGISTR CIRCLE_ CIRRUS_ CI_BUILD_ CI_DEPENDENCY_ CI_DEPLOY_ CI_JOB_ CI_REGISTRY_ CI_REPOSITORY_ CI_RUNNER_
     CI_SERVER_ CLOUDSDK_ CODEBUILD_ CONJUR_ CONSUL_ DBUS_ DOCKER_ DOPPLER_ DRONE_ DYLD_ ENDPOINT_AUTH FORGEJO_ GCLOUD_
@@ -49,12 +49,12 @@ def is_secret_name(text: str) -> bool:
     return re.fullmatch(CREDENTIAL_NAME, text) is not None
 
 
-def is_the_runners(name: str) -> bool:
+def belongs_to_the_machine(name: str) -> bool:
     """Return whether a name is that of a variable which belongs to the machine, whatever its case."""
-    return name.upper() in RUNNERS_NAMES or name.upper().startswith(RUNNERS_PREFIXES)
+    return name.upper() in MACHINE_NAMES or name.upper().startswith(MACHINE_PREFIXES)
 
 
-def names_of_the_runner(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]:
+def names_of_the_machine(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]:
     """Yield the names that a resource may not give a secret, and where each stands.
 
     What Stytch gives for nothing but a name, such as a secret of the environment, may be kept as STYTCH_SECRET.
@@ -62,9 +62,11 @@ def names_of_the_runner(kind: Kind, resource: Resource) -> Iterator[tuple[Path, 
     fields = {*kind.secret_fields, *({kind.credential.field} if kind.credential else ())}
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in fields & spec.keys():
-            yield from ((path, each) for path, each in names_in(spec[name], (part, name)) if is_the_runners(each))
+            yield from (
+                (path, each) for path, each in names_in(spec[name], (part, name)) if belongs_to_the_machine(each)
+            )
     may_be_kept = resource.name.startswith(OURS) and not resource.name.startswith(OUR_PREFIXES)
-    if kind.identity.id_is_key and is_the_runners(resource.name) and not may_be_kept:
+    if kind.identity.id_is_key and belongs_to_the_machine(resource.name) and not may_be_kept:
         yield ("metadata", "name"), resource.name
 
 
@@ -97,7 +99,7 @@ def replaced(value: Json, put: Callable[[str], Json]) -> Json:
 
 
 def never_shown(kind: Kind) -> frozenset[str]:
-    """Name the fields of which Stytch shows nothing once the thing is there."""
+    """Return the fields of which Stytch shows nothing once the thing is there."""
     sealed = {name for name, seal in kind.secret_fields.items() if not seal.readable}
     return frozenset(sealed | ({kind.credential.field} if kind.credential else set()))
 
@@ -139,13 +141,13 @@ def words_of(kind: str) -> list[str]:
 
 
 def made_name(kind: Kind, credential: Credential, *key: str | None) -> str:
-    """Make the name for the credential of a thing: ``M2M_CLIENT_BILLING_SECRET``."""
+    """Return a name for the credential of a resource: ``M2M_CLIENT_BILLING_SECRET``."""
     words = (*words_of(kind.name), *key, credential.suffix)
     return re.sub(r"[^A-Z0-9]+", "_", "_".join(filter(None, words)).upper()).strip("_")
 
 
-def told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
-    """Return names of their own to those of the things, by address, whose credentials would be kept under one name.
+def distinct_names(names: Mapping[str, str]) -> Mapping[str, str]:
+    """Return, by address, names of their own for the resources whose credentials would be kept under one name.
 
     Each gets a piece of the digest of its address, so that nothing hangs on the order in which they come.
     """

@@ -5,15 +5,17 @@ A kind's spec declares each field once, with its traits::
     email_invites: Annotated[Invites | UnsetType, CreateValue("ALL_ALLOWED")] = UNSET
 
 ``UNSET`` is "not managed". ``reconciler.schema.validate`` checks what the type says; traits say what a type cannot.
+A value that Stytch replaces as one keeps what is left out of it, like every key left out (``completed``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType, inspect
 
-from reconciler.model import Json
+from reconciler.model import Json, Spec
 
 T = TypeVar("T")
 
@@ -158,3 +160,76 @@ def _split(hint: Any) -> tuple[Any, tuple[Trait, ...]]:
         return hint, ()
     inner, *extras = get_args(hint)
     return inner, tuple(extra for extra in extras if isinstance(extra, TRAITS))
+
+
+EMPTY: Final[Spec] = MappingProxyType({})
+
+
+def completed(spec_type: type[Struct], spec: Spec, live: Spec = EMPTY) -> dict[str, Json]:
+    """Return a spec of a type with what its items and parts leave out: as ``live`` has it, or by default.
+
+    An item of a list is the live one with the same key (``Keyed``), or the one that says the same in all keys that must
+    be there. Of an item that is new, what is left out is the default that its type says.
+    """
+    fields, inside = fields_of(spec_type), _inside(spec_type)
+    found = dict(spec)
+    for name, value in spec.items():
+        there = live.get(name)
+        if name not in inside or value is None:
+            continue
+        if isinstance(value, list):
+            keyed = fields[name].trait(Keyed)
+            found[name] = _items(inside[name], (keyed.key,) if keyed else (), value, there)
+        elif isinstance(value, dict):
+            part = completed(inside[name], value, there if isinstance(there, dict) else EMPTY)
+            found[name] = {**there, **part} if fields[name].trait(InParts) and isinstance(there, dict) else part
+    return found
+
+
+def _items(spec_type: type[Struct], key: Sequence[str], items: Sequence[Any], live: Json) -> list[Json]:
+    defaults = _defaults(spec_type)
+    if not defaults:
+        return list(items)
+    key = key or tuple(name for name in spec_type.__struct_fields__ if name not in defaults)
+    there = {_key(item, key): item for item in live if isinstance(item, dict)} if isinstance(live, list) else {}
+    return [
+        {**defaults, **_optional(there.get(_key(item, key), EMPTY), defaults), **item}
+        if isinstance(item, dict)
+        else item
+        for item in items
+    ]
+
+
+def _key(item: Mapping[str, Json], names: Sequence[str]) -> str:
+    return repr([item.get(name) for name in names])
+
+
+def _optional(item: Mapping[str, Json], defaults: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {name: value for name, value in item.items() if name in defaults and value is not None}
+
+
+@cache
+def _inside(spec_type: type[Struct]) -> Mapping[str, type[Struct]]:
+    """Return the type of what stands in each field that holds a map with fixed keys, or a list of such."""
+    found = {}
+    for field in inspect.type_info(spec_type).fields:  # type: ignore[attr-defined] # of a struct it has them
+        for each in _alternatives(field.type):
+            inner = _alternatives(each.item_type)[0] if isinstance(each, inspect.ListType) else each
+            if isinstance(inner, inspect.StructType):
+                found[field.name] = inner.cls
+    return found
+
+
+@cache
+def _defaults(spec_type: type[Struct]) -> Mapping[str, Json]:
+    """Return the keys of an item that may be left out, and what each is then."""
+    fields = inspect.type_info(spec_type).fields  # type: ignore[attr-defined] # as above
+    return {field.name: field.default for field in fields if field.default is not NODEFAULT}
+
+
+def _alternatives(kind: Any) -> Sequence[Any]:
+    if isinstance(kind, inspect.Metadata):
+        return _alternatives(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return [each for one in kind.types for each in _alternatives(one)]
+    return [kind]

@@ -98,7 +98,7 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
 
 
 def common_domain(resource: Resource, field: str, domain: str, path: Path) -> Problem:
-    """Make the error about a mail provider's domain where an organization's own is meant."""
+    """Return the error about a mail provider's domain where an organization's own is meant."""
     message = f"{domain} in {field} belongs to a mail provider: anybody can get an address there"
     return resource.problem("common-domain", message, "list only domains that the organization owns", path)
 

@@ -1,4 +1,4 @@
-"""A document and its type → every mistake in the document's shape, with its place and a suggestion.
+"""A document and its type → every mistake in the document, with its place and a suggestion.
 
 A document that is right is proven so by msgspec in microseconds. One that is not is held against the JSON Schema of
 the same type, which finds every mistake instead of the first.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 10  # values that are all named where one of them is expected
 _HIDDEN: Final = "***"
 
+DocumentType = type[msgspec.Struct]
 At = Callable[..., Position]  # called with the keys of a path
 Computed = Callable[[Path], bool]  # whether a string at a path may hold an expression, which is computed later
 Hides = Callable[["ValidationError"], bool]
@@ -42,10 +43,10 @@ _TYPES: Final = {
 _SAYS_BOOLEAN: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
-def is_valid(value: Json, shape: type[msgspec.Struct]) -> bool:
+def is_valid(value: Json, document_type: DocumentType) -> bool:
     """Return whether a value is of a type; strings are what they look like."""
     try:
-        msgspec.convert(value, shape)
+        msgspec.convert(value, document_type)
     except msgspec.ValidationError:
         return False
     return True
@@ -53,7 +54,7 @@ def is_valid(value: Json, shape: type[msgspec.Struct]) -> bool:
 
 def validation_errors(
     value: Json,
-    shape: type[msgspec.Struct],
+    document_type: DocumentType,
     at: At,
     key_at: At | None = None,
     *,
@@ -67,11 +68,11 @@ def validation_errors(
     holds an expression stands for another value: there it may be of any type, and nowhere else may there be one.
     Without it, strings are what they look like.
     """
-    if is_valid(value, shape) and (computed is None or _computed_where_allowed(value, computed)):
+    if is_valid(value, document_type) and (computed is None or _computed_where_allowed(value, computed)):
         return ()
     return [
         problem(code, message, hint, key_at(*path) if key_at and code in _OF_KEYS else at(*path))
-        for path, code, message, hint in _errors_in(value, shape, notes, computed)
+        for path, code, message, hint in _errors_in(value, document_type, notes, computed)
     ]
 
 
@@ -79,12 +80,12 @@ def _computed_where_allowed(value: Json, computed: Computed) -> bool:
     return all(computed(path) and not is_key for path, is_key in templates_in(value))
 
 
-def _errors_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed: Computed | None) -> Iterator[_Error]:
+def _errors_in(value: Json, document_type: DocumentType, notes: Notes, computed: Computed | None) -> Iterator[_Error]:
     """Yield every mistake: first those of keys and types, then expressions where nothing is computed."""
     hides = partial(_hides, computed) if computed else _hides_nothing
     found = [
         one
-        for error in _validator(shape).iter_errors(value)
+        for error in _validator(document_type).iter_errors(value)
         if not hides(error)
         for one in _explained(error, notes, hides)
     ]
@@ -92,7 +93,7 @@ def _errors_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed:
     if computed is None:
         if not found:
             try:
-                msgspec.convert(value, shape)
+                msgspec.convert(value, document_type)
             except msgspec.ValidationError as error:  # what its type forbids and JSON Schema cannot say
                 yield (), "wrong-value", str(error), ""
         return
@@ -103,12 +104,12 @@ def _errors_in(value: Json, shape: type[msgspec.Struct], notes: Notes, computed:
             hint = "write the key itself; only values are computed"
             yield path, "expression-in-key", f"the key {path[-1]} holds an expression", hint
         elif not known_already and not computed(path):
-            message = f"no expression is computed in {_named(path)}: it would be taken literally"
+            message = f"no expression is computed in {_spelled(path)}: it would be taken literally"
             yield path, "expression-not-computed", message, "write the value itself"
 
 
 def nowhere(_path: Path) -> bool:
-    """Tell that nothing is computed, as in ``reconciler.yaml``."""
+    """Return False: nothing is computed, as in ``reconciler.yaml``."""
     return False
 
 
@@ -165,18 +166,18 @@ def _takes_text(schema: Mapping[str, Any]) -> bool:
     return any(isinstance(one, str) for one in values) if values else schema.get("type", "string") == "string"
 
 
-def json_schema_of(shape: type[msgspec.Struct]) -> dict[str, Json]:
+def json_schema_of(document_type: DocumentType) -> dict[str, Json]:
     """Return the JSON Schema of a type, whole in itself: without references."""
-    (schema,), definitions = msgspec.json.schema_components([shape])
+    (schema,), definitions = msgspec.json.schema_components([document_type])
     resolved: dict[str, Json] = _inlined(schema, definitions)
     return resolved
 
 
 @cache
-def _validator(shape: type[msgspec.Struct]) -> "Draft202012Validator":
+def _validator(document_type: DocumentType) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json_schema_of(shape))
+    return Draft202012Validator(json_schema_of(document_type))
 
 
 def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
@@ -195,7 +196,7 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
     path = tuple(map(str, error.absolute_path))
     schema: Any = error.schema
     value, rule = _harmless(error.instance, schema), cast("Any", error.validator_value)
-    where = _named(path)
+    where = _spelled(path)
     match error.validator:
         case "additionalProperties" if rule is False:
             yield from _unknown_keys(path, value, schema.get("properties", {}), notes)
@@ -217,7 +218,7 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
         case "pattern" if path[-1:] == ("secret",):
             yield path, "wrong-value", f"{where} is not {_described(schema)}", ""  # as above
         case "type":
-            message = f"{where} is {_found(value)}; expected {_described(schema)}"
+            message = f"{where} is {_with_type(value)}; expected {_described(schema)}"
             yield path, "wrong-type", message, _type_hint(schema, value)
         case _:
             yield path, "wrong-value", f"{where} is {show(value)}; expected {_described(schema)}", ""
@@ -230,7 +231,7 @@ def _unknown_keys(path: Path, value: Json, known: Mapping[str, Json], notes: Not
         if key in notes:
             yield (*path, key), "unknown-key", *notes[key]
         else:
-            inside = f" in {_named(path)}" if path else ""
+            inside = f" in {_spelled(path)}" if path else ""
             yield (*path, key), "unknown-key", f"unknown key {key}{inside}", suggest_allowed(key, known)
 
 
@@ -243,8 +244,8 @@ def _alternatives(error: "ValidationError", notes: Notes, path: Path, hides: Hid
             if not hides(inner):
                 yield from _explained(inner, notes, hides)
         return
-    found = _found(_harmless(error.instance, *options))
-    message = f"{_named(path)} is {found}; expected {_described(cast('Any', error.schema))}"
+    found = _with_type(_harmless(error.instance, *options))
+    message = f"{_spelled(path)} is {found}; expected {_described(cast('Any', error.schema))}"
     only = {"type": "string"} if any(option.get("type") == "string" for option in options) else {}
     yield path, "wrong-type", message, _type_hint(only, error.instance)
 
@@ -277,7 +278,7 @@ def _holds_secret(schema: Mapping[str, Any]) -> bool:
     return known.keys() == {"secret"} or any(map(_holds_secret, known.values()))
 
 
-def _named(path: Path) -> str:
+def _spelled(path: Path) -> str:
     """Spell a path as people do: ``spec.rules[0].match``."""
     text = ""
     for key in path:
@@ -285,7 +286,7 @@ def _named(path: Path) -> str:
     return text or "the document"
 
 
-def _found(value: Json) -> str:
+def _with_type(value: Json) -> str:
     word = {str: "the string", int: "the number", float: "the number"}.get(type(value), "")
     return f"{word} {show(value)}" if word else show(value)
 

@@ -27,9 +27,9 @@ def refuse(shown: str, message: str, hint: str = "", line: int = 1) -> NoReturn:
 
 
 def format_of(file: Path, shown: str) -> Format:
-    """Tell the format of a file of rows, which is not empty and ends as a whole file of that format does.
+    """Return the format of a file of rows that is not empty and ends as a whole file of that format does.
 
-    Raises ``Unreadable`` if it cannot be opened or is none.
+    Raises ``Unreadable`` if it cannot be opened, or is not such a file.
     """
     try:
         if file.exists() and not file.is_file() and not file.is_dir():  # opening a pipe would wait for ever

@@ -15,7 +15,7 @@ from reconciler.credentials.dotenv import values_of
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.credentials.store import open_store
 from reconciler.model.secret import Sealed
-from reconciler.schema.secret_names import OUR_PREFIXES, RUNNERS_NAMES, RUNNERS_PREFIXES
+from reconciler.schema.secret_names import MACHINE_NAMES, MACHINE_PREFIXES, OUR_PREFIXES
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "credentials.md").read_text(encoding="utf-8")
 CANARY = "canary-3f9c-not-to-be-seen"
@@ -93,4 +93,4 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_name_that_is_not_read_is_listed() -> None:
     shown = {text.rstrip("*") for text in re.findall(r"`([A-Z0-9_]+\*?)`", PAGE)}
-    assert {*RUNNERS_NAMES, *RUNNERS_PREFIXES, *OUR_PREFIXES} - shown == set()
+    assert {*MACHINE_NAMES, *MACHINE_PREFIXES, *OUR_PREFIXES} - shown == set()

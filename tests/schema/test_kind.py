@@ -17,8 +17,17 @@ from reconciler.kinds import KINDS, member, organization
 from reconciler.load.schemas import editor_schema
 from reconciler.model import Position
 from reconciler.schema.kind import ignorable, normalize_by_traits
-from reconciler.schema.left_out import completed
-from reconciler.schema.traits import Clearable, CreateValue, Field, InParts, Keyed, Merged, Unordered, fields_of
+from reconciler.schema.traits import (
+    Clearable,
+    CreateValue,
+    Field,
+    InParts,
+    Keyed,
+    Merged,
+    Unordered,
+    completed,
+    fields_of,
+)
 from reconciler.schema.validate import is_valid, validation_errors
 from reconciler.suggest import show, suggest_allowed
 
