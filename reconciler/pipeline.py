@@ -23,7 +23,7 @@ from reconciler.credentials.store import settled
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
-from reconciler.plan.build import build, stakes_of
+from reconciler.plan.build import build
 from reconciler.plan.checks import check_creates, check_store, is_unread, keeps_credentials, warnings_of
 from reconciler.plan.compare import compare_resources, over
 from reconciler.plan.compare_members import compare_members
@@ -40,33 +40,33 @@ from reconciler.read.target import find_target
 
 def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
-    declared, rules = load(run.config)
-    target = find_target(run, declared)
-    live = read_live(run, declared, target)
+    declared, rules = load(run.config)  # files → resources and compiled rules, or every mistake at once
+    target = find_target(run, declared)  # which project and environment, as far as they are there
+    live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations)
     begun = unfinished(run.config.root, run.config.environment)
     resources = compare_resources(run, declared, live, begun)
     unread = is_unread(run, declared, target, resources)
-    desired = resolve(run, declared, rules, live)
+    desired = resolve(run, declared, rules, live)  # users through the rules → memberships
     deleting = unfinished_deletes(run.config.root, run.config.environment)
     members, presence = compare_members(run, declared, rules, desired, live, resources, deleting)
     situation = Situation(config=run.config, declared=declared, desired=desired, live=live, presence=presence)
-    diffs = hold({**resources, MEMBER: members}, situation)
+    diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)
-    stakes = stakes_of(declared, members)
-    whole = build(diffs, situation, stakes, steps, warnings_of(run, situation, diffs, unread=unread))
+    whole = build(diffs, situation, steps, warnings_of(run, situation, diffs, unread=unread))  # in order, and guarded
     check_leavers(whole, desired, run.client)
-    narrowed = narrow(whole, selection, stakes, run.config.rates.writes_per_second)
-    return Planned(
-        plan=structs.replace(narrowed, cost=structs.replace(narrowed.cost, reads=run.client.statistics.requests)),
+    planned = Planned(
+        plan=structs.replace(whole, cost=structs.replace(whole.cost, reads=run.client.statistics.requests)),
         organization_ids=resources[ORGANIZATION].live_ids,
         ids={kind: diff.ids for kind, diff in diffs.items() if kind not in (ORGANIZATION, MEMBER)},
         target=live.target,
-        stakes=stakes,
+        stakes=members.stakes,
         unread=unread,
         over=over(begun, declared, diffs, whole),
+        rate=run.config.rates.writes_per_second,
     )
+    return narrow(planned, selection)
 
 
 def apply(run: Run, planned: Planned, on_outcome: OnOutcome) -> Applied:
@@ -89,7 +89,7 @@ def _once_open(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcom
         return opened.skipping(rest, INTERRUPTED)
     try:
         again = plan(structs.replace(run, made=environments_made(opened.outcomes)))
-        changes = still_planned(planned, again, run.config)
+        changes = still_planned(planned, again)
         applied = execute(run, again, changes, on_outcome)
         return opened.then(applied.with_outcomes(not_planned_again(planned, again, changes)))
     except KeyboardInterrupt:

@@ -11,7 +11,6 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.clients.b2b import Client
-from reconciler.config.read import Config
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import MALFORMED
@@ -39,7 +38,7 @@ def _opens(change: Change) -> bool:
     return KINDS[change.kind].order.opens_environment
 
 
-def still_planned(planned: Planned, again: Planned, config: Config) -> Changes:
+def still_planned(planned: Planned, again: Planned) -> Changes:
     """Keep of what was planned again, once everything could be read, what was planned before.
 
     In an environment that this run has made nothing is anybody else's: there a change may differ in what Stytch itself
@@ -47,7 +46,7 @@ def still_planned(planned: Planned, again: Planned, config: Config) -> Changes:
     environment's data is withheld; as long as there is no environment, everything is.
     """
     if planned.target.is_there:
-        again, _new = hold_to(planned.plan, again, config.rates.writes_per_second)
+        again, _new = hold_to(planned.plan, again)
     known = {change.address for change in once_open(planned)}
     return tuple(
         structs.replace(change, withheld_by=change.withheld_by or "dependency")

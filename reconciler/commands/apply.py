@@ -35,7 +35,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
         planned = planned_for(asked, config, client)
         new: tuple[Change, ...] = ()
         if reviewed:
-            planned, new = hold_to(reviewed, planned, config.rates.writes_per_second)
+            planned, new = hold_to(reviewed, planned)
         elif planned.plan.changes and not FORMATS[asked.format].whole:
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
         _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)

@@ -30,7 +30,6 @@ from reconciler.model import (
     ManualStep,
     Plan,
     Problem,
-    Stakes,
     Summary,
     Target,
     address,
@@ -44,22 +43,19 @@ from reconciler.rules.problems import OF_DOMAINS
 Changes = tuple[Change, ...]
 
 
-def build(
-    diffs: Diffs, situation: Situation, stakes: Stakes, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]
-) -> Plan:
+def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]) -> Plan:
     """Return the plan of what is left to do: in order, guarded, and counted.
 
-    ``stakes`` are what the live members have that must not be lost by accident, ``steps`` what is left to people,
-    ``warnings`` about the run as a whole.
+    ``steps`` are what is left to people, ``warnings`` about the run as a whole.
     """
     config, desired, target = situation.config, situation.desired, situation.live.target
     every = Diff.total(diffs.values())
     found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
     written, observed, from_live = _by_writer(every.changes, situation)
     missing = tuple(_missing(config, written, target))
-    census = _census(diffs, situation, stakes, found)
+    census = _census(diffs, situation, found)
     changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
-    found.extend(loss_warnings(changes, stakes))
+    found.extend(loss_warnings(changes, census.stakes))
     held = _listed(_as_declared(every.held, situation.declared, desired))
     held_by = _by_cause(desired, held)
     plan = Plan(
@@ -88,11 +84,6 @@ def build(
         guards=(*missing, *guards, *_too_much_held(config, held_by)),
     )
     return finish(plan, config.rates.writes_per_second)
-
-
-def stakes_of(declared: Declared, members: Diff) -> Stakes:
-    """Return what of the live members is at stake."""
-    return structs.replace(members.stakes, may_lose=_named_losers(declared, members.changes))
 
 
 def written_from_live(config: Config, change: Change, target: Target) -> bool:
@@ -138,7 +129,7 @@ def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes
     return in_order(written), in_order(observed), in_order(from_live)
 
 
-def _census(diffs: Diffs, situation: Situation, stakes: Stakes, found: Iterable[Problem]) -> Census:
+def _census(diffs: Diffs, situation: Situation, found: Iterable[Problem]) -> Census:
     """Count what guards look at."""
     members, cascade = diffs[MEMBER], situation.presence.cascade
     return Census(
@@ -148,7 +139,7 @@ def _census(diffs: Diffs, situation: Situation, stakes: Stakes, found: Iterable[
         missing=members.counts["missing_users"],
         memberships=members.counts["memberships"],
         problems=sum(one.severity == "problem" or one.code in OF_DOMAINS for one in found),
-        stakes=stakes,
+        stakes=members.stakes,
         held_roles=frozenset(name for name, users in situation.presence.roles.items() if users.first),
         loss_limits={
             one.name: one.lifecycle.max_loss_percent
@@ -210,19 +201,6 @@ def _too_much_held(config: Config, held: Sequence[Counted]) -> Iterator[GuardRes
     if config.held == "error":
         number = sum(one.count for one in held)
         yield GuardResult(name="held", ok=not number, seen=f"{number} held because of data")
-
-
-def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the addresses of the members of which a manifest says by name that they may go, or lose something.
-
-    A manifest may name one by another address of the user's: then it is a cause of what changes.
-    """
-    named = [each for each in declared.members if each.ensure == "absent" or each.lifecycle.allow_loss]
-    places = {(each.position.file, each.position.line) for each in named}
-    by_cause = (
-        change.address for change in changes if any((cause.file, cause.line) in places for cause in change.causes)
-    )
-    return frozenset(each.address for each in named).union(by_cause)
 
 
 def _missing(config: Config, changes: Iterable[Change], target: Target) -> Iterator[GuardResult]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.compare import compare
@@ -21,6 +23,7 @@ from reconciler.model import (
     ORGANIZATION,
     Begun,
     Cause,
+    Change,
     Diff,
     Membership,
     OrganizationMembers,
@@ -64,7 +67,8 @@ def compare_members(
     diff = Diff.total(_member_diffs(config, declared, rules, desired, organizations, deleting, members))
     if roles:
         deque(_counted(read_members(client, dict.fromkeys(elsewhere, 0)), slugs, roles), maxlen=0)
-    return diff, presence
+    stakes = structs.replace(diff.stakes, may_lose=_named_losers(declared, diff.changes))
+    return structs.replace(diff, stakes=stakes), presence
 
 
 def _each(members: Members) -> Iterator[tuple[str, OrganizationMembers]]:
@@ -199,6 +203,19 @@ def _member_diffs(
     if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):  # they are held if not
         for slug in sorted(organizations.created):
             yield diff(slug, OrganizationMembers(organization_id="", members=[]))
+
+
+def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the addresses of the members of which a manifest says by name that they may go, or lose something.
+
+    A manifest may name one by another address of the user's: then it is a cause of what changes.
+    """
+    named = [each for each in declared.members if each.ensure == "absent" or each.lifecycle.allow_loss]
+    places = {(each.position.file, each.position.line) for each in named}
+    by_cause = (
+        change.address for change in changes if any((cause.file, cause.line) in places for cause in change.causes)
+    )
+    return frozenset(each.address for each in named).union(by_cause)
 
 
 def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:

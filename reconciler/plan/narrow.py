@@ -12,7 +12,7 @@ from reconciler.errors import InvalidInput, Refused
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
-from reconciler.model import FORMAT_VERSION, MEMBER, ORGANIZATION, Change, Listed, Live, Plan, Stakes, problem, public
+from reconciler.model import FORMAT_VERSION, MEMBER, ORGANIZATION, Change, Listed, Live, Plan, problem, public
 from reconciler.plan.access import keep_last_admins
 from reconciler.plan.guards import hold_dependants
 from reconciler.plan.order import finish
@@ -62,27 +62,26 @@ class Selection(Struct, frozen=True):
         )
 
 
-def narrow(plan: Plan, selection: Selection, stakes: Stakes, requests_per_second: float) -> Plan:
-    """Return the plan with what is selected; what was decided and counted stays.
+def narrow(planned: Planned, selection: Selection) -> Planned:
+    """Return a plan with what is selected; what was decided and counted stays.
 
     An admin whose heir is not selected becomes the last one.
     """
     if not selection.names:
-        return plan
-    selected, others = filter(selection.has, plan.changes), filterfalse(selection.has, plan.changes)
-    return finish(
-        structs.replace(
-            plan,
-            changes=keep_last_admins(hold_dependants(tuple(selected), others), stakes),
-            observed=tuple(filter(selection.has, plan.observed)),
-            written_from_live=tuple(filter(selection.has, plan.written_from_live)),
-            held=tuple(item for item in plan.held if selection.has(item) or selection.waits_for(item)),
-            removed=tuple(filter(selection.has, plan.removed)),
-            kept=tuple(filter(selection.has, plan.kept)),
-            unmanaged=tuple(filter(selection.has, plan.unmanaged)),
-        ),
-        requests_per_second,
+        return planned
+    whole = planned.plan
+    selected, others = filter(selection.has, whole.changes), filterfalse(selection.has, whole.changes)
+    plan = structs.replace(
+        whole,
+        changes=keep_last_admins(hold_dependants(tuple(selected), others), planned.stakes),
+        observed=tuple(filter(selection.has, whole.observed)),
+        written_from_live=tuple(filter(selection.has, whole.written_from_live)),
+        held=tuple(item for item in whole.held if selection.has(item) or selection.waits_for(item)),
+        removed=tuple(filter(selection.has, whole.removed)),
+        kept=tuple(filter(selection.has, whole.kept)),
+        unmanaged=tuple(filter(selection.has, whole.unmanaged)),
     )
+    return structs.replace(planned, plan=finish(plan, planned.rate))
 
 
 def read_plan(path: Path) -> Plan:
@@ -103,7 +102,7 @@ def read_plan(path: Path) -> Plan:
     return plan
 
 
-def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tuple[Planned, tuple[Change, ...]]:
+def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, tuple[Change, ...]]:
     """Keep of a fresh plan what the reviewed one holds, not withheld and the same.
 
     Gives the plan to apply, in which whatever moved since is withheld, and the changes that are new: they are not
@@ -125,7 +124,7 @@ def hold_to(reviewed: Plan, planned: Planned, requests_per_second: float) -> tup
         planned.stakes,
     )
     new = tuple(change for change in fresh.changes if change.address not in known)
-    plan = finish(structs.replace(fresh, changes=kept), requests_per_second)
+    plan = finish(structs.replace(fresh, changes=kept), planned.rate)
     return structs.replace(planned, plan=plan), new
 
 

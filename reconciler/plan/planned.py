@@ -20,7 +20,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     resources. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
     environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
     again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
-    journals, and what has come to its end since.
+    journals, and what has come to its end since. ``rate`` is that of writing requests, a second.
     """
 
     plan: Plan
@@ -30,6 +30,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     stakes: Stakes = Stakes()
     unread: bool = False
     over: frozenset[str] = frozenset()
+    rate: float = 1.0
 
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:
