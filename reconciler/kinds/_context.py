@@ -32,7 +32,7 @@ class Gone(Stale):
 
 
 class Undecided(Stale):
-    """A write whose answer was lost may have made what is there, and nothing proves it: a person must look."""
+    """A write whose response was lost may have made what is there, and nothing proves it: a person must look."""
 
 
 class NotNoted(Exception):
@@ -40,7 +40,7 @@ class NotNoted(Exception):
 
 
 class NotKept(Exception):
-    """The store refused a credential, which is in an emergency file now; ``id`` is the thing's, if that was made."""
+    """The store refused a credential, which is in an emergency file now; ``id`` is the resource's, if that was made."""
 
     def __init__(self, path: Path, id: str, why: str) -> None:
         what, reason = "made, but" if id else "not made:", f" ({why})" if why else ""
@@ -65,8 +65,8 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
-    things, ``kept`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is what
-    earlier runs began and never ended.
+    resources, ``kept`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is
+    what earlier runs began and never ended.
     """
 
     owner: Owner
@@ -78,7 +78,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     kept: MutableSequence[Kept] = field(default_factory=list)
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
-        """Note what is there before a thing is made; raises ``NotNoted`` where that cannot be."""
+        """Note what is there before a resource is made; raises ``NotNoted`` where that cannot be."""
         self._must_note("note", change, {"there": sorted(there)})
 
     def deleting(self, change: Change, marked_at: str) -> None:
@@ -95,17 +95,17 @@ class ApplyContext(Access, frozen=True, kw_only=True):
             raise NotNoted(f"cannot write the journal: {error.strerror}") from None
 
     def made(self, change: Change, id: str, credential: str = "") -> None:
-        """Note what Stytch's answer gave: with that, the next run can prove that a thing is ours."""
+        """Note what Stytch's answer gave: with that, the next run can prove that a resource is ours."""
         with suppress(OSError):  # what is made is made, and is kept next
             self.note("made", change, {"id": id, "last_four": Sealed(credential).last_four if credential else ""})
 
     def given(self, change: Change, id: str) -> frozenset[str]:
-        """Return the last characters of the credentials that Stytch gave for a thing to runs that never ended."""
+        """Return the last characters of the credentials that Stytch gave for a resource to runs that never ended."""
         begun = self.begun.get(change.address, ())
         return frozenset(each for intent in begun if intent.made == id for each in intent.given)
 
     def kept_id(self, change: Change, field: str) -> str:
-        """Return the id of the thing whose credential the store holds by now, "" where there is none."""
+        """Return the id of the resource whose credential the store holds by now, "" where there is none."""
         return (self.store.id_of(kept_as(change, field)) or "") if self.store else ""
 
     def secret(self, name: str) -> Revealed:
@@ -120,7 +120,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
         self._hand_over(change, field, Sealed(text), id, made=id)
 
     def holds(self, change: Change, field: str, last_four: str) -> bool:
-        """Return whether the store has a credential for a thing, and it is the one that ends so."""
+        """Return whether the store has a credential for a resource, and it is the one that ends so."""
         value = self.store.value(kept_as(change, field)) if self.store else None
         return value is not None and value.last_four == last_four
 
@@ -139,7 +139,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
         self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
 
     def forget(self, kind: Kind, change: Change) -> None:
-        """Forget the credential of a thing that is no more, where it is kept under the name that was made for it."""
+        """Forget the credential of a resource that is no more, where it is kept under the name that was made for it."""
         if self.store is None or kind.credential is None:
             return
         name = made_name(kind, kind.credential, change.namespace, change.name)
@@ -151,18 +151,18 @@ class ApplyContext(Access, frozen=True, kw_only=True):
         return replaced(body, self.secret)
 
     def with_ids(self, kind: Kind, body: Mapping[str, Json], namespace: str | None = None) -> dict[str, Json]:
-        """Put ids in the place of the names of other things, where Stytch wants those.
+        """Put ids in the place of the names of other resources, where Stytch wants those.
 
-        Raises ``Stale`` where a thing is not there, because it could not be made.
+        Raises ``Stale`` where a resource is not there, because it could not be made.
         """
-        told = dict(body)
+        sent = dict(body)
         for name, reference in kind.references.items():
-            if reference.by_id and (value := told.get(name)):
+            if reference.by_id and (value := sent.get(name)):
                 inside = namespace if reference.late else None
                 several = isinstance(value, list)
                 ids = [self._id_of(reference.kind, inside, each) for each in (value if several else [value])]
-                told[name] = ids if several else ids[0]
-        return told
+                sent[name] = ids if several else ids[0]
+        return sent
 
     def _id_of(self, kind: str, inside: str | None, name: str) -> str:
         found = self.ids.get(kind, {}).get((inside, name), name if is_id(name) else None)

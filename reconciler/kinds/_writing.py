@@ -17,7 +17,7 @@ from reconciler.schema.secret_names import is_name
 if TYPE_CHECKING:
     from reconciler.clients.sdk import Answered
 
-TRIES = 6  # of a write whose answer was lost; the client waits longer after each
+TRIES = 6  # of a write whose response was lost; the client waits longer after each
 MALFORMED: Final = (KeyError, TypeError, AttributeError)  # what reading an answer raises that is not as described
 
 T = TypeVar("T")
@@ -25,10 +25,10 @@ F = TypeVar("F", bound=Fault)
 
 
 class WriteResult(Struct, frozen=True):
-    """What a write left behind: the id of the thing and Stytch's id of the (last) request.
+    """What a write left behind: the id of the resource and Stytch's id of the (last) request.
 
-    ``answered`` is the thing as Stytch's answer has it, under the names of its spec, with its key; None where there
-    was no answer to go by. ``sent`` holds fields that were sent otherwise than the plan has them.
+    ``answered`` is the resource as Stytch's response has it, under the names of its spec, with its key; None where
+    there was no response to go by. ``sent`` holds fields that were sent otherwise than the plan has them.
     """
 
     id: str
@@ -95,7 +95,7 @@ def request_body(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) 
 
 
 def retry_idempotent(call: Callable[[], T]) -> T:
-    """Make a write that has the same effect however often it is made, again while its answer is lost."""
+    """Make a write that has the same effect however often it is made, again while its response is lost."""
     for _ in range(TRIES - 1):
         try:
             return call()
@@ -118,11 +118,11 @@ def noting_finds() -> Iterator[Callable[[], bool]]:
 
 
 def create_once(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str] = ()) -> T:
-    """Make a thing once: after a lost answer, or one that says it is there already, look it up by its key.
+    """Create a resource once: after a lost response, or one that says it is there already, look it up by its key.
 
-    ``find`` gives the thing if it is live and ours, None if nothing is there, and raises ``Stale`` if it is somebody
-    else's. ``duplicate`` holds Stytch's error types for "there already". Once a response was lost, whatever keeps
-    anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
+    ``find`` returns the resource if it is live and ours, None if nothing is there, and raises ``Stale`` if it is
+    somebody else's. ``duplicate`` has Stytch's error types for "there already". Once a response was lost, whatever
+    keeps anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
     """
     lost = False
     for _ in range(TRIES):
@@ -155,7 +155,7 @@ def _ambiguous(error: Exception, before: str = "a response was lost") -> Ambiguo
 
 
 def delete_once(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
-    """Take something away and give the request's id; where it is gone already after a lost answer, that is done too.
+    """Take something away and return the request's id; if it is gone already after a lost response, that is done too.
 
     ``absent`` holds Stytch's error types for that, where their names do not say so.
     """
@@ -216,10 +216,10 @@ def must_exist(read: Callable[[], T]) -> T:
 def undo_if_doubled(id: str, others: Callable[[], Iterable[str]], take_back: Callable[[], str], what: str) -> None:
     """Take back what was just made where another of its kind and name came at the same time; raises ``Stale`` then.
 
-    ``id`` is what Stytch's answer gave, ``others`` gives those that bear the name by now. Whoever sees another one
+    ``id`` is what Stytch's answer gave, ``others`` returns those that bear the name by now. Whoever sees another one
     yields, so that two runs at once leave none of a kind rather than two; the next run makes it. Where that cannot be
-    found out, the thing is there all the same, and not complete: that raises ``Ambiguous``, so that the next run sees
-    to it.
+    found out, the resource is there all the same, and not complete: that raises ``Ambiguous``, so that the next run
+    sees to it.
     """
     try:
         beside = sorted({*others()} - {id})

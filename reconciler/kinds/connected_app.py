@@ -89,18 +89,18 @@ def has_secret(spec: Spec) -> bool:
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     said = {**resource.initial, **resource.spec}
-    sort = str(said.get("client_type", ""))
+    client_type = str(said.get("client_type", ""))
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in ("redirect_urls", "post_logout_redirect_urls"):
             yield from check_listed_once(resource, (part, name), spec.get(name) or ())
         for index, url in enumerate(spec.get("redirect_urls") or ()):
             yield from _check_url(resource, (part, "redirect_urls", str(index)), url)
         for name in FIRST_PARTY_ONLY:
-            if spec.get(name) and sort.startswith("third_party"):
-                message = f"{name} is only for first-party apps, but this one is {sort}"
+            if spec.get(name) and client_type.startswith("third_party"):
+                message = f"{name} is only for first-party apps, but this one is {client_type}"
                 yield resource.problem("contradiction", message, "remove it", (part, name), ("spec", "client_type"))
         if SECRET in spec and not has_secret(said):
-            message = f"an app of type {sort} has no secret"
+            message = f"an app of type {client_type} has no secret"
             yield resource.problem("contradiction", message, "remove it", (part, SECRET), ("spec", "client_type"))
 
 
@@ -116,7 +116,7 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
 
 
 def create(change: Create, context: ApplyContext) -> WriteResult:
-    """Make the app and keep its secret; one that was made while the answer was lost is held: nobody has its secret."""
+    """Create the app and store its secret; one whose response was lost is on hold: nobody has its secret."""
     before = {live.id for live in _check_new(change, context)}
     before.update(context.ids.get(change.kind, {}).values())
     context.begin(change, before)
@@ -164,7 +164,7 @@ def _delete(access: Access, identifier: str) -> str:
 
 
 def _check_new(change: Create, context: ApplyContext) -> Sequence[Live]:
-    """Refuse to make again what another run made, whether a search shows it yet or not; give every app there is."""
+    """Refuse to make again what another run made, whether a search shows it yet or not; return every app there is."""
     every = [live for live in read(context) if not registered_itself(live)]
     must_be_free(sorted(live.id for live in every if live.name.strip() == change.name.strip()))
     known = context.store.id_of(kept_as(change, SECRET)) if context.store else None

@@ -35,11 +35,11 @@ class DefaultEmailTemplateSpec(Struct, forbid_unknown_fields=True, kw_only=True)
 
 def read(access: Access) -> Iterator[Live]:
     """Read the default of every type; that there is none Stytch answers with an error."""
-    for sort in TYPES:
-        found = access.management.find(_path(access.target, sort), NONE_SET)
+    for template_type in TYPES:
+        found = access.management.find(_path(access.target, template_type), NONE_SET)
         if found is not None:
             spec = {FIELD: found[FIELD]}
-            yield Live(kind="DefaultEmailTemplate", name=sort, id=sort, spec=spec)
+            yield Live(kind="DefaultEmailTemplate", name=template_type, id=template_type, spec=spec)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -65,8 +65,8 @@ def unset(change: Delete, context: ApplyContext) -> WriteResult:
     return WriteResult(change.name, str(answer["request_id"]))
 
 
-def _path(target: Target, sort: str) -> str:
-    return f"{target.project_path}/default_email_templates/{sort}"
+def _path(target: Target, template_type: str) -> str:
+    return f"{target.project_path}/default_email_templates/{template_type}"
 
 
 def _as_registered(change: Change) -> int:

@@ -65,9 +65,9 @@ def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
 
 
 def live_first(change: Change) -> int:
-    """Make the live environment before the test ones: Stytch wants it so."""
-    sort = change.get("type")
-    return 0 if sort and sort.after == "LIVE" else 1
+    """Create the live environment before those for tests: Stytch wants it so."""
+    environment_type = change.get("type")
+    return 0 if environment_type and environment_type.after == "LIVE" else 1
 
 
 ENVIRONMENTS: Final = Collection(

@@ -65,9 +65,9 @@ class EventLogStreamingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read(access: Access) -> Iterator[Live]:
     """Read the destination, of whatever type it is; Stytch answers with an error where there is none."""
-    for sort in CONFIGS:
-        if (spec := _get(access, sort)) is not None:
-            yield Live(kind="EventLogStreaming", name=sort, id=sort, spec=spec)
+    for destination_type in CONFIGS:
+        if (spec := _get(access, destination_type)) is not None:
+            yield Live(kind="EventLogStreaming", name=destination_type, id=destination_type, spec=spec)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -147,12 +147,12 @@ def _set_status(change: Change, context: ApplyContext) -> str:
 def _written(change: Change, answer: Mapping[str, Any]) -> WriteResult:
     """Return what the answer says of the configuration: whether anything is streamed is said by a call of its own."""
     found = answer.get("event_log_streaming_config") or {}
-    told = {CONFIG: found[CONFIG]} if CONFIG in found else None
-    return WriteResult(change.name, str(answer["request_id"]), told)
+    answered = {CONFIG: found[CONFIG]} if CONFIG in found else None
+    return WriteResult(change.name, str(answer["request_id"]), answered)
 
 
-def _get(access: Access, sort: str) -> dict[str, Any] | None:
-    answer = access.management.find(DESTINATIONS.at(access.target, sort), ABSENT)
+def _get(access: Access, destination_type: str) -> dict[str, Any] | None:
+    answer = access.management.find(DESTINATIONS.at(access.target, destination_type), ABSENT)
     if answer is None:
         return None
     found = answer["event_log_streaming_config"]

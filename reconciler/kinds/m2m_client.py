@@ -65,7 +65,7 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 
 def create(change: Create, context: ApplyContext) -> WriteResult:
-    """Make the client under its own id, with a secret that is kept already; its status can only be said afterwards."""
+    """Create the client under its own id, with a secret that is stored already; its status can only be said later."""
     body = request_body(change.fields, cleared={})
     status = body.pop("status", None)
     if (there := _get(context, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):

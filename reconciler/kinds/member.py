@@ -221,7 +221,7 @@ def _live(access: Access, organization_id: str, identifier: str, change: Change)
 
 
 def _cleared(clear: Callable[[], tuple[Spec, str]]) -> tuple[Spec | None, str]:
-    """Clear a field by a call of its own, and give the member as Stytch answers it, if it does."""
+    """Clear a field by a call of its own, and return the member as Stytch answers it, if it does."""
     answers: list[Spec] = []
 
     def call() -> str:

@@ -255,9 +255,9 @@ def _spelled(domain: str | None) -> str | None:
 def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the organization with a provisional mark, then write the mark, which needs the id that Stytch gives."""
     slug = change.name
-    told = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), slug)
-    metadata = {**told.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
-    body = {"organization_slug": slug, **told, "trusted_metadata": metadata}
+    fields = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), slug)
+    metadata = {**fields.get("trusted_metadata", {}), MARK_KEY: provisional(context.owner.name, slug)}
+    body = {"organization_slug": slug, **fields, "trusted_metadata": metadata}
     live, _ = create_once(
         lambda: context.client.create_organization(body), lambda: _found(slug, context), ALREADY_THERE
     )
@@ -273,7 +273,7 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
 
-    Without an id it is the second half of a create: what names things in the organization, which are there by now.
+    Without an id it is the second half of a create: what names resources in the organization, which exist by now.
     """
     identifier = change.id or context.organization_ids[change.name]
     replaces = any(isinstance(field.before, list | dict) for field in change.fields)

@@ -131,8 +131,8 @@ def delete(change: Delete, context: ApplyContext) -> WriteResult:
     organization_id, identifier = _organization_id(change, context), str(change.id)
     if _still(context, organization_id, identifier)[NAME] != change.name:
         raise Stale("its name has changed since")
-    told = {"organization_id": organization_id, ID: identifier}
-    request_id = delete_resource(lambda: context.client.write("scim.connection.delete", **told).request_id, ABSENT)
+    arguments = {"organization_id": organization_id, ID: identifier}
+    request_id = delete_resource(lambda: context.client.write("scim.connection.delete", **arguments).request_id, ABSENT)
     context.forget(KIND, change)
     return WriteResult(identifier, request_id)
 
@@ -147,9 +147,9 @@ def _write(access: Access, method: str, organization_id: str, **body: Json) -> W
 
 
 def _update(access: Access, organization_id: str, identifier: str, body: Spec) -> WriteResult:
-    told = {ID: identifier, **body}
+    arguments = {ID: identifier, **body}
     with explaining(NO_GROUP, "{}: the identity provider must push the group first; apply again then"):
-        return retry_idempotent(lambda: _write(access, "update", organization_id, **told))
+        return retry_idempotent(lambda: _write(access, "update", organization_id, **arguments))
 
 
 def _get(access: Access, organization_id: str) -> Mapping[str, Any] | None:

@@ -32,7 +32,7 @@ class SecretSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def replace(change: Update, context: ApplyContext) -> WriteResult:
-    """Make a secret in the place of one whose value was lost when an earlier run was cut short."""
+    """Create a secret in the place of one whose value was lost when an earlier run was cut short."""
     delete_once(lambda: SECRETS.remove(context, change.id))
     return SECRETS.create(KIND, Create(kind=change.kind, name=change.name, fields=change.fields), context)
 

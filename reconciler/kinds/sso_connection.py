@@ -76,8 +76,8 @@ class Connection(Struct, frozen=True):
 
     def write(self, method: str, **body: Json) -> str:
         """Call one of the SDK's methods for it. Return the id of the request."""
-        told = {"organization_id": self.organization_id, "connection_id": self.id, **body}
-        return self.access.client.write(f"sso.{method}", **told).request_id
+        arguments = {"organization_id": self.organization_id, "connection_id": self.id, **body}
+        return self.access.client.write(f"sso.{method}", **arguments).request_id
 
     def change(self, **body: Json) -> str:
         """Change fields (safe to send twice). Return the id of the request."""
@@ -281,15 +281,15 @@ def _at(change: Update | Delete, context: ApplyContext) -> Connection:
 def _completed(
     connection: Connection, body: dict[str, Json], context: ApplyContext, request_id: str = ""
 ) -> WriteResult:
-    """Send what a create cannot, and give the connection as it is then, with the id of the last request.
+    """Send what a create cannot, and return the connection as it is then, with the id of the last request.
 
     A certificate and a key for decryption come to those that are there, so each is sent by itself, and once.
     """
-    told = context.revealed(body)
-    certificate, key = told.pop(CERTIFICATE, None), told.pop(ENCRYPTION_KEY, None)
+    arguments = context.revealed(body)
+    certificate, key = arguments.pop(CERTIFICATE, None), arguments.pop(ENCRYPTION_KEY, None)
     try:
-        if told:
-            request_id = connection.change(**told)
+        if arguments:
+            request_id = connection.change(**arguments)
         if certificate:
             request_id = connection.change_certificates(certificate) or request_id
         if key:

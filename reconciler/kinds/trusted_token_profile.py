@@ -34,13 +34,13 @@ class TrustedTokenProfileSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     spec = {**resource.initial, **resource.spec}
-    sort, keys = spec.get("public_key_type"), [_key(text) for text in resource.spec.get(KEYS) or ()]
-    needed, idle = {"JWK": ("jwks_url", KEYS), "PEM": (KEYS, "jwks_url")}.get(str(sort), ("", ""))
+    key_type, keys = spec.get("public_key_type"), [_key(text) for text in resource.spec.get(KEYS) or ()]
+    needed, idle = {"JWK": ("jwks_url", KEYS), "PEM": (KEYS, "jwks_url")}.get(str(key_type), ("", ""))
     if needed and not spec.get(needed):
-        message = f"public_key_type is {sort}, but {needed} is missing"
+        message = f"public_key_type is {key_type}, but {needed} is missing"
         yield resource.problem("missing-companion", message, f"add {needed}", ("spec", "public_key_type"))
     if idle and spec.get(idle):
-        message = f"{idle} has no effect while public_key_type is {sort}"
+        message = f"{idle} has no effect while public_key_type is {key_type}"
         yield resource.problem("idle-companion", message, "remove one of the two", ("spec", idle))
     for index, key in enumerate(keys):
         here = ("spec", KEYS, str(index))
@@ -98,7 +98,7 @@ def writes(change: Change) -> int:
 
 
 def _change_keys(access: Access, path: str, change: FieldChange) -> str:
-    """Make the keys those that are planned, and give the id of the last request."""
+    """Make the keys those that are planned, and return the id of the last request."""
     live, wanted = _keys(access, path), list(change.after or ())
     if sorted({*live.values()}) not in (change.before, wanted):
         raise Stale(f"{KEYS} has changed since")

@@ -55,9 +55,9 @@ def clear(change: Delete, context: ApplyContext) -> WriteResult:
     return _send(context, change, {"override_action": "NONE"})
 
 
-def _send(access: Access, change: Change, body: dict[str, Any]) -> WriteResult:
-    told = {"verdict_reason": change.name, **body}
-    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", OVERRIDE, told))
+def _send(access: Access, change: Change, override: dict[str, Any]) -> WriteResult:
+    body = {"verdict_reason": change.name, **override}
+    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", OVERRIDE, body))
     return WriteResult(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
 
 

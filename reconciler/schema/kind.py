@@ -55,10 +55,10 @@ class OrganizationLifecycle(Lifecycle, forbid_unknown_fields=True, kw_only=True)
 
 
 class Credential(Struct, frozen=True):
-    """A value that Stytch gives when the thing is made, and that the credential store keeps from then on.
+    """A value that Stytch gives when the resource is made, and that the credential store keeps from then on.
 
     ``field`` is its name in Stytch; ``suffix`` ends the name under which it is kept where the manifest gives none.
-    ``has_one`` tells whether a thing of this spec has one at all, ``shown_once`` that it cannot be asked for later.
+    ``has_one`` tells whether a resource of this spec has one at all, ``shown_once`` that it cannot be asked for later.
     One that is ``chosen`` by us is kept before it is sent, so that it is never lost.
     """
 
@@ -244,7 +244,7 @@ class Kind:
 
     @cached_property
     def references(self) -> Mapping[str, RefersTo]:
-        """Return the fields that name things of other kinds."""
+        """Return the fields that name resources of other kinds."""
         return self._with(RefersTo)
 
     @cached_property
@@ -254,12 +254,12 @@ class Kind:
 
     @cached_property
     def by_id(self) -> frozenset[str]:
-        """Name the fields that hold ids of other things in Stytch, and their names in manifests."""
+        """Name the fields that hold ids of other resources in Stytch, and their names in manifests."""
         return frozenset(name for name, reference in self.references.items() if reference.by_id)
 
     @cached_property
     def late(self) -> frozenset[str]:
-        """Name the fields that name what lies in the thing itself."""
+        """Name the fields that name what lies in the resource itself."""
         return frozenset(name for name, reference in self.references.items() if reference.late)
 
     @cached_property
