@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.apply.execute import Applied
 from reconciler.model import Outcome
 from reconciler.report.formats import render
 from reconciler.report.outcomes import apply_report
@@ -21,7 +22,9 @@ def test_what_is_not_there_yet_is_named_with_who_makes_it(tmp_path: Path, form: 
     indent = "" if form == "markdown" else "  "
     assert f"\n{indent}the project acme-b2b does not exist yet{MAKES_IT}\n" in render(plan_report(plan), form)
     outcome = Outcome(kind="Organization", name="acme", action="create", result="withheld", blocked_by="dependency")
-    assert f"project acme-b2b does not exist yet{MAKES_IT}\n" in render(apply_report(plan, [outcome]), form)
+    assert f"project acme-b2b does not exist yet{MAKES_IT}\n" in render(
+        apply_report(plan, Applied(outcomes=(outcome,), journal=None)), form
+    )
 
 
 def test_of_a_project_that_is_there_the_environment_is_named(tmp_path: Path) -> None:

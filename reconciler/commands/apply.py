@@ -25,7 +25,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
     from reconciler import pipeline
     from reconciler.plan.narrow import hold_to, read_plan
     from reconciler.read.run import open_run
-    from reconciler.report.outcomes import applied_report
+    from reconciler.report.outcomes import apply_report
     from reconciler.report.plan import plan_report
     from reconciler.report.progress import applying
 
@@ -42,7 +42,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
         with applying(planned.plan, asked.format) as on_outcome:
             applied = pipeline.apply(open_run(config, client), planned, on_outcome)
     try:
-        show(applied_report(planned.plan, applied, new), asked.format)
+        show(apply_report(planned.plan, applied, new), asked.format)
     except NotPrinted as error:
         hint = f"the journal says what was applied: {applied.journal}" if applied.journal else ""
         raise NotPrinted(error.reason, hint, closed=error.closed and not hint) from error

@@ -46,11 +46,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
     """Look at the configuration, the credentials and what they reach; a finding at a time, so that a stall shows."""
-    yield Finding(
-        ok=True,
-        subject="configuration",
-        text=f"environment {config.environment}, owner {config.owner.name or 'none named'}",
-    )
+    yield _well("configuration", f"environment {config.environment}, owner {config.owner.name or 'none named'}")
     yield from _given(credentials)
     yield from _network(credentials)
     if not (credentials.secret or credentials.workspace_key_secret):
@@ -72,18 +68,18 @@ def examine(config: Config, credentials: Credentials) -> Iterator[Finding]:
             yield from _users(config, credentials, client, target, silent)
     except ReconcilerError as error:
         for problem in error.problems:
-            yield Finding(ok=False, subject="credentials", text=problem.message, hint=problem.hint)
+            yield _wrong("credentials", problem.message, problem.hint)
 
 
 def _given(credentials: Credentials) -> Iterator[Finding]:
     """Yield which credentials there are, and what each is for."""
     workspace = bool(credentials.workspace_key_id and credentials.workspace_key_secret)
     text = f"{'set' if workspace else 'not set'}; it is for projects, environments, secrets, settings, e-mail templates"
-    yield Finding(ok=True, subject="workspace key", text=text)
+    yield _well("workspace key", text)
     for name in ("project_id", "secret") if not workspace or credentials.project_id or credentials.secret else ():
         if not getattr(credentials, name):
             text = f"STYTCH_{name.upper()} is not set"
-            yield Finding(ok=False, subject="credentials", text=text, hint="set it in the environment")
+            yield _wrong("credentials", text, "set it in the environment")
 
 
 def _network(credentials: Credentials) -> Iterator[Finding]:
@@ -97,7 +93,7 @@ def _network(credentials: Credentials) -> Iterator[Finding]:
     trusted = ", ".join(f"those of {named.variable}" for named in network.certificates) or "the usual ones"
     used = sorted({found.shown for url in urls if (found := network.proxy_for(url))})
     proxies = ", ".join(used) or "none is used for these servers"
-    yield Finding(ok=True, subject="network", text=f"trusted certificates: {trusted}; proxy: {proxies}")
+    yield _well("network", f"trusted certificates: {trusted}; proxy: {proxies}")
 
 
 def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
@@ -109,19 +105,19 @@ def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
         if _is_silence(fault):
             yield _silence(fault, MANAGEMENT_URL if credentials.management_base_uri else "")
             return
-        yield Finding(ok=False, subject="workspace", text=str(fault), hint=ADVICE.get(fault.error_type, ""))
+        yield _wrong("workspace", str(fault), ADVICE.get(fault.error_type, ""))
         return
     except ODD:
         hint = f"{MANAGEMENT_URL} does not lead to Stytch's API"
-        yield Finding(ok=False, subject="workspace", text=NOT_AS_DESCRIBED, hint=hint)
+        yield _wrong("workspace", NOT_AS_DESCRIBED, hint)
         return
     text = "readable; the same key writes projects, environments, their secrets and settings, all over the workspace"
-    yield Finding(ok=True, subject="workspace", text=text)
+    yield _well("workspace", text)
     for project in projects:
         slug, vertical = project["project_slug"], project["vertical"]
         rows = environments[slug]
         listed = ", ".join(f"{row['environment_slug']} ({row['type'].lower()}, {row['project_id']})" for row in rows)
-        yield Finding(ok=True, subject="project", text=f"{slug}, {vertical}: {listed or 'no environments'}")
+        yield _well("project", f"{slug}, {vertical}: {listed or 'no environments'}")
 
 
 def _environments(client: Client, project: str) -> list[Row]:
@@ -151,7 +147,7 @@ def _target(config: Config, client: Client, *, readable: bool) -> tuple[Finding,
     sort = "LIVE" if target.is_live else "test"
     called = f"{target.project}/{target.environment} is {target.project_id}" if target.project else target.project_id
     pinned = "as reconciler.yaml says" if config.target.project_id else "reconciler.yaml pins no target.project_id"
-    return Finding(ok=True, subject="target", text=f"{called}, a {sort} project; {pinned}"), target
+    return _well("target", f"{called}, a {sort} project; {pinned}"), target
 
 
 def _declared(config: Config) -> Declared | None:
@@ -166,13 +162,11 @@ def _to_be_made(config: Config, target: Target, declared: Declared | None) -> Fi
     """Return who creates the environment that does not exist yet; unknown if the manifests have errors."""
     slugs = f"{target.project}/{target.environment}"
     if declared is None:
-        return Finding(
-            ok=True, subject="target", text=f"{slugs} does not exist yet; an apply that declares it creates it"
-        )
+        return _well("target", f"{slugs} does not exist yet; an apply that declares it creates it")
     needed = ("Environment",) if target.project_is_there else ("Project", "Environment")
     ours = all(config.authority_of(kind) != "observe" for kind in needed)
     who = "an apply creates it" if ours else f"another environment creates it: {config.environment} only observes it"
-    return Finding(ok=True, subject="target", text=f"{slugs} does not exist yet; {who}")
+    return _well("target", f"{slugs} does not exist yet; {who}")
 
 
 def _signed_in(config: Config, client: Client, target: Target) -> Finding:
@@ -184,14 +178,12 @@ def _signed_in(config: Config, client: Client, target: Target) -> Finding:
     except ReconcilerError as error:
         return _refused("secret", error)
     if client.has_data:
-        return Finding(
-            ok=True, subject="secret", text="the credential store holds one; the next lines show what it opens"
-        )
+        return _well("secret", "the credential store holds one; the next lines show what it opens")
     kinds = declared.kinds(config)
     needed = any(KINDS[kind].api != "management" for kind in kinds)
     made = any(each.ensure == "present" for each in secrets) and config.authority_of("Secret") != "observe"
     if made and "Secret" in kinds:
-        return Finding(ok=True, subject="secret", text="none is known; an apply creates the declared one")
+        return _well("secret", "none is known; an apply creates the declared one")
     hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or declare a Secret, which `apply` creates" if needed else ""
     return Finding(ok=not needed, subject="secret", text="none is known, so only settings can be read", hint=hint)
 
@@ -247,7 +239,7 @@ def _users(
         url = base_url(credentials, consumer)
         yield from _looked(((subject, look),), url, DATA_URL if credentials.api_url else "", silent)
     if config.users is None:
-        yield Finding(ok=True, subject="users", text="none configured: the rules have no users to match")
+        yield _well("users", "none configured: the rules have no users to match")
     elif config.users.file is not None:
         there = config.users.file.is_file()
         text = f"{config.users.shown} is there" if there else f"{config.users.shown} is not there"
@@ -278,22 +270,30 @@ def _is_silence(fault: Fault) -> bool:
 def _silence(fault: Fault, variable: str) -> Finding:
     """Say that a server does not answer, which the fault names; ``variable`` is where its address was read, if so."""
     hint = f"{variable} names it: fix or unset that variable" if variable else "check that this machine can reach it"
-    return Finding(ok=False, subject="address", text=str(fault), hint=hint)
+    return _wrong("address", str(fault), hint)
 
 
 def _tried(subject: str, read: Callable[[], str]) -> Finding:
     """Read something; raises ``Unavailable`` where nobody answers."""
     try:
-        return Finding(ok=True, subject=subject, text=read())
+        return _well(subject, read())
     except Fault as fault:
         if _is_silence(fault):
             raise
-        return Finding(ok=False, subject=subject, text=str(fault), hint=ADVICE.get(fault.error_type, ""))
+        return _wrong(subject, str(fault), ADVICE.get(fault.error_type, ""))
     except ODD:
-        return Finding(ok=False, subject=subject, text=NOT_AS_DESCRIBED, hint=ADVICE["route_not_found"])
+        return _wrong(subject, NOT_AS_DESCRIBED, ADVICE["route_not_found"])
     except ReconcilerError as error:
         return _refused(subject, error)
 
 
 def _refused(subject: str, error: ReconcilerError) -> Finding:
-    return Finding(ok=False, subject=subject, text=error.problems[0].message, hint=error.problems[0].hint)
+    return _wrong(subject, error.problems[0].message, error.problems[0].hint)
+
+
+def _well(subject: str, text: str) -> Finding:
+    return Finding(ok=True, subject=subject, text=text)
+
+
+def _wrong(subject: str, text: str, hint: str) -> Finding:
+    return Finding(ok=False, subject=subject, text=text, hint=hint)

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from msgspec import structs
 
 from reconciler.documents.yaml_writer import scalar
-from reconciler.model import FORMAT_VERSION, Change, Json, Kept, Outcome, Plan, Result, public, type_of
+from reconciler.model import FORMAT_VERSION, Change, Json, Outcome, Plan, Result, public, type_of
 from reconciler.report import sections
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import FIRST, PLANNED, action, blocks, runs
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from reconciler.apply.execute import Applied
 
 Verbs = Mapping[tuple[str, str], str]  # what a change is called where that is not its action, by action and address
-
-Credentials = tuple[Sequence[Kept], str]  # what was kept, and the file of ids
-NO_PINS: Final[Mapping[str, str]] = MappingProxyType({})
-NO_CREDENTIALS: Final[Credentials] = ((), "")
 GONE = "gone already"  # what somebody else deleted since the plan was made
 THERE = "there already"  # what somebody else made since the plan was made
 _DONE = {
@@ -41,50 +36,29 @@ _DONE = {
 _HEADINGS = {"failed": "Failed", "withheld": "Withheld", "skipped": "Skipped"}
 
 
-def applied_report(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Report:
-    """Report what an apply did, and what is left for a person to do."""
-    plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
-    journal = str(applied.journal) if applied.journal else None
-    kept = (applied.kept, applied.ledger)
-    return apply_report(plan, applied.outcomes, new, journal=journal, pins=applied.pins, credentials=kept)
-
-
-def apply_report(  # all that an apply leaves behind, by name
-    plan: Plan,
-    outcomes: Sequence[Outcome],
-    new: Sequence[Change] = (),
-    *,
-    journal: str | None = None,
-    pins: Mapping[str, str] = NO_PINS,
-    credentials: Credentials = NO_CREDENTIALS,
-) -> Report:
+def apply_report(plan: Plan, applied: "Applied", new: Sequence[Change] = ()) -> Report:
     """Report what became of a plan's changes: those that were not applied line by line, the others counted.
 
-    ``new`` are changes that planning again gave and the reviewed plan does not hold; ``pins`` the project ids of
-    environments that were made, by slug; ``credentials`` what the store has taken.
+    ``new`` are changes that planning again gave and the reviewed plan does not hold.
     """
-    return Report(
-        lambda: _data(plan, outcomes, new, pins, credentials[0]),
-        lambda: [_view(plan, outcomes, new, journal, pins, credentials)],
-    )
+    plan = structs.replace(plan, manual_steps=applied.manual_steps, held=applied.held)
+    return Report(lambda: _data(plan, applied, new), lambda: [_view(plan, applied, new)])
 
 
-def _data(
-    plan: Plan, outcomes: Sequence[Outcome], new: Sequence[Change], pins: Mapping[str, str], kept: Sequence[Kept]
-) -> Json:
+def _data(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Json:
     """Return the outcome of every change, in the plan's order, their counts, and what the plan file lacked."""
-    counts = Counter(outcome.result for outcome in outcomes)
-    found = sum(outcome.found for outcome in outcomes)
+    counts = Counter(outcome.result for outcome in applied.outcomes)
+    found = sum(outcome.found for outcome in applied.outcomes)
     return {
         "format_version": FORMAT_VERSION,
         "environment": plan.environment,
         "project_id": plan.project_id,
         "digest": plan.digest,
         "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
-        "outcomes": list(map(public.published, outcomes)),
+        "outcomes": list(map(public.published, applied.outcomes)),
         "new": list(map(public.published, new)),
-        "pins": dict(pins),
-        "credentials": kept,
+        "pins": dict(applied.pins),
+        "credentials": applied.kept,
         "manual_steps": plan.manual_steps,
         "held": list(map(public.published, plan.held)),
         "held_by": plan.held_by,
@@ -92,33 +66,19 @@ def _data(
     }
 
 
-def _view(
-    plan: Plan,
-    outcomes: Sequence[Outcome],
-    new: Sequence[Change],
-    journal: str | None,
-    pins: Mapping[str, str],
-    credentials: Credentials,
-) -> View:
-    made = pins.get(plan.target.rpartition("/")[2])
+def _view(plan: Plan, applied: "Applied", new: Sequence[Change]) -> View:
+    outcomes = applied.outcomes
+    made = applied.pins.get(plan.target.rpartition("/")[2])
     name = sections.name(structs.replace(plan, project_id=plan.project_id or made or ""))
     if not outcomes and not new:
-        found = chain(
-            sections.stays(plan),
-            sections.observed(plan),
-            sections.written_from_live(plan),
-            sections.required_steps(plan),
-            sections.problems(plan),
-        )
         return View(
             title=f"Nothing to apply: {sections.as_declared(plan)}",
             highlights=tuple(left_open(plan, unmatched=False)),
-            parts=(*_kept(*credentials), *found),
+            parts=(*_kept(applied), *sections.below(plan, required_only=True)),
         )
     results = Counter(str(outcome.result) for outcome in outcomes)
     verbs = _verbs(plan)
-    applied = [one for one in outcomes if one.result == "applied"]
-    became = Counter(_became(one, verbs) for one in applied)
+    became = Counter(_became(one, verbs) for one in outcomes if one.result == "applied")
     done = [f"{became[verb]:,} {past}" for verb, past in _DONE.items() if became[verb]]
     rest = [f"{results[result]:,} {result}" for result in _HEADINGS if results[result]]
     return View(
@@ -126,11 +86,11 @@ def _view(
         parts=(
             *_not_applied(plan, outcomes),
             *_not_reviewed(new),
-            *_kept(*credentials),
+            *_kept(applied),
             *held(plan),
-            *sections.required_steps(plan),
+            *sections.by_hand(plan, required_only=True),
         ),
-        footer=(*_pinned(plan, pins), *_footer(plan, results, journal)),
+        footer=(*_pinned(plan, applied.pins), *_footer(plan, results, applied.journal)),
     )
 
 
@@ -167,12 +127,12 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
         yield Part(title, blocks(runs(new), PLANNED), hints=("plan again and have the new plan reviewed",))
 
 
-def _kept(kept: Sequence[Kept], ledger: str) -> Iterator[Part]:
+def _kept(applied: "Applied") -> Iterator[Part]:
     """Write where each credential is now; its value is written nowhere."""
-    if kept:
-        lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in kept)
-        hint = f"commit {ledger}, so that every checkout knows their ids; it contains ids and no secrets"
-        yield Part(f"Credentials kept: {len(kept):,}", lines=lines, hints=(printable(hint),))
+    if applied.kept:
+        lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in applied.kept)
+        hint = f"commit {applied.ledger}, so that every checkout knows their ids; it contains ids and no secrets"
+        yield Part(f"Credentials kept: {len(applied.kept):,}", lines=lines, hints=(printable(hint),))
 
 
 def _became(outcome: Outcome, verbs: Verbs) -> str:
@@ -195,7 +155,7 @@ def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:
         yield f"Created {slug}: pin it in reconciler.yaml, target: {target}"
 
 
-def _footer(plan: Plan, results: Mapping[str, int], journal: str | None) -> Iterator[str]:
+def _footer(plan: Plan, results: Mapping[str, int], journal: Path | None) -> Iterator[str]:
     if journal:
         yield f"Journal: {journal}"
     if results["failed"] or results["skipped"]:

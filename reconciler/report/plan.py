@@ -36,53 +36,27 @@ def drift_report(plan: Plan) -> Report:
 
 def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
     if not plan.changes:
-        found = chain(
-            sections.stays(plan),
-            sections.observed(plan),
-            sections.written_from_live(plan),
-            sections.manual_steps(plan),
-            sections.problems(plan),
-        )
         return View(
             f"Nothing to do: {sections.as_declared(plan)}",
             highlights=tuple(left_open(plan)),
-            parts=tuple(found),
+            parts=sections.below(plan),
             footer=(*sections.aside(plan), *sections.source(plan)),
         )
     going = [change for change in plan.changes if change.withheld_by is None]
     shown, folded = groups(change for change in going if not change.adopts)
-    below = (
-        sections.adoptions(going),
-        sections.withheld(plan),
-        sections.stays(plan),
-        sections.unmanaged(plan),
-        sections.unmatched(plan),
-        sections.observed(plan),
-        sections.written_from_live(plan),
-        sections.manual_steps(plan),
-        sections.problems(plan),
-    )
+    below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(
         title=f"Plan for {sections.name(plan)}",
         highlights=tuple(_access_lines(_access(going), plan.summary)),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
-        parts=tuple(chain.from_iterable(below)),
+        parts=(*sections.adoptions(going), *sections.withheld(plan), *below),
         footer=tuple(chain(_counts(plan), sections.source(plan), _next(plan, apply_with))),
     )
 
 
 def _drift_view(plan: Plan) -> View:
-    below = tuple(
-        chain(
-            sections.stays(plan),
-            sections.unmanaged(plan),
-            sections.observed(plan),
-            sections.written_from_live(plan),
-            sections.required_steps(plan),
-            sections.problems(plan),
-        )
-    )
+    below = sections.below(plan, sections.unmanaged(plan), required_only=True)
     if not plan.changes and not plan.observed:
         open_ = tuple(left_open(plan, unmatched=False))
         return View(f"No drift: {sections.as_declared(plan)}", highlights=open_, parts=below)

@@ -1,6 +1,6 @@
 """The parts below a plan's changes, each with a heading: adopted, withheld, unmanaged, problems."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
@@ -32,6 +32,12 @@ _CHECK_FIRST = {
 }
 _NAMED = 5  # unmatched users and unmanaged things that are named
 _PROBLEMS = 50  # that are written out
+
+
+def below(plan: Plan, *others: Iterable[Part], required_only: bool = False) -> tuple[Part, ...]:
+    """Return what stands below the changes: what stays, ``others``, what is only observed, steps and problems."""
+    steps = by_hand(plan, required_only=required_only)
+    return tuple(chain(_stays(plan), *others, _observed(plan), _written_from_live(plan), steps, _problems(plan)))
 
 
 def adoptions(going: Sequence[Change]) -> Iterator[Part]:
@@ -78,7 +84,7 @@ def as_declared(plan: Plan) -> str:
     return f"{name(plan)} is as declared{but}{unchanged}."
 
 
-def kept(plan: Plan) -> Iterator[Part]:
+def _kept(plan: Plan) -> Iterator[Part]:
     """Write what is ours and no longer wanted, and stays because its kind is not authoritative."""
     reasons: dict[str, list[Listed]] = {}
     for item in plan.kept:
@@ -88,7 +94,7 @@ def kept(plan: Plan) -> Iterator[Part]:
         yield Part(f"Managed, {reason}: {_kinds(items)}", lines=lines)
 
 
-def stays(plan: Plan) -> Iterator[Part]:
+def _stays(plan: Plan) -> Iterator[Part]:
     """Write what is not changed although something asks for a change."""
     yield from held(plan)
     if plan.removed:
@@ -97,7 +103,7 @@ def stays(plan: Plan) -> Iterator[Part]:
             lines=_listed(plan.removed, FIRST),
             hints=("members: {removed: restore}, or restore: true on a Member, restores them",),
         )
-    yield from kept(plan)
+    yield from _kept(plan)
 
 
 def unmanaged(plan: Plan) -> Iterator[Part]:
@@ -123,14 +129,14 @@ def unmatched(plan: Plan) -> Iterator[Part]:
         )
 
 
-def observed(plan: Plan) -> Iterator[Part]:
+def _observed(plan: Plan) -> Iterator[Part]:
     """Write the differences of kinds that are only observed."""
     if plan.observed:
         title = f"Only observed: {counted(len(plan.observed), 'difference')}, not written"
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
 
 
-def written_from_live(plan: Plan) -> Iterator[Part]:
+def _written_from_live(plan: Plan) -> Iterator[Part]:
     """Write the differences of what a live environment uses, which one of type test leaves alone."""
     if plan.written_from_live:
         title = (
@@ -141,23 +147,14 @@ def written_from_live(plan: Plan) -> Iterator[Part]:
         yield Part(title, blocks(runs(plan.written_from_live), DRIFTED), hints=(hint,))
 
 
-def required_steps(plan: Plan) -> Iterator[Part]:
-    """Write what a person must do before a run can end well."""
-    yield from _by_hand([step for step in plan.manual_steps if step.required])
-
-
-def manual_steps(plan: Plan) -> Iterator[Part]:
-    """Write what a person must do in the dashboard, and where."""
-    yield from _by_hand(plan.manual_steps)
-
-
-def _by_hand(steps: Sequence[ManualStep]) -> Iterator[Part]:
+def by_hand(plan: Plan, *, required_only: bool) -> Iterator[Part]:
+    """Write what a person must do in the dashboard, and where: all of it, or what a run cannot end well without."""
+    steps = [step for step in plan.manual_steps if step.required or not required_only]
     if steps:
         lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
         title = f"By hand: {counted(len(steps), 'step')} that no API can do"
-        yield Part(
-            title, lines=tuple(map(printable, lines)), hints=("when a step is done, set done: true in its manifest",)
-        )
+        hint = "when a step is done, set done: true in its manifest"
+        yield Part(title, lines=tuple(map(printable, lines)), hints=(hint,))
 
 
 def _standing(step: ManualStep) -> str:
@@ -165,7 +162,7 @@ def _standing(step: ManualStep) -> str:
     return f"{required}, status cannot be checked" if step.state == "unknown" else required
 
 
-def problems(plan: Plan) -> Iterator[Part]:
+def _problems(plan: Plan) -> Iterator[Part]:
     """Write problems and warnings with their places and hints, but for those that stand with what they hold."""
     elsewhere = told(plan)
     ordered = in_order(problem for problem in plan.problems if problem not in elsewhere)

@@ -316,11 +316,12 @@ def test_two_applies_at_once_do_not_both_say_that_they_made_everything(config: C
     with connected(app) as client:
         first, second = pipeline.plan(open_run(config, client)), pipeline.plan(open_run(config, client))
         made = pipeline.apply(open_run(config, client), first, lambda _: None).outcomes
-        late = pipeline.apply(open_run(config, client), second, lambda _: None).outcomes
+        later = pipeline.apply(open_run(config, client), second, lambda _: None)
+    late = later.outcomes
     assert {outcome.result for outcome in (*made, *late)} == {"applied"}
     assert [outcome.found for outcome in made] == [False] * len(made)
     assert [outcome.found for outcome in late] == [outcome.action == "create" for outcome in late]
-    said = render(apply_report(second.plan, late))
+    said = render(apply_report(second.plan, later))
     assert "already existing" in said
     assert "created" not in said
 
@@ -347,7 +348,7 @@ def test_a_delete_of_what_another_run_has_just_deleted_is_done_and_said_to_be_go
         applied = pipeline.apply(open_run(config, client), mine, lambda _: None)
     (outcome,) = applied.outcomes
     assert (outcome.action, outcome.result, outcome.found, applied.exit_code) == ("delete", "applied", True, 0)
-    assert "1 gone already (deleted since the plan)." in render(apply_report(mine.plan, applied.outcomes))
+    assert "1 gone already (deleted since the plan)." in render(apply_report(mine.plan, applied))
     assert [one["status"] for one in bulk.members(app)].count("deleted") == 1
 
 

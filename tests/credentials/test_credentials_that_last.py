@@ -76,10 +76,7 @@ def applied(app: App, config: Config, environ: dict[str, str]) -> str:
         plan = pipeline.plan(Run(config, client, store))
         done = pipeline.apply(Run(config, client, store), plan, lambda _: None)
     assert {one.result for one in done.outcomes} <= {"applied"}
-    kept = (done.kept, done.ledger)
-    return "".join(
-        render(apply_report(plan.plan, done.outcomes, (), credentials=kept), form) for form in ("text", "json")
-    )
+    return "".join(render(apply_report(plan.plan, done), form) for form in ("text", "json"))
 
 
 def warned(found: Planned) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.apply.execute import Applied
 from reconciler.model import (
     Cause,
     Change,
@@ -117,7 +118,9 @@ def test_outcomes_are_counted_and_listed() -> None:
     outcome = Outcome(
         kind="Member", namespace="a", name="b", action="create", result="failed", reason="no", request_id="request-id-1"
     )
-    written = json.loads(render(apply_report(Plan(environment="t", project_id="p"), (outcome,)), "json"))
+    written = json.loads(
+        render(apply_report(Plan(environment="t", project_id="p"), Applied(outcomes=(outcome,), journal=None)), "json")
+    )
     assert written["summary"] == {"applied": 0, "failed": 1, "withheld": 0, "skipped": 0, "found": 0}
     assert written["outcomes"][0]["request_id"] == "request-id-1"
     assert written["new"] == []

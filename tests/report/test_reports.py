@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from reconciler.apply.execute import Applied
 from reconciler.model import Count, Outcome, Plan, Problem, Share, public
 from reconciler.report.formats import render
 from reconciler.report.outcomes import apply_report
@@ -61,7 +62,9 @@ def report(case: Path, form: str) -> str:
         case "apply":
             new = read("new.json", tuple[public.Change, ...]) if (case / "new.json").exists() else ()
             outcomes = tuple(map(outcome, read("outcomes.json", tuple[public.Outcome, ...])))
-            return render(apply_report(plan(), outcomes, tuple(map(public.in_memory, new))), form)
+            planned = plan()
+            applied = Applied(outcomes=outcomes, journal=None, manual_steps=planned.manual_steps, held=planned.held)
+            return render(apply_report(planned, applied, tuple(map(public.in_memory, new))), form)
         case "problems":
             return render(problems_report(read("problems.json", tuple[Problem, ...])), form)
         case other:
@@ -94,7 +97,7 @@ def test_every_line_is_printable(case: Path) -> None:
 def test_the_slug_of_an_environment_that_was_made_is_pinned_as_a_text() -> None:
     plan = Plan(environment="test", project_id="", target="acme/null")
     made = Outcome(kind="Environment", name="null", action="create", result="applied")
-    text = render(apply_report(plan, [made], pins={"null": "project-test-1"}))
+    text = render(apply_report(plan, Applied(outcomes=(made,), journal=None, pins={"null": "project-test-1"})))
     assert (
         '\nCreated null: pin it in reconciler.yaml, target: {type: test, project: acme, environment: "null", ' in text
     )
