@@ -25,8 +25,7 @@ from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
 from reconciler.plan.build import build
 from reconciler.plan.checks import check_creates, check_store, is_unread, keeps_credentials, warnings_of
-from reconciler.plan.compare import compare_resources, over
-from reconciler.plan.compare_members import compare_members
+from reconciler.plan.compare import compare_members, compare_resources, over
 from reconciler.plan.holds import hold
 from reconciler.plan.manual_steps import open_steps
 from reconciler.plan.narrow import Selection, narrow

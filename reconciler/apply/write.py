@@ -24,6 +24,8 @@ from reconciler.kinds._writing import MALFORMED, WriteResult, noting_finds
 from reconciler.load.references import names_in
 from reconciler.model import (
     ADMIN_ROLE,
+    MEMBER,
+    ORGANIZATION,
     Change,
     Create,
     Delete,
@@ -160,7 +162,7 @@ class Writer:
         """Return the address of what a change needs, and what could not be made before it, or ""."""
         slug = change.namespace if change.namespace is not None else completes(change)
         if slug is not None and slug not in self._context.organization_ids:
-            return address("Organization", slug)
+            return address(ORGANIZATION, slug)
         spec = {field.path[0]: field.after for field in change.fields if len(field.path) == 1}
         named = (address(reference.kind, name) for _, reference, name in names_in(change.kind, spec))
         return next((each for each in named if each in self._not_made), "")
@@ -225,7 +227,7 @@ class Writer:
         called = other_name(kind, change, written.answered)
         if called:
             self._context.ids[change.kind].pop((change.namespace, change.name))
-            if change.kind == "Organization":
+            if change.kind == ORGANIZATION:
                 self._context.organization_ids.pop(change.name, None)
         elif isinstance(change, Create):
             self._made.add(change.address)
@@ -271,7 +273,7 @@ class Writer:
                 self._circuit.note(failed=failed and not refused)
             if isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
                 self._not_made[change.address] = outcome.result
-            if change.kind == "Member" and outcome.result == "applied":
+            if change.kind == MEMBER and outcome.result == "applied":
                 self._applied.add(change.address)
             self._outcomes[_name(change)] = outcome
             with suppress(Exception):  # whoever follows may be gone; the outcome is said at the end

@@ -1,4 +1,8 @@
-"""Dangerous losses: an organization's last active admin, and anything of a breakglass member."""
+"""Access that changes give and take: ``stytch_admin`` and what roles permit, the last admin, breakglass members.
+
+A role reaches a member through several doors: given directly, or through an assignment by e-mail domain, SSO connection
+or group (docs/stytch.md 2.20); and whoever has a role gets whatever the RBAC policy adds to it. All of them are here.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -10,6 +14,8 @@ from reconciler.diff.roles import DIRECT
 from reconciler.model import (
     ADMIN_ROLE,
     IMPLICIT_ROLE,
+    MEMBER,
+    ORGANIZATION,
     Admin,
     Change,
     Delete,
@@ -23,24 +29,14 @@ from reconciler.model import (
     withdrawn_roles,
 )
 
+LAST_ADMIN: Final = "last_admin"
+FOR_PEOPLE: Final = ("name", "untrusted_metadata")  # a member loses nothing where these say something else
 POLICY: Final = "RBACPolicy"
-
-
 CUSTOM_ROLES: Final = "custom_roles"
-
-
 ASSIGNMENTS: Final = "_implicit_role_assignments"  # how every field's name ends that gives a role to many at once
-
-
 SSO: Final = frozenset({"sso_connection", "sso_connection_group"})
-
-
 SCIM: Final = frozenset({"scim_connection_group"})
-
-
 LABELS: Final = frozenset({"group_name"})  # in an assignment: for people only
-
-
 # A member's source of a role, by the beginning of the field that makes it.
 SOURCES: Final[Mapping[str, frozenset[str]]] = {
     "rbac_email": frozenset({"email_assignment"}),
@@ -54,7 +50,7 @@ SOURCES: Final[Mapping[str, frozenset[str]]] = {
 
 def grants(change: Change, held: Collection[str]) -> int:
     """Count the members and assignments that a change gives ``stytch_admin``, and which ``held`` roles it widens."""
-    if change.kind == "Member":
+    if change.kind == MEMBER:
         return ADMIN_ROLE in added_roles(change)
     if change.kind == POLICY:
         return len(widened(change) & {*held, IMPLICIT_ROLE})
@@ -149,10 +145,6 @@ def _permitted(permissions: Json) -> set[tuple[str, str]]:
     return {(item["resource_id"], action) for item in items for action in item["actions"]}
 
 
-LAST_ADMIN = "last_admin"
-FOR_PEOPLE = ("name", "untrusted_metadata")  # a member loses nothing where these say something else
-
-
 class _Plight(Struct, frozen=True):
     """An organization in which no live admin keeps the role: what takes it, and the changes that give it to others."""
 
@@ -171,7 +163,7 @@ def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
         change
         for plight in _plights(changes, stakes)
         for change in plight.takers
-        if not (plight.heirs and change.kind == "Member") and not _is_meant(change, plight.slug, stakes)
+        if not (plight.heirs and change.kind == MEMBER) and not _is_meant(change, plight.slug, stakes)
     ]
 
 
@@ -182,7 +174,7 @@ def heirs(changes: Sequence[Change], stakes: Stakes) -> Mapping[str, frozenset[s
         for plight in _plights(changes, stakes)
         if plight.heirs
         for change in plight.takers
-        if change.kind == "Member" and not _is_meant(change, plight.slug, stakes)
+        if change.kind == MEMBER and not _is_meant(change, plight.slug, stakes)
     }
 
 
@@ -199,7 +191,7 @@ def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
     return [
         change
         for change in changes
-        if change.kind == "Member"
+        if change.kind == MEMBER
         and change.id in stakes.breakglass
         and change.address not in stakes.may_lose
         and _takes_anything(change)
@@ -209,16 +201,16 @@ def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
 def like_deletes(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
     """Return the member changes that count as deletes: deletes, and what takes as much from somebody."""
     others = {_name(change) for change in (*orphaning(changes, stakes), *from_breakglass(changes, stakes))}
-    members = (change for change in changes if change.kind == "Member")
+    members = (change for change in changes if change.kind == MEMBER)
     return [change for change in members if isinstance(change, Delete) or _name(change) in others]
 
 
 def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem]:
     """Yield a warning for each such loss that nothing withholds, because a manifest says so by name."""
     for slug in sorted(plight.slug for plight in _plights(changes, stakes) if not plight.heirs):
-        name = address("Organization", slug)
+        name = address(ORGANIZATION, slug)
         yield problem("last-admin", f"{name} loses its last admin", severity="warning", addresses=(name,))
-    going = (change for change in changes if change.kind == "Member" and not change.withheld_by)
+    going = (change for change in changes if change.kind == MEMBER and not change.withheld_by)
     for change in going:
         if change.id in stakes.breakglass and _takes_anything(change):
             does = "is deleted" if isinstance(change, Delete) else "loses something"
@@ -235,7 +227,7 @@ def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
         admins = stakes.admins.get(slug)
         if not admins or change.withheld_by:
             continue
-        if change.kind != "Member":
+        if change.kind != MEMBER:
             if sources_taken(change):
                 takers.setdefault(slug, []).append(change)
         elif change.id is not None and change.id in admins:
@@ -251,7 +243,7 @@ def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
 
 def _taken(change: Change, id: str, admin: Admin) -> frozenset[str]:
     """Name the sources of his role that a change takes from an admin."""
-    if change.kind != "Member":
+    if change.kind != MEMBER:
         return admin.sources & sources_taken(change)
     if change.id != id:
         return frozenset()

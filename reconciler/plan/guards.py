@@ -12,6 +12,8 @@ from msgspec import Struct, structs
 
 from reconciler.config.schema import Limits
 from reconciler.model import (
+    MEMBER,
+    ORGANIZATION,
     Change,
     Count,
     Create,
@@ -106,7 +108,7 @@ def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tupl
     That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.
     """
     undone = tuple(undone)
-    missing = {change.name for change in undone if change.kind == "Organization" and isinstance(change, Create)}
+    missing = {change.name for change in undone if change.kind == ORGANIZATION and isinstance(change, Create)}
     roles = frozenset().union(*map(new_roles, undone))
     if not missing and not roles:
         return tuple(changes)
@@ -152,16 +154,16 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
     guarded = like_deletes(changes, census.stakes)
     ids = {change.address for change in guarded}
     number = len(guarded) + sum(census.cascade.values())
-    managed = census.managed.get("Member", 0)
+    managed = census.managed.get(MEMBER, 0)
 
     def withholds(change: Change) -> bool:
         return change.address in ids or (
             isinstance(change, Delete) and (change.namespace or change.name) in census.cascade
         )
 
-    yield _limited("max_deletes", Count(number, limits.max_deletes), withholds, kind="Member")
+    yield _limited("max_deletes", Count(number, limits.max_deletes), withholds, kind=MEMBER)
     share = _share(number, managed, limits.max_delete_percent)
-    yield _limited("max_delete_percent", share, withholds, kind="Member")
+    yield _limited("max_delete_percent", share, withholds, kind=MEMBER)
     for slug, count in sorted(Counter(change.namespace or "" for change in guarded).items()):
         here = _share(count, census.managed_members.get(slug, 0), limits.max_delete_percent_per_organization)
         if not here.is_within:
@@ -169,14 +171,14 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
                 "max_delete_percent",
                 here,
                 lambda change, slug=slug: change.address in ids and change.namespace == slug,  # type: ignore[misc] # a lambda's default has no annotation
-                kind="Member",
+                kind=MEMBER,
                 organization=slug,
             )
 
 
 def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
-    inferred = (change for change in changes if change.kind == "Member" and _is_inferred(change))
+    inferred = (change for change in changes if change.kind == MEMBER and _is_inferred(change))
     for slug, count in sorted(Counter(change.namespace or "" for change in inferred).items()):
         limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
         share = Share(count, census.managed_members.get(slug, 0), limit)
@@ -184,8 +186,8 @@ def _organization_losses(changes: Sequence[Change], census: Census, limits: Limi
             yield _limited(
                 "max_organization_loss_percent",
                 share,
-                lambda change, slug=slug: change.kind == "Member" and change.namespace == slug and _is_inferred(change),  # type: ignore[misc] # a lambda's default has no annotation
-                kind="Member",
+                lambda change, slug=slug: change.kind == MEMBER and change.namespace == slug and _is_inferred(change),  # type: ignore[misc] # a lambda's default has no annotation
+                kind=MEMBER,
                 organization=slug,
             )
 
@@ -200,14 +202,14 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
     doomed = {
         change.address
         for change in changes
-        if change.kind == "Organization" and _is_inferred(change) and census.breakglass_in.get(change.name)
+        if change.kind == ORGANIZATION and _is_inferred(change) and census.breakglass_in.get(change.name)
     }
     if both := sorted(taking | doomed):
         yield _refused(
             "breakglass",
             _named(both),
             lambda change: change.address in taking or (change.address in doomed and isinstance(change, Delete)),
-            kind="Member",
+            kind=MEMBER,
         )
 
 
@@ -216,7 +218,7 @@ def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterat
     if taking:
         slugs = sorted({change.namespace or change.name for change in taking})
         names = {(type(change), change.address) for change in taking}
-        yield _refused(LAST_ADMIN, _named(slugs), lambda change: (type(change), change.address) in names, kind="Member")
+        yield _refused(LAST_ADMIN, _named(slugs), lambda change: (type(change), change.address) in names, kind=MEMBER)
 
 
 def _named(names: Sequence[str]) -> str:
@@ -225,26 +227,26 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    number = sum(_is_delete_of("Organization", change) for change in changes)
+    number = sum(_is_delete_of(ORGANIZATION, change) for change in changes)
     crowded = {slug for slug, count in census.strangers.items() if count}
     if crowded:
         yield _refused(
             "unmanaged_members",
             f"unmanaged members are in {', '.join(sorted(crowded))}",
-            lambda change: _is_delete_of("Organization", change) and change.name in crowded,
-            kind="Organization",
+            lambda change: _is_delete_of(ORGANIZATION, change) and change.name in crowded,
+            kind=ORGANIZATION,
         )
     yield _limited(
         "max_organization_deletes",
         Count(number, limits.max_organization_deletes),
-        partial(_is_delete_of, "Organization"),
-        kind="Organization",
+        partial(_is_delete_of, ORGANIZATION),
+        kind=ORGANIZATION,
     )
 
 
-def _thing_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+def _resource_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     doomed = (change for change in changes if isinstance(change, Delete))
-    counts = Counter(change.kind for change in doomed if change.kind not in ("Member", "Organization"))
+    counts = Counter(change.kind for change in doomed if change.kind not in (MEMBER, ORGANIZATION))
     for kind, number in sorted(counts.items()):
         withholds = partial(_is_delete_of, kind)
         share = _share(number, census.managed.get(kind, 0), limits.max_delete_percent)
@@ -254,7 +256,7 @@ def _thing_deletes(changes: Sequence[Change], census: Census, limits: Limits) ->
 
 def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     counts = Counter(change.kind for change in changes if _alters(change))
-    for kind in sorted({*counts, "Member", "Organization"}):
+    for kind in sorted({*counts, MEMBER, ORGANIZATION}):
         yield _limited(
             "max_update_percent",
             _share(counts[kind], census.managed.get(kind, 0), limits.max_update_percent),
@@ -268,20 +270,26 @@ def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> It
     held = granted.union(census.held_roles)
     number = sum(grants(change, held) for change in changes)
     count = Count(number, limits.max_new_admins)
-    yield _limited("max_new_admins", count, lambda change: grants(change, held) > 0, kind="Member")
+    yield _limited("max_new_admins", count, lambda change: grants(change, held) > 0, kind=MEMBER)
 
 
 def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     missing = _share(census.missing, census.marked, limits.max_missing_users_percent)
-    yield _limited("max_missing_users_percent", missing, _takes_access, kind="Member")
+    yield _limited("max_missing_users_percent", missing, _takes_access, kind=MEMBER)
     shrunk = _share(max(0, census.marked - census.memberships), census.marked, limits.max_shrink_percent)
-    yield _limited("max_shrink_percent", shrunk, _takes_access, kind="Member")
+    yield _limited("max_shrink_percent", shrunk, _takes_access, kind=MEMBER)
     yield _limited("max_problems", Count(census.problems, limits.max_problems), _takes_access)
     if census.no_deletes:
-        yield _refused("users", census.no_deletes, partial(_is_delete_of, "Member"), kind="Member")
+        yield _refused("users", census.no_deletes, partial(_is_delete_of, MEMBER), kind=MEMBER)
 
 
-GUARDS: tuple[Guard, ...] = (
-    *(_source, _organization_deletes, _thing_deletes, _updates, _new_admins),
-    *(_breakglass, _deletes, _organization_losses),
+GUARDS: tuple[Guard, ...] = (  # and, when they have judged, ``_last_admins``
+    _source,
+    _organization_deletes,
+    _resource_deletes,
+    _updates,
+    _new_admins,
+    _breakglass,
+    _deletes,
+    _organization_losses,
 )
