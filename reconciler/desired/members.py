@@ -3,10 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import msgspec
 from msgspec import Struct, structs
 
-from reconciler.desired.user_ids import Disputed, UserIds
+from reconciler.desired.packed import Disputed, PackedMemberships, UserIds
 from reconciler.diff.member_pairs import Users
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
@@ -15,42 +14,6 @@ from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
 from reconciler.sources.user_files import MalformedUser, User
 from reconciler.sources.users import UserStream
-
-_CHUNK = 16  # memberships that are packed together; fewer wait unpacked
-
-
-class PackedMemberships:
-    """A million memberships in little memory, by organization: about 130 bytes each once packed."""
-
-    def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(list[Membership]).decode
-        self._packed: dict[str, list[bytes]] = {}
-        self._waiting: dict[str, list[Membership]] = {}
-        self._counts: dict[str, int] = {}
-
-    def add(self, membership: Membership) -> None:
-        """Keep one membership."""
-        slug = membership.organization
-        waiting = self._waiting.setdefault(slug, [])
-        waiting.append(membership)
-        self._counts[slug] = self._counts.get(slug, 0) + 1
-        if len(waiting) == _CHUNK:
-            self._packed.setdefault(slug, []).append(self._encode(waiting))
-            waiting.clear()
-
-    def count(self, organization: str) -> int:
-        """Return the number of memberships in an organization."""
-        return self._counts.get(organization, 0)
-
-    def of(self, organization: str) -> Iterator[Membership]:
-        """Yield the memberships of an organization, in the order in which they were added."""
-        for chunk in self._packed.get(organization, ()):
-            yield from self._decode(chunk)
-        yield from self._waiting.get(organization, ())
-
-    def __len__(self) -> int:
-        return sum(self._counts.values())
 
 
 class Desired(Struct, frozen=True, kw_only=True):

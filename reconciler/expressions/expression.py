@@ -1,8 +1,9 @@
 """A compiled expression, as rules hold it; what a condition needs to match, and what it found."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import And, Compare, Literal, Node, Not, Or, Path, Read, Span, paths_of, spell
@@ -16,18 +17,17 @@ Scalar = str | int | float | bool
 Conditions = dict[Path, frozenset[Scalar]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Expression:
+class Expression(Struct, frozen=True, eq=False):
     """A compiled ``text``. ``paths`` are all paths that it reads, constants included.
 
     Results share values with the scope and the constants: callers must not change them.
     """
 
     text: str
-    node: Node = field(repr=False)
-    paths: frozenset[Path] = field(repr=False)
-    constants: Mapping[str, object] = field(repr=False)
-    _run: Callable[[Mapping[str, object]], object] = field(repr=False)
+    node: Node
+    paths: frozenset[Path]
+    constants: Mapping[str, object]
+    _run: Callable[[Mapping[str, object]], object]
 
     @property
     def constant(self) -> bool:
@@ -68,8 +68,7 @@ def compile_expression(text: str, roots: frozenset[str], constants: Mapping[str,
     return Expression(text, node, frozenset(paths_of(node)), constants, compiled_node(node))
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One term of an ``and``: its text, its truth value, and the value of every path in it.
 
     ``problem`` is the problem of the data where ``value`` could not be computed, else "".

@@ -6,9 +6,10 @@ unknown if the function is a predicate.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.expressions.text import address_domain, fold, is_blank, raise_case, slugify
 from reconciler.expressions.values import LIMIT, UNKNOWN, Mistyped, Unknown, contained, kind_of, text_of
@@ -79,8 +80,7 @@ _SAID: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function. ``call`` gets only values of the ``parameters``' types; a null that they refuse gives ``null``.
 
     ``vet`` checks a literal last argument when the text is compiled. It raises ``Mistyped``.

@@ -4,9 +4,10 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from reconciler.expressions.nodes import Span
 from reconciler.expressions.values import LIMIT, ExpressionError
@@ -113,8 +114,7 @@ def _vet_keyword(token: Token, before: Token) -> None:
 MOST_NODES: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(Struct, frozen=True):
     """A parsed text. The parser counts bytes of ``octets``, which begin after ``lead`` characters of the text."""
 
     tree: ast.expr

@@ -1,8 +1,9 @@
 """The parsed expression: a tree of frozen nodes, each with its position in the text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from reconciler.expressions.functions import Function
 
@@ -16,15 +17,13 @@ class Span(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A part of an expression, with its position in the text."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Literal(Node):
+class Literal(Node, frozen=True, kw_only=True):
     """A value that does not depend on a user; ``reads`` are the constants that it was computed from.
 
     ``folded`` distinguishes a computed null from the word ``null``, which tests presence.
@@ -35,23 +34,20 @@ class Literal(Node):
     folded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read(Node):
+class Read(Node, frozen=True, kw_only=True):
     """A path with fixed keys: ``user.emails[0].email``."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup(Node):
+class Lookup(Node, frozen=True, kw_only=True):
     """A lookup with a computed key: ``vars.roles[row.role]``."""
 
     of: Node
     key: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compare(Node):
+class Compare(Node, frozen=True, kw_only=True):
     """One of ``== != < <= > >= in``."""
 
     operator: str
@@ -59,44 +55,38 @@ class Compare(Node):
     right: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class And(Node):
+class And(Node, frozen=True, kw_only=True):
     """Two or more terms. All must hold."""
 
     terms: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Or(Node):
+class Or(Node, frozen=True, kw_only=True):
     """Two or more terms. At least one must hold."""
 
     terms: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Not(Node):
+class Not(Node, frozen=True, kw_only=True):
     """The negation of a term."""
 
     term: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Node):
+class Call(Node, frozen=True, kw_only=True):
     """A call of a function with the right number of arguments."""
 
     function: Function
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOf(Node):
+class ListOf(Node, frozen=True, kw_only=True):
     """``[a, b]``."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapOf(Node):
+class MapOf(Node, frozen=True, kw_only=True):
     """``{"key": value}``; the keys are plain strings."""
 
     keys: tuple[str, ...]

@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node, step
 from reconciler.expressions.functions import FUNCTIONS
@@ -46,8 +47,7 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], str]] = {
 _WORDS: Final[Mapping[str, bool | None]] = {"null": None, "true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """The text being parsed, and the names that are known in it."""
 
     syntax: Syntax

@@ -1,8 +1,9 @@
 """Strings with ``${{ … }}``, and specs that hold them. Stytch's own ``{{ … }}`` and ``{% … %}`` are plain text."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.expressions.compile import described
 from reconciler.expressions.expression import Expression, compile_expression
@@ -22,13 +23,12 @@ OPEN: Final = "${{"
 _NONE: Final[Mapping[str, object]] = {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Template:
+class Template(Struct, frozen=True, eq=False):
     """A string as a sequence of plain texts and expressions. A rendered value is never rendered again."""
 
     text: str
     pieces: tuple[str | Expression, ...]
-    paths: frozenset[Path] = field(repr=False)
+    paths: frozenset[Path]
 
     @property
     def constant(self) -> bool:
@@ -142,13 +142,21 @@ class InvalidTree(Exception):
         super().__init__("; ".join(error.message for _path, error in self.errors))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
-    """A spec with compiled strings. ``paths`` are all paths that they read."""
+class Tree(Struct, frozen=True, eq=False):
+    """A spec with compiled strings: ``templates`` are those that hold expressions, and where each stands."""
 
-    paths: frozenset[Path]
-    constant: bool
-    _run: _Run = field(repr=False)
+    templates: tuple[tuple[Path, Template], ...]
+    _run: _Run
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        """Return all paths that the spec reads."""
+        return frozenset().union(*(template.paths for _path, template in self.templates))
+
+    @property
+    def constant(self) -> bool:
+        """Return whether no string holds an expression."""
+        return not self.templates
 
     def render(self, scope: Mapping[str, object]) -> object:
         """Return the spec over ``scope``: a new value each time, except for the parts without a template.
@@ -165,7 +173,7 @@ class Tree:
 
 def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Tree:
     """Return ``value`` with every string compiled as a template. Raises ``InvalidTree`` with all errors and paths."""
-    templates: list[Template] = []
+    templates: list[tuple[Path, Template]] = []
     errors: list[tuple[Path, ExpressionError]] = []
 
     def compiled(part: object, path: Path) -> _Run | None:
@@ -194,7 +202,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
         except ExpressionError as error:
             errors.append((path, error))
             return None
-        templates.append(template)
+        templates.append((path, template))
         return _text(template)
 
     try:
@@ -203,8 +211,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
         raise InvalidTree([((), ExpressionError("the spec is nested too deeply"))]) from None
     if errors:
         raise InvalidTree(errors)
-    paths: frozenset[Path] = frozenset().union(*(template.paths for template in templates))
-    return Tree(paths, run is None, run or (lambda _scope: value))
+    return Tree(tuple(templates), run or (lambda _scope: value))
 
 
 def _text(template: Template) -> _Run:

@@ -8,12 +8,11 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import And, Node, Or
 from reconciler.expressions.values import UNKNOWN, Mistyped
 from reconciler.model import Position, Problem, address, problem
-from reconciler.rules.addresses import with_plain_addresses
 from reconciler.rules.directory import Directory
 from reconciler.rules.grant import CannotGrant, Grant
 from reconciler.rules.join import Row
 from reconciler.rules.match import Hit
-from reconciler.rules.person import Address, Person
+from reconciler.rules.person import Address, Person, with_plain_addresses
 from reconciler.rules.problems import Undecided
 from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult
 

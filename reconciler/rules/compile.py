@@ -13,14 +13,13 @@ from reconciler.expressions.nodes import Read, spell
 from reconciler.expressions.text import domain_label
 from reconciler.expressions.values import ExpressionError
 from reconciler.model import Cause, Json, Position, Problem, Resource, Table, problem
-from reconciler.rules.addresses import comparing_addresses
 from reconciler.rules.compile_grant import compile_grant
 from reconciler.rules.directory import directory_of
 from reconciler.rules.index import index_of
 from reconciler.rules.join import compile_join
 from reconciler.rules.match import Match, compile_match, filing_of
 from reconciler.rules.patterns import Patterns
-from reconciler.rules.person import by_hand
+from reconciler.rules.person import by_hand, comparing_addresses
 from reconciler.rules.reader import PROOF, UNTRUSTED, Draft, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, RuleContext, Rules, watch_of
 from reconciler.schema.domains import why_nobodys

@@ -166,9 +166,9 @@ class Reader(Struct):
             for path, mistake in wrong.errors:
                 self._wrong(mistake, place.below(*path))
             return None
-        for path, text in _strings(value):
-            for piece, offset in expressions_in(compile_template(text, self.roots, self.draft.constants)):
-                use = DECIDES if decides else _use(path[0])
+        for path, template in compiled.templates:
+            for piece, offset in expressions_in(template):
+                use = DECIDES if decides else _use(str(path[0]))
                 self._note(piece.node, place.below(*path), offset, use)
         return compiled
 
@@ -243,14 +243,3 @@ def _reads(node: Node) -> Iterator[tuple[Path, int]]:
         yield node.path, node.span.start
     for child in children(node):
         yield from _reads(child)
-
-
-def _strings(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _strings(inner, (*path, str(key)))
-    elif isinstance(value, Sequence):
-        for index, inner in enumerate(value):
-            yield from _strings(inner, (*path, str(index)))

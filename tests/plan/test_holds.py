@@ -8,7 +8,8 @@ from msgspec import structs
 
 from reconciler.config.read import Config
 from reconciler.config.schema import Target
-from reconciler.desired.members import Desired, PackedMemberships
+from reconciler.desired.members import Desired
+from reconciler.desired.packed import PackedMemberships
 from reconciler.diff.member_pairs import Users
 from reconciler.load.repository import Declared
 from reconciler.model import (

@@ -1,9 +1,9 @@
-"""Packed memberships come out as they went in."""
+"""Packed memberships come out as they went in; which users a source has is known, and whom it has twice."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.desired.members import PackedMemberships
+from reconciler.desired.packed import PackedMemberships, UserIds
 from reconciler.model import Membership
 
 memberships = st.builds(
@@ -31,3 +31,29 @@ def test_memberships_come_out_by_organization_in_their_order(some: list[Membersh
     for slug in ("acme", "globex", "none"):
         expected = [membership for membership in some if membership.organization == slug]
         assert (list(packed.of(slug)), packed.count(slug)) == (expected, len(expected))
+
+
+records = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2)))
+
+
+def filled(some: list[tuple[str, int]]) -> UserIds:
+    ids = UserIds()
+    for user_id, record in some:
+        ids.add(user_id, record)
+    ids.sort()
+    return ids
+
+
+@given(records)
+def test_it_knows_whom_it_has_and_counts_each_once(some: list[tuple[str, int]]) -> None:
+    ids, known = filled(some), {user_id for user_id, _ in some}
+    assert {user_id for user_id in "abcdefgh" if user_id in ids} == known
+    assert len(ids) == len(known)
+
+
+@given(records)
+def test_records_of_one_user_that_differ_are_disputed(some: list[tuple[str, int]]) -> None:
+    disputed = filled(some).disputed()
+    expected = {user_id for user_id in "abcdef" if len({record for one, record in some if one == user_id}) > 1}
+    assert {user_id for user_id in "abcdefgh" if user_id in disputed} == expected
+    assert len(disputed) == len(expected)
