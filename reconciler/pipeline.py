@@ -48,7 +48,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     unread = is_unread(run, declared, target, resources)
     desired = resolve(run, declared, rules, live)  # users through the rules → memberships
     deleting = unfinished_deletes(run.config.root, run.config.environment)
-    members, presence = compare_members(run, declared, rules, desired, live, resources, deleting)
+    members, presence = compare_members(run, declared, desired, live, resources, deleting)
     situation = Situation(config=run.config, declared=declared, desired=desired, live=live, presence=presence)
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from reconciler.desired.packed import Disputed, PackedMemberships, UserIds
-from reconciler.diff.member_pairs import Users
+from reconciler.diff.member_pairs import DesiredMembers, Users
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
 from reconciler.rules.evaluate import evaluate, why_unmatched
@@ -36,6 +36,30 @@ class Desired(Struct, frozen=True, kw_only=True):
     no_deletes: str = ""
     uncounted: bool = False
     users_project_id: str = ""  # the Consumer project whose users they are
+    by_hand: Sequence[Resource] = ()  # the hand-written Members, into which ``Membership.declared`` points
+    absent: Mapping[str, Sequence[Membership]] = {}  # those of them that must not be there, by organization
+    rule_causes: Sequence[Cause] = ()  # what asks for a membership, by ``Membership.rules``
+
+    def causes(self, membership: Membership) -> tuple[Cause, ...]:
+        """Return what asks for a membership: the hand-written Member, and every rule that gave something."""
+        given = tuple(
+            Cause(file=rule.file, line=rule.line, rule=rule.rule, user=membership.user)
+            for rule in map(self.rule_causes.__getitem__, membership.rules)
+        )
+        if membership.declared < 0:
+            return given
+        position = self.by_hand[membership.declared].position
+        return (Cause(file=position.file, line=position.line, user=membership.user), *given)
+
+    def members_of(self, organization: str, *, external: bool) -> DesiredMembers:
+        """Return what is wanted in one organization."""
+        return DesiredMembers(
+            organization=organization,
+            memberships=list(self.memberships.of(organization)),
+            absent=self.absent.get(organization, ()),
+            undecided=self.undecided.get(organization, frozenset()),
+            external=external,
+        )
 
 
 def desired_members(
@@ -56,9 +80,13 @@ def desired_members(
         raise Unreadable([structs.replace(one, severity="error") for one in fold_problems(collected.problems)])
     if source is not None and source.lacking:
         raise InvalidInput(list(_lacking(source.lacking, rules)))
+    absent: defaultdict[str, list[Membership]] = defaultdict(list)
     for number, member in enumerate(members):
         if number not in collected.touched and member.ensure == "present":
             collected.packed.add(by_hand(member, number))
+        elif member.ensure == "absent":
+            slug = str(member.namespace)
+            absent[slug].append(Membership(organization=slug, addresses=(member.name,), declared=number))
     problems = fold_problems(collected.problems)
     if errors := [one for one in problems if one.severity == "error"]:
         raise InvalidInput(errors)
@@ -67,6 +95,9 @@ def desired_members(
     held_by = collected.held_by(disputed)
     everywhere = frozenset(collected.undecided.pop(None, ()))
     return Desired(
+        by_hand=members,
+        absent=absent,
+        rule_causes=rules.causes,
         memberships=collected.packed,
         users=Users(
             exists=collected.ids.__contains__,

@@ -3,11 +3,12 @@
 In: what is declared, what is live, the desired memberships. Out: the differences, and who is there.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import structs
@@ -16,35 +17,27 @@ from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.compare import compare
 from reconciler.diff.member_identity import stakes_of
-from reconciler.diff.member_pairs import DesiredMembers, MemberPolicy
-from reconciler.diff.ownership import Owner, read_member, told_apart
+from reconciler.diff.member_pairs import MemberPolicy
 from reconciler.diff.pairs import KnownCredentials, Policy
-from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
-from reconciler.load.references import POLICY, names_in
+from reconciler.load.references import POLICY
 from reconciler.load.repository import Declared
-from reconciler.model import (
-    ADMIN_ROLE,
-    MEMBER,
-    ORGANIZATION,
-    Begun,
-    Cause,
-    Change,
-    Diff,
-    Membership,
-    OrganizationMembers,
-    Plan,
-    address,
+from reconciler.model import MEMBER, ORGANIZATION, Begun, Change, Diff, OrganizationMembers, Plan, address
+from reconciler.plan.access import sources_taken
+from reconciler.plan.situation import (
+    Diffs,
+    Members,
+    Presence,
+    cascade_of,
+    count_role_users,
+    roles_at_stake,
+    who_is_in,
 )
-from reconciler.plan.access import roles_removed, sources_taken, widened
-from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers
 from reconciler.read.live import LiveResources, Named, with_names
 from reconciler.read.members import read_members
 from reconciler.read.run import Run
-from reconciler.rules.rule import Rules
 
-Members = Iterable[Mapping[str, OrganizationMembers]]
-SHOWN: Final = 5  # of those who are in an organization that is held
+NO_NUMBERS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def compare_resources(run: Run, declared: Declared, live: LiveResources, begun: Begun) -> Diffs:
@@ -105,38 +98,36 @@ def _names(diffs: Diffs) -> Mapping[str, Mapping[str, str]]:
 
 
 def compare_members(
-    run: Run, declared: Declared, rules: Rules, desired: Desired, live: LiveResources, diffs: Diffs, deleting: Begun
+    run: Run, declared: Declared, desired: Desired, live: LiveResources, diffs: Diffs, deleting: Begun
 ) -> tuple[Diff, Presence]:
-    """Read and compare the members of every organization; beside the differences, count who is there.
+    """Read and compare the members of every organization, batch by batch; beside the differences, count who is there.
 
     ``diffs`` are those of all other kinds, ``deleting`` the deletes of members that earlier runs began and never ended.
     Members that no difference is made of are read only where a role is to go, or to permit more, or an organization.
     """
-    config, client, organizations = run.config, run.client, diffs[ORGANIZATION]
+    organizations = diffs[ORGANIZATION]
+
+    def read(ids: Collection[str], expected: Mapping[str, int] = NO_NUMBERS) -> Members:
+        return read_members(run.client, {id: expected.get(id, 0) for id in ids})
+
     unproven = {id: address(ORGANIZATION, slug) for (_, slug), id in organizations.strangers.items()}
     doomed = {id: slug for slug, id in organizations.deleted.items()}
-    looked_at = _looked_at(config, declared, diffs)
-    elsewhere = [one.id for one in live.organizations if one.id not in looked_at]
-    roles = _roles_of(diffs.get(POLICY, Diff()), live)
+    looked_at = _looked_at(run.config, declared, diffs)
+    roles = roles_at_stake(diffs.get(POLICY, Diff()), live)
     presence = Presence(
-        strangers={
-            unproven[id]: who_is_in(found) for id, found in _each(read_members(client, dict.fromkeys(unproven, 0)))
-        },
-        cascade=_cascade(doomed, read_members(client, dict.fromkeys(doomed, 0)), config.owner),
+        strangers={unproven[id]: who_is_in(found) for batch in read(unproven) for id, found in batch.items()},
+        cascade=cascade_of(doomed, read(doomed), run.config.owner),
         roles=roles,
     )
     expected = {id: desired.memberships.count(slug) for id, slug in looked_at.items()}
     slugs = {one.id: one.name for one in live.organizations}
-    members = _counted(read_members(client, expected), slugs, roles)
-    diff = Diff.total(_member_diffs(config, declared, rules, desired, organizations, deleting, members))
+    members = count_role_users(read(looked_at, expected), slugs, roles)
+    diff = Diff.total(_member_diffs(run, declared, desired, organizations, deleting, members))
     if roles:
-        deque(_counted(read_members(client, dict.fromkeys(elsewhere, 0)), slugs, roles), maxlen=0)
+        elsewhere = [id for id in slugs if id not in looked_at]
+        deque(count_role_users(read(elsewhere), slugs, roles), maxlen=0)
     stakes = structs.replace(diff.stakes, may_lose=_named_losers(declared, diff.changes))
     return structs.replace(diff, stakes=stakes), presence
-
-
-def _each(members: Members) -> Iterator[tuple[str, OrganizationMembers]]:
-    return chain.from_iterable(batch.items() for batch in members)
 
 
 def _looked_at(config: Config, declared: Declared, diffs: Diffs) -> Mapping[str, str]:
@@ -152,86 +143,19 @@ def _looked_at(config: Config, declared: Declared, diffs: Diffs) -> Mapping[str,
     return {id: slug for id, slug in settled.items() if slug in poorer}
 
 
-def _roles_of(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:
-    """Return the roles that a policy would lose, or let do more, with the resources that name them counted."""
-    roles = {name: RoleUsers() for change in policy.changes for name in (*roles_removed(change), *widened(change))}
-    for one in live.everything() if roles else ():
-        for _, reference, name in names_in(one.kind, one.spec):
-            if reference.kind == POLICY and name in roles:
-                roles[name].add(one.kind, one.address)
-    return roles
-
-
-def _counted(members: Members, slugs: Mapping[str, str], roles: Mapping[str, RoleUsers]) -> Members:
-    """Yield the members as they are read, and count who has which role."""
-    for batch in members:
-        for identifier, found in batch.items() if roles else ():
-            for member in found.members:
-                for role in member.roles if member.status != "deleted" else ():
-                    if role.role_id in roles:
-                        name = address(MEMBER, slugs[identifier], mailbox_or_text(member.email_address))
-                        roles[role.role_id].add(MEMBER, name)
-        yield batch
-
-
-def _cascade(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
-    """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
-    total: Counter[str] = Counter()
-    strangers: Counter[str] = Counter()
-    users: dict[str, frozenset[str]] = {}
-    breakglass: Counter[str] = Counter()
-    for batch in members:
-        for identifier, found in batch.items():
-            present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
-            total[doomed[identifier]] = len(present) + found.unread
-            ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
-            strangers[doomed[identifier]] = len(present) - ours + found.unread
-            breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
-            marks = (item.mark for item in present)
-            users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
-    return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
-
-
-def who_is_in(found: OrganizationMembers) -> str:
-    """Return who is in an organization that is held because only a slug led to it, admins first."""
-    present = [member for member in found.members if member.status != "deleted"]
-    admins = {member.member_id for member in present if any(role.role_id == ADMIN_ROLE for role in member.roles)}
-    named = sorted((one.member_id not in admins, one.email_address, one.member_id) for one in present)
-    shown = [f"{email} (admin)" if id in admins else email for _, email, id in named[:SHOWN]]
-    more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
-    unread = [f"{found.unread} that could not be read"] if found.unread else []
-    return f"members: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"
-
-
 def _member_diffs(
-    config: Config,
-    declared: Declared,
-    rules: Rules,
-    desired: Desired,
-    organizations: Diff,
-    deleting: Begun,
-    members: Members,
+    run: Run, declared: Declared, desired: Desired, organizations: Diff, deleting: Begun, members: Members
 ) -> Iterator[Diff]:
-    """Diff the members of every settled organization as they are read, and of those that are still to be made.
+    """Yield the differences of every settled organization as it is read, and of those that are still to be created.
 
-    ``deleting`` are the deletes of members that earlier runs began and never ended.
     Where members are not managed, nothing is said of them but which of them are admins.
     """
+    config, kind = run.config, KINDS[MEMBER]
     slugs = {id: slug for (_, slug), id in organizations.ids.items()}
+    found = ((slugs[id], there) for batch in members for id, there in batch.items())
     if MEMBER not in declared.kinds(config):
-        yield from _stakes(slugs, members)
+        yield from (Diff(stakes=stakes_of(kind, slug, there.members)) for slug, there in found)
         return
-
-    def causes(membership: Membership) -> tuple[Cause, ...]:
-        given = tuple(
-            Cause(file=rule.file, line=rule.line, rule=rule.rule, user=membership.user)
-            for rule in map(rules.causes.__getitem__, membership.rules)
-        )
-        if membership.declared < 0:
-            return given
-        position = declared.members[membership.declared].position
-        return (Cause(file=position.file, line=position.line, user=membership.user), *given)
-
     policy = MemberPolicy(
         owner=config.owner,
         authoritative=config.authority_of(MEMBER) == "authoritative",
@@ -240,33 +164,17 @@ def _member_diffs(
         restore=config.members.removed == "restore",
         manage_address=config.members.email_address == "managed",
         users=desired.users,
-        causes=causes,
-        by_hand=declared.members,
+        causes=desired.causes,
+        by_hand=desired.by_hand,
         unfinished=_written_at(deleting),
     )
-    external = declared.external()
-    absent: dict[str, list[Membership]] = {}
-    for index, member in enumerate(declared.members):
-        if member.ensure == "absent":
-            slug = str(member.namespace)
-            absent.setdefault(slug, []).append(Membership(organization=slug, addresses=(member.name,), declared=index))
-
-    def diff(slug: str, live: OrganizationMembers) -> Diff:
-        wanted = DesiredMembers(
-            organization=slug,
-            memberships=list(desired.memberships.of(slug)),
-            absent=absent.get(slug, ()),
-            undecided=desired.undecided.get(slug, frozenset()),
-            external=slug in external,
-        )
-        return compare(KINDS[MEMBER], wanted, live, policy)
-
-    for batch in members:
-        for identifier, found in batch.items():
-            yield diff(slugs[identifier], found)
+    created: Sequence[str] = ()
     if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):  # they are held if not
-        for slug in sorted(organizations.created):
-            yield diff(slug, OrganizationMembers(organization_id="", members=[]))
+        created = sorted(organizations.created)
+    nobody = ((slug, OrganizationMembers(organization_id="", members=[])) for slug in created)
+    external = declared.external()
+    for slug, there in chain(found, nobody):
+        yield compare(kind, desired.members_of(slug, external=slug in external), there, policy)
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
@@ -288,8 +196,3 @@ def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:
     for intent in chain.from_iterable(deleting.values()):
         found.setdefault(str(intent.id), []).append(intent.marked_at)
     return found
-
-
-def _stakes(slugs: Mapping[str, str], members: Members) -> Iterator[Diff]:
-    for identifier, found in _each(members):
-        yield Diff(stakes=stakes_of(KINDS[MEMBER], slugs[identifier], found.members))

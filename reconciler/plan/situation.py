@@ -1,18 +1,23 @@
 """Everything but the differences that holds and guards look at: what is declared, wanted and live, and who has what."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
+from reconciler.diff.ownership import Owner, read_member, told_apart
+from reconciler.expressions.text import mailbox_or_text
+from reconciler.load.references import POLICY, names_in
 from reconciler.load.repository import Declared
-from reconciler.model import Diff
+from reconciler.model import ADMIN_ROLE, MEMBER, Diff, OrganizationMembers, address
+from reconciler.plan.access import roles_removed, widened
 from reconciler.read.live import LiveResources
 
-SHOWN: Final = 5  # of those who have a role
+SHOWN: Final = 5  # of those who have a role, or are in an organization that is held
+Members = Iterable[Mapping[str, OrganizationMembers]]  # as they are read, by the ids of organizations
 Diffs = Mapping[str, Diff]  # by kind
 
 
@@ -63,3 +68,54 @@ class Situation(Struct, frozen=True, kw_only=True):
     desired: Desired
     live: LiveResources
     presence: Presence
+
+
+def roles_at_stake(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:
+    """Return the roles that a policy would lose, or let do more, with the resources that name them counted."""
+    roles = {name: RoleUsers() for change in policy.changes for name in (*roles_removed(change), *widened(change))}
+    for one in live.everything() if roles else ():
+        for _, reference, name in names_in(one.kind, one.spec):
+            if reference.kind == POLICY and name in roles:
+                roles[name].add(one.kind, one.address)
+    return roles
+
+
+def count_role_users(members: Members, slugs: Mapping[str, str], roles: Mapping[str, RoleUsers]) -> Members:
+    """Yield the members as they are read, and count who has which role."""
+    for batch in members:
+        for identifier, found in batch.items() if roles else ():
+            for member in found.members:
+                for role in member.roles if member.status != "deleted" else ():
+                    if role.role_id in roles:
+                        name = address(MEMBER, slugs[identifier], mailbox_or_text(member.email_address))
+                        roles[role.role_id].add(MEMBER, name)
+        yield batch
+
+
+def cascade_of(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
+    """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
+    total: Counter[str] = Counter()
+    strangers: Counter[str] = Counter()
+    users: dict[str, frozenset[str]] = {}
+    breakglass: Counter[str] = Counter()
+    for batch in members:
+        for identifier, found in batch.items():
+            present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
+            total[doomed[identifier]] = len(present) + found.unread
+            ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
+            strangers[doomed[identifier]] = len(present) - ours + found.unread
+            breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
+            marks = (item.mark for item in present)
+            users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
+    return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
+
+
+def who_is_in(found: OrganizationMembers) -> str:
+    """Return who is in an organization that is held because only a slug led to it, admins first."""
+    present = [member for member in found.members if member.status != "deleted"]
+    admins = {member.member_id for member in present if any(role.role_id == ADMIN_ROLE for role in member.roles)}
+    named = sorted((one.member_id not in admins, one.email_address, one.member_id) for one in present)
+    shown = [f"{email} (admin)" if id in admins else email for _, email, id in named[:SHOWN]]
+    more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
+    unread = [f"{found.unread} that could not be read"] if found.unread else []
+    return f"members: {', '.join([*shown, *more, *unread]) or 'nobody'}; admins: {len(admins)}"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.diff.ownership import Owner, Whose, farewell, organization_mark, provisional, read_member, told_apart
 from reconciler.model import LiveMember, OrganizationMembers, Role
-from reconciler.plan.compare import who_is_in
+from reconciler.plan.situation import who_is_in
 
 OURS = Owner("acme-identity", formerly="reconciler")
 IDS = ("m1", "m2", "m3", "m4")
