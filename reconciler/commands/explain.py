@@ -16,8 +16,7 @@ from reconciler.read.users import open_users
 from reconciler.rules.explain import Explanation, MembershipExplanation, Open, explain, is_user
 from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
-from reconciler.sources.user_files import MalformedUser, User
-from reconciler.sources.users import UserStream
+from reconciler.sources.users import MalformedUser, User, UserStream
 
 NAMES = frozenset({"user_id", "external_id", "emails"})
 

@@ -12,8 +12,7 @@ from reconciler.model import Cause, Counted, Membership, Position, Problem, Reso
 from reconciler.rules.evaluate import evaluate, why_unmatched
 from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
-from reconciler.sources.user_files import MalformedUser, User
-from reconciler.sources.users import UserStream
+from reconciler.sources.users import MalformedUser, User, UserStream
 
 
 class Desired(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
 from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.validate import strings_in, templates_in, validation_errors
-from reconciler.sources.tables import read_table
+from reconciler.sources.rows import read_table
 from reconciler.suggest import suggest_allowed
 
 ALMOST: Final = re.compile(

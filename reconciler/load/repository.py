@@ -14,7 +14,7 @@ from reconciler.load.examine import examine
 from reconciler.model import Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.rule import Rules
-from reconciler.sources.tables import read_tables
+from reconciler.sources.rows import read_tables
 
 
 class Declared(Struct, frozen=True, kw_only=True):

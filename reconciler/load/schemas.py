@@ -1,7 +1,7 @@
 """Every document that people write, as a type: what keys there are, and of what type each value is.
 
-What a document *means* is decided elsewhere: ``reconciler.rules`` for
-MappingRules, ``reconciler.load.templates`` for OrganizationSet, ``reconciler.load.examine`` for things in Stytch.
+What a document *means* is decided elsewhere: by ``reconciler.rules`` for MappingRules, by ``reconciler.load.templates``
+for OrganizationSet, by ``reconciler.load.examine`` for resources in Stytch.
 """
 
 from collections.abc import Mapping
@@ -22,24 +22,24 @@ Environments = Annotated[list[Name], Meta(min_length=1)]
 Strings = str | list[str]
 
 
+def _strict(name: str, *fields: Any, doc: str = "") -> type[Struct]:
+    """Return a type without any other fields; ``doc`` is shown by editors."""
+    documented = {"__doc__": doc} if doc else {}
+    return defstruct(name, fields, namespace=documented, forbid_unknown_fields=True, kw_only=True)
+
+
+def _document(kind: str, *fields: Any, doc: str = "") -> type[Struct]:
+    """Return the type of the documents of a kind."""
+    head = ("api_version", ApiVersion, field(name="apiVersion")), ("kind", Literal[kind])
+    return _strict(kind, *head, *fields, doc=doc)
+
+
 class EmailDomain(Struct, forbid_unknown_fields=True, kw_only=True):
     """Look the domain of an address up in a path of every organization's spec."""
 
     organization: Name
     subdomains: bool | UnsetType = UNSET
     shared: Literal["all"] | UnsetType = UNSET
-
-
-class Match(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Whom a rule is about: the keys are AND, the values of each OR."""
-
-    email: Strings | UnsetType = UNSET
-    email_domain: Strings | EmailDomain | UnsetType = UNSET
-    email_regex: Strings | UnsetType = UNSET
-    user_id: Strings | UnsetType = UNSET
-    external_id: Strings | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
-    verified: Literal["any"] | UnsetType = UNSET
 
 
 class Except(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -51,6 +51,13 @@ class Except(Struct, forbid_unknown_fields=True, kw_only=True):
     user_id: Strings | UnsetType = UNSET
     external_id: Strings | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class Match(Except, forbid_unknown_fields=True, kw_only=True):
+    """Whom a rule is about: the keys are AND, the values of each OR."""
+
+    email_domain: Strings | EmailDomain | UnsetType = UNSET  # type: ignore[assignment] # more than of an exception
+    verified: Literal["any"] | UnsetType = UNSET
 
 
 class Join(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,15 +75,11 @@ class ByOtherKey(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 # What a rule gives: an organization, a member's fields there, and what is sent only at create.
-Assignment = defstruct(
+Assignment = _strict(
     "Assignment",
-    [
-        ("organization", Name | ByOtherKey),
-        ("initial", member.MemberInitial | UnsetType, UNSET),
-        *((name, field.hint, UNSET) for name, field in fields_of(member.MemberSpec).items()),
-    ],
-    forbid_unknown_fields=True,
-    kw_only=True,
+    ("organization", Name | ByOtherKey),
+    ("initial", member.MemberInitial | UnsetType, UNSET),
+    *((name, field.hint, UNSET) for name, field in fields_of(member.MemberSpec).items()),
 )
 
 
@@ -108,15 +111,6 @@ class NamedMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
     environments: Environments | UnsetType = UNSET
 
 
-class MappingRules(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Rules: which user belongs to which organization."""
-
-    api_version: ApiVersion = field(name="apiVersion")
-    kind: Literal["MappingRules"]
-    metadata: NamedMetadata
-    spec: RulesSpec
-
-
 class Check(Struct, forbid_unknown_fields=True, kw_only=True):
     """What betrays that a step was done: that a kind can be read, or a value (``equals``, or any) in a live thing."""
 
@@ -134,15 +128,6 @@ class ManualStepSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     required: bool = False
     done: bool = False
     check: Check | UnsetType = UNSET
-
-
-class ManualStep(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What no API does: a person must, in Stytch's dashboard."""
-
-    api_version: ApiVersion = field(name="apiVersion")
-    kind: Literal["ManualStep"]
-    metadata: NamedMetadata
-    spec: ManualStepSpec
 
 
 def _parts(kind: Kind) -> list[Any]:
@@ -168,20 +153,13 @@ class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
     environments: Environments | UnsetType = UNSET
 
 
-OrganizationTemplate = defstruct(
+OrganizationTemplate = _strict(
     "OrganizationTemplate",
-    [("metadata", TemplateMetadata), *_parts(KINDS["Organization"])],
-    namespace={"__doc__": "An Organization whose strings may hold ``${{ }}`` over ``row``."},
-    forbid_unknown_fields=True,
-    kw_only=True,
+    ("metadata", TemplateMetadata),
+    *_parts(KINDS["Organization"]),
+    doc="An Organization whose strings may hold ``${{ }}`` over ``row``.",
 )
-Override = defstruct(
-    "Override",
-    _parts(KINDS["Organization"]),
-    namespace={"__doc__": "What differs for one organization of a set."},
-    forbid_unknown_fields=True,
-    kw_only=True,
-)
+Override = _strict("Override", *_parts(KINDS["Organization"]), doc="What differs for one organization of a set.")
 
 
 class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -192,15 +170,6 @@ class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     overrides: dict[str, Override] | UnsetType = UNSET  # type: ignore[valid-type] # as above
 
 
-class OrganizationSet(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Many organizations from the rows of a table."""
-
-    api_version: ApiVersion = field(name="apiVersion")
-    kind: Literal["OrganizationSet"]
-    metadata: NamedMetadata
-    spec: SetSpec
-
-
 def _of_kind(kind: Kind) -> type[Struct]:
     """Return the type of the manifests of a kind."""
     metadata: list[Any] = [("name", kind.key.type), ("environments", Environments | UnsetType, UNSET)]
@@ -208,13 +177,8 @@ def _of_kind(kind: Kind) -> type[Struct]:
         metadata.append(("namespace", Name))
     if kind.identity.renamable:
         metadata.append(("renamed_from", kind.key.type | UnsetType, UNSET))
-    fields: list[Any] = [
-        ("api_version", ApiVersion, field(name="apiVersion")),
-        ("kind", Literal[kind.name]),
-        ("metadata", defstruct(f"{kind.name}Metadata", metadata, forbid_unknown_fields=True, kw_only=True)),
-        *_parts(kind),
-    ]
-    return defstruct(kind.name, fields, forbid_unknown_fields=True, kw_only=True)
+    own = ("metadata", _strict(f"{kind.name}Metadata", *metadata))
+    return _document(kind.name, own, *_parts(kind))
 
 
 TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # expressions in them are over rows and users
@@ -251,12 +215,14 @@ def _is_given(path: Path) -> bool:
 @cache
 def document_types() -> Mapping[str, type[Struct]]:
     """Return the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
-    ours: dict[str, type[Struct]] = {
-        "OrganizationSet": OrganizationSet,
-        "MappingRules": MappingRules,
-        "ManualStep": ManualStep,
-    }
-    return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **ours}
+    named = ("metadata", NamedMetadata)
+    ours = (
+        ("OrganizationSet", SetSpec, "Many organizations from the rows of a table."),
+        ("MappingRules", RulesSpec, "Rules: which user belongs to which organization."),
+        ("ManualStep", ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
+    )
+    of_ours = {kind: _document(kind, named, ("spec", spec), doc=doc) for kind, spec, doc in ours}
+    return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **of_ours}
 
 
 SCHEMA_ID: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -14,8 +14,7 @@ from reconciler.model import Position, Target, type_of
 from reconciler.read.live import unreadable
 from reconciler.read.members import IN_FLIGHT
 from reconciler.rules.rule import Rules
-from reconciler.sources.user_files import Decoder, MalformedUser, User
-from reconciler.sources.users import UserStream, read_users
+from reconciler.sources.users import Decoder, MalformedUser, User, UserStream, read_users
 
 USER_FIELDS: Final = frozenset(
     {

@@ -1,19 +1,112 @@
 """A Consumer export → users, streamed: JSON, JSON lines or CSV as Stytch's export utility writes them (docs/stytch.md).
 
 A million users pass through in a few megabytes; of each, only the top-level fields that somebody asked for are decoded.
+A batch of about a megabyte is decoded at once. If that fails, something in it is malformed (or two pages are joined by
+one comma too many), and it is gone through record by record.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, NotRequired, TypedDict
+
+import msgspec
+from msgspec import Meta, Struct
 
 from reconciler.config.read import UsersSource
+from reconciler.documents import nesting
+from reconciler.errors import Unreadable
 from reconciler.expressions.text import trimmed
 from reconciler.model import Json, Position
-from reconciler.sources import user_files
-from reconciler.sources.rows import format_of, refuse
-from reconciler.sources.user_files import Batch, MalformedUser, User
+from reconciler.sources.rows import csv_rows, elements, format_of, open_rows, refuse
 
 ALWAYS: Final = frozenset({"user_id", "emails"})
+CHUNK: Final = 1 << 20
+LARGEST: Final = 16 << 20  # bytes in which at least one record must end
+PAGE: Final = 1000  # CSV rows in a batch
+_EMPTY: Final[dict[str, Json]] = {"emails": [], "phone_numbers": []}  # what an empty cell of a list is
+
+_OPENING: Final = re.compile(rb'\s*(\{\s*"(?:[^"\\]|\\.)*")')
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
+
+User = dict[str, Json]  # a Consumer user with the fields that were asked for, as far as the source has them
+
+
+class Email(TypedDict):
+    """An address of a user."""
+
+    email_id: NotRequired[str]
+    email: str
+    verified: bool
+
+
+class PhoneNumber(TypedDict):
+    """A phone number of a user."""
+
+    phone_id: NotRequired[str]
+    phone_number: str
+    verified: bool
+
+
+_FIELDS: Final[dict[str, Any]] = {
+    "user_id": Annotated[str, Meta(min_length=1)],
+    "emails": list[Email],
+    "phone_numbers": list[PhoneNumber],
+    "name": dict[str, Any] | None,
+    "trusted_metadata": dict[str, Any] | None,
+    "untrusted_metadata": dict[str, Any] | None,
+    "external_id": str | None,
+    "status": str | None,
+    "roles": list[str] | None,
+    "created_at": str | None,
+}
+
+
+class MalformedUser(Struct, frozen=True):
+    """A record that is not a valid user: whose it is, if known, and what is wrong with it."""
+
+    user_id: str | None
+    message: str
+    position: Position
+
+
+Batch = Iterable[User | MalformedUser]
+_typed_dict: Final[Any] = TypedDict  # called for a type whose fields are known only at run time
+
+
+class Decoder:
+    """Turns the records of one source into users with just these top-level fields, ``user_id`` among them."""
+
+    def __init__(self, fields: frozenset[str]) -> None:
+        types = {name: NotRequired[_FIELDS.get(name, Any)] for name in sorted(fields)}
+        types["user_id"] = _FIELDS["user_id"]
+        user: Any = _typed_dict("User", types)
+        self._user = user
+        self.array: Callable[[bytes], list[User]] = msgspec.json.Decoder(list[user]).decode
+        self.lines: Callable[[bytes], list[User]] = msgspec.json.Decoder(user).decode_lines
+
+    def record(self, value: Json, position: Position) -> User | MalformedUser:
+        """Return the user of a record that was parsed already."""
+        try:
+            user: User = msgspec.convert(value, self._user)
+        except msgspec.ValidationError as error:
+            user_id = value.get("user_id") if isinstance(value, dict) else None
+            known = user_id if isinstance(user_id, str) and user_id else None
+            return MalformedUser(known, f"not a valid user: {error}", position)
+        return user
+
+    def text(self, text: bytes, position: Position) -> User | MalformedUser:
+        """Return the user of a record that is still JSON."""
+        try:
+            try:
+                return self.record(msgspec.json.decode(text), position)
+            except RecursionError:
+                user = self.record(msgspec.json.decode(nesting.pruned(text)), position)
+                known = user.user_id if isinstance(user, MalformedUser) else str(user["user_id"])
+                return MalformedUser(known, "not a valid user: it is nested too deeply", position)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return MalformedUser(None, "not valid JSON", position)
 
 
 class UserStream:
@@ -95,9 +188,9 @@ def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
         raise ValueError("this source is not a file")
     form = format_of(source.file, source.shown)
     asked = fields | ALWAYS
-    read = {"lines": user_files.lines, "array": user_files.array, "csv": user_files.table}[form]
+    read = {"lines": _lines, "array": _array, "csv": _table}[form]
     why = "a CSV export that was cut off between two pages looks complete" if form == "csv" else ""
-    batches = read(source.file, source.shown, user_files.Decoder(asked))
+    batches = read(source.file, source.shown, Decoder(asked))
     return UserStream(_counted(batches, source), asked, why_no_deletes=why, shown=source.shown)
 
 
@@ -115,3 +208,136 @@ def _counted(batches: Iterable[Batch], source: UsersSource) -> Iterator[Batch]:
     if source.rows is not None and count < source.rows:
         message = f"{source.shown} has {count:,} users; expected at least {source.rows:,}"
         refuse(source.shown, message, "is it whole?")
+
+
+def _lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
+    """Yield the users of a JSON lines file; a line that is no JSON is a record of nobody."""
+    line, rest = 1, b""
+    with open_rows(file) as stream:
+        while chunk := stream.read(CHUNK):
+            head, newline, rest_of_chunk = chunk.rpartition(b"\n")
+            if not newline:
+                rest += chunk
+                if len(rest) > LARGEST:
+                    refuse(shown, f"this line is longer than {LARGEST >> 20} MiB", "one user per line", line)
+                continue
+            block, rest = rest + head + newline, rest_of_chunk
+            try:
+                yield decoder.lines(block)
+            except UNREADABLE:
+                yield list(_line_by_line(block, shown, line, decoder))
+            line += block.count(b"\n")
+
+
+def _line_by_line(block: bytes, shown: str, first: int, decoder: Decoder) -> Iterator[User | MalformedUser]:
+    for number, line in enumerate(block.split(b"\n"), first):
+        if line and not line.isspace():
+            yield decoder.text(line, Position(shown, number))
+
+
+def _array(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
+    """Yield the users of a JSON array.
+
+    The text is cut before the last record that has begun, found by how the first one begins; a cut that was none
+    (the same bytes inside a record) does not decode and is put off until there is more.
+    """
+    with open_rows(file) as stream:
+        first_chunk = stream.read(CHUNK)
+        start = first_chunk.index(b"[") + 1
+        line = 1 + first_chunk.count(b"\n", 0, start)
+        pending = first_chunk[start:]
+        found = _OPENING.match(pending)
+        opening = found[1] if found else None
+        while chunk := stream.read(CHUNK):
+            pending += chunk
+            cut = _cut(pending, opening)
+            batch = _decoded(pending[:cut], shown, line, decoder) if cut else None
+            if batch is not None:
+                yield batch
+                line += pending.count(b"\n", 0, cut)
+                pending = pending[cut:]
+            elif len(pending) > LARGEST:
+                _refuse_where_broken(pending, shown, line)
+        inside = pending.rstrip()[:-1]
+        batch = _decoded(inside, shown, line, decoder)
+        if batch is None:
+            _refuse_where_broken(inside, shown, line)
+        yield batch
+
+
+def _cut(pending: bytes, opening: bytes | None) -> int:
+    """Return where the last record begins that begins after another has ended, or 0."""
+    cut = pending.rfind(opening) if opening else 0
+    while cut > 0 and not pending[max(0, cut - 256) : cut].rstrip(b" \t\r\n,").endswith(b"}"):
+        cut = pending.rfind(opening or b"", 0, cut)
+    return max(cut, 0)
+
+
+def _decoded(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch | None:
+    """Decode the records of a part of an array; None if it is not whole records."""
+    try:
+        return decoder.array(b"[" + fragment.strip(b" \t\r\n,") + b"]")
+    except RecursionError:
+        return _deep(fragment, shown, line, decoder)
+    except UNREADABLE:
+        pass
+    try:
+        return [decoder.record(value, Position(shown, at)) for at, _, value in elements(fragment.decode(), shown, line)]
+    except (Unreadable, UnicodeDecodeError):
+        return None
+
+
+def _deep(fragment: bytes, shown: str, line: int, decoder: Decoder) -> Batch | None:
+    """Decode the records of a part of an array one of which is nested deeply; None if they are not whole."""
+    found = nesting.items(b"[" + fragment + b"]")
+    if found is None:
+        return None
+    records = []
+    for start, text in found:
+        record = decoder.text(text, Position(shown, line + fragment.count(b"\n", 0, start)))
+        if isinstance(record, MalformedUser) and record.user_id is None:
+            return None
+        records.append(record)
+    return records
+
+
+def _refuse_where_broken(fragment: bytes, shown: str, line: int) -> NoReturn:
+    """Raise ``Unreadable`` at the first record that cannot be read."""
+    try:
+        text = fragment.decode()
+    except UnicodeDecodeError as error:
+        refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", line + fragment.count(b"\n", 0, error.start))
+    for _element in elements(text, shown, line):
+        pass
+    refuse(shown, f"a record here is larger than {LARGEST >> 20} MiB", "write JSON lines, one user per line", line)
+
+
+def _table(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
+    """Yield the users of a CSV file, whose header is repeated at every page; nested values are JSON in a cell."""
+    rows = csv_rows(file, shown)
+    _line, header = next(rows)
+    if "user_id" not in header:
+        refuse(shown, "the header names no column user_id", "export that column too")
+    batch: list[User | MalformedUser] = []
+    for line, cells in rows:
+        if cells == header:
+            continue
+        batch.append(_from_cells(header, cells, Position(shown, line), decoder))
+        if len(batch) == PAGE:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _from_cells(header: list[str], cells: list[Any], position: Position, decoder: Decoder) -> User | MalformedUser:
+    record: dict[str, Json] = {}
+    for name, cell in zip(header, cells, strict=True):
+        if cell and cell[0] in "[{":
+            try:
+                record[name] = json.loads(cell)
+            except (ValueError, RecursionError):
+                known = cells[header.index("user_id")]
+                return MalformedUser(known, f"the cell {name} is not valid JSON", position)
+        else:
+            record[name] = _EMPTY.get(name) if cell is None else cell
+    return decoder.record(record, position)

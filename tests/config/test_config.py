@@ -11,7 +11,7 @@ from reconciler.config.read import Config, RowsSource, UsersSource, load_config
 from reconciler.config.schema import Limits, MembersPolicy, Target
 from reconciler.diff.ownership import Owner
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.sources.tables import read_tables
+from reconciler.sources.rows import read_tables
 from reconciler.sources.users import read_users
 from tests.repositories import write
 

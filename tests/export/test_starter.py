@@ -12,9 +12,8 @@ from reconciler.config.read import load_config
 from reconciler.errors import InvalidInput
 from reconciler.export.starter import FILES, scaffold
 from reconciler.load.repository import load_documents
-from reconciler.sources.tables import read_tables
-from reconciler.sources.user_files import MalformedUser
-from reconciler.sources.users import read_users
+from reconciler.sources.rows import read_tables
+from reconciler.sources.users import MalformedUser, read_users
 
 ROOT = Path(__file__).parent.parent.parent
 

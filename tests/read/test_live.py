@@ -21,7 +21,7 @@ from reconciler.model import LiveMember
 from reconciler.read.live import policy_roles, read_organizations
 from reconciler.read.members import IN_FLIGHT, batches_of, read_members
 from reconciler.read.users import consumer_users
-from reconciler.sources.user_files import MalformedUser
+from reconciler.sources.users import MalformedUser
 from tests.connected import START, VirtualClock, connected, credentials
 
 

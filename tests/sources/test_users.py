@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.config.read import UsersSource
 from reconciler.errors import Unreadable
-from reconciler.sources import user_files
-from reconciler.sources.user_files import MalformedUser
-from reconciler.sources.users import UserStream, read_users
+from reconciler.sources.users import MalformedUser, UserStream, read_users
 
 COLUMNS = ["user_id", "status", "created_at", "name", "emails", "phone_numbers", "trusted_metadata"]
 
@@ -155,7 +153,7 @@ def test_a_cell_that_is_no_json_is_an_odd_record(tmp_path: Path) -> None:
 def test_a_record_that_is_nested_too_deeply_costs_one_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, chunk: int
 ) -> None:
-    monkeypatch.setattr(user_files, "CHUNK", chunk)
+    monkeypatch.setattr("reconciler.sources.users.CHUNK", chunk)
     users = [user(number, trusted_metadata={"a": ["DEEP"] if number == 1 else '\\"[{'}) for number in range(3)]
     columns = ["trusted_metadata", "user_id", "emails"]
     text = {"array": json.dumps(users, indent=1), "lines": as_lines(users), "csv": as_csv(users, columns=columns)}[form]
@@ -208,7 +206,7 @@ def test_a_source_may_say_how_many_users_it_has_at_least(tmp_path: Path) -> None
 def test_records_that_hold_what_looks_like_the_beginning_of_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_files, "CHUNK", 64)
+    monkeypatch.setattr("reconciler.sources.users.CHUNK", 64)
     tricky = [
         user(n, trusted_metadata={"a": [{"user_id": 1}, {"user_id": 2}], "b": '}, {"user_id": "x"', "c": "]"})
         for n in range(20)
@@ -238,7 +236,7 @@ def test_however_a_file_is_cut_into_chunks_the_users_are_the_same(
         "commas": "[," + ", ,".join(map(json.dumps, users)) + ",]",
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user_files, "CHUNK", chunk)
+        patch.setattr("reconciler.sources.users.CHUNK", chunk)
         name = "u.jsonl" if layout == "lines" else "u.json"
         stream = opened(tmp_path_factory.mktemp("users"), name, texts[layout], "trusted_metadata")
         found = list(stream)

@@ -7,7 +7,7 @@ import pytest
 from reconciler.config.read import RowsSource
 from reconciler.errors import Unreadable
 from reconciler.model import Table
-from reconciler.sources.tables import read_table, read_tables
+from reconciler.sources.rows import read_table, read_tables
 from tests.repositories import config_of, write
 
 
