@@ -83,7 +83,7 @@ def _given(credentials: Credentials) -> Iterator[Finding]:
 
 
 def _network(credentials: Credentials) -> Iterator[Finding]:
-    """Say whose certificates are trusted and through which proxies the servers are reached, where anything says so."""
+    """Yield whose certificates are trusted and which proxies are used, where anything says so."""
     network = Network.from_environment(os.environ)
     if not network.certificates and not network.proxies:
         return
@@ -97,7 +97,7 @@ def _network(credentials: Credentials) -> Iterator[Finding]:
 
 
 def _workspace(client: Client, credentials: Credentials) -> Iterator[Finding]:
-    """List what the workspace key reaches."""
+    """Yield what the workspace key reaches."""
     try:
         projects: list[Row] = client.management.get(PROJECTS)["projects"]
         environments = {row["project_slug"]: _environments(client, row["project_slug"]) for row in projects}
@@ -268,7 +268,7 @@ def _is_silence(fault: Fault) -> bool:
 
 
 def _silence(fault: Fault, variable: str) -> Finding:
-    """Say that a server does not answer, which the fault names; ``variable`` is where its address was read, if so."""
+    """Return that a server does not answer; ``variable`` is where its address was read, if it was."""
     hint = f"{variable} names it: fix or unset that variable" if variable else "check that this machine can reach it"
     return _wrong("address", str(fault), hint)
 

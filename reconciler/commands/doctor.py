@@ -36,7 +36,7 @@ def doctor(asked: Asked) -> int:
 
 
 def _lines(finding: "Finding") -> list[Line]:
-    """Write ``ok    target: …`` or ``wrong target: …`` and what to do about it."""
+    """Return ``ok    target: …`` or ``wrong target: …`` and what to do about it."""
     word = "ok" if finding.ok else "wrong"
     subject = f"{finding.subject}:".ljust(_WIDEST)
     lines = [styled(printable(f"{word:<5} {subject} {finding.text}"), "ok" if finding.ok else "wrong", 0, len(word))]

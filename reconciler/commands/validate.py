@@ -24,7 +24,7 @@ def validate(asked: Asked) -> int:
 
 
 def _what_was_read(declared: "Declared") -> str:
-    """Write ``573 Organizations, 2 Members, 1 MappingRules``."""
+    """Return ``573 Organizations, 2 Members, 1 MappingRules``."""
     from reconciler.report.values import counted
 
     others = (resource for every in declared.things.values() for resource in every)

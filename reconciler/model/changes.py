@@ -130,7 +130,7 @@ class Listed(Addressed, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, item: Addressed, reason: str, *, id: str | None = None, at: tuple[Position, ...] = ()) -> Self:
-        """List a resource, a live thing or what a change is about."""
+        """Return a resource, a live thing or what a change is about as listed."""
         return cls(kind=item.kind, namespace=item.namespace, name=item.name, reason=reason, id=id, at=at)
 
 

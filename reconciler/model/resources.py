@@ -21,7 +21,7 @@ MARK_KEY = "reconciler"  # the key of our mark in trusted_metadata
 
 
 def type_of(project_id: str) -> Literal["test", "live"]:
-    """Tell a project's type by its id; one that is not known to be a test project is live."""
+    """Return a project's type by its id; one that is not known to be a test project is live."""
     return "test" if project_id.startswith(TEST_PROJECT) else "live"
 
 

@@ -50,7 +50,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_code(text: str) -> str:
-    """Write a line as code, whatever backticks are in it."""
+    """Return a line as code, whatever backticks are in it."""
     text = printable(text)
     ticks = "`" * (max(map(len, _BACKTICKS.findall(text)), default=0) + 1)
     room = " " if text.startswith("`") or text.endswith("`") else ""
@@ -58,7 +58,7 @@ def in_code(text: str) -> str:
 
 
 def in_json(value: object) -> str:
-    """Encode a value as indented JSON that says the same and in which nothing acts; always valid, always UTF-8."""
+    """Return a value as indented JSON that says the same and in which nothing acts; always valid, always UTF-8."""
     try:
         encoded = msgspec.json.encode(value, order="deterministic")
     except UnicodeEncodeError:  # a file name that is not UTF-8

@@ -144,7 +144,7 @@ DRIFTED = Words(
 
 
 def blocks(found: Iterable[Run], words: Words) -> tuple[Block, ...]:
-    """Write runs of alike changes, each under its causes."""
+    """Return runs of alike changes, each under its causes."""
     written = []
     causes = ""
     for run in found:
@@ -156,7 +156,7 @@ def blocks(found: Iterable[Run], words: Words) -> tuple[Block, ...]:
 
 
 def folded_line(folded: Folded, words: Words) -> str:
-    """Count what is like what is shown; "" where nothing is."""
+    """Return how many groups are like those that are shown, and what changes in them; "" where none is."""
     if not folded.groups:
         return ""
     counts = (f"{words.verbs[done]} {counted(number, kind)}" for (done, kind), number in folded.counts.items())

@@ -42,7 +42,7 @@ class _Causes(Struct, frozen=True):
 
 
 def held(plan: Plan) -> Iterator[Part]:
-    """Write what is held: what files declare, which ends a run with exit code 3, then what data leave open."""
+    """Yield what is held: what files declare, which ends a run with exit code 3, then what data leave open."""
     causes = _causes(plan)
     declared, of_data, others = _sorted_out(plan)
     if declared:
@@ -66,13 +66,13 @@ def told(plan: Plan) -> frozenset[Problem]:
 
 
 def number_held(plan: Plan) -> int:
-    """Count the held things that are not told with a cause of data."""
+    """Return how many held resources do not stand with a cause of data."""
     declared, _, others = _sorted_out(plan)
     return len(declared) + len(others)
 
 
 def left_open(plan: Plan, *, unmatched: bool = True) -> Iterator[str]:
-    """Write on one line what data leave open, and whom no rule gives anything, by cause."""
+    """Yield on one line what data leave open, and whom no rule gives anything, by cause."""
     found = []
     if plan.held_by:
         names = ((one.count, one.code.replace("-", " ") or one.cause) for one in plan.held_by)
@@ -121,7 +121,7 @@ def _sorted_out(plan: Plan) -> tuple[list[Listed], dict[str, list[Listed]], list
 
 
 def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Iterator[Line | str]:
-    """Write how many memberships a cause holds, then where it stands and whom it concerns."""
+    """Yield how many memberships a cause holds, then where it stands and whom it concerns."""
     if problem := causes.of_count(found):
         where = f" ({problem.at[0]})" if problem.at else ""
         yield printable(f"{found.count:,} × {problem.message}{where}")
@@ -152,7 +152,7 @@ def _things(things: Sequence[Listed], causes: _Causes) -> Lines:
 
 
 def thing_line(thing: Listed) -> str:
-    """Write a thing that is left alone, why, and where it is declared."""
+    """Return a thing that is left alone, why, and where it is declared."""
     said = thing.reason.removeprefix(f"{thing.address}: ").removeprefix(f"{thing.address} ")
     reason = f": {said}" if said else ""
     where = f" ({thing.at[0]})" if thing.at else ""

@@ -10,12 +10,12 @@ from reconciler.report.view import Report
 
 
 def plan_json(plan: Plan) -> bytes:
-    """Encode a plan in its public format (docs/plan.schema.json): what ``plan -o FILE`` writes."""
+    """Return a plan in its public format (docs/plan.schema.json): what ``plan -o FILE`` writes."""
     return to_json(plan).encode()
 
 
 def to_json(value: object) -> str:
-    """Write any value of ours as JSON, indented, with a line end; the same value always gives the same text.
+    """Return any value of ours as JSON, indented, with a line end; the same value always gives the same text.
 
     It is valid whatever the value holds, and what a terminal or a build's log would act upon is escaped in it.
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def fill(name: str, **values: object) -> str:
-    """Fill in the template ``name`` of ``reconciler/report/templates/``."""
+    """Return what is filled into the template ``name`` of ``reconciler/report/templates/``."""
     return _environment().get_template(name).render(**values)
 
 
@@ -53,7 +53,7 @@ def render(report: Report) -> str:
 
 
 def _of_view(view: View | Listing) -> str:
-    """Fill in a template, mask every address and phone number in it, and cut it where it is too long.
+    """Return a view as Markdown, with every address and phone number masked, cut where it is too long.
 
     Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, or is written
     as code, so that it can neither mention nor link anybody, nor end the fence.

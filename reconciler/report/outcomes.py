@@ -128,7 +128,7 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
 
 
 def _kept(applied: "Applied") -> Iterator[Part]:
-    """Write where each credential is now; its value is written nowhere."""
+    """Yield where each credential is now; its value is written nowhere."""
     if applied.kept:
         lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in applied.kept)
         hint = f"commit {applied.ledger}, so that every checkout knows their ids; it contains ids and no secrets"

@@ -115,7 +115,7 @@ class _Access(Struct, frozen=True):
 
 
 def _access(changes: Iterable[Change]) -> _Access:
-    """Count what changes do to people; leave out what is withheld before."""
+    """Return what changes, without those that are withheld, do to people."""
     gaining: set[str] = set()
     places: set[str | None] = set()
     losing: set[str] = set()
@@ -153,7 +153,7 @@ def _access(changes: Iterable[Change]) -> _Access:
 
 
 def _access_lines(found: _Access, summary: Summary) -> Iterator[Line]:
-    """Write what `_access` found, the gravest last so that it stands next to the changes."""
+    """Yield what `_access` found, the gravest last so that it stands next to the changes."""
     if found.gaining:
         people = counted(found.gaining, "person gains", "people gain")
         yield styled(f"+ {people} access, in {counted(found.gaining_in, 'organization')}", "added")

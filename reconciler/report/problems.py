@@ -26,12 +26,12 @@ def problems_report(problems: Sequence[Problem], *, title: str = "") -> Report:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Sort by gravity, then by place, so that the same problems always read the same."""
+    """Return problems by gravity, then by place, so that the same problems always read the same."""
     return sorted(problems, key=lambda problem: (_GRAVITY[problem.severity], problem.at, problem.code, problem.message))
 
 
 def problem_lines(problem: Problem) -> list[Line]:
-    """Write ``file:line:column: severity: message``, then its other places, whom it concerns, and the hint."""
+    """Return ``file:line:column: severity: message``, then its other places, whom it concerns, and the hint."""
     where = f"{problem.at[0]}: " if problem.at else ""
     style: Style = "error" if problem.severity == "error" else "warning"
     start = len(printable(where))
@@ -49,6 +49,6 @@ def problem_lines(problem: Problem) -> list[Line]:
 
 
 def tally(problems: Sequence[Problem]) -> str:
-    """Write ``2 errors, 1 warning``."""
+    """Return ``2 errors, 1 warning``."""
     counts = ((severity, sum(problem.severity == severity for problem in problems)) for severity in _GRAVITY)
     return ", ".join(counted(number, severity) for severity, number in counts if number)

@@ -48,13 +48,13 @@ class PlainProgress:
 
 
 def others(results: Mapping[str, int]) -> str:
-    """Write ``, 2 failed, 5 withheld``: what became of changes that were not applied."""
+    """Return ``, 2 failed, 5 withheld``: what became of changes that were not applied."""
     found = ((result, results.get(result, 0)) for result in get_args(Result) if result != "applied")
     return "".join(f", {number:,} {result}" for result, number in found if number)
 
 
 def time_left(seconds: float) -> str:
-    """Write a time as a person waits it."""
+    """Return a time as a person waits it."""
     return f"{seconds:.0f} s" if seconds < 2 * _MINUTE else f"{seconds / _MINUTE:.0f} min"
 
 
@@ -73,7 +73,7 @@ def reading(form: str, stream: TextIO | None = None) -> Iterator[None]:
 
 @contextmanager
 def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Callable[[Outcome], None]]:
-    """Give what is to be told of every outcome while a plan is applied."""
+    """Yield what is to be told of every outcome while a plan is applied."""
     stream = stream or sys.stderr
     total = len(plan.changes)
     if FORMATS[form].whole or not total:

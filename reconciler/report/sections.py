@@ -41,7 +41,7 @@ def below(plan: Plan, *others: Iterable[Part], required_only: bool = False) -> t
 
 
 def adoptions(going: Sequence[Change]) -> Iterator[Part]:
-    """Write what somebody else created and we are about to manage."""
+    """Yield what somebody else created and we are about to manage."""
     adopted = [change for change in going if change.adopts]
     if adopted:
         title = f"Adopted: {counted(len(adopted), 'resource')} that somebody else created, managed from now on"
@@ -49,7 +49,7 @@ def adoptions(going: Sequence[Change]) -> Iterator[Part]:
 
 
 def withheld(plan: Plan) -> Iterator[Part]:
-    """Write what will not be done, by guard: what the guard saw, and what would let it through."""
+    """Yield what will not be done, by guard: what the guard saw, and what would let it through."""
     by_guard: dict[str, list[Change]] = {}
     for change in plan.changes:
         if change.withheld_by:
@@ -65,7 +65,7 @@ def withheld(plan: Plan) -> Iterator[Part]:
 
 
 def name(plan: Plan) -> str:
-    """Name the place a plan is for."""
+    """Return the names of the environment and the project that a plan is for."""
     where = [plan.target] if plan.target else []
     return f"{plan.environment} ({', '.join([*where, plan.project_id or 'not created yet'])})"
 
@@ -85,7 +85,7 @@ def as_declared(plan: Plan) -> str:
 
 
 def _kept(plan: Plan) -> Iterator[Part]:
-    """Write what is ours and no longer wanted, and stays because its kind is not authoritative."""
+    """Yield what is ours and no longer wanted, and stays because its kind is not authoritative."""
     reasons: dict[str, list[Listed]] = {}
     for item in plan.kept:
         reasons.setdefault(item.reason, []).append(item)
@@ -95,7 +95,7 @@ def _kept(plan: Plan) -> Iterator[Part]:
 
 
 def _stays(plan: Plan) -> Iterator[Part]:
-    """Write what is not changed although something asks for a change."""
+    """Yield what is not changed although something asks for a change."""
     yield from held(plan)
     if plan.removed:
         yield Part(
@@ -107,13 +107,13 @@ def _stays(plan: Plan) -> Iterator[Part]:
 
 
 def unmanaged(plan: Plan) -> Iterator[Part]:
-    """Write what is live and nobody's here."""
+    """Yield what is live and nobody's here."""
     if plan.unmanaged:
         yield Part(f"Unmanaged, left alone: {_kinds(plan.unmanaged)}", lines=_listed(plan.unmanaged, _NAMED))
 
 
 def unmatched(plan: Plan) -> Iterator[Part]:
-    """Write which users no rule gives anything, first those of whom nothing is said where something is held."""
+    """Yield which users no rule gives anything, first those of whom nothing is said where something is held."""
     if plan.unmatched:
         named = frozenset(chain.from_iterable(problem.users for problem in told(plan)))
         first = (
@@ -130,14 +130,14 @@ def unmatched(plan: Plan) -> Iterator[Part]:
 
 
 def _observed(plan: Plan) -> Iterator[Part]:
-    """Write the differences of kinds that are only observed."""
+    """Yield the differences of kinds that are only observed."""
     if plan.observed:
         title = f"Only observed: {counted(len(plan.observed), 'difference')}, not written"
         yield Part(title, blocks(runs(plan.observed), DRIFTED))
 
 
 def _written_from_live(plan: Plan) -> Iterator[Part]:
-    """Write the differences of what a live environment uses, which one of type test leaves alone."""
+    """Yield the differences of what a live environment uses, which one of type test leaves alone."""
     if plan.written_from_live:
         title = (
             f"Written from live: {counted(len(plan.written_from_live), 'difference')} "
@@ -148,7 +148,7 @@ def _written_from_live(plan: Plan) -> Iterator[Part]:
 
 
 def by_hand(plan: Plan, *, required_only: bool) -> Iterator[Part]:
-    """Write what a person must do in the dashboard, and where: all of it, or what a run cannot end well without."""
+    """Yield what a person must do in the dashboard, and where: all of it, or what a run cannot end well without."""
     steps = [step for step in plan.manual_steps if step.required or not required_only]
     if steps:
         lines = [f"{step.name}{_standing(step)}: {step.what} [{step.where}] ({step.at})" for step in steps]
@@ -163,7 +163,7 @@ def _standing(step: ManualStep) -> str:
 
 
 def _problems(plan: Plan) -> Iterator[Part]:
-    """Write problems and warnings with their places and hints, but for those that stand with what they hold."""
+    """Yield problems and warnings with their places and hints, but for those that stand with what they hold."""
     elsewhere = told(plan)
     ordered = in_order(problem for problem in plan.problems if problem not in elsewhere)
     if ordered:
@@ -172,14 +172,14 @@ def _problems(plan: Plan) -> Iterator[Part]:
 
 
 def source(plan: Plan) -> Iterator[str]:
-    """Write which Consumer project the users came from."""
+    """Yield which Consumer project the users came from."""
     if plan.users_project_id:
         users = counted(plan.summary.users, "user")
         yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."
 
 
 def aside(plan: Plan) -> Iterator[str]:
-    """Write in one line what a plan that changes nothing leaves alone."""
+    """Yield in one line what a plan that changes nothing leaves alone."""
     if plan.unmanaged:
         yield f"Left alone: {_kinds(plan.unmanaged)} unmanaged."
 

@@ -49,19 +49,19 @@ _SAME_LOOK: Final = str.maketrans(
 
 
 def shown(value: Json) -> str:
-    """Write a JSON value on one line, cut where it grows too long."""
+    """Return a JSON value on one line, cut where it grows too long."""
     return _cut(_on_one_line(value))
 
 
 def change_lines(change: FieldChange) -> Lines:
-    """Write ``path: before → after``, or ``path: value`` where only one of them is there; long texts as a diff."""
+    """Return ``path: before → after``, or ``path: value`` where only one of them is there; long texts as a diff."""
     if differs := _difference(change.before, change.after):
         return (f"{path(change)}:", *differs)
     return (f"{path(change)}: {_pair(change, '{} → {}')}",)
 
 
 def drift_lines(change: FieldChange) -> Lines:
-    """Write ``path: declared …, live …``: what git says, then what was found; long texts as a diff."""
+    """Return ``path: declared …, live …``: what git says, then what was found; long texts as a diff."""
     if differs := _difference(change.after, change.before):
         return (f"{path(change)}: declared (-), live (+):", *differs)
     before, after = _texts(change)
@@ -69,23 +69,23 @@ def drift_lines(change: FieldChange) -> Lines:
 
 
 def path(change: FieldChange) -> str:
-    """Write a field's path with dots."""
+    """Return a field's path with dots."""
     return printable(".".join(change.path))
 
 
 def cause_line(cause: Cause) -> str:
-    """Write ``file:line`` and the rule, if a rule it was."""
+    """Return ``file:line`` and the rule, if a rule it was."""
     where = f"{cause.file}:{cause.line}"
     return printable(f"{where} {cause.rule}" if cause.rule else where)
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """Write ``1 member``, ``2,000 members``."""
+    """Return ``1 member``, ``2,000 members``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def listed(texts: Sequence[str], limit: int) -> str:
-    """Write the first few, and how many there are besides."""
+    """Return the first few, and how many there are besides."""
     few = ", ".join(printable(text) for text in texts[:limit])
     return f"{few} and {len(texts) - limit:,} more" if len(texts) > limit else few
 
@@ -157,7 +157,7 @@ def _is_long(text: object) -> bool:
 
 
 def _unified(before: str, after: str) -> Lines:
-    """Write what differs between two long texts as a _unified diff; () where that would not show it."""
+    """Return what differs between two long texts as a unified diff; () where that would not show it."""
     old, new = list(_lines(before)), list(_lines(after))
     if len(old) + len(new) > _MOST_LINES:
         return ()
