@@ -223,7 +223,7 @@ class Client:
         """Return the project's RBAC policy: roles, resources, scopes."""
         return self._b2b.read("rbac.policy", "/v1/b2b/rbac/policy", _PolicyBody).policy
 
-    # Reads of one thing
+    # Single reads
 
     def get_organization(self, organization_id: str) -> Body:
         """Return an organization by its id."""

@@ -59,21 +59,21 @@ IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
-def redacted(said: str, secrets: Iterable[str]) -> str:
+def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return what is shown of a sentence: "" where it holds a piece of one of the secrets."""
     known = [secret for secret in secrets if secret]
     for secret in known:
-        said = said.replace(secret, HIDDEN)
-    said = said[:CONSIDERED]
-    if any(_shares_a_piece(said, form) for secret in known for form in _spelled(secret)):
+        text = text.replace(secret, HIDDEN)
+    text = text[:CONSIDERED]
+    if any(_shares_a_piece(text, form) for secret in known for form in _spelled(secret)):
         return ""
-    shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, said)))
+    shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, text)))
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
-def identifier(said: object, secrets: Iterable[str]) -> str:
+def identifier(value: object, secrets: Iterable[str]) -> str:
     """Return an id, or the name of an error, as somebody else says it: "" where it is none, or may be a secret."""
-    text = said if isinstance(said, str) else ""
+    text = value if isinstance(value, str) else ""
     if not IDENTIFIER.fullmatch(text) or RANDOM.search(text):
         return ""
     known = (form for secret in secrets if secret for form in _spelled(secret))

@@ -156,17 +156,17 @@ def error_response(name: str, answer: Answer, *, write: bool, secrets: Collectio
     error_type = envelope.error_type or envelope.error or ""
     error_type = identifier(error_type, secrets) if ERROR_TYPE.fullmatch(error_type) else ""
     sentence = redacted(envelope.error_message or envelope.error_description or "", secrets)
-    said = f"{name} was answered {answer.status} {error_type}".rstrip()
+    message = f"{name} was answered {answer.status} {error_type}".rstrip()
     if sentence:
-        said += f" ({sentence})"
+        message += f" ({sentence})"
     elif REDIRECTS <= answer.status < REFUSALS:
-        said += (
+        message += (
             ": something between here and Stytch redirects; are STYTCH_API_URL and STYTCH_MANAGEMENT_BASE_URI right?"
         )
     request_id = identifier(envelope.request_id, secrets)
     own = bool(error_type and request_id)
     kind = _fault(meaning(answer.status, own=own), write=write)
-    return kind(said, status=answer.status, error_type=error_type, request_id=request_id)
+    return kind(message, status=answer.status, error_type=error_type, request_id=request_id)
 
 
 def no_response(name: str, unanswered: Unanswered, *, write: bool) -> Fault:

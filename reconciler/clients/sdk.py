@@ -42,12 +42,16 @@ class _Session(requests.Session):
         self._transport = transport
         self.thread = threading.local()
 
-    def request(self, method: str | bytes, url: str | bytes, *_: Any, **told: Any) -> requests.Response:
+    def request(self, method: str | bytes, url: str | bytes, *_: Any, **named: Any) -> requests.Response:
         """Send as we do; raises ``_Answered``, or ``Fault``. Who we are, the transport says itself."""
 
         def send() -> Answer:
             return self._transport.send(
-                str(method), str(url), parameters=told.get("params"), body=told.get("json"), headers=told.get("headers")
+                str(method),
+                str(url),
+                parameters=named.get("params"),
+                body=named.get("json"),
+                headers=named.get("headers"),
             )
 
         raise _Answered(self._requester.ask(self.thread.operation, send, decode_body))

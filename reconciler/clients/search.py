@@ -116,7 +116,7 @@ class TooMany(Exception):
 
 
 class SearchResult(Struct, Generic[T]):
-    """Everything that a search found, each thing once."""
+    """Everything that a search found, each row once."""
 
     rows: list[T]
     malformed: list[MalformedRecord]
@@ -126,7 +126,7 @@ def follow(fetch: Callable[[str | None], Page[T]], what: str, seen: Sized) -> It
     """Yield pages until there is no further cursor; raises ``Unreadable`` where that never comes.
 
     Cursors may lead in a circle, to nothing new, or always on to a few rows or to more rows than were reported.
-    ``seen`` is what the caller has found so far, each thing once.
+    ``seen`` is what the caller has found so far, each row once.
     """
     cursors: set[str] = set()
     cursor: str | None = None

@@ -84,10 +84,10 @@ class Transport:
     ) -> Answer:
         """Send ``body`` as JSON to an already quoted ``path``. Return the answer."""
         content = None if body is None else json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        told = {**(headers or {}), **(IN_JSON if content is not None else {})}
+        all_headers = {**(headers or {}), **(IN_JSON if content is not None else {})}
         self._deadline.begin()
         try:
-            with self._http.stream(method, path, params=parameters, content=content, headers=told) as response:
+            with self._http.stream(method, path, params=parameters, content=content, headers=all_headers) as response:
                 return Answer(response.status_code, response.headers, b"".join(self._body(response)))
         except (httpx.RequestError, *BROKEN) as error:
             raise unanswered(error, self._where, sent=not isinstance(error, NOT_SENT)) from None

@@ -62,7 +62,7 @@ class Ledger:
         """Write down which id belongs to a name; "" takes the name out."""
         with locked(own_folder(self._root) / "credential-ids.lock"):
             before = self._ids()
-            after = {one: before[one] for one in before if one != name} | ({name: id} if id else {})
+            after = {each: before[each] for each in before if each != name} | ({name: id} if id else {})
             if after != before:
                 text = msgspec.json.format(msgspec.json.encode(dict(sorted(after.items()))), indent=2)
                 write_whole(self._path, text + b"\n", READABLE)

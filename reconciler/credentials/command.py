@@ -65,9 +65,9 @@ class CommandStore:
 
     def put(self, name: str, value: Sealed, id: str) -> None:
         """Hand a value to the command, and write its id down once that succeeded."""
-        code, _, said = self._run(self._put, name, id, value.reveal().encode("utf-8", "surrogatepass"))
+        code, _, errors = self._run(self._put, name, id, value.reveal().encode("utf-8", "surrogatepass"))
         if code:
-            line = first_line(said, value)
+            line = first_line(errors, value)
             raise Refusal(f"{self._put[0]} ended with exit code {code}{': ' if line else ''}{line}")
         self._ledger.record(name, id)
 
@@ -111,7 +111,7 @@ class CommandStore:
                 start_new_session=True,  # to end what it starts as well, and it cannot ask on our terminal
             ) as process:
                 try:
-                    printed, said = process.communicate(given, TIMEOUT)
+                    printed, errors = process.communicate(given, TIMEOUT)
                 except BaseException:
                     with suppress(OSError):
                         os.killpg(process.pid, signal.SIGKILL)
@@ -122,7 +122,7 @@ class CommandStore:
             problem = f"{command[0]} cannot be started: {reason(error)}"
         else:
             if process.returncode >= 0:
-                return process.returncode, printed, said
+                return process.returncode, printed, errors
             problem = f"{command[0]} was ended by signal {-process.returncode}"
         raise Refusal(problem)  # out here, so that neither input nor output hangs on it
 
@@ -135,7 +135,7 @@ def _handed_on(environ: Mapping[str, str], settings: CredentialSettings) -> Mapp
     return {name: environ[name] for name in names}
 
 
-def first_line(said: bytes, secret: Sealed) -> str:
+def first_line(output: bytes, secret: Sealed) -> str:
     """Return the first line of what a command said, masked; "" if it holds a piece of the secret, in whatever form."""
-    lines = said.decode("utf-8", "replace").splitlines()
+    lines = output.decode("utf-8", "replace").splitlines()
     return redacted(next((line.strip() for line in lines if line.strip()), ""), (secret.reveal(),))

@@ -12,8 +12,7 @@ from typing import Final, Literal, get_args, get_origin
 from msgspec import structs
 
 from reconciler.errors import InvalidInput
-from reconciler.export.manifests import SEPARATOR, Manifest, text
-from reconciler.export.names import file_names
+from reconciler.export.manifests import SEPARATOR, Manifest, file_names, text
 from reconciler.export.spec import as_written, is_long
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Position, Problem, Spec, problem

@@ -48,8 +48,8 @@ def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
 
     Raises ``InvalidInput`` where a value names no live resource.
     """
-    found = {one: [each for each in live if one in _called(each)] for one in only}
-    if nothing := [one for one, every in found.items() if not every]:
+    found = {chosen: [each for each in live if chosen in _called(each)] for chosen in only}
+    if nothing := [chosen for chosen, every in found.items() if not every]:
         raise InvalidInput(
             f"--only {nothing[0]} names no live resource",
             hint=f"use an address, or one of the kinds {', '.join(KINDS)}",

@@ -52,7 +52,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
         raise Refused(f"the project {target.project} does not exist, so there is nothing to export")
     organizations = read_organizations(client) if client.has_data else ()
     target = structs.replace(target, organizations={each.name: each.id for each in organizations})
-    things: dict[str, Sequence[Live]] = {}
+    rows_by_kind: dict[str, Sequence[Live]] = {}
     left_out: list[LeftOut] = []
     for name, kind in KINDS.items():
         if not _reaches(client, kind):
@@ -60,11 +60,11 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
             left_out.append(LeftOut(address=name, reason=reason))
         elif kind.verbs.list:
             try:
-                things[name] = _called(kind, read_resources(client, [name], target)[name], declared, store)
+                rows_by_kind[name] = _called(kind, read_resources(client, [name], target)[name], declared, store)
             except Unreadable as error:
                 left_out.append(_refused(name, error))
-    things["Organization"] = organizations
-    every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in things.items()}
+    rows_by_kind["Organization"] = organizations
+    every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in rows_by_kind.items()}
     names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
     live = [with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
     return LiveProject(target=target, live=live, left_out=left_out)

@@ -1,6 +1,11 @@
-"""The documents of an export: the manifest of each resource, and its YAML text."""
+"""The documents of an export: the manifest of each resource, its YAML text, and the names that it gives."""
 
 import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct, structs
@@ -85,3 +90,49 @@ def text(manifest: Manifest) -> str:
 def without(manifest: Manifest, field: str) -> Manifest:
     """Return the manifest without a field."""
     return structs.replace(manifest, spec={name: value for name, value in manifest.spec.items() if name != field})
+
+
+# File names and secret names, made from names in Stytch: readable, stable and unique
+
+LONGEST: Final = 100  # characters of a file's name, before its suffix
+DIGITS: Final = 8  # of a digest
+# Device names of Windows, and names that look as if they ended with a digest.
+RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|(.*[-_])?[0-9a-f]{8}")
+
+
+def file_names(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a file name without a suffix for each key of ``labels``, made from its label.
+
+    Where two names would be equal (or differ only by case), each gets a piece of its digest.
+    """
+    return _apart({key: _file_name(label) for key, label in labels.items()}, "-")
+
+
+def secret_names(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a secret's name for each key of ``labels``, made from its label."""
+    return _apart({key: _secret_name(label) for key, label in labels.items()}, "_")
+
+
+def _apart(wanted: Mapping[str, str], mark: str) -> Mapping[str, str]:
+    counts = Counter(short.casefold() for short in wanted.values())
+    return {
+        name: f"{short}{mark}{_digest(name, mark)}".lstrip(mark)
+        if counts[short.casefold()] > 1 or not short or RESERVED.fullmatch(short)
+        else short
+        for name, short in wanted.items()
+    }
+
+
+def _digest(name: str, mark: str) -> str:
+    found = sha256(name.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
+    return found.upper() if mark == "_" else found
+
+
+def _file_name(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._@+]+", "-", plain).strip("-.")[:LONGEST].rstrip("-.")
+
+
+def _secret_name(name: str) -> str:
+    found = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    return f"{found}_SECRET" if found.endswith("_ID") else found

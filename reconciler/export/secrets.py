@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from reconciler.export.manifests import Manifest
-from reconciler.export.names import secret_names
+from reconciler.export.manifests import Manifest, secret_names
 from reconciler.kinds import KINDS
 from reconciler.model import Json, Path, Resource, Spec
 from reconciler.schema.kind import Kind
@@ -91,8 +90,8 @@ def _named_already(
 
 def _unshown(manifest: Manifest, declared: Mapping[str, Resource]) -> Spec:
     """Return the secrets that the repository declares and Stytch never shows."""
-    kind, told = KINDS[manifest.kind], _declared(manifest, declared)
-    return {name: told[name] for name in kind.secret_fields if name in told and name in never_shown(kind)}
+    kind, spec = KINDS[manifest.kind], _declared(manifest, declared)
+    return {name: spec[name] for name in kind.secret_fields if name in spec and name in never_shown(kind)}
 
 
 def _credentials(manifests: Sequence[Manifest], declared: Mapping[str, Resource]) -> Mapping[str, Spec]:

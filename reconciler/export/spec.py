@@ -6,7 +6,7 @@ the same way, whatever the order of Stytch's answer.
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import NODEFAULT, UNSET, Struct, inspect
 
@@ -22,6 +22,7 @@ from reconciler.schema.traits import TextFile
 LONG: Final = 120  # characters: the longest text that stays in the manifest
 
 Put = Callable[[Path, str], Json]
+T = TypeVar("T")
 
 
 def as_written(kind: Kind, spec: Spec, put: Put = lambda _path, text: text) -> Spec:
@@ -41,8 +42,7 @@ def types_of(spec: type[Struct]) -> Mapping[str, Any]:
 
 def sections_of(type_: Any) -> Mapping[str, Any]:
     """Return the types of the fields of a map with fixed keys; {} for any other type."""
-    options = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
-    struct = next((each for each in options if isinstance(each, inspect.StructType)), None)
+    struct = _option(type_, inspect.StructType)
     return {name: field.type for name, field in _fields(struct).items()} if struct else {}
 
 
@@ -52,16 +52,15 @@ def is_long(text: str) -> bool:
 
 
 def _written(value: Json, type_: Any, path: Path, put: Put) -> Json:
-    options = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    struct = _option(type_, inspect.StructType)
     if isinstance(value, str):
-        files = any(isinstance(each, inspect.StructType) and each.cls is TextFile for each in options)
-        return put(path, value) if files else value
+        return put(path, value) if struct and struct.cls is TextFile else value
     if isinstance(value, list):
-        items = next((each.item_type for each in options if isinstance(each, inspect.ListType)), None)
-        return [_written(item, items, (*path, str(index)), put) for index, item in enumerate(value)]
+        items = _option(type_, inspect.ListType)
+        item_type = items and items.item_type
+        return [_written(item, item_type, (*path, str(index)), put) for index, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
-    struct = next((each for each in options if isinstance(each, inspect.StructType)), None)
     if struct is None:
         return {key: _written(value[key], None, (*path, key), put) for key in sorted(value)}
     return {
@@ -69,6 +68,12 @@ def _written(value: Json, type_: Any, path: Path, put: Put) -> Json:
         for name, field in _fields(struct).items()
         if name in value and (field.default is NODEFAULT or value[name] != field.default)
     }
+
+
+def _option(type_: Any, sort: type[T]) -> T | None:
+    """Return the type itself, or the one of a union, that is of this sort."""
+    options = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    return next((each for each in options if isinstance(each, sort)), None)
 
 
 def _fields(struct: Any) -> Mapping[str, inspect.Field]:
@@ -96,22 +101,22 @@ def _in_file(_path: Path, content: str) -> Json:
 def without_defaults(kind: Kind, live: Spec) -> Spec:
     """Return the live fields that differ from the default, and the fields that a create requires."""
     defaults = {**kind.create_values, **kind.fill(kind.defaults, live)}
-    told = {
-        name: _told(live[name], defaults.get(name, UNSET), type_ if name in kind.merged else None)
+    fields = {
+        name: _non_default(live[name], defaults.get(name, UNSET), type_ if name in kind.merged else None)
         for name, type_ in types_of(kind.spec).items()
         if name in live
     }
     needed = {name: live[name] for name in kind.required if live.get(name) is not None}
-    return {**needed, **{name: value for name, value in told.items() if value is not UNSET}}
+    return {**needed, **{name: value for name, value in fields.items() if value is not UNSET}}
 
 
-def _told(value: Json, default: Json, type_: Any) -> Json:
+def _non_default(value: Json, default: Json, type_: Any) -> Json:
     """Return the part of a field to declare, or UNSET. ``type_`` is its type where its keys are managed one by one."""
     if isinstance(value, dict) and isinstance(type_, inspect.StructType):
         inside = default if isinstance(default, dict) else {}
-        told = {key: _told(inner, inside.get(key, UNSET), None) for key, inner in value.items()}
-        told = {key: inner for key, inner in told.items() if inner is not UNSET}
-        return told or UNSET
+        fields = {key: _non_default(inner, inside.get(key, UNSET), None) for key, inner in value.items()}
+        fields = {key: inner for key, inner in fields.items() if inner is not UNSET}
+        return fields or UNSET
     if isinstance(value, dict) and type_ is not None:  # metadata: a person has set every key of it
         return {key: inner for key, inner in value.items() if inner is not None and key != MARK_KEY} or UNSET
     return UNSET if value in NOTHING or same(value, default) else value

@@ -38,54 +38,54 @@ CHOSEN: Final = (
 MADE: Final = "Stytch creates the value, and the credential store keeps it"
 
 
-def without_defaults(things: Everywhere) -> Everywhere:
+def without_defaults(resources: Everywhere) -> Everywhere:
     """Return the resources without fields that have Stytch's default everywhere, and without empty singletons."""
     found: dict[tuple[str, str], dict[str, Spec]] = {}
-    for (name, key), specs in things.items():
+    for (name, key), specs in resources.items():
         kind = KINDS[name]
         defaults = {**kind.defaults, **BEGINS_WITH.get(name, {})}
         types = types_of(kind.spec)
-        told = {each: _told(spec, list(specs.values()), defaults, types) for each, spec in specs.items()}
-        if key in kind.identity.singletons and not any(told.values()):
+        fields = {each: _non_default(spec, list(specs.values()), defaults, types) for each, spec in specs.items()}
+        if key in kind.identity.singletons and not any(fields.values()):
             continue
         found[name, key] = {
-            environment: {**{field: spec[field] for field in kind.required & spec.keys()}, **told[environment]}
+            environment: {**{field: spec[field] for field in kind.required & spec.keys()}, **fields[environment]}
             for environment, spec in specs.items()
         }
     return found
 
 
-def _told(spec: Spec, everywhere: Sequence[Spec], defaults: Spec, types: Mapping[str, Any]) -> Spec:
+def _non_default(spec: Spec, everywhere: Sequence[Spec], defaults: Spec, types: Mapping[str, Any]) -> Spec:
     """Return the fields that differ from the default in some environment. A map with free keys is kept complete."""
-    told: dict[str, Json] = {}
+    fields: dict[str, Json] = {}
     for name, value in spec.items():
         default = defaults.get(name, UNSET)
         values = [each.get(name, UNSET) for each in everywhere]
         inside = sections_of(types.get(name))
         if inside and all(isinstance(each, dict) for each in values):
-            if inner := _told(value, values, default if isinstance(default, dict) else {}, inside):
-                told[name] = inner
+            if inner := _non_default(value, values, default if isinstance(default, dict) else {}, inside):
+                fields[name] = inner
         elif any(each != default and not (each in EMPTY and default in EMPTY) for each in values):
-            told[name] = value
-    return told
+            fields[name] = value
+    return fields
 
 
-def declarable(things: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOuts]:
+def declarable(resources: Everywhere, environments: Sequence[str]) -> tuple[Everywhere, LeftOuts]:
     """Return the resources that pass the checks of ``validate``, and what is left out, by environment."""
-    passed = {environment: _passed(things, environment) for environment in environments}
+    passed = {environment: _passed(resources, environment) for environment in environments}
     kept = {environment: {each.key: each.spec for each in found.manifests} for environment, found in passed.items()}
     held = {
         (kind, name): {each: kept[each][kind, None, name] for each in specs if (kind, None, name) in kept[each]}
-        for (kind, name), specs in things.items()
+        for (kind, name), specs in resources.items()
     }
     left_out = {environment: found.left_out for environment, found in passed.items()}
     return {key: specs for key, specs in held.items() if specs}, left_out
 
 
-def _passed(things: Everywhere, environment: str) -> Checked:
+def _passed(resources: Everywhere, environment: str) -> Checked:
     every = [
-        Manifest(kind=kind, name=name, spec=_said(KINDS[kind], specs[environment]))
-        for (kind, name), specs in things.items()
+        Manifest(kind=kind, name=name, spec=_declared(KINDS[kind], specs[environment]))
+        for (kind, name), specs in resources.items()
         if environment in specs
     ]
     lacking = {each.address: sorted(KINDS[each.kind].required - each.spec.keys()) for each in every}
@@ -98,7 +98,7 @@ def _passed(things: Everywhere, environment: str) -> Checked:
     return structs.replace(found, left_out=[*unmade, *found.left_out])
 
 
-def _said(kind: Kind, spec: Spec) -> Spec:
+def _declared(kind: Kind, spec: Spec) -> Spec:
     """Return the fields as a manifest holds them, without empty values that the kind does not accept."""
     written = as_written(kind, spec)
     return {
@@ -106,18 +106,18 @@ def _said(kind: Kind, spec: Spec) -> Spec:
     }
 
 
-def with_secret_names(things: Everywhere) -> Everywhere:
+def with_secret_names(resources: Everywhere) -> Everywhere:
     """Return the resources with names instead of masked secrets.
 
     Credentials that would get the same name are declared with different names.
     """
-    credentials = {key: name for key, specs in things.items() if (name := _credential(key, specs))}
+    credentials = {key: name for key, specs in resources.items() if (name := _credential(key, specs))}
     apart = distinct_names({address(*key): name for key, name in credentials.items()})
     named: dict[tuple[str, str], Mapping[str, Spec]] = {}
-    for key, specs in things.items():
+    for key, specs in resources.items():
         kind, own = KINDS[key[0]], apart.get(address(*key))
-        said = {kind.credential.field: {NAME: own}} if kind.credential and own else {}
-        named[key] = {environment: {**_named(kind, spec), **said} for environment, spec in specs.items()}
+        credential = {kind.credential.field: {NAME: own}} if kind.credential and own else {}
+        named[key] = {environment: {**_named(kind, spec), **credential} for environment, spec in specs.items()}
     return named
 
 
@@ -144,9 +144,9 @@ class Needed(Struct, frozen=True, kw_only=True):
     what: str
 
 
-def secrets(things: Everywhere) -> Iterator[Needed]:
+def secrets(resources: Everywhere) -> Iterator[Needed]:
     """Yield every secret that the manifests name, and every credential that the credential store will keep."""
-    for (name, key), specs in things.items():
+    for (name, key), specs in resources.items():
         kind, of = KINDS[name], address(name, key)
         sent = {secret: path for spec in specs.values() for path, secret in names_in(spec)}
         for secret, path in sent.items() if kind.secret_fields else ():

@@ -27,15 +27,15 @@ Renamed = tuple[str, Live]  # the unique name, and the resource as it was
 def with_own_names(consumer: Consumer) -> tuple[Consumer, Mapping[str, Sequence[Remark]]]:
     """Return the project with a unique name for each resource in an environment, and the remarks, by environment."""
     remarks: dict[str, list[Remark]] = {source.name: [] for source in consumer.environments}
-    things = {source.name: dict(source.things) for source in consumer.environments}
-    for kind in dict.fromkeys(kind for found in things.values() for kind in found):
-        for environment, every in distinct({each: found.get(kind, ()) for each, found in things.items()}).items():
+    resources = {source.name: dict(source.resources) for source in consumer.environments}
+    for kind in dict.fromkeys(kind for found in resources.values() for kind in found):
+        for environment, every in distinct({each: found.get(kind, ()) for each, found in resources.items()}).items():
             if every:
                 named = [structs.replace(live, name=name) for name, live in every]
-                others = [live for live in things[environment][kind] if KINDS[kind].identity.registered_itself(live)]
-                things[environment][kind] = (*named, *others)
+                others = [live for live in resources[environment][kind] if KINDS[kind].identity.registered_itself(live)]
+                resources[environment][kind] = (*named, *others)
                 remarks[environment] += _remarks(every)
-    environments = tuple(structs.replace(each, things=things[each.name]) for each in consumer.environments)
+    environments = tuple(structs.replace(each, resources=resources[each.name]) for each in consumer.environments)
     return structs.replace(consumer, environments=environments), remarks
 
 
@@ -55,27 +55,27 @@ def distinct(lives: ByEnvironment) -> Mapping[str, Sequence[Renamed]]:
         label = name or UNNAMED
         numbered = chain((label,), (f"{label} ({number})" for number in count(2)))
         free = (each for each in numbered if each == name or each not in taken)
-        for thing, own in zip(_things(one_name), free, strict=False):
-            for environment, live in thing.items():
+        for resource, own in zip(_across_environments(one_name), free, strict=False):
+            for environment, live in resource.items():
                 found[environment].append((own, live))
-    return {environment: sorted(every, key=lambda one: one[0]) for environment, every in found.items()}
+    return {environment: sorted(every, key=lambda renamed: renamed[0]) for environment, every in found.items()}
 
 
-def _things(lives: ByEnvironment) -> Sequence[Mapping[str, Live]]:
+def _across_environments(lives: ByEnvironment) -> Sequence[Mapping[str, Live]]:
     """Return resources by environment: equal ones together, then the rest in the order of their content."""
-    things: list[dict[str, Live]] = []
+    resources: list[dict[str, Live]] = []
     for environment, every in lives.items():
         left = sorted(every, key=lambda live: (_content(live), live.id))
-        for thing in things:
-            contents = {_content(live) for live in thing.values()}
+        for resource in resources:
+            contents = {_content(live) for live in resource.values()}
             if alike := next((live for live in left if _content(live) in contents), None):
-                thing[environment] = alike
+                resource[environment] = alike
                 left.remove(alike)
-        for thing in things:
-            if left and environment not in thing:
-                thing[environment] = left.pop(0)
-        things += [{environment: live} for live in left]
-    return things
+        for resource in resources:
+            if left and environment not in resource:
+                resource[environment] = left.pop(0)
+        resources += [{environment: live} for live in left]
+    return resources
 
 
 def _content(live: Live) -> str:

@@ -68,11 +68,11 @@ def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
             found.setdefault(remark.reason, {}).setdefault(remark.at, []).append(environment)
     for reason, about in found.items():
         lines = [f"{code(at)}{_only(where, list(by_environment))}" for at, where in about.items()]
-        said = f"{reason.why}. What to do: {reason.instead}."
+        text = f"{reason.why}. What to do: {reason.instead}."
         if len(lines) == 1:
-            yield f"{lines[0]}: {said}"
+            yield f"{lines[0]}: {text}"
         else:
-            yield "\n  - ".join([f"{said[0].upper()}{said[1:]}", *lines])
+            yield "\n  - ".join([f"{text[0].upper()}{text[1:]}", *lines])
 
 
 def _left_out(by_environment: LeftOuts) -> Iterator[str]:

@@ -18,10 +18,10 @@ from reconciler.errors import InvalidInput, NotOffered, Refused, Rejected, Unrea
 from reconciler.export.manifests import Manifest
 from reconciler.kinds import KINDS
 from reconciler.kinds.environment import FIELDS
-from reconciler.migration.values import Consumer, Source, Things, Unread
+from reconciler.migration.values import Consumer, ResourcesByKind, Source, Unread
 from reconciler.model import Live, Target, problem
 from reconciler.read.live import read_resources, unreadable
-from reconciler.read.target import PROJECTS
+from reconciler.read.target import projects_of
 from reconciler.schema.kind import Kind
 from reconciler.suggest import suggest_allowed
 
@@ -66,7 +66,7 @@ def read_consumer(
         slug=target.project,
         name=project["name"],
         environments=tuple(sources),
-        things=of_project,
+        resources=of_project,
         needed=needed,
         unread=tuple(unread),
     )
@@ -95,25 +95,20 @@ def find_consumer(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]
     Raises ``Refused`` where no project has such an environment, or where the project is not a Consumer project.
     """
     with unreadable("the projects of the workspace", "management"):
-        project, rows = _find(management, project_id)
+        having = (each for each in projects_of(management) if project_id in {row["project_id"] for row in each[1]})
+        found = next(having, None)
+    if found is None:
+        raise Refused(
+            f"no environment of the workspace has the project id {project_id}",
+            hint="check that STYTCH_CONSUMER_PROJECT_ID and the workspace key belong to the same workspace",
+        )
+    project, rows = found
     if project["vertical"] != "CONSUMER":
         raise Refused(
             f"{project_id} is an environment of {project['project_slug']}, which is already a B2B project",
             hint="use `init --from-live` to write the repository of a B2B project",
         )
     return project, sorted(rows, key=lambda row: (row["type"] != "LIVE", row["environment_slug"]))
-
-
-def _find(management: Api, project_id: str) -> tuple[Row, Sequence[Row]]:
-    for project in management.get(PROJECTS)["projects"]:
-        path = Target(project=project["project_slug"]).project_path
-        rows: Sequence[Row] = management.get(f"{path}/environments")["environments"]
-        if any(row["project_id"] == project_id for row in rows):
-            return project, rows
-    raise Refused(
-        f"no environment of the workspace has the project id {project_id}",
-        hint="check that STYTCH_CONSUMER_PROJECT_ID and the workspace key belong to the same workspace",
-    )
 
 
 def chosen(rows: Sequence[Row], slugs: Sequence[str]) -> Sequence[Row]:
@@ -145,7 +140,7 @@ def secret_of(row: Row, credentials: Credentials, environ: Mapping[str, str]) ->
     return variable, ""
 
 
-def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[Unread]]:
+def _read(client: Client, target: Target, variable: str) -> tuple[ResourcesByKind, list[Unread]]:
     """Return the resources of an environment, and the kinds that could not be read.
 
     A kind is unread where its secret is not set, or where Stytch refuses to show it.
@@ -167,7 +162,7 @@ def _read(client: Client, target: Target, variable: str) -> tuple[Things, list[U
     return found, unread
 
 
-def user_settings(client: Client, target: Target) -> Things:
+def user_settings(client: Client, target: Target) -> ResourcesByKind:
     """Return the SDK configuration and the RBAC policy of an environment. Raises ``Unreadable``."""
     with unreadable(f"the settings of {target.environment}", "management"):
         config = client.management.get(f"{target.path}/sdk/consumer")["config"]
@@ -207,7 +202,7 @@ def _kinds() -> Sequence[Kind]:
     return [kind for kind in every if kind.name not in MADE_ANEW | OTHERWISE]
 
 
-def _source(row: Row, name: str, found: Things) -> Source:
+def _source(row: Row, name: str, found: ResourcesByKind) -> Source:
     fields = {field: row[field] for field in FIELDS if field in row}
     return Source(
         project_id=row["project_id"],
@@ -215,5 +210,5 @@ def _source(row: Row, name: str, found: Things) -> Source:
         name=name,
         type=row["type"],
         fields=fields,
-        things=found,
+        resources=found,
     )

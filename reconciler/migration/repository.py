@@ -28,7 +28,7 @@ from reconciler.migration.names import with_own_names
 from reconciler.migration.notes import notes
 from reconciler.migration.read import read_consumer
 from reconciler.migration.steps import Settings, Step, manual_steps
-from reconciler.migration.translate import translate, translate_things
+from reconciler.migration.translate import translate, translate_resources
 from reconciler.migration.unite import Vars, in_files, unite
 from reconciler.migration.values import Consumer, Translated, everywhere, together
 from reconciler.model import Json, Spec
@@ -72,22 +72,22 @@ def _check_slug(project: str) -> None:
 def repository(consumer: Consumer, project: str) -> Mapping[str, str]:
     """Return the text of every file, by its name. Pure: nothing is read or written here."""
     consumer, renamed = with_own_names(consumer)
-    of_project = translate_things(consumer.things)
+    of_project = translate_resources(consumer.resources)
     parts = {
         source.name: together([of_project, translate(source), Translated(changes=tuple(renamed[source.name]))])
         for source in consumer.environments
     }
     names = list(parts)
     settings = _settings(consumer, project, parts)
-    things, left_out = declarable(with_secret_names(without_defaults(everywhere(settings))), names)
-    steps = manual_steps(Settings(things, names), project)
-    written, texts = in_files(things)
+    resources, left_out = declarable(with_secret_names(without_defaults(everywhere(settings))), names)
+    steps = manual_steps(Settings(resources, names), project)
+    written, texts = in_files(resources)
     united = unite(written, names)
     return {
-        **_manifests([*united.things, *_absences(consumer)]),
+        **_manifests([*united.resources, *_absences(consumer)]),
         f"{MANIFESTS}/manual-steps.yaml": documents_text(_step(step) for step in steps),
         **texts,
-        "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(things))),
+        "MIGRATION.md": notes(consumer, project, parts, left_out, steps, list(secrets(resources))),
         **COMMON_FILES,
         FILE: _configuration(consumer, project, united.vars),  # last: everything that it refers to is written
     }
@@ -132,18 +132,18 @@ def _absences(consumer: Consumer) -> Iterator[Manifest]:
     where = tuple(
         source.name
         for source in consumer.environments
-        if source.type == "TEST" and all(live.name != REDIRECT_URL for live in source.things["RedirectURL"])
+        if source.type == "TEST" and all(live.name != REDIRECT_URL for live in source.resources["RedirectURL"])
     )
     if where:
         environments = where if len(where) < len(consumer.environments) else ()
         yield Manifest(kind="RedirectURL", name=REDIRECT_URL, spec={}, environments=environments, ensure="absent")
 
 
-def _manifests(things: Sequence[Manifest]) -> Mapping[str, str]:
+def _manifests(resources: Sequence[Manifest]) -> Mapping[str, str]:
     files: dict[str, list[Mapping[str, Json]]] = {}
-    for thing in sorted(things, key=lambda thing: list(KINDS).index(thing.kind)):
+    for resource in sorted(resources, key=lambda resource: list(KINDS).index(resource.kind)):
         # In a spec, expressions read the variables that differ; in a name, Stytch's text means itself.
-        files.setdefault(_file(thing.kind), []).append(body(structs.replace(thing, name=literal(thing.name))))
+        files.setdefault(_file(resource.kind), []).append(body(structs.replace(resource, name=literal(resource.name))))
     return {name: documents_text(documents) for name, documents in files.items()}
 
 

@@ -21,12 +21,12 @@ class Step(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True):
     """The settings that the manifests declare, and every environment."""
 
-    things: Everywhere
+    resources: Everywhere
     environments: Sequence[str]
 
     def of(self, kind: str) -> Iterator[tuple[str, str, Spec]]:
         """Yield the environment, name and spec of every resource of a kind."""
-        for (other, name), specs in self.things.items():
+        for (other, name), specs in self.resources.items():
             if other == kind:
                 yield from ((environment, name, spec) for environment, spec in specs.items())
 

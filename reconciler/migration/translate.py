@@ -9,7 +9,7 @@ from typing import Any, Final
 from reconciler.export.manifests import Manifest
 from reconciler.kinds import KINDS
 from reconciler.migration.claims import for_members
-from reconciler.migration.values import Reason, Remark, Source, Things, Translated, together
+from reconciler.migration.values import Reason, Remark, ResourcesByKind, Source, Translated, together
 from reconciler.model import Json, Live, Spec
 
 # Environments
@@ -36,12 +36,12 @@ ENVIRONMENT_CHANGES: Final = {
 
 def translate(source: Source) -> Translated:
     """Return the translation of an environment and of everything in it."""
-    return together([translate_environment(source), translate_things(source.things)])
+    return together([translate_environment(source), translate_resources(source.resources)])
 
 
-def translate_things(things: Things) -> Translated:
+def translate_resources(resources: ResourcesByKind) -> Translated:
     """Return the translation of these resources. A kind that is the same in both is copied."""
-    return together([TRANSLATIONS.get(kind, _copied)(lives) for kind, lives in things.items()])
+    return together([TRANSLATIONS.get(kind, _copied)(lives) for kind, lives in resources.items()])
 
 
 def translate_environment(source: Source) -> Translated:
@@ -310,8 +310,8 @@ def _different_settings(consumer: Spec) -> Iterator[tuple[str, Reason]]:
         ("otps", passcodes, "email_"),
         ("otps", passcodes, "sms_"),
     ):
-        one, other = (bool(section.get(f"{prefix}{switch}")) for switch in SWITCHES)
-        if one != other:
+        signs_in, sends = (bool(section.get(f"{prefix}{switch}")) for switch in SWITCHES)
+        if signs_in != sends:
             yield f"{name}.{prefix}enabled", ONE_SWITCH
     if passcodes.get("sms_login_or_create_enabled"):
         yield "otps.sms_enabled", SMS_IS_SECOND

@@ -15,8 +15,7 @@ from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import same
 from reconciler.export.files import texts_in_files
-from reconciler.export.manifests import Manifest, literal
-from reconciler.export.names import file_names
+from reconciler.export.manifests import Manifest, file_names, literal
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.migration.values import Everywhere
@@ -33,26 +32,26 @@ Vars = dict[str, Any]
 class United(Struct, frozen=True, kw_only=True):
     """The manifests of all environments, and the variables of each environment by its name."""
 
-    things: tuple[Manifest, ...]
+    resources: tuple[Manifest, ...]
     vars: Mapping[str, Vars]
 
 
-def in_files(things: Everywhere) -> tuple[Everywhere, Mapping[str, str]]:
+def in_files(resources: Everywhere) -> tuple[Everywhere, Mapping[str, str]]:
     """Return the resources with file names in the place of long texts, and the text of each file by its name."""
-    names = {kind: file_names({name: name for each, name in things if each == kind}) for kind, _ in things}
+    names = {kind: file_names({name: name for each, name in resources if each == kind}) for kind, _ in resources}
     written: dict[tuple[str, str], Mapping[str, Spec]] = {}
     files: dict[str, str] = {}
-    for (kind, name), specs in things.items():
+    for (kind, name), specs in resources.items():
         written[kind, name], texts = texts_in_files(KINDS[kind], names[kind][name], specs)
         files |= texts
     return written, files
 
 
-def unite(things: Everywhere, environments: Sequence[str]) -> United:
+def unite(resources: Everywhere, environments: Sequence[str]) -> United:
     """Return the manifests for all environments, and their variables. ``environments`` lists every environment."""
     variables: dict[str, Vars] = {environment: {} for environment in environments}
     united: list[Manifest] = []
-    for (kind, name), specs in things.items():
+    for (kind, name), specs in resources.items():
         every = list(specs.values())
         if len(specs) > 1 and (_has_little_in_common(every) or _lack_what_is_never_null(kind, every)):
             united.extend(_apart(kind, name, specs, variables))
@@ -60,17 +59,17 @@ def unite(things: Everywhere, environments: Sequence[str]) -> United:
         where = tuple(specs) if len(specs) < len(environments) else ()
         spec = _united(specs, (kind, name), variables)
         united.append(Manifest(kind=kind, name=name, spec=spec, environments=where))
-    return United(things=tuple(united), vars=variables)
+    return United(resources=tuple(united), vars=variables)
 
 
 def _apart(kind: str, name: str, specs: Mapping[str, Spec], variables: Mapping[str, Vars]) -> Iterator[Manifest]:
     """Yield a manifest for each environment, or for each group of environments in which the resource is equal."""
-    told = {
+    set_fields = {
         environment: {field: value for field, value in spec.items() if value not in (None, "")}
         for environment, spec in specs.items()
     }
-    for environment, spec in told.items():
-        where = tuple(each for each, other in told.items() if same(other, spec))
+    for environment, spec in set_fields.items():
+        where = tuple(each for each, other in set_fields.items() if same(other, spec))
         if where[0] == environment:
             alone = _united({environment: spec}, (kind, name), variables)
             yield Manifest(kind=kind, name=name, spec=alone, environments=where)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from reconciler.export.manifests import Manifest
 from reconciler.model import Live, Spec, address
 
-Things = Mapping[str, Sequence[Live]]  # by kind
+ResourcesByKind = Mapping[str, Sequence[Live]]  # by kind
 
 
 class Unread(Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     type: Literal["LIVE", "TEST"]
     fields: Spec
-    things: Things
+    resources: ResourcesByKind
 
 
 class Consumer(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Consumer(Struct, frozen=True, kw_only=True):
     slug: str
     name: str
     environments: tuple[Source, ...]
-    things: Things
+    resources: ResourcesByKind
     needed: tuple[Manifest, ...] = ()
     unread: tuple[Unread, ...] = ()
 

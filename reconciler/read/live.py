@@ -174,16 +174,16 @@ def can_be_asked(kind: Kind, client: Client, target: Target) -> bool:
     return target.is_there and (kind.api == "management" or client.has_data)
 
 
-def with_names(kind: Kind, thing: Named, names: Mapping[str, Mapping[str, str]]) -> Named:
+def with_names(kind: Kind, resource: Named, names: Mapping[str, Mapping[str, str]]) -> Named:
     """Return a resource with the names of others in the place of their ids; ``names`` gives them by kind and id."""
-    spec = dict(thing.spec)
+    spec = dict(resource.spec)
     for name, reference in kind.references.items():
         if reference.by_id and spec.get(name):
             known = names.get(reference.kind, {})
             value = spec[name]
             several = isinstance(value, list)
             spec[name] = sorted(known.get(each, each) for each in value) if several else known.get(value, value)
-    return structs.replace(thing, spec=spec)
+    return structs.replace(resource, spec=spec)
 
 
 def policy_roles(client: Client) -> frozenset[str]:

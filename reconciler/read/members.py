@@ -90,13 +90,13 @@ def _members(client: Client, organization_ids: Batch) -> Mapping[str, Organizati
             member = _who(record.record)
             rows[identifier].extend([member] if member else [])
             half_read.setdefault(identifier, []).extend([member] if member else [])
-            told = problem(
+            unreadable_member = problem(
                 "unreadable-member",
                 f"the live member {name_of(record.ids.get('member_id'))} could not be read: {record.reason}",
                 "it is not changed" if member else "until it can be read, nobody in this organization is deleted",
                 severity="problem",
             )
-            problems.setdefault(identifier, []).append(told)
+            problems.setdefault(identifier, []).append(unreadable_member)
     except KeyError:
         raise Unreadable(
             "the search for members returned members of other organizations than requested",

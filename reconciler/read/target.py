@@ -1,10 +1,11 @@
 """The target of a run → its project and environment in Stytch, as far as they exist, and access to the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
 
+from reconciler.clients.api import Api
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
@@ -65,7 +66,7 @@ def find(config: Config, client: Client) -> Target:
 def project_ids(client: Client, target: Target) -> Mapping[str, str]:
     """Return the ids of the project's environments by their slugs; none where they cannot be read just now."""
     try:
-        return {row["environment_slug"]: row["project_id"] for row in _environments(client, target)}
+        return {row["environment_slug"]: row["project_id"] for row in _environments(client.management, target)}
     except (Fault, KeyError, TypeError):
         return {}
 
@@ -80,10 +81,16 @@ def needs_management(config: Config, declared: Declared, client: Client) -> bool
     return any(KINDS[kind].api == "management" for kind in kinds)
 
 
+def projects_of(management: Api) -> Iterator[tuple[Row, Sequence[Row]]]:
+    """Yield every project of the workspace with its environments."""
+    for project in management.get(PROJECTS)["projects"]:
+        yield project, _environments(management, Target(project=project["project_slug"]))
+
+
 def _find(config: Config, client: Client) -> Target:
     named = config.target
-    projects: Sequence[Row] = client.management.get(PROJECTS)["projects"]
     if named.project and named.environment:
+        projects: Sequence[Row] = client.management.get(PROJECTS)["projects"]
         project = next((each for each in projects if each["project_slug"] == named.project), None)
         target = Target(project=named.project, environment=named.environment, project_is_there=project is not None)
         if project is None:
@@ -93,24 +100,24 @@ def _find(config: Config, client: Client) -> Target:
                 f"{named.project} is a Consumer project, which cannot become a B2B project",
                 hint="name another project under target.project; it is created if it does not exist",
             )
-        rows = _environments(client, target)
+        rows = _environments(client.management, target)
         found = next((each for each in rows if each["environment_slug"] == target.environment), {})
         return structs.replace(target, project_id=found.get("project_id", ""), environments=_types(rows))
-    for project in projects:
-        target = Target(project=project["project_slug"])
-        rows = _environments(client, target)
+    for project, rows in projects_of(client.management):
         for found in rows:
             if client.project_id and found["project_id"] in (client.project_id, named.project_id):
                 slug, id = found["environment_slug"], found["project_id"]
-                return structs.replace(target, environment=slug, project_id=id, environments=_types(rows))
+                return Target(
+                    project=project["project_slug"], environment=slug, project_id=id, environments=_types(rows)
+                )
     raise Refused(
         f"the project and environment of {config.environment} in the workspace are not set",
         hint=f"name them: environments.{config.environment}.target: {{project: SLUG, environment: SLUG}}",
     )
 
 
-def _environments(client: Client, target: Target) -> Sequence[Row]:
-    rows: Sequence[Row] = client.management.get(f"{target.project_path}/environments")["environments"]
+def _environments(management: Api, target: Target) -> Sequence[Row]:
+    rows: Sequence[Row] = management.get(f"{target.project_path}/environments")["environments"]
     return rows
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.export.names import file_names, secret_names
+from reconciler.export.manifests import file_names, secret_names
 from reconciler.schema.secret_names import is_secret_name
 
 

@@ -17,15 +17,15 @@ def united(kind: str = "SDKConfig", name: str = "default", **specs: Mapping[str,
 
 def test_what_is_alike_is_written_once() -> None:
     found = united(live={"a": 1, "b": {"c": [1]}}, test={"a": 1, "b": {"c": [1]}})
-    (thing,) = found.things
-    assert (thing.spec, thing.environments) == ({"a": 1, "b": {"c": [1]}}, ())
+    (resource,) = found.resources
+    assert (resource.spec, resource.environments) == ({"a": 1, "b": {"c": [1]}}, ())
     assert found.vars == {"live": {}, "test": {}}
 
 
 def test_what_differs_is_a_variable_as_deep_as_it_differs() -> None:
     found = united(live={"a": 1, "b": {"c": [1], "d": 0}}, test={"a": 1, "b": {"c": [2], "d": 0}})
-    (thing,) = found.things
-    assert thing.spec == {"a": 1, "b": {"c": "${{ vars.SDKConfig.default.b.c }}", "d": 0}}
+    (resource,) = found.resources
+    assert resource.spec == {"a": 1, "b": {"c": "${{ vars.SDKConfig.default.b.c }}", "d": 0}}
     assert found.vars == {
         "live": {"SDKConfig": {"default": {"b": {"c": [1]}}}},
         "test": {"SDKConfig": {"default": {"b": {"c": [2]}}}},
@@ -34,13 +34,13 @@ def test_what_differs_is_a_variable_as_deep_as_it_differs() -> None:
 
 def test_a_field_that_one_environment_lacks_is_not_managed_there() -> None:
     found = united(live={"a": 1}, test={})
-    assert found.things[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
+    assert found.resources[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
     assert found.vars["test"] == {"SDKConfig": {"default": {"a": None}}}
 
 
 def test_a_field_that_cannot_be_null_gets_a_manifest_for_each_environment() -> None:
     found = united(kind="ConnectedApp", name="a", live={"client_description": "x"}, test={})
-    assert [(thing.environments, thing.spec) for thing in found.things] == [
+    assert [(resource.environments, resource.spec) for resource in found.resources] == [
         (("live",), {"client_description": "x"}),
         (("test",), {}),
     ]
@@ -48,8 +48,8 @@ def test_a_field_that_cannot_be_null_gets_a_manifest_for_each_environment() -> N
 
 def test_a_thing_that_one_environment_lacks_names_the_others() -> None:
     found = united(live={"a": 1}, test=None, stage={"a": 2})
-    (thing,) = found.things
-    assert thing.environments == ("live", "stage")
+    (resource,) = found.resources
+    assert resource.environments == ("live", "stage")
     assert found.vars == {
         "live": {"SDKConfig": {"default": {"a": 1}}},
         "test": {},
@@ -59,7 +59,7 @@ def test_a_thing_that_one_environment_lacks_names_the_others() -> None:
 
 def test_where_lists_of_objects_differ_every_environment_has_its_own() -> None:
     found = united(live={"a": 1, "roles": [{"x": 1}]}, test={"a": 2, "roles": []})
-    assert [(thing.environments, thing.spec) for thing in found.things] == [
+    assert [(resource.environments, resource.spec) for resource in found.resources] == [
         (("live",), {"a": 1, "roles": [{"x": 1}]}),
         (("test",), {"a": 2, "roles": []}),
     ]
@@ -68,7 +68,7 @@ def test_where_lists_of_objects_differ_every_environment_has_its_own() -> None:
 
 def test_environments_in_which_it_is_the_same_share_a_manifest() -> None:
     found = united(live={"roles": [{"x": 1}]}, stage={"roles": []}, test={"roles": []})
-    assert [(thing.environments, thing.spec) for thing in found.things] == [
+    assert [(resource.environments, resource.spec) for resource in found.resources] == [
         (("live",), {"roles": [{"x": 1}]}),
         (("stage", "test"), {"roles": []}),
     ]
@@ -77,31 +77,31 @@ def test_environments_in_which_it_is_the_same_share_a_manifest() -> None:
 def test_where_more_differs_than_is_alike_every_environment_has_its_own() -> None:
     one, other = {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}, {"a": 2, "b": 2, "c": 2, "d": "", "e": 1}
     found = united(live=one, test=other)
-    assert [thing.spec for thing in found.things] == [one, {"a": 2, "b": 2, "c": 2, "e": 1}]
-    assert len(united(live=one, test={**other, "a": 1}).things) == 1
+    assert [resource.spec for resource in found.resources] == [one, {"a": 2, "b": 2, "c": 2, "e": 1}]
+    assert len(united(live=one, test={**other, "a": 1}).resources) == 1
 
 
 def test_a_text_that_looks_like_an_expression_is_read_as_the_text_that_it_is() -> None:
     price = "costs ${{ member.price }}"
-    (thing,) = united(live={"a": price, "b": {"${{": 1}}).things
-    assert compile_tree(dict(thing.spec), frozenset(), {}).render({}) == {"a": price, "b": {"${{": 1}}
+    (resource,) = united(live={"a": price, "b": {"${{": 1}}).resources
+    assert compile_tree(dict(resource.spec), frozenset(), {}).render({}) == {"a": price, "b": {"${{": 1}}
 
 
 def test_a_key_that_looks_like_an_expression_makes_the_whole_a_variable() -> None:
     found = united(live={"a": {"${{": 1}}, test={"a": {"${{": 2}})
-    assert found.things[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
+    assert found.resources[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
 
 
 def test_maps_of_other_keys_are_a_variable_as_a_whole() -> None:
     found = united(live={"a": {"x": 1, "y": 2}}, test={"a": {"x": 1}})
-    assert found.things[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
+    assert found.resources[0].spec == {"a": "${{ vars.SDKConfig.default.a }}"}
     assert found.vars["test"] == {"SDKConfig": {"default": {"a": {"x": 1}}}}
 
 
 def test_the_name_of_a_file_may_hold_an_expression() -> None:
     file = {"file": "files/${{ environment }}.json"}
     found = united(kind="JWTTemplate", name="SESSION", live={"template_content": file}, test={"template_content": file})
-    assert found.things[0].spec == {"template_content": file}
+    assert found.resources[0].spec == {"template_content": file}
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,11 @@ def test_no_name_depends_on_an_id() -> None:
 
 
 def test_the_old_id_of_each_renamed_resource_is_listed() -> None:
-    things = {"ConnectedApp": (live("a", "1"), live("a", "2"), live("b", "3"), live("", "4"))}
-    source = Source(project_id="project-live-1", slug="production", name="live", type="LIVE", fields={}, things=things)
-    _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), things={}))
+    resources = {"ConnectedApp": (live("a", "1"), live("a", "2"), live("b", "3"), live("", "4"))}
+    source = Source(
+        project_id="project-live-1", slug="production", name="live", type="LIVE", fields={}, resources=resources
+    )
+    _, remarks = with_own_names(Consumer(slug="c", name="C", environments=(source,), resources={}))
     assert [(remark.at, remark.reason.why) for remark in remarks["live"]] == [
         ("ConnectedApp/a: client_name of 1", "several resources have the name 'a', but names must be unique here"),
         ("ConnectedApp/a (2): client_name of 2", "several resources have the name 'a', but names must be unique here"),

@@ -9,7 +9,7 @@ from reconciler.migration.values import Everywhere
 LONG = '{\n  "a": 1\n}'
 
 
-def things(kind: str, name: str, **specs: dict[str, Any]) -> Everywhere:
+def resources(kind: str, name: str, **specs: dict[str, Any]) -> Everywhere:
     return {(kind, name): specs}
 
 
@@ -50,19 +50,19 @@ def test_a_short_text_stays_where_it_is() -> None:
 
 def test_a_value_that_is_the_default_everywhere_is_left_out() -> None:
     changed, default = {"country_codes": ["DE"]}, {"country_codes": ["CA", "US"]}
-    assert without_defaults(things("CountryCodeAllowlist", "sms", live=default, test=default)) == {}
-    both = things("CountryCodeAllowlist", "sms", live=changed, test=default)
+    assert without_defaults(resources("CountryCodeAllowlist", "sms", live=default, test=default)) == {}
+    both = resources("CountryCodeAllowlist", "sms", live=changed, test=default)
     assert without_defaults(both) == both
 
 
 def test_required_fields_are_always_declared() -> None:
-    found = without_defaults(things("M2MClient", "a", live={"client_name": "", "scopes": []}))
-    assert found == things("M2MClient", "a", live={"scopes": []})
+    found = without_defaults(resources("M2MClient", "a", live={"client_name": "", "scopes": []}))
+    assert found == resources("M2MClient", "a", live={"scopes": []})
 
 
 def test_a_secret_is_called_after_what_it_opens() -> None:
     datadog = {"api_key": {"last_four": "cdef"}, "site": "EU"}
-    stream = things("EventLogStreaming", "DATADOG", live={"destination_config": {"datadog": datadog}})
+    stream = resources("EventLogStreaming", "DATADOG", live={"destination_config": {"datadog": datadog}})
     named = with_secret_names(stream)
     key = {"secret": "DATADOG_API_KEY"}
     assert named["EventLogStreaming", "DATADOG"]["live"] == {
@@ -75,7 +75,7 @@ def test_a_secret_is_called_after_what_it_opens() -> None:
 
 def test_an_app_has_a_secret_if_it_is_not_public() -> None:
     private, public = {"client_type": "third_party"}, {"client_type": "third_party_public"}
-    (needed,) = secrets(things("ConnectedApp", "Calendar", live=private, test=public))
+    (needed,) = secrets(resources("ConnectedApp", "Calendar", live=private, test=public))
     assert (needed.name, needed.environments) == ("CONNECTED_APP_CALENDAR_SECRET", ("live",))
 
 
@@ -85,12 +85,12 @@ def test_credentials_that_would_share_a_name_get_different_ones() -> None:
     names = [needed.name for needed in secrets(named)]
     assert len(set(names)) == 2
     assert [specs["live"]["client_secret"] for specs in named.values()] == [{"secret": name} for name in names]
-    assert with_secret_names(things("M2MClient", "a-b", live=client)) == things("M2MClient", "a-b", live=client)
+    assert with_secret_names(resources("M2MClient", "a-b", live=client)) == resources("M2MClient", "a-b", live=client)
 
 
 def test_two_long_texts_of_one_resource_do_not_share_a_file() -> None:
     app = {"access_token_template_content": LONG, "id_token_template_content": f"{LONG} "}
-    _, files = in_files(things("ConnectedApp", "Calendar", live=app, test=app))
+    _, files = in_files(resources("ConnectedApp", "Calendar", live=app, test=app))
     assert files == {
         "files/ConnectedApp/Calendar.access_token_template_content.json": f"{LONG}\n",
         "files/ConnectedApp/Calendar.id_token_template_content.json": f"{LONG} \n",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.migration.translate import REGISTRATION_CLAIMS, translate_environment, translate_things
+from reconciler.migration.translate import REGISTRATION_CLAIMS, translate_environment, translate_resources
 from reconciler.migration.values import Source, Translated
 from reconciler.model import Live
 
@@ -12,10 +12,10 @@ def live(kind: str, name: str, **spec: Any) -> Live:
 
 
 def of(*lives: Live) -> Translated:
-    things: dict[str, list[Live]] = {}
+    resources: dict[str, list[Live]] = {}
     for each in lives:
-        things.setdefault(each.kind, []).append(each)
-    return translate_things(things)
+        resources.setdefault(each.kind, []).append(each)
+    return translate_resources(resources)
 
 
 def source(**fields: Any) -> Source:
@@ -25,7 +25,7 @@ def source(**fields: Any) -> Source:
         name="live",
         type="LIVE",
         fields={"name": "P", **fields},
-        things={},
+        resources={},
     )
 
 
