@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from reconciler.desired.packed import Disputed, PackedMemberships, UserIds
 from reconciler.diff.member_pairs import DesiredMembers, Users
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.model import Cause, Counted, Membership, Position, Problem, Resource, address, problem
+from reconciler.model import ORGANIZATION, Cause, Counted, Membership, Position, Problem, Resource, address, problem
 from reconciler.rules.evaluate import evaluate, why_unmatched
 from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
@@ -238,6 +238,6 @@ def _unknown_roles(
         "",
         *(Position(causes[number].file, causes[number].line) for number in membership.rules),
         severity="problem",
-        addresses=(address("Organization", membership.organization),),
+        addresses=(address(ORGANIZATION, membership.organization),),
         users=(membership.user,),
     )

@@ -18,7 +18,7 @@ from reconciler.export.gather import Exported, ExportRequest, gather
 from reconciler.export.live import read_live
 from reconciler.export.starter import FILES
 from reconciler.load.repository import Declared
-from reconciler.model import MARK_KEY, Json, Live, Target
+from reconciler.model import MARK_KEY, ORGANIZATION, Json, Live, Target
 from reconciler.model.resources import API_VERSION
 
 TITLE: Final = (
@@ -71,7 +71,7 @@ def repository(config: Config, client: Client, store: CredentialStore, wanted: E
 
 def _owner(live: Sequence[Live], target: Target) -> str:
     """Return the owner that most marks name, else the project's name, where these are valid owner names."""
-    marked = Counter(filter(None, (_marked_by(each) for each in live if each.kind == "Organization")))
+    marked = Counter(filter(None, (_marked_by(each) for each in live if each.kind == ORGANIZATION)))
     names = [*(owner for owner, _ in marked.most_common()), target.project[:64]]
     return next(filter(_can_own, names), "my-identity")
 

@@ -20,7 +20,7 @@ from reconciler.export.spec import as_written, without_defaults
 from reconciler.kinds import KINDS
 from reconciler.load.references import names_in
 from reconciler.load.repository import Declared, load_documents
-from reconciler.model import Live, Resource, address
+from reconciler.model import ORGANIZATION, Live, Resource, address
 
 Chosen = Sequence[Live]
 
@@ -59,7 +59,7 @@ def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
 
 
 def _called(live: Live) -> tuple[str, ...]:
-    slug = live.name if live.kind == "Organization" else live.namespace
+    slug = live.name if live.kind == ORGANIZATION else live.namespace
     return (live.address, live.kind, f"organization={slug}")
 
 
@@ -107,7 +107,7 @@ def gather(config: Config, declared: Declared, found: LiveProject, client: Clien
     """Return the files of the live state ``found``."""
     live, left_out = list(found.live), list(found.left_out)
     if wanted.members:
-        organizations = [each for each in live if each.kind == "Organization"]
+        organizations = [each for each in live if each.kind == ORGANIZATION]
         members, others = live_members(client, organizations, config.owner)
         live += members
         left_out += others
@@ -138,4 +138,4 @@ def _manifest(live: Live, owner: Owner, *, adopt: bool) -> Manifest:
     kind = KINDS[live.kind]
     spec = without_defaults(kind, live.spec)
     manifest = Manifest(kind=live.kind, namespace=live.namespace, name=live.name, spec=spec)
-    return with_owner(manifest, live, owner, adopt=adopt) if live.kind == "Organization" else manifest
+    return with_owner(manifest, live, owner, adopt=adopt) if live.kind == ORGANIZATION else manifest

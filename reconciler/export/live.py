@@ -16,7 +16,7 @@ from reconciler.export.manifests import LeftOut
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
-from reconciler.model import Live, Target
+from reconciler.model import MEMBER, ORGANIZATION, Live, Target
 from reconciler.read.live import read_organizations, read_resources, with_names
 from reconciler.read.members import read_members
 from reconciler.read.target import check_target, open_target
@@ -24,7 +24,7 @@ from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
 
-MEMBER: Final = KINDS["Member"]
+MEMBER_KIND: Final = KINDS[MEMBER]
 UNAUTHORIZED: Final = 401
 NEEDED: Final = {
     "management": "needs a workspace key: STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
@@ -63,7 +63,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
                 rows_by_kind[name] = _called(kind, read_resources(client, [name], target)[name], declared, store)
             except Unreadable as error:
                 left_out.append(_refused(name, error))
-    rows_by_kind["Organization"] = organizations
+    rows_by_kind[ORGANIZATION] = organizations
     every = {name: list(_apart(KINDS[name], rows, left_out)) for name, rows in rows_by_kind.items()}
     names = {name: {row.id: row.name for row in rows} for name, rows in every.items()}
     live = [with_names(KINDS[name], row, names) for name, rows in every.items() for row in rows]
@@ -122,7 +122,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
                     left_out[reason] += 1
                 else:
                     found.append(_as_live(member, slugs[organization_id]))
-    listed = [LeftOut(address=MEMBER.name, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
+    listed = [LeftOut(address=MEMBER, reason=f"{count} {reason}") for reason, count in left_out.items() if count]
     return found, listed
 
 
@@ -141,11 +141,11 @@ def _as_live(present: OwnedMember, slug: str) -> Live:
     """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
     member, mark = present.member, present.mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
-    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER.spec)}
+    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER_KIND.spec)}
     return Live(
-        kind=MEMBER.name,
+        kind=MEMBER_KIND.name,
         namespace=slug,
         name=mailbox_or_text(member.email_address),
         id=member.member_id,
-        spec=MEMBER.normalize(spec),
+        spec=MEMBER_KIND.normalize(spec),
     )

@@ -11,11 +11,11 @@ from reconciler.documents.yaml_writer import block
 from reconciler.export.manifests import Manifest
 from reconciler.expressions.values import LIMIT
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Live
+from reconciler.model import ORGANIZATION, Json, Live
 from reconciler.model.resources import API_VERSION
 from reconciler.schema.traits import fields_of
 
-KIND: Final = KINDS["Organization"]
+KIND: Final = KINDS[ORGANIZATION]
 NAME: Final = "organizations"  # of the set and of its table
 TABLE: Final = f"tables/{NAME}.jsonl"
 SET: Final = f"manifests/{KIND.name}Set.yaml"

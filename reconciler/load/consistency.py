@@ -7,12 +7,12 @@ from msgspec import Struct, field
 
 from reconciler.documents.document import Document
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Path, Problem, Resource, Severity, Table, problem
+from reconciler.model import MEMBER, ORGANIZATION, Json, Path, Problem, Resource, Severity, Table, problem
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
 from reconciler.suggest import suggest_allowed
 
-EXTERNAL_IDS: Final = {"Organization": "organization_external_id", "Member": "external_id"}
+EXTERNAL_IDS: Final = {ORGANIZATION: "organization_external_id", MEMBER: "external_id"}
 NAME: Final = ("metadata", "name")
 RENAMED_FROM: Final = ("metadata", "renamed_from")
 

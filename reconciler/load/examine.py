@@ -21,7 +21,7 @@ from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
 from reconciler.load.schemas import TEMPLATED, computed_in, document_types
 from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
-from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
+from reconciler.model import ORGANIZATION, Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.schema.kind import Kind
 from reconciler.schema.validate import strings_in, templates_in, validation_errors
 from reconciler.sources.rows import read_table
@@ -212,12 +212,12 @@ def _in_set(
     document: Document, table: Table, config: Config, texts: Texts, files: set[str], problems: list[Problem]
 ) -> Iterator[Resource]:
     """Yield the organizations of a set; ``files`` gets the names of the texts that stand in files."""
-    kind, document_type = KINDS["Organization"], document_types()["Organization"]
+    kind, document_type = KINDS[ORGANIZATION], document_types()[ORGANIZATION]
     overrides = document.body["spec"].get("overrides") or {}
     for override in ((), *((("spec", "overrides", slug),) for slug in overrides)):
         problems.extend(_said_twice(document, kind, TEMPLATE, *override))
     for manifest in render_set(document, table, config.constants, problems):
-        files.update(files_named("Organization", manifest.body))
+        files.update(files_named(ORGANIZATION, manifest.body))
         if errors := validation_errors(manifest.body, document_type, manifest.at, notes=kind.notes):
             problems.extend(errors)
             continue

@@ -18,7 +18,7 @@ from reconciler.documents.document import place_of
 from reconciler.documents.read import closed, read_text, resolved
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
-from reconciler.model import Json, Position, Problem, problem
+from reconciler.model import ORGANIZATION, Json, Position, Problem, problem
 from reconciler.schema.types import universal
 
 # What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
@@ -119,7 +119,7 @@ def files_named(kind: str, body: Mapping[str, Json]) -> Iterator[str]:
     if kind == "OrganizationSet" and isinstance(spec, dict):
         overrides = spec.get("overrides")
         every = [spec.get("template"), *(overrides.values() if isinstance(overrides, dict) else ())]
-        yield from (file for each in every if isinstance(each, dict) for file in files_named("Organization", each))
+        yield from (file for each in every if isinstance(each, dict) for file in files_named(ORGANIZATION, each))
     texts = KINDS[kind].texts if kind in KINDS else frozenset()
     for part in ("spec", "initial"):
         fields: Json = body.get(part)

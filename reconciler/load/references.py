@@ -13,7 +13,18 @@ from reconciler.documents.document import Document
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.load.consistency import DeclaredDocuments
-from reconciler.model import ADMIN_ROLE, IMPLICIT_ROLE, Json, Path, Position, Problem, Resource, Spec, problem
+from reconciler.model import (
+    ADMIN_ROLE,
+    IMPLICIT_ROLE,
+    ORGANIZATION,
+    Json,
+    Path,
+    Position,
+    Problem,
+    Resource,
+    Spec,
+    problem,
+)
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import is_id
 from reconciler.suggest import did_you_mean, suggest_allowed
@@ -63,12 +74,12 @@ def _organizations(
 ) -> Iterator[Problem]:
     """Yield each resource in an organization that is declared nowhere, or that is to be removed."""
     at = ("metadata", "namespace")
-    slugs = [name for kind, _namespace, name in declared if kind == "Organization"]
+    slugs = [name for kind, _namespace, name in declared if kind == ORGANIZATION]
     for resource in found.resources:
         slug = resource.namespace
-        if slug is None or ("Organization", slug) in found.invalid:
+        if slug is None or (ORGANIZATION, slug) in found.invalid:
             continue
-        organizations = declared.get(("Organization", None, slug), ())
+        organizations = declared.get((ORGANIZATION, None, slug), ())
         if not organizations and not found.incomplete:
             hint = did_you_mean(slug, slugs) or "declare it; `ensure: external` if it is not managed here"
             yield resource.problem("unknown-organization", f"there is no organization {slug}", hint, at)

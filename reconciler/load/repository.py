@@ -11,7 +11,7 @@ from reconciler.kinds import KINDS
 from reconciler.kinds.organization import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
-from reconciler.model import Position, Problem, Resource, Table, problem
+from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.rule import Rules
 from reconciler.sources.rows import read_tables
@@ -42,7 +42,7 @@ class Declared(Struct, frozen=True, kw_only=True):
         if config.kinds is not None:
             return config.kinds
         declared = {resource.kind for resource in self.resources}
-        return frozenset(declared | {"Member"} if self.rules else declared)
+        return frozenset(declared | {MEMBER} if self.rules else declared)
 
     def writes(self, kind: str, config: Config) -> bool:
         """Return whether a run may write resources of a kind."""
@@ -111,8 +111,8 @@ def _sources_of_rules(config: Config, declared: Declared, tables: Mapping[str, T
 def _check_named(config: Config, declared: Declared) -> None:
     """Refuse a configuration without a name where organizations or members are to be marked with it."""
     kinds = declared.kinds(config)
-    organizations = "Organization" in kinds and any(one.ensure != "external" for one in declared.organizations)
-    members = "Member" in kinds and (declared.members or declared.rules)
+    organizations = ORGANIZATION in kinds and any(one.ensure != "external" for one in declared.organizations)
+    members = MEMBER in kinds and (declared.members or declared.rules)
     if config.owner.name or not (organizations or members):
         return
     message = f"{FILE} has no name, but the mark of organizations and members contains this name"
@@ -124,19 +124,19 @@ def _check_named(config: Config, declared: Declared) -> None:
 def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
     """Return what is declared for the environment of a configuration, and the warnings about all of it."""
     here = [resource for resource in found.resources if config.environment in resource.environments]
-    organizations = [resource for resource in here if resource.kind == "Organization"]
+    organizations = [resource for resource in here if resource.kind == ORGANIZATION]
     slugs = {organization.name for organization in organizations}
     resources = [one for one in here if one.namespace is None or one.namespace in slugs]
     things: dict[str, list[Resource]] = {}
     for resource in resources:
         if KINDS[resource.kind].verbs.list:
             things.setdefault(resource.kind, []).append(resource)
-    others = [one for one in found.resources if one.kind == "Organization" and one.name not in slugs]
+    others = [one for one in found.resources if one.kind == ORGANIZATION and one.name not in slugs]
     elsewhere = {organization.name for organization in others}
-    elsewhere |= {name for kind, name in found.invalid if kind == "Organization"}
+    elsewhere |= {name for kind, name in found.invalid if kind == ORGANIZATION}
     declared = Declared(
         organizations=tuple(organizations),
-        members=tuple(one for one in resources if one.kind == "Member"),
+        members=tuple(one for one in resources if one.kind == MEMBER),
         things={kind: tuple(resources) for kind, resources in things.items()},
         rules=tuple(one for one in found.rules if config.environment in one.environments),
         manual_steps=tuple(one for one in found.manual_steps if config.environment in one.environments),
@@ -157,8 +157,8 @@ def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
     if config.kinds is None or config.document is None:
         return
     unmanaged = {resource.kind for resource in declared.resources} - config.kinds
-    unmanaged -= {"Organization"} if "Member" in config.kinds else set()
-    unmanaged |= {"MappingRules"} if declared.rules and "Member" not in config.kinds else set()
+    unmanaged -= {ORGANIZATION} if MEMBER in config.kinds else set()
+    unmanaged |= {"MappingRules"} if declared.rules and MEMBER not in config.kinds else set()
     if unmanaged:
         message = f"kinds leaves out what documents declare: {', '.join(sorted(unmanaged))}"
         hint = "none of it is compared or written; add what is to be managed"

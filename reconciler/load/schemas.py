@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from reconciler.config.schema import Configuration, KindName
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS, member
-from reconciler.model import API_VERSION, Ensure, Json, Path
+from reconciler.model import API_VERSION, ORGANIZATION, Ensure, Json, Path
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import ApiVersion, Name, fields_of
 from reconciler.schema.validate import Computed, json_schema_of
@@ -156,10 +156,10 @@ class TemplateMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
 OrganizationTemplate = _strict(
     "OrganizationTemplate",
     ("metadata", TemplateMetadata),
-    *_parts(KINDS["Organization"]),
+    *_parts(KINDS[ORGANIZATION]),
     doc="An Organization whose strings may hold ``${{ }}`` over ``row``.",
 )
-Override = _strict("Override", *_parts(KINDS["Organization"]), doc="What differs for one organization of a set.")
+Override = _strict("Override", *_parts(KINDS[ORGANIZATION]), doc="What differs for one organization of a set.")
 
 
 class SetSpec(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ from reconciler.documents.document import Document
 from reconciler.expressions.template import InvalidTree, Tree, compile_template, compile_tree
 from reconciler.expressions.values import ExpressionError, Mistyped
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL, ManifestBody
-from reconciler.model import API_VERSION, Json, Path, Position, Problem, Table, problem
+from reconciler.model import API_VERSION, ORGANIZATION, Json, Path, Position, Problem, Table, problem
 from reconciler.schema.validate import strings_in, templates_in
 from reconciler.suggest import suggest_allowed
 
@@ -61,7 +61,7 @@ def render_set(
         if nulls:
             continue
         override = overrides.get(slug)
-        body = _as_ensured({"apiVersion": API_VERSION, "kind": "Organization", **body}, template, override or {})
+        body = _as_ensured({"apiVersion": API_VERSION, "kind": ORGANIZATION, **body}, template, override or {})
         if override is None:
             yield ManifestBody(body, at, {TEMPLATE: document.at(*TEMPLATE)})
         else:

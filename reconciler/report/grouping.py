@@ -11,7 +11,7 @@ from itertools import chain
 from msgspec import Struct
 
 from reconciler.kinds import KINDS
-from reconciler.model import Cause, Change, Delete, FieldChange, Path, Update
+from reconciler.model import MEMBER, ORGANIZATION, Cause, Change, Delete, FieldChange, Path, Update
 from reconciler.report.escaping import printable
 from reconciler.report.values import cause_line, change_lines, counted, drift_lines
 from reconciler.report.view import Block, Item, Lines
@@ -81,7 +81,7 @@ def action(change: Change) -> str:
 def _group(change: Change) -> str:
     if change.namespace is not None:
         return f"Organization/{change.namespace}"
-    return change.address if change.kind == "Organization" else change.kind
+    return change.address if change.kind == ORGANIZATION else change.kind
 
 
 def _by_likeness(changes: Iterable[Change]) -> dict[Likeness, list[Change]]:
@@ -100,7 +100,7 @@ def _likeness(change: Change) -> Likeness:
 def _outline(likeness: Likeness) -> tuple[object, ...]:
     """Return what makes two organizations alike: the same, but for where each organization itself is declared."""
     kind, rules = likeness[1], likeness[3]
-    return likeness if kind == "Member" and all(rule for *_, rule in rules) else (*likeness[:3], likeness[4])
+    return likeness if kind == MEMBER and all(rule for *_, rule in rules) else (*likeness[:3], likeness[4])
 
 
 def _run(changes: Sequence[Change]) -> Run:

@@ -7,7 +7,18 @@ from itertools import chain
 
 from msgspec import Struct
 
-from reconciler.model import ADMIN_ROLE, Change, Create, Delete, Plan, Summary, added_roles, withdrawn_roles
+from reconciler.model import (
+    ADMIN_ROLE,
+    MEMBER,
+    ORGANIZATION,
+    Change,
+    Create,
+    Delete,
+    Plan,
+    Summary,
+    added_roles,
+    withdrawn_roles,
+)
 from reconciler.report import sections
 from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups
 from reconciler.report.held import left_open
@@ -125,10 +136,10 @@ def _access(changes: Iterable[Change]) -> _Access:
     organizations: list[str] = []
     going_with = 0
     for change in changes:
-        if change.kind == "Organization" and isinstance(change, Delete):
+        if change.kind == ORGANIZATION and isinstance(change, Delete):
             organizations.append(change.address)
             going_with += change.members or 0
-        if change.kind != "Member":
+        if change.kind != MEMBER:
             continue
         if isinstance(change, Create):
             gaining.add(_person(change))

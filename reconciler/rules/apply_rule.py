@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.nodes import And, Node, Or
 from reconciler.expressions.values import UNKNOWN, Mistyped
-from reconciler.model import Position, Problem, address, problem
+from reconciler.model import ORGANIZATION, Position, Problem, address, problem
 from reconciler.rules.directory import Directory
 from reconciler.rules.grant import CannotGrant, Grant
 from reconciler.rules.join import Row
@@ -168,7 +168,7 @@ def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1
         "correct the data, or the rule",
         *_places(rule, rule.at.get(part, rule.position), row),
         severity="problem",
-        addresses=[address("Organization", slug) for slug in slugs],
+        addresses=[address(ORGANIZATION, slug) for slug in slugs],
         users=(person.user_id,),
     )
     return Undecided(found, slugs if len(literal) == len(rule.grants) else None)
@@ -281,7 +281,7 @@ def _cannot_grant(
         why.hint,
         *_places(rule, grant.position, case.row),
         severity="problem",
-        addresses=(address("Organization", about),) if about else (),
+        addresses=(address(ORGANIZATION, about),) if about else (),
         users=(person.user_id,),
     )
     open_ = slug or (why.organization if why.code in {"unproven-slug", "absent-organization"} else None)

@@ -11,7 +11,7 @@ from reconciler.expressions.expression import Expression, Term
 from reconciler.expressions.expression import explain as terms_of
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.expressions.values import UNKNOWN, Mistyped
-from reconciler.model import Cause, Membership, Problem, address
+from reconciler.model import MEMBER, Cause, Membership, Problem, address
 from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_excepted, scope_of
 from reconciler.rules.directory import Owner
 from reconciler.rules.evaluate import Decision, evaluate
@@ -286,7 +286,7 @@ def _membership(rules: Rules, membership: Membership, person: Person) -> Members
     return MembershipExplanation(
         organization=membership.organization,
         address=membership.addresses[0],
-        why_address=_why_address(rules, membership, person, address("Member", membership.organization)),
+        why_address=_why_address(rules, membership, person, address(MEMBER, membership.organization)),
         roles=membership.roles,
         causes=tuple(rules.causes[number] for number in membership.rules),
         by_hand=Cause(file=place.file, line=place.line) if place else None,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.expressions.values import same
-from reconciler.model import Json, Membership, Path, Position, Resource, Severity, address, problem
+from reconciler.model import ORGANIZATION, Json, Membership, Path, Position, Resource, Severity, address, problem
 from reconciler.rules.grant import METADATA
 from reconciler.rules.person import Address, HandWritten, Person
 from reconciler.rules.problems import Undecided, these
@@ -173,6 +173,6 @@ def _undecided(
     at: Iterable[Position],
     severity: Severity = "problem",
 ) -> Undecided:
-    organization, users = address("Organization", slug), (person.user_id,)
+    organization, users = address(ORGANIZATION, slug), (person.user_id,)
     found = problem(code, message, hint, *at, severity=severity, addresses=(organization,), users=users)
     return Undecided(found, (slug,))
