@@ -89,7 +89,7 @@ class Config(Struct, frozen=True, kw_only=True):
         return {"vars": dict(self.vars), "environment": self.environment}
 
     def authority_of(self, kind: str) -> Authority:
-        """Return what may be done to things of a kind: observe, additive (the default) or authoritative.
+        """Return what may be done to resources of a kind: observe, additive (the default) or authoritative.
 
         What belongs to the whole project is written by the one environment that owns it, and observed by the others.
         """

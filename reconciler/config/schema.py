@@ -77,7 +77,7 @@ class MembersPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 Authority = Literal["observe", "additive", "authoritative"]
 KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
-# What may be done to things of each kind.
+# What may be done to resources of each kind.
 AuthorityByKind: type[Struct] = defstruct(
     "AuthorityByKind",
     [(kind, Authority, "additive") for kind in KINDS],

@@ -11,10 +11,11 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from reconciler.documents import yaml_reader
 from reconciler.documents.document import Document
-from reconciler.model import Json, Position, Problem, problem, spelled
-from reconciler.model.resources import API_VERSION
+from reconciler.model import API_VERSION, Json, Position, Problem, problem, spelled
 from reconciler.suggest import show
 
 FOLDERS: Final = ("manifests", "rules")
@@ -32,7 +33,7 @@ def read_documents(
     ``others`` gets the files that are no documents by their names, relative to ``root``; files and folders that are
     ``ignored`` are neither.
     """
-    for path in _files(root, problems, others, ignored):
+    for path in _Walk(root, problems, others, ignored).documents():
         file = spelled(path.relative_to(root).as_posix())
         text = read_text(path, file, problems)
         if text is not None and not text.strip("\ufeff \t\r\n"):
@@ -76,33 +77,35 @@ def _not_ours(body: Json, document: Document) -> Problem | None:
 
 def read_text(path: Path, file: str, problems: list[Problem]) -> str | None:
     """Return the text of a file that people write; None, and why, if it is too large, not a plain file or not UTF-8."""
+    text = _text_or_problem(path, file)
+    if isinstance(text, Problem):
+        problems.append(text)
+        return None
+    return text
+
+
+def _text_or_problem(path: Path, file: str) -> str | Problem:
     start = Position(file, 1)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            problems.append(problem("not-a-file", f"{file} is not a plain file", "remove it", start))
-            return None
+            return problem("not-a-file", f"{file} is not a plain file", "remove it", start)
         if status.st_size > LARGEST:
             size = f"{status.st_size / 1024 / 1024:,.0f} MiB"
             message = f"{file} is {size} large; the limit is {LARGEST // 1024 // 1024} MiB"
-            problems.append(problem("too-large", message, "split it, or make an OrganizationSet over a table", start))
-            return None
+            return problem("too-large", message, "split it, or make an OrganizationSet over a table", start)
         content = path.read_bytes()
     except OSError as error:
-        problems.append(problem("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start))
-        return None
+        return problem("unreadable-file", f"{file} cannot be read: {error.strerror}", "", start)
     if content.startswith(BYTE_ORDER_MARKS):
-        problems.append(problem("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start))
-        return None
+        return problem("encoding", f"{file} is UTF-16, not UTF-8", "save it as UTF-8", start)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = len(content[content.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
-        at = Position(file, line, column)
         message = f"the byte 0x{content[error.start]:02X} is not UTF-8"
-        problems.append(problem("encoding", message, "save the file as UTF-8", at))
-        return None
+        return problem("encoding", message, "save the file as UTF-8", Position(file, line, column))
 
 
 def resolved(path: Path) -> Path | None:
@@ -120,52 +123,61 @@ def closed(parts: Sequence[str]) -> str:
     return "it is a file of environment variables" if parts and DOTENV.fullmatch(parts[-1]) else ""
 
 
-def _files(root: Path, problems: list[Problem], others: list[str], ignored: Container[str]) -> Iterator[Path]:
-    present = [root / name for name in FOLDERS if os.path.lexists(root / name)]
-    if not present:
-        message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
-        hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
-        problems.append(problem("no-manifests", message, hint))
-    problems.extend(_misspelt(root, ignored))
-    for folder in present:
-        yield from _below(folder, root, problems, others, ignored)
+class _Walk(Struct):
+    """The files below ``manifests/`` and ``rules/``, in the order of their names."""
 
+    root: Path
+    problems: list[Problem]
+    others: list[str]
+    ignored: Container[str]
 
-def _misspelt(root: Path, ignored: Container[str]) -> Iterator[Problem]:
-    """Yield an error for each folder that looks as if it held documents, and is not read."""
-    for path in sorted(root.iterdir()):
-        meant = next((name for name in FOLDERS if path.name.lower() in (name, name.removesuffix("s"))), None)
-        if meant is None or path.name == meant or not path.is_dir() or path.name in ignored:
-            continue
-        if not ((root / meant).exists() and path.samefile(root / meant)):  # a file system that ignores case
-            message = f"the folder {path.name} is not read"
-            yield problem("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
+    def documents(self) -> Iterator[Path]:
+        """Yield every file that is a document by its name."""
+        present = [self.root / name for name in FOLDERS if os.path.lexists(self.root / name)]
+        if not present:
+            message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
+            hint = "use -C DIR to name the repository's root; `reconciler init` makes a repository to start from"
+            self.problems.append(problem("no-manifests", message, hint))
+        self.problems.extend(self._misspelt())
+        for folder in present:
+            yield from self._below(folder)
 
+    def _misspelt(self) -> Iterator[Problem]:
+        """Yield an error for each folder that looks as if it held documents, and is not read."""
+        for path in sorted(self.root.iterdir()):
+            meant = next((name for name in FOLDERS if path.name.lower() in (name, name.removesuffix("s"))), None)
+            if meant is None or path.name == meant or not path.is_dir() or path.name in self.ignored:
+                continue
+            right = self.root / meant
+            if not (right.exists() and path.samefile(right)):  # a file system that ignores case
+                message = f"the folder {path.name} is not read"
+                yield problem("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
 
-def _below(
-    folder: Path, root: Path, problems: list[Problem], others: list[str], ignored: Container[str]
-) -> Iterator[Path]:
-    at = Position(folder.relative_to(root).as_posix(), 1)
-    if folder.is_symlink() or not folder.is_dir():
-        message = f"{at.file} is {'a symbolic link' if folder.is_symlink() else 'not a folder'}, which is not followed"
-        problems.append(problem("not-followed", message, "put the files themselves into the repository", at))
-        return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        problems.append(problem("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
-        return
-    for entry in entries:
-        path = folder / entry.name
-        file = path.relative_to(root).as_posix()
-        if entry.name.startswith(".") or file in ignored:
-            continue
-        if _is_folder(entry):
-            yield from _below(path, root, problems, others, ignored)
-        elif not entry.name.endswith(SUFFIXES):
-            others.append(file)
-        elif not entry.is_symlink() or _leads_inside(path, root, problems):
-            yield path
+    def _below(self, folder: Path) -> Iterator[Path]:
+        at = Position(folder.relative_to(self.root).as_posix(), 1)
+        if folder.is_symlink() or not folder.is_dir():
+            what = "a symbolic link" if folder.is_symlink() else "not a folder"
+            hint = "put the files themselves into the repository"
+            self.problems.append(problem("not-followed", f"{at.file} is {what}, which is not followed", hint, at))
+            return
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            self.problems.append(problem("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
+            return
+        for entry in entries:
+            path = folder / entry.name
+            file = path.relative_to(self.root).as_posix()
+            if entry.name.startswith(".") or file in self.ignored:
+                continue
+            if _is_folder(entry):
+                yield from self._below(path)
+            elif not entry.name.endswith(SUFFIXES):
+                self.others.append(file)
+            elif wrong := _why_not_followed(path, file, self.root) if entry.is_symlink() else None:
+                self.problems.append(wrong)
+            else:
+                yield path
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -175,24 +187,16 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _leads_inside(path: Path, root: Path, problems: list[Problem]) -> bool:
-    """Return whether a symbolic link leads to a file of the repository; say so if not."""
-    file = path.relative_to(root).as_posix()
+def _why_not_followed(link: Path, file: str, root: Path) -> Problem | None:
+    """Return why a symbolic link is not followed; None if it leads to a file of the repository."""
+    at, itself = Position(file, 1), "put the file itself into the repository"
     try:
-        target = path.resolve(strict=True)
+        target = link.resolve(strict=True)
     except (OSError, RuntimeError):
-        problems.append(
-            problem(
-                "dead-link", f"{file} is a symbolic link whose target does not exist", "remove it", Position(file, 1)
-            )
-        )
-        return False
-    if target.is_relative_to(root.resolve()):
-        why = closed(target.relative_to(root.resolve()).parts)
-        if why:
-            message, hint = f"{file} is a symbolic link that is not followed: {why}", "put the file itself here"
-            problems.append(problem("not-followed", message, hint, Position(file, 1)))
-        return not why
-    message = f"{file} is a symbolic link that leads out of the repository"
-    problems.append(problem("outside", message, "put the file itself into the repository", Position(file, 1)))
-    return False
+        return problem("dead-link", f"{file} is a symbolic link whose target does not exist", "remove it", at)
+    if not target.is_relative_to(root.resolve()):
+        return problem("outside", f"{file} is a symbolic link that leads out of the repository", itself, at)
+    if why := closed(target.relative_to(root.resolve()).parts):
+        message = f"{file} is a symbolic link that is not followed: {why}"
+        return problem("not-followed", message, "put the file itself here", at)
+    return None

@@ -214,7 +214,7 @@ def _between(code: str, message: str, hint: str, *claims: Claim) -> Problem:
 
 
 def creatable_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
-    """Yield a warning for each thing that can be managed where it is live, but not made where it is not."""
+    """Yield a warning for each resource that can be managed where it is live, but not created where it is not."""
     for resource in resources:
         missing = KINDS[resource.kind].required - resource.spec.keys() - resource.initial.keys()
         if resource.ensure == "present" and missing:
@@ -222,7 +222,7 @@ def creatable_warnings(resources: Iterable[Resource]) -> Iterator[Problem]:
 
 
 def uncreatable(resource: Resource, missing: Sequence[str], severity: Severity) -> Problem:
-    """Return the problem that a thing cannot be made without fields that are not declared."""
+    """Return the problem that a resource cannot be created without fields that are not declared."""
     names = ", ".join(missing)
     hint = f"add {names} to spec, or to initial if it should not be managed afterwards"
     return resource.problem("missing-key", f"{names} is required to create it", hint, ("spec",), severity=severity)

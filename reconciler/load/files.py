@@ -69,8 +69,8 @@ class Texts(Struct, frozen=True):
             problems.append(problem("unreadable-file", f"there is no file {file}", hint, at))
             return None
         if not path.is_relative_to(self.root.resolve()):
-            message = f"{file} leads out of the repository"
-            problems.append(problem("outside", message, "put the file itself into the repository", at))
+            hint = "put the file itself into the repository"
+            problems.append(problem("outside", f"{file} leads out of the repository", hint, at))
             return None
         why = self._closed(file, path)
         text = None if why else read_text(path, file, problems)

@@ -50,13 +50,7 @@ def resource_of(
         renamed_from=metadata.get("renamed_from"),
         restore=body.get("restore", False),
         adopt=body.get("adopt", False),
-        lifecycle=Lifecycle(
-            ignore=tuple(_path(text) for text in lifecycle.get("ignore", ())),
-            protect=lifecycle.get("protect", False),
-            allow_delete=lifecycle.get("allow_delete"),
-            allow_loss=lifecycle.get("allow_loss", False),
-            max_loss_percent=lifecycle.get("max_loss_percent"),
-        ),
+        lifecycle=Lifecycle(**{**lifecycle, "ignore": tuple(map(_path, lifecycle.get("ignore", ())))}),
         environments=environments,
         position=manifest.position,
         positions=manifest.positions,
@@ -137,7 +131,7 @@ def _contradictions(kind: Kind, resource: Resource, body: Mapping[str, Json]) ->
 
 
 def _unfit_name(kind: Kind, resource: Resource) -> Iterator[Problem]:
-    """Yield what keeps a name from being that of a thing to be made."""
+    """Yield what keeps a name from being that of a resource to be created."""
     if resource.name != resource.name.strip():
         message = f"there are spaces around the name {resource.name!r}, which Stytch may not keep"
         hint = "remove them" + (

@@ -34,7 +34,7 @@ OWN_ROLES: Final = frozenset({ADMIN_ROLE, IMPLICIT_ROLE})
 
 
 class Named(Struct, frozen=True):
-    """A name of another thing: where it stands, what it is the name of, and in which organization that lies, if any."""
+    """A name of another resource: where it stands, what it names, and in which organization that lies, if any."""
 
     path: Path
     reference: RefersTo
@@ -112,7 +112,7 @@ def roles_named(resources: Iterable[Resource], rules: Iterable[Document]) -> Map
 
 
 def names_in(kind: str, spec: Spec) -> Iterator[tuple[Path, RefersTo, str]]:
-    """Yield every name of another thing in the spec of a thing of a kind, and where in it that stands."""
+    """Yield every name of another resource in the spec of a resource of a kind, and where in it that stands."""
     for field, reference in KINDS[kind].references.items():
         value: Json = spec.get(field)
         if isinstance(value, str):
@@ -123,7 +123,7 @@ def names_in(kind: str, spec: Spec) -> Iterator[tuple[Path, RefersTo, str]]:
 
 
 def _names_in(resource: Resource) -> Iterator[Named]:
-    """Yield every name of another thing in a resource."""
+    """Yield every name of another resource in a resource."""
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for path, reference, name in names_in(resource.kind, spec):
             yield Named((part, *path), reference, resource.name if reference.late else None, name)

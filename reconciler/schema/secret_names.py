@@ -99,7 +99,7 @@ def replaced(value: Json, put: Callable[[str], Json]) -> Json:
 
 
 def never_shown(kind: Kind) -> frozenset[str]:
-    """Return the fields of which Stytch shows nothing once the thing is there."""
+    """Return the fields of which Stytch shows nothing once the resource exists."""
     sealed = {name for name, seal in kind.secret_fields.items() if not seal.readable}
     return frozenset(sealed | ({kind.credential.field} if kind.credential else set()))
 
@@ -124,7 +124,7 @@ def as_declared(kind: Kind, change: FieldChange, spec: Spec) -> FieldChange:
 
 
 def credential_name(kind: Kind, resource: Resource) -> str:
-    """Return the name under which the credential of a thing is kept: the manifest's, or one made of kind and name."""
+    """Return the name under which the credential of a resource is kept: the manifest's, or one made up."""
     if kind.credential is None:
         raise ValueError(f"a {kind.name} has no credential")
     if kind.identity.id_is_key:

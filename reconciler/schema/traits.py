@@ -68,7 +68,7 @@ class SecretName(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class CreateOnly(Struct, frozen=True):
-    """Sent when the thing is made; Stytch has no way to change it afterwards."""
+    """Sent when the resource is created; Stytch has no way to change it afterwards."""
 
 
 class UpdateOnly(Struct, frozen=True):
@@ -105,10 +105,10 @@ class TextFile(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class RefersTo(Struct, frozen=True):
-    """The value (or, in a list of maps, the value at ``key`` of each) names a thing of another kind.
+    """The value (or, in a list of maps, the value at ``key`` of each) names a resource of another kind.
 
     Stytch may want its id instead of its name (``by_id``): then ids become names when they are read, and names ids when
-    they are written. ``late`` says that the thing named lies in the one that names it, so that it can only be named
+    they are written. ``late`` says that the resource named lies in the one that names it, so that it can only be named
     in an update.
     """
 
