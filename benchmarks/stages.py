@@ -19,7 +19,7 @@ from reconciler.clients.credentials import Credentials
 from reconciler.config.read import load_config
 from reconciler.desired.members import desired_members
 from reconciler.load.repository import load
-from reconciler.plan import resolve
+from reconciler.plan import compare, resolve
 from reconciler.read.members import read_members
 from reconciler.read.run import open_run
 from reconciler.sources.users import UserStream
@@ -127,7 +127,7 @@ def _instrument(meter: Meter) -> None:
     users = resolve.open_users
     for module, name, function in (
         (pipeline, "load", metered("load", load)),
-        (pipeline, "read_members", metered_members),
+        (compare, "read_members", metered_members),
         (resolve, "open_users", metered_users),
         (resolve, "desired_members", metered("rules", desired_members)),
     ):

@@ -90,8 +90,8 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             begun=begun,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        writer = Writer(run.client, context, journal, on_outcome, heirs(changes, planned.stakes))
-        for _, batch in groupby(changes, key=_type):
+        writer = Writer(context, journal, on_outcome, heirs(changes, planned.stakes))
+        for _, batch in groupby(changes, key=_batch):
             writer.batch(tuple(batch))
     outcomes = tuple(map(writer.outcome, changes))
     return Applied(
@@ -107,5 +107,5 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
     )
 
 
-def _type(change: Change) -> tuple[str, type[Change], bool]:
+def _batch(change: Change) -> tuple[str, type[Change], bool]:
     return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)

@@ -15,7 +15,6 @@ from msgspec import UNSET, structs
 
 from reconciler.apply.journal import Journal
 from reconciler.apply.taken import not_taken, other_name
-from reconciler.clients.b2b import Client
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
@@ -71,14 +70,8 @@ class Writer:
     """Carries out changes of one plan, and knows what became of each; its workers share it."""
 
     def __init__(
-        self,
-        client: Client,
-        context: ApplyContext,
-        journal: Journal,
-        on_outcome: OnOutcome,
-        heirs: Mapping[str, frozenset[str]],
+        self, context: ApplyContext, journal: Journal, on_outcome: OnOutcome, heirs: Mapping[str, frozenset[str]]
     ) -> None:
-        self._client = client
         self._context = context
         self._journal = journal
         self._on_outcome = on_outcome
@@ -209,12 +202,8 @@ class Writer:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
         if not isinstance(change, Delete):
             self._context.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
-        odd = (
-            ""
-            if isinstance(change, Delete) and not kind.identity.singletons
-            else self._otherwise(kind, change, written)
-        )
-        if odd:
+        is_gone = isinstance(change, Delete) and not kind.identity.singletons
+        if odd := "" if is_gone else self._otherwise(kind, change, written):
             self._refused.add(_name(change))
             detail = f"Stytch accepted the write, but its response differs from what was sent: {odd}"
             return Outcome.of(change, "failed", detail, id=written.id, request_id=written.request_id)
@@ -248,7 +237,7 @@ class Writer:
             return
         if self._seen is None:
             try:
-                found = read_resources(self._client, [kind.name], self._context.target)[kind.name]
+                found = read_resources(self._context.client, [kind.name], self._context.target)[kind.name]
             except Unreadable as error:
                 raise Stale(f"it could not be read again: {error}") from error
             self._seen = {each.id: each for each in found}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct, field
@@ -42,10 +43,10 @@ class Cascade(Struct, frozen=True, kw_only=True):
     ``users`` are those whose marks the members carry, ``breakglass`` counts the breakglass members.
     """
 
-    members: Mapping[str, int]
-    strangers: Mapping[str, int]
-    users: Mapping[str, frozenset[str]]
-    breakglass: Mapping[str, int]
+    members: dict[str, int]
+    strangers: dict[str, int]
+    users: dict[str, frozenset[str]]
+    breakglass: dict[str, int]
 
 
 class Presence(Struct, frozen=True, kw_only=True):
@@ -94,20 +95,17 @@ def count_role_users(members: Members, slugs: Mapping[str, str], roles: Mapping[
 
 def cascade_of(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cascade:
     """Count the live members of each doomed organization; ``doomed`` maps its id to its slug."""
-    total: Counter[str] = Counter()
-    strangers: Counter[str] = Counter()
-    users: dict[str, frozenset[str]] = {}
-    breakglass: Counter[str] = Counter()
-    for batch in members:
-        for identifier, found in batch.items():
-            present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
-            total[doomed[identifier]] = len(present) + found.unread
-            ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
-            strangers[doomed[identifier]] = len(present) - ours + found.unread
-            breakglass[doomed[identifier]] = sum(item.member.is_breakglass for item in present)
-            marks = (item.mark for item in present)
-            users[doomed[identifier]] = frozenset(mark.user for mark in marks if mark and mark.user is not None)
-    return Cascade(members=total, strangers=strangers, users=users, breakglass=breakglass)
+    cascade = Cascade(members={}, strangers={}, users={}, breakglass={})
+    for identifier, found in chain.from_iterable(batch.items() for batch in members):
+        slug = doomed[identifier]
+        present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
+        ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
+        marks = [item.mark for item in present if item.mark]
+        cascade.members[slug] = len(present) + found.unread
+        cascade.strangers[slug] = len(present) - ours + found.unread
+        cascade.breakglass[slug] = sum(item.member.is_breakglass for item in present)
+        cascade.users[slug] = frozenset(mark.user for mark in marks if mark.user is not None)
+    return cascade
 
 
 def who_is_in(found: OrganizationMembers) -> str:
