@@ -63,7 +63,7 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
     It is held now; or it is as declared, because Stytch made it along with the environment.
     """
     held = {item.address: item.reason for item in again.plan.held}
-    from_live = {each.address for each in again.plan.written_from_live}
+    from_live = {change.address for change in again.plan.written_from_live}
     there = {change.address for change in left}
     return tuple(_became(change, held, from_live) for change in once_open(planned) if change.address not in there)
 

@@ -119,12 +119,12 @@ def unfinished(root: Path, environment: str) -> Begun:
 
     A line that was cut short itself counts as an intent of which nothing was noted. Raises ``Unreadable``.
     """
-    return _by_address(each for each in _never_ended(root, environment) if not each.deletes)
+    return _by_address(intent for intent in _never_ended(root, environment) if not intent.deletes)
 
 
 def unfinished_deletes(root: Path, environment: str) -> Begun:
     """Return the deletes of members that were begun and never ended, by address, each with the member's id."""
-    return _by_address(each for each in _never_ended(root, environment) if each.deletes and each.id)
+    return _by_address(intent for intent in _never_ended(root, environment) if intent.deletes and intent.id)
 
 
 def _by_address(intents: Iterable[Intent]) -> Begun:
@@ -153,7 +153,7 @@ def _never_ended(root: Path, environment: str) -> Iterator[Intent]:
 
 def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], over: set[tuple[str, str]]) -> None:
     """Take one line of the journal ``name`` into what was found."""
-    if MANY.search(text) and not any(each in text for each in BUT):
+    if MANY.search(text) and not any(part in text for part in BUT):
         return
     line = _read(text)
     deletes = (line.action == "delete" and line.address.startswith("Member/")) or line.event == "deleting"
@@ -173,7 +173,7 @@ def _take(text: bytes, name: str, found: dict[tuple[str, str, bool], Intent], ov
             found.pop(key, None)
         case "torn" if line.address and not MANY.search(text):
             found[key] = intent
-    over.update((line.address, each) for each in line.ends)
+    over.update((line.address, journal) for journal in line.ends)
 
 
 def _read(text: bytes) -> _Line:

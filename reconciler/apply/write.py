@@ -14,7 +14,7 @@ from contextlib import suppress
 from msgspec import UNSET, structs
 
 from reconciler.apply.journal import Journal
-from reconciler.apply.taken import not_taken, other_name
+from reconciler.apply.verify import not_taken, other_name
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
@@ -158,7 +158,7 @@ class Writer:
             return address(ORGANIZATION, slug)
         spec = {field.path[0]: field.after for field in change.fields if len(field.path) == 1}
         named = (address(reference.kind, name) for _, reference, name in names_in(change.kind, spec))
-        return next((each for each in named if each in self._not_made), "")
+        return next((needed for needed in named if needed in self._not_made), "")
 
     def _carry_out(self, change: Change) -> Outcome:
         """Write, and say what became of it."""
@@ -240,7 +240,7 @@ class Writer:
                 found = read_resources(self._context.client, [kind.name], self._context.target)[kind.name]
             except Unreadable as error:
                 raise Stale(f"it could not be read again: {error}") from error
-            self._seen = {each.id: each for each in found}
+            self._seen = {live.id: live for live in found}
         live = self._seen.get(str(change.id))
         if live is None:
             raise Gone

@@ -109,7 +109,7 @@ def _assigned(change: Change) -> Iterator[str]:
 
 def _items(value: Json) -> set[frozenset[tuple[str, Json]]]:
     items = value if isinstance(value, list) else ()
-    return {frozenset((key, each) for key, each in item.items() if key not in LABELS) for item in items}
+    return {frozenset((key, part) for key, part in item.items() if key not in LABELS) for item in items}
 
 
 def _roles(items: Iterable[frozenset[tuple[str, Json]]]) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
             heirs.setdefault(slug, []).append(change)
     for slug, there in takers.items():
         everybody = stakes.admins[slug].items()
-        if all(one.sources <= {source for each in there for source in _taken(each, id, one)} for id, one in everybody):
+        if all(admin.sources <= {s for change in there for s in _taken(change, id, admin)} for id, admin in everybody):
             yield _Plight(slug, tuple(there), tuple(heirs.get(slug, ())))
 
 
@@ -254,8 +254,8 @@ def _taken(change: Change, id: str, admin: Admin) -> frozenset[str]:
 
 def _is_meant(change: Change, slug: str, stakes: Stakes) -> bool:
     """Return whether manifests say by name, of every admin that a change takes the role from, that he may lose it."""
-    losing = (one.address for id, one in stakes.admins[slug].items() if _taken(change, id, one))
-    return change.address in stakes.may_lose or all(each in stakes.may_lose for each in losing)
+    losing = (admin.address for id, admin in stakes.admins[slug].items() if _taken(change, id, admin))
+    return change.address in stakes.may_lose or all(name in stakes.may_lose for name in losing)
 
 
 def _name(change: Change) -> tuple[type[Change], str]:

@@ -182,12 +182,12 @@ def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[st
 
     A manifest may name one by another address of the user's: then it is a cause of what changes.
     """
-    named = [each for each in declared.members if each.ensure == "absent" or each.lifecycle.allow_loss]
-    places = {(each.position.file, each.position.line) for each in named}
+    named = [member for member in declared.members if member.ensure == "absent" or member.lifecycle.allow_loss]
+    places = {(member.position.file, member.position.line) for member in named}
     by_cause = (
         change.address for change in changes if any((cause.file, cause.line) in places for cause in change.causes)
     )
-    return frozenset(each.address for each in named).union(by_cause)
+    return frozenset(member.address for member in named).union(by_cause)
 
 
 def _written_at(deleting: Begun) -> Mapping[str, Sequence[str | None]]:

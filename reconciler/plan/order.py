@@ -38,7 +38,7 @@ def finish(plan: Plan, requests_per_second: float) -> Plan:
         adopt=sum(change.adopts for change in plan.changes),
         unmanaged=len(plan.unmanaged),
         held=len(plan.held),
-        held_by_data=sum(each.count for each in plan.held_by),
+        held_by_data=sum(cause.count for cause in plan.held_by),
         removed=len(plan.removed),
         kept=len(plan.kept),
         unmatched_users=len(plan.unmatched),

@@ -97,8 +97,8 @@ def _with_organizations(target: Target, declared: Declared, live: Sequence[Live]
         for name, reference in KINDS[ORGANIZATION].references.items()
         if reference.late and name in resource.spec
     }
-    found = led_to((each for each in declared.organizations if each.name in wanted), live)
-    return structs.replace(target, organizations={slug: each.id for slug, each in found.items()})
+    found = led_to((resource for resource in declared.organizations if resource.name in wanted), live)
+    return structs.replace(target, organizations={slug: organization.id for slug, organization in found.items()})
 
 
 def read_organizations(client: Client) -> tuple[Live, ...]:

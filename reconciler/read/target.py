@@ -91,7 +91,7 @@ def _find(config: Config, client: Client) -> Target:
     named = config.target
     if named.project and named.environment:
         projects: Sequence[Row] = client.management.get(PROJECTS)["projects"]
-        project = next((each for each in projects if each["project_slug"] == named.project), None)
+        project = next((row for row in projects if row["project_slug"] == named.project), None)
         target = Target(project=named.project, environment=named.environment, project_is_there=project is not None)
         if project is None:
             return target
@@ -101,7 +101,7 @@ def _find(config: Config, client: Client) -> Target:
                 hint="name another project under target.project; it is created if it does not exist",
             )
         rows = _environments(client.management, target)
-        found = next((each for each in rows if each["environment_slug"] == target.environment), {})
+        found = next((row for row in rows if row["environment_slug"] == target.environment), {})
         return structs.replace(target, project_id=found.get("project_id", ""), environments=_types(rows))
     for project, rows in projects_of(client.management):
         for found in rows:

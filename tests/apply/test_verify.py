@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from reconciler.apply import taken
+from reconciler.apply import verify
 from reconciler.apply import write as apply
-from reconciler.apply.taken import not_taken, other_name
+from reconciler.apply.verify import not_taken, other_name
 from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
@@ -75,7 +75,7 @@ def altered(value: Json, sent: set[tuple[str, str]], key: str = "") -> Json:
 def compared(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The kinds whose answers were compared."""
     kinds: set[str] = set()
-    real = taken.not_taken
+    real = verify.not_taken
 
     def seen(kind: Kind, change: Change, answered: Spec, with_ids: Any) -> Iterator[str]:
         kinds.add(kind.name)
