@@ -172,7 +172,7 @@ def _to_be_made(config: Config, target: Target, declared: Declared | None) -> Fi
 def _signed_in(config: Config, client: Client, target: Target) -> Finding:
     """Sign in with the secret that the credential store holds, as a plan does, and say whether there is one."""
     declared = _declared(config) or Declared()
-    secrets = declared.things.get("Secret", ())
+    secrets = declared.by_kind.get("Secret", ())
     try:
         sign_in(secrets, client, target, open_store(config.credentials, config.root, config.environment, os.environ))
     except ReconcilerError as error:

@@ -1,6 +1,5 @@
 """``reconciler validate``: read everything that people wrote, and say all that is wrong with it."""
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.commands.options import Asked, command
@@ -25,10 +24,11 @@ def validate(asked: Asked) -> int:
 
 def _what_was_read(declared: "Declared") -> str:
     """Return ``573 Organizations, 2 Members, 1 MappingRules``."""
+    from reconciler.model import MEMBER, ORGANIZATION
     from reconciler.report.values import counted
 
-    others = (resource for every in declared.things.values() for resource in every)
-    kinds = Counter(resource.kind for resource in (*declared.organizations, *declared.members, *others))
+    by_kind = declared.by_kind
+    kinds = {kind: len(by_kind[kind]) for kind in (ORGANIZATION, MEMBER, *by_kind) if kind in by_kind}
     steps = [counted(len(declared.manual_steps), "ManualStep")] if declared.manual_steps else []
     counts = [counted(number, kind, f"{kind[:-1]}ies" if kind.endswith("cy") else "") for kind, number in kinds.items()]
     return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules"])

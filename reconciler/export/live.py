@@ -78,7 +78,7 @@ def _called(kind: Kind, rows: Sequence[Live], declared: Declared, store: Credent
     """Return resources without names under the names of the manifests whose credentials the store holds."""
     if not kind.identity.id_is_key:
         return rows
-    names = {store.id_of(credential_name(kind, each)): each.name for each in declared.things.get(kind.name, ())}
+    names = {store.id_of(credential_name(kind, each)): each.name for each in declared.by_kind.get(kind.name, ())}
     return [structs.replace(row, name=names.get(row.id, row.name)) for row in rows]
 
 

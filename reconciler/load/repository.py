@@ -1,13 +1,13 @@
 """All that people wrote → what is declared for one environment, and the compiled rules; offline, with every error."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct, structs
 
 from reconciler.config.read import FILE, Config
 from reconciler.documents.document import Document
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.kinds import KINDS
 from reconciler.kinds.organization import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
@@ -17,32 +17,46 @@ from reconciler.rules.rule import Rules
 from reconciler.sources.rows import read_tables
 
 
-class Declared(Struct, frozen=True, kw_only=True):
+class Declared(Struct, frozen=True, kw_only=True, dict=True):
     """What the documents declare for one environment.
 
-    ``organizations`` include those of sets and those that are ``absent`` or ``external``; ``members`` are written by
-    hand; ``things`` are all others, by kind; ``elsewhere`` holds the slugs of organizations that are declared for other
-    environments only, and ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error
-    ends in ``InvalidInput``; ``doubts`` are warnings that what is live settles.
+    ``resources`` include the organizations of sets and what is ``absent`` or ``external``; members among them are
+    written by hand. ``elsewhere`` holds the slugs of organizations that are declared for other environments only, and
+    ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error ends in
+    ``InvalidInput``; ``doubts`` are warnings that what is live settles.
     """
 
-    organizations: tuple[Resource, ...] = ()
-    members: tuple[Resource, ...] = ()
-    things: Mapping[str, tuple[Resource, ...]] = {}
+    resources: tuple[Resource, ...] = ()
     rules: tuple[Document, ...] = ()
     manual_steps: tuple[Document, ...] = ()
     elsewhere: frozenset[str] = frozenset()
     organizations_elsewhere: tuple[Resource, ...] = ()
-    resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, Sequence[Resource]]:
+        """Return the resources of each kind of which some are declared."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.kind, []).append(resource)
+        return found
+
+    @property
+    def organizations(self) -> Sequence[Resource]:
+        """Return the organizations, those of sets among them."""
+        return self.by_kind.get(ORGANIZATION, ())
+
+    @property
+    def members(self) -> Sequence[Resource]:
+        """Return the members that are written by hand."""
+        return self.by_kind.get(MEMBER, ())
 
     def kinds(self, config: Config) -> frozenset[str]:
         """Return the kinds that are managed: those the file lists, or else those that some document declares."""
         if config.kinds is not None:
             return config.kinds
-        declared = {resource.kind for resource in self.resources}
-        return frozenset(declared | {MEMBER} if self.rules else declared)
+        return frozenset({*self.by_kind, MEMBER} if self.rules else self.by_kind)
 
     def writes(self, kind: str, config: Config) -> bool:
         """Return whether a run may write resources of a kind."""
@@ -127,22 +141,15 @@ def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
     organizations = [resource for resource in here if resource.kind == ORGANIZATION]
     slugs = {organization.name for organization in organizations}
     resources = [one for one in here if one.namespace is None or one.namespace in slugs]
-    things: dict[str, list[Resource]] = {}
-    for resource in resources:
-        if KINDS[resource.kind].verbs.list:
-            things.setdefault(resource.kind, []).append(resource)
     others = [one for one in found.resources if one.kind == ORGANIZATION and one.name not in slugs]
     elsewhere = {organization.name for organization in others}
     elsewhere |= {name for kind, name in found.invalid if kind == ORGANIZATION}
     declared = Declared(
-        organizations=tuple(organizations),
-        members=tuple(one for one in resources if one.kind == MEMBER),
-        things={kind: tuple(resources) for kind, resources in things.items()},
+        resources=tuple(resources),
         rules=tuple(one for one in found.rules if config.environment in one.environments),
         manual_steps=tuple(one for one in found.manual_steps if config.environment in one.environments),
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
-        resources=tuple(resources),
         problems=(*found.warnings, *way_in_warnings(organizations)),
         doubts=tuple(creatable_warnings(here)),
     )
@@ -156,7 +163,7 @@ def _left_out(declared: Declared, config: Config) -> Iterator[Problem]:
     """
     if config.kinds is None or config.document is None:
         return
-    unmanaged = {resource.kind for resource in declared.resources} - config.kinds
+    unmanaged = declared.by_kind.keys() - config.kinds
     unmanaged -= {ORGANIZATION} if MEMBER in config.kinds else set()
     unmanaged |= {"MappingRules"} if declared.rules and MEMBER not in config.kinds else set()
     if unmanaged:

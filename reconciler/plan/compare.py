@@ -57,7 +57,7 @@ def compare_resources(run: Run, declared: Declared, live: LiveResources, begun: 
     policy = Policy(target=live.target, known=known)
     diffs = {name: Diff() for name in live.missing if name in managed}
     for name, rows in live.resources.items():
-        desired = declared.things.get(name, ()) if name in managed else ()
+        desired = declared.by_kind.get(name, ()) if name in managed else ()
         compared = compare(KINDS[name], desired, _with_names(name, rows, diffs), policy)
         diffs[name] = compared if name in managed else Diff(ids=compared.ids)
     organizations = compare(

@@ -48,7 +48,7 @@ def not_offered(diffs: Diffs, situation: Situation) -> Diffs:
     changed = {}
     for kind in situation.live.missing.keys() & diffs.keys():
         said = situation.live.missing[kind]
-        declared = situation.declared.things.get(kind, ())
+        declared = situation.declared.by_kind.get(kind, ())
         held = tuple(Listed.of(one, said.message, at=(one.position,)) for one in declared)
         at = tuple(one.at[0] for one in held)
         changed[kind] = _with(diffs[kind], held, structs.replace(said, code="not-offered", severity="problem", at=at))

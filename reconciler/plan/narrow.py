@@ -33,7 +33,7 @@ class Selection(Struct, frozen=True):
             *KINDS,
             *(f"organization={slug}" for slug in sorted(slugs)),
             *(f"Organization/{slug}" for slug in sorted(slugs)),
-            *(resource.address for every in declared.things.values() for resource in every),
+            *(one.address for one in declared.resources if one.kind not in (ORGANIZATION, MEMBER)),
         ]
         wanted = list(map(_spelled, only))
         problems = [

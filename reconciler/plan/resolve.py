@@ -72,7 +72,7 @@ def _roles_to_be(config: Config, declared: Declared) -> frozenset[str] | None:
     """Return the roles that there will be, where this run writes the RBAC policy."""
     if not declared.writes(POLICY, config):
         return None
-    return next((declared_roles(policy) for policy in declared.things.get(POLICY, ())), None)
+    return next((declared_roles(policy) for policy in declared.by_kind.get(POLICY, ())), None)
 
 
 def _check_unmatched(config: Config, desired: Desired) -> None:

@@ -16,7 +16,7 @@ from reconciler.errors import Fault, NotOffered, Rejected, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import Access
 from reconciler.load.repository import Declared
-from reconciler.model import ORGANIZATION, Json, Live, Problem, Resource, Target
+from reconciler.model import MEMBER, ORGANIZATION, Json, Live, Problem, Resource, Target
 from reconciler.read.run import Run
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import completed
@@ -90,7 +90,7 @@ def _kinds_read(config: Config, declared: Declared) -> Sequence[str]:
 
 def _with_organizations(target: Target, declared: Declared, live: Sequence[Live]) -> Target:
     """Return the target with the organizations that things are looked for in: those in which something is declared."""
-    wanted = {resource.namespace for every in declared.things.values() for resource in every}
+    wanted = {resource.namespace for resource in declared.resources if resource.kind != MEMBER}
     wanted |= {
         resource.name
         for resource in declared.organizations

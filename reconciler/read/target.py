@@ -45,7 +45,7 @@ def open_target(config: Config, declared: Declared, client: Client, store: Crede
         return Target(project_id=client.project_id, secret_last_four=client.secret_last_four)
     target = find(config, client)
     if not client.has_data and target.is_there:
-        sign_in(declared.things.get("Secret", ()), client, target, store)
+        sign_in(declared.by_kind.get("Secret", ()), client, target, store)
     return structs.replace(target, secret_last_four=client.secret_last_four)
 
 
@@ -176,13 +176,13 @@ def check_environment(config: Config, declared: Declared, target: Target) -> Non
         raise InvalidInput(problems)
     if target.is_there or not target.project:
         return
-    environments = declared.things.get("Environment", ())
+    environments = declared.by_kind.get("Environment", ())
     lies_in_it = any(not KINDS[kind].is_shared for kind in declared.kinds(config))
     for kind, name, is_missing in (
         ("Project", target.project, not target.project_is_there),
         ("Environment", target.environment, lies_in_it or environments),
     ):
-        if is_missing and name not in {resource.name for resource in declared.things.get(kind, ())}:
+        if is_missing and name not in {resource.name for resource in declared.by_kind.get(kind, ())}:
             raise Refused(
                 f"environment {config.environment} is {target.project}/{target.environment}, "
                 "which does not exist, and no "

@@ -185,7 +185,7 @@ def test_a_text_that_looks_like_an_expression_of_ours_stays_as_it_is(make: Make,
     body = {"client_id": "a", "scopes": ["${{b}}"], "client_name": content, "trusted_metadata": {"${{ c }}": "${{ d"}}
     Api(app).ok("POST", "/v1/m2m/clients", body, environment=consumer)
     written(app, tmp_path)
-    (client,) = load_documents(load_config(tmp_path, "test")).things["M2MClient"]
+    (client,) = load_documents(load_config(tmp_path, "test")).by_kind["M2MClient"]
     assert {name: client.spec[name] for name in ("scopes", "client_name", "trusted_metadata")} == {
         "scopes": ["${{b}}"],
         "client_name": content,
@@ -200,7 +200,7 @@ def test_a_text_with_line_ends_of_windows_comes_back_from_its_file_with_plain_on
         path = f"/pwa/v3/projects/consumer/environments/{name}/jwt_templates/SESSION"
         Api(app).ok("PUT", path, {"template_content": content, "custom_audience": ""})
     written(app, tmp_path)
-    (template,) = load_documents(load_config(tmp_path, "live")).things["JWTTemplate"]
+    (template,) = load_documents(load_config(tmp_path, "live")).by_kind["JWTTemplate"]
     assert template.spec["template_content"] == contents["production"].replace("\r\n", "\n")
     assert "vars" not in (tmp_path / "reconciler.yaml").read_text()
 
@@ -211,7 +211,7 @@ def test_names_that_look_like_expressions_of_ours_stay_as_they_are(make: Make, t
     body = {"client_type": "third_party", "client_name": "${{ vars.x }}"}
     api.ok("POST", "/v1/connected_apps/clients", body, environment=consumer)
     written(app, tmp_path)
-    (app_declared,) = load_documents(load_config(tmp_path, "test")).things["ConnectedApp"]
+    (app_declared,) = load_documents(load_config(tmp_path, "test")).by_kind["ConnectedApp"]
     assert app_declared.name == "${{ vars.x }}"
 
 

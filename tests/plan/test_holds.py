@@ -58,7 +58,7 @@ def situation(
     nothing: dict[str, Any] = {"target": LiveTarget(), "organizations": (), "resources": {}, "missing": {}}
     return Situation(
         config=Config(root=Path(), environment="test", environments=("test",), **config),
-        declared=declared or Declared(organizations=(ORGANIZATION,), resources=(ORGANIZATION,)),
+        declared=declared or Declared(resources=(ORGANIZATION,)),
         desired=Desired(**{**plain, **(desired or {})}),
         live=LiveResources(**{**nothing, **(live or {})}),
         presence=Presence(**{"cascade": nobody, "roles": {}, "strangers": {}, **(presence or {})}),
@@ -89,7 +89,7 @@ def test_every_hold_has_a_test_and_holds_nothing_where_there_is_nothing() -> Non
 def test_not_offered() -> None:
     resource = Resource(kind="DFPRule", name="a", position=HERE)
     said = problem("unreadable", "no fraud protection here")
-    where = situation(Declared(things={"DFPRule": (resource,)}), {"missing": {"DFPRule": said}})
+    where = situation(Declared(resources=(resource,)), {"missing": {"DFPRule": said}})
     found = holds.not_offered({**diffs(), "DFPRule": Diff()}, where)
     assert left(found, "DFPRule") == ([], {"DFPRule/a": said.message})
     assert [(one.code, one.severity, one.at) for one in found["DFPRule"].problems] == [
@@ -119,7 +119,7 @@ def test_in_unsettled_parent(is_written: bool) -> None:  # noqa: FBT001 # one of
 
 
 def test_in_external_parent() -> None:
-    theirs = Declared(organizations=(structs.replace(ORGANIZATION, ensure="external"),))
+    theirs = Declared(resources=(structs.replace(ORGANIZATION, ensure="external"),))
     renamed = FieldChange(path=("display_name",), before="A", after="B")
     emptied = FieldChange(path=("attribute_mapping",), before={"a": "b"})
     before = diffs(
@@ -142,7 +142,7 @@ def test_parent_not_written() -> None:
     packed = PackedMemberships()
     packed.add(Membership(organization="acme", addresses=("ann@acme.example",)))
     before = diffs(Create(kind="Organization", name="acme"))
-    declared = Declared(organizations=(ORGANIZATION,), resources=(ORGANIZATION,), rules=())
+    declared = Declared(resources=(ORGANIZATION,), rules=())
     kinds = frozenset({"Organization", "Member"})
     for authority, held in (({}, {}), ({"Organization": "observe"}, {"Organization/acme"})):
         where = situation(declared, desired={"memberships": packed}, kinds=kinds, authority=authority)
