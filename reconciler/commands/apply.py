@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
 )
 def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
-    """Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same."""
+    """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
     from reconciler.plan.narrow import hold_to, read_plan
     from reconciler.read.run import open_run

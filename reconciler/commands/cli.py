@@ -8,7 +8,9 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -16,29 +18,50 @@ from typing import Any, Final
 import click
 
 from reconciler import __version__
-from reconciler.commands import apply, demo, doctor, drift, emulator, export, init, plan, schema, validate, why
 from reconciler.commands.options import discard, shared_options, tell
 from reconciler.errors import InvalidInput, NotPrinted
 
-COMMANDS: Final = (
-    validate.validate,
-    plan.plan,
-    apply.apply,
-    drift.drift,
-    why.why,
-    doctor.doctor,
-    schema.schema,
-    init.init,
-    export.export,
-    demo.demo,
-    emulator.emulator,
-)
+# What `--help` says of each command, which is a function of its name in the file of its name.
+COMMANDS: Final[Mapping[str, str]] = {
+    "validate": "Check manifests, rules and tables, offline; every problem at once.",
+    "plan": "Show what would change and why; writes nothing to Stytch.",
+    "apply": "Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same.",
+    "drift": "Show what is live and not as declared; what nobody declared is listed and never counts.",
+    "why": "Show which rules gave USER (an id, external id or address) what, and which nearly did.",
+    "doctor": "Show which project the credentials reach, test or live, and what can be read; writes nothing.",
+    "schema": "Print the JSON Schema of every kind and document, for editors.",
+    "init": "Write a repository to start from, into DIRECTORY or this folder; overwrites nothing.",
+    "export": "Write manifests of what is live into DIRECTORY (export): planning with them changes nothing.",
+    "demo": "Show the whole loop on the emulator in a scratch folder; needs no account.",
+    "emulator": "Run a local Stytch on 127.0.0.1 until interrupted.",
+}
 INTERRUPTED: Final = 130
 # A million short-lived records pass through: with fewer collections they are read in a third of the time.
 FEWER_COLLECTIONS: Final = (50_000, 20, 100)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands, each imported when it is used: `--help` must be instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # as click calls it
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # as click calls it
+        """Return a command, or None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"reconciler.commands.{cmd_name}"), cmd_name)
+        command.help = COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with what each does."""
+        named = {name: click.Command(name, help=text) for name, text in COMMANDS.items()}
+        click.Group(commands=named).format_commands(ctx, formatter)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reconciler")
 @shared_options
 @click.pass_context
@@ -49,10 +72,6 @@ def cli(context: click.Context, /, **options: Any) -> None:
     3 anything was withheld; 4 not everything could be read, so nothing was decided.
     """
     context.obj = options
-
-
-for _command in COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ With a Stytch test project, set STYTCH_PROJECT_ID and STYTCH_SECRET instead of r
     click.option("--keep", is_flag=True, help="Keep the scratch folder."),
 )
 def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is asked the same way
-    """Show the whole loop on the emulator in a scratch folder; needs no account."""
+    """Run every step and print what it does; return 1 if one ends otherwise than it should."""
     import shutil
     import tempfile
 

@@ -17,12 +17,12 @@ _WIDEST = 14  # "configuration:"
 
 @command()
 def doctor(asked: Asked) -> int:
-    """Show which project the credentials reach, test or live, and what can be read; writes nothing."""
+    """Print every finding as soon as it is found; return 1 if anything is not as it should be."""
     from reconciler.clients.credentials import Credentials
     from reconciler.commands.diagnosis import examine
 
     findings = []
-    as_found = FORMATS[asked.format].lines is not None
+    as_found = FORMATS[asked.format].for_people
     for finding in examine(asked.config(), Credentials.from_environment(os.environ)):
         findings.append(finding)
         if as_found:

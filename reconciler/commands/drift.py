@@ -6,7 +6,7 @@ from reconciler.report.formats import show
 
 @command()
 def drift(asked: Asked) -> int:
-    """Show what is live and not as declared; what nobody declared is listed and never counts."""
+    """Print the differences; return 3 if anything is withheld or held, 2 if anything differs, else 0."""
     from reconciler.plan.planned import exit_code
     from reconciler.report.plan import drift_report
 

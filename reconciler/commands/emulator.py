@@ -39,7 +39,7 @@ from reconciler.report.view import styled
     click.option("--seed", type=int, default=0, help="Seed of made-up users and faults."),
 )
 def emulator(asked: Asked, **options: object) -> int:
-    """Run a local Stytch on 127.0.0.1 until interrupted."""
+    """Serve until somebody interrupts it; print where it listens."""
     from reconciler.commands.outputs import check_apart
     from reconciler.emulator.seed.command import run
 

@@ -38,7 +38,7 @@ EXPORT_OPTIONS = (
     *EXPORT_OPTIONS,
 )
 def export(asked: Asked, directory: Path | None, *, unmanaged: bool, **form: Any) -> int:
-    """Write manifests of what is live into DIRECTORY (export): planning with them changes nothing."""
+    """Write the manifests and print what was written, and what was left out."""
     from reconciler.export.gather import export as made
 
     config = asked.config()

@@ -39,7 +39,7 @@ def init(
     environments: tuple[str, ...],
     **form: Any,
 ) -> int:
-    """Write a repository to start from, into DIRECTORY or this folder; overwrites nothing."""
+    """Write the files and print what was written."""
     root = directory or asked.root
     if from_live and from_consumer:
         raise InvalidInput("--from-live and --from-consumer exclude each other", hint="give only one of them")

@@ -16,7 +16,7 @@ from reconciler.report.formats import show
     )
 )
 def plan(asked: Asked, output: Path | None) -> int:
-    """Show what would change and why; writes nothing to Stytch."""
+    """Print a plan; return 3 if anything is withheld or held, 2 if anything would change, else 0."""
     from reconciler.commands.outputs import check_output
     from reconciler.plan.planned import exit_code
     from reconciler.report.json import plan_json

@@ -7,7 +7,7 @@ from reconciler.report.view import Report
 
 @command()
 def schema(asked: Asked) -> int:  # noqa: ARG001 # every command is asked the same way
-    """Print the JSON Schema of every kind and document, for editors."""
+    """Print the schema."""
     from reconciler.load.schemas import editor_schema
 
     show(Report(editor_schema, list), "json")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @command()
 def validate(asked: Asked) -> int:
-    """Check manifests, rules and tables, offline; every problem at once."""
+    """Print every problem of what people wrote; return 0, as an error ends the command before."""
     from reconciler.load.repository import load
     from reconciler.report.problems import problems_report
     from reconciler.rules.problems import fold_problems

@@ -8,7 +8,7 @@ from reconciler.report.formats import show
 
 @command(click.argument("user"))
 def why(asked: Asked, user: str) -> int:
-    """Show which rules gave USER (an id, external id or address) what, and which nearly did."""
+    """Print what the rules decide for a user; return 1 if there is no such user."""
     from reconciler.commands.explain import explain_user
     from reconciler.report.why import why_report
 

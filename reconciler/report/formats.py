@@ -1,58 +1,59 @@
 """The formats of reports, and where a report is printed.
 
-A format is a file with a function ``render``, and an entry here.
+A format is a file of its name with a function ``render``, and an entry here.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final, TextIO
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 from msgspec import Struct
 
 from reconciler.errors import NotPrinted, ReconcilerError
-from reconciler.report import json, markdown, text
-from reconciler.report.escaping import inert
-from reconciler.report.view import Line, Listing, Report
+
+if TYPE_CHECKING:
+    from reconciler.report.view import Line, Report
 
 
 class Format(Struct, frozen=True):
-    """How a report is written, and what a command must know of that.
+    """What a command must know of a format, which is a file of its name with a function ``render``.
 
-    ``lines`` are for people at a terminal, who get progress, errors on standard error, and what is found as it is
-    found; other formats are UTF-8 whatever the locale is. Of a format that is ``whole``, one report is all that a
-    command prints.
+    At a terminal a format ``for_people`` has colours, progress, errors on standard error, and what is found as soon as
+    it is found; other formats are UTF-8 whatever the locale is. Of one that is ``whole``, a command prints one report.
     """
 
-    render: Callable[[Report], str]
-    lines: Callable[[Report], Iterator[Line]] | None = None
+    for_people: bool = False
     whole: bool = False
 
 
 FORMATS: Final = {
-    "text": Format(text.render, lines=text.lines),
-    "json": Format(json.render, whole=True),
-    "markdown": Format(markdown.render),
+    "text": Format(for_people=True),
+    "json": Format(whole=True),
+    "markdown": Format(),
 }
 
 
-def render(report: Report, form: str = "text") -> str:
+def render(report: "Report", form: str = "text") -> str:
     """Return a report in one of ``FORMATS``."""
-    return FORMATS[form].render(report)
+    text: str = import_module(f"reconciler.report.{form}").render(report)
+    return text
 
 
-def show(report: Report, form: str, stream: TextIO | None = None, *, end: str = "") -> None:
+def show(report: "Report", form: str, stream: TextIO | None = None, *, end: str = "") -> None:
     """Print a report and see that it arrives; raises ``NotPrinted``.
 
     On a terminal, colour and width are the terminal's (NO_COLOR and COLUMNS are heeded).
     """
     stream = stream or sys.stdout
-    lines = FORMATS[form].lines
     with _arriving(stream):
-        if lines is not None and stream.isatty():
+        if FORMATS[form].for_people and stream.isatty():
             from rich.console import Console
 
-            found = (line.below("", _encodable(line.text, stream)) for line in lines(report))
+            from reconciler.report import text
+
+            found = (line.below("", _encodable(line.text, stream)) for line in text.lines(report))
             text.write_to(Console(file=stream, highlight=False), found)
             stream.write(end)
             return
@@ -63,20 +64,24 @@ def show_error(error: ReconcilerError, form: str) -> None:
     """Print what stopped a command: on standard error for people, else where programs look."""
     from reconciler.report.problems import problems_report
 
-    show(problems_report(error.problems), form, sys.stdout if FORMATS[form].lines is None else sys.stderr)
+    show(problems_report(error.problems), form, sys.stderr if FORMATS[form].for_people else sys.stdout)
 
 
-def show_lines(lines: Iterable[Line | str], stream: TextIO | None = None) -> None:
+def show_lines(lines: Iterable["Line | str"], stream: TextIO | None = None) -> None:
     """Print lines of text, whatever is in them."""
+    from reconciler.report.view import Listing, Report
+
     listing = Listing(tuple(lines))
     show(Report(lambda: None, lambda: [listing]), "text", stream)
 
 
 def write(text: str, stream: TextIO, form: str = "text") -> None:
     """Write a text and see that it arrives; raises ``NotPrinted``. Text is in the stream's encoding, the rest UTF-8."""
+    from reconciler.report.escaping import inert
+
     with _arriving(stream):
         binary: BinaryIO | None = getattr(stream, "buffer", None)
-        if FORMATS[form].lines is not None or binary is None:
+        if FORMATS[form].for_people or binary is None:
             stream.write(_encodable(inert(text), stream))
             return
         stream.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.commands.cli import cli
+from reconciler.commands.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -16,6 +16,12 @@ LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<target>[^)\s]+)\)")
 FENCE = re.compile(r"^ *```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SHELL = {"console", "sh", "shell", "bash"}
 NAMES = {"reconciler", "stytch-reconciler"}
+
+
+def command(name: str) -> click.Command:
+    found = cli.get_command(click.Context(cli), name)
+    assert found
+    return found
 
 
 def relative(path: Path) -> str:
@@ -71,8 +77,8 @@ def test_commands_exist(page: Path) -> None:
         if words[0] == "make":
             assert {word for word in words[1:] if "=" not in word} <= targets, words
         elif Path(words[0]).name in NAMES:
-            name = next((word for word in words[1:] if word in cli.commands), None)
+            name = next((word for word in words[1:] if word in COMMANDS), None)
             assert name or set(words[1:]) & {"--help", "-h", "--version"}, words
-            known = options(cli) | (options(cli.commands[name]) if name else set())
+            known = options(cli) | (options(command(name)) if name else set())
             given = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
             assert given - {"-"} <= known, words
