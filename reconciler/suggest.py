@@ -1,4 +1,4 @@
-"""What somebody probably meant who wrote a name that is not known; and how a value is shown in a message."""
+"""What somebody probably meant who wrote a name that is not known; and how values and names are shown in a message."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -49,3 +49,9 @@ def show(value: Json) -> str:
         return "a map" if isinstance(value, dict) else "a list"
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def joined(names: Iterable[str]) -> str:
+    """Return names as a sentence joins them: a, b and c."""
+    listed = list(names)
+    return f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else "".join(listed)

@@ -11,10 +11,9 @@ from reconciler.config.read import Config
 from reconciler.desired.members import repeated, unreadable
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.load.repository import Declared, load
-from reconciler.model import Cause
+from reconciler.model import Cause, fold_problems
 from reconciler.read.users import open_users
 from reconciler.rules.explain import Explanation, MembershipExplanation, Open, explain, is_user
-from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
 from reconciler.sources.users import MalformedUser, User, UserStream
 

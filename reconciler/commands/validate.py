@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def validate(asked: Asked) -> int:
     """Print every problem of what people wrote; return 0, as an error ends the command before."""
     from reconciler.load.repository import load
+    from reconciler.model import fold_problems
     from reconciler.report.problems import problems_report
-    from reconciler.rules.problems import fold_problems
 
     declared, rules = load(asked.config())
     found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))

@@ -8,9 +8,19 @@ from msgspec import Struct, structs
 from reconciler.desired.packed import Disputed, PackedMemberships, UserIds
 from reconciler.diff.member_pairs import DesiredMembers, Users
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.model import ORGANIZATION, Cause, Counted, Membership, Position, Problem, Resource, address, problem
+from reconciler.model import (
+    ORGANIZATION,
+    Cause,
+    Counted,
+    Membership,
+    Position,
+    Problem,
+    Resource,
+    address,
+    fold_problems,
+    problem,
+)
 from reconciler.rules.evaluate import evaluate, why_unmatched
-from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
 from reconciler.sources.users import MalformedUser, User, UserStream
 

@@ -1,7 +1,7 @@
 """``MIGRATION.md``: what the manifests cannot express. Laid out by ``templates/migration.md.j2``."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.migration.declare import LeftOuts, Needed
@@ -9,6 +9,7 @@ from reconciler.migration.steps import Step
 from reconciler.migration.values import Consumer, Reason, Remark, Translated
 from reconciler.report.escaping import printable
 from reconciler.report.markdown import fill
+from reconciler.suggest import joined
 
 TICKS: Final = re.compile("`+")
 
@@ -27,9 +28,9 @@ def notes(
         "migration.md.j2",
         project=code(consumer.slug),
         b2b=code(b2b),
-        environments=listed(f"{source.name}: {code(source.slug)}" for source in consumer.environments),
+        environments=joined(f"{source.name}: {code(source.slug)}" for source in consumer.environments),
         unread=[
-            f"{code(each.environment)}: {listed(each.kinds)}. {each.why}. To read them: {each.how}."
+            f"{code(each.environment)}: {joined(each.kinds)}. {each.why}. To read them: {each.how}."
             for each in consumer.unread
         ],
         losses=list(_remarks({name: each.losses for name, each in translated.items()})),
@@ -41,8 +42,8 @@ def notes(
         ],
         secrets=[f"`{each.name}`{_only(each.environments, names)}: {code(each.of)}. {each.what}." for each in secrets],
         first=names[0],
-        others=listed(names[1:]),
-        validate=listed(f"`reconciler -e {name} validate`" for name in names),
+        others=joined(names[1:]),
+        validate=joined(f"`reconciler -e {name} validate`" for name in names),
     )
 
 
@@ -52,12 +53,6 @@ def code(text: str) -> str:
     fence = "`" * (1 + max((len(row) for row in TICKS.findall(plain)), default=0))
     blank = " " if len(fence) > 1 else ""
     return f"{fence}{blank}{plain}{blank}{fence}"
-
-
-def listed(words: Iterable[str]) -> str:
-    """Return the words joined as in a sentence: ``a, b and c``."""
-    every = list(words)
-    return " and ".join([", ".join(every[:-1]), every[-1]]) if len(every) > 1 else "".join(every)
 
 
 def _remarks(by_environment: Mapping[str, Sequence[Remark]]) -> Iterator[str]:
@@ -87,4 +82,4 @@ def _left_out(by_environment: LeftOuts) -> Iterator[str]:
 
 
 def _only(environments: Sequence[str], every: Sequence[str]) -> str:
-    return f" ({listed(environments)})" if environments and len(environments) < len(every) else ""
+    return f" ({joined(environments)})" if environments and len(environments) < len(every) else ""

@@ -32,7 +32,7 @@ from reconciler.model.changes import (
     withdrawn_roles,
 )
 from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
-from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem, spelled
+from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, fold_problems, problem, spelled
 from reconciler.model.resources import (
     ADMIN_ROLE,
     API_VERSION,
@@ -115,6 +115,7 @@ __all__ = [
     "added_roles",
     "address",
     "completes",
+    "fold_problems",
     "problem",
     "spelled",
     "type_of",

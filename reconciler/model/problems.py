@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 Json = Any  # a JSON value; mypy has no useful recursive type for values that come from users' files
 Path = tuple[str, ...]  # keys from a spec's top down to one value: ("trusted_metadata", "tier")
@@ -84,3 +84,18 @@ def problem(
         addresses=tuple(addresses),
         users=tuple(users),
     )
+
+
+_GRAVEST: Final = {"error": 0, "problem": 1, "warning": 2}
+
+
+def fold_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Fold the problems of users into one for each cause, the gravest first, with the ids of its users sorted.
+
+    The cause of a problem is everything but its users.
+    """
+    users: dict[Problem, set[str]] = {}
+    for one in problems:
+        users.setdefault(replace(one, users=()), set()).update(one.users)
+    folded = [replace(cause, users=tuple(sorted(affected))) for cause, affected in users.items()]
+    return tuple(sorted(folded, key=lambda one: (_GRAVEST[one.severity], one.code, one.at, one.addresses, one.message)))

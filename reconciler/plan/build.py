@@ -38,7 +38,7 @@ from reconciler.plan.access import loss_warnings
 from reconciler.plan.guards import Census, withhold
 from reconciler.plan.order import finish, in_order
 from reconciler.plan.situation import Diffs, Situation
-from reconciler.rules.problems import OF_DOMAINS
+from reconciler.rules.directory import OF_DOMAINS
 
 Changes = tuple[Change, ...]
 

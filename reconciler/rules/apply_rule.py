@@ -13,8 +13,7 @@ from reconciler.rules.grant import CannotGrant, Grant
 from reconciler.rules.join import Row
 from reconciler.rules.match import Hit
 from reconciler.rules.person import Address, Person, with_plain_addresses
-from reconciler.rules.problems import Undecided
-from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult
+from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult, Undecided
 
 _NO_ROW = (Row(-1),)
 _NO_ITEM = (None,)

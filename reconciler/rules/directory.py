@@ -10,10 +10,13 @@ from reconciler.expressions.text import domain_label, fold, trimmed
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource, problem
 from reconciler.rules.person import Address
-from reconciler.rules.problems import COMMON_DOMAIN, SHARED_DOMAIN, these
 from reconciler.schema.domains import why_nobodys
-from reconciler.suggest import suggest_existing
+from reconciler.suggest import joined, suggest_existing
 
+# Warnings to read, and yet they leave open what the users on a domain get.
+SHARED_DOMAIN: Final = "shared-domain"
+COMMON_DOMAIN: Final = "common-domain"
+OF_DOMAINS: Final = frozenset({SHARED_DOMAIN, COMMON_DOMAIN})
 EXTERNAL_ID: Final = "organization_external_id"
 By = Literal["slug", "name", "external_id"]
 
@@ -181,13 +184,13 @@ def _owner(domain: str, places: Mapping[str, Position]) -> Owner:
     if len(slugs) > 1:
         shared = doubt(
             SHARED_DOMAIN,
-            f"{domain} is listed by {these(slugs)}, so it makes nobody a member of these organizations",
+            f"{domain} is listed by {joined(slugs)}, so it makes nobody a member of these organizations",
             "remove it from all but one, or set `shared: all` in the rule's email_domain to use it for all of them",
         )
     if why := why_nobodys(domain):
         public = doubt(
             COMMON_DOMAIN,
-            f"{domain} {why}, so it makes nobody a member of {these(slugs)}",
+            f"{domain} {why}, so it makes nobody a member of {joined(slugs)}",
             "list only domains that the organization owns; if it owns this one, "
             f"set `public_domains: [{domain}]` in the rule",
         )

@@ -11,7 +11,7 @@ from reconciler.expressions.expression import Expression, Term
 from reconciler.expressions.expression import explain as terms_of
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.expressions.values import UNKNOWN, Mistyped
-from reconciler.model import MEMBER, Cause, Membership, Problem, address
+from reconciler.model import MEMBER, Cause, Membership, Problem, address, fold_problems
 from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_excepted, scope_of
 from reconciler.rules.directory import Owner
 from reconciler.rules.evaluate import Decision, evaluate
@@ -19,8 +19,8 @@ from reconciler.rules.join import Join
 from reconciler.rules.keys import AddressKey, Asked, UserKey, shown
 from reconciler.rules.match import Match
 from reconciler.rules.person import Address, Person, written_for
-from reconciler.rules.problems import Undecided, fold_problems, these
-from reconciler.rules.rule import Assignment, Rule, RuleContext, Rules
+from reconciler.rules.rule import Assignment, Rule, RuleContext, Rules, Undecided
+from reconciler.suggest import joined
 
 Verdict = Literal["matched", "nearly", "no", "excepted", "undecided"]
 Became = Literal["given", "held", "vetoed", "elsewhere", "not reached"]
@@ -188,7 +188,7 @@ def _of_user(key: UserKey[Any], asked: Asked[Any], person: Person) -> Condition:
 
 def _of_addresses(match: Match, keys: Sequence[str], person: Person) -> Condition:
     """Put the keys about addresses into one condition, as one address must satisfy all of them."""
-    text = f"{'an address' if match.any_address else 'a verified address'} {these(keys)}"
+    text = f"{'an address' if match.any_address else 'a verified address'} {joined(keys)}"
     satisfying = [
         (address, hit.owner) for hit in match.address_hits(person, any_address=True) for address in hit.addresses
     ]
@@ -207,7 +207,7 @@ def _told(address: Address, owner: Owner | None) -> str:
     if owner is None:
         return address.text
     places = ", ".join(map(str, owner.places))
-    return f"{address.text}: {owner.domain} is listed by {these(owner.organizations)} ({places})"
+    return f"{address.text}: {owner.domain} is listed by {joined(owner.organizations)} ({places})"
 
 
 def _of_join(join: Join, person: Person, scope: Mapping[str, object], *, any_address: bool) -> Condition:

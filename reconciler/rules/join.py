@@ -11,8 +11,8 @@ from reconciler.expressions.nodes import Call, Read
 from reconciler.expressions.text import domain_label, is_blank, joined_text
 from reconciler.expressions.values import Mistyped, kind_of, text_of
 from reconciler.model import Json, Position, Problem, Table, problem
+from reconciler.rules.directory import COMMON_DOMAIN
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import COMMON_DOMAIN
 from reconciler.rules.reader import Place, Reader
 from reconciler.rules.unused import Seen
 from reconciler.schema.domains import why_nobodys

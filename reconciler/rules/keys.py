@@ -16,11 +16,10 @@ from reconciler.expressions.nodes import Path, Read
 from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
-from reconciler.rules.directory import Domains, Lookup, Owner
+from reconciler.rules.directory import COMMON_DOMAIN, Domains, Lookup, Owner
 from reconciler.rules.index import NO_NUMBERS, Filing, Find, Numbers, Shelf, by_path
 from reconciler.rules.patterns import refusal
 from reconciler.rules.person import Address, Person
-from reconciler.rules.problems import COMMON_DOMAIN
 from reconciler.rules.reader import USER_FIELDS, Place, Reader
 from reconciler.rules.unused import MATCHES_NOBODY
 from reconciler.schema.domains import why_nobodys

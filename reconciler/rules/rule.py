@@ -7,14 +7,13 @@ from msgspec import Struct, field
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.values import Mistyped
 from reconciler.model import Cause, Json, Position, Problem
-from reconciler.rules.directory import Directory
+from reconciler.rules.directory import COMMON_DOMAIN, Directory
 from reconciler.rules.grant import Grant
 from reconciler.rules.index import Index, index_of
 from reconciler.rules.join import Join
 from reconciler.rules.match import Match, filing_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address, ByHand, Person
-from reconciler.rules.problems import COMMON_DOMAIN, Undecided
 from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, Tally, nobody, table_warnings, values_warnings
 
 ALWAYS, UNLESS_IN_ORGANIZATION, UNLESS_ANYWHERE = range(3)  # the rounds: no fallback, `organization`, `user`
@@ -74,6 +73,17 @@ class Assignment(Struct, frozen=True, gc=False):
     initial: dict[str, Json]
     unverified: bool
     case: Case | None = None
+
+
+class Undecided(Struct, frozen=True, gc=False):
+    """A problem of one user, and what it leaves open: some organizations (slugs), or (None) every one.
+
+    The problem's message holds neither a person's address nor any value of a user but the organization that was
+    computed for him.
+    """
+
+    problem: Problem
+    organizations: tuple[str, ...] | None
 
 
 RuleResult = Assignment | Undecided

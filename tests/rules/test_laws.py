@@ -6,10 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model import problem
+from reconciler.model import fold_problems, problem
 from reconciler.rules.evaluate import evaluate
 from reconciler.rules.explain import explain
-from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
 from tests.naive_rules import World, naive
 from tests.rules_world import member, organization, rules, table

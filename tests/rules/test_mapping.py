@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import fold_problems
 from reconciler.rules.evaluate import Decision, evaluate
-from reconciler.rules.problems import fold_problems
 from reconciler.rules.rule import Rules
 from tests.rules_world import organization, rules
 
