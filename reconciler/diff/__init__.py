@@ -1,4 +1,4 @@
-"""Desired against live, as changes: pure functions that know nothing of files, HTTP or output.
+"""Desired against live, of any kind: both sides and a policy come in, a ``Diff`` goes out; no file or request here.
 
-``fields`` compares two specs; ``organizations`` and ``members`` match live resources with declared ones.
+``compare`` is the engine; ``identity`` says which live resource is the declared one, ``ownership`` whose it is.
 """

@@ -61,47 +61,45 @@ UNKNOWN_WHETHER_HERE: Final = "because of a problem it is unknown whether this u
 UNREADABLE_USERS: Final = "the users cannot be read, so it is unknown whether this user still exists"
 
 
-def by_name(
-    kind: Kind,
-    resource: Resource,
-    candidates: Sequence[Live],
-    claimed: Mapping[str, Resource],
-    namesake: Live | None,
-) -> Problem | None:
-    """Return what keeps anybody from knowing which live thing ``resource`` is, or from having it so."""
-    code = "conflict"
-    if len(candidates) > 1:
-        found = f"{len(candidates)} live resources are named {resource.address}, so it is unknown which one is declared"
-        hint = f"rename all but one of them in Stytch: {', '.join(sorted(each.id for each in candidates))}"
-    elif candidates and candidates[0].id in claimed:
-        found = f"{resource.address} and {claimed[candidates[0].id].address} are the same live resource"
-        hint = "remove one of the two manifests"
-    elif not candidates and namesake:
-        found = f"{resource.address} is the name of {namesake.id}, which registered itself and is never managed"
-        hint = "use another name, or delete that one in Stytch"
-    elif (
-        kind.identity.id_is_key
-        and not candidates
-        and resource.ensure == "present"
-        and not is_secret_name(resource.name)
-    ):
-        found, code = f"{resource.address} is not live, and Stytch assigns the ids", "unknown-id"
-        hint = "name a new one as it should be named in the credential store: letters, digits and _"
-    elif not candidates and resource.ensure == "external":
-        found, code = f"{resource.address} is declared `ensure: external` but is not live", "missing-external"
-        hint = "create it in the repository that manages it, or declare it without `ensure: external`"
-    elif (
-        candidates
-        and resource.ensure == "present"
-        and kind.deletes.recreated_for is None
-        and (fixed := _fixed(kind, resource, candidates[0]))
-    ):
-        found = f"{resource.address}: {', '.join(fixed)} cannot be changed after creation"
-        hint = "declare the live value, or declare a new resource under another name"
-        code = "create-only"
-    else:
-        return None
+def _conflict(resource: Resource, found: str, hint: str, code: str = "conflict") -> Problem:
     return resource.problem(code, found, hint, severity="problem")
+
+
+def _not_live(resource: Resource) -> Problem:
+    found = f"{resource.address} is declared `ensure: external` but is not live"
+    hint = "create it in the repository that manages it, or declare it without `ensure: external`"
+    return _conflict(resource, found, hint, "missing-external")
+
+
+def by_name(
+    kind: Kind, resource: Resource, candidates: Sequence[Live], claimed: Mapping[str, Resource], namesake: Live | None
+) -> Problem | None:
+    """Return what keeps anybody from knowing which live resource the declared one is, or from having it so.
+
+    ``claimed`` gives, by the ids of live resources, the declared ones that they are; ``namesake`` is a live one of the
+    same name that registered itself.
+    """
+    name, is_present = resource.address, resource.ensure == "present"
+    if len(candidates) > 1:
+        found = f"{len(candidates)} live resources are named {name}, so it is unknown which one is declared"
+        ids = ", ".join(sorted(live.id for live in candidates))
+        return _conflict(resource, found, f"rename all but one of them in Stytch: {ids}")
+    if candidates and candidates[0].id in claimed:
+        found = f"{name} and {claimed[candidates[0].id].address} are the same live resource"
+        return _conflict(resource, found, "remove one of the two manifests")
+    if candidates:
+        fixed = _fixed(kind, resource, candidates[0]) if is_present and kind.deletes.recreated_for is None else ()
+        found = f"{name}: {', '.join(fixed)} cannot be changed after creation"
+        hint = "declare the live value, or declare a new resource under another name"
+        return _conflict(resource, found, hint, "create-only") if fixed else None
+    if namesake:
+        found = f"{name} is the name of {namesake.id}, which registered itself and is never managed"
+        return _conflict(resource, found, "use another name, or delete that one in Stytch")
+    if kind.identity.id_is_key and is_present and not is_secret_name(resource.name):
+        found = f"{name} is not live, and Stytch assigns the ids"
+        hint = "name a new one as it should be named in the credential store: letters, digits and _"
+        return _conflict(resource, found, hint, "unknown-id")
+    return _not_live(resource) if resource.ensure == "external" else None
 
 
 def unknown_secret(resource: Resource, path: Path, name: str, severity: Severity, field: str = "") -> Problem:
@@ -132,11 +130,10 @@ def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], known: Know
     other = next((each for each in live if each.id == stored), None)
     if other is None:
         return None
-    return resource.problem(
-        "conflict",
+    return _conflict(
+        resource,
         f"{resource.address}: the credential store holds the credential of {other.address} as {name}",
         f"name another secret, {kind.credential.field}: {{secret: NAME}}, or remove {other.name} first",
-        severity="problem",
     )
 
 
@@ -148,7 +145,7 @@ def _fixed(kind: Kind, resource: Resource, live: Live) -> list[str]:
 
 
 def lost_credential(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> Problem | None:
-    """Return the problem that Stytch gave the credential of a live thing, and that no store holds it any more."""
+    """Return the problem that Stytch gave the credential of a live resource, and that no store holds it any more."""
     credential = kind.credential
     if credential is None or not credential.shown_once or resource.ensure != "present":
         return None
@@ -157,14 +154,14 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, known: KnownCred
     name = credential_name(kind, resource)
     if known.id_of(name) != live.id or not known.lost(name):
         return None
-    return resource.problem(
-        "lost-credential",
+    return _conflict(
+        resource,
         f"the {credential.field} of {resource.address} ({live.id}) was given to an earlier run as {name}, and "
         "is neither in the environment variables nor in the credential store",
         f"set the variable {name}, or restore the credential store; if the "
         f"value is lost, delete {live.id} in Stytch: "
         "the next apply creates another",
-        severity="problem",
+        "lost-credential",
     )
 
 
@@ -182,17 +179,17 @@ def made_before(
     unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:
         return None
-    return resource.problem(
-        "unknown-things",
+    return _conflict(
+        resource,
         f"{resource.address} may already exist: it is unknown whether it is {' or '.join(unknown)}",
         f"if it is, set the variable {resource.name} to its value, or bring back the file of ids that `apply` "
         "asks to commit; declare those that it is not by their ids, with `ensure: external`",
-        severity="problem",
+        "unknown-things",
     )
 
 
 def doubt(kind: Kind, resource: Resource, ids: Iterable[str], known: KnownCredentials) -> Problem:
-    """Return the problem that a run that was cut short may have made these things, and what a person can do."""
+    """Return the problem that a run that was cut short may have created these resources, and what a person can do."""
     name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
     among = ", ".join(sorted(ids))
     if kind.identity.id_is_key:
@@ -203,7 +200,7 @@ def doubt(kind: Kind, resource: Resource, ids: Iterable[str], known: KnownCreden
         found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
         hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
         hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, known)}"
-    return resource.problem("unproven", found, hint, severity="problem")
+    return _conflict(resource, found, hint, "unproven")
 
 
 def _journals(resource: Resource, known: KnownCredentials) -> str:
@@ -215,7 +212,7 @@ def several_orphans(resource: Resource, orphans: Sequence[Live]) -> Problem:
     """Return the problem that an interrupted run created one of several: somebody else made another of them."""
     names = ", ".join(sorted(each.id for each in orphans))
     found = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
-    return resource.problem("conflict", found, "in Stytch, delete those that are not in use", severity="problem")
+    return _conflict(resource, found, "in Stytch, delete those that are not in use")
 
 
 def only_one(resource: Resource, other: Live) -> Problem:
@@ -240,43 +237,40 @@ def not_ours(resource: Resource, found: Live, whose: Whose) -> Problem:
     takes, leaves = "takes it over", "`ensure: external` leaves it unmanaged"
     if resource.ensure == "absent":
         takes, leaves = "deletes it anyway", "removing the manifest keeps it"
-    return resource.problem(
-        "not-ours",
+    return _conflict(
+        resource,
         f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
         "end users can create organizations with slugs of their choice: "
         f"`adopt: true` in its manifest {takes}, {leaves}",
-        severity="problem",
+        "not-ours",
     )
 
 
 def by_external_id(
     resource: Resource, candidates: Sequence[Live], claims: Mapping[str, int], lookalike: Live | None, whose: Whose
 ) -> Problem | None:
-    """Return what keeps anybody from knowing which live organization ``resource`` is, if anything does."""
+    """Return what keeps anybody from knowing which live organization the declared one is, if anything does.
+
+    ``claims`` counts, by the ids of live ones, the declared ones that lead there; the name of a ``lookalike`` differs
+    only by case; ``whose`` says whose mark the first candidate carries.
+    """
+    name = resource.address
     if len(candidates) > 1:
-        names = ", ".join(item.name for item in candidates)
-        found = f"{resource.address} leads to several live organizations: {names}"
+        found = f"{name} leads to several live organizations: {', '.join(live.name for live in candidates)}"
         hint = "its external id, slug and renamed_from must all lead to one organization, or to none"
-    elif candidates and claims[candidates[0].id] > 1:
-        found = f"{resource.address} and another manifest both lead to the live organization {candidates[0].name}"
-        hint = "remove one of the two, or give it another external_id or renamed_from"
-    elif candidates and resource.ensure != "external" and whose is Whose.ANOTHER:
-        found = f"{resource.address} carries the mark of another owner"
+        return _conflict(resource, found, hint)
+    if candidates and claims[candidates[0].id] > 1:
+        found = f"{name} and another manifest both lead to the live organization {candidates[0].name}"
+        return _conflict(resource, found, "remove one of the two, or give it another external_id or renamed_from")
+    if candidates and resource.ensure != "external" and whose is Whose.ANOTHER:
         hint = "two repositories must not manage one organization: declare it `ensure: external` in one of them"
-    elif not candidates and lookalike:
-        found = f"{resource.address} differs only by case from the live organization {lookalike.name}"
+        return _conflict(resource, f"{name} carries the mark of another owner", hint)
+    if not candidates and lookalike:
+        found = f"{name} differs only by case from the live organization {lookalike.name}"
         hint = "write the slug as it is in Stytch, or add renamed_from to change its case"
-    elif not candidates and resource.ensure == "external":
-        found = f"{resource.address} is declared `ensure: external` but is not live"
-        hint = "create it in the repository that manages it, or declare it without `ensure: external`"
-    else:
-        return None
-    return resource.problem(
-        "conflict" if candidates or resource.ensure != "external" else "missing-external",
-        found,
-        hint,
-        severity="problem",
-    )
+        code = "missing-external" if resource.ensure == "external" else "conflict"
+        return _conflict(resource, found, hint, code)
+    return _not_live(resource) if not candidates and resource.ensure == "external" else None
 
 
 def name_changed(new: Iterable[Resource], left: Sequence[Live], taken: Container[str] = ()) -> Iterator[Problem]:

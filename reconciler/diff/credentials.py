@@ -1,7 +1,8 @@
 """Credentials that Stytch generates: where each is stored, and which an interrupted run lost.
 
-What such a run left behind is renewed only with proof that it is the very thing: the id that Stytch's answer gave, and
-for a credential that can be rotated the last characters that it had then. What may as well be somebody else's is held.
+What such a run left behind is renewed only with proof that it is the very resource: the id that Stytch's response gave,
+and for a credential that can be rotated the last characters that it had then. What may as well be somebody else's is
+held.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from reconciler.schema.secret_names import LAST_FOUR, credential_name, names_in,
 
 
 def kept(kind: Kind, resource: Resource) -> Iterator[FieldChange]:
-    """Yield where the credential of a thing will be kept, if it has one."""
+    """Yield where the credential of a resource will be kept, if it has one."""
     if kind.credential and kind.credential.has_one(resource.spec):
         yield FieldChange(path=(kind.credential.field,), after={"secret": credential_name(kind, resource)})
 
@@ -48,7 +49,7 @@ def was_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials
 
 
 def may_be_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> bool:
-    """Return whether a run may have been cut short so, and nothing proves it."""
+    """Return whether a run may have been cut short between the two, and nothing proves it."""
     begun = known.begun.get(resource.address, ())
     if not begun or not _is_given(kind, resource) or was_lost(kind, resource, live, known):
         return False
@@ -59,7 +60,7 @@ def may_be_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredenti
 
 
 def _may_have_made(intent: Intent, id: str) -> bool:
-    """Return whether a thing came after a run had noted what was there, and before it knew what it made."""
+    """Return whether a resource came after a run had noted what was there, and before it knew what it made."""
     return intent.there is not None and id not in intent.there and intent.made is None
 
 
@@ -80,7 +81,7 @@ def _shown(kind: Kind, live: Live, which: str = "") -> str:
 def as_far_as_known(
     kind: Kind, resource: Resource, live: Live, known: KnownCredentials
 ) -> tuple[Resource, list[Problem]]:
-    """Return a declared thing without what nobody can send, for want of a secret, and say what that is.
+    """Return a declared resource without what nobody can send, for want of a secret, and say what that is.
 
     What differs and must be sent with the secret is held; where all the rest of a field is as declared, only the secret
     itself cannot be compared.

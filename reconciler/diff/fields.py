@@ -84,7 +84,7 @@ def _compare_items(name: str, desired: Mapping[str, Json], live: Mapping[str, Js
 def created_fields(
     *specs: Spec, merged: Collection[str], keyed: Mapping[str, str] = NO_KEYS
 ) -> tuple[FieldChange, ...]:
-    """Return the fields of a new thing: every declared value, with nothing to clear; a spec wins over later ones."""
+    """Return the fields of a new resource: every declared value, with nothing to clear; a spec wins over later ones."""
     fields: list[FieldChange] = []
     said: set[Path] = set()
     for spec in specs:

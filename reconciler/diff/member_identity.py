@@ -10,7 +10,7 @@ from msgspec import structs
 
 from reconciler.diff import conflicts
 from reconciler.diff.member_pairs import DesiredMembers, MemberMatch, MemberPair, MemberPolicy
-from reconciler.diff.ownership import OwnedMember, Whose, read_member, told_apart
+from reconciler.diff.ownership import OwnedMember, Whose, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import ADMIN_ROLE, Admin, Diff, LiveMember, Membership, OrganizationMembers, Stakes, address
 from reconciler.schema.kind import Kind
@@ -25,7 +25,7 @@ def by_mark_then_address(
         there = [
             structs.replace(it, doubt=conflicts.ODD) if it.member.member_id in live.half_read else it for it in there
         ]
-    there = told_apart(there)
+    there = judge_copies(there)
     absent = {membership.addresses[0]: membership for membership in desired.absent}
     present = [item for item in there if item.address not in absent] if absent else there
     to_go = [_to_go(absent[item.address], item, desired) for item in there if item.address in absent] if absent else []

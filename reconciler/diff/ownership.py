@@ -1,12 +1,12 @@
-"""Read the mark on members and organizations, and decide whose they are.
+"""Whose a live resource is: the ownership mark on members and organizations, read in this one place.
 
 A mark proves that we made or adopted a thing only where it was written: it names Stytch's ids of the organization and
 of the member that it was written for, so that metadata copied to another place, in the same organization too, proves
-nothing. This is the only place where a mark is read: a plan and the write that follows read a thing alike.
+nothing. A plan and the write that follows read a resource alike.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import Enum
 from typing import Final
 from uuid import uuid4
@@ -39,7 +39,7 @@ class Owner(Struct, frozen=True):
 
 
 class Whose(Enum):
-    """Whose mark a live thing carries."""
+    """Whose mark a live resource carries."""
 
     NOBODY = "nobody"  # none, or one that was copied from elsewhere or cannot be read as a mark
     OURS = "ours"
@@ -67,6 +67,17 @@ class OwnedMember(Struct, frozen=True, gc=False):
         """Return whether it is certainly ours; a mark without user and member may be the organization's own."""
         return self.mark is not None and not self.doubt and (self.mark.user or self.mark.member) is not None
 
+    @property
+    def marked_user(self) -> str | None:
+        """Return the user that its mark names, whoever the mark was written for."""
+        mark = self.carried or self.copied
+        return mark.user if mark else None
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether its mark names this very member."""
+        return self.carried is not None and self.carried.member is not None
+
 
 def provisional(owner: str, slug: str) -> dict[str, Json]:
     """Return the provisional mark that the create of an organization carries: its owner, and a token of this create."""
@@ -74,7 +85,7 @@ def provisional(owner: str, slug: str) -> dict[str, Json]:
 
 
 def read_mark(metadata: Mapping[str, Json] | None, organization_id: str, owner: Owner) -> tuple[Whose, Mark | None]:
-    """Tell whose mark ``metadata`` (a live thing's ``trusted_metadata``) holds, and the mark itself when it is ours."""
+    """Return whose mark ``metadata`` (``trusted_metadata``) holds, and the mark itself when it is ours."""
     raw = metadata.get(MARK_KEY) if metadata else None
     if not isinstance(raw, dict) or raw.get("organization") != organization_id:
         return Whose.NOBODY, None
@@ -92,7 +103,7 @@ def read_mark(metadata: Mapping[str, Json] | None, organization_id: str, owner: 
 def organization_mark(
     metadata: Mapping[str, Json] | None, organization_id: str, slug: str, owner: Owner
 ) -> tuple[Whose, Mark | None]:
-    """Tell whose a live organization is; a provisional mark is one only at the slug that it was sent with."""
+    """Return whose a live organization is; a provisional mark is one only at the slug that it was sent with."""
     raw = metadata.get(MARK_KEY) if metadata else None
     if not isinstance(raw, dict) or "organization" in raw or not str(raw.get("intent", "")).startswith(f"{slug}/"):
         return read_mark(metadata, organization_id, owner)
@@ -102,12 +113,12 @@ def organization_mark(
 
 
 def mark_of(live: Live, owner: Owner) -> tuple[Whose, Mark | None]:
-    """Tell whose a live organization is, as a search shows it."""
+    """Return whose a live organization is, as a search shows it."""
     return organization_mark(live.spec.get("trusted_metadata"), live.id, live.name, owner)
 
 
 def read_member(member: LiveMember, owner: Owner) -> OwnedMember:
-    """Tell whose a live member is, as far as it tells itself; one that SCIM provisions is never ours."""
+    """Return whose a live member is, as far as it tells itself; one that SCIM provisions is never ours."""
     whose, mark = read_mark(member.trusted_metadata, member.organization_id, owner)
     address = mailbox_or_text(member.email_address)
     if mark and mark.member not in (None, member.member_id):
@@ -117,31 +128,26 @@ def read_member(member: LiveMember, owner: Owner) -> OwnedMember:
     return OwnedMember(member, address, whose, mark, carried=mark)
 
 
-def told_apart(present: Iterable[OwnedMember]) -> list[OwnedMember]:
-    """Settle whose a user's mark is where several members of one organization carry it.
+def judge_copies(members: Iterable[OwnedMember]) -> list[OwnedMember]:
+    """Return the members of one organization, with whose each is decided where several carry one user's mark.
 
-    The one whose id it names is ours, and the others are copies. If it names none of them, that is unknown.
+    The one whose id the mark names is ours, and the others are copies. If it names none of them, that is unknown.
     """
-    every = list(present)
-    users = [mark.user for one in every if (mark := one.carried or one.copied) and mark.user is not None]
+    present = list(members)
+    users = [member.marked_user for member in present if member.marked_user is not None]
     if len(set(users)) == len(users):
-        return every
+        return present
     counts = Counter(users)
-    named = {_user(one) for one in every if one.carried and one.carried.member is not None}
-    return [_judged(one, named) if (user := _user(one)) is not None and counts[user] > 1 else one for one in every]
+    named = {member.marked_user for member in present if member.is_named}
+    return [_judged(it, named) if it.marked_user is not None and counts[it.marked_user] > 1 else it for it in present]
 
 
-def _user(one: OwnedMember) -> str | None:
-    mark = one.carried or one.copied
-    return mark.user if mark else None
-
-
-def _judged(one: OwnedMember, named: set[str | None]) -> OwnedMember:
-    if one.carried and one.carried.member is not None:
-        return one
-    if _user(one) in named:
-        return structs.replace(one, whose=Whose.NOBODY, mark=None, copied=one.carried or one.copied)
-    return structs.replace(one, doubt=NEITHER)
+def _judged(member: OwnedMember, named: Container[str | None]) -> OwnedMember:
+    if member.is_named:
+        return member
+    if member.marked_user in named:
+        return structs.replace(member, whose=Whose.NOBODY, mark=None, copied=member.carried or member.copied)
+    return structs.replace(member, doubt=NEITHER)
 
 
 def farewell(one: OwnedMember, owner: Owner) -> Mark:

@@ -18,10 +18,10 @@ NOTHING_BEGUN: Final[Mapping[str, tuple[Intent, ...]]] = MappingProxyType({})
 class KnownCredentials(Struct, frozen=True, kw_only=True):
     """What the credential store and the journal know.
 
-    ``id_of`` gives the id of the thing whose credential is kept under a name; ``last_four`` the last characters of the
-    secret of a name, None where nobody knows it; ``begun`` the things whose creation, or rotation, an earlier run began
-    and never ended, by address; ``lost`` whether the credential of a name was given once and is nowhere now; ``now`` is
-    the time.
+    ``id_of`` gives the id of the resource whose credential is kept under a name; ``last_four`` the last characters of
+    the secret of a name, None where nobody knows it; ``begun`` the resources whose creation, or rotation, an earlier
+    run began and never ended, by address; ``lost`` whether the credential of a name was given once and is nowhere now;
+    ``now`` is the time.
     """
 
     id_of: Callable[[str], str | None] = lambda _name: None

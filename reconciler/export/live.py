@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
-from reconciler.diff.ownership import OwnedMember, Owner, Whose, read_member, told_apart
+from reconciler.diff.ownership import OwnedMember, Owner, Whose, judge_copies, read_member
 from reconciler.diff.roles import direct_roles
 from reconciler.errors import Refused, Rejected, Unreadable
 from reconciler.export.manifests import LeftOut
@@ -111,7 +111,7 @@ def live_members(client: Client, organizations: Sequence[Live], owner: Owner) ->
     for batch in read_members(client, dict.fromkeys(slugs, 0)):
         for organization_id, there in batch.items():
             left_out["could not be read"] += there.unread
-            present = told_apart(read_member(row, owner) for row in there.members if row.status != "deleted")
+            present = judge_copies(read_member(row, owner) for row in there.members if row.status != "deleted")
             mailboxes = Counter(member.address for member in present)
             for member in present:
                 if member.member.member_id in there.half_read:

@@ -54,14 +54,14 @@ NO_STAKES: Final = Stakes()
 
 
 class Diff(Struct, frozen=True, kw_only=True):
-    """What became of every declared and every live thing that was compared; two of them add up with ``+``.
+    """What became of every declared and every live resource that was compared; two of them add up with ``+``.
 
     Of what is declared: ``changes`` to make, ``settled`` the addresses of what is as declared (members, of whom there
     are millions, are only counted, as ``unchanged``), ``held`` what nobody can decide about, ``removed`` what somebody
     else removed. Of what is live and not declared: ``kept`` what is ours and stays, ``unmanaged`` what is not ours.
-    ``managed`` counts the live things that are ours, by namespace.
+    ``managed`` counts the live resources that are ours, by namespace.
 
-    ``ids`` gives the id of the live thing that a name leads to, ``strangers`` of those that are held because nothing
+    ``ids`` gives the id of the live resource that a name leads to, ``strangers`` of those that are held because nothing
     but a name led to them. ``counts`` holds what guards and the summary need of members: ``memberships`` wanted, of
     these ``unverified`` and ``untrusted``; live members whose mark names a user (``marked``), and those of them whose
     user the source no longer has (``missing_users``). ``stakes`` are the admins and breakglass members,

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from reconciler.config.read import Config
 from reconciler.desired.members import Desired
-from reconciler.diff.ownership import Owner, read_member, told_apart
+from reconciler.diff.ownership import Owner, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.load.references import POLICY, names_in
 from reconciler.load.repository import Declared
@@ -98,7 +98,7 @@ def cascade_of(doomed: Mapping[str, str], members: Members, owner: Owner) -> Cas
     cascade = Cascade(members={}, strangers={}, users={}, breakglass={})
     for identifier, found in chain.from_iterable(batch.items() for batch in members):
         slug = doomed[identifier]
-        present = told_apart(read_member(row, owner) for row in found.members if row.status != "deleted")
+        present = judge_copies(read_member(row, owner) for row in found.members if row.status != "deleted")
         ours = sum(item.is_proven and item.member.member_id not in found.half_read for item in present)
         marks = [item.mark for item in present if item.mark]
         cascade.members[slug] = len(present) + found.unread

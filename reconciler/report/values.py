@@ -111,7 +111,7 @@ def _texts(change: FieldChange) -> tuple[str, str]:
     """Return both values ("" where there is none), cut so that two that differ look different."""
     before = "" if change.before is UNSET else _on_one_line(change.before)
     after = "" if change.after is UNSET else _on_one_line(change.after)
-    before, after = _told_apart(before, after)
+    before, after = _judge_copies(before, after)
     if before and after and before != after and _cut(before) == _cut(after):
         start = max(0, _first_difference(before, after) - _CONTEXT)
         return _cut("…" + before[start:]), _cut("…" + after[start:])
@@ -130,7 +130,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _told_apart(before: str, after: str) -> tuple[str, str]:
+def _judge_copies(before: str, after: str) -> tuple[str, str]:
     """Return two texts that differ; what looks alike in them has its characters beyond ASCII, and blanks, escaped."""
     if before == after:
         return before, after

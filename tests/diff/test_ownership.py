@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.diff.ownership import Owner, Whose, farewell, organization_mark, provisional, read_member, told_apart
+from reconciler.diff.ownership import Owner, Whose, farewell, judge_copies, organization_mark, provisional, read_member
 from reconciler.model import LiveMember, OrganizationMembers, Role
 from reconciler.plan.situation import who_is_in
 
@@ -29,7 +29,7 @@ def member(id_: str, mark: dict[str, Any] | None = None, **more: Any) -> LiveMem
 def test_a_copy_makes_nobody_ours(marks: dict[str, dict[str, Any] | None], rng: Any) -> None:
     live = [member(id_, mark) for id_, mark in marks.items()]
     rng.shuffle(live)
-    for one in told_apart(read_member(each, OURS) for each in live):
+    for one in judge_copies(read_member(each, OURS) for each in live):
         mark = marks[one.member.member_id]
         named = {} if mark is None or mark["owner"] == "another" else mark
         rivals = [
@@ -46,7 +46,7 @@ def test_a_copy_makes_nobody_ours(marks: dict[str, dict[str, Any] | None], rng: 
 @given(MARKS, st.sampled_from((None, {"registration_id": "r"})))
 def test_a_plan_and_the_delete_read_one_member_alike(mark: dict[str, Any], scim: dict[str, Any] | None) -> None:
     one = member("m1", mark, scim_registration=scim)
-    (planned,) = told_apart([read_member(one, OURS)])
+    (planned,) = judge_copies([read_member(one, OURS)])
     assert farewell(planned, OURS) == farewell(read_member(one, OURS), OURS)
     assert farewell(planned, OURS).deleted
 

@@ -22,7 +22,7 @@ def test_a_file_is_called_as_the_thing_is() -> None:
     ]
 
 
-def test_names_that_a_file_system_may_not_tell_apart_are_told_apart() -> None:
+def test_names_that_a_file_system_may_not_tell_apart_are_judge_copies() -> None:
     assert files("Acme", "acme", "other") == ["Acme-37036cd8", "acme-822b33ad", "other"]
 
 

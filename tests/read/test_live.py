@@ -111,7 +111,7 @@ def test_a_wrong_secret_says_what_to_look_at(app: App) -> None:
     assert "project id and the secret" in caught.value.problems[0].hint
 
 
-def test_a_consumer_projects_credentials_are_told_apart(app: App) -> None:
+def test_a_consumer_projects_credentials_are_judge_copies(app: App) -> None:
     from reconciler.emulator.server.transport import EmulatorTransport
 
     known = credentials(app)

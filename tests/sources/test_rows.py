@@ -104,7 +104,7 @@ environments: {test: {tables: {a: nowhere.csv, b: folder, c: empty.csv}}}
     assert {problem.code for problem in problems} == {Unreadable.code}
 
 
-def test_rows_on_one_line_are_told_apart_by_their_columns(tmp_path: Path) -> None:
+def test_rows_on_one_line_are_judge_copies_by_their_columns(tmp_path: Path) -> None:
     found = table(tmp_path, "t.json", ' [{"a": 1}, {"a": "\\u00e9é"},{"a": 3},\n {"a": 4}]')
     assert [str(found.at(row)) for row in range(4)] == ["t.json:1:3", "t.json:1:13", "t.json:1:30", "t.json:2:2"]
 

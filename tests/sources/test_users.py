@@ -170,7 +170,7 @@ def test_a_record_that_is_nested_too_deeply_costs_one_record(
     assert stream.permits_deletes == (form != "csv")
 
 
-def test_null_and_missing_fields_are_told_apart(tmp_path: Path) -> None:
+def test_null_and_missing_fields_are_judge_copies(tmp_path: Path) -> None:
     stream = opened(tmp_path, "u.jsonl", as_lines([user(1, external_id=None), user(2)]), "external_id", "roles")
     first, second = stream
     assert first == {"user_id": "user-test-1", "emails": user(1)["emails"], "external_id": None}
