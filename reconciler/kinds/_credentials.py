@@ -94,7 +94,7 @@ class Rotation(Struct, frozen=True):
         """
         try:
             return self._rotate(change, id, context)
-        except Fault as fault:  # whatever it was: the thing is there, and the next run must see to its credential
+        except Fault as fault:  # whatever it was: the resource is there, and the next run must see to its credential
             raise reworded(fault, Ambiguous, f"its {self.field} is not stored yet: {fault}") from fault
 
     def _rotate(self, change: Change, id: str, context: ApplyContext) -> str:

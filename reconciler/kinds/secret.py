@@ -22,6 +22,7 @@ SECRETS: Final = Unnamed(
     one="secret",
     id="secret_id",
     spec=lambda record: {"last_four": record["last_four"], "used_at": record.get("used_at")},
+    answered=lambda record: {FIELD: record[FIELD]},  # without its value a response is as good as lost
     field=FIELD,
     advice="delete it in Stytch if it is not in use, and apply again",
 )
