@@ -59,12 +59,8 @@ class DFPRuleSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     """What can be written of a rule; whom it is for is ``metadata.name``."""
 
     action: Literal["ALLOW", "CHALLENGE", "BLOCK"] | UnsetType = UNSET
-    description: Annotated[
-        str | UnsetType | None, Clearable("leaving it out of the rule, because the complete rule is sent")
-    ] = UNSET
-    expires_at: Annotated[
-        Moment | UnsetType | None, Clearable("leaving it out of the rule, because the complete rule is sent")
-    ] = UNSET
+    description: Annotated[str | UnsetType | None, LEFT_OUT] = UNSET
+    expires_at: Annotated[Moment | UnsetType | None, LEFT_OUT] = UNSET
 
 
 def read(access: Access) -> Iterator[Live]:

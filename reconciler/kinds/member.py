@@ -1,6 +1,7 @@
 """Members: a person inside an organization (docs/stytch.md, "Members"). Rules give most; some are written by hand."""
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
@@ -143,11 +144,12 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
     if mark:
         body.setdefault("trusted_metadata", {})[MARK_KEY] = mark.as_json()
     request_id, now = "", None
-    phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
-    if phone and phone.before is not UNSET:
-        now, request_id = _cleared(lambda: context.client.delete_mfa_phone_number(organization_id, identifier))
-    if external_id and external_id.after is UNSET:
-        now, request_id = _cleared(lambda: context.client.delete_member_external_id(organization_id, identifier))
+    calls = {
+        "mfa_phone_number": context.client.delete_mfa_phone_number,
+        "external_id": context.client.delete_member_external_id,
+    }
+    for name in _cleared_apart(change):
+        now, request_id = _cleared(partial(calls[name], organization_id, identifier))
     if body:
         now, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, body))
         if mark:
@@ -191,15 +193,19 @@ def writes(change: Change) -> int:
     That is completed after a create, with what only an update can say, and says before a delete that it is ours.
     """
     if isinstance(change, Update):
-        phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
-        apart = (phone is not None and phone.before is not UNSET) + (
-            external_id is not None and external_id.after is UNSET
-        )
-        return apart + bool(request_body(change.fields, cleared=KIND.cleared) or change.mark)
+        return len(_cleared_apart(change)) + bool(request_body(change.fields, cleared=KIND.cleared) or change.mark)
     if isinstance(change, Delete):
         return 2
     with_the_mark = any(field.path[0] in KIND.update_only for field in change.fields)
     return 1 if with_the_mark or change.mark is None else 2
+
+
+def _cleared_apart(change: Update) -> list[str]:
+    """Return the fields that only a call of its own clears; a phone number must go before another can come."""
+    phone, external_id = change.get("mfa_phone_number"), change.get("external_id")
+    clears_phone = phone is not None and phone.before is not UNSET
+    clears_id = external_id is not None and external_id.after is UNSET
+    return ["mfa_phone_number"] * clears_phone + ["external_id"] * clears_id
 
 
 def _may_claim(change: Update, found: OwnedMember) -> bool:
