@@ -22,61 +22,6 @@ from reconciler.load.references import names_in
 from reconciler.load.repository import Declared, load_documents
 from reconciler.model import ORGANIZATION, Live, Resource, address
 
-Chosen = Sequence[Live]
-
-
-def managed(live: Chosen, config: Config, declared: Declared) -> Chosen:
-    """Return the resources that the repository declares; all resources of its kinds where it declares none yet."""
-    if not declared.resources:
-        return [each for each in live if config.kinds is None or each.kind in config.kinds]
-    kinds, names = declared.kinds(config), by_address(declared)
-    return [each for each in live if each.kind in kinds and each.address in names]
-
-
-def by_address(declared: Declared) -> Mapping[str, Resource]:
-    """Return the declared resources by every address that they can have in Stytch."""
-    found: dict[str, Resource] = {}
-    for resource in declared.resources:
-        found[resource.address] = resource
-        if resource.renamed_from:
-            found[address(resource.kind, resource.namespace, resource.renamed_from)] = resource
-    return found
-
-
-def narrowed(live: Chosen, only: Collection[str]) -> Chosen:
-    """Return what ``--only`` names: an address, a kind, or ``organization=SLUG``.
-
-    Raises ``InvalidInput`` where a value names no live resource.
-    """
-    found = {chosen: [each for each in live if chosen in _called(each)] for chosen in only}
-    if nothing := [chosen for chosen, every in found.items() if not every]:
-        raise InvalidInput(
-            f"--only {nothing[0]} names no live resource",
-            hint=f"use an address, or one of the kinds {', '.join(KINDS)}",
-        )
-    wanted = {each.address for every in found.values() for each in every}
-    return [each for each in live if each.address in wanted] if only else live
-
-
-def _called(live: Live) -> tuple[str, ...]:
-    slug = live.name if live.kind == ORGANIZATION else live.namespace
-    return (live.address, live.kind, f"organization={slug}")
-
-
-def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Iterator[Manifest]:
-    """Yield a manifest with ``ensure: external`` for each other resource that these manifests refer to."""
-    seen = {manifest.address for manifest in manifests}
-    for manifest in manifests:
-        kind = KINDS[manifest.kind]
-        others = [address(str(kind.namespace), manifest.namespace)] if manifest.namespace else []
-        for _, reference, name in names_in(manifest.kind, manifest.spec):
-            others.append(address(reference.kind, manifest.name if reference.late else None, name))
-        for other in others:
-            if other in live and other not in seen:
-                seen.add(other)
-                found = live[other]
-                yield Manifest(kind=found.kind, name=found.name, namespace=found.namespace, spec={}, ensure="external")
-
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
     """The options of an export."""
@@ -97,23 +42,23 @@ class Exported(Struct, frozen=True, kw_only=True):
     secrets: Sequence[Needed]
 
 
-def export(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
+def export(config: Config, client: Client, store: CredentialStore, request: ExportRequest) -> Exported:
     """Return the files of the live state. Nothing is written."""
     declared = load_documents(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
-    return gather(config, declared, read_live(config, declared, client, store), client, wanted)
+    return gather(config, declared, read_live(config, declared, client, store), client, request)
 
 
-def gather(config: Config, declared: Declared, found: LiveProject, client: Client, wanted: ExportRequest) -> Exported:
+def gather(config: Config, declared: Declared, found: LiveProject, client: Client, request: ExportRequest) -> Exported:
     """Return the files of the live state ``found``."""
     live, left_out = list(found.live), list(found.left_out)
-    if wanted.members:
+    if request.members:
         organizations = [each for each in live if each.kind == ORGANIZATION]
         members, others = live_members(client, organizations, config.owner)
         live += members
         left_out += others
-    chosen = narrowed(live if wanted.unmanaged else managed(live, config, declared), wanted.only)
+    chosen = narrowed(live if request.unmanaged else managed(live, config, declared), request.only)
     ours = {each.name for each in declared.organizations if each.ensure == "present"}
-    manifests = [_manifest(each, config.owner, adopt=wanted.adopt or each.name in ours) for each in chosen]
+    manifests = [_manifest(each, config.owner, adopt=request.adopt or each.name in ours) for each in chosen]
     manifests = [each for each in manifests if each.spec or each.name not in KINDS[each.kind].identity.singletons]
     manifests, needed = with_secrets(manifests, by_address(declared))
     manifests = [structs.replace(each, spec=as_written(KINDS[each.kind], each.spec)) for each in manifests]
@@ -123,7 +68,7 @@ def gather(config: Config, declared: Declared, found: LiveProject, client: Clien
     files: Files = {}
     manifests = passed.manifests
     kept = {each.address for each in manifests}
-    if wanted.table:
+    if request.table:
         manifests, files = as_set(manifests)
     manifests, texts = in_files(manifests)
     return Exported(
@@ -132,6 +77,59 @@ def gather(config: Config, declared: Declared, found: LiveProject, client: Clien
         left_out=[*left_out, *passed.left_out],
         secrets=[each for each in needed if each.address in kept],
     )
+
+
+def managed(live: Sequence[Live], config: Config, declared: Declared) -> Sequence[Live]:
+    """Return the resources that the repository declares; all resources of its kinds where it declares none yet."""
+    if not declared.resources:
+        return [each for each in live if config.kinds is None or each.kind in config.kinds]
+    kinds, names = declared.kinds(config), by_address(declared)
+    return [each for each in live if each.kind in kinds and each.address in names]
+
+
+def by_address(declared: Declared) -> Mapping[str, Resource]:
+    """Return the declared resources by every address that they can have in Stytch."""
+    found: dict[str, Resource] = {}
+    for resource in declared.resources:
+        found[resource.address] = resource
+        if resource.renamed_from:
+            found[address(resource.kind, resource.namespace, resource.renamed_from)] = resource
+    return found
+
+
+def narrowed(live: Sequence[Live], only: Collection[str]) -> Sequence[Live]:
+    """Return what ``--only`` names: an address, a kind, or ``organization=SLUG``.
+
+    Raises ``InvalidInput`` where a value names no live resource.
+    """
+    found = {chosen: [each for each in live if chosen in _called(each)] for chosen in only}
+    if nothing := [chosen for chosen, every in found.items() if not every]:
+        raise InvalidInput(
+            f"--only {nothing[0]} names no live resource",
+            hint=f"use an address, or one of the kinds {', '.join(KINDS)}",
+        )
+    wanted = {each.address for every in found.values() for each in every}
+    return [each for each in live if each.address in wanted] if only else live
+
+
+def _called(live: Live) -> tuple[str, ...]:
+    slug = live.name if live.kind == ORGANIZATION else live.namespace
+    return live.address, live.kind, f"organization={slug}"
+
+
+def named_only(manifests: Sequence[Manifest], live: Mapping[str, Live]) -> Iterator[Manifest]:
+    """Yield a manifest with ``ensure: external`` for each other resource that these manifests refer to."""
+    seen = {manifest.address for manifest in manifests}
+    for manifest in manifests:
+        kind = KINDS[manifest.kind]
+        others = [address(str(kind.namespace), manifest.namespace)] if manifest.namespace else []
+        for _, reference, name in names_in(manifest.kind, manifest.spec):
+            others.append(address(reference.kind, manifest.name if reference.late else None, name))
+        for other in others:
+            if other in live and other not in seen:
+                seen.add(other)
+                found = live[other]
+                yield Manifest(kind=found.kind, name=found.name, namespace=found.namespace, spec={}, ensure="external")
 
 
 def _manifest(live: Live, owner: Owner, *, adopt: bool) -> Manifest:

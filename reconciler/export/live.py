@@ -24,7 +24,6 @@ from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
 from reconciler.schema.traits import fields_of
 
-MEMBER_KIND: Final = KINDS[MEMBER]
 UNAUTHORIZED: Final = 401
 NEEDED: Final = {
     "management": "needs a workspace key: STYTCH_WORKSPACE_KEY_ID and STYTCH_WORKSPACE_KEY_SECRET",
@@ -139,13 +138,13 @@ def _somebody_elses(present: OwnedMember) -> str:
 
 def _as_live(present: OwnedMember, slug: str) -> Live:
     """Return the member as a live resource. For a member that is ours, ``roles`` are only the roles that we gave."""
-    member, mark = present.member, present.mark
+    kind, member, mark = KINDS[MEMBER], present.member, present.mark
     roles = [role for role in direct_roles(member.roles) if mark is None or role in mark.roles]
-    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(MEMBER_KIND.spec)}
+    spec = {name: roles if name == "roles" else getattr(member, name) for name in fields_of(kind.spec)}
     return Live(
-        kind=MEMBER_KIND.name,
+        kind=MEMBER,
         namespace=slug,
         name=mailbox_or_text(member.email_address),
         id=member.member_id,
-        spec=MEMBER_KIND.normalize(spec),
+        spec=kind.normalize(spec),
     )
