@@ -12,12 +12,11 @@ from reconciler.report.formats import show
 from reconciler.report.view import Line, Listing, Report, styled
 
 if TYPE_CHECKING:
-    from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
-    from reconciler.credentials.store import CredentialStore
     from reconciler.export.gather import Exported, ExportRequest
+    from reconciler.read.run import Run
 
-    Make = Callable[[Config, Client, CredentialStore, ExportRequest], Exported]
+    Make = Callable[[Run, ExportRequest], Exported]
 
 # In what form live state becomes manifests, and how much of it.
 EXPORT_OPTIONS = (
@@ -49,12 +48,12 @@ def export_into(asked: Asked, config: "Config", root: Path, made: "Make", *, org
     """Read, then write into a folder that holds nothing else."""
     from reconciler.export.files import check_nothing_else, write_files
     from reconciler.export.gather import ExportRequest
-    from reconciler.read.run import store_of
+    from reconciler.read.run import open_run
     from reconciler.report.progress import reading
 
     with client_for(config) as client, reading(asked.format):
         asked_for = ExportRequest(only=asked.only, table=organizations == "table", **wanted)
-        exported = made(config, client, store_of(config), asked_for)
+        exported = made(open_run(config, client), asked_for)
     check_nothing_else(root, exported.files)
     show(export_report(exported, write_files(root, exported.files), str(root)), asked.format)
     return 0

@@ -7,19 +7,18 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from reconciler.clients.b2b import Client
 from reconciler.config.read import FILE, Config
 from reconciler.config.schema import OwnerName
-from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner, Whose, mark_of
 from reconciler.documents.yaml_writer import block
 from reconciler.errors import Refused
 from reconciler.export.gather import Exported, ExportRequest, gather
-from reconciler.export.live import read_live
+from reconciler.export.live import read_exportable
 from reconciler.export.starter import FILES
 from reconciler.load.repository import Declared
 from reconciler.model import MARK_KEY, ORGANIZATION, Json, Live, Target
 from reconciler.model.resources import API_VERSION
+from reconciler.read.run import Run
 
 TITLE: Final = (
     "# The Stytch project that this repository manages, and its settings. "
@@ -48,19 +47,20 @@ COMMON_FILES: Final[Mapping[str, str]] = {
 }
 
 
-def repository(config: Config, client: Client, store: CredentialStore, wanted: ExportRequest) -> Exported:
+def repository(run: Run, request: ExportRequest) -> Exported:
     """Read the project. Return every file of a repository that declares its live state.
 
-    ``config`` names the project where the credentials do not; its environment may be "". The owner is the one in the
-    marks of the organizations, so that a lost repository can be written again.
+    The configuration names the project where the credentials do not; its environment may be "". The owner is the one in
+    the marks of the organizations, so that a lost repository can be written again.
     """
-    if not client.has_data and not (config.target.project and config.target.environment):
+    config = run.config
+    if not run.client.has_data and not (config.target.project and config.target.environment):
         hint = "set STYTCH_PROJECT_ID and STYTCH_SECRET, or give --project SLUG --environments SLUG"
         raise Refused("no project and no environment of the workspace is chosen", hint=hint)
-    found = read_live(config, Declared(), client, store)
+    found = read_exportable(run, Declared())
     name = config.environment or _type(found.target)
     config = structs.replace(config, environment=name, owner=Owner(_owner(found.live, found.target)))
-    exported = gather(config, Declared(), found, client, structs.replace(wanted, unmanaged=True))
+    exported = gather(structs.replace(run, config=config), Declared(), found, structs.replace(request, unmanaged=True))
     files = {
         **exported.files,
         **COMMON_FILES,

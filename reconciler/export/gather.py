@@ -4,15 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner
 from reconciler.documents.read import FOLDERS
 from reconciler.errors import InvalidInput
 from reconciler.export.checks import checked
 from reconciler.export.files import Files, documents, in_files
-from reconciler.export.live import LiveProject, live_members, read_live
+from reconciler.export.live import LiveProject, live_members, read_exportable
 from reconciler.export.manifests import LeftOut, Manifest
 from reconciler.export.organizations import NAME, TABLE, as_set, with_owner
 from reconciler.export.secrets import Needed, with_secrets
@@ -21,6 +19,7 @@ from reconciler.kinds import KINDS
 from reconciler.load.references import names_in
 from reconciler.load.repository import Declared, load_documents
 from reconciler.model import ORGANIZATION, Live, Resource, address
+from reconciler.read.run import Run
 
 
 class ExportRequest(Struct, frozen=True, kw_only=True):
@@ -42,23 +41,24 @@ class Exported(Struct, frozen=True, kw_only=True):
     secrets: Sequence[Needed]
 
 
-def export(config: Config, client: Client, store: CredentialStore, request: ExportRequest) -> Exported:
+def export(run: Run, request: ExportRequest) -> Exported:
     """Return the files of the live state. Nothing is written."""
+    config = run.config
     declared = load_documents(config) if any((config.root / folder).exists() for folder in FOLDERS) else Declared()
-    return gather(config, declared, read_live(config, declared, client, store), client, request)
+    return gather(run, declared, read_exportable(run, declared), request)
 
 
-def gather(config: Config, declared: Declared, found: LiveProject, client: Client, request: ExportRequest) -> Exported:
+def gather(run: Run, declared: Declared, found: LiveProject, request: ExportRequest) -> Exported:
     """Return the files of the live state ``found``."""
-    live, left_out = list(found.live), list(found.left_out)
+    live, left_out, owner = list(found.live), list(found.left_out), run.config.owner
     if request.members:
         organizations = [each for each in live if each.kind == ORGANIZATION]
-        members, others = live_members(client, organizations, config.owner)
+        members, others = live_members(run.client, organizations, owner)
         live += members
         left_out += others
-    chosen = narrowed(live if request.unmanaged else managed(live, config, declared), request.only)
+    chosen = narrowed(live if request.unmanaged else managed(live, run.config, declared), request.only)
     ours = {each.name for each in declared.organizations if each.ensure == "present"}
-    manifests = [_manifest(each, config.owner, adopt=request.adopt or each.name in ours) for each in chosen]
+    manifests = [_manifest(each, owner, adopt=request.adopt or each.name in ours) for each in chosen]
     manifests = [each for each in manifests if each.spec or each.name not in KINDS[each.kind].identity.singletons]
     manifests, needed = with_secrets(manifests, by_address(declared))
     manifests = [structs.replace(each, spec=as_written(KINDS[each.kind], each.spec)) for each in manifests]

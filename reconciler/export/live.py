@@ -7,7 +7,6 @@ from typing import Final
 from msgspec import Struct, structs
 
 from reconciler.clients.b2b import Client
-from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import OwnedMember, Owner, Whose, judge_copies, read_member
 from reconciler.diff.roles import direct_roles
@@ -19,6 +18,7 @@ from reconciler.load.repository import Declared
 from reconciler.model import MEMBER, ORGANIZATION, Live, Target
 from reconciler.read.live import read_organizations, read_resources, with_names
 from reconciler.read.members import read_members
+from reconciler.read.run import Run
 from reconciler.read.target import check_target, open_target
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import credential_name
@@ -39,14 +39,15 @@ class LiveProject(Struct, frozen=True, kw_only=True):
     left_out: Sequence[LeftOut]
 
 
-def read_live(config: Config, declared: Declared, client: Client, store: CredentialStore) -> LiveProject:
-    """Return everything that the credentials can read.
+def read_exportable(run: Run, declared: Declared) -> LiveProject:
+    """Return everything but members that the credentials can read.
 
     Raises the errors of a plan: ``Refused`` for another project or environment, ``Unreadable`` for a failed read.
     """
+    client = run.client
     reached = frozenset(name for name, kind in KINDS.items() if _reaches(client, kind))
-    target = open_target(structs.replace(config, kinds=reached), declared, client, store)
-    check_target(config, target)
+    target = open_target(structs.replace(run, config=structs.replace(run.config, kinds=reached)), declared)
+    check_target(run.config, target)
     if not target.project_is_there:
         raise Refused(f"the project {target.project} does not exist, so there is nothing to export")
     organizations = read_organizations(client) if client.has_data else ()
@@ -59,7 +60,7 @@ def read_live(config: Config, declared: Declared, client: Client, store: Credent
             left_out.append(LeftOut(address=name, reason=reason))
         elif kind.verbs.list:
             try:
-                rows_by_kind[name] = _called(kind, read_resources(client, [name], target)[name], declared, store)
+                rows_by_kind[name] = _called(kind, read_resources(client, [name], target)[name], declared, run.store)
             except Unreadable as error:
                 left_out.append(_refused(name, error))
     rows_by_kind[ORGANIZATION] = organizations

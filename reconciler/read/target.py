@@ -27,7 +27,7 @@ def find_target(run: Run, declared: Declared) -> Target:
 
     While nobody but the run itself has made a live environment, the project is taken for one without.
     """
-    target = open_target(run.config, declared, run.client, run.store)
+    target = open_target(run, declared)
     foreign = {slug: sort for slug, sort in target.environments.items() if slug not in run.made or sort == TEST}
     target = structs.replace(target, environments=foreign)
     check_target(run.config, target)
@@ -35,17 +35,18 @@ def find_target(run: Run, declared: Declared) -> Target:
     return target
 
 
-def open_target(config: Config, declared: Declared, client: Client, store: CredentialStore) -> Target:
+def open_target(run: Run, declared: Declared) -> Target:
     """Find the environment, and sign in to its data with the secret that the credential store holds, if none is given.
 
     Nothing is asked of the management API where nothing needs it. Raises ``Refused`` where the file, the credentials
     and Stytch do not speak of one environment, ``Unreadable`` if that is unknown.
     """
-    if not needs_management(config, declared, client):
+    client = run.client
+    if not needs_management(run.config, declared, client):
         return Target(project_id=client.project_id, secret_last_four=client.secret_last_four)
-    target = find(config, client)
+    target = find(run.config, client)
     if not client.has_data and target.is_there:
-        sign_in(declared.by_kind.get("Secret", ()), client, target, store)
+        sign_in(declared.by_kind.get("Secret", ()), client, target, run.store)
     return structs.replace(target, secret_last_four=client.secret_last_four)
 
 

@@ -198,7 +198,7 @@ def doubtful(config: Config, app: App, store: CredentialStore, *, delete: bool =
             planned = pipeline.plan(Run(config, client, store))
         except Unreadable as error:  # without a secret
             problems = error.problems
-            target = open_target(config, load(config)[0], client, store)
+            target = open_target(Run(config, client, store), load(config)[0])
             context = structs.replace(context, target=target)
         else:
             problems = planned.plan.problems

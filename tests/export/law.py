@@ -14,6 +14,7 @@ from reconciler.export.gather import export as gather
 from reconciler.export.organizations import TABLE
 from reconciler.model import Plan, Update
 from reconciler.plan.planned import exit_code
+from reconciler.read.run import Run
 from tests.memory_store import MemoryStore
 from tests.stages import OWNER, Fields, Stage
 
@@ -33,7 +34,7 @@ def begin(app: App, root: Path, settings: Fields) -> Stage:
 def export(stage: Stage, wanted: ExportRequest = PLAIN) -> Exported:
     config = load_config(stage.root)
     with stage.client(config) as client:
-        return gather(config, client, stage.store, wanted)
+        return gather(Run(config, client, stage.store), wanted)
 
 
 def upheld(

@@ -20,6 +20,7 @@ from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.errors import Refused, Unreadable
 from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Target
+from reconciler.read.run import Run
 from reconciler.read.target import open_target, project_ids
 from tests.connected import VirtualClock
 from tests.memory_store import MemoryStore
@@ -72,7 +73,8 @@ def repository(root: Path, manifests: str, target: str = "{}") -> tuple[Config, 
 def located(
     root: Path, client: Client, manifests: str, target: str = "{}", kept: Mapping[str, Any] | None = None
 ) -> Target:
-    return open_target(*repository(root, manifests, target), client, MemoryStore(kept or {}))
+    config, declared = repository(root, manifests, target)
+    return open_target(Run(config, client, MemoryStore(kept or {})), declared)
 
 
 def test_where_nothing_needs_the_management_api_it_is_not_asked(app: App, tmp_path: Path, here: Environment) -> None:
