@@ -2,10 +2,8 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-
-from msgspec import Struct
 
 from reconciler.model import (
     ADMIN_ROLE,
@@ -58,7 +56,7 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
     below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(
         title=f"Plan for {sections.name(plan)}",
-        highlights=tuple(_access_lines(_access(going), plan.summary)),
+        highlights=tuple(_access(going, plan.summary)),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
         parts=(*sections.adoptions(going), *sections.withheld(plan), *below),
@@ -112,81 +110,40 @@ def _duration(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < _HOURS_FROM else f"about {seconds / 3600:.1f} h"
 
 
-class _Access(Struct, frozen=True):
-    """People counted once however many memberships they gain or lose; the tuples hold addresses of members."""
-
-    gaining: int
-    gaining_in: int
-    losing: int
-    lost: tuple[str, ...]
-    demoted: tuple[str, ...]
-    admins: tuple[str, ...]
-    organizations: tuple[str, ...]
-    going_with: int = 0  # members of these organizations
-
-
-def _access(changes: Iterable[Change]) -> _Access:
-    """Return what changes, without those that are withheld, do to people."""
-    gaining: set[str] = set()
-    places: set[str | None] = set()
-    losing: set[str] = set()
-    lost: list[str] = []
-    demoted: list[str] = []
-    admins: list[str] = []
-    organizations: list[str] = []
-    going_with = 0
-    for change in changes:
-        if change.kind == ORGANIZATION and isinstance(change, Delete):
-            organizations.append(change.address)
-            going_with += change.members or 0
-        if change.kind != MEMBER:
-            continue
-        if isinstance(change, Create):
-            gaining.add(_person(change))
-            places.add(change.namespace)
-        elif isinstance(change, Delete):
-            losing.add(_person(change))
-            lost.append(change.address)
-        elif withdrawn_roles(change):
-            demoted.append(change.address)
-        if ADMIN_ROLE in added_roles(change):
-            admins.append(change.address)
-    return _Access(
-        gaining=len(gaining),
-        gaining_in=len(places),
-        losing=len(losing),
-        lost=tuple(lost),
-        demoted=tuple(demoted),
-        admins=tuple(admins),
-        organizations=tuple(organizations),
-        going_with=going_with,
-    )
+def _access(changes: Sequence[Change], summary: Summary) -> Iterator[Line]:
+    """Yield what changes do to people, each counted once, the gravest last so that it stands next to the changes."""
+    members = [change for change in changes if change.kind == MEMBER]
+    made = [change for change in members if isinstance(change, Create)]
+    lost = [change for change in members if isinstance(change, Delete)]
+    demoted = [change for change in members if withdrawn_roles(change)]
+    admins = [change for change in members if ADMIN_ROLE in added_roles(change)]
+    doomed = [change for change in changes if change.kind == ORGANIZATION and isinstance(change, Delete)]
+    if made:
+        people = counted(len(set(map(_person, made))), "person gains", "people gain")
+        organizations = counted(len({change.namespace for change in made}), "organization")
+        yield styled(f"+ {people} access, in {organizations}", "added")
+    if lost:
+        people = counted(len(set(map(_person, lost))), "person loses", "people lose")
+        yield styled(f"- {people} access: {_named(lost)}", "removed")
+    if demoted:
+        people = counted(len(demoted), "member loses", "members lose")
+        yield styled(f"- {people} a role: {_named(demoted)}", "removed")
+    if doomed:
+        gone = counted(len(doomed), "organization is deleted", "organizations are deleted")
+        with_it = counted(sum(change.members or 0 for change in doomed), "member")
+        yield styled(f"- {gone}, with {with_it}: {_named(doomed)}", "removed")
+    if admins:
+        yield styled(f"! {counted(len(admins), 'new admin')} ({ADMIN_ROLE}): {_named(admins)}", "alarm")
+    for number, why in (
+        (summary.on_unverified, "an address that is not verified"),
+        (summary.on_untrusted, "a value that users can change themselves"),
+    ):
+        if number:
+            yield styled(f"! {counted(number, 'membership relies', 'memberships rely')} on {why}", "alarm")
 
 
-def _access_lines(found: _Access, summary: Summary) -> Iterator[Line]:
-    """Yield what `_access` found, the gravest last so that it stands next to the changes."""
-    if found.gaining:
-        people = counted(found.gaining, "person gains", "people gain")
-        yield styled(f"+ {people} access, in {counted(found.gaining_in, 'organization')}", "added")
-    if found.losing:
-        people = counted(found.losing, "person loses", "people lose")
-        yield styled(f"- {people} access: {listed(found.lost, _NAMED)}", "removed")
-    if found.demoted:
-        people = counted(len(found.demoted), "member loses", "members lose")
-        yield styled(f"- {people} a role: {listed(found.demoted, _NAMED)}", "removed")
-    if found.organizations:
-        doomed = counted(len(found.organizations), "organization is deleted", "organizations are deleted")
-        members = counted(found.going_with, "member")
-        yield styled(f"- {doomed}, with {members}: {listed(found.organizations, _NAMED)}", "removed")
-    if found.admins:
-        new = counted(len(found.admins), "new admin")
-        yield styled(f"! {new} ({ADMIN_ROLE}): {listed(found.admins, _NAMED)}", "alarm")
-    if summary.on_unverified:
-        rest = counted(summary.on_unverified, "membership relies", "memberships rely")
-        yield styled(f"! {rest} on an address that is not verified", "alarm")
-    if summary.on_untrusted:
-        rest = counted(summary.on_untrusted, "membership relies", "memberships rely")
-        yield styled(f"! {rest} on a value that users can change themselves", "alarm")
+def _named(changes: Sequence[Change]) -> str:
+    return listed([change.address for change in changes], _NAMED)
 
 
 def _person(change: Change) -> str:
