@@ -14,12 +14,12 @@ from reconciler.report.problems import problem_lines
 from reconciler.report.values import counted, listed
 from reconciler.report.view import Line, Lines, Part, few
 
-_NAMED = 5  # things of one cause, and members that wait for a thing
+_NAMED = 5  # resources of one cause, and members that wait for one
 _CAUSES = 5  # that are named on one line
 
 
 class _Causes(Struct, frozen=True):
-    """The problems of a plan by what they say, and by the things that they are about."""
+    """The problems of a plan by what they say, and by the resources that they are about."""
 
     of_data: Mapping[tuple[str, str, tuple[Position, ...]], Problem]
     by_message: Mapping[str, Problem]
@@ -29,16 +29,16 @@ class _Causes(Struct, frozen=True):
         """Return the problem that is the cause of what is counted, if one is."""
         return self.of_data.get((found.cause, found.code, found.at)) if found.code else None
 
-    def of_thing(self, thing: Listed) -> Sequence[Problem]:
-        """Return the problems that say why a thing is held, first the one that stands where the thing is declared."""
+    def of_listed(self, item: Listed) -> Sequence[Problem]:
+        """Return the problems that say why a resource is held, first the one that stands where it is declared."""
         found = []
-        for problem in self.by_address.get(thing.address, ()):
-            text = problem.message.removeprefix(f"{thing.address}: ")
-            if text in thing.reason or thing.reason in text:
+        for problem in self.by_address.get(item.address, ()):
+            text = problem.message.removeprefix(f"{item.address}: ")
+            if text in item.reason or item.reason in text:
                 found.append(problem)
-        if not found and thing.reason in self.by_message:
-            found.append(self.by_message[thing.reason])
-        return sorted(found, key=lambda problem: problem.at[:1] != thing.at[:1])
+        if not found and item.reason in self.by_message:
+            found.append(self.by_message[item.reason])
+        return sorted(found, key=lambda problem: problem.at[:1] != item.at[:1])
 
 
 def held(plan: Plan) -> Iterator[Part]:
@@ -47,7 +47,7 @@ def held(plan: Plan) -> Iterator[Part]:
     declared, of_data, others = _sorted_out(plan)
     if declared:
         title = f"Held although declared: {counted(len(declared), 'resource')}, not created, changed or deleted"
-        yield Part(title, lines=_things(declared, causes), hints=("exit code 3 until this is resolved",))
+        yield Part(title, lines=_listed_lines(declared, causes), hints=("exit code 3 until this is resolved",))
     if plan.held_by:
         title = f"Held because of data: {counted(plan.summary.held_by_data, 'membership')}, by cause"
         shown = (_of_data(one, of_data.get(one.cause, ()), causes) for one in plan.held_by[:FIRST])
@@ -55,14 +55,14 @@ def held(plan: Plan) -> Iterator[Part]:
         yield Part(title, lines=lines, hints=tuple(map(_guard_of_data, _failed(plan))))
     if others:
         title = f"Held, not created, changed or deleted: {counted(len(others), 'resource')}"
-        yield Part(title, lines=_things(others, causes))
+        yield Part(title, lines=_listed_lines(others, causes))
 
 
-def told(plan: Plan) -> frozenset[Problem]:
+def shown_with_held(plan: Plan) -> frozenset[Problem]:
     """Return the problems that stand with what they hold, so that they need not be told again."""
     causes = _causes(plan)
     counted_ones = (problem for problem in map(causes.of_count, plan.held_by) if problem)
-    return frozenset(chain(counted_ones, *map(causes.of_thing, plan.held)))
+    return frozenset(chain(counted_ones, *map(causes.of_listed, plan.held)))
 
 
 def number_held(plan: Plan) -> int:
@@ -120,7 +120,7 @@ def _sorted_out(plan: Plan) -> tuple[list[Listed], dict[str, list[Listed]], list
     return [item for item in plan.held if item.declared], of_data, others
 
 
-def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Iterator[Line | str]:
+def _of_data(found: Counted, items: Sequence[Listed], causes: _Causes) -> Iterator[Line | str]:
     """Yield how many memberships a cause holds, then where it stands and whom it concerns."""
     if problem := causes.of_count(found):
         where = f" ({problem.at[0]})" if problem.at else ""
@@ -128,41 +128,41 @@ def _of_data(found: Counted, things: Sequence[Listed], causes: _Causes) -> Itera
         yield from (line.below("  ") for line in problem_lines(problem)[1:])
         return
     yield printable(f"{found.count:,} × {found.cause}{f' ({found.at[0]})' if found.at else ''}")
-    for thing in things[:_NAMED]:
-        where = f" ({', '.join(map(str, thing.at))})" if thing.at else ""
-        users = f": {listed(thing.users, _NAMED)}" if thing.users else ""
-        yield printable(f"    {thing.address}{where}{users}")
-    yield from (line.below("    ") for line in few((), len(things), _NAMED))
-    hints = dict.fromkeys(problem.hint for thing in things for problem in causes.of_thing(thing) if problem.hint)
+    for item in items[:_NAMED]:
+        where = f" ({', '.join(map(str, item.at))})" if item.at else ""
+        users = f": {listed(item.users, _NAMED)}" if item.users else ""
+        yield printable(f"    {item.address}{where}{users}")
+    yield from (line.below("    ") for line in few((), len(items), _NAMED))
+    hints = dict.fromkeys(problem.hint for item in items for problem in causes.of_listed(item) if problem.hint)
     yield from (printable(f"    {hint}") for hint in hints)
 
 
-def _things(things: Sequence[Listed], causes: _Causes) -> Lines:
+def _listed_lines(items: Sequence[Listed], causes: _Causes) -> Lines:
     lines: list[Line | str] = []
     hints: set[str] = set()
-    for thing in things[:FIRST]:
-        lines.append(thing_line(thing))
-        for problem in causes.of_thing(thing)[:1]:
-            lines += [printable(f"  also {place}") for place in problem.at if place not in thing.at]
+    for item in items[:FIRST]:
+        lines.append(listed_line(item))
+        for problem in causes.of_listed(item)[:1]:
+            lines += [printable(f"  also {place}") for place in problem.at if place not in item.at]
             lines += [f"  {counted(len(problem.users), 'user')}: {listed(problem.users, _NAMED)}"] * bool(problem.users)
             lines += [printable(f"  {problem.hint}")] * (problem.hint not in {"", *hints})
             hints.add(problem.hint)
-        lines += _waiting(thing)
-    return (*lines, *few((), len(things), FIRST))
+        lines += _waiting(item)
+    return (*lines, *few((), len(items), FIRST))
 
 
-def thing_line(thing: Listed) -> str:
-    """Return a thing that is left alone, why, and where it is declared."""
-    said = thing.reason.removeprefix(f"{thing.address}: ").removeprefix(f"{thing.address} ")
+def listed_line(item: Listed) -> str:
+    """Return a resource that is left alone, why, and where it is declared."""
+    said = item.reason.removeprefix(f"{item.address}: ").removeprefix(f"{item.address} ")
     reason = f": {said}" if said else ""
-    where = f" ({thing.at[0]})" if thing.at else ""
-    return printable(f"{thing.address}{reason}{where}")
+    where = f" ({item.at[0]})" if item.at else ""
+    return printable(f"{item.address}{reason}{where}")
 
 
-def _waiting(thing: Listed) -> Iterator[str]:
-    if thing.waiting:
-        verb = "waits" if len(thing.waiting) == 1 else "wait"
-        yield printable(f"  {counted(len(thing.waiting), 'member')} {verb} for it: {listed(thing.waiting, _NAMED)}")
+def _waiting(item: Listed) -> Iterator[str]:
+    if item.waiting:
+        verb = "waits" if len(item.waiting) == 1 else "wait"
+        yield printable(f"  {counted(len(item.waiting), 'member')} {verb} for it: {listed(item.waiting, _NAMED)}")
 
 
 def _failed(plan: Plan) -> Iterator[GuardResult]:

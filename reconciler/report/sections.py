@@ -6,7 +6,7 @@ from itertools import chain
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs
-from reconciler.report.held import held, number_held, thing_line, told
+from reconciler.report.held import held, listed_line, number_held, shown_with_held
 from reconciler.report.problems import in_order, problem_lines, tally
 from reconciler.report.values import counted
 from reconciler.report.view import Lines, Part, few
@@ -30,7 +30,7 @@ _CHECK_FIRST = {
     "max_shrink_percent": "check that no users, table rows or rules are missing; ",
     "max_problems": "fix the problems below; ",
 }
-_NAMED = 5  # unmatched users and unmanaged things that are named
+_NAMED = 5  # unmatched users and unmanaged resources that are named
 _PROBLEMS = 50  # that are written out
 
 
@@ -115,7 +115,7 @@ def unmanaged(plan: Plan) -> Iterator[Part]:
 def unmatched(plan: Plan) -> Iterator[Part]:
     """Yield which users no rule gives anything, first those of whom nothing is said where something is held."""
     if plan.unmatched:
-        named = frozenset(chain.from_iterable(problem.users for problem in told(plan)))
+        named = frozenset(chain.from_iterable(problem.users for problem in shown_with_held(plan)))
         first = (
             *(user for user in plan.unmatched if user not in named),
             *(user for user in plan.unmatched if user in named),
@@ -164,7 +164,7 @@ def _standing(step: ManualStep) -> str:
 
 def _problems(plan: Plan) -> Iterator[Part]:
     """Yield problems and warnings with their places and hints, but for those that stand with what they hold."""
-    elsewhere = told(plan)
+    elsewhere = shown_with_held(plan)
     ordered = in_order(problem for problem in plan.problems if problem not in elsewhere)
     if ordered:
         lines = list(chain.from_iterable(map(problem_lines, ordered[:_PROBLEMS])))
@@ -184,13 +184,13 @@ def aside(plan: Plan) -> Iterator[str]:
         yield f"Left alone: {_kinds(plan.unmanaged)} unmanaged."
 
 
-def _kinds(things: Sequence[Listed]) -> str:
-    kinds = [thing.kind for thing in things]
+def _kinds(items: Sequence[Listed]) -> str:
+    kinds = [item.kind for item in items]
     return ", ".join(counted(kinds.count(kind), kind) for kind in sorted(set(kinds)))
 
 
-def _listed(things: Sequence[Listed], limit: int) -> Lines:
-    return few([thing_line(thing) for thing in things[:limit]], len(things), limit)
+def _listed(items: Sequence[Listed], limit: int) -> Lines:
+    return few([listed_line(item) for item in items[:limit]], len(items), limit)
 
 
 def _result(result: GuardResult) -> str:

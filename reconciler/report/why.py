@@ -86,10 +86,10 @@ def _rules(explanation: "Explanation") -> Iterator[Part]:
     for verdict, title in _VERDICTS.items():
         for rule in explanation.rules:
             if rule.verdict == verdict:
-                yield Part(f"{cause_line(rule.cause)}: {title}", lines=tuple(_told(rule)))
+                yield Part(f"{cause_line(rule.cause)}: {title}", lines=tuple(_rule_lines(rule)))
 
 
-def _told(rule: "RuleExplanation") -> Iterator[Line | str]:
+def _rule_lines(rule: "RuleExplanation") -> Iterator[Line | str]:
     if rule.fallback:
         yield _FALLBACKS[rule.fallback]
     yield from (_condition(condition) for condition in rule.conditions)
