@@ -92,13 +92,13 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     """What would change and why, in the order in which it would be done. The public JSON format is this value."""
 
     changes: _Changes = ()  # type: ignore[assignment] # the same as in memory, in another form
-    observed: _Changes = ()  # type: ignore[assignment]
-    written_from_live: _Changes = ()  # type: ignore[assignment]
-    held: tuple[Listed, ...] = ()  # type: ignore[assignment]
-    removed: tuple[Listed, ...] = ()  # type: ignore[assignment]
-    kept: tuple[Listed, ...] = ()  # type: ignore[assignment]
-    unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment]
-    guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment]
+    observed: _Changes = ()  # type: ignore[assignment] # as above
+    written_from_live: _Changes = ()  # type: ignore[assignment] # as above
+    held: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
+    removed: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
+    kept: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
+    unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
+    guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment] # as above
 
 
 _FORMS: dict[type, type] = {
