@@ -11,11 +11,11 @@ from reconciler.clients.connect import open_client, servers
 from reconciler.clients.credentials import Credentials, base_url, telemetry_url
 from reconciler.clients.network import Network
 from reconciler.config.read import Config
-from reconciler.credentials.store import open_store
 from reconciler.errors import Fault, ReconcilerError, Unavailable
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared, load_documents
 from reconciler.model import Target, type_of
+from reconciler.read.run import store_of
 from reconciler.read.target import PROJECTS, check_environment, check_target, find, needs_management, sign_in
 from reconciler.read.users import check_consumer
 
@@ -174,7 +174,7 @@ def _signed_in(config: Config, client: Client, target: Target) -> Finding:
     declared = _declared(config) or Declared()
     secrets = declared.by_kind.get("Secret", ())
     try:
-        sign_in(secrets, client, target, open_store(config.credentials, config.root, config.environment, os.environ))
+        sign_in(secrets, client, target, store_of(config))
     except ReconcilerError as error:
         return _refused("secret", error)
     if client.has_data:

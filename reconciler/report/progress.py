@@ -97,10 +97,10 @@ def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Ca
         task = bar.add_task("apply", total=total, rate="", applied=0, others="")
         results: Counter[str] = Counter()
 
-        def tell(outcome: Outcome) -> None:
+        def on_outcome(outcome: Outcome) -> None:
             results[outcome.result] += 1
             speed = bar.tasks[0].speed  # None until there are two moments to compare
             rate = f"{speed:.0f}/s" if speed else ""
             bar.update(task, advance=1, rate=rate, applied=results["applied"], others=others(results))
 
-        yield tell
+        yield on_outcome

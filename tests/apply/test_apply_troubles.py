@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from reconciler import pipeline
-from reconciler.apply import bootstrap as foundation
+from reconciler.apply import bootstrap
 from reconciler.apply.execute import Applied
 from reconciler.apply.journal import Journal, unfinished
 from reconciler.clients.b2b import Client
@@ -175,7 +175,9 @@ def test_nobody_to_tell_how_far_it_is(config: Config, app: App) -> None:
 
 
 @pytest.mark.parametrize("error", [Rejected("no"), Unreadable("the rest cannot be read"), RuntimeError("no")])
-def test_what_comes_after_the_foundation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_what_comes_once_the_environment_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """A project is made from nothing: when planning again fails, what was made is said and the rest is skipped."""
     config, real, plans = copied(tmp_path), pipeline.plan, iter((True, False))
 
@@ -188,7 +190,7 @@ def test_what_comes_after_the_foundation(tmp_path: Path, monkeypatch: pytest.Mon
         raise Rejected("no")
 
     monkeypatch.setattr(pipeline, "plan", plan)
-    monkeypatch.setattr(foundation, "project_ids", no_pins)
+    monkeypatch.setattr(bootstrap, "project_ids", no_pins)
     with stytch() as empty:
         outcomes = whole(config, empty, MemoryStore(SECRETS))
     made = {outcome.address.partition("/")[0] for outcome in outcomes if outcome.result == "applied"}
