@@ -24,6 +24,11 @@ DIGITS = 4
 ADDRESS = r"""(?i)("[^"\n]+"|[^\s"@<>()\[\],;:\\]+?)(@|%40)([\pL\pN_.-]*[\pL\pN_])(#[0-9a-f]{4}\b)?"""
 # These may be part of an address, but mostly stand before it: `Member/acme/ann@acme.com`, `?address=ann@acme.com`.
 BEFORE = re.compile(r"(.*[/=?&|{}'`])?(.+)", re.DOTALL)
+CONSIDERED: Final = 2000  # characters; what comes after them is not looked at, and not shown
+LONGEST: Final = 200
+PIECE: Final = 8  # as many characters of a secret in a row are no accident
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
 def mask(text: str) -> str:
@@ -50,13 +55,6 @@ def _masked(found: Any) -> str:
     digits = sha256(mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
     first = name.strip('"')[:1]
     return f"{before}{first}{HIDDEN}{at}{domain}#{digits}{digest or ''}"
-
-
-CONSIDERED: Final = 2000  # characters; what comes after them is not looked at, and not shown
-LONGEST: Final = 200
-PIECE: Final = 8  # as many characters of a secret in a row are no accident
-IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

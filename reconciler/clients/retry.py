@@ -22,6 +22,14 @@ from reconciler.model.secret import Revealed, Sealed
 
 RESERVE = 50.0  # retries a run may make before it has had a success: more than are ever in flight at once
 EARNED = 0.1  # of a retry, by every request
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9
+DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
+TRIES = 6
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds, at most, before the second try and before any
+LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
+
+T = TypeVar("T")
 
 
 class Budget:
@@ -43,16 +51,6 @@ class Budget:
         """Note a success that took so many retries."""
         with self._lock:
             self._tokens = min(RESERVE, self._tokens + retries + EARNED)
-
-
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9
-DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
-TRIES = 6
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds, at most, before the second try and before any
-LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
-
-T = TypeVar("T")
 
 
 class Statistics(Struct):

@@ -17,6 +17,10 @@ from reconciler.errors import Unreadable
 from reconciler.model import Json
 
 LIMIT = 1000  # rows a page, the most that Stytch gives
+PATIENCE = 3  # pages in a row that bring nothing new
+SPARE_PAGES = 100  # that any search may have
+FEWEST = 10  # rows of a page, on average, of a search that has more pages than those
+MOST_PAGES = 10_000  # ten million rows
 
 T = TypeVar("T")
 
@@ -101,12 +105,6 @@ def _malformed(raw: Raw, names: tuple[str, ...], reason: str) -> MalformedRecord
     return MalformedRecord({name: known[name] for name in names if isinstance(known.get(name), str)}, reason, record)
 
 
-PATIENCE = 3  # pages in a row that bring nothing new
-SPARE_PAGES = 100  # that any search may have
-FEWEST = 10  # rows of a page, on average, of a search that has more pages than those
-MOST_PAGES = 10_000  # ten million rows
-
-
 class TooMany(Exception):
     """A search gives more rows than the caller wants to hold at once: at least ``rows``."""
 
@@ -162,10 +160,10 @@ def read_whole(
         for page in follow(fetch, what, rows):
             rows.update((key(row), row) for row in page.rows)
             rows.update((tuple(record.ids.values()) or id(record), record) for record in page.malformed)
-            total = smaller_total(total, page)
+            total = _smaller_total(total, page)
             if (known := max(len(rows), page.total)) > most:
                 raise TooMany(known)
-        if is_whole(len(rows), total, what, again=again):
+        if _is_whole(len(rows), total, what, again=again):
             break
     return SearchResult(
         [row for row in rows.values() if not isinstance(row, MalformedRecord)],
@@ -192,20 +190,20 @@ def stream_whole(
             fresh = [row for name, row in rows.items() if name not in given]
             seen.update(rows)
             given.update(rows)
-            total = smaller_total(total, page)
+            total = _smaller_total(total, page)
             yield fresh
-        if is_whole(len(given), total, what, again=again):
+        if _is_whole(len(given), total, what, again=again):
             if total == sys.maxsize:
                 uncounted()
             return
 
 
-def smaller_total(total: int, page: Page[Any]) -> int:
+def _smaller_total(total: int, page: Page[Any]) -> int:
     """Return the smaller of ``total`` and what a page reports, if it reports any."""
     return min(total, page.total) if page.total >= 0 else total
 
 
-def is_whole(count: int, total: int, what: str, *, again: bool) -> bool:
+def _is_whole(count: int, total: int, what: str, *, again: bool) -> bool:
     """Return whether there are as many rows as reported; if not, and it cannot be read again, it is ``Unreadable``."""
     if total == sys.maxsize or count >= total:
         return True
