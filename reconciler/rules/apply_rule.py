@@ -30,7 +30,7 @@ def cases(rule: Rule, person: Person, context: RuleContext) -> Iterator[Case | U
         part = "table"
         rows = rule.join.noted(person, scope, any_address=rule.match.any_address) if rule.join else _NO_ROW
         part = "when"
-        if not rows or (rule.when and not rule.when_each and not rule.when.matches(scope)):
+        if not rows or (rule.when and not rule.when.matches(scope)):
             return
     except Mistyped as odd:
         if not is_settled(rule, person):
@@ -48,10 +48,10 @@ def _of_hit(
         yield Undecided(_about(doubt, person), owner.organizations)
         return
     for case in _around(rule, hit, rows, person, scope, context):
-        if rule.plain:
-            yield case
-        else:
+        if rule.each or rule.when_each:
             yield from _each(rule, case, person)
+        else:
+            yield case
 
 
 def _around(
@@ -80,7 +80,7 @@ def _each(rule: Rule, case: Case, person: Person) -> Iterator[Case | Undecided]:
     for item in items:
         inner = _with_item(case, item) if rule.each else case
         try:
-            if rule.when_each and rule.when and not rule.when.matches(inner.scope):
+            if rule.when_each and not rule.when_each.matches(inner.scope):
                 continue
         except Mistyped as odd:
             yield mistyped(rule, "when", odd, person, case.row)
@@ -120,7 +120,7 @@ def is_settled(rule: Rule, person: Person) -> bool:
             return True
     except Mistyped:
         pass
-    if rule.when and not rule.when_each and cannot_hold(rule.when.node, scope):
+    if rule.when and cannot_hold(rule.when.node, scope):
         return True
     try:
         return rule.join is not None and not rule.join.rows(person, scope, any_address=rule.match.any_address)

@@ -69,9 +69,7 @@ def compile_rules(sources: RuleSources) -> Rules:
     return Rules(
         rules=rules,
         context=context,
-        index=index_of(
-            (rule.number, filing_of(rule.match, rule.when if not rule.when_each else None)) for rule in rules
-        ),
+        index=index_of((rule.number, filing_of(rule.match, rule.when)) for rule in rules),
         watch=watch_of(rules),
         by_hand=by_hand(sources.members),
         any_address=any(rule.match.any_address for rule in rules),
@@ -113,35 +111,25 @@ def _rules_in(document: Document, draft: Draft) -> Iterator[Rule]:
 
 def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple[Match, ...]) -> Rule | None:
     before = len(draft.problems)
-    keys = body.get("match") or {}
-    looks_up = isinstance(keys.get("email_domain"), dict)
-    names = {"item": "each", "row": "table"}
-    inner = {root for root, key in names.items() if body.get(key) is not None} | (
-        {"organization"} if looks_up else set()
-    )
+    inner = frozenset(_inner_roots(body))
     table = draft.tables.get(body["table"]["name"]) if body.get("table") else None
-    reader = Reader(draft, frozenset({"user", *inner}), table, allows_untrusted=body.get("untrusted") is True)
+    reader = Reader(draft, inner | {"user"}, table, allows_untrusted=body.get("untrusted") is True)
     reader.public = _public_domains(body, place, reader)
-    match = compile_match(keys, place.below("match"), reader)
+    match = compile_match(body.get("match") or {}, place.below("match"), reader)
     join = compile_join(body["table"], place.below("table"), reader) if body.get("table") else None
     when = _expression(body, "when", place, reader, reader.roots)
     when, among = comparing_addresses(when) if when else (None, False)
     each = _expression(body, "each", place, reader, reader.roots - {"item"})
     grants = [compile_grant(entry, place.below("assign", index), reader) for index, entry in enumerate(body["assign"])]
-    if body.get("untrusted") is True and not reader.untrusted and len(draft.problems) == before:
-        message = "untrusted has no effect: nothing that users write decides or identifies in this rule"
-        reader.refuse("no-effect", message, "remove it", place.below("untrusted").key.position)
-    position = place.below("name").position
-    if not (match.keys or when or each or body.get("table") or body.get("when") or body.get("each")):
-        hint = 'if this is intended, write when: "true"'
-        reader.warn("no-condition", f"the rule {body['name']} matches every user", hint, position)
+    _check_effects(body, place, reader, asks_nothing=not match.keys, is_right=len(draft.problems) == before)
     if len(draft.problems) > before or (body.get("table") and join is None):
         return None
-    when_each = when is not None and any(path[0] in inner for path in when.paths)
+    asked_of_each = when is not None and any(path[0] in inner for path in when.paths)
+    always = when is not None and when.constant and when.evaluate({}) is True
     return Rule(
         number=0,
         name=body["name"],
-        position=position,
+        position=place.below("name").position,
         at={part: place.below(part).position for part in ("match", "when", "each", "table")}
         | {"except": place.document.at("spec", "except")},
         round=ROUNDS[body.get("fallback")],
@@ -149,17 +137,38 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         grants=tuple(grant for grant in grants if grant),
         exceptions=exceptions,
         join=join,
-        when=None if when and when.constant and when.evaluate({}) is True else when,
-        when_each=when_each,
+        when=None if always or asked_of_each else when,
+        when_each=when if asked_of_each else None,
         each=each,
-        plain=each is None and not when_each,
         among=among,
         simple=not (exceptions or join or each or match.lookup or among)
-        and all(one.is_constant for one in grants if one),
+        and all(grant.is_constant for grant in grants if grant),
         reads_proof=reader.proof,
         reads_organization=reader.organization,
         untrusted=reader.untrusted,
     )
+
+
+def _inner_roots(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what expressions of a rule can name beside the user."""
+    if body.get("each") is not None:
+        yield "item"
+    if body.get("table") is not None:
+        yield "row"
+    if isinstance((body.get("match") or {}).get("email_domain"), dict):
+        yield "organization"
+
+
+def _check_effects(
+    body: Mapping[str, Any], place: Place, reader: Reader, *, asks_nothing: bool, is_right: bool
+) -> None:
+    """Refuse an ``untrusted`` without effect; warn of a rule without a condition."""
+    if body.get("untrusted") is True and not reader.untrusted and is_right:
+        message = "untrusted has no effect: nothing that users write decides or identifies in this rule"
+        reader.refuse("no-effect", message, "remove it", place.below("untrusted").key.position)
+    if asks_nothing and not (body.get("table") or body.get("when") or body.get("each")):
+        message, hint = f"the rule {body['name']} matches every user", 'if this is intended, write when: "true"'
+        reader.warn("no-condition", message, hint, place.below("name").position)
 
 
 def _public_domains(body: Mapping[str, Any], place: Place, reader: Reader) -> frozenset[str] | None:

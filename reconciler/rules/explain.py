@@ -159,10 +159,10 @@ def _conditions_of(rule: Rule, person: Person, context: RuleContext) -> Iterator
     scope = scope_of(rule, person)
     if rule.join:
         yield _of_join(rule.join, person, scope, any_address=rule.match.any_address)
-    if rule.when and not rule.when_each:
+    if rule.when:
         yield from _of_when(rule.when, scope)
-    elif rule.when:
-        yield from _best(rule, rule.when, person, context)
+    if rule.when_each:
+        yield from _best(rule, rule.when_each, person, context)
     if rule.each:
         yield _of_each(rule, rule.each, person, context)
 

@@ -40,9 +40,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     exceptions: tuple[Match, ...] = ()
     join: Join | None = None
     when: Expression | None = None
+    when_each: Expression | None = None  # a `when` that reads an item, a row or an organization, so it is asked of each
     each: Expression | None = None
-    when_each: bool = False  # `when` reads an item, a row or an organization, so it is asked of each
-    plain: bool = False  # no case is split or asked again
     simple: bool = False  # nothing but whether the rule is about him depends on the user
     among: bool = False  # `when` asks whether something is among the addresses
     reads_proof: bool = False  # what decides or identifies reads addresses or phone numbers
@@ -130,7 +129,7 @@ def watch_of(rules: Iterable[Rule]) -> Watch | None:
 
 def _asks_more(rule: Rule) -> bool:
     """Return whether a rule asks for a row only where something else holds already."""
-    return bool(rule.match.keys) or rule.round != ALWAYS or (rule.when is not None and not rule.when_each)
+    return bool(rule.match.keys) or rule.round != ALWAYS or rule.when is not None
 
 
 class Rules(Struct, frozen=True, kw_only=True):
