@@ -72,7 +72,7 @@ def compare(kind: Kind, desired: Any, live: Any, policy: Any) -> Diff:
     match = pair_both_sides(kind, desired, live, policy)
     return Diff.total(
         chain(
-            (match.found,),
+            (match.findings,),
             outcomes.hold(match, [pair for pair in match.pairs if pair.conflict]),
             (_settle(outcomes, match, pair) for pair in match.pairs if not pair.conflict),
             (outcomes.leave(match, item) for item in match.unclaimed),

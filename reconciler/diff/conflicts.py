@@ -61,14 +61,14 @@ UNKNOWN_WHETHER_HERE: Final = "because of a problem it is unknown whether this u
 UNREADABLE_USERS: Final = "the users cannot be read, so it is unknown whether this user still exists"
 
 
-def _conflict(resource: Resource, found: str, hint: str, code: str = "conflict") -> Problem:
-    return resource.problem(code, found, hint, severity="problem")
+def _conflict(resource: Resource, message: str, hint: str, code: str = "conflict") -> Problem:
+    return resource.problem(code, message, hint, severity="problem")
 
 
 def _not_live(resource: Resource) -> Problem:
-    found = f"{resource.address} is declared `ensure: external` but is not live"
+    message = f"{resource.address} is declared `ensure: external` but is not live"
     hint = "create it in the repository that manages it, or declare it without `ensure: external`"
-    return _conflict(resource, found, hint, "missing-external")
+    return _conflict(resource, message, hint, "missing-external")
 
 
 def by_name(
@@ -81,36 +81,36 @@ def by_name(
     """
     name, is_present = resource.address, resource.ensure == "present"
     if len(candidates) > 1:
-        found = f"{len(candidates)} live resources are named {name}, so it is unknown which one is declared"
+        message = f"{len(candidates)} live resources are named {name}, so it is unknown which one is declared"
         ids = ", ".join(sorted(live.id for live in candidates))
-        return _conflict(resource, found, f"rename all but one of them in Stytch: {ids}")
+        return _conflict(resource, message, f"rename all but one of them in Stytch: {ids}")
     if candidates and candidates[0].id in claimed:
-        found = f"{name} and {claimed[candidates[0].id].address} are the same live resource"
-        return _conflict(resource, found, "remove one of the two manifests")
+        message = f"{name} and {claimed[candidates[0].id].address} are the same live resource"
+        return _conflict(resource, message, "remove one of the two manifests")
     if candidates:
         fixed = _fixed(kind, resource, candidates[0]) if is_present and kind.deletes.recreated_for is None else ()
-        found = f"{name}: {', '.join(fixed)} cannot be changed after creation"
+        message = f"{name}: {', '.join(fixed)} cannot be changed after creation"
         hint = "declare the live value, or declare a new resource under another name"
-        return _conflict(resource, found, hint, "create-only") if fixed else None
+        return _conflict(resource, message, hint, "create-only") if fixed else None
     if namesake:
-        found = f"{name} is the name of {namesake.id}, which registered itself and is never managed"
-        return _conflict(resource, found, "use another name, or delete that one in Stytch")
+        message = f"{name} is the name of {namesake.id}, which registered itself and is never managed"
+        return _conflict(resource, message, "use another name, or delete that one in Stytch")
     if kind.identity.id_is_key and is_present and not is_secret_name(resource.name):
-        found = f"{name} is not live, and Stytch assigns the ids"
+        message = f"{name} is not live, and Stytch assigns the ids"
         hint = "name a new one as it should be named in the credential store: letters, digits and _"
-        return _conflict(resource, found, hint, "unknown-id")
+        return _conflict(resource, message, hint, "unknown-id")
     return _not_live(resource) if resource.ensure == "external" else None
 
 
 def unknown_secret(resource: Resource, path: Path, name: str, severity: Severity, field: str = "") -> Problem:
     """Return the problem that nobody knows a secret, and what comes of that: the field is held, or not compared."""
-    found = f"the secret {name} is neither in the environment variables nor in the credential store"
+    message = f"the secret {name} is neither in the environment variables nor in the credential store"
     if field and severity == "problem":
-        found += f", so {field} is held although it differs"
+        message += f", so {field} is held although it differs"
     elif field:
-        found += f", so it is unknown whether {field} has it"
+        message += f", so it is unknown whether {field} has it"
     hint = f"set the environment variable {name}, or add it to the credential store"
-    return resource.problem("unknown-secret", found, hint, path, severity=severity)
+    return resource.problem("unknown-secret", message, hint, path, severity=severity)
 
 
 def unknown_in_new(kind: Kind, resource: Resource, known: KnownCredentials) -> Problem | None:
@@ -127,7 +127,7 @@ def taken_name(kind: Kind, resource: Resource, live: Iterable[Live], known: Know
         return None
     name = credential_name(kind, resource)
     stored = known.id_of(name)
-    other = next((each for each in live if each.id == stored), None)
+    other = next((item for item in live if item.id == stored), None)
     if other is None:
         return None
     return _conflict(
@@ -176,7 +176,7 @@ def made_before(
     """
     if not kind.identity.id_is_key or resource.ensure != "present" or resource.address in known.begun:
         return None
-    unknown = sorted(each.id for each in live if not in_use or each.spec.get(LAST_FOUR) != in_use)
+    unknown = sorted(item.id for item in live if not in_use or item.spec.get(LAST_FOUR) != in_use)
     if len(live) < SEVERAL or not unknown:
         return None
     return _conflict(
@@ -193,14 +193,14 @@ def doubt(kind: Kind, resource: Resource, ids: Iterable[str], known: KnownCreden
     name, field = credential_name(kind, resource), kind.credential.field if kind.credential else ""
     among = ", ".join(sorted(ids))
     if kind.identity.id_is_key:
-        found = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
+        message = f"{resource.address}: an interrupted run may have created {among}; there is no proof that it did"
         stored = f"if it is the right one, store its id as {name}_ID in the credential store, next to its value"
         hint = f"delete it in Stytch if it is not in use; or {stored}; or remove {_journals(resource, known)}"
     else:
-        found = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
+        message = f"{resource.address}: an interrupted run may have created {among}, and nothing holds its {field}"
         hint = f"rotate it in Stytch, and store the value as {name} and the id as {name}_ID in the credential store"
         hint += f"; or delete it in Stytch, and the next apply creates it again; or remove {_journals(resource, known)}"
-    return _conflict(resource, found, hint, "unproven")
+    return _conflict(resource, message, hint, "unproven")
 
 
 def _journals(resource: Resource, known: KnownCredentials) -> str:
@@ -210,9 +210,9 @@ def _journals(resource: Resource, known: KnownCredentials) -> str:
 
 def several_orphans(resource: Resource, orphans: Sequence[Live]) -> Problem:
     """Return the problem that an interrupted run created one of several: somebody else made another of them."""
-    names = ", ".join(sorted(each.id for each in orphans))
-    found = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
-    return _conflict(resource, found, "in Stytch, delete those that are not in use")
+    names = ", ".join(sorted(orphan.id for orphan in orphans))
+    message = f"{resource.address} was created by an interrupted run, and it is unknown which of these it is: {names}"
+    return _conflict(resource, message, "in Stytch, delete those that are not in use")
 
 
 def only_one(resource: Resource, other: Live) -> Problem:
@@ -227,7 +227,7 @@ def only_one(resource: Resource, other: Live) -> Problem:
     )
 
 
-def not_ours(resource: Resource, found: Live, whose: Whose) -> Problem:
+def not_ours(resource: Resource, live: Live, whose: Whose) -> Problem:
     """Return the problem that only its name says that a live organization is the declared one."""
     carries = (
         "carries only the mark of an interrupted create"
@@ -239,7 +239,7 @@ def not_ours(resource: Resource, found: Live, whose: Whose) -> Problem:
         takes, leaves = "deletes it anyway", "removing the manifest keeps it"
     return _conflict(
         resource,
-        f"{resource.address}: an organization with the slug {found.name} is live and {carries}",
+        f"{resource.address}: an organization with the slug {live.name} is live and {carries}",
         "end users can create organizations with slugs of their choice: "
         f"`adopt: true` in its manifest {takes}, {leaves}",
         "not-ours",
@@ -256,20 +256,20 @@ def by_external_id(
     """
     name = resource.address
     if len(candidates) > 1:
-        found = f"{name} leads to several live organizations: {', '.join(live.name for live in candidates)}"
+        message = f"{name} leads to several live organizations: {', '.join(live.name for live in candidates)}"
         hint = "its external id, slug and renamed_from must all lead to one organization, or to none"
-        return _conflict(resource, found, hint)
+        return _conflict(resource, message, hint)
     if candidates and claims[candidates[0].id] > 1:
-        found = f"{name} and another manifest both lead to the live organization {candidates[0].name}"
-        return _conflict(resource, found, "remove one of the two, or give it another external_id or renamed_from")
+        message = f"{name} and another manifest both lead to the live organization {candidates[0].name}"
+        return _conflict(resource, message, "remove one of the two, or give it another external_id or renamed_from")
     if candidates and resource.ensure != "external" and whose is Whose.ANOTHER:
         hint = "two repositories must not manage one organization: declare it `ensure: external` in one of them"
         return _conflict(resource, f"{name} carries the mark of another owner", hint)
     if not candidates and lookalike:
-        found = f"{name} differs only by case from the live organization {lookalike.name}"
+        message = f"{name} differs only by case from the live organization {lookalike.name}"
         hint = "write the slug as it is in Stytch, or add renamed_from to change its case"
         code = "missing-external" if resource.ensure == "external" else "conflict"
-        return _conflict(resource, found, hint, code)
+        return _conflict(resource, message, hint, code)
     return _not_live(resource) if not candidates and resource.ensure == "external" else None
 
 
@@ -305,14 +305,14 @@ def swapped(desired: Iterable[Resource], by_external_id: Mapping[str, Live]) -> 
         live = by_external_id.get(resource.spec.get(EXTERNAL_ID) or "")
         if live and live.name != name and live.name in named:
             follows[name] = live.name
-    found: dict[str, tuple[Resource, ...]] = {}
+    circles: dict[str, tuple[Resource, ...]] = {}
     for name in follows:
         circle = [name]
         while (after := follows.get(circle[-1])) and after not in circle:
             circle.append(after)
         if after == name:
-            found[name] = tuple(named[each] for each in sorted(circle))
-    return found
+            circles[name] = tuple(named[member] for member in sorted(circle))
+    return circles
 
 
 def with_swap(problem: Problem, circle: Sequence[Resource]) -> Problem:
@@ -325,7 +325,7 @@ def with_swap(problem: Problem, circle: Sequence[Resource]) -> Problem:
         message=f"the external ids of {names} are swapped",
         hint="swap them back in the manifests; if the swap is intended, first give "
         "one of them a third external id and apply",
-        addresses=(*problem.addresses, *(each.address for each in circle if each.address not in problem.addresses)),
+        addresses=(*problem.addresses, *(other.address for other in circle if other.address not in problem.addresses)),
     )
 
 

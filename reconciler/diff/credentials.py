@@ -30,9 +30,11 @@ def orphans(
     begun = known.begun.get(resource.address, ())
     if not kind.identity.id_is_key or not begun or resource.ensure != "present":
         return (), ()
-    left = [each for each in live if each.id not in taken]
-    ours = [each for each in left if any(each.id == intent.made for intent in begun)]
-    return ours, [each for each in left if each not in ours and any(_may_have_made(one, each.id) for one in begun)]
+    left = [item for item in live if item.id not in taken]
+    ours = [item for item in left if any(item.id == intent.made for intent in begun)]
+    return ours, [
+        item for item in left if item not in ours and any(_may_have_made(intent, item.id) for intent in begun)
+    ]
 
 
 def was_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> bool:
@@ -42,7 +44,7 @@ def was_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredentials
         return False
     name, now, following = credential_name(kind, resource), _shown(kind, live), _shown(kind, live, "next_")
     is_kept = known.id_of(name) == live.id
-    given = {each for intent in begun if intent.made == live.id for each in intent.given}
+    given = {last_four for intent in begun if intent.made == live.id for last_four in intent.given}
     if following:
         return following in given or (is_kept and known.last_four(name) == following)
     return not is_kept and now in given

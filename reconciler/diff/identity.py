@@ -49,10 +49,10 @@ class _Index:
 
     def by_name(self, resource: Resource) -> Sequence[Live]:
         """Return every live resource that has the name, or else the former name, of a declared one."""
-        found = self._by_key[resource.namespace, resource.name]
-        if not found and resource.renamed_from:
-            found = self._by_key[resource.namespace, resource.renamed_from]
-        return list(found)
+        named = self._by_key[resource.namespace, resource.name]
+        if not named and resource.renamed_from:
+            named = self._by_key[resource.namespace, resource.renamed_from]
+        return list(named)
 
     def by_stored_id(self, resource: Resource, known: KnownCredentials) -> Sequence[Live]:
         """Return the live resource whose credential is at hand; else those that have the name."""
@@ -81,12 +81,12 @@ def _by(
     policy: Policy,
 ) -> Match:
     """Pair one after the other, so that of two declared resources that are the same live one the first has it."""
-    registered_itself = {(each.namespace, each.name): each for each in live if kind.identity.registered_itself(each)}
-    live = [each for each in live if not kind.identity.registered_itself(each)]
+    registered_itself = {(item.namespace, item.name): item for item in live if kind.identity.registered_itself(item)}
+    live = [item for item in live if not kind.identity.registered_itself(item)]
     index = _Index(kind, live)
-    known = {policy.known.id_of(credential_name(kind, each)) for each in desired} if kind.credential else set()
-    names = {each.name for each in desired}
-    nameless = [each for each in live if each.id not in known and each.name not in names]
+    known = {policy.known.id_of(credential_name(kind, resource)) for resource in desired} if kind.credential else set()
+    names = {resource.name for resource in desired}
+    nameless = [item for item in live if item.id not in known and item.name not in names]
     claimed: dict[str, Resource] = {}
     pairs: list[Pair] = []
     for resource in desired:
@@ -95,23 +95,23 @@ def _by(
         conflict = conflicts.by_name(kind, resource, candidates, claimed, namesake)
         if conflict or candidates:
             pairs.append(Pair(declared=resource, live=None if conflict else candidates[0], conflict=conflict))
-            for each in candidates:
-                claimed.setdefault(each.id, resource)
+            for item in candidates:
+                claimed.setdefault(item.id, resource)
             continue
         pair, orphaned = _new(kind, resource, live, known, nameless, policy)
         pairs.append(pair)
-        claimed.update((each.id, resource) for each in orphaned)
-    unclaimed = [each for each in live if each.id not in claimed]
-    paired = [pair for pair in pairs if pair.live and not pair.orphaned]
+        claimed.update((item.id, resource) for item in orphaned)
+    unclaimed = [item for item in live if item.id not in claimed]
+    paired = [(pair, pair.live) for pair in pairs if pair.live and not pair.orphaned]
     return Match(
         kind=kind,
         policy=policy,
         live=live,
         pairs=_where_one_is_possible(pairs, unclaimed) if kind.identity.one_per_parent else pairs,
         unclaimed=unclaimed,
-        found=Diff(
-            ids=index.ids() | {(one.declared.namespace, one.declared.name): one.live.id for one in paired if one.live},
-            managed=Counter(pair.declared.namespace for pair in paired),
+        findings=Diff(
+            ids=index.ids() | {(pair.declared.namespace, pair.declared.name): live.id for pair, live in paired},
+            managed=Counter(pair.declared.namespace for pair, _ in paired),
         ),
     )
 
@@ -135,7 +135,7 @@ def _new(
     if ours:
         return Pair(declared=resource, conflict=conflicts.several_orphans(resource, ours)), ours
     if doubtful:
-        conflict = conflicts.doubt(kind, resource, [each.id for each in doubtful], policy.known)
+        conflict = conflicts.doubt(kind, resource, [item.id for item in doubtful], policy.known)
         return Pair(declared=resource, conflict=conflict), doubtful
     conflict = conflicts.made_before(kind, resource, nameless, policy.known, policy.target.secret_last_four)
     return Pair(declared=resource, conflict=conflict), ()
@@ -143,10 +143,10 @@ def _new(
 
 def _where_one_is_possible(pairs: Iterable[Pair], unclaimed: Iterable[Live]) -> list[Pair]:
     """Put what is to be created, where only one can exist and an undeclared one does, in conflict with that."""
-    others = {each.namespace: each for each in unclaimed}
+    others = {item.namespace: item for item in unclaimed}
     return [
         structs.replace(pair, conflict=conflicts.only_one(pair.declared, others[pair.declared.namespace]))
-        if not (pair.live or pair.conflict) and pair.ensure == "present" and pair.declared.namespace in others
+        if _is_new(pair) and pair.declared.namespace in others
         else pair
         for pair in pairs
     ]
@@ -159,30 +159,29 @@ def by_external_id_then_name(kind: Kind, desired: Sequence[Resource], live: Sequ
     users can create such resources with names of their choice.
     """
     names = _ExternalIds(live)
-    candidates = {resource.name: names.candidates(resource) for resource in desired}
-    claims = Counter(item.id for found in candidates.values() for item in found)
+    candidates_of = {resource.name: names.candidates(resource) for resource in desired}
+    claims = Counter(item.id for candidates in candidates_of.values() for item in candidates)
     marks = {item.id: mark_of(item, policy.owner) for item in live}
     swaps = conflicts.swapped(desired, names.by_external_id)
     pairs: list[Pair] = []
-    new: list[Resource] = []
     strangers: dict[str, Live] = {}
     for resource in desired:
-        found = candidates[resource.name]
-        whose = marks[found[0].id][0] if found else Whose.NOBODY
-        conflict = conflicts.by_external_id(resource, found, claims, names.lookalike(resource), whose)
+        candidates, lookalike = candidates_of[resource.name], names.lookalike(resource)
+        whose = marks[candidates[0].id][0] if candidates else Whose.NOBODY
+        conflict = conflicts.by_external_id(resource, candidates, claims, lookalike, whose)
         if conflict:
             conflict = conflicts.with_swap(conflict, swaps.get(resource.name, ()))
-        elif found and not (policy.adopt or names.is_by_external_id(resource, found[0]) or _is_proven(resource, whose)):
-            conflict = conflicts.not_ours(resource, found[0], whose)
-            strangers[resource.name] = found[0]
-            new.append(resource)
-        elif not found and resource.ensure == "present":
-            new.append(resource)
-        pairs.append(Pair(declared=resource, live=found[0] if found and not conflict else None, conflict=conflict))
-    alike = {item.id for each in desired if not candidates[each.name] and (item := names.lookalike(each))}
+        elif candidates and not (policy.adopt or names.is_proven(resource, candidates[0], whose)):
+            conflict = conflicts.not_ours(resource, candidates[0], whose)
+            strangers[resource.name] = candidates[0]
+        is_paired = candidates and not conflict
+        pairs.append(Pair(declared=resource, live=candidates[0] if is_paired else None, conflict=conflict))
     ours = {id for id, (whose, _) in marks.items() if whose is Whose.OURS}
+    lookalikes = (names.lookalike(resource) for resource in desired if not candidates_of[resource.name])
+    alike = {item.id for item in lookalikes if item}
     unclaimed = [item for item in live if item.id not in claims and not (item.id in ours and item.id in alike)]
     left = [item for item in unclaimed if item.id in ours and item.name not in policy.elsewhere]
+    new = [pair.declared for pair in pairs if _is_new(pair) or pair.declared.name in strangers]
     return Match(
         kind=kind,
         policy=policy,
@@ -190,13 +189,18 @@ def by_external_id_then_name(kind: Kind, desired: Sequence[Resource], live: Sequ
         pairs=pairs,
         unclaimed=unclaimed,
         marks=marks,
-        found=Diff(
-            ids={(None, one.declared.name): one.live.id for one in pairs if one.live and one.ensure != "absent"},
+        findings=Diff(
+            ids={(None, pair.declared.name): pair.live.id for pair in pairs if pair.live and pair.ensure != "absent"},
             managed=Counter({None: len(ours)}),
             strangers={(None, name): item.id for name, item in strangers.items()},
             problems=tuple(conflicts.name_changed(new, sorted(left, key=lambda item: item.name), strangers)),
         ),
     )
+
+
+def _is_new(pair: Pair) -> bool:
+    """Return whether a resource is to be created."""
+    return pair.live is None and pair.conflict is None and pair.ensure == "present"
 
 
 class _ExternalIds:
@@ -212,9 +216,16 @@ class _ExternalIds:
             if external_id := item.spec.get(EXTERNAL_ID):
                 self.by_external_id[external_id] = item
 
-    def is_by_external_id(self, resource: Resource, found: Live) -> bool:
-        """Return whether the declared external id leads to a live resource."""
-        return self.by_external_id.get(resource.spec.get(EXTERNAL_ID) or "") is found
+    def is_proven(self, resource: Resource, live: Live, whose: Whose) -> bool:
+        """Return whether more than a name says that a live resource is the declared one, or nothing needs to.
+
+        The mark of a create that was cut short says so too, but permits no delete.
+        """
+        if resource.ensure == "external" or resource.adopt:
+            return True
+        if self.by_external_id.get(resource.spec.get(EXTERNAL_ID) or "") is live:
+            return True
+        return whose is Whose.OURS if resource.ensure == "absent" else whose is not Whose.NOBODY
 
     def lookalike(self, resource: Resource) -> Live | None:
         """Return the live resource whose name differs from the declared one only by case."""
@@ -222,26 +233,16 @@ class _ExternalIds:
 
     def candidates(self, resource: Resource) -> Sequence[Live]:
         """Return every live resource that a declared one could be, each once."""
-        found = (
+        led_to = (
             self.by_external_id.get(resource.spec.get(EXTERNAL_ID) or ""),
             self._by_name.get(resource.name),
             self._by_name.get(resource.renamed_from or ""),
         )
-        return list({item.id: item for item in found if item}.values())
-
-
-def _is_proven(resource: Resource, whose: Whose) -> bool:
-    """Return whether more than a name says that a live resource is the declared one, or nothing needs to.
-
-    The mark of a create that was cut short says so too, but permits no delete.
-    """
-    if resource.ensure == "external" or resource.adopt:
-        return True
-    return whose is Whose.OURS if resource.ensure == "absent" else whose is not Whose.NOBODY
+        return list({item.id: item for item in led_to if item}.values())
 
 
 def led_to(desired: Iterable[Resource], live: Iterable[Live]) -> Mapping[str, Live]:
     """Return the live resource that each declared name leads to, where it leads to one."""
     names = _ExternalIds(live)
-    found = {resource.name: names.candidates(resource) for resource in desired}
-    return {name: candidates[0] for name, candidates in found.items() if len(candidates) == 1}
+    candidates_of = {resource.name: names.candidates(resource) for resource in desired}
+    return {name: candidates[0] for name, candidates in candidates_of.items() if len(candidates) == 1}

@@ -84,20 +84,20 @@ def update_member(
 ) -> MemberUpdate:
     """Return what a live member needs to be as its membership wants it, and what it does not get or lose."""
     is_ours = how.mark is not None or how.adopts
-    found = MemberUpdate()
-    fields = _fields(match, membership, live, how, found)
+    needed = MemberUpdate()
+    fields = _fields(match, membership, live, how, needed)
     roles = None
     if ("roles",) not in how.ignore:
         there, given = direct_roles(live.roles), how.mark.roles if how.mark else ()
         mode = how.roles if is_ours or how.roles == "initial" else "only added"
         roles = roles_to_write(mode, membership.roles, there, given, gives=how.gives, withdraws=how.withdraws)
-        found.not_given += (f"role {role}" for role in roles.not_given)
-        found.kept[:0] = roles.kept
+        needed.not_given += (f"role {role}" for role in roles.not_given)
+        needed.kept[:0] = roles.kept
         if roles.added or roles.withdrawn:
             fields.append(FieldChange(path=("roles",), before=list(there), after=list(roles.final)))
     mark = _mark(membership, live, how, roles, completes=bool(fields)) if is_ours else None
     if fields or mark:
-        found.change = Update(
+        needed.change = Update(
             kind=match.kind.name,
             namespace=match.desired.organization,
             name=mailbox_or_text(live.email_address),
@@ -107,11 +107,11 @@ def update_member(
             mark=mark,
             causes=match.policy.causes(membership),
         )
-    return found
+    return needed
 
 
 def _fields(
-    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy, found: MemberUpdate
+    match: MemberMatch, membership: Membership, live: LiveMember, how: MemberUpdatePolicy, needed: MemberUpdate
 ) -> list[FieldChange]:
     """Return the fields to write, and note those that are not."""
     is_ours = how.mark is not None or how.adopts
@@ -121,11 +121,11 @@ def _fields(
     there = {name: getattr(live, name) for name in membership.fields}
     for change in diff_fields(membership.fields, there, merged=match.kind.merged, ignore=how.ignore):
         if not how.gives:
-            found.not_given.append(".".join(change.path))
+            needed.not_given.append(".".join(change.path))
         elif not (is_ours or change.path[0] in how.by_hand or change.before is UNSET or change.before in NOTHING):
-            found.differing.append(".".join(change.path))
+            needed.differing.append(".".join(change.path))
         elif clears(change) and not how.withdraws:
-            found.kept.append(".".join(change.path))
+            needed.kept.append(".".join(change.path))
         else:
             fields.append(change)
     return fields
@@ -149,7 +149,7 @@ def _mark(
 
 
 def _on_proof(membership: Membership, item: OwnedMember) -> bool:
-    """Return whether the address by which a live member was found is proven to be the user's (or written by hand)."""
+    """Return whether the address by which a live member was needed is proven to be the user's (or written by hand)."""
     if item.member.scim_registration:
         return False
     verified = dict(zip(membership.addresses, membership.verified, strict=True))

@@ -23,7 +23,8 @@ def by_mark_then_address(
     there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
     if live.half_read:
         there = [
-            structs.replace(it, doubt=conflicts.ODD) if it.member.member_id in live.half_read else it for it in there
+            structs.replace(item, doubt=conflicts.ODD) if item.member.member_id in live.half_read else item
+            for item in there
         ]
     there = judge_copies(there)
     absent = {membership.addresses[0]: membership for membership in desired.absent}
@@ -46,11 +47,11 @@ def by_mark_then_address(
         gone=[member for member in live.members if member.status == "deleted"],
         pairs=[*to_go, *pairs],
         unclaimed=unclaimed,
-        found=Diff(problems=live.problems, stakes=stakes_of(kind, desired.organization, live.members)),
+        findings=Diff(problems=live.problems, stakes=stakes_of(kind, desired.organization, live.members)),
     )
     held = tuple(match.listed(item, conflicts.IN_CONFLICT) for item in disputed)
     managed, counts = _counted(match, present)
-    return structs.replace(match, found=structs.replace(match.found, held=held, managed=managed, counts=counts))
+    return structs.replace(match, findings=structs.replace(match.findings, held=held, managed=managed, counts=counts))
 
 
 def stakes_of(kind: Kind, organization: str, members: Iterable[LiveMember]) -> Stakes:
@@ -83,7 +84,11 @@ def _counted(match: MemberMatch, present: Iterable[OwnedMember]) -> tuple[Counte
     memberships = [pair.membership for pair in match.pairs if pair.ensure == "present"]
     going = [pair.live for pair in match.pairs if pair.live and pair.ensure == "absent" and not pair.conflict]
     wanted = {membership.user for membership in match.desired.memberships}
-    marks = [it.mark for it in present if it.mark and (it.mark.user in wanted or not match.policy.was_brought_back(it))]
+    marks = [
+        item.mark
+        for item in present
+        if item.mark and (item.mark.user in wanted or not match.policy.was_brought_back(item))
+    ]
     marked = [mark.user for mark in marks if mark.user is not None]
     missing = (user for user in marked if user not in wanted) if users.readable else ()
     return Counter({match.desired.organization: len(marks) + sum(item.mark is not None for item in going)}), Counter(
@@ -176,8 +181,8 @@ def _pair(
     chosen = membership.addresses[0]
     marked = by_user.get(membership.user, ()) if membership.user is not None else ()
     if len(marked) > 1:
-        one = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
-        return MemberPair(membership, one.address, one, conflicts.SEVERAL_MARKED)
+        first = min(marked, key=lambda item: (item.address not in membership.addresses, item.address))
+        return MemberPair(membership, first.address, first, conflicts.SEVERAL_MARKED)
     if marked and marked[0].doubt:
         return MemberPair(membership, marked[0].address, marked[0], marked[0].doubt)
     if marked:

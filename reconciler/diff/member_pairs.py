@@ -110,7 +110,7 @@ class MemberMatch(Struct, frozen=True, kw_only=True):
     gone: Sequence[LiveMember]
     pairs: Sequence[MemberPair]
     unclaimed: Sequence[OwnedMember]
-    found: Diff
+    findings: Diff
 
     def address(self, mailbox: str) -> str:
         """Return the address of a member of this organization, as plans show it."""

@@ -87,8 +87,8 @@ def _stays(match: MemberMatch, pair: MemberPair) -> Diff:
 def _problem(
     code: str, about: Listed, at: tuple[Position, ...], users: tuple[str, ...] = (), hint: str = ""
 ) -> Problem:
-    found = f"{about.address}: {about.reason}"
-    return problem(code, found, hint, *at, severity="problem", addresses=(about.address,), users=users)
+    message = f"{about.address}: {about.reason}"
+    return problem(code, message, hint, *at, severity="problem", addresses=(about.address,), users=users)
 
 
 def create(match: MemberMatch, pair: MemberPair) -> Diff:
@@ -128,21 +128,21 @@ def update(match: MemberMatch, pair: MemberPair) -> Diff:
     if item is None or in_place(membership, item, match.policy.owner):
         return UNCHANGED
     how = MemberUpdatePolicy.of(match, pair, item)
-    found = update_member(match, membership, item.member, how)
+    needed = update_member(match, membership, item.member, how)
     held: list[Listed] = []
     problems: list[Problem] = []
-    if found.not_given:
+    if needed.not_given:
         declared = match.declaration(membership)
-        reason = f"{NOT_GIVEN}; on hold: {', '.join(found.not_given)}"
+        reason = f"{NOT_GIVEN}; on hold: {', '.join(needed.not_given)}"
         held.append(match.listed(item, reason, (declared.position,) if declared else ()))
     if not how.gives:
         problems.append(_warning(match, pair, item, "address-differs", NOT_GIVEN))
-    if found.differing:
-        text = f"not set by this repository, so not changed: {', '.join(found.differing)}"
+    if needed.differing:
+        text = f"not set by this repository, so not changed: {', '.join(needed.differing)}"
         problems.append(_warning(match, pair, item, "differs", text))
-    if found.kept:
-        problems.append(_warning(match, pair, item, "kept", f"{NOT_WITHDRAWN}: {', '.join(found.kept)}"))
-    change = found.change
+    if needed.kept:
+        problems.append(_warning(match, pair, item, "kept", f"{NOT_WITHDRAWN}: {', '.join(needed.kept)}"))
+    change = needed.change
     if change and match.is_undecided(membership.user) and withdrawn_roles(change):
         held.append(match.listed(item, conflicts.UNKNOWN_ROLES))
         return Diff(held=tuple(held), problems=tuple(problems))

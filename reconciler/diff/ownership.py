@@ -137,9 +137,9 @@ def judge_copies(members: Iterable[OwnedMember]) -> list[OwnedMember]:
     users = [member.marked_user for member in present if member.marked_user is not None]
     if len(set(users)) == len(users):
         return present
-    counts = Counter(users)
+    several = {user for user, count in Counter(users).items() if count > 1}
     named = {member.marked_user for member in present if member.is_named}
-    return [_judged(it, named) if it.marked_user is not None and counts[it.marked_user] > 1 else it for it in present]
+    return [_judged(member, named) if member.marked_user in several else member for member in present]
 
 
 def _judged(member: OwnedMember, named: Container[str | None]) -> OwnedMember:
@@ -150,7 +150,7 @@ def _judged(member: OwnedMember, named: Container[str | None]) -> OwnedMember:
     return structs.replace(member, doubt=NEITHER)
 
 
-def farewell(one: OwnedMember, owner: Owner) -> Mark:
+def farewell(member: OwnedMember, owner: Owner) -> Mark:
     """Return the mark that a member gets just before we delete it, so that the record says who did."""
-    mark = one.carried or Mark(owner=owner.name, organization=one.member.organization_id)
-    return structs.replace(mark, owner=owner.name, member=one.member.member_id, deleted=True)
+    mark = member.carried or Mark(owner=owner.name, organization=member.member.organization_id)
+    return structs.replace(mark, owner=owner.name, member=member.member.member_id, deleted=True)

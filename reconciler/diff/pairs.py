@@ -68,7 +68,7 @@ class Match(Struct, frozen=True, kw_only=True):
     """Both sides of a kind, paired.
 
     ``live`` are all live resources, ``unclaimed`` those among them that nothing declared leads to, ``marks`` says
-    whose each is, by id, where the kind's resources carry marks. ``found`` is what pairing itself has to say.
+    whose each is, by id, where the kind's resources carry marks. ``findings`` is what pairing itself has to say.
     """
 
     kind: Kind
@@ -77,7 +77,7 @@ class Match(Struct, frozen=True, kw_only=True):
     pairs: Sequence[Pair]
     unclaimed: Sequence[Live]
     marks: Mapping[str, tuple[Whose, Mark | None]] = {}
-    found: Diff
+    findings: Diff
 
     def mark_of(self, live: Live) -> tuple[Whose, Mark | None]:
         """Return whose a live resource is, and its mark where that is ours."""

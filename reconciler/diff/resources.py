@@ -59,10 +59,10 @@ def create(match: Match, pair: Pair) -> Diff:
         meanwhile = {name: value for name, value in waits.items() if value is not UNSET}
         spec = {**{name: value for name, value in spec.items() if name not in waits}, **meanwhile}
     initial = {name: value for name, value in resource.initial.items() if name not in late}
-    specs = (*(completed(kind.spec, each) for each in (spec, initial)), kind.create_values)
+    specs = (*(completed(kind.spec, declared) for declared in (spec, initial)), kind.create_values)
     fields = created_fields(*specs, merged=kind.merged, keyed=kind.keyed)
     credential = tuple(kept(kind, resource))
-    fields = tuple(each for each in fields if each.path not in {one.path for one in credential})
+    fields = tuple(field for field in fields if field.path not in {kept_at.path for kept_at in credential})
     made = Create(**_named(resource), fields=(*fields, *credential))
     if not late:
         return Diff(changes=(made,))
@@ -84,9 +84,9 @@ def update(match: Match, pair: Pair) -> Diff:
         doubts.append(doubt(kind, resource, [live.id], known))
     if lost := lost_credential(kind, resource, live, known):
         doubts.append(lost)
-    held = [_held(resource, one, live.id) if one.severity == "problem" else Diff(problems=(one,)) for one in doubts]
+    held = [_doubtful(resource, problem, live.id) for problem in doubts]
     change = _update(match, resource, live)
-    if change is None and any(each.held for each in held):
+    if change is None and any(diff.held for diff in held):
         return Diff.total(held)
     settled = Diff(settled=(resource.address,), unchanged=1) if change is None else Diff(changes=(change,))
     return Diff.total((*held, settled)) if held else settled
@@ -135,6 +135,11 @@ def _held(resource: Resource, conflict: Problem, id: str | None = None) -> Diff:
     """Hold a declared resource, or what cannot be written of it."""
     held = Listed.of(resource, conflict.message, id=id, at=conflict.at[:1])
     return Diff(problems=(conflict,), held=(held,))
+
+
+def _doubtful(resource: Resource, doubt: Problem, id: str) -> Diff:
+    """Return what a doubt about a live resource comes to: a problem holds what cannot be written, a warning nothing."""
+    return _held(resource, doubt, id) if doubt.severity == "problem" else Diff(problems=(doubt,))
 
 
 def _renew(kind: Kind, resource: Resource, orphan: Live) -> Update:
@@ -190,7 +195,7 @@ def _as_ended(value: Json, live: Json) -> Json:
 def _filled_in(kind: Kind, changes: Sequence[FieldChange], desired: Spec, live: Live) -> list[FieldChange]:
     """Return what is declared, and would be another value once Stytch has filled it in: it is sent again."""
     changed = {change.path[0] for change in changes}
-    others = {name for one in changed for name in kind.fills_in.get(one, ())} - changed
+    others = {other for name in changed for other in kind.fills_in.get(name, ())} - changed
     return [
         FieldChange(path=(name,), before=live.spec[name], after=desired[name])
         for name in sorted(others & desired.keys() & live.spec.keys())
