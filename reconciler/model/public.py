@@ -4,10 +4,11 @@ A resource's kind, namespace and name stand there as one address. Nothing else t
 read back from its file gets the parts here.
 """
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import Struct, convert, structs
+from msgspec import Struct, structs
 
 from reconciler.model import changes
 from reconciler.model.changes import Cause, FieldChange
@@ -15,7 +16,7 @@ from reconciler.model.problems import Position
 from reconciler.model.resources import Mark
 
 
-class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
+class _Change(Struct, frozen=True, gc=False, tag_field="action"):
     address: str  # Kind/key, e.g. Member/acme/ann@acme.com
     kind: str
     namespace: str | None = None
@@ -29,15 +30,15 @@ class _Change(Struct, frozen=True, kw_only=True, tag_field="action"):
     causes: tuple[Cause, ...] = ()
 
 
-class Create(_Change, frozen=True, kw_only=True, tag="create"):
+class Create(_Change, frozen=True, gc=False, tag="create"):
     """Make a thing that is not live."""
 
 
-class Update(_Change, frozen=True, kw_only=True, tag="update"):
+class Update(_Change, frozen=True, gc=False, tag="update"):
     """Change fields of a live thing, or (``adopts``) put our mark on it."""
 
 
-class Delete(_Change, frozen=True, kw_only=True, tag="delete"):
+class Delete(_Change, frozen=True, gc=False, tag="delete"):
     """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed.
 
     ``members`` counts the live members that go with an organization.
@@ -50,7 +51,7 @@ Change = Create | Update | Delete
 _Changes = tuple[Change, ...]
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class Listed(Struct, frozen=True):
     """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
 
     Of what is held, ``declared`` says that a manifest, or a row of an OrganizationSet, declares it, and ``waiting``
@@ -66,7 +67,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     waiting: tuple[str, ...] = ()
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True):
     """What became of one change; ``detail`` says why where it was not applied, ``request_id`` is Stytch's."""
 
     address: str
@@ -78,7 +79,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     found: bool = False
 
 
-class GuardResult(Struct, frozen=True, kw_only=True):
+class GuardResult(Struct, frozen=True):
     """What one guard saw: ``detail`` such as "0 of 500", and the scope (an organization's slug, or "" for all)."""
 
     name: str
@@ -101,8 +102,7 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment] # as above
 
 
-_FORMS: dict[type, type] = {
-    changes.Plan: Plan,
+_FORMS: dict[type, type[Struct]] = {
     changes.Create: Create,
     changes.Update: Update,
     changes.Delete: Delete,
@@ -110,14 +110,19 @@ _FORMS: dict[type, type] = {
     changes.Outcome: Outcome,
     changes.GuardResult: GuardResult,
 }
+# In the order in which a form takes them; what is derived in memory is a field of the form.
+_FIELDS_OF = {form: attrgetter(*form.__struct_fields__) for form in _FORMS.values()}
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
 _LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")
 
 
 def published(value: Any) -> Any:
     """Return a value in its public form, if it has another one in memory."""
+    if isinstance(value, changes.Plan):
+        lists = {name: tuple(map(published, getattr(value, name))) for name in _LISTS}
+        return Plan(**{**structs.asdict(value), **lists})
     form = _FORMS.get(type(value))
-    return convert(value, form, from_attributes=True) if form else value
+    return form(*_FIELDS_OF[form](value)) if form else value
 
 
 def read_plan(data: bytes) -> changes.Plan:

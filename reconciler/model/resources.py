@@ -84,7 +84,8 @@ class Addressed(Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Return Kind/key, such as ``Member/acme/ann@acme.com``; a name may itself hold slashes."""
-        return address(self.kind, self.namespace, self.name)
+        # Not by ``address``: this is asked of every change, several times.
+        return f"{self.kind}/{self.name}" if self.namespace is None else f"{self.kind}/{self.namespace}/{self.name}"
 
 
 class Resource(Addressed, frozen=True, kw_only=True):
