@@ -9,6 +9,7 @@ from msgspec import Struct
 from yaml.events import ScalarEvent
 
 from reconciler.model import Json, Path, Position
+from reconciler.model.problems import nearest_place
 
 _COLUMN_BITS: Final = 28
 _PLAIN, _QUOTED, _BLOCK, _ELSE = range(4)  # how a value is written: decides whether a position inside it is known
@@ -102,11 +103,7 @@ class Document(Struct, frozen=True):
 
     def at(self, *path: str) -> Position:
         """Return the place of the value at ``path``, or of the nearest parent that has one."""
-        while path:
-            if path in self.positions:
-                return self.positions[path]
-            path = path[:-1]
-        return self.position
+        return nearest_place(self.positions, path, self.position)
 
     def key_at(self, *path: str) -> Position:
         """Return the place of the key at ``path``, or of the nearest parent."""

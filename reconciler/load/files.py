@@ -19,6 +19,7 @@ from reconciler.documents.read import closed, read_text, resolved
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
 from reconciler.model import ORGANIZATION, Json, Position, Problem, problem
+from reconciler.schema.traits import texts_under
 from reconciler.schema.types import universal
 
 # What gives itself away as a secret, or as a file of ours that names people, wherever it lies.
@@ -125,16 +126,7 @@ def files_named(kind: str, body: Mapping[str, Json]) -> Iterator[str]:
         fields: Json = body.get(part)
         if isinstance(fields, dict):
             for name in texts & fields.keys():
-                yield from _files_in(fields[name])
-
-
-def _files_in(value: Json) -> Iterator[str]:
-    if isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str):
-        yield value["file"]
-        return
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for each in inner:
-        yield from _files_in(each)
+                yield from (file for _path, file in texts_under("file", fields[name]))
 
 
 class Ignored(Struct):

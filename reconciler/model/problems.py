@@ -40,6 +40,15 @@ class Position(Struct, frozen=True, order=True):
         return f"{self.file}:{self.line}:{self.column}"
 
 
+def nearest_place(positions: Mapping[Path, Position], path: Path, otherwise: Position) -> Position:
+    """Return the place of the value at a path, or of the nearest parent that has one."""
+    while path:
+        if path in positions:
+            return positions[path]
+        path = path[:-1]
+    return otherwise
+
+
 Severity = Literal["error", "problem", "warning"]
 
 

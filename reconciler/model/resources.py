@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, field
 
-from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, problem
+from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, nearest_place, problem
 
 API_VERSION: Final = "reconciler/v1"
 
@@ -109,11 +109,7 @@ class Resource(Addressed, frozen=True, kw_only=True):
 
     def at(self, *path: str) -> Position:
         """Return the place of the value at ``path``, or of the nearest parent that has one."""
-        while path:
-            if path in self.positions:
-                return self.positions[path]
-            path = path[:-1]
-        return self.position
+        return nearest_place(self.positions, path, self.position)
 
     def problem(self, code: str, message: str, hint: str = "", *paths: Path, severity: Severity = "error") -> Problem:
         """Return a problem of this resource, at the places of ``paths`` in its document, or else at its beginning.

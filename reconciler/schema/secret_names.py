@@ -10,7 +10,7 @@ from msgspec import structs
 
 from reconciler.model import Change, Delete, FieldChange, Json, Path, Resource, Spec
 from reconciler.schema.kind import Credential, Kind
-from reconciler.schema.traits import CREDENTIAL_NAME
+from reconciler.schema.traits import CREDENTIAL_NAME, texts_under
 
 NAME = "secret"
 LAST_FOUR = "last_four"
@@ -72,14 +72,7 @@ def names_of_the_machine(kind: Kind, resource: Resource) -> Iterator[tuple[Path,
 
 def names_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield every name of a secret within a value, and where it stands."""
-    if is_name(value):
-        yield path, value[NAME]
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from names_in(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from names_in(inner, (*path, str(index)))
+    return texts_under(NAME, value, path)
 
 
 def secrets_needed(kind: Kind, resource: Resource) -> Iterator[tuple[Path, str]]:

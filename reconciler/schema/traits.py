@@ -8,14 +8,14 @@ A kind's spec declares each field once, with its traits::
 A value that Stytch replaces as one keeps what is left out of it, like every key left out (``completed``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType, inspect
 
-from reconciler.model import Json, Spec
+from reconciler.model import Json, Path, Spec
 
 T = TypeVar("T")
 
@@ -160,6 +160,20 @@ def _split(hint: Any) -> tuple[Any, tuple[Trait, ...]]:
         return hint, ()
     inner, *extras = get_args(hint)
     return inner, tuple(extra for extra in extras if isinstance(extra, TRAITS))
+
+
+def texts_under(key: str, value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Yield every text that stands alone in a map, as in ``{secret: NAME}`` (``key``: secret), and where the map is."""
+    parts: Iterable[tuple[str, Json]] = ()
+    if isinstance(value, dict):
+        if value.keys() == {key} and isinstance(value[key], str):
+            yield path, value[key]
+            return
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = ((str(index), item) for index, item in enumerate(value))
+    for name, inner in parts:
+        yield from texts_under(key, inner, (*path, name))
 
 
 EMPTY: Final[Spec] = MappingProxyType({})
