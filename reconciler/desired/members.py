@@ -194,13 +194,13 @@ class _Collected:
 
 
 def unreadable(record: MalformedUser) -> Problem:
-    """Make the problem of a record that nobody can read."""
+    """Return the problem of a record that nobody can read."""
     users = (record.user_id,) if record.user_id else ()
     return problem("unreadable-user", record.message, "", record.position, severity="problem", users=users)
 
 
 def repeated(users: int) -> Problem:
-    """Make the problem of users of whom the source has records that differ."""
+    """Return the problem of users of whom the source has records that differ."""
     return problem(
         "repeated-user",
         f"the source has several different records for {users} user_id",

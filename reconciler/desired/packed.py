@@ -62,7 +62,7 @@ class UserIds:
         self._records.append(hash(self._encode(record)))
 
     def sort(self) -> None:
-        """Make look-ups possible, when all are there."""
+        """Sort the ids once all are there, so that they can be looked up."""
         self._sorted = array("q", sorted(self._ids))
 
     def __contains__(self, user_id: str) -> bool:

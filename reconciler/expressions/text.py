@@ -31,7 +31,7 @@ def trimmed(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a text is empty, or holds only white space and characters that cannot be seen."""
+    """Return whether a text is empty, or holds only white space and characters that cannot be seen."""
     return not any(one.isprintable() and one != " " for one in text)
 
 

@@ -158,7 +158,7 @@ def cases_before_when(rule: Rule, person: Person, context: RuleContext, *, split
 
 
 def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1) -> Undecided:
-    """Say that data of the wrong type keeps ``part`` of a rule from being told, and what that leaves open."""
+    """Return the problem of data of the wrong type, which leaves ``part`` of a rule open, and what that leaves open."""
     literal = [grant.target.slug for grant in rule.grants if grant.target.is_literal]
     slugs = tuple(dict.fromkeys(slug for slug in literal if slug))
     found = problem(
@@ -183,23 +183,23 @@ def _about(doubt: Problem, person: Person) -> Problem:
 
 
 def apply_rule(rule: Rule, person: Person, context: RuleContext) -> list[RuleResult]:
-    """Return what a rule makes of a user; nothing if it is not about him."""
+    """Return what a rule gives a user, and what it leaves open; nothing if it is not about him."""
     if rule.simple:
         try:
             return _applied_simply(rule, person, context)
         except Mistyped:
             pass  # said in full below
-    made: list[RuleResult] = []
+    results: list[RuleResult] = []
     for case in cases(rule, person, context):
         if isinstance(case, Undecided):
-            made.append(case)
+            results.append(case)
         else:
-            made.extend(_granted(rule, grant, case, person, context.directory) for grant in rule.grants)
-    if made:
+            results.extend(_granted(rule, grant, case, person, context.directory) for grant in rule.grants)
+    if results:
         context.tally.matched.add(rule.number)
         if rule.exceptions:
-            return _unless_excepted(rule, made, person)
-    return made
+            return _unless_excepted(rule, results, person)
+    return results
 
 
 def _applied_simply(rule: Rule, person: Person, context: RuleContext) -> list[RuleResult]:
@@ -235,10 +235,10 @@ def is_excepted(rule: Rule, person: Person) -> bool:
     return False
 
 
-def _unless_excepted(rule: Rule, made: list[RuleResult], person: Person) -> list[RuleResult]:
+def _unless_excepted(rule: Rule, results: list[RuleResult], person: Person) -> list[RuleResult]:
     try:
         # What stays is an assignment to nothing: somebody did speak of this user.
-        return [_nothing(rule)] if is_excepted(rule, person) else made
+        return [_nothing(rule)] if is_excepted(rule, person) else results
     except Mistyped as odd:
         return [mistyped(rule, "except", odd, person)]
 

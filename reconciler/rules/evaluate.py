@@ -144,7 +144,7 @@ def _vetoed(rules: Rules, person: Person, organizations: set[str]) -> bool:
 
 
 def merge(rules: Rules, person: Person, results: RuleResults, written: list[tuple[Address, HandWritten]]) -> Decision:
-    """Make memberships out of what the rules gave, and of the hand-written Members of the user."""
+    """Return the memberships that follow from what the rules gave and from the user's hand-written Members."""
     memberships: list[Membership] = []
     undecided = results.undecided
     external_id = None
@@ -182,7 +182,7 @@ def _membership_of(
     written: Sequence[tuple[Address, HandWritten]],
     external_id: str | None,
 ) -> Membership | list[Undecided]:
-    """Make the membership, or say what keeps it from being made: nothing, where a hand-written Member forbids it.
+    """Return the membership, or what keeps it from being made: nothing, where a hand-written Member forbids it.
 
     ``written`` are the Members by hand in this organization that stand on an address of the user; ``external_id`` is
     what a member gets who is given no other.

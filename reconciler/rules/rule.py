@@ -117,7 +117,7 @@ class Watch(Struct, frozen=True):
 
 
 def watch_of(rules: Iterable[Rule]) -> Watch | None:
-    """Make the watch that goes with some rules; None where they tell everything themselves."""
+    """Return the watch that goes with some rules; None where they tell everything themselves."""
     rules = tuple(rules)
     exceptions = tuple({id(one): one for rule in rules for one in rule.exceptions}.values())
     joins = tuple((rule.join, rule.match.any_address) for rule in rules if rule.join and _asks_more(rule))
@@ -137,7 +137,7 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     ``causes`` are indexed by rule number, as ``Membership.rules`` has them. ``reads`` maps every top-level field of
     users that something reads to the places where; ``warnings`` change nothing; ``problems`` leave something open
-    whoever the users are (their ``user`` is "").
+    whoever the users are, and name none.
     """
 
     rules: tuple[Rule, ...] = ()

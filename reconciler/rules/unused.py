@@ -165,6 +165,6 @@ def values_warnings(
 
 
 def nobody(what: str, at: Position) -> Problem:
-    """Make the warning about what matched nobody at all."""
+    """Return the warning about what matched nobody at all."""
     hint = "correct it, or remove it; `reconciler why USER` shows what a user lacks"
     return problem(MATCHES_NOBODY, f"{what} matches nobody", hint, at, severity="warning")
