@@ -83,7 +83,7 @@ def withhold(
     results: list[GuardResult] = []
     for guard in GUARDS:
         changes = _judged(guard, changes, census, limits, results)
-    changes = hold_dependants(changes, (change for change in changes if change.withheld_by))
+    changes = withhold_dependants(changes, (change for change in changes if change.withheld_by))
     # Whether an admin is the last one hangs on what is withheld of those who come and those who go.
     return tuple(_judged(_last_admins, changes, census, limits, results)), tuple(results)
 
@@ -102,7 +102,7 @@ def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
     return structs.replace(change, withheld_by=name) if name and not change.withheld_by else change
 
 
-def hold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
+def withhold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
     """Withhold what needs something that is among what is not to be done.
 
     That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.

@@ -14,7 +14,7 @@ from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import FORMAT_VERSION, MEMBER, ORGANIZATION, Change, Listed, Live, Plan, problem, public
 from reconciler.plan.access import keep_last_admins
-from reconciler.plan.guards import hold_dependants
+from reconciler.plan.guards import withhold_dependants
 from reconciler.plan.order import finish
 from reconciler.plan.planned import Planned, digest
 from reconciler.suggest import did_you_mean
@@ -73,7 +73,7 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
     selected, others = filter(selection.has, whole.changes), filterfalse(selection.has, whole.changes)
     plan = structs.replace(
         whole,
-        changes=keep_last_admins(hold_dependants(tuple(selected), others), planned.stakes),
+        changes=keep_last_admins(withhold_dependants(tuple(selected), others), planned.stakes),
         observed=tuple(filter(selection.has, whole.observed)),
         written_from_live=tuple(filter(selection.has, whole.written_from_live)),
         held=tuple(item for item in whole.held if selection.has(item) or selection.waits_for(item)),
