@@ -131,7 +131,7 @@ def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes
 
 def _census(diffs: Diffs, situation: Situation, found: Iterable[Problem]) -> Census:
     """Count what guards look at."""
-    members, cascade = diffs[MEMBER], situation.presence.cascade
+    members, cascade, deleted = diffs[MEMBER], situation.presence.cascade, diffs[ORGANIZATION].deleted
     return Census(
         managed={kind: diff.managed.total() for kind, diff in diffs.items()},
         managed_members=members.managed,
@@ -146,7 +146,7 @@ def _census(diffs: Diffs, situation: Situation, found: Iterable[Problem]) -> Cen
             for one in situation.declared.organizations
             if one.lifecycle.max_loss_percent is not None
         },
-        cascade={slug: n for slug, n in cascade.members.items() if slug in diffs[ORGANIZATION].deleted},
+        cascade={slug: n for slug, n in cascade.members.items() if slug in deleted},
         strangers=cascade.strangers,
         breakglass_in=cascade.breakglass,
         no_deletes=situation.desired.no_deletes,

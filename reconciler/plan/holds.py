@@ -101,9 +101,9 @@ def parent_not_written(diffs: Diffs, situation: Situation) -> Diffs:
     config, declared = situation.config, situation.declared
     if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):
         return diffs
-    members = diffs[MEMBER]
+    members, created = diffs[MEMBER], diffs[ORGANIZATION].created
     for one in declared.organizations:
-        if one.name in diffs[ORGANIZATION].created and situation.desired.memberships.count(one.name):
+        if one.name in created and situation.desired.memberships.count(one.name):
             found = f"{one.address} is not live, and organizations are not written here, so it cannot have members yet"
             hint = "create it, or let this repository write organizations"
             held = Listed.of(one, "not live, and not created here", at=(one.position,))

@@ -195,7 +195,7 @@ class Kind:
         """Return a spec, declared or live, in the form in which specs of this kind are compared."""
         return normalize_by_traits(self.spec, self.canonical(spec))
 
-    @property
+    @cached_property
     def is_shared(self) -> bool:
         """Return whether all environments of a project share what is of this kind."""
         return self.scope in ("workspace", "project")
