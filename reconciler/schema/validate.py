@@ -175,9 +175,17 @@ def json_schema_of(document_type: DocumentType) -> dict[str, Json]:
 
 @cache
 def _validator(document_type: DocumentType) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
 
-    return Draft202012Validator(json_schema_of(document_type))
+    def required(_: Any, keys: Sequence[str], value: Json, _schema: Json) -> Iterator["ValidationError"]:
+        """Yield an error for each key that is missing, whose value is the key: jsonschema's has it in a sentence."""
+        missing = [key for key in keys if key not in value] if isinstance(value, dict) else ()
+        yield from (ValidationError(f"no {key}", validator_value=key) for key in missing)
+
+    extended = extend(Draft202012Validator, {"required": required})  # type: ignore[no-untyped-call] # of jsonschema
+    validator: Draft202012Validator = extended(json_schema_of(document_type))
+    return validator
 
 
 def _inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
@@ -201,9 +209,7 @@ def _explained(error: "ValidationError", notes: Notes, hides: Hides) -> Iterator
         case "additionalProperties" if rule is False:
             yield from _unknown_keys(path, value, schema.get("properties", {}), notes)
         case "required":
-            # jsonschema yields one error for each key that is missing, and names it only in its message.
-            missing = next(key for key in rule if error.message.startswith(repr(key)))
-            yield path, "missing-key", f"{where} has no {missing}", _expected_key(schema, missing)
+            yield path, "missing-key", f"{where} has no {rule}", _expected_key(schema, rule)
         case "anyOf":
             yield from _alternatives(error, notes, path, hides)
         case "enum" | "const":
