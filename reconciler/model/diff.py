@@ -64,8 +64,7 @@ class Diff(Struct, frozen=True, kw_only=True):
     ``ids`` gives the id of the live resource that a name leads to, ``strangers`` of those that are held because nothing
     but a name led to them. ``counts`` holds what guards and the summary need of members: ``memberships`` wanted, of
     these ``unverified`` and ``untrusted``; live members whose mark names a user (``marked``), and those of them whose
-    user the source no longer has (``missing_users``). ``stakes`` are the admins and breakglass members,
-    ``held_roles`` the roles that live members have, of those that the changes let do more.
+    user the source no longer has (``missing_users``). ``stakes`` are the admins and breakglass members.
     """
 
     changes: tuple[Change, ...] = ()
@@ -81,7 +80,6 @@ class Diff(Struct, frozen=True, kw_only=True):
     strangers: Mapping[ResourceKey, str] = {}
     counts: Counter[str] = NONE
     stakes: Stakes = NO_STAKES
-    held_roles: frozenset[str] = frozenset()
 
     @property
     def created(self) -> frozenset[str]:
@@ -117,7 +115,6 @@ class Diff(Struct, frozen=True, kw_only=True):
         ids: dict[ResourceKey, str] = {}
         strangers: dict[ResourceKey, str] = {}
         stakes: list[Stakes] = []
-        held_roles: set[str] = set()
         for diff in diffs:
             unchanged += diff.unchanged
             if diff is UNCHANGED:
@@ -131,7 +128,6 @@ class Diff(Struct, frozen=True, kw_only=True):
             settled += diff.settled
             ids |= diff.ids
             strangers |= diff.strangers
-            held_roles |= diff.held_roles
             if diff.managed:
                 managed.update(diff.managed)
             if diff.counts:
@@ -152,7 +148,6 @@ class Diff(Struct, frozen=True, kw_only=True):
             ids=ids,
             strangers=strangers,
             stakes=Stakes.total(stakes),
-            held_roles=frozenset(held_roles),
         )
 
 
