@@ -85,10 +85,8 @@ def desired_members(
             collected.take_malformed(record)
         else:
             collected.take(record)
-    if collected.problems and not collected.read and source is not None and source.count:
-        raise Unreadable([structs.replace(one, severity="error") for one in fold_problems(collected.problems)])
-    if source is not None and source.lacking:
-        raise InvalidInput(list(_lacking(source.lacking, rules)))
+    if source is not None:
+        _check_read(source, collected, rules)
     absent: defaultdict[str, list[Membership]] = defaultdict(list)
     for number, member in enumerate(members):
         if number not in collected.touched and member.ensure == "present":
@@ -101,8 +99,8 @@ def desired_members(
         raise InvalidInput(errors)
     collected.ids.sort()
     disputed = collected.ids.disputed()
-    held_by = collected.held_by(disputed)
-    everywhere = frozenset(collected.undecided.pop(None, ()))
+    twice = [repeated(len(disputed))] if disputed else []
+    unused = rules.unused() if collected.read else ()
     return Desired(
         by_hand=members,
         absent=absent,
@@ -111,26 +109,26 @@ def desired_members(
         users=Users(
             exists=collected.ids.__contains__,
             readable=source is not None,
-            undecided=everywhere,
+            undecided=frozenset(collected.undecided.get(None, ())),
             disputed=disputed,
         ),
-        undecided={str(slug): frozenset(users) for slug, users in collected.undecided.items()},
-        held_by=held_by,
+        undecided={slug: frozenset(users) for slug, users in collected.undecided.items() if slug is not None},
+        held_by=collected.held_by(disputed),
         unmatched=tuple(sorted(collected.unmatched)),
-        unmatched_by=tuple(
-            Counted(cause=cause, count=n)
-            for cause, n in sorted(collected.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
-        ),
-        problems=(
-            *problems,
-            *rules.lasting(),
-            *([repeated(len(disputed))] if disputed else []),
-            *(rules.unused() if collected.read else ()),
-        ),
+        unmatched_by=collected.counted_unmatched(),
+        problems=(*problems, *rules.lasting(), *twice, *unused),
         count=len(collected.ids),
         no_deletes="" if source is None or source.permits_deletes else source.why_no_deletes,
         uncounted=source is not None and source.uncounted,
     )
+
+
+def _check_read(source: UserStream, collected: "_Collected", rules: Rules) -> None:
+    """Refuse a source of which no record could be read, or that lacks a field that the rules read."""
+    if collected.problems and not collected.read and source.count:
+        raise Unreadable([structs.replace(one, severity="error") for one in fold_problems(collected.problems)])
+    if source.lacking:
+        raise InvalidInput(list(_lacking(source.lacking, rules)))
 
 
 class _Collected:
@@ -176,6 +174,11 @@ class _Collected:
         if record.user_id:
             self.ids.add(record.user_id, record.message)
             self.undecided[None].setdefault(record.user_id, cause)
+
+    def counted_unmatched(self) -> tuple[Counted, ...]:
+        """Return how many users match no rule, by what they lack, the most first."""
+        causes = sorted(self.unmatched_by.items(), key=lambda pair: (-pair[1], pair[0]))
+        return tuple(Counted(cause=cause, count=n) for cause, n in causes)
 
     def held_by(self, disputed: Disputed) -> tuple[Counted, ...]:
         """Count what is open, each under the first cause of it; a user of whom everything is open counts once."""
