@@ -16,7 +16,6 @@ from reconciler.model import (
     OrganizationMembers,
     Position,
     Resource,
-    address,
 )
 from reconciler.schema.kind import Kind
 
@@ -111,10 +110,6 @@ class MemberMatch(Struct, frozen=True, kw_only=True):
     pairs: Sequence[MemberPair]
     unclaimed: Sequence[OwnedMember]
     findings: Diff
-
-    def address(self, mailbox: str) -> str:
-        """Return the address of a member of this organization, as plans show it."""
-        return address(self.kind.name, self.desired.organization, mailbox)
 
     def listed(self, item: OwnedMember, reason: str, at: tuple[Position, ...] = ()) -> Listed:
         """List a live member that is left alone."""

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from reconciler.diff import conflicts
 from reconciler.diff.fields import created_fields
 from reconciler.diff.member_changes import MemberUpdatePolicy, in_place, update_member
@@ -28,6 +30,7 @@ from reconciler.model import (
     Mark,
     Position,
     Problem,
+    Severity,
     Stakes,
     added_roles,
     problem,
@@ -69,7 +72,7 @@ def hold(match: MemberMatch, in_conflict: Sequence[MemberPair]) -> Iterator[Diff
         held = match.listed_at(mailbox, text, id=id_, at=at, users=users)
         # Of records that differ one problem tells already, for all organizations.
         is_new = any(pair.conflict != conflicts.DISPUTED for pair in pairs)
-        yield Diff(held=(held,), problems=(_problem("conflict", held, at, users),) if is_new else ())
+        yield Diff(held=(held,), problems=(_problem("conflict", held),) if is_new else ())
 
 
 def _stays(match: MemberMatch, pair: MemberPair) -> Diff:
@@ -81,14 +84,7 @@ def _stays(match: MemberMatch, pair: MemberPair) -> Diff:
     if match.desired.external:
         return Diff(held=(held,))
     hint = "two repositories must not manage one member: remove it in the repository that manages it"
-    return Diff(held=(held,), problems=(_problem("conflict", held, held.at, hint=hint),))
-
-
-def _problem(
-    code: str, about: Listed, at: tuple[Position, ...], users: tuple[str, ...] = (), hint: str = ""
-) -> Problem:
-    message = f"{about.address}: {about.reason}"
-    return problem(code, message, hint, *at, severity="problem", addresses=(about.address,), users=users)
+    return Diff(held=(held,), problems=(_problem("conflict", structs.replace(held, users=()), hint=hint),))
 
 
 def create(match: MemberMatch, pair: MemberPair) -> Diff:
@@ -100,9 +96,9 @@ def create(match: MemberMatch, pair: MemberPair) -> Diff:
     declared = match.declaration(membership)
     restore = policy.restore or (declared is not None and declared.restore)
     if match.gone and not restore and (removed := _removed_by_somebody(match, pair)):
-        return Diff(removed=(_to_come(match, pair, REMOVED, removed.member_id),))
+        return Diff(removed=(_wanted(match, pair, pair.address, REMOVED, removed.member_id),))
     if not match.live.complete:
-        return Diff(held=(_to_come(match, pair, conflicts.MAY_BE_MEMBER),))
+        return Diff(held=(_wanted(match, pair, pair.address, conflicts.MAY_BE_MEMBER),))
     initial = dict(membership.initial)
     roles = sorted({*membership.roles, *(initial.pop("roles", None) or ())})
     spec = {**membership.fields, "roles": roles} if roles else membership.fields
@@ -228,16 +224,20 @@ def _removed_by_somebody(match: MemberMatch, pair: MemberPair) -> LiveMember | N
     return None if deleted_by_us else member
 
 
-def _to_come(match: MemberMatch, pair: MemberPair, reason: str, id_: str | None = None) -> Listed:
-    """List somebody who is wanted and is not made a member."""
+def _wanted(match: MemberMatch, pair: MemberPair, mailbox: str, reason: str, id_: str | None = None) -> Listed:
+    """List somebody who is wanted, with what asks for it."""
     user = pair.membership.user
     at = tuple(Position(cause.file, cause.line) for cause in match.policy.causes(pair.membership))
-    return match.listed_at(pair.address, reason, id=id_, at=at, users=(user,) if user else ())
+    return match.listed_at(mailbox, reason, id=id_, at=at, users=(user,) if user else ())
+
+
+def _problem(code: str, listed: Listed, severity: Severity = "problem", hint: str = "") -> Problem:
+    """Return the problem of somebody who is listed, at the same places and for the same reason."""
+    message = f"{listed.address}: {listed.reason}"
+    addresses, users = (listed.address,), listed.users
+    return problem(code, message, hint, *listed.at, severity=severity, addresses=addresses, users=users)
 
 
 def _warning(match: MemberMatch, pair: MemberPair, item: OwnedMember, code: str, text: str) -> Problem:
-    """Return a warning about one live member, with what asks for its membership."""
-    name, user = match.address(item.address), pair.membership.user
-    at = (Position(cause.file, cause.line) for cause in match.policy.causes(pair.membership))
-    users = (user,) if user else ()
-    return problem(code, f"{name}: {text}", "", *at, severity="warning", addresses=(name,), users=users)
+    """Return a warning about a live member, with what asks for its membership."""
+    return _problem(code, _wanted(match, pair, item.address, text), "warning")
