@@ -276,7 +276,7 @@ def _cannot_grant(
     about = slug or why.organization
     found = problem(
         why.code,
-        f"rule {rule.name}{'' if why.message.startswith('gives') else ':'} {why.message}",
+        f"rule {rule.name}{' gives' if why.gives else ':'} {why.message}",
         why.hint,
         *_places(rule, grant.position, case.row),
         severity="problem",

@@ -32,13 +32,19 @@ FIELDS: Final[Mapping[str, Any]] = {
 
 
 class CannotGrant(Exception):
-    """What keeps an entry from being made for a user: a problem that names no person."""
+    """What keeps an entry from being made for a user: a problem that names no person.
 
-    def __init__(self, code: str, message: str, hint: str = "", *, organization: str | None = None) -> None:
+    The message says what is wrong, or, where the rule ``gives`` what nobody can have, what that is.
+    """
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, gives: bool = False, organization: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
+        self.gives = gives
         self.organization = organization  # the slug that was computed, where the problem is about it
 
 
@@ -80,7 +86,7 @@ class TargetOrganization(Struct, frozen=True, kw_only=True):
             raise _not_one(self.by, text, found)
         (slug,) = found
         if directory.declared[slug].ensure == "absent":
-            raise CannotGrant("absent-organization", f"gives {slug}, which is declared absent", organization=slug)
+            raise CannotGrant("absent-organization", f"{slug}, which is declared absent", gives=True, organization=slug)
         self._prove(scope, directory, slug)
         return slug
 
@@ -105,9 +111,9 @@ def _not_one(by: By, text: str, found: tuple[str, ...]) -> CannotGrant:
     if found:
         message = f"{len(found)} organizations are named {text}: {', '.join(found)}"
         return CannotGrant("ambiguous-organization", message, "refer to it by its slug or external id")
-    message = f"gives an organization that is declared nowhere: {_KEYS[by]} {text}"
+    message = f"an organization that is declared nowhere: {_KEYS[by]} {text}"
     hint = "declare it (`ensure: external` if it is not managed here), or correct the data"
-    return CannotGrant("unknown-organization", message, hint, organization=text if by == "slug" else None)
+    return CannotGrant("unknown-organization", message, hint, gives=True, organization=text if by == "slug" else None)
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -162,9 +168,8 @@ def _roles(value: Json) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(role, str) and role for role in value):
         raise CannotGrant("role", f"the roles are computed as {_found(value)}; a list of role ids is needed")
     if IMPLICIT_ROLE in value:
-        raise CannotGrant(
-            "role", f"gives {IMPLICIT_ROLE}, which every member has and which cannot be given", "leave it out"
-        )
+        message = f"{IMPLICIT_ROLE}, which every member has and which cannot be given"
+        raise CannotGrant("role", message, "leave it out", gives=True)
     return tuple(sorted(set(value)))
 
 
