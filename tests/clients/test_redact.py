@@ -88,6 +88,15 @@ def test_a_request_id_is_an_id_or_not_shown(said: object, shown: str) -> None:
     assert refused_with.request_id == shown
 
 
+def test_how_a_secret_begins_is_no_secret() -> None:
+    """An id that shares "-test-" and the two characters after it with a secret is shown all the same."""
+    body = json.dumps({"request_id": "request-id-test-ab-12"}).encode()
+    answer = Answer(200, {}, body)
+    assert decoded("things.make", answer, json.loads, write=False, secrets=("secret-test-abcdefgh",))["request_id"]
+    longer = Answer(200, {}, body.replace(b"ab-12", b"abcdefgh"))
+    assert not decoded("things.make", longer, json.loads, write=False, secrets=("secret-test-abcdefgh",))["request_id"]
+
+
 def test_secrets_are_found_in_what_is_sent() -> None:
     one, other = Sealed("one").reveal(), Sealed("other").reveal()
     body = {"name": "harmless", "config": {"keys": [one, {"password": other}]}, "none": None}

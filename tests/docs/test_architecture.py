@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-TABLE = PAGE[PAGE.index("## The modules") : PAGE.index("## Decisions")]
+TABLE = PAGE[PAGE.index("| module | what it does |") : PAGE.index("## Decisions")]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 NEVER = ("manager", "handler", "helper", "util", "engine", "processor")
 
@@ -20,6 +20,12 @@ def test_every_module_in_the_table_exists() -> None:
     named = re.findall(r"`(\w+(?:\.py|/))`", TABLE)
     assert named
     assert [name for name in named if not (ROOT / "reconciler" / name).exists()] == []
+
+
+def test_every_file_of_the_page_exists() -> None:
+    files = re.findall(r"`(?!reconciler/)([a-z_]+/[a-z_0-9]+\.py)`", PAGE)
+    assert files
+    assert [file for file in files if not (ROOT / "reconciler" / file).exists()] == []
 
 
 def test_the_glossary_is_in_order_and_says_each_word_once() -> None:
