@@ -127,7 +127,7 @@ class Domains:
         return None
 
 
-class Lookup(Struct, frozen=True):
+class DomainLookup(Struct, frozen=True):
     """How a rule looks the domains of addresses up in those that all organizations list.
 
     ``public`` are the domains of nobody in particular that the rule takes for somebody's own; None: all of them.

@@ -16,7 +16,7 @@ from reconciler.rules.apply_rule import apply_rule, cases_before_when, is_except
 from reconciler.rules.directory import Owner
 from reconciler.rules.evaluate import Decision, evaluate
 from reconciler.rules.join import Join
-from reconciler.rules.keys import AddressKey, Asked, UserKey, shown
+from reconciler.rules.keys import AddressKey, UserKey, shown
 from reconciler.rules.match import Match
 from reconciler.rules.person import Address, Person, written_for
 from reconciler.rules.rule import Assignment, Rule, RuleContext, Rules, Undecided
@@ -169,19 +169,19 @@ def _conditions_of(rule: Rule, person: Person, context: RuleContext) -> Iterator
 
 def _of_match(match: Match, person: Person) -> Iterator[Condition]:
     """Yield what each key about the user asks, and one condition for all keys about addresses."""
-    on_addresses = [key.text(asked.values) for key, asked in match.keys if isinstance(key, AddressKey)]
-    for key, asked in match.keys:
+    on_addresses = [key.text(criterion.values) for key, criterion in match.keys if isinstance(key, AddressKey)]
+    for key, criterion in match.keys:
         if isinstance(key, UserKey):
-            yield _of_user(key, asked, person)
+            yield _of_user(key, criterion.values, person)
         elif on_addresses:
             yield _of_addresses(match, on_addresses, person)
             on_addresses = []
 
 
-def _of_user(key: UserKey[Any], asked: Asked[Any], person: Person) -> Condition:
-    text = key.text(asked.values)
+def _of_user(key: UserKey[Any], values: Any, person: Person) -> Condition:
+    text = key.text(values)
     try:
-        return Condition(text=text, holds=key.holds(asked.values, person), found=key.found(asked.values, person))
+        return Condition(text=text, holds=key.holds(values, person), found=key.found(values, person))
     except Mistyped as odd:
         return Condition(text=text, holds=None, found=odd.message)
 

@@ -16,7 +16,7 @@ from reconciler.expressions.nodes import Path, Read
 from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
-from reconciler.rules.directory import COMMON_DOMAIN, Domains, Lookup, Owner
+from reconciler.rules.directory import COMMON_DOMAIN, DomainLookup, Domains, Owner
 from reconciler.rules.index import NO_NUMBERS, Filing, Find, Numbers, Shelf, by_path
 from reconciler.rules.patterns import refusal
 from reconciler.rules.person import Address, Person
@@ -29,9 +29,10 @@ _SHOWN: Final = 3  # so many values are named, then counted
 _LONGEST: Final = 80  # characters of a value
 
 V = TypeVar("V")  # what a key compiles to: what users are compared with
+Positions = Mapping[str, Position]  # where each value stands
 
 
-class Asked(Struct, Generic[V], frozen=True):
+class Criterion(Struct, Generic[V], frozen=True):
     """What one ``match`` asks by a key: the values, and where each of several stands (nothing for one alone).
 
     ``label`` is what warnings call it, where it is not the key's name.
@@ -42,7 +43,7 @@ class Asked(Struct, Generic[V], frozen=True):
     label: str = ""
 
 
-class Key(Struct, Generic[V], frozen=True, kw_only=True):
+class MatchKey(Struct, Generic[V], frozen=True, kw_only=True):
     """One key of ``match``.
 
     ``compile`` turns what is written under it into what is asked, and tells the reader every mistake; it yields nothing
@@ -53,14 +54,14 @@ class Key(Struct, Generic[V], frozen=True, kw_only=True):
     """
 
     name: str
-    compile: Callable[[Any, Place, Reader], Iterable[Asked[V]]]
+    compile: Callable[[Any, Place, Reader], Iterable[Criterion[V]]]
     text: Callable[[V], str]
     filing: Callable[[V], Filing | None]
     broad: bool = False
     seen: Callable[[V, Person, Sequence[Address]], Iterable[Any]]
 
 
-class UserKey(Key[V], Generic[V], frozen=True, kw_only=True):
+class UserKey(MatchKey[V], Generic[V], frozen=True, kw_only=True):
     """A key about the user as a whole; ``found`` is what ``why`` shows of the user.
 
     ``holds`` and ``found`` raise ``Mistyped`` where the data has another shape than the key needs.
@@ -70,7 +71,7 @@ class UserKey(Key[V], Generic[V], frozen=True, kw_only=True):
     found: Callable[[V, Person], str]
 
 
-class AddressKey(Key[V], Generic[V], frozen=True, kw_only=True):
+class AddressKey(MatchKey[V], Generic[V], frozen=True, kw_only=True):
     """A key about an address; all of them must hold of one and the same.
 
     ``holds`` may give whose the address is, which counts as yes.
@@ -125,12 +126,12 @@ def _listed(value: str | list[str], place: Place) -> Iterator[tuple[str, Place]]
         yield from ((item, place.below(index)) for index, item in enumerate(value))
 
 
-def _one_of(written: str | list[str], values: dict[V, Position]) -> Asked[Mapping[V, Position]]:
+def _one_of(written: str | list[str], values: dict[V, Position]) -> Criterion[Mapping[V, Position]]:
     several = isinstance(written, list) and len(written) > 1
-    return Asked(values, values if several else {})
+    return Criterion(values, values if several else {})
 
 
-def _ids(written: str | list[str], place: Place, reader: Reader) -> Iterator[Asked[Mapping[str, Position]]]:
+def _compile_ids(written: str | list[str], place: Place, reader: Reader) -> Iterator[Criterion[Positions]]:
     name = place.path[-1]
     values = {}
     for value, here in _listed(written, place):
@@ -143,12 +144,12 @@ def _ids(written: str | list[str], place: Place, reader: Reader) -> Iterator[Ask
     yield _one_of(written, values)
 
 
-def _external_ids(written: str | list[str], place: Place, reader: Reader) -> Iterator[Asked[Mapping[str, Position]]]:
+def _compile_external_ids(written: str | list[str], place: Place, reader: Reader) -> Iterator[Criterion[Positions]]:
     reader.reads("external_id", place.position)
-    return _ids(written, place, reader)
+    return _compile_ids(written, place, reader)
 
 
-def _addresses(written: str | list[str], place: Place, reader: Reader) -> Iterator[Asked[Mapping[str, Position]]]:
+def _compile_addresses(written: str | list[str], place: Place, reader: Reader) -> Iterator[Criterion[Positions]]:
     values = {}
     for value, here in _listed(written, place):
         address = mailbox(value)
@@ -170,7 +171,7 @@ def _refuse_wildcard(key: str, place: Place, reader: Reader) -> None:
     reader.refuse("wildcard", message, hint, place.position)
 
 
-def _domains(written: Json, place: Place, reader: Reader) -> Iterator[Asked[Mapping[str, Position]]]:
+def _compile_domains(written: Json, place: Place, reader: Reader) -> Iterator[Criterion[Positions]]:
     if isinstance(written, dict):
         return
     values = {}
@@ -189,15 +190,15 @@ def _domains(written: Json, place: Place, reader: Reader) -> Iterator[Asked[Mapp
     yield _one_of(written, values)
 
 
-def _lookup(written: Json, place: Place, reader: Reader) -> Iterator[Asked[Lookup]]:
+def _compile_lookup(written: Json, place: Place, reader: Reader) -> Iterator[Criterion[DomainLookup]]:
     if isinstance(written, dict):
         path = written["organization"]
         domains = reader.domains_at(path, place.below("organization"))
         subdomains, shared = bool(written.get("subdomains")), written.get("shared") == "all"
-        yield Asked(Lookup(path, domains, subdomains, shared, reader.public))
+        yield Criterion(DomainLookup(path, domains, subdomains, shared, reader.public))
 
 
-def _patterns(written: str | list[str], place: Place, reader: Reader) -> Iterator[Asked[Mapping[int, str]]]:
+def _compile_patterns(written: str | list[str], place: Place, reader: Reader) -> Iterator[Criterion[Mapping[int, str]]]:
     texts, positions = {}, {}
     for value, here in _listed(written, place):
         if why := refusal(value):
@@ -205,10 +206,10 @@ def _patterns(written: str | list[str], place: Place, reader: Reader) -> Iterato
         else:
             number = reader.number_of(value)
             texts[number], positions[number] = value, here.position
-    yield Asked(texts, _one_of(written, positions).positions)
+    yield Criterion(texts, _one_of(written, positions).positions)
 
 
-def _metadata(written: Mapping[str, Json], place: Place, reader: Reader) -> Iterator[Asked[MetadataPath]]:
+def _compile_metadata(written: Mapping[str, Json], place: Place, reader: Reader) -> Iterator[Criterion[MetadataPath]]:
     if not written:  # without a condition it would match everybody
         hint = "name one, as in {trusted_metadata.plan: gold}, or remove it"
         reader.refuse("no-condition", "metadata names no path, so it says nothing", hint, place.key.position)
@@ -220,7 +221,7 @@ def _metadata(written: Mapping[str, Json], place: Place, reader: Reader) -> Iter
             label, positions = compiled.expression.text, {}
             if isinstance(value, list) and len(value) > 1 and compiled.texts is not None:
                 positions = {one: here.below(index).position for index, one in enumerate(value)}
-            yield Asked(compiled, positions, label)
+            yield Criterion(compiled, positions, label)
 
 
 def _metadata_path(path: str, value: Json, here: Place, reader: Reader) -> MetadataPath | None:
@@ -299,10 +300,10 @@ def _by_owner(by_value: Mapping[None, Numbers], of: tuple[Domains, bool]) -> Fin
     return find
 
 
-def _metadata_filing(asked: MetadataPath) -> Filing | None:
-    if not isinstance(asked.expression.node, Read) or any(value is None for value in asked.values):
+def _metadata_filing(metadata: MetadataPath) -> Filing | None:
+    if not isinstance(metadata.expression.node, Read) or any(value is None for value in metadata.values):
         return None
-    return path_filing(asked.expression.node.path, asked.values)
+    return path_filing(metadata.expression.node.path, metadata.values)
 
 
 def path_filing(path: Path, values: Iterable[Any]) -> Filing:
@@ -311,35 +312,35 @@ def path_filing(path: Path, values: Iterable[Any]) -> Filing:
 
 
 KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
-    UserKey[Mapping[str, Position]](
+    UserKey[Positions](
         name="user_id",
-        compile=_ids,
+        compile=_compile_ids,
         holds=lambda ids, person: person.user_id in ids,
         text=lambda ids: f"user_id is {any_of(ids)}",
         found=lambda _ids, _person: "",
         filing=lambda ids: Filing(Shelf(_by_user_id), ids),
         seen=lambda _ids, person, _addresses: (person.user_id,),
     ),
-    UserKey[Mapping[str, Position]](
+    UserKey[Positions](
         name="external_id",
-        compile=_external_ids,
+        compile=_compile_external_ids,
         holds=lambda ids, person: type(own := person.user.get("external_id")) is str and own in ids,
         text=lambda ids: f"external_id is {any_of(ids)}",
         found=lambda _ids, person: shown(person.user.get("external_id")),
         filing=lambda ids: Filing(Shelf(_by_external_id), ids),
         seen=lambda _ids, person, _addresses: (person.user.get("external_id"),),
     ),
-    AddressKey[Mapping[str, Position]](
+    AddressKey[Positions](
         name="email",
-        compile=_addresses,
+        compile=_compile_addresses,
         holds=lambda texts, address, _person: address.text in texts,
         text=lambda texts: f"is {any_of(texts)}",
         filing=lambda texts: Filing(Shelf(_by_address), texts),
         seen=lambda _texts, _person, addresses: [address.text for address in addresses],
     ),
-    AddressKey[Mapping[str, Position]](
+    AddressKey[Positions](
         name="email_domain",
-        compile=_domains,
+        compile=_compile_domains,
         holds=lambda domains, address, _person: address.domain in domains,
         text=lambda domains: f"is at {any_of(domains)}",
         filing=lambda domains: Filing(Shelf(_by_domain), domains),
@@ -347,16 +348,16 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     ),
     AddressKey[Mapping[int, str]](
         name="email_regex",
-        compile=_patterns,
+        compile=_compile_patterns,
         holds=lambda patterns, address, person: not patterns.keys().isdisjoint(person.matched(address)),
         text=lambda patterns: f"matches {' or '.join([patterns[number] for number in sorted(patterns)][:_SHOWN])}",
         filing=lambda patterns: Filing(Shelf(_by_pattern), patterns),
         broad=True,
         seen=lambda _patterns, person, addresses: [n for address in addresses for n in person.matched(address)],
     ),
-    AddressKey[Lookup](
+    AddressKey[DomainLookup](
         name="email_domain",
-        compile=_lookup,
+        compile=_compile_lookup,
         holds=lambda lookup, address, _person: lookup.owner(address),
         text=lambda lookup: (
             f"is at{' or under' if lookup.subdomains else ''} a domain that an organization lists in {lookup.path}"
@@ -367,7 +368,7 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     ),
     UserKey[MetadataPath](
         name="metadata",
-        compile=_metadata,
+        compile=_compile_metadata,
         holds=lambda metadata, person: metadata.holds(person),
         text=lambda metadata: f"{metadata.path} is {' or '.join(map(shown, metadata.values[:_SHOWN]))}",
         found=lambda metadata, person: f"it is {shown(metadata.found(person))}",

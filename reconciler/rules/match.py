@@ -8,9 +8,9 @@ from msgspec import Struct, field
 from reconciler.expressions.expression import Expression, equalities
 from reconciler.expressions.values import Mistyped
 from reconciler.model import Position
-from reconciler.rules.directory import Lookup, Owner
+from reconciler.rules.directory import DomainLookup, Owner
 from reconciler.rules.index import Filing
-from reconciler.rules.keys import KEYS, AddressKey, Asked, UserKey, path_filing, warn_of_nothing
+from reconciler.rules.keys import KEYS, AddressKey, Criterion, UserKey, path_filing, warn_of_nothing
 from reconciler.rules.person import Address, Person
 from reconciler.rules.reader import PROOF, Place, Reader
 from reconciler.rules.unused import WHOLE
@@ -33,11 +33,11 @@ class Match(Struct, frozen=True, kw_only=True):
     matched nobody yet by what warnings call them, ``counts`` how many there are.
     """
 
-    keys: tuple[tuple[UserKey[Any] | AddressKey[Any], Asked[Any]], ...] = ()
+    keys: tuple[tuple[UserKey[Any] | AddressKey[Any], Criterion[Any]], ...] = ()
     any_address: bool = False
     of_user: tuple[tuple[Callable[[Any, Person], bool], Any], ...] = ()
     of_address: tuple[tuple[Callable[[Any, Address, Person], bool | Owner | None], Any], ...] = ()
-    lookup: Lookup | None = None
+    lookup: DomainLookup | None = None
     waiting: dict[str, dict[Any, Position]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -87,10 +87,10 @@ class Match(Struct, frozen=True, kw_only=True):
     def _note(self, person: Person, addresses: Sequence[Address]) -> None:
         """Note which values matched a user."""
         self.waiting.pop(WHOLE, None)
-        for key, asked in self.keys:
-            label = asked.label or key.name
+        for key, criterion in self.keys:
+            label = criterion.label or key.name
             if label in self.waiting:
-                for value in key.seen(asked.values, person, addresses):
+                for value in key.seen(criterion.values, person, addresses):
                     self.waiting[label].pop(value, None)
                 if not self.waiting[label]:
                     del self.waiting[label]
@@ -104,17 +104,17 @@ def compile_match(match: Mapping[str, Any], place: Place, reader: Reader, *, exc
     keys = []
     for key in KEYS:
         if key.name in match:
-            keys += [(key, asked) for asked in key.compile(match[key.name], place.below(key.name), reader)]
+            keys += [(key, criterion) for criterion in key.compile(match[key.name], place.below(key.name), reader)]
     for name, value in match.items():
         if value == []:
             warn_of_nothing(name, place.below(name), reader)
-    several = {asked.label or key.name: dict(asked.positions) for key, asked in keys if asked.positions}
+    several = {criterion.label or key.name: dict(criterion.positions) for key, criterion in keys if criterion.positions}
     return Match(
         keys=tuple(keys),
         any_address=excepts or match.get("verified") == "any",
-        of_user=tuple((key.holds, asked.values) for key, asked in keys if isinstance(key, UserKey)),
-        of_address=tuple((key.holds, asked.values) for key, asked in keys if isinstance(key, AddressKey)),
-        lookup=next((asked.values for _key, asked in keys if isinstance(asked.values, Lookup)), None),
+        of_user=tuple((key.holds, criterion.values) for key, criterion in keys if isinstance(key, UserKey)),
+        of_address=tuple((key.holds, criterion.values) for key, criterion in keys if isinstance(key, AddressKey)),
+        lookup=next((criterion.values for _key, criterion in keys if isinstance(criterion.values, DomainLookup)), None),
         waiting=several | ({WHOLE: {WHOLE: place.position}} if excepts else {}),
         counts={label: len(values) for label, values in several.items()},
     )
@@ -123,8 +123,8 @@ def compile_match(match: Mapping[str, Any], place: Place, reader: Reader, *, exc
 def filing_of(match: Match, when: Expression | None = None) -> Filing | None:
     """Return the condition that leaves the fewest users, of a match and of a condition of the user beside it."""
     broad = []
-    for key, asked in match.keys:
-        filing = key.filing(asked.values)
+    for key, criterion in match.keys:
+        filing = key.filing(criterion.values)
         if filing and not key.broad:
             return filing
         broad += [filing] if filing else []
