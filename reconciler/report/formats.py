@@ -1,7 +1,4 @@
-"""The formats of reports, and where a report is printed.
-
-A format is a file of its name with a function ``render``, and an entry here.
-"""
+"""The formats of reports, each an entry here and a file of its name, and where a report is printed."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Format(Struct, frozen=True):
-    """What a command must know of a format, which is a file of its name with a function ``render``.
+    """What a command must know of a format: a file of its name with ``render`` and, if it is for people, ``lines``.
 
     At a terminal a format ``for_people`` has colours, progress, errors on standard error, and what is found as soon as
-    it is found; other formats are UTF-8 whatever the locale is. Of one that is ``whole``, a command prints one report.
+    it is found; others are UTF-8 in any locale. ``whole``: a command prints exactly one report, without interim lines.
     """
 
     for_people: bool = False
@@ -51,10 +48,11 @@ def show(report: "Report", form: str, stream: TextIO | None = None, *, end: str 
         if FORMATS[form].for_people and stream.isatty():
             from rich.console import Console
 
-            from reconciler.report import text
+            from reconciler.report.text import write_to
 
-            found = (line.below("", _encodable(line.text, stream)) for line in text.lines(report))
-            text.write_to(Console(file=stream, highlight=False), found)
+            lines = import_module(f"reconciler.report.{form}").lines(report)
+            found = (line.below("", _encodable(line.text, stream)) for line in lines)
+            write_to(Console(file=stream, highlight=False), found)
             stream.write(end)
             return
     write(f"{render(report, form)}{end}", stream, form)
@@ -68,7 +66,7 @@ def show_error(error: ReconcilerError, form: str) -> None:
 
 
 def show_lines(lines: Iterable["Line | str"], stream: TextIO | None = None) -> None:
-    """Print lines of text, whatever is in them."""
+    """Print lines as text, escaped where that is needed."""
     from reconciler.report.view import Listing, Report
 
     listing = Listing(tuple(lines))
