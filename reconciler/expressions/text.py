@@ -1,4 +1,4 @@
-"""Normal forms of texts, addresses, slugs and domains: which are equal, and which are invalid (docs/rules.md)."""
+"""Canonical texts, addresses, slugs and domains: which are equal, and which are invalid (docs/rules.md)."""
 
 import re
 from functools import lru_cache
@@ -73,9 +73,9 @@ _label: Final = lru_cache(maxsize=1 << 16)(a_label)
 
 
 def parsed_address(text: str) -> tuple[str, str] | None:
-    """Return an e-mail address in its normal form, and its domain; None for an invalid address.
+    """Return an e-mail address in its canonical form, and its domain; None for an invalid address.
 
-    The normal form has no outer white space, A to Z in lower case, and the domain as an A-label. An address with
+    The canonical form has no outer white space, A to Z in lower case, and the domain as an A-label. An address with
     invisible characters (control, format and bidirectional characters) is invalid.
     """
     if text.isascii():  # the fast path: a run may have a million addresses
@@ -95,13 +95,13 @@ def parsed_address(text: str) -> tuple[str, str] | None:
 
 
 def mailbox(text: str) -> str | None:
-    """Return an e-mail address in its normal form; None for an invalid address."""
+    """Return an e-mail address in its canonical form; None for an invalid address."""
     found = parsed_address(text)
     return found and found[0]
 
 
 def mailbox_or_text(text: str) -> str:
-    """Return an address in its normal form, or the trimmed text in lower case where the address is invalid."""
+    """Return an address in its canonical form, or the trimmed text in lower case where the address is invalid."""
     return mailbox(text) or fold(trimmed(text))
 
 
@@ -117,7 +117,7 @@ def domain_label(text: str) -> str | None:
 
 
 def joined_text(text: str) -> str:
-    """Return a table's cell, or the value it is joined with, in its normal form. "" joins nothing."""
+    """Return a table's cell, or the value it is joined with, in its canonical form. "" joins nothing."""
     text = trimmed(text)
     if "@" in text:
         return mailbox(text) or text

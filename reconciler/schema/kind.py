@@ -80,8 +80,8 @@ class Key(Struct, frozen=True):
 class Identity(Struct, frozen=True, kw_only=True):
     """Which resources there can be, and which live resource a manifest means.
 
-    ``found_by`` names what tells it: the name, the id that the credential store holds, or an external id (each of
-    these falls back on the name); ``reconciler.diff.identity`` has a strategy for each.
+    ``found_by`` says how: by name; by the id that the credential store holds, or an external id (both fall back on the
+    name); or by our mark. ``STRATEGIES`` in ``reconciler.diff.compare`` has a function for each.
     One that is ``renamable`` is found by ``renamed_from`` too; one that is ``adoptable`` may carry nobody's ownership
     mark, and a manifest may say ``adopt``. Where the ``id_is_key``, Stytch gives the only name: the credential store
     knows which is which. Names are the same if their ``canonical_name`` is. ``singletons`` names the resources that
