@@ -153,12 +153,12 @@ class Stage:
         found = next((one for one in organizations if one["organization_slug"] == slug), None)
         if kind == "Organization" or found is None:
             return found
-        seats = [
+        members = [
             one
             for one in bulk.members(self.app, self.environment)
             if one["organization_id"] == found["organization_id"] and one["email_address"].lower() == rest[0]
         ]
-        return min(seats, key=lambda one: one["status"] == "deleted", default=None)
+        return min(members, key=lambda one: one["status"] == "deleted", default=None)
 
     def ask(self, request: str, body: Json = None) -> tuple[int, Fields]:
         """Make one call, ``METHOD path``, as somebody else would: past every fault."""
@@ -261,16 +261,17 @@ def place(stage: Stage, live: Mapping[str, Fields]) -> None:
         fields = {key: value for key, value in told.items() if key not in ("members", "deleted", "mark")}
         fields = {**here, "organization_slug": slug, **fields, **marked(told, ids[slug], ids)}
         bulk.place_organization(stage.app, fields, stage.environment)
-        seats = {each: made_id("member", stage, slug, each, "active") for each in told.get("members", {})}
+        member_ids = {each: made_id("member", stage, slug, each, "active") for each in told.get("members", {})}
         for status, part in (("active", "members"), ("deleted", "deleted")):
-            for address, member in told.get(part, {}).items():
+            for address, described in told.get(part, {}).items():
                 id_ = made_id("member", stage, slug, address, status)
-                own = {} if member.get("mark") is None else {"mark": {"member": id_, **member["mark"]}}
-                seat = {**here, "member_id": id_, "email_address": address, "email_address_verified": True}
-                seat |= {"status": status, **member, **marked({**member, **own}, ids[slug], ids, seats)}
-                seat["roles"] = [role_of(role) for role in ("stytch_member", *seat.get("roles", ()))]
-                seat.pop("mark", None)
-                bulk.place_member(stage.app, seat, stage.environment)
+                own = {} if described.get("mark") is None else {"mark": {"member": id_, **described["mark"]}}
+                member = {**here, "member_id": id_, "email_address": address, "email_address_verified": True}
+                member |= {"status": status, **described}
+                member |= marked({**described, **own}, ids[slug], ids, member_ids)
+                member["roles"] = [role_of(role) for role in ("stytch_member", *member.get("roles", ()))]
+                member.pop("mark", None)
+                bulk.place_member(stage.app, member, stage.environment)
 
 
 def made_id(kind: str, stage: Stage, *key: str) -> str:
@@ -289,7 +290,7 @@ def resolved(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def marked(
-    told: Fields, organization_id: str, ids: Mapping[str, str], seats: Mapping[str, str] = MappingProxyType({})
+    told: Fields, organization_id: str, ids: Mapping[str, str], member_ids: Mapping[str, str] = MappingProxyType({})
 ) -> Fields:
     """The mark: of an organization by its slug, of a member by the address; null leaves a key out."""
     if told.get("mark") is None:
@@ -297,7 +298,7 @@ def marked(
     mark = {"v": 1, "owner": OWNER, "organization": organization_id, **told["mark"]}
     mark["organization"] = ids.get(mark["organization"], mark["organization"])
     if "member" in mark:
-        mark["member"] = seats.get(mark["member"], mark["member"])
+        mark["member"] = member_ids.get(mark["member"], mark["member"])
     mark = {key: value for key, value in mark.items() if value is not None}
     return {"trusted_metadata": {**told.get("trusted_metadata", {}), "reconciler": mark}}
 

@@ -141,10 +141,12 @@ def place(app: Any, slug: str, told: Fields) -> None:
     metadata = {**told.get("trusted_metadata", {}), **mark}
     whole = {**told, "organization_slug": slug, "organization_id": id_, "trusted_metadata": metadata}
     bulk.place_organization(app, whole)
-    for address, member in members.items():
-        seat = {key: value for key, value in member.items() if key not in ("owner", "user")}
-        seat |= {"external_id": f"{seat['external_id']}{address[0]}"} if "external_id" in seat else {}
-        ours = {**mark.get("reconciler", {}), "owner": member["owner"], "organization": id_}
-        ours |= {"user": member["user"]} if member["user"] else {}
-        metadata = {**seat.get("trusted_metadata", {}), **({"reconciler": ours} if member["owner"] else {})}
-        bulk.place_member(app, {**seat, "organization_id": id_, "email_address": address, "trusted_metadata": metadata})
+    for address, drawn in members.items():
+        member = {key: value for key, value in drawn.items() if key not in ("owner", "user")}
+        member |= {"external_id": f"{member['external_id']}{address[0]}"} if "external_id" in member else {}
+        ours = {**mark.get("reconciler", {}), "owner": drawn["owner"], "organization": id_}
+        ours |= {"user": drawn["user"]} if drawn["user"] else {}
+        metadata = {**member.get("trusted_metadata", {}), **({"reconciler": ours} if drawn["owner"] else {})}
+        bulk.place_member(
+            app, {**member, "organization_id": id_, "email_address": address, "trusted_metadata": metadata}
+        )

@@ -45,8 +45,8 @@ def fill(app: App) -> None:
             ("ben", {"trusted_metadata": {"reconciler": {**mark, "owner": "acme-identity", "user": "u1"}}}),
             ("cyd", {"scim_registration": {"connection_id": "x", "registration_id": "y"}}),
         ):
-            seat = {"organization_id": made["organization_id"], "email_address": f"{name}@{slug}.example", **fields}
-            bulk.place_member(app, seat)
+            member = {"organization_id": made["organization_id"], "email_address": f"{name}@{slug}.example", **fields}
+            bulk.place_member(app, member)
 
 
 @pytest.fixture
