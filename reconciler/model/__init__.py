@@ -29,6 +29,7 @@ from reconciler.model.changes import (
     Update,
     added_roles,
     completes,
+    is_inferred,
     withdrawn_roles,
 )
 from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
@@ -116,6 +117,7 @@ __all__ = [
     "address",
     "completes",
     "fold_problems",
+    "is_inferred",
     "problem",
     "spelled",
     "type_of",

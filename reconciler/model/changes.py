@@ -76,6 +76,11 @@ def completes(change: Change) -> str | None:
     return change.name if isinstance(change, Update) and change.id is None else None
 
 
+def is_inferred(change: Change) -> bool:
+    """Return whether a change is a delete that no manifest asks for."""
+    return isinstance(change, Delete) and not change.causes
+
+
 def withdrawn_roles(change: Change) -> tuple[str, ...]:
     """Return the roles that an update takes from a live member."""
     roles = change.get("roles")

@@ -1,7 +1,8 @@
 """Checks that may withhold some changes of a plan, never all of it.
 
 Each guard is a function of the changes and of the *census* (what is live, counted) that says what it saw and which
-changes it withholds; the rest goes through. A guard's name in a plan is the name of its setting under ``guards:``.
+changes it withholds; the rest goes through. A guard that has a limit bears the name of its setting under
+``guards:``; the others have none.
 """
 
 from collections import Counter
@@ -23,6 +24,7 @@ from reconciler.model import (
     Stakes,
     Update,
     completes,
+    is_inferred,
     withdrawn_roles,
 )
 from reconciler.plan.access import (
@@ -44,7 +46,7 @@ NAMED = 5  # of the organizations and members that a guard's detail names
 class Census(Struct, frozen=True, kw_only=True):
     """What is live and wanted, counted.
 
-    ``managed`` counts live things that we manage by kind, ``managed_members`` members by organization; ``marked`` the
+    ``managed`` counts the live resources of ours by kind, ``managed_members`` members by organization; ``marked`` the
     live members whose mark names a user, ``missing`` those of them whose user the source no longer has;
     ``memberships`` what rules and manifests want; ``problems`` the causes of problems. ``stakes`` are the admins and
     breakglass members, ``held_roles`` the roles of the policy that live members have, as far as it changes them.
@@ -82,19 +84,21 @@ def withhold(
     """Return the changes, each with the first guard that withholds it, and what every guard saw."""
     results: list[GuardResult] = []
     for guard in GUARDS:
-        changes = _judged(guard, changes, census, limits, results)
+        changes, seen = _judged(guard, changes, census, limits)
+        results += seen
     changes = withhold_dependants(changes, (change for change in changes if change.withheld_by))
     # Whether an admin is the last one hangs on what is withheld of those who come and those who go.
-    return tuple(_judged(_last_admins, changes, census, limits, results)), tuple(results)
+    changes, seen = _judged(_last_admins, changes, census, limits)
+    return tuple(changes), (*results, *seen)
 
 
 def _judged(
-    guard: Guard, changes: Sequence[Change], census: Census, limits: Limits, results: list[GuardResult]
-) -> Sequence[Change]:
+    guard: Guard, changes: Sequence[Change], census: Census, limits: Limits
+) -> tuple[Sequence[Change], list[GuardResult]]:
     verdicts = list(guard(changes, census, limits))
-    results.extend(verdict.result for verdict in verdicts)
     refusals = [verdict for verdict in verdicts if not verdict.result.ok]
-    return [_judge(change, refusals) for change in changes] if refusals else changes
+    judged = [_judge(change, refusals) for change in changes] if refusals else changes
+    return judged, [verdict.result for verdict in verdicts]
 
 
 def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
@@ -103,9 +107,10 @@ def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
 
 
 def withhold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
-    """Withhold what needs something that is among what is not to be done.
+    """Withhold each change that depends on an undone one.
 
-    That is what lies in an organization, or completes one, that is not made; and what gives a role that is not.
+    Such are a change inside an organization that is not created, one that completes it, and one that gives a role that
+    is not added.
     """
     undone = tuple(undone)
     missing = {change.name for change in undone if change.kind == ORGANIZATION and isinstance(change, Create)}
@@ -150,14 +155,26 @@ def _is_delete_of(kind: str, change: Change) -> bool:
     return change.kind == kind and isinstance(change, Delete)
 
 
+def _is_update_of(kind: str, change: Change) -> bool:
+    return change.kind == kind and _alters(change)
+
+
+def _is_inferred_loss_in(slug: str, change: Change) -> bool:
+    return change.kind == MEMBER and change.namespace == slug and is_inferred(change)
+
+
+def _is_one_in(slug: str, addresses: Collection[str], change: Change) -> bool:
+    return change.namespace == slug and change.address in addresses
+
+
 def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     guarded = like_deletes(changes, census.stakes)
-    ids = {change.address for change in guarded}
+    addresses = {change.address for change in guarded}
     number = len(guarded) + sum(census.cascade.values())
     managed = census.managed.get(MEMBER, 0)
 
     def withholds(change: Change) -> bool:
-        return change.address in ids or (
+        return change.address in addresses or (
             isinstance(change, Delete) and (change.namespace or change.name) in census.cascade
         )
 
@@ -170,7 +187,7 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
             yield _limited(
                 "max_delete_percent",
                 here,
-                lambda change, slug=slug: change.address in ids and change.namespace == slug,  # type: ignore[misc] # a lambda's default has no annotation
+                partial(_is_one_in, slug, addresses),
                 kind=MEMBER,
                 organization=slug,
             )
@@ -178,7 +195,7 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
 
 def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
     """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
-    inferred = (change for change in changes if change.kind == MEMBER and _is_inferred(change))
+    inferred = (change for change in changes if change.kind == MEMBER and is_inferred(change))
     for slug, count in sorted(Counter(change.namespace or "" for change in inferred).items()):
         limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
         share = Share(count, census.managed_members.get(slug, 0), limit)
@@ -186,15 +203,10 @@ def _organization_losses(changes: Sequence[Change], census: Census, limits: Limi
             yield _limited(
                 "max_organization_loss_percent",
                 share,
-                lambda change, slug=slug: change.kind == MEMBER and change.namespace == slug and _is_inferred(change),  # type: ignore[misc] # a lambda's default has no annotation
+                partial(_is_inferred_loss_in, slug),
                 kind=MEMBER,
                 organization=slug,
             )
-
-
-def _is_inferred(change: Change) -> bool:
-    """Return whether something goes although no manifest says so of it."""
-    return isinstance(change, Delete) and not change.causes
 
 
 def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
@@ -202,7 +214,7 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
     doomed = {
         change.address
         for change in changes
-        if change.kind == ORGANIZATION and _is_inferred(change) and census.breakglass_in.get(change.name)
+        if change.kind == ORGANIZATION and is_inferred(change) and census.breakglass_in.get(change.name)
     }
     if both := sorted(taking | doomed):
         yield _refused(
@@ -260,7 +272,7 @@ def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
         yield _limited(
             "max_update_percent",
             _share(counts[kind], census.managed.get(kind, 0), limits.max_update_percent),
-            lambda change, kind=kind: change.kind == kind and _alters(change),  # type: ignore[misc] # a lambda's default has no annotation
+            partial(_is_update_of, kind),
             kind=kind,
         )
 

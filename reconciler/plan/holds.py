@@ -29,6 +29,7 @@ from reconciler.model import (
     Path,
     Position,
     Problem,
+    is_inferred,
     problem,
 )
 from reconciler.plan.access import CUSTOM_ROLES, assigned_no_more, roles_removed
@@ -152,7 +153,7 @@ def delete_with_open_question(diffs: Diffs, situation: Situation) -> Diffs:
     A manifest's ``ensure: absent`` is explicit; a delete of what no manifest declares is only inferred.
     """
     named = frozenset(chain.from_iterable(one.addresses for one in situation.desired.problems))
-    inferred = [one for one in diffs[ORGANIZATION].changes if isinstance(one, Delete) and not one.causes]
+    inferred = [one for one in diffs[ORGANIZATION].changes if is_inferred(one)]
     opened = [(change, why) for change in inferred if (why := _open_question(change, named, situation))]
     held = [Listed.of(change, why, id=change.id) for change, why in opened]
     return {**diffs, ORGANIZATION: _without(diffs[ORGANIZATION], [change for change, _ in opened], held)}
