@@ -1,7 +1,9 @@
-"""What stays as it is although it should change, and why: a tuple of functions, each from differences to differences.
+"""What stays as it is although it should change, and why.
 
-What one of them holds is no change any more: it is listed with the reason, and with a problem where a person must do
-something. Guards come later: what they withhold stays in the plan.
+Each function of ``HOLDS`` takes the differences, and returns them with more held, with a better reason, or without
+holds that do not matter here. Nothing is read while they decide. What one of them holds is no change any more: it is
+listed with the reason, and with a problem where a person must do something. Guards come later: what they withhold stays
+in the plan.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -35,7 +37,7 @@ from reconciler.model import (
 from reconciler.plan.access import CUSTOM_ROLES, assigned_no_more, roles_removed
 from reconciler.plan.situation import Diffs, RoleUsers, Situation
 
-SHOWN: Final = 5  # of those who use something
+SHOWN: Final = 5  # of the resources that refer to something
 Hold = Callable[[Diffs, Situation], Diffs]
 
 
@@ -51,7 +53,7 @@ def not_offered(diffs: Diffs, situation: Situation) -> Diffs:
         said = situation.live.missing[kind]
         declared = situation.declared.by_kind.get(kind, ())
         held = tuple(Listed.of(one, said.message, at=(one.position,)) for one in declared)
-        at = tuple(one.at[0] for one in held)
+        at = tuple(one.position for one in declared)
         changed[kind] = _with(diffs[kind], held, structs.replace(said, code="not-offered", severity="problem", at=at))
     return {**diffs, **changed}
 
@@ -117,14 +119,15 @@ def used_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
 
     def kept(diff: Diff) -> Diff:
         for change in diff.changes:
-            if change.replaces and (users := sorted(_users(change, situation.live.everything()))):
-                found = f"{change.address} would have to be recreated, which Stytch refuses while {users[0]} names it"
+            if change.replaces and (referrers := sorted(_referrers(change, situation.live.everything()))):
+                first = referrers[0]
+                found = f"{change.address} would have to be recreated, which Stytch refuses while {first} names it"
                 hint = (
                     f"declare a new {change.kind} under another name, refer to that one "
                     "instead, and set `ensure: absent` on this one"
                 )
                 held = _held(change, "it would be recreated, and is in use")
-                diff = _without(diff, [change], [held], _problem("in-use", found, hint, change, *users[:SHOWN]))
+                diff = _without(diff, [change], [held], _problem("in-use", found, hint, change, *referrers[:SHOWN]))
         return diff
 
     return {kind: kept(diff) for kind, diff in diffs.items()}
@@ -136,15 +139,17 @@ def roles_in_use(diffs: Diffs, situation: Situation) -> Diffs:
     Stytch does not say what happens to people whose role is removed. It refuses what refers to a resource that does not
     exist.
     """
-    policy = diffs.get(POLICY, Diff())
+    if POLICY not in diffs:
+        return diffs
+    policy = diffs[POLICY]
     for change in policy.changes:
         used = {
             name: situation.presence.roles[name]
             for name in sorted(roles_removed(change))
             if situation.presence.roles[name].first
         }
-        policy = _with_roles(policy, change, situation.live.resources[POLICY][0], used)
-    return {**diffs, POLICY: policy} if POLICY in diffs else diffs
+        policy = _without_roles_in_use(policy, change, situation.live.resources[POLICY][0], used)
+    return {**diffs, POLICY: policy}
 
 
 def delete_with_open_question(diffs: Diffs, situation: Situation) -> Diffs:
@@ -160,7 +165,7 @@ def delete_with_open_question(diffs: Diffs, situation: Situation) -> Diffs:
 
 
 def written_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
-    """Hold nothing, and call nothing a problem of data, that an environment of type live writes anyhow."""
+    """Drop the holds, and make warnings of the problems, of shared kinds that an environment of type live writes."""
     target = situation.live.target
     if situation.config.target.type == "live" or not target.has_live:
         return diffs
@@ -235,7 +240,7 @@ def _why_kept(change: Change) -> str:
     return f"it would lose {taken}, and nothing is withdrawn in an organization that is `ensure: external`"
 
 
-def _users(change: Change, live: Iterable[Live]) -> Iterator[str]:
+def _referrers(change: Change, live: Iterable[Live]) -> Iterator[str]:
     """Yield the address of each live resource that names what a change is about, once for each time."""
     for one in live:
         for _, reference, name in names_in(one.kind, one.spec):
@@ -243,7 +248,7 @@ def _users(change: Change, live: Iterable[Live]) -> Iterator[str]:
                 yield one.address
 
 
-def _with_roles(policy: Diff, change: Change, was: Live, used: Mapping[str, RoleUsers]) -> Diff:
+def _without_roles_in_use(policy: Diff, change: Change, was: Live, used: Mapping[str, RoleUsers]) -> Diff:
     """Take out of a change of the policy what is used, and say so."""
     left = {field.path: field for field in change.fields}
     problems = []
@@ -267,7 +272,10 @@ def _with_roles(policy: Diff, change: Change, was: Live, used: Mapping[str, Role
 
 
 def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple[Path, str, str] | None:
-    """Return a field of a change that makes something be about what is then not there, that, and what is about it."""
+    """Return a field whose change leaves a reference to nothing, what it would refer to, and who refers to it.
+
+    Returns None if there is none.
+    """
     spec = merged_into_live(KINDS[POLICY], was.spec, structs.replace(change, fields=tuple(left.values())))
     unmet = [
         (path, what, whose)
@@ -275,10 +283,10 @@ def _unmet(change: Change, was: Live, left: Mapping[Path, FieldChange]) -> tuple
         for path in (("custom_resources", resource), whose)
         if path in left
     ]
-    for path, what, _ in unmet[:1]:
-        names = [".".join(whose) for where, lacking, whose in unmet if (where, lacking) == (path, what)]
-        return path, what, ", ".join(names)
-    return None
+    if not unmet:
+        return None
+    path, what, _ = unmet[0]
+    return path, what, ", ".join(".".join(whose) for where, lacking, whose in unmet if (where, lacking) == (path, what))
 
 
 def _open_question(change: Change, named: Container[str], situation: Situation) -> str:
