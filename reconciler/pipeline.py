@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from reconciler.apply.bootstrap import environments_made, not_planned_again, once_open, opening, still_planned
+from reconciler.apply.bootstrap import environments_made, not_planned_again, still_planned, written_first, written_later
 from reconciler.apply.execute import Applied, execute
 from reconciler.apply.journal import unfinished, unfinished_deletes
 from reconciler.apply.write import INTERRUPTED, OnOutcome
-from reconciler.credentials.store import settled
+from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
@@ -75,15 +75,15 @@ def apply(run: Run, planned: Planned, on_outcome: OnOutcome) -> Applied:
     again, now that it can be, and only what the first plan held is written.
     """
     check_store(run.store, planned.plan.changes)
-    taken, refused = settled(run.store) if keeps_credentials(planned.ids) else ((), ())
+    taken, refused = hand_over_waiting(run.store) if keeps_credentials(planned.ids) else ((), ())
     recovered = Applied(outcomes=refused, journal=None, kept=taken)
-    applied = recovered.then(execute(run, planned, opening(planned), on_outcome))
-    return _once_open(run, planned, applied, on_outcome) if planned.unread else applied
+    applied = recovered.then(execute(run, planned, written_first(planned), on_outcome))
+    return _plan_and_apply_rest(run, planned, applied, on_outcome) if planned.unread else applied
 
 
-def _once_open(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcome) -> Applied:
+def _plan_and_apply_rest(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcome) -> Applied:
     """Plan again, now that everything can be read, and write the rest; what goes wrong loses no outcome."""
-    rest = once_open(planned)
+    rest = written_later(planned)
     if opened.interrupted:
         return opened.skipping(rest, INTERRUPTED)
     try:

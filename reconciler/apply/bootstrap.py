@@ -23,14 +23,14 @@ FROM_LIVE: Final = "written from live: the project has a live environment"
 Changes = tuple[Change, ...]
 
 
-def opening(planned: Planned) -> Changes:
+def written_first(planned: Planned) -> Changes:
     """Return what is written first: what opens the environment, or everything, where that could be read."""
     changes = planned.plan.changes
     return tuple(change for change in changes if _opens(change)) if planned.unread else changes
 
 
-def once_open(planned: Planned) -> Changes:
-    """Return everything else."""
+def written_later(planned: Planned) -> Changes:
+    """Return the changes that can be written only once the environment is open."""
     return tuple(change for change in planned.plan.changes if not _opens(change)) if planned.unread else ()
 
 
@@ -47,7 +47,7 @@ def still_planned(planned: Planned, again: Planned) -> Changes:
     """
     if planned.target.is_there:
         again, _new = hold_to(planned.plan, again)
-    known = {change.address for change in once_open(planned)}
+    known = {change.address for change in written_later(planned)}
     return tuple(
         structs.replace(change, withheld_by=change.withheld_by or "dependency")
         if again.unread and not (again.target.is_there and KINDS[change.kind].api == "management")
@@ -65,7 +65,7 @@ def not_planned_again(planned: Planned, again: Planned, left: Changes) -> tuple[
     held = {item.address: item.reason for item in again.plan.held}
     from_live = {change.address for change in again.plan.written_from_live}
     there = {change.address for change in left}
-    return tuple(_became(change, held, from_live) for change in once_open(planned) if change.address not in there)
+    return tuple(_became(change, held, from_live) for change in written_later(planned) if change.address not in there)
 
 
 def _became(change: Change, held: Mapping[str, str], from_live: Container[str]) -> Outcome:

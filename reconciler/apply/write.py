@@ -42,12 +42,11 @@ from reconciler.schema.kind import Kind
 
 WORKERS = 32  # enough in flight for 32 requests/s at a second's latency; the client paces them
 CIRCUIT_WINDOW = 200  # outcomes looked back on
-CIRCUIT_SHARE = 0.05  # of them failed for good: something is wrong with more than one thing
-INTERRUPTED = "interrupted"  # the detail of what was not tried because of that
-MOVED = "moved"  # something was looked at again and had changed
-HELD = "held"  # it is unknown whether the live one is ours
-CIRCUIT_FROM = 10  # but never before so many failed
-
+CIRCUIT_SHARE = 0.05  # more failures than this share of them stop the run
+CIRCUIT_FROM = 10  # failures; fewer never stop it
+INTERRUPTED = "interrupted"  # why a change was not tried, or not waited for, in a run that was interrupted
+MOVED = "moved"  # what blocks a change whose live resource is not as the plan saw it
+HELD = "held"  # what blocks a change of a live resource that is not proven to be ours
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -77,7 +76,7 @@ class Writer:
         self._on_outcome = on_outcome
         self._heirs = heirs  # by the address of an organization's last admin: of whom one must have become admin before
         self._outcomes: dict[str, Outcome] = {}
-        self._applied: set[str] = set()  # addresses of the members that were written
+        self._applied_members: set[str] = set()  # addresses
         self._taken: set[str] = set()  # what a worker has begun with
         self._lock = threading.Lock()
         self._circuit = Circuit()  # for what goes wrong, whatever is written
@@ -91,7 +90,7 @@ class Writer:
 
     @property
     def interrupted(self) -> bool:
-        """Return whether somebody wants it to end."""
+        """Return whether the run was interrupted."""
         return self._interrupted.is_set()
 
     def outcome(self, change: Change) -> Outcome:
@@ -125,9 +124,10 @@ class Writer:
                 if change is None:
                     return
                 self._taken.add(_name(change))
-            self._finish(change, self._outcome(change))
+            self._finish(change, self._attempt(change))
 
-    def _outcome(self, change: Change) -> Outcome:
+    def _attempt(self, change: Change) -> Outcome:
+        """Journal a change and carry it out, unless something keeps it from that; return what became of it."""
         if change.withheld_by:
             return Outcome.of(change, "withheld", blocked_by=change.withheld_by)
         if self.interrupted:
@@ -141,7 +141,7 @@ class Writer:
         if missing := self._missing(change):
             result: Result = "withheld" if self._not_made.get(missing) == "withheld" else "skipped"
             return Outcome.of(change, result, f"{missing} was not created", blocked_by="dependency")
-        if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied:
+        if (needed := self._heirs.get(change.address)) and _takes_admin(change) and not needed & self._applied_members:
             reason = f"{', '.join(sorted(needed))} did not become admin"
             return Outcome.of(change, "withheld", reason, blocked_by=LAST_ADMIN)
         try:
@@ -263,7 +263,7 @@ class Writer:
             if isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
                 self._not_made[change.address] = outcome.result
             if change.kind == MEMBER and outcome.result == "applied":
-                self._applied.add(change.address)
+                self._applied_members.add(change.address)
             self._outcomes[_name(change)] = outcome
             with suppress(Exception):  # whoever follows may be gone; the outcome is said at the end
                 self._on_outcome(outcome)

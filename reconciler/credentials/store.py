@@ -262,7 +262,7 @@ def _read(path: Path) -> Rescued | None:
     raise NotUnderstood(problem)  # out here, so that the text hangs on no error
 
 
-def settled(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
+def hand_over_waiting(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
     """Hand what waits in emergency files to the store: what it took, and a failed outcome for each it refuses again."""
     taken = tuple(Kept(address=f"credential/{name}", name=name, place=store.place(name)) for name in store.settle())
     return taken, tuple(

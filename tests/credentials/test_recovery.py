@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.credentials.settings import CredentialSettings
-from reconciler.credentials.store import CredentialStore, open_store, settled, waiting_warnings
+from reconciler.credentials.store import CredentialStore, hand_over_waiting, open_store, waiting_warnings
 from reconciler.model.secret import Sealed
 
 VALUE = "a-canary-of-a-secret-0123456789"
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> CredentialStore:
 
 def test_it_is_a_failed_outcome_as_long_as_the_store_refuses(store: CredentialStore) -> None:
     for _ in range(2):
-        taken, (outcome,) = settled(store)
+        taken, (outcome,) = hand_over_waiting(store)
         assert taken == ()
         assert (outcome.address, outcome.result) == ("credential/STYTCH_SECRET", "failed")
         assert "emergency-test" in outcome.detail
@@ -37,7 +37,7 @@ def test_a_plan_warns_of_it(store: CredentialStore) -> None:
 
 def test_it_is_handed_over_once_the_store_is_mended(store: CredentialStore, tmp_path: Path) -> None:
     (tmp_path / "mended").touch()
-    (kept,), outcomes = settled(store)
+    (kept,), outcomes = hand_over_waiting(store)
     assert (kept.name, kept.place.startswith("sh -c"), outcomes) == ("STYTCH_SECRET", True, ())
     assert (tmp_path / "kept-secret").read_text() == VALUE
     assert waiting_warnings(store) == ()
