@@ -76,7 +76,7 @@ def apply(run: Run, planned: Planned, on_outcome: OnOutcome) -> Applied:
     """
     check_store(run.store, planned.plan.changes)
     taken, refused = hand_over_waiting(run.store) if keeps_credentials(planned.ids) else ((), ())
-    recovered = Applied(outcomes=refused, journal=None, kept=taken)
+    recovered = Applied(outcomes=refused, journal=None, stored=taken)
     applied = recovered.then(execute(run, planned, written_first(planned), on_outcome))
     return _plan_and_apply_rest(run, planned, applied, on_outcome) if planned.unread else applied
 

@@ -188,7 +188,7 @@ def unordered(case: Path, root: Path, expected: Fields, plan: Plan) -> None:
 
 def marked(changes: Sequence[Change]) -> list[Any]:
     """The ids and marks of organizations and members; the emulator gives other things another id each time."""
-    return [(one.id, one.mark) for one in changes if KINDS[one.kind].verbs.list is None]
+    return [(one.id, one.mark) for one in changes if KINDS[one.kind].is_searched]
 
 
 def left_alone(before: Everything, after: Everything, tried: Sequence[Change], along: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from reconciler.apply.bootstrap import pins
 from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
 from reconciler.apply.write import OnOutcome, Writer
 from reconciler.kinds._context import ApplyContext
-from reconciler.model import ADMIN_ROLE, Change, Kept, Listed, ManualStep, Outcome, withdrawn_roles
+from reconciler.model import ADMIN_ROLE, Change, Listed, ManualStep, Outcome, StoredCredential, withdrawn_roles
 from reconciler.plan.access import heirs
 from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
@@ -24,7 +24,7 @@ class Applied(Struct, frozen=True, kw_only=True):
 
     ``pins`` gives the project ids of the environments that were made, by slug: what ``target`` should name from now on.
     ``manual_steps`` are those that are open, ``held`` what is held; ``leaves_open`` tells whether that, or the problems
-    of data, must be looked at before a run can end well. ``kept`` are the credentials that the store took, and
+    of data, must be looked at before a run can end well. ``stored`` are the credentials that the store took, and
     ``ledger`` is the file with the ids of what they belong to.
     """
 
@@ -35,7 +35,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     manual_steps: tuple[ManualStep, ...] = ()
     held: tuple[Listed, ...] = ()
     leaves_open: bool = False
-    kept: tuple[Kept, ...] = ()
+    stored: tuple[StoredCredential, ...] = ()
     ledger: str = ""
 
     @property
@@ -54,7 +54,7 @@ class Applied(Struct, frozen=True, kw_only=True):
             outcomes=(*self.outcomes, *later.outcomes),
             journal=later.journal or self.journal,
             pins={**self.pins, **later.pins},
-            kept=(*self.kept, *later.kept),
+            stored=(*self.stored, *later.stored),
         )
 
     def with_outcomes(self, outcomes: Iterable[Outcome]) -> "Applied":
@@ -102,7 +102,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
         manual_steps=planned.plan.manual_steps,
         held=planned.plan.held,
         leaves_open=leaves_open(planned.plan),
-        kept=tuple(context.kept),
+        stored=tuple(context.stored),
         ledger=run.store.ledger,
     )
 

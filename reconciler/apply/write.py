@@ -18,7 +18,7 @@ from reconciler.apply.verify import not_taken, other_name
 from reconciler.diff.fields import same
 from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
-from reconciler.kinds._context import ApplyContext, Gone, NotKept, NotNoted, Stale, Undecided
+from reconciler.kinds._context import ApplyContext, Gone, NotNoted, NotStored, Stale, Undecided
 from reconciler.kinds._writing import MALFORMED, WriteResult, noting_finds
 from reconciler.load.references import names_in
 from reconciler.model import (
@@ -106,7 +106,7 @@ class Writer:
         queue = iter(changes)
         self._seen = None
         self._refusals.setdefault(changes[0].kind, Circuit())
-        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].verbs.list is None else 1
+        workers = min(WORKERS, len(changes)) if KINDS[changes[0].kind].is_searched else 1
         pool = ThreadPoolExecutor(workers, thread_name_prefix="apply")
         try:
             for future in [pool.submit(self._work, queue) for _ in range(workers)]:
@@ -177,7 +177,7 @@ class Writer:
             return _stale(change, stale)
         except NotNoted as error:
             return Outcome.of(change, "skipped", str(error))
-        except NotKept as refused:
+        except NotStored as refused:
             return Outcome.of(change, "failed", str(refused), file=refused.file, id=refused.id)
         except Fault as fault:
             if isinstance(fault, Ambiguous):
@@ -233,7 +233,7 @@ class Writer:
         Everything of the kind is read again, once for all deletes of it. Members and organizations, which have their
         marks, and what can only be reset are looked at by their own verbs.
         """
-        if kind.verbs.list is None or kind.identity.singletons:
+        if kind.is_searched or kind.identity.singletons:
             return
         if self._seen is None:
             try:

@@ -22,7 +22,7 @@ from reconciler.credentials.backend import DEFAULT, IDS, Backend, Ledger, NotUnd
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.errors import InvalidInput, Refused, StoreFailed, Unreadable
 from reconciler.files import existing_folder, own_folder, read_whole, write_whole
-from reconciler.model import Kept, Outcome, Problem, problem
+from reconciler.model import Outcome, Problem, StoredCredential, problem
 from reconciler.model.secret import Sealed
 from reconciler.schema.traits import CREDENTIAL_NAME
 
@@ -262,10 +262,11 @@ def _read(path: Path) -> Rescued | None:
     raise NotUnderstood(problem)  # out here, so that the text hangs on no error
 
 
-def hand_over_waiting(store: CredentialStore) -> tuple[tuple[Kept, ...], tuple[Outcome, ...]]:
+def hand_over_waiting(store: CredentialStore) -> tuple[tuple[StoredCredential, ...], tuple[Outcome, ...]]:
     """Hand what waits in emergency files to the store: what it took, and a failed outcome for each it refuses again."""
-    taken = tuple(Kept(address=f"credential/{name}", name=name, place=store.place(name)) for name in store.settle())
-    return taken, tuple(
+    taken = store.settle()
+    stored = (StoredCredential(address=f"credential/{name}", name=name, place=store.place(name)) for name in taken)
+    return tuple(stored), tuple(
         Outcome(
             kind="credential",
             name=name,

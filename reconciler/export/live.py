@@ -58,7 +58,7 @@ def read_exportable(run: Run, declared: Declared) -> LiveProject:
         if not _reaches(client, kind):
             reason = NEEDED["management" if kind.api == "management" else "data"]
             left_out.append(LeftOut(address=name, reason=reason))
-        elif kind.verbs.list:
+        elif not kind.is_searched:
             try:
                 rows_by_kind[name] = _called(kind, read_resources(client, [name], target)[name], declared, run.store)
             except Unreadable as error:

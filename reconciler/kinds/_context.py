@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner
-from reconciler.model import Change, Intent, Json, Kept, Target
+from reconciler.model import Change, Intent, Json, StoredCredential, Target
 from reconciler.model.secret import Revealed, Sealed, generate
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, is_name, made_name, replaced
@@ -39,7 +39,7 @@ class NotNoted(Exception):
     """The journal cannot be written, so nothing was."""
 
 
-class NotKept(Exception):
+class NotStored(Exception):
     """The store refused a credential, which is in an emergency file now; ``id`` is the resource's, if that was made."""
 
     def __init__(self, path: Path, id: str, why: str) -> None:
@@ -65,7 +65,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
-    resources, ``kept`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is
+    resources, ``stored`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is
     what earlier runs began and never ended.
     """
 
@@ -75,7 +75,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     store: CredentialStore | None = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = lambda _event, _change, _body: None
-    kept: MutableSequence[Kept] = field(default_factory=list)
+    stored: MutableSequence[StoredCredential] = field(default_factory=list)
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
         """Note what is there before a resource is made; raises ``NotNoted`` where that cannot be."""
@@ -116,7 +116,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
         return found.reveal()
 
     def keep(self, change: Change, field: str, text: str, id: str) -> None:
-        """Hand a credential that Stytch has just given to the store; raises ``NotKept`` where it refuses."""
+        """Hand a credential that Stytch has just given to the store; raises ``NotStored`` where it refuses."""
         self._hand_over(change, field, Sealed(text), id, made=id)
 
     def holds(self, change: Change, field: str, last_four: str) -> bool:
@@ -135,8 +135,8 @@ class ApplyContext(Access, frozen=True, kw_only=True):
             raise Stale("there is no credential store")
         name = kept_as(change, field)
         if path := self.store.keep(name, value, id):
-            raise NotKept(path, made, self.store.refusal(name))
-        self.kept.append(Kept(address=change.address, name=name, place=self.store.place(name)))
+            raise NotStored(path, made, self.store.refusal(name))
+        self.stored.append(StoredCredential(address=change.address, name=name, place=self.store.place(name)))
 
     def forget(self, kind: Kind, change: Change) -> None:
         """Forget the credential of a resource that is no more, where it is kept under the name that was made for it."""

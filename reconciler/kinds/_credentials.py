@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
-from reconciler.kinds._context import ApplyContext, NotKept, Stale, Undecided, kept_as
+from reconciler.kinds._context import ApplyContext, NotStored, Stale, Undecided, kept_as
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import TRIES, WriteResult, create_once, reworded, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Update
@@ -108,7 +108,7 @@ class Rotation(Struct, frozen=True):
         context.made(change, id, credential)
         try:
             context.keep(change, self.field, credential, id)
-        except NotKept:
+        except NotStored:
             self._end("complete")  # the one in the emergency file is the one that counts
             raise
         return self._end("complete")

@@ -197,7 +197,7 @@ def _needed(rows: Sequence[Row], asked: Sequence[Row]) -> tuple[Manifest, ...]:
 def _kinds() -> Sequence[Kind]:
     """Return the kinds that a Consumer project has as settings too."""
     every = (
-        kind for kind in KINDS.values() if kind.verbs.list and kind.scope != "workspace" and kind.namespace is None
+        kind for kind in KINDS.values() if not kind.is_searched and kind.scope != "workspace" and kind.namespace is None
     )
     return [kind for kind in every if kind.name not in MADE_ANEW | OTHERWISE]
 

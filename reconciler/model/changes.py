@@ -286,7 +286,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 Result = Literal["applied", "failed", "withheld", "skipped"]
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class StoredCredential(Struct, frozen=True, kw_only=True):
     """A credential that an apply handed to the store: whose it is, under which name, and where; never its value."""
 
     address: str

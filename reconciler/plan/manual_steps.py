@@ -41,7 +41,7 @@ def _open(
 def _checked(check: Mapping[str, Any], client: Client, target: Target, seen: dict[str, Sequence[Live]]) -> State:
     """Look for what betrays that a step was done: that a kind can be read, a thing is there, or what stands in it."""
     name = check["kind"]
-    if KINDS[name].verbs.list is None or not can_be_asked(KINDS[name], client, target):
+    if KINDS[name].is_searched or not can_be_asked(KINDS[name], client, target):
         return "unknown"
     if name not in seen:
         try:

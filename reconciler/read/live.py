@@ -85,7 +85,7 @@ def _kinds_read(config: Config, declared: Declared) -> Sequence[str]:
         for name, reference in KINDS[resource.kind].references.items()
         if reference.by_id and name in resource.spec.keys() | resource.initial.keys()
     }
-    return [name for name, kind in KINDS.items() if kind.verbs.list and name in managed | named]
+    return [name for name, kind in KINDS.items() if not kind.is_searched and name in managed | named]
 
 
 def _with_organizations(target: Target, declared: Declared, live: Sequence[Live]) -> Target:

@@ -58,7 +58,7 @@ def _data(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Json:
         "outcomes": list(map(public.published, applied.outcomes)),
         "new": list(map(public.published, new)),
         "pins": dict(applied.pins),
-        "credentials": applied.kept,
+        "credentials": applied.stored,
         "manual_steps": plan.manual_steps,
         "held": list(map(public.published, plan.held)),
         "held_by": plan.held_by,
@@ -129,10 +129,10 @@ def _not_reviewed(new: Sequence[Change]) -> Iterator[Part]:
 
 def _kept(applied: "Applied") -> Iterator[Part]:
     """Yield where each credential is now; its value is written nowhere."""
-    if applied.kept:
-        lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in applied.kept)
+    if applied.stored:
+        lines = tuple(printable(f"{one.name}, of {one.address}: {one.place}") for one in applied.stored)
         hint = f"commit {applied.ledger}, so that every checkout knows their ids; it contains ids and no secrets"
-        yield Part(f"Credentials kept: {len(applied.kept):,}", lines=lines, hints=(printable(hint),))
+        yield Part(f"Credentials kept: {len(applied.stored):,}", lines=lines, hints=(printable(hint),))
 
 
 def _became(outcome: Outcome, verbs: Verbs) -> str:

@@ -200,6 +200,11 @@ class Kind:
         """Return whether all environments of a project share what is of this kind."""
         return self.scope in ("workspace", "project")
 
+    @property
+    def is_searched(self) -> bool:
+        """Return whether live ones are found by search, not by listing all of them."""
+        return self.verbs.list is None
+
     @cached_property
     def notes(self) -> Mapping[str, tuple[str, str]]:
         """Return what is to be said, and what to do, about keys that are no fields of the spec but known."""
