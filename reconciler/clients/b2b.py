@@ -293,10 +293,10 @@ class Client:
         return self._member_write("delete_external_id", organization_id=organization_id, member_id=member_id)
 
     def _organization(self, verb: str, **arguments: Json) -> tuple[Body, str]:
-        return self.writer().write(f"organizations.{verb}", arguments).thing("organization", "organization_id")
+        return self.writer().write(f"organizations.{verb}", arguments).resource("organization", "organization_id")
 
     def _member_write(self, verb: str, **arguments: Json) -> tuple[Body, str]:
-        return self.writer().write(f"organizations.members.{verb}", arguments).thing("member", "member_id")
+        return self.writer().write(f"organizations.members.{verb}", arguments).resource("member", "member_id")
 
     def _request_id(self, name: str, **arguments: Json) -> str:
         return self.writer().write(name, arguments).request_id

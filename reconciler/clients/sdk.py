@@ -101,11 +101,11 @@ class Answered(Struct, frozen=True):
         """Return Stytch's id of the request."""
         return str(self.body.get("request_id") or "")
 
-    def thing(self, key: str, id_key: str) -> tuple[Body, str]:
+    def resource(self, key: str, id_key: str) -> tuple[Body, str]:
         """Return the object under ``key``, which has at least its own id, and the request's id."""
         found = self.body.get(key)
-        thing = dict(found) if isinstance(found, dict) else {}
-        identifier = thing.get(id_key) or self.body.get(id_key)
+        resource = dict(found) if isinstance(found, dict) else {}
+        identifier = resource.get(id_key) or self.body.get(id_key)
         if not isinstance(identifier, str):
             raise Ambiguous(f"a write was answered without {id_key}", request_id=self.request_id)
-        return {**thing, id_key: identifier}, self.request_id
+        return {**resource, id_key: identifier}, self.request_id

@@ -12,6 +12,6 @@ def drift(asked: Asked) -> int:
 
     config = asked.config()
     with client_for(config) as client:
-        planned = planned_for(asked, config, client).plan
-    show(drift_report(planned), asked.format)
-    return exit_code(planned) or (2 if planned.observed else 0)
+        checked = planned_for(asked, config, client).plan
+    show(drift_report(checked), asked.format)
+    return exit_code(checked) or (2 if checked.observed else 0)

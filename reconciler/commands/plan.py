@@ -26,19 +26,19 @@ def plan(asked: Asked, output: Path | None) -> int:
     if output:
         check_output(config, output)
     with client_for(config) as client:
-        planned = planned_for(asked, config, client).plan
+        checked = planned_for(asked, config, client).plan
     if output:
-        _write_privately(output, plan_json(planned))
+        _write_privately(output, plan_json(checked))
     apply_with = (*asked.again, *([str(output)] if output else []))
-    show(plan_report(planned, apply_with=apply_with), asked.format)
-    return exit_code(planned)
+    show(plan_report(checked, apply_with=apply_with), asked.format)
+    return exit_code(checked)
 
 
-def _write_privately(path: Path, text: bytes) -> None:
+def _write_privately(path: Path, content: bytes) -> None:
     """Write a file that names people: readable by its owner alone."""
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a plain file", hint="name another file with -o")
     try:
-        write_whole(path.resolve(), text)
+        write_whole(path.resolve(), content)
     except OSError as error:
         raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="name another file with -o") from error

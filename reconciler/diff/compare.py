@@ -15,7 +15,7 @@ from reconciler.schema.kind import Kind
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):
-    """A function for each outcome of a pair, and of a live resource that is in none; each is given the whole match."""
+    """A function for each outcome of a pair, and ``leave`` for a live resource in no pair; all get the whole match."""
 
     hold: Callable[..., Iterable[Diff]]
     create: Callable[..., Diff]

@@ -40,7 +40,7 @@ UNFINISHED: Final = "not declared; created by an interrupted run of this reposit
 def hold(_match: Match, conflicts: Sequence[Pair]) -> Iterator[Diff]:
     """Yield each resource of which nobody knows which live one it is, on hold."""
     for pair in conflicts:
-        if pair.conflict:
+        if pair.conflict:  # always, as compare gives only such pairs; mypy cannot know it
             yield _held(pair.declared, pair.conflict)
 
 

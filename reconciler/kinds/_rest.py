@@ -80,7 +80,9 @@ class Collection(Struct, frozen=True, kw_only=True):
     one, ``id`` is the field of a record that ends its path. ``spec`` returns what can be declared of a record,
     ``answered`` the spec, with its key, in the record that a write is answered with. ``sent`` is what every create
     sends unless something else is declared; ``duplicates`` are Stytch's error types for a name that is there already.
-    What a lost create made is ``what``, and known by the fields ``alike`` (none: by all that was sent).
+    After a lost create the resource is recognised by the fields ``alike`` (if empty: by all that was sent); ``what``
+    names it in messages. A kind that never calls ``records`` needs no ``many``, one that never calls ``create`` no
+    ``what``.
     """
 
     path: Callable[[Target], str]

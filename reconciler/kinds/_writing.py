@@ -39,7 +39,7 @@ class WriteResult(Struct, frozen=True):
 
 def write_result(answer: "Answered", key: str, id_key: str) -> WriteResult:
     """Return what a write of the SDK left behind; ``key`` and ``id_key`` lead to the resource and its id."""
-    record, request_id = answer.thing(key, id_key)
+    record, request_id = answer.resource(key, id_key)
     return WriteResult(str(record[id_key]), request_id, record)
 
 

@@ -15,7 +15,7 @@ from reconciler.schema.types import Text
 LIST: Final = "/v1/verdict_reasons/list"
 OVERRIDE: Final = "/v1/verdict_reasons/override"
 FIELDS: Final = ("override_action", "override_description")
-NEVER: Final = "RULE_MATCH"
+NOT_OVERRIDABLE: Final = "RULE_MATCH"
 
 
 class VerdictReasonOverrideSpec(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -38,9 +38,9 @@ def read(access: Access) -> Iterator[Live]:
 
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
-    if resource.name == NEVER:
+    if resource.name == NOT_OVERRIDABLE:
         hint = "a rule matches because somebody declared it: change the DFPRule instead"
-        yield resource.problem("wrong-value", f"{NEVER} cannot be overridden", hint, ("metadata", "name"))
+        yield resource.problem("wrong-value", f"{NOT_OVERRIDABLE} cannot be overridden", hint, ("metadata", "name"))
 
 
 def write(change: Change, context: ApplyContext) -> WriteResult:

@@ -46,19 +46,19 @@ class _Change(Addressed, frozen=True, kw_only=True):
 
 
 class Create(_Change, frozen=True, kw_only=True):
-    """Make a thing that is not live."""
+    """Make a resource that is not live."""
 
     action: ClassVar[Action] = "create"
 
 
 class Update(_Change, frozen=True, kw_only=True):
-    """Change fields of a live thing, or (``adopts``) put our mark on it."""
+    """Change fields of a live resource, or (``adopts``) put our mark on it."""
 
     action: ClassVar[Action] = "update"
 
 
 class Delete(_Change, frozen=True, kw_only=True):
-    """Remove a live thing; ``fields`` hold, as ``before``, what must still be so when it is removed.
+    """Remove a live resource; ``fields`` hold, as ``before``, what must still be so when it is removed.
 
     ``members`` counts the live members that go with an organization.
     """
@@ -100,7 +100,7 @@ def added_roles(change: Change) -> tuple[str, ...]:
 class Intent(Struct, frozen=True, kw_only=True):
     """What an earlier run began and, as its journal has it, never ended.
 
-    ``id`` is that of the thing it was about, where that was there before; ``there`` the ids that were there when it
+    ``id`` is that of the resource it was about, where that was there before; ``there`` the ids that were there when it
     began (None: not noted, so that nothing was sent either); ``made`` the id that Stytch's answer gave, and ``given``
     the last characters of the credentials that it gave. ``marked_at`` is when the mark was written that says that we
     delete a member, as Stytch tells it (None: not noted, so that no delete was sent either).
@@ -120,7 +120,7 @@ Begun = Mapping[str, tuple[Intent, ...]]  # by address
 
 
 class Listed(Addressed, frozen=True, kw_only=True):
-    """A thing that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
+    """A resource that is shown and left alone: held, removed in Stytch, kept, or unmanaged.
 
     Of what is held, ``declared`` says that a manifest, or a row of an OrganizationSet, declares it, and ``waiting``
     holds the addresses of the members that wait for an organization.
@@ -135,7 +135,7 @@ class Listed(Addressed, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, item: Addressed, reason: str, *, id: str | None = None, at: tuple[Position, ...] = ()) -> Self:
-        """Return a resource, a live thing or what a change is about as listed."""
+        """Return a declared or live resource, or what a change is about, as listed."""
         return cls(kind=item.kind, namespace=item.namespace, name=item.name, reason=reason, id=id, at=at)
 
 

@@ -57,7 +57,7 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Lifecycle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a declared thing is treated.
+    """How a declared resource is treated.
 
     ``ignore`` paths are never compared, ``protect`` refuses every delete, and what can never be got back is deleted
     only where ``allow_delete`` says its name again. ``allow_loss`` permits what takes something from a member although
@@ -89,7 +89,7 @@ class Addressed(Struct, frozen=True, kw_only=True):
 
 
 class Resource(Addressed, frozen=True, kw_only=True):
-    """One declared thing: a manifest, a row of an OrganizationSet.
+    """One declared resource: a manifest, a row of an OrganizationSet.
 
     ``spec`` holds declared fields only, under Stytch's names, already normalised; ``environments`` are those that it
     is declared for. ``positions`` maps a path in the
@@ -144,7 +144,7 @@ def address(kind: str, *key: str | None) -> str:
 
 
 class Live(Addressed, frozen=True, kw_only=True):
-    """One thing read from Stytch (members have a leaner value): its key, its id, and its fields by Stytch's names."""
+    """A resource read from Stytch (members have a leaner value): its key, its id, and its fields by Stytch's names."""
 
     id: str
     spec: Spec = field(default_factory=dict)

@@ -186,7 +186,7 @@ def test_a_member_is_made_changed_deleted_and_made_live_again(app: App, client: 
         client.write("organizations.members.reactivate", organization_id=acme, member_id=identifier)
     place_member(app, {**stored, "email_address_verified": True})
     again = client.write("organizations.members.reactivate", organization_id=acme, member_id=identifier)
-    assert again.thing("member", "member_id")[0]["status"] == "active"
+    assert again.resource("member", "member_id")[0]["status"] == "active"
 
 
 @pytest.mark.parametrize("kind", ["Organization", "Member"])

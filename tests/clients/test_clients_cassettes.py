@@ -240,10 +240,12 @@ def actions(client: Client, visitor: str) -> list[str]:
 def test_an_m2m_client_lives_and_goes(client: Client) -> None:
     name = f"{SLUG}-client"
     sent = {"client_id": name, "client_name": "Cassette", "scopes": ["read:all"], "client_secret": SECRET}
-    made, request_id = client.write("m2m.clients.create", **sent).thing("m2m_client", "client_id")
+    made, request_id = client.write("m2m.clients.create", **sent).resource("m2m_client", "client_id")
     assert (made["client_id"], made["client_secret_last_four"]) == (name, made["client_secret"][-4:])
     assert request_id.startswith("request-id-test-")
-    changed, _ = client.write("m2m.clients.update", client_id=name, status="inactive").thing("m2m_client", "client_id")
+    changed, _ = client.write("m2m.clients.update", client_id=name, status="inactive").resource(
+        "m2m_client", "client_id"
+    )
     assert (changed["status"], "client_secret" in changed) == ("inactive", False)
     rows = client.search("m2m.clients.search", "/v1/m2m/clients/search", "m2m_clients", "client_id")
     assert [row["status"] for row in rows if row["client_id"] == name] == ["inactive"]
@@ -255,14 +257,14 @@ def test_the_secret_of_an_m2m_client_is_rotated(client: Client) -> None:
     name = f"{SLUG}-rotated"
     client.write("m2m.clients.create", client_id=name, scopes=["read:all"], client_secret=SECRET)
     key = {"client_id": name}
-    first, _ = client.write("m2m.clients.secrets.rotate_start", **key).thing("m2m_client", "client_id")
+    first, _ = client.write("m2m.clients.secrets.rotate_start", **key).resource("m2m_client", "client_id")
     assert first["next_client_secret_last_four"] == first["next_client_secret"][-4:]
     with pytest.raises(Rejected) as caught:
         client.write("m2m.clients.secrets.rotate_start", **key)
     assert caught.value.error_type == "m2m_client_already_rotating_secret"
     client.write("m2m.clients.secrets.rotate_cancel", **key)
-    second, _ = client.write("m2m.clients.secrets.rotate_start", **key).thing("m2m_client", "client_id")
-    ended, _ = client.write("m2m.clients.secrets.rotate", **key).thing("m2m_client", "client_id")
+    second, _ = client.write("m2m.clients.secrets.rotate_start", **key).resource("m2m_client", "client_id")
+    ended, _ = client.write("m2m.clients.secrets.rotate", **key).resource("m2m_client", "client_id")
     assert ended["client_secret_last_four"] == second["next_client_secret_last_four"]
     client.write("m2m.clients.delete", **key)
 
