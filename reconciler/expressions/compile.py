@@ -15,8 +15,8 @@ from reconciler.expressions.nodes import (
     Node,
     Not,
     Or,
-    Path,
     Read,
+    ReadPath,
     spell,
 )
 from reconciler.expressions.values import NUMBERS, UNKNOWN, Mistyped, contained, kind_of, known, same
@@ -95,7 +95,7 @@ def _value(node: Node) -> Run:
     return lambda scope: known(run(scope))
 
 
-def _read(path: Path) -> Run:
+def _read(path: ReadPath) -> Run:
     root, keys = str(path[0]), path[1:]
 
     def read(scope: Scope) -> object:

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node
-from reconciler.expressions.nodes import And, Compare, Literal, Node, Not, Or, Path, Read, Span, paths_of, spell
+from reconciler.expressions.nodes import And, Compare, Literal, Node, Not, Or, Read, ReadPath, Span, paths_of, spell
 from reconciler.expressions.parse import parsed
 from reconciler.expressions.values import UNKNOWN, Mistyped, Unknown, kind_of, truth, within_limit
 
@@ -14,7 +14,7 @@ _NONE: Final[Mapping[str, object]] = {}
 
 
 Scalar = str | int | float | bool
-Conditions = dict[Path, frozenset[Scalar]]
+Conditions = dict[ReadPath, frozenset[Scalar]]
 
 
 class Expression(Struct, frozen=True, eq=False):
@@ -25,7 +25,7 @@ class Expression(Struct, frozen=True, eq=False):
 
     text: str
     node: Node
-    paths: frozenset[Path]
+    paths: frozenset[ReadPath]
     constants: Mapping[str, object]
     _run: Callable[[Mapping[str, object]], object]
 
@@ -97,14 +97,14 @@ def _term(text: str, node: Node, scope: Mapping[str, object]) -> Term:
         return Term(text, UNKNOWN, reads, "the data is nested too deeply")
 
 
-def _value(path: Path, scope: Mapping[str, object]) -> object:
+def _value(path: ReadPath, scope: Mapping[str, object]) -> object:
     try:
         return compiled_node(Read(span=Span(0, 0), path=path))(scope)
     except Mistyped:
         return None
 
 
-def equalities(expression: Expression) -> tuple[tuple[Path, frozenset[Scalar]], ...]:
+def equalities(expression: Expression) -> tuple[tuple[ReadPath, frozenset[Scalar]], ...]:
     """Return the paths that must have one of these values for the expression to be true.
 
     The conditions are necessary, never sufficient. An empty set of values means that the expression is never true. As
@@ -146,7 +146,7 @@ def _never(node: Node) -> bool:
     return isinstance(node, Literal) and node.value is not True
 
 
-def _equal(path: Path, values: list[object]) -> Conditions:
+def _equal(path: ReadPath, values: list[object]) -> Conditions:
     """Return the scalars that the path must equal. Null never matches; lists and maps give no condition: no index."""
     present = [value for value in values if value is not None]
     scalars = frozenset(value for value in present if isinstance(value, str | int | float))

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from reconciler.expressions.functions import Function
 
-Path = tuple[str | int, ...]  # a root's name, then keys and indexes: ("user", "emails", 0, "email")
+ReadPath = tuple[str | int, ...]  # a root's name, then keys and indexes: ("user", "emails", 0, "email")
 
 
 class Span(NamedTuple):
@@ -30,14 +30,14 @@ class Literal(Node, frozen=True, kw_only=True):
     """
 
     value: object
-    reads: frozenset[Path] = frozenset()
+    reads: frozenset[ReadPath] = frozenset()
     folded: bool = False
 
 
 class Read(Node, frozen=True, kw_only=True):
     """A path with fixed keys: ``user.emails[0].email``."""
 
-    path: Path
+    path: ReadPath
 
 
 class Lookup(Node, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ def children(node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def paths_of(node: Node) -> Iterator[Path]:
+def paths_of(node: Node) -> Iterator[ReadPath]:
     """Yield every path that ``node`` reads, in the order of the text; for a computed key, the part before it."""
     match node:
         case Read(path=path):
@@ -117,7 +117,7 @@ def paths_of(node: Node) -> Iterator[Path]:
                 yield from paths_of(child)
 
 
-def spell(path: Path) -> str:
+def spell(path: ReadPath) -> str:
     """Return a path as text: ``row["Tenant Id"]``, ``user.emails[0].email``. A key that is an address is masked."""
     text = str(path[0])
     for key in path[1:]:

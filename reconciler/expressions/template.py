@@ -8,7 +8,7 @@ from msgspec import Struct
 from reconciler.expressions.compile import described
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.lexer import scan
-from reconciler.expressions.nodes import Path
+from reconciler.expressions.nodes import ReadPath
 from reconciler.expressions.values import (
     LIMIT,
     ExpressionError,
@@ -19,6 +19,7 @@ from reconciler.expressions.values import (
     within_limit,
 )
 
+SpecPath = tuple[str | int, ...]  # where a string of a spec stands: keys and indexes
 OPEN: Final = "${{"
 _NONE: Final[Mapping[str, object]] = {}
 
@@ -28,7 +29,7 @@ class Template(Struct, frozen=True, eq=False):
 
     text: str
     pieces: tuple[str | Expression, ...]
-    paths: frozenset[Path]
+    paths: frozenset[ReadPath]
 
     @property
     def constant(self) -> bool:
@@ -137,7 +138,7 @@ _Run = Callable[[Mapping[str, object]], object]
 class InvalidTree(Exception):
     """All strings of a spec that do not compile: pairs of the path of the string and its error."""
 
-    def __init__(self, errors: Iterable[tuple[Path, ExpressionError]]) -> None:
+    def __init__(self, errors: Iterable[tuple[SpecPath, ExpressionError]]) -> None:
         self.errors = tuple(errors)
         super().__init__("; ".join(error.message for _path, error in self.errors))
 
@@ -145,11 +146,11 @@ class InvalidTree(Exception):
 class Tree(Struct, frozen=True, eq=False):
     """A spec with compiled strings: ``templates`` are those that hold expressions, and where each stands."""
 
-    templates: tuple[tuple[Path, Template], ...]
+    templates: tuple[tuple[SpecPath, Template], ...]
     _run: _Run
 
     @property
-    def paths(self) -> frozenset[Path]:
+    def paths(self) -> frozenset[ReadPath]:
         """Return all paths that the spec reads."""
         return frozenset().union(*(template.paths for _path, template in self.templates))
 
@@ -173,10 +174,10 @@ class Tree(Struct, frozen=True, eq=False):
 
 def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Tree:
     """Return ``value`` with every string compiled as a template. Raises ``InvalidTree`` with all errors and paths."""
-    templates: list[tuple[Path, Template]] = []
-    errors: list[tuple[Path, ExpressionError]] = []
+    templates: list[tuple[SpecPath, Template]] = []
+    errors: list[tuple[SpecPath, ExpressionError]] = []
 
-    def compiled(part: object, path: Path) -> _Run | None:
+    def compiled(part: object, path: SpecPath) -> _Run | None:
         """Return the function that renders a part; None for a part without an expression."""
         match part:
             case str():
@@ -194,7 +195,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
                 return _list(part, steps) if any(steps) else None
         return None
 
-    def text(part: str, path: Path) -> _Run | None:
+    def text(part: str, path: SpecPath) -> _Run | None:
         if OPEN not in part:
             return None
         try:

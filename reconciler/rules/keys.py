@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.expression import Expression
-from reconciler.expressions.nodes import Path, Read
+from reconciler.expressions.nodes import Read, ReadPath
 from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
@@ -306,7 +306,7 @@ def _metadata_filing(metadata: MetadataPath) -> Filing | None:
     return path_filing(metadata.expression.node.path, metadata.values)
 
 
-def path_filing(path: Path, values: Iterable[Any]) -> Filing:
+def path_filing(path: ReadPath, values: Iterable[Any]) -> Filing:
     """Return the filing by which rules are found that need one of some values at a path of the user."""
     return Filing(Shelf(by_path, path), values)
 

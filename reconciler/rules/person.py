@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.functions import TEXT, Function
-from reconciler.expressions.nodes import And, Call, Compare, ListOf, Lookup, MapOf, Node, Not, Or, Path, Read
+from reconciler.expressions.nodes import And, Call, Compare, ListOf, Lookup, MapOf, Node, Not, Or, Read, ReadPath
 from reconciler.expressions.text import mailbox, mailbox_or_text, parsed_address
 from reconciler.model import Resource
 from reconciler.rules.patterns import Patterns
@@ -148,7 +148,7 @@ def verified_view(user: dict[str, Any]) -> dict[str, Any]:
 
 # ``x in user.emails`` compares addresses, though the list holds maps as Stytch shapes them; so do phone numbers.
 # What stands for each list: the root under which a scope has the plain addresses; no text of an expression names it.
-_PLAIN: Final[dict[Path, str]] = {("user", "emails"): ADDRESSES, ("user", "phone_numbers"): NUMBERS}
+_PLAIN: Final[dict[ReadPath, str]] = {("user", "emails"): ADDRESSES, ("user", "phone_numbers"): NUMBERS}
 # Not for people to call: what makes an address comparable here.
 _MAILBOX: Final = Function("mailbox", mailbox_or_text, (TEXT,))
 
@@ -196,11 +196,11 @@ def _rewritten(node: Node) -> Node:
     return node
 
 
-def _plain(many: Node, path: Path) -> Node:
+def _plain(many: Node, path: ReadPath) -> Node:
     return Read(span=many.span, path=(_PLAIN[path],))
 
 
-def _spelled(item: Node, path: Path) -> Node:
+def _spelled(item: Node, path: ReadPath) -> Node:
     """Spell an address as addresses compare."""
     if _PLAIN[path] != ADDRESSES:
         return item

@@ -7,11 +7,10 @@ from msgspec import Struct, field
 
 from reconciler.documents.document import Document
 from reconciler.expressions.expression import Expression, compile_expression
-from reconciler.expressions.nodes import Node, Path, Read, children, spell
+from reconciler.expressions.nodes import Node, Read, ReadPath, children, spell
 from reconciler.expressions.template import OPEN, InvalidTree, Template, Tree, compile_template, compile_tree
 from reconciler.expressions.values import ExpressionError
-from reconciler.model import Json, Position, Problem, Resource, Table, problem
-from reconciler.model import Path as Keys
+from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.rules.directory import Directory, Domains, domains_of
 from reconciler.rules.unused import Tally
 from reconciler.suggest import suggest_existing
@@ -50,7 +49,7 @@ class Place(Struct, frozen=True):
     """A value in a rule file: its document and the path to it; or (``is_key``) the key there."""
 
     document: Document
-    path: Keys
+    path: Path
     is_key: bool = False
 
     def below(self, *keys: str | int) -> "Place":
@@ -186,7 +185,7 @@ class Reader(Struct):
                 self.organization = True
                 self._check_organization(path, at)
 
-    def _note_user(self, path: Path, at: Position, use: str) -> None:
+    def _note_user(self, path: ReadPath, at: Position, use: str) -> None:
         read = USER_FIELDS if len(path) == 1 else frozenset({str(path[1])})
         for name in sorted(read):
             self.reads(name, at)
@@ -203,13 +202,13 @@ class Reader(Struct):
                 hint = f"{verb} trusted_metadata; if this is intended, set `untrusted: true` in the rule"
                 self._once(problem("untrusted", message, hint, at))
 
-    def _check_column(self, path: Path, at: Position) -> None:
+    def _check_column(self, path: ReadPath, at: Position) -> None:
         if self.table is None or len(path) == 1 or path[1] in self.table.columns:
             return
         message = f"the table {self.table.name} has no column {path[1]}"
         self._once(problem("unknown-column", message, suggest_existing(str(path[1]), self.table.columns), at))
 
-    def _check_organization(self, path: Path, at: Position) -> None:
+    def _check_organization(self, path: ReadPath, at: Position) -> None:
         declared = self.draft.organization_fields
         if len(path) > 1 and path[1] not in declared:
             message = f"no organization declares {path[1]}"
@@ -238,7 +237,7 @@ def expressions_in(template: Template) -> Iterator[tuple[Expression, int]]:
             after = start + len(piece.text)
 
 
-def _reads(node: Node) -> Iterator[tuple[Path, int]]:
+def _reads(node: Node) -> Iterator[tuple[ReadPath, int]]:
     if isinstance(node, Read):
         yield node.path, node.span.start
     for child in children(node):
