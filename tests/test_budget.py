@@ -12,8 +12,8 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "emulator" not in path.rel
 TEXTS = {path: path.read_text(encoding="utf-8") for path in FILES}
 
 
-def outside(*rooms: str) -> dict[Path, str]:
-    return {path: text for path, text in TEXTS.items() if path.relative_to(ROOT).parts[0] not in rooms}
+def outside(*folders: str) -> dict[Path, str]:
+    return {path: text for path, text in TEXTS.items() if path.relative_to(ROOT).parts[0] not in folders}
 
 
 def found(pattern: str, texts: dict[Path, str]) -> list[str]:
