@@ -17,7 +17,7 @@ from msgspec import structs
 
 from reconciler.apply.bootstrap import environments_made, not_planned_again, still_planned, written_first, written_later
 from reconciler.apply.execute import Applied, execute
-from reconciler.apply.journal import unfinished, unfinished_deletes
+from reconciler.apply.journal import unfinished
 from reconciler.apply.write import INTERRUPTED, OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
@@ -44,11 +44,10 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations)
     begun = unfinished(run.config.root, run.config.environment)
-    resources = compare_resources(run, declared, live, begun)
+    resources = compare_resources(run, declared, live, begun.credentials)
     unread = is_unread(run, declared, target, resources)
     desired = resolve(run, declared, rules, live)  # users through the rules → memberships
-    deleting = unfinished_deletes(run.config.root, run.config.environment)
-    members, presence = compare_members(run, declared, desired, live, resources, deleting)
+    members, presence = compare_members(run, declared, desired, live, resources, begun.deletes)
     situation = Situation(config=run.config, declared=declared, desired=desired, live=live, presence=presence)
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
@@ -62,7 +61,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         target=live.target,
         stakes=members.stakes,
         unread=unread,
-        over=over(begun, declared, diffs, whole),
+        over=over(begun.credentials, declared, diffs, whole),
         rate=run.config.rates.writes_per_second,
     )
     return narrow(planned, selection)

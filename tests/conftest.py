@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.emulator import conformity
 
-pytest_plugins = ("tests.canaries",)
+pytest_plugins = ("tests.canaries", "tests.connected")
 
 NODE_MODULES = Path(__file__).parent / "emulator" / "node" / "node_modules"
 AMBIENT = ("STYTCH_", "RECONCILER_", "GITHUB_")

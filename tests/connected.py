@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Transports, open_client
 from reconciler.clients.credentials import Credentials, Rates
@@ -57,3 +59,18 @@ def connected(
     )
     with open_client(credentials(app, sort), rates or Rates(), transports) as client:
         yield client
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    """An empty emulator."""
+    made = App()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(app: App) -> Iterator[Client]:
+    """A client of its B2B test environment."""
+    with connected(app) as opened:
+        yield opened

@@ -13,6 +13,12 @@ environments:
   test: {vars: {tier: gold}, tables: {tenants: tenants.csv}}
   live: {}
 """
+OF_A_PROJECT = """\
+apiVersion: reconciler/v1
+kind: Configuration
+name: acme-identity
+environments: {test: {target: {project: b2b, environment: test}}}
+"""
 ORGANIZATION = """\
 apiVersion: reconciler/v1
 kind: Organization

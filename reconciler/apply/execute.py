@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from reconciler.apply.bootstrap import pins
-from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
+from reconciler.apply.journal import Journal, unfinished
 from reconciler.apply.write import OnOutcome, Writer
 from reconciler.kinds._context import ApplyContext
 from reconciler.model import ADMIN_ROLE, Change, Listed, ManualStep, Outcome, StoredCredential, withdrawn_roles
@@ -69,16 +69,17 @@ class Applied(Struct, frozen=True, kw_only=True):
 def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: OnOutcome) -> Applied:
     """Carry out ``changes``, which are those of ``planned`` in its order, or some of them; give the outcome of each.
 
-    Organizations, or members, of one action are written side by side, everything else one by one; the next sort begins
-    when the last has ended, because it may depend on it. An interrupt lets what is under way end and skips the rest.
+    Organizations, or members, of one action are written side by side, everything else one by one. A batch begins when
+    the one before it has ended, because it may depend on it. After an interrupt the writes in progress end and the rest
+    is skipped.
     """
     check_target(run.config, planned.target, to_write=True)
     check_writes(run.config, changes, planned.target)
     begun = unfinished(run.config.root, run.config.environment)
-    deletes = unfinished_deletes(run.config.root, run.config.environment)
-    with Journal(run.config.root, run.config.environment, begun={**begun, **deletes}) as journal:
-        with suppress(OSError):  # what is over is over; the next run says so
-            for ended in sorted(planned.over & begun.keys()):
+    known = {**begun.credentials, **begun.deletes}
+    with Journal(run.config.root, run.config.environment, begun=known) as journal:
+        with suppress(OSError):  # what could not be noted as ended stays listed until the next run
+            for ended in sorted(planned.over & begun.credentials.keys()):
                 journal.end(ended)
         context = ApplyContext(
             owner=run.config.owner,
@@ -87,7 +88,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             target=planned.target,
             ids={kind: dict(ids) for kind, ids in planned.ids.items()},
             store=run.store,
-            begun=begun,
+            begun=begun.credentials,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
         writer = Writer(context, journal, on_outcome, heirs(changes, planned.stakes))

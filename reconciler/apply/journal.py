@@ -114,17 +114,26 @@ class _Line(Struct):
         return self.action == "create" or any(is_name(field.get("after")) for field in self.fields)
 
 
-def unfinished(root: Path, environment: str) -> Begun:
-    """Return what may have given a credential and never ended, by address, with what was noted of it.
+class Unfinished(Struct, frozen=True):
+    """What earlier runs began and never ended, by address, with what was noted of it.
+
+    ``credentials`` are the writes that may have given a credential; ``deletes`` those of members, with the member's id.
+    """
+
+    credentials: Begun
+    deletes: Begun
+
+
+def unfinished(root: Path, environment: str) -> Unfinished:
+    """Return what the journals of an environment leave open; each is read once.
 
     A line that was cut short itself counts as an intent of which nothing was noted. Raises ``Unreadable``.
     """
-    return _by_address(intent for intent in _never_ended(root, environment) if not intent.deletes)
-
-
-def unfinished_deletes(root: Path, environment: str) -> Begun:
-    """Return the deletes of members that were begun and never ended, by address, each with the member's id."""
-    return _by_address(intent for intent in _never_ended(root, environment) if intent.deletes and intent.id)
+    intents = tuple(_never_ended(root, environment))
+    return Unfinished(
+        credentials=_by_address(intent for intent in intents if not intent.deletes),
+        deletes=_by_address(intent for intent in intents if intent.deletes and intent.id),
+    )
 
 
 def _by_address(intents: Iterable[Intent]) -> Begun:

@@ -164,10 +164,10 @@ def _no_longer_wanted(config: Config, items: Iterable[Listed]) -> Iterator[Liste
 def _as_declared(held: Iterable[Listed], declared: Declared, desired: Desired) -> Iterator[Listed]:
     """Mark each held resource that a file declares, and list who waits for an organization."""
     organizations = {resource.address: resource.name for resource in declared.organizations}
-    things = {resource.address for resource in declared.resources}
+    addresses = {resource.address for resource in declared.resources}
     members = {(member.position.file, member.position.line) for member in declared.members}
     for item in held:
-        is_declared = item.address in things or any((at.file, at.line) in members for at in item.at)
+        is_declared = item.address in addresses or any((at.file, at.line) in members for at in item.at)
         slug = organizations.get(item.address)
         waiting = desired.memberships.of(slug) if slug is not None else ()
         names = (address(MEMBER, one.organization, one.addresses[0]) for one in waiting)

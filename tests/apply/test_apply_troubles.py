@@ -27,16 +27,10 @@ from reconciler.model.secret import Sealed
 from reconciler.read.run import Run
 from tests.connected import connected
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import OF_A_PROJECT, config_of, write
 from tests.whole_project import SECRETS, copied, stytch
 from tests.whole_project import applied as whole
 
-CONFIGURATION: Final = """\
-apiVersion: reconciler/v1
-kind: Configuration
-name: acme-identity
-environments: {test: {target: {project: b2b, environment: test}}}
-"""
 MANIFESTS: Final = """\
 apiVersion: reconciler/v1
 kind: CountryCodeAllowlist
@@ -77,7 +71,7 @@ TOKEN, APP, CLIENT = "PublicToken/FRONTEND_TOKEN", "ConnectedApp/Partner", "M2MC
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+    return config_of(write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": MANIFESTS}))
 
 
 @pytest.fixture
@@ -125,7 +119,7 @@ def test_a_store_that_takes_nothing_and_no_file_for_it(config: Config, app: App)
     applied = run(config, app, store, meanwhile=lambda: setattr(store, "keep", lost))
     assert results(applied) == {**ALL, TOKEN: "failed", APP: "failed", CLIENT: "failed"}
     assert applied.exit_code == 1
-    assert {TOKEN, APP, CLIENT} == unfinished(config.root, "test").keys()
+    assert {TOKEN, APP, CLIENT} == unfinished(config.root, "test").credentials.keys()
 
 
 @pytest.mark.parametrize("event", ["note", "made", "outcome", "intent"])
@@ -206,7 +200,7 @@ def test_a_second_interrupt_waits_for_nothing_and_says_what_may_have_happened(
     """The first one waits for what is under way."""
     manifests = MANIFESTS[MANIFESTS.index("apiVersion: reconciler/v1\nkind: M2MClient") :]
     later = manifests[: manifests.index("---")].replace("billing", "later")
-    write(config.root, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": f"{manifests}---\n{later}"})
+    write(config.root, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": f"{manifests}---\n{later}"})
     respond, said = app.respond, threading.Event()
     shut_down = Mock(side_effect=[KeyboardInterrupt, None])
 

@@ -186,7 +186,7 @@ def settled(config: Config, app: App, store: MemoryStore, wanted: Counter[str], 
         applied(config, app, store)
     assert state(app) == wanted, number
     assert applied(config, app, store) == (), number
-    assert unfinished(config.root, config.environment) == {}, number
+    assert unfinished(config.root, config.environment).credentials == {}, number
     usable(app, store)
 
 

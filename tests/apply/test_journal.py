@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.apply.journal import Journal, unfinished, unfinished_deletes
+from reconciler.apply.journal import Journal, unfinished
 from reconciler.errors import Unreadable
 from reconciler.model import FieldChange
 
@@ -51,7 +51,7 @@ def noted(root: Path) -> dict[str, list[tuple[Any, ...]]]:
     """What was begun and never ended: the id it was about, what was there, what was made and how that ended."""
     return {
         address: [(one.id, one.there, one.made, *sorted(one.given)) for one in begun]
-        for address, begun in unfinished(root, "test").items()
+        for address, begun in unfinished(root, "test").credentials.items()
     }
 
 
@@ -116,18 +116,18 @@ def test_a_members_delete_that_was_begun_and_never_ended(tmp_path: Path) -> None
     begun = [("intent", {"action": "delete", "address": each, "id": each[12:15]}) for each in (ann, bob)]
     gone = {"address": bob, "action": "delete", "result": "applied"}
     cut_short = journal(tmp_path, *begun, ("outcome", gone), intent(ann), outcome(ann))
-    ((address, (found,)),) = unfinished_deletes(tmp_path, "test").items()
+    ((address, (found,)),) = unfinished(tmp_path, "test").deletes.items()
     assert (address, found.id, found.marked_at, noted(tmp_path)) == (ann, "ann", None, {})
     sent = journal(tmp_path, begun[0], ("deleting", {"address": ann, "marked_at": "12:00"}), minute=2)
-    assert [one.marked_at for one in unfinished_deletes(tmp_path, "test")[ann]] == [None, "12:00"]
+    assert [one.marked_at for one in unfinished(tmp_path, "test").deletes[ann]] == [None, "12:00"]
     assert noted(tmp_path) == {}
     journal(tmp_path, ended(ann, cut_short.name, sent.name), minute=1)
-    assert unfinished_deletes(tmp_path, "test") == {}
+    assert unfinished(tmp_path, "test").deletes == {}
 
 
 def test_what_is_applied_ends_what_earlier_runs_began(tmp_path: Path) -> None:
     cut_short = journal(tmp_path, intent(A))
-    with Journal(tmp_path, "test", begun=unfinished(tmp_path, "test")) as later:
+    with Journal(tmp_path, "test", begun=unfinished(tmp_path, "test").credentials) as later:
         assert later.ends(A) == [cut_short.name]
         assert later.ends(B) == []
         later.end(A)
@@ -200,14 +200,14 @@ def test_a_journal_that_cannot_be_read_is_not_one_that_says_nothing(
 @pytest.mark.parametrize("other", ["live", "test-2", "test-20260101T000000.000000Z", "tes", "*", "[a-z]est"])
 def test_each_environment_has_its_own(tmp_path: Path, other: str) -> None:
     journal(tmp_path, intent(A), environment=other)
-    assert unfinished(tmp_path, "test") == {}
-    assert list(unfinished(tmp_path, other)) == [A]
+    assert unfinished(tmp_path, "test").credentials == {}
+    assert list(unfinished(tmp_path, other).credentials) == [A]
     journal(tmp_path, intent(B))
-    assert list(unfinished(tmp_path, other)) == [A]
+    assert list(unfinished(tmp_path, other).credentials) == [A]
 
 
 def test_where_there_is_no_journal_nothing_was_begun(tmp_path: Path) -> None:
-    assert unfinished(tmp_path, "test") == {}
+    assert unfinished(tmp_path, "test").credentials == {}
 
 
 def test_a_journal_is_its_owners_alone_and_made_with_its_first_line(tmp_path: Path) -> None:

@@ -20,14 +20,8 @@ from reconciler.read.run import Run
 from tests.connected import connected
 from tests.everything import everything
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import OF_A_PROJECT, config_of, write
 
-CONFIGURATION: Final = """\
-apiVersion: reconciler/v1
-kind: Configuration
-name: acme-identity
-environments: {test: {target: {project: b2b, environment: test}}}
-"""
 MANIFESTS: Final = """\
 apiVersion: reconciler/v1
 kind: Organization
@@ -108,7 +102,7 @@ class Instead:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+    return config_of(write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": MANIFESTS}))
 
 
 @pytest.fixture

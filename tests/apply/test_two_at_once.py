@@ -18,12 +18,12 @@ from reconciler.emulator.server.app import App
 from reconciler.model import Outcome
 from reconciler.model.secret import Sealed
 from reconciler.read.run import Run
-from tests.apply.test_lost_answers import CONFIGURATION, CREATES, MANIFESTS, run
+from tests.apply.test_lost_answers import CREATES, MANIFESTS, run
 from tests.connected import connected
 from tests.emulator.certificates import private_key
 from tests.everything import everything
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import OF_A_PROJECT, config_of, write
 from tests.stages import is_read
 
 # What Stytch does not keep from being made twice, by the sort that the emulator keeps it as.
@@ -57,7 +57,7 @@ class Twice:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+    return config_of(write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": MANIFESTS}))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_no_two_that_are_kept_under_one_name(
     assert of(app, sort) - before == {store.ids[name]}
     assert store.texts[name] == "theirs"
     assert run(config, app, store).outcomes == ()
-    assert unfinished(config.root, "test") == {}
+    assert unfinished(config.root, "test").credentials == {}
 
 
 class Blind:
@@ -151,7 +151,7 @@ def test_what_was_made_is_completed_where_nobody_could_look_for_others(
     assert {one.result for one in run(config, app, store).outcomes} <= {"applied"}
     assert of(app, sort) == {made}
     assert run(config, app, store).outcomes == ()
-    assert unfinished(config.root, "test") == {}
+    assert unfinished(config.root, "test").credentials == {}
     if sort == "saml_connection":
         (connection,) = (value for key, value in everything(app).items() if key[1] == sort)
         assert len(connection["encryption_private_keys"]) == 1

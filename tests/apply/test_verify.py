@@ -23,10 +23,10 @@ from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
 from reconciler.model import Change, Create, FieldChange, Json, Spec, Update
 from reconciler.schema.kind import Kind
-from tests.apply.test_lost_answers import CONFIGURATION, MANIFESTS, run
+from tests.apply.test_lost_answers import MANIFESTS, run
 from tests.everything import everything
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import OF_A_PROJECT, config_of, write
 from tests.stages import is_read
 from tests.whole_project import SECRETS, applied, copied, stytch
 
@@ -86,7 +86,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_a_connection_that_came_back_under_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MANIFESTS}))
+    config = config_of(write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": MANIFESTS}))
     with closing(make(Options())) as app:
         respond = app.respond
 
@@ -121,7 +121,7 @@ spec: {external_id: a1, mfa_phone_number: "+15005550006"}
 def test_a_field_that_a_call_of_its_own_did_not_clear(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
 ) -> None:
-    config = config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": MEMBER}))
+    config = config_of(write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": MEMBER}))
     with closing(make(Options())) as app:
         run(config, app, MemoryStore({}))
         (member,) = (each for key, each in everything(app).items() if key[1] == "member")
@@ -130,7 +130,7 @@ def test_a_field_that_a_call_of_its_own_did_not_clear(
         respond = app.respond
         monkeypatch.setattr(app, "respond", lambda asked: answer if asked.method == "DELETE" else respond(asked))
         manifest = re.sub(rf"{field}: [^,}}]+", f"{field}: null", MEMBER)
-        write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/all.yaml": manifest})
+        write(tmp_path, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": manifest})
         (outcome,) = run(config, app, MemoryStore({})).outcomes
     assert outcome.result == "failed"
     assert f"differs from what was sent: {field} is " in outcome.detail

@@ -1,5 +1,4 @@
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -22,19 +21,6 @@ from tests.connected import VirtualClock, connected, credentials
 
 SECRET = "secret-test-of-nobody"
 NOBODY = Credentials(project_id="project-test-1", secret=SECRET, api_url="http://127.0.0.1:1")
-
-
-@pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(app: App) -> Iterator[Client]:
-    with connected(app) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -106,13 +106,6 @@ def _operand(name: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def api(app: App) -> Api:
     return Api(app)
 

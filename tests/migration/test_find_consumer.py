@@ -1,7 +1,5 @@
 """Finding the Consumer project, its environments and their secrets; and the errors where one is missing."""
 
-from collections.abc import Iterator
-
 import pytest
 from msgspec import structs
 
@@ -10,13 +8,6 @@ from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput, Refused
 from reconciler.migration.read import Row, check_credentials, chosen, find_consumer, names, secret_of
 from tests.connected import connected, credentials
-
-
-@pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
 
 
 def row(slug: str, type_: str = "TEST", project_id: str = "") -> Row:

@@ -1,7 +1,7 @@
 """What a person must do, and what betrays that it is done."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,20 +14,6 @@ from reconciler.emulator.server import faults
 from reconciler.emulator.server.app import App
 from reconciler.model import Live, Position, Target
 from reconciler.plan.manual_steps import open_steps
-from tests.connected import connected
-
-
-@pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(app: App) -> Iterator[Client]:
-    with connected(app) as client:
-        yield client
 
 
 @pytest.fixture

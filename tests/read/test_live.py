@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from math import ceil
 from typing import Any
@@ -23,19 +22,6 @@ from reconciler.read.members import IN_FLIGHT, batches_of, read_members
 from reconciler.read.users import consumer_users
 from reconciler.sources.users import MalformedUser
 from tests.connected import START, VirtualClock, connected, credentials
-
-
-@pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(app: App) -> Iterator[Client]:
-    with connected(app) as opened:
-        yield opened
 
 
 def organization(app: App, slug: str, **more: Any) -> str:

@@ -43,13 +43,6 @@ DATA = ("project_id", "secret")
 
 
 @pytest.fixture
-def app() -> Iterator[App]:
-    made = App()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def here(app: App) -> Environment:
     return app.workspace.environment("B2B")
 
