@@ -1,9 +1,9 @@
 """The journal of an apply: each intended write and its outcome, one line each, flushed before and after the write.
 
-The journal is evidence, not state: losing it is harmless. It is read back only for what Stytch cannot tell: that a run
-was cut short between a credential's being given and its being kept (``unfinished``), or between a mark that says that
-we delete a member and the delete (``unfinished_deletes``). It lies outside git by
-default (``.reconciler/journal-….jsonl``), readable by its owner alone, because it names people.
+The journal is evidence, not state: losing it is harmless. ``unfinished`` reads back only what Stytch cannot tell: that
+a run was cut short after a credential was given and before it was stored, or after a mark said that a member is being
+deleted and before the delete. It lies outside git by default (``.reconciler/journal-….jsonl``), readable by its owner
+alone, because it names people.
 
 An ``intent`` is ended by the ``outcome`` of the same file and address, or by a line of any later file that names that
 file under ``ends``: no clock says which came first.
@@ -130,10 +130,8 @@ def unfinished(root: Path, environment: str) -> Unfinished:
     A line that was cut short itself counts as an intent of which nothing was noted. Raises ``Unreadable``.
     """
     intents = tuple(_never_ended(root, environment))
-    return Unfinished(
-        credentials=_by_address(intent for intent in intents if not intent.deletes),
-        deletes=_by_address(intent for intent in intents if intent.deletes and intent.id),
-    )
+    deletes = _by_address(intent for intent in intents if intent.deletes and intent.id)
+    return Unfinished(_by_address(intent for intent in intents if not intent.deletes), deletes)
 
 
 def _by_address(intents: Iterable[Intent]) -> Begun:

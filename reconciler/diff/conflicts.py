@@ -48,7 +48,7 @@ ODD: Final = "its record could not be read completely, so it is not changed"
 SEVERAL_MARKED: Final = "several live members carry this user's mark"
 SPELLED_DIFFERENTLY: Final = "several live members have this address, spelled differently"
 
-# What leaves open what is to become of a member.
+# Why it is unknown what should become of a member.
 MAY_BE_MEMBER: Final = (
     "a member record of this organization could not be read, so it is unknown whether this user is already a member"
 )

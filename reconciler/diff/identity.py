@@ -142,7 +142,7 @@ def _new(
 
 
 def _where_one_is_possible(pairs: Iterable[Pair], unclaimed: Iterable[Live]) -> list[Pair]:
-    """Put what is to be created, where only one can exist and an undeclared one does, in conflict with that."""
+    """Put a create in conflict with an undeclared live resource where only one can exist."""
     others = {item.namespace: item for item in unclaimed}
     return [
         structs.replace(pair, conflict=conflicts.only_one(pair.declared, others[pair.declared.namespace]))

@@ -239,9 +239,9 @@ def canonical(spec: Spec) -> Spec:
 
 
 def meanwhile(said: Spec, late: Spec) -> Spec:
-    """Return how SSO provisioning stands until the connections are there that it is to be restricted to.
+    """Return SSO provisioning as it is set until the connections exist to which it will be restricted.
 
-    Where there is another way in, it is shut: who signs in by SSO in the meantime would become a member otherwise.
+    It is shut where there is another way in: until then everybody who signs in by SSO would become a member.
     """
     if ALLOWED_CONNECTIONS not in late or said.get(SSO_PROVISIONING) != "RESTRICTED":
         return {}

@@ -83,12 +83,12 @@ class Diff(Struct, frozen=True, kw_only=True):
 
     @property
     def created(self) -> frozenset[str]:
-        """Return the names of what is to be made."""
+        """Return the names of the resources that the changes create."""
         return frozenset(change.name for change in self.changes if isinstance(change, Create))
 
     @property
     def deleted(self) -> Mapping[str, str]:
-        """Return the live names of what is to be deleted, with the ids."""
+        """Return the live names of the resources that the changes delete, with the ids."""
         return {change.name: str(change.id) for change in self.changes if isinstance(change, Delete)}
 
     @property

@@ -73,7 +73,7 @@ def reading(form: str, stream: TextIO | None = None) -> Iterator[None]:
 
 @contextmanager
 def applying(plan: Plan, form: str, stream: TextIO | None = None) -> Iterator[Callable[[Outcome], None]]:
-    """Yield what is to be told of every outcome while a plan is applied."""
+    """Yield the function that shows each outcome while a plan is applied."""
     stream = stream or sys.stderr
     total = len(plan.changes)
     if FORMATS[form].whole or not total:
