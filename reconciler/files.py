@@ -84,14 +84,14 @@ def write_whole(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        _sync(path.parent)
+        sync_names(path.parent)
     except BaseException:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise
 
 
-def _sync(folder: Path) -> None:
+def sync_names(folder: Path) -> None:
     """Put the names in a folder on the disk, so that a power cut does not bring an old file back."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

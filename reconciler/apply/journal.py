@@ -9,6 +9,7 @@ An ``intent`` is ended by the ``outcome`` of the same file and address, or by a 
 file under ``ends``: no clock says which came first.
 """
 
+import errno
 import os
 import re
 import threading
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from reconciler.errors import Unreadable
-from reconciler.files import FOLDER, existing_folder, own_folder
+from reconciler.files import FOLDER, existing_folder, own_folder, sync_names
 from reconciler.model import Intent, Json
 from reconciler.model.changes import Begun
 from reconciler.schema.secret_names import is_name
@@ -33,11 +34,22 @@ MANY: Final = re.compile(rb'"address":\s*"(?:Member|Organization)/')  # most lin
 BUT: Final = (b'"delete"', b'"deleting"', b'"ends"')  # a line of those that matters all the same
 
 
+class _Batch:
+    """Lines that go to the disk together: the first ``sure`` of them are there, ``error`` kept the others from it."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.sure = 0
+        self.error = OSError(errno.EINTR, os.strerror(errno.EINTR))  # of a write that something else broke off
+        self.over = False
+
+
 class Journal:
     """An append-only file of JSON lines, made when the first is written; ``path`` is None until then.
 
-    ``begun`` are the intents of earlier runs that never ended, by address: the outcome of one that is applied now ends
-    them.
+    Threads write side by side: while one waits for the disk the lines of the others gather, and the next one of them
+    writes them all. ``begun`` are the intents of earlier runs that never ended, by address: the outcome of one that is
+    applied now ends them. ``sync`` returns once all that was written to a file is on the disk.
     """
 
     def __init__(
@@ -46,28 +58,59 @@ class Journal:
         environment: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         begun: Begun | None = None,
+        sync: Callable[[int], None] = os.fsync,
     ) -> None:
         self._root = root
         self._environment = environment
         self._now = now
+        self._sync = sync
         self._file: BinaryIO | None = None
         self._torn = False
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._busy = False  # somebody writes to the file
+        self._gathering = _Batch()
         self.begun: Begun = begun or {}
         self.path: Path | None = None
 
     def write(self, event: str, body: Mapping[str, Json]) -> None:
         """Append one line and return once it is on the disk; raises ``OSError`` where that cannot be."""
-        with self._lock:
-            if self._file is None:
-                self._file = self._open()
-            line = msgspec.json.encode({"at": self._now().isoformat(), "event": event, **body})
-            torn, self._torn = self._torn, True  # until all of it is there: a full disk takes a part
-            left = memoryview((b"\n" if torn else b"") + line + b"\n")
-            while left:
-                left = left[self._file.write(left) or 0 :]
-            os.fsync(self._file.fileno())
-            self._torn = False
+        line = msgspec.json.encode({"at": self._now().isoformat(), "event": event, **body}) + b"\n"
+        with self._turn:
+            batch = self._gathering
+            batch.lines.append(line)
+            place = len(batch.lines)
+            self._turn.wait_for(lambda: batch.over or not self._busy)
+            leads = not batch.over
+            if leads:
+                self._busy, self._gathering = True, _Batch()
+        if leads:
+            try:
+                self._put(batch)
+            finally:
+                with self._turn:
+                    batch.over, self._busy = True, False
+                    self._turn.notify_all()
+        if place > batch.sure:
+            raise OSError(batch.error.errno, batch.error.strerror) from batch.error
+
+    def _put(self, batch: _Batch) -> None:
+        """Write the lines of a batch; a full disk may take some of them, and a part of one."""
+        try:
+            self._file = self._file or self._open()
+            torn, self._torn = self._torn, True  # until all of it is there
+            text = b"\n" * torn + b"".join(batch.lines)
+            left = memoryview(text)
+            try:
+                while left:
+                    left = left[self._file.write(left) or 0 :]
+            except OSError as error:
+                batch.error = error
+            self._sync(self._file.fileno())
+        except OSError as error:
+            batch.error = error
+        else:
+            self._torn = bool(left)
+            batch.sure = text[: len(text) - len(left)].count(b"\n") - torn
 
     def end(self, address: str) -> None:
         """Note that what earlier runs began at an address is finished."""
@@ -81,9 +124,10 @@ class Journal:
         folder = own_folder(self._root)
         stamp = self._now().strftime("%Y%m%dT%H%M%S.%fZ")
         self.path = folder / f"{_begins(self._environment)}{stamp}-{os.getpid()}.jsonl"
-        return os.fdopen(
-            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb", buffering=0
-        )
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        file = os.fdopen(descriptor, "wb", buffering=0)
+        sync_names(folder)
+        return file
 
     def __enter__(self) -> Self:
         return self

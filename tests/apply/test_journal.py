@@ -1,6 +1,10 @@
 """What a journal says of runs that were cut short."""
 
 import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -165,6 +169,106 @@ def test_a_full_disk_tears_one_line_and_no_other(tmp_path: Path, monkeypatch: py
         disk.left = 1_000_000
         written.write(*intent(B))
     assert noted(tmp_path) == {A: [(None, None, None)], B: [(None, None, None)]}
+
+
+class Disk:
+    """What is on a disk that is as slow as the test wants: nothing of a file until its ``sync`` has returned."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.syncs = 0
+        self.content = b""
+        self.ready = threading.Event()
+        self.begun = threading.Event()
+
+    def sync(self, descriptor: int) -> None:
+        size = os.fstat(descriptor).st_size
+        self.begun.set()
+        assert self.ready.wait(60)
+        self.syncs += 1
+        (path,) = self._root.glob(".reconciler/journal-*")
+        self.content = path.read_bytes()[:size]
+
+
+def all_wait(written: Journal, threads: int) -> None:
+    """Wait until so many lines wait for the disk."""
+    while len(written._gathering.lines) < threads:  # noqa: SLF001 # nothing else tells that a thread waits
+        time.sleep(0)
+
+
+def test_writers_who_wait_share_one_sync_and_each_returns_with_its_line_on_the_disk(tmp_path: Path) -> None:
+    disk, writers = Disk(tmp_path), 64
+    seen: list[bool] = []
+
+    def write(number: int) -> None:
+        written.write(*note(A, f"id-{number}"))
+        seen.append(f'"id-{number}"'.encode() in disk.content)
+
+    with Journal(tmp_path, "test", sync=disk.sync) as written, ThreadPoolExecutor(writers) as pool:
+        first = pool.submit(write, 0)
+        assert disk.begun.wait(60)
+        others = [pool.submit(write, number) for number in range(1, writers)]
+        all_wait(written, writers - 1)
+        disk.ready.set()
+        for future in (first, *others):
+            future.result()
+    assert seen == [True] * writers
+    assert disk.syncs == 2
+    assert disk.content.count(b"\n") == writers
+
+
+def test_a_full_disk_fails_the_writers_whose_lines_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, room, places = Disk(tmp_path), 300, range(10)
+
+    def write(number: int) -> None:
+        written.write(*intent(f"Secret/S{number}"))
+
+    with Journal(tmp_path, "test", sync=disk.sync) as written, ThreadPoolExecutor(len(places)) as pool:
+        first = pool.submit(write, 0)
+        assert disk.begun.wait(60)
+        others = [pool.submit(write, number) for number in places[1:]]
+        all_wait(written, len(places) - 1)
+        full = Full(written._file, room)  # noqa: SLF001 # as if it were full after that
+        monkeypatch.setattr(written, "_file", full)
+        disk.ready.set()
+        errors = [str(future.exception() or "") for future in (first, *others)]
+        full.left = 1_000_000
+        written.write(*intent(B))
+    assert {*errors} == {"", "[Errno 28] No space left on device"}
+    assert errors.count("") > 1
+    assert {f"Secret/S{number}" for number in places if not errors[number]} | {B} <= noted(tmp_path).keys()
+    lines = path_of(written).read_bytes().split(b"\n")
+    assert [line.endswith(b"}") for line in lines if line].count(False) == 1  # the one that was torn
+
+
+@pytest.mark.parametrize("broken", [OSError(5, "Input/output error"), RuntimeError("anything")], ids=repr)
+def test_a_sync_that_fails_fails_all_who_shared_it_and_nobody_after(tmp_path: Path, broken: Exception) -> None:
+    disk = Disk(tmp_path)
+
+    def sync(descriptor: int) -> None:
+        disk.sync(descriptor)
+        if disk.syncs == 2:
+            raise broken
+
+    with Journal(tmp_path, "test", sync=sync) as written, ThreadPoolExecutor(8) as pool:
+        first = pool.submit(written.write, *intent(A))
+        assert disk.begun.wait(60)
+        others = [pool.submit(written.write, *intent(f"Secret/S{number}")) for number in range(7)]
+        all_wait(written, 7)
+        disk.ready.set()
+        first.result()
+        assert sorted(type(future.exception()).__name__ for future in others) == sorted(
+            [type(broken).__name__, *["OSError" if isinstance(broken, OSError) else "InterruptedError"] * 6]
+        )
+        written.write(*intent(B))
+    assert {A, B} <= noted(tmp_path).keys()
+
+
+def path_of(written: Journal) -> Path:
+    assert written.path
+    return written.path
 
 
 class Full:
