@@ -3,18 +3,22 @@
 The texts of these errors may be shown, so they never contain a secret.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
-from reconciler.files import FOLDER, locked, own_folder, read_whole, write_whole
+from reconciler.credentials.shared_file import Changes, Format, SharedFile
+from reconciler.files import FOLDER, own_folder
 from reconciler.model.secret import Sealed
 
 # The names of the files of an environment, where reconciler.yaml gives none.
 DEFAULT: Final = FOLDER + "/credentials-{}.env"
 IDS: Final = "{}.credential-ids.json"
 READABLE: Final = 0o644
+
+Ids = Mapping[str, str]
 
 
 class Refusal(Exception):
@@ -50,27 +54,38 @@ class Ledger:
     """
 
     def __init__(self, root: Path, shown: str) -> None:
-        self._root = root
         self._shown = shown
-        self._path = root / shown
+        self._file = SharedFile(
+            root / shown,
+            Format(self._understood, _changed, _content, READABLE),
+            lambda: own_folder(root) / "credential-ids.lock",
+        )
 
     def id_of(self, name: str) -> str | None:
         """Return the id that belongs to a name."""
-        return self._ids().get(name) or None
+        return self._file.read().get(name) or None
 
     def record(self, name: str, id: str) -> None:
         """Write down which id belongs to a name; "" takes the name out."""
-        with locked(own_folder(self._root) / "credential-ids.lock"):
-            before = self._ids()
-            after = {each: before[each] for each in before if each != name} | ({name: id} if id else {})
-            if after != before:
-                text = msgspec.json.format(msgspec.json.encode(dict(sorted(after.items()))), indent=2)
-                write_whole(self._path, text + b"\n", READABLE)
+        self._file.change({name: id or None})
 
-    def _ids(self) -> dict[str, str]:
-        text = read_whole(self._path, private=False)
+    def check(self) -> None:
+        """Raise what would keep an id from being written down."""
+        self._file.change({})
+
+    def _understood(self, content: bytes | None) -> Ids:
         try:
-            return msgspec.json.decode(text, type=dict[str, str]) if text is not None else {}
+            return msgspec.json.decode(content, type=dict[str, str]) if content is not None else {}
         except msgspec.MsgspecError:
             problem = f"{self._shown} is not a JSON object of names and ids: bring it back from git"
         raise NotUnderstood(problem)
+
+
+def _changed(ids: Ids, changes: Changes) -> Ids:
+    after = {**ids, **changes}
+    there = {name: id for name, id in after.items() if id is not None}
+    return ids if there == ids else dict(sorted(there.items()))
+
+
+def _content(ids: Ids) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(ids), indent=2) + b"\n"

@@ -84,7 +84,7 @@ class CommandStore:
                 raise Refused(
                     f"{program}, which keeps the credentials, does not exist or cannot be executed", hint=hint
                 )
-        self._ledger.record("", "")  # changes nothing, by the same way as a change
+        self._ledger.check()
 
     def place(self, name: str) -> str:
         """Return where a value is: by the command that took it."""

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.credentials.backend import Ledger, NotUnderstood, Refusal
 from reconciler.credentials.settings import ID_SUFFIX
+from reconciler.credentials.shared_file import Changes, Format, SharedFile
 from reconciler.errors import Refused
-from reconciler.files import FOLDER, locked, own_folder, read_whole, write_whole
+from reconciler.files import FOLDER, own_folder
 from reconciler.model.secret import Sealed
 
+BYTE_FOR_BYTE: Final = "surrogateescape"  # lines of others stay as they are, whatever they are
 HARMLESS: Final = re.compile(r"[A-Za-z0-9_.,:/@%+=-]+")
 IN_SINGLE_QUOTES: Final = re.compile(r"(?:[^'\\]|\\(?![\\']|\Z))*")  # some parsers read \\ and \' as one character
 IN_DOUBLE_QUOTES: Final = re.compile(r'[^"$`\\]*')
@@ -57,24 +59,55 @@ def lines_of(text: str) -> Iterator[Line]:
         at += len(line.text)
 
 
-def values_of(text: str) -> dict[str, str | None]:
-    """Return what a file assigns, the last assignment of a name counting; None where only a shell could tell."""
-    return {line.name: line.value for line in lines_of(text) if line.name}
+class Assignments(Struct, frozen=True):
+    """A file, line by line; in which lines each name is assigned, what by the last of these, and what is exported."""
+
+    texts: tuple[str, ...]
+    places: Mapping[str, tuple[int, ...]]
+    values: Mapping[str, str | None]  # None where only a shell could tell
+    exported: frozenset[str]  # by the first line of a name
+
+    def changed(self, changes: Changes) -> "Assignments":
+        """Return the file with each name assigned its value in its first place, or at the end; None takes it out."""
+        changes = {name: value for name, value in changes.items() if self._differs(name, value)}
+        if not changes:
+            return self
+        texts, places, values = [*self.texts], {**self.places}, {**self.values}
+        for name, value in changes.items():
+            there = places.pop(name, ())
+            for place in there:
+                texts[place] = ""
+            values.pop(name, None)
+            if value is None:
+                continue
+            line = f"{'export ' if name in self.exported and there else ''}{name}={quoted(value)}\n"
+            if there:
+                texts[there[0]] = line
+            else:
+                last = next(filter(None, reversed(texts)), "\n")
+                texts.append(line if last.endswith("\n") else f"\n{line}")
+            places[name], values[name] = (there or (len(texts) - 1,))[:1], value
+        return structs.replace(self, texts=tuple(texts), places=places, values=values)
+
+    def _differs(self, name: str, value: str | None) -> bool:
+        if value is None:
+            return name in self.places
+        return len(self.places.get(name, ())) != 1 or self.values[name] != value
 
 
-def with_values(text: str, values: Mapping[str, str | None]) -> str:
-    """Return the file with each name assigned its value in its first place, or at the end; None removes the name."""
-    left = dict(values)
-    kept = []
-    for line in lines_of(text):
-        if line.name not in values:
-            kept.append(line.text)
-        elif (value := left.pop(line.name, None)) is not None:
-            kept.append(f"{'export ' if line.exported else ''}{line.name}={quoted(value)}\n")
-    added = [f"{name}={quoted(value)}\n" for name, value in left.items() if value is not None]
-    if added and kept and not kept[-1].endswith("\n"):
-        kept.append("\n")
-    return "".join((*kept, *added))
+def assignments_of(text: str) -> Assignments:
+    """Return what a file assigns."""
+    lines = tuple(lines_of(text))
+    places: dict[str, tuple[int, ...]] = {}
+    for place, line in enumerate(lines):
+        if line.name:
+            places[line.name] = (*places.get(line.name, ()), place)
+    return Assignments(
+        texts=tuple(line.text for line in lines),
+        places=places,
+        values={name: lines[found[-1]].value for name, found in places.items()},
+        exported=frozenset(name for name, found in places.items() if lines[found[0]].exported),
+    )
 
 
 def quoted(value: str) -> str:
@@ -128,6 +161,7 @@ class DotenvFile:
         self._ledger = ledger
         self._shown = shown
         self._path = _path(root, shown)
+        self._file = SharedFile(self._path, Format(self._understood, Assignments.changed, _content), self._made_lock)
 
     def value(self, name: str) -> Sealed | None:
         """Return the value under a name, None if there is none or an empty one."""
@@ -143,51 +177,47 @@ class DotenvFile:
         text = value.reveal()
         if not (text and text.isprintable() and id.isprintable()):
             raise Refusal("a dotenv file holds only printable characters, and at least one")
-        self._change({name: text, name + ID_SUFFIX: id or None})
+        self._file.change({name: text, name + ID_SUFFIX: id or None})
         self._ledger.record(name, id)
 
     def remove(self, name: str) -> None:
         """Take a value and its id out."""
         if os.path.lexists(self._path):
-            self._change({name: None, name + ID_SUFFIX: None})
+            self._file.change({name: None, name + ID_SUFFIX: None})
         if self._ledger.id_of(name):
             self._ledger.record(name, "")
 
     def check(self) -> None:
         """Raise what would keep a value from being written."""
-        self._change({})
-        self._ledger.record("", "")  # changes nothing, by the same way as a change
+        self._file.change({})
+        self._ledger.check()
 
     def place(self, _name: str) -> str:
         """Return where values are."""
         return self._shown
 
     def _value(self, name: str) -> str | None:
-        values = self._understood(self._read())
+        values = self._file.read().values
         if name in values and values[name] is None:
             raise NotUnderstood(f"{self._shown}: only a shell can evaluate the value of {name}")
         return values.get(name)
 
-    def _change(self, values: dict[str, str | None]) -> None:
+    def _made_lock(self) -> Path:
         if self._path.is_relative_to(self._root / FOLDER):
             own_folder(self._root)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(self._path.with_name(f"{self._path.name}.lock")):
-            before = self._read()
-            self._understood(before)
-            after = with_values(before, values)
-            if after != before:
-                write_whole(self._path, after.encode("utf-8", "surrogateescape"))
+        return self._path.with_name(f"{self._path.name}.lock")
 
-    def _read(self) -> str:
-        return (read_whole(self._path) or b"").decode("utf-8", "surrogateescape")  # others' lines, byte for byte
-
-    def _understood(self, text: str) -> dict[str, str | None]:
+    def _understood(self, content: bytes | None) -> Assignments:
         try:
-            return values_of(text)
+            return assignments_of((content or b"").decode("utf-8", BYTE_FOR_BYTE))
         except Unclosed as unclosed:
             problem = str(unclosed)
         raise NotUnderstood(f"{self._shown}: {problem}")
+
+
+def _content(assignments: Assignments) -> bytes:
+    return "".join(assignments.texts).encode("utf-8", BYTE_FOR_BYTE)
 
 
 def _path(root: Path, shown: str) -> Path:

@@ -20,6 +20,7 @@ from msgspec import UNSET, Struct
 
 from reconciler.credentials.backend import DEFAULT, IDS, Backend, Ledger, NotUnderstood, Refusal, reason
 from reconciler.credentials.settings import CredentialSettings, contradiction
+from reconciler.credentials.shared_file import Traces, are_old, traces_of
 from reconciler.errors import InvalidInput, Refused, StoreFailed, Unreadable
 from reconciler.files import existing_folder, own_folder, read_whole, write_whole
 from reconciler.model import Outcome, Problem, StoredCredential, problem
@@ -63,6 +64,7 @@ class CredentialStore:
         self._kept: dict[str, Sealed] = {}
         self._refusals: dict[str, str] = {}
         self._turns: dict[str, threading.Lock] = {}
+        self._emergencies: tuple[Traces, tuple[Rescued, ...]] | None = None
 
     def check(self) -> None:
         """Raise ``Refused`` if the store would not take a value: to be asked before Stytch is asked for one."""
@@ -150,12 +152,12 @@ class CredentialStore:
 
     def settle(self) -> tuple[str, ...]:
         """Hand what is in emergency files to the store, and return the names of what it took."""
-        names = dict.fromkeys(value.name for value in _or_unreadable(lambda: rescued(self._root, self._environment)))
+        names = dict.fromkeys(value.name for value in _or_unreadable(self._rescued))
         return tuple(name for name in names if self._settled(name))
 
     def waiting(self) -> Mapping[str, Path]:
         """Return the emergency files that hold what the store has not taken, by the names of what is in them."""
-        return {value.name: value.path for value in _or_unreadable(lambda: rescued(self._root, self._environment))}
+        return {value.name: value.path for value in _or_unreadable(self._rescued)}
 
     def _settled(self, name: str) -> bool:
         with self._turn(name):
@@ -182,7 +184,16 @@ class CredentialStore:
         return self._turns.setdefault(name, threading.Lock())
 
     def _waiting(self, name: str) -> tuple[Rescued, ...]:
-        return tuple(value for value in rescued(self._root, self._environment) if value.name == name)
+        return tuple(value for value in self._rescued() if value.name == name)
+
+    def _rescued(self) -> tuple[Rescued, ...]:
+        """Return what is in the emergency files: read again only where files came or went."""
+        now, traces = time.time_ns(), traces_of(existing_folder(self._root))
+        if self._emergencies and self._emergencies[0] == traces:
+            return self._emergencies[1]
+        found = rescued(self._root, self._environment)
+        self._emergencies = (traces, found) if are_old(traces, now) else None
+        return found
 
     def _drop(self, name: str) -> None:
         for value in self._waiting(name):
@@ -241,8 +252,9 @@ def rescued(root: Path, environment: str) -> tuple[Rescued, ...]:
         paths = sorted(existing_folder(root).iterdir())
     except FileNotFoundError:
         return ()
-    ours = re.compile(re.escape(_begins(environment)) + STAMP + r"\.json")
-    found = (_read(path) for path in paths if ours.fullmatch(path.name))
+    begins = _begins(environment)
+    ours = re.compile(re.escape(begins) + STAMP + r"\.json")
+    found = (_read(path) for path in paths if path.name.startswith(begins) and ours.fullmatch(path.name))
     return tuple(value for value in found if value is not None)
 
 

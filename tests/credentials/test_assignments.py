@@ -1,16 +1,27 @@
 """The text of dotenv files: what is kept reads back the same, by us, by shells, and by parsers of such files."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.credentials.dotenv import Unclosed, lines_of, quoted, values_of, with_values
+from reconciler.credentials.dotenv import Unclosed, assignments_of, lines_of, quoted
 from reconciler.model.secret import generate
 
 NASTY = "'\"\\$`!#~ ={}()[]*?;&|<>%@é\U0001f600ab"
+
+
+def values_of(text: str) -> Mapping[str, str | None]:
+    return assignments_of(text).values
+
+
+def with_values(text: str, values: Mapping[str, str | None]) -> str:
+    return "".join(assignments_of(text).changed(values).texts)
+
+
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1).filter(
     str.isprintable
 ) | st.text(NASTY, min_size=1, max_size=12)

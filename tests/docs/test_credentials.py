@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import yaml
 
-from reconciler.credentials.dotenv import values_of
+from reconciler.credentials.dotenv import assignments_of
 from reconciler.credentials.settings import CredentialSettings, contradiction
 from reconciler.credentials.store import open_store
 from reconciler.model.secret import Sealed
@@ -81,7 +81,7 @@ def test_the_recipe_for_1password_puts_the_value_into_the_item(tmp_path: Path) -
 
 def test_the_dotenv_file_that_is_shown_reads_as_it_is_explained() -> None:
     (text,) = blocks("sh")
-    assert values_of(text) == {
+    assert assignments_of(text).values == {
         "API_SECRET": "an-example-of-a-value",
         "API_SECRET_ID": "secret-test-11111111-1111-4111-8111-111111111111",
     }
