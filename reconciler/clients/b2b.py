@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from reconciler.clients.api import Api, find
-from reconciler.clients.pacing import Clock
+from reconciler.clients.outage import Patience
+from reconciler.clients.pacing import Clock, Waiting
 from reconciler.clients.retry import Statistics
 from reconciler.clients.search import SearchResult, page_decoder, read_whole, stream_whole
 from reconciler.documents import nesting
@@ -60,7 +61,10 @@ class Data(Struct, frozen=True):
 
 
 class Client:
-    """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads."""
+    """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads.
+
+    ``patience`` says for how long a server that does not answer is waited for, and may be changed at any time.
+    """
 
     def __init__(
         self,
@@ -68,10 +72,12 @@ class Client:
         consumer: Api | None,
         statistics: Statistics,
         clock: Clock,
+        patience: Patience,
         open_data: Callable[[str, str], Data],
     ) -> None:
         self.statistics = statistics
         self.clock = clock
+        self.patience = patience
         self._management = management
         self._consumer = consumer
         self._open_data = open_data
@@ -85,10 +91,18 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
+        for opened in self._apis:
+            opened.transport.close()
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Return what keeps requests from being sent, if anything does: an outage, or a pause that Stytch asked for."""
+        return next(filter(None, (api.requester.waiting for api in self._apis)), None)
+
+    @property
+    def _apis(self) -> Iterator[Api]:
         data = (self._data.api, self._data.telemetry) if self._data else ()
-        for opened in (*data, self._consumer, self._management):
-            if opened:
-                opened.transport.close()
+        return filter(None, (*data, self._consumer, self._management))
 
     @property
     def project_id(self) -> str:

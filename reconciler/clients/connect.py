@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,8 +24,9 @@ from reconciler.clients.credentials import (
     telemetry_url,
 )
 from reconciler.clients.network import Network, is_loopback, is_server
+from reconciler.clients.outage import Outage, Patience
 from reconciler.clients.pacing import Clock, Pace
-from reconciler.clients.retry import Requester, Statistics
+from reconciler.clients.retry import Requester, Statistics, is_answer
 from reconciler.errors import Refused
 from reconciler.model import Problem, problem
 from reconciler.model.secret import Sealed
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 USER_SEARCHES = 1.5  # Stytch allows 150 searches of users a minute where it allows 100 of members
 SHOWN = 4  # characters of a secret that Stytch shows
+# What is asked for in an outage. It is harmless: only whether there is an answer counts, be it that nothing is there.
+DATA_PATH, CONSUMER_PATH = "/v1/b2b/rbac/policy", "/v1/users/nobody"
+MANAGEMENT_PATH, TELEMETRY_PATH = "/pwa/v3/projects", "/v1/rules"
 LOGGERS = ("httpx", "httpcore", "urllib3")
 
 
@@ -62,32 +67,38 @@ def open_client(
         logging.getLogger(name).setLevel(logging.WARNING)
     clock = transports.clock or Clock()
     rng = transports.rng or random.Random()  # noqa: S311  # for jitter
-    statistics = Statistics()
+    statistics, patience = Statistics(), Patience()
+    outages: dict[str, Outage] = {}  # by the server
 
-    def api(url: str, user: str, password: str, searches_per_minute: float = rates.searches_per_minute) -> Api:
-        pace = Pace(rates.requests_per_second * rates.share, searches_per_minute * rates.share, clock, rng)
-        requester = Requester(pace, clock, rng, statistics, Sealed(password))
-        return Api(requester, Transport(url, user, password, network, transports.transport), user)
+    def api(url: str, user: str, password: str, asked: str, searches_per_minute: float) -> Api:
+        """Open one API; ``asked`` is a path that can be read at any time, to see whether its server answers."""
+        transport = Transport(url, user, password, network, transports.transport)
+        answers = partial(is_answer, partial(transport.send, "GET", asked))
+        outage = outages.setdefault(url, Outage(clock, rng, patience, answers))
+        pace = Pace(rates.writes_per_second, searches_per_minute * rates.share, clock, rng)
+        return Api(Requester(pace, outage, clock, rng, statistics, Sealed(password)), transport, user)
 
     def open_data(project_id: str, secret: str) -> Data:
         url = base_url(credentials, project_id)
-        opened = api(url, project_id, secret)
+        opened = api(url, project_id, secret, DATA_PATH, rates.searches_per_minute)
 
         def make_writer() -> "Writer":
             from reconciler.clients.sdk import Writer
 
             return Writer(url, opened.requester, opened.transport)
 
-        return Data(opened, api(telemetry_url(credentials), project_id, secret), make_writer, secret[-SHOWN:])
+        telemetry = api(telemetry_url(credentials), project_id, secret, TELEMETRY_PATH, rates.searches_per_minute)
+        return Data(opened, telemetry, make_writer, secret[-SHOWN:])
 
     management = consumer = None
     if credentials.workspace_key_secret:
-        management = api(management_url(credentials), credentials.workspace_key_id, credentials.workspace_key_secret)
+        key, opens = credentials.workspace_key_id, credentials.workspace_key_secret
+        management = api(management_url(credentials), key, opens, MANAGEMENT_PATH, rates.searches_per_minute)
     if credentials.consumer_project_id:
         project_id = credentials.consumer_project_id
         url, searches = base_url(credentials, project_id), rates.searches_per_minute * USER_SEARCHES
-        consumer = api(url, project_id, credentials.consumer_secret, searches)
-    client = Client(management, consumer, statistics, clock, open_data)
+        consumer = api(url, project_id, credentials.consumer_secret, CONSUMER_PATH, searches)
+    client = Client(management, consumer, statistics, clock, patience, open_data)
     if credentials.secret:
         client.sign_in(credentials.project_id, credentials.secret)
     try:

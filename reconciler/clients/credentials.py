@@ -1,5 +1,6 @@
 """What gives access to Stytch, which servers that is for, and how often they may be asked."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -9,6 +10,8 @@ LIVE_URL = "https://api.stytch.com"
 TEST_URL = "https://test.stytch.com"
 MANAGEMENT_URL = "https://management.stytch.com"
 TELEMETRY_URL = "https://telemetry.stytch.com"
+SLOWEST = 2.2  # seconds that an answer may take before writes are slower than the rate
+FEWEST_IN_FLIGHT, MOST_IN_FLIGHT = 8, 400  # each needs a thread and a connection
 LIVE_PROJECT = "project-live-"
 
 
@@ -23,6 +26,11 @@ class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def writes_per_second(self) -> float:
         """Return the requests a second that an apply makes at most."""
         return self.requests_per_second * self.share
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests must be under way at once for that rate to be held where answers take long."""
+        return min(MOST_IN_FLIGHT, max(FEWEST_IN_FLIGHT, math.ceil(self.writes_per_second * SLOWEST)))
 
 
 class Credentials(Struct, frozen=True, kw_only=True):

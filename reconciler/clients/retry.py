@@ -2,55 +2,33 @@
 
 Only what is sure not to have happened, or harmless to repeat, is tried again: reads, refused connections and a 429 of
 Stytch's own. After a write whose answer was lost there is a wait too, because whoever asked may send it again.
-Waits grow with full jitter (``random(0, min(longest, first * 2**n))``); every retry costs a token of a budget that
-successes fill again, so that an outage ends a run instead of being hammered.
+Waits grow with full jitter (``reconciler.clients.outage``). What Stytch answers wrongly is tried a few times; where
+nothing but time is needed, only time ends it. Nobody's tries are anybody else's.
 """
 
 import random
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct, field
 
-from reconciler.clients.pacing import Clock, Pace
+from reconciler.clients.outage import Outage, back_off
+from reconciler.clients.pacing import Clock, Pace, Waiting
 from reconciler.clients.redact import mask
 from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, decoded, error_response, no_response, retry_after
-from reconciler.errors import Ambiguous, Rejected, Unavailable
+from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 from reconciler.model.secret import Revealed, Sealed
 
-RESERVE = 50.0  # retries a run may make before it has had a success: more than are ever in flight at once
-EARNED = 0.1  # of a retry, by every request
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9
 DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
-TRIES = 6
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds, at most, before the second try and before any
+TRIES = 6  # of what is answered wrongly
 LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
+NOT_REACHED: Final = frozenset({502, 503, 504, *range(520, 525)})  # what gateways say of a server behind them
 
 T = TypeVar("T")
-
-
-class Budget:
-    """Retries that may still be made; those that led to a success are given back."""
-
-    def __init__(self) -> None:
-        self._tokens = RESERVE
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Spend one, if there is one."""
-        with self._lock:
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
-            return True
-
-    def give(self, retries: int) -> None:
-        """Note a success that took so many retries."""
-        with self._lock:
-            self._tokens = min(RESERVE, self._tokens + retries + EARNED)
 
 
 class Statistics(Struct):
@@ -76,16 +54,27 @@ class Requester:
     """The way to one project: paced, retried and counted; safe to use from many threads. ``password`` opens it."""
 
     def __init__(
-        self, pace: Pace, clock: Clock, rng: random.Random, statistics: Statistics, password: Sealed | None = None
+        self,
+        pace: Pace,
+        outage: Outage,
+        clock: Clock,
+        rng: random.Random,
+        statistics: Statistics,
+        password: Sealed | None = None,
     ) -> None:
         self._pace = pace
+        self._outage = outage
         self._clock = clock
         self._rng = rng
         self._statistics = statistics
         self._passwords = (password.reveal(),) if password else ()
-        self._budget = Budget()
         self._lock = threading.Lock()
         self._lost = threading.local()  # how many writes in a row had no answer, thread by thread
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Return what keeps every request from being sent, if anything does."""
+        return self._outage.waiting or self._pace.waiting
 
     def ask(self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T]) -> T:
         """Send until there is an answer that ``decode`` understands, as often as is safe; else raise the ``Fault``.
@@ -93,43 +82,69 @@ class Requester:
         ``send`` makes one exchange and raises ``Unanswered`` where nothing came back; ``decode`` raises msgspec's
         ``DecodeError`` for a body that is not what the operation answers with.
         """
-        spent = 0.0
-        for tried in range(TRIES):
-            waited = self._pace.wait(search=operation.search)
-            self._count(operation, waited, retry=tried > 0)
+        spent, tried = 0.0, 0
+        last: Unavailable | None = None
+        while True:
+            self._wait(operation, last)
             began = self._clock.monotonic()
             try:
                 result = self._exchange(operation, send, decode, again=tried > 0)
             except Ambiguous:
                 lost = getattr(self._lost, "writes", 0)
                 self._lost.writes = lost + 1
-                self._clock.sleep(self._back_off(lost))
+                self._rest(back_off(self._rng, lost))
                 raise
-            except Unavailable:
-                back_off = self._back_off(tried)
-                spent += self._clock.monotonic() - began + back_off
-                if tried == TRIES - 1 or spent > DEADLINE or not self._budget.take():
+            except Unavailable as fault:
+                pause = back_off(self._rng, tried)
+                spent += self._clock.monotonic() - began + pause
+                tried += 1
+                if spent > DEADLINE or (tried >= TRIES and not _needs_time(fault)):
                     raise
-                self._clock.sleep(back_off)
+                self._rest(pause)
+                last = fault
             else:
-                self._budget.give(tried)
                 if operation.write:
                     self._lost.writes = 0
                 return result
-        raise AssertionError  # the last try returned or raised
 
-    def _back_off(self, tried: int) -> float:
-        return self._rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**tried))
+    def _wait(self, operation: Operation, last: Unavailable | None) -> None:
+        """Wait until a request may be sent, and count it; what it ended with ``last`` is raised if that never comes."""
+        began = self._clock.monotonic()
+        while True:
+            try:
+                self._outage.wait()
+                self._pace.wait(search=operation.search)
+            except Unavailable as fault:
+                raise last or Unavailable(f"{mask(operation.name)} was not sent: {fault}") from None
+            if not self._outage.is_on:
+                break
+        with self._lock:
+            self._statistics.requests += 1
+            self._statistics.by_operation[operation.name] += 1
+            self._statistics.retries += last is not None
+            self._statistics.waited += self._clock.monotonic() - began
+
+    def _rest(self, seconds: float) -> None:
+        """Wait before another try; in an outage, the waits of those who ask for everybody are enough."""
+        if not self._outage.is_on:
+            self._clock.sleep(seconds)
 
     def _exchange(
         self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T], *, again: bool
     ) -> T:
-        """Make one exchange; a 429 makes everybody wait."""
+        """Make one exchange; everybody waits after a 429, and where several in a row get no answer."""
         name = mask(operation.name)  # a path may hold an address
+        began = self._clock.monotonic()
         try:
             answer = send()
         except Unanswered as unanswered:
+            if unanswered.again:
+                self._outage.failed(str(unanswered), began)
             raise no_response(name, unanswered, write=operation.write) from None
+        if answer.status in NOT_REACHED:
+            self._outage.failed(f"Stytch answered {answer.status}", began)
+        else:
+            self._outage.answered()
         secrets = (*self._passwords, *operation.secrets)
         if answer.status == TOO_MANY:
             with self._lock:
@@ -143,9 +158,17 @@ class Requester:
             self._pace.pause(seconds, search=operation.search, repeated=again)
         return decoded(name, answer, decode, write=operation.write, secrets=secrets)
 
-    def _count(self, operation: Operation, waited: float, *, retry: bool) -> None:
-        with self._lock:
-            self._statistics.requests += 1
-            self._statistics.by_operation[operation.name] += 1
-            self._statistics.retries += retry
-            self._statistics.waited += waited
+
+def _needs_time(fault: Fault) -> bool:
+    """Return whether it is known that nothing is wrong with a request: it came too early."""
+    return not fault.status or fault.status == TOO_MANY or fault.status in NOT_REACHED
+
+
+def is_answer(send: Callable[[], Answer]) -> bool:
+    """Return whether a request is answered, whatever the answer says."""
+    try:
+        return send().status not in NOT_REACHED
+    except Unanswered as unanswered:
+        return not unanswered.again
+    except Rejected:  # it is not trusted; who asks for more than that is told so
+        return True

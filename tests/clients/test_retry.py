@@ -5,17 +5,17 @@ from email.utils import formatdate
 import msgspec
 import pytest
 
+from reconciler.clients.outage import FIRST_CONTACT, FIRST_WAIT, IN_A_ROW, Outage, Patience
 from reconciler.clients.pacing import Pace
 from reconciler.clients.responses import PROVES, Answer, Unanswered
 from reconciler.clients.retry import (
     DEADLINE,
-    FIRST_WAIT,
     LONGEST_PAUSE,
-    RESERVE,
     TRIES,
     Operation,
     Requester,
     Statistics,
+    is_answer,
 )
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 from tests.connected import START, VirtualClock
@@ -52,13 +52,23 @@ class Talk:
         self.clock = clock or VirtualClock()
         self.statistics = Statistics()
         rng = random.Random(1)  # noqa: S311  # so that the test is the same every time
-        self.requester = Requester(Pace(1000, 1000, self.clock, rng), self.clock, rng, self.statistics)
+        self.probes = 0
+        self.outage = Outage(self.clock, rng, Patience(), self.answers)
+        pace = Pace(1000, 1000, self.clock, rng)
+        self.requester = Requester(pace, self.outage, self.clock, rng, self.statistics)
         self.events = list(events)
         self.sent = 0
 
     def send(self) -> Answer:
-        event = self.events[min(self.sent, len(self.events) - 1)]
         self.sent += 1
+        return self.next()
+
+    def answers(self) -> bool:
+        self.probes += 1
+        return is_answer(self.next)
+
+    def next(self) -> Answer:
+        event = self.events[min(self.sent + self.probes, len(self.events)) - 1]
         if isinstance(event, Unanswered):
             raise event
         assert isinstance(event, Answer)
@@ -92,10 +102,12 @@ def test_a_write_whose_answer_was_lost_is_never_repeated(event: Event) -> None:
 
 
 def test_after_a_lost_answer_there_is_a_wait_that_grows() -> None:
-    talk = Talk([*[LOST] * 5, OK, LOST])
+    lost: list[Event] = [LOST, OK]
+    talk = Talk([*lost * 5, OK, LOST])
     for _ in range(5):
         with pytest.raises(Ambiguous):
             talk.ask(WRITE)
+        talk.ask(READ)  # what became of it
     waits = [seconds for seconds in talk.clock.slept if seconds > 0.01]
     assert len(waits) == 5
     assert all(0 < seconds <= FIRST_WAIT * 2**tried for tried, seconds in enumerate(waits))
@@ -151,8 +163,8 @@ def test_a_no_of_somebody_else_has_no_error_type_and_so_never_means_absent() -> 
     assert caught.value.error_type == ""
 
 
-@pytest.mark.parametrize("event", [NO_CONNECTION, LOST, BUSY, PROXY])
-def test_tries_end(event: Event) -> None:
+@pytest.mark.parametrize("event", [PROXY, refused(500), refused(408)])
+def test_tries_of_what_is_answered_wrongly_end(event: Event) -> None:
     talk = Talk([event])
     with pytest.raises(Unavailable):
         talk.ask(READ)
@@ -160,7 +172,7 @@ def test_tries_end(event: Event) -> None:
 
 
 def test_waits_grow_and_are_drawn_at_random() -> None:
-    talk = Talk([BUSY])
+    talk = Talk([PROXY])
     with pytest.raises(Unavailable):
         talk.ask(READ)
     waits = [seconds for seconds in talk.clock.slept if seconds > 0.01]
@@ -168,9 +180,16 @@ def test_waits_grow_and_are_drawn_at_random() -> None:
     assert all(0 < seconds <= FIRST_WAIT * 2**tried for tried, seconds in enumerate(waits))
 
 
+@pytest.mark.parametrize("event", [refused(429, "too_many_requests", retry_after="1"), BUSY, NO_CONNECTION])
+def test_only_time_ends_what_needs_only_time(event: Event) -> None:
+    talk = Talk([*[event] * (TRIES + 2), OK])
+    talk.outage.answered()
+    assert talk.ask(READ) == {"done": True}
+
+
 def test_no_try_begins_after_the_deadline() -> None:
     clock = VirtualClock()
-    talk = Talk([LOST], clock)
+    talk = Talk([PROXY], clock)
 
     def slow() -> Answer:
         clock.sleep(50)
@@ -182,12 +201,17 @@ def test_no_try_begins_after_the_deadline() -> None:
     assert clock.wall() - START > DEADLINE
 
 
-def test_an_outage_is_not_hammered() -> None:
-    talk = Talk([BUSY])
+@pytest.mark.parametrize("event", [BUSY, NO_CONNECTION, LOST])
+def test_a_server_that_never_answers_is_asked_for_a_short_time(event: Event) -> None:
+    talk = Talk([event])
+    with pytest.raises(Unavailable):
+        talk.ask(READ)
+    assert talk.sent == IN_A_ROW
+    assert talk.clock.wall() - START == pytest.approx(FIRST_CONTACT)
     for _ in range(100):
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="nothing was sent any more after 10 s"):
             talk.ask(READ)
-    assert talk.sent < 100 + RESERVE + 100 * 0.1 + TRIES
+    assert talk.sent == IN_A_ROW
 
 
 def test_faults_of_a_tenth_of_all_requests_are_all_overcome() -> None:
