@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from reconciler.apply.bootstrap import environments_made, not_planned_again, still_planned, written_first, written_later
+from reconciler.apply.earlier import unfinished
 from reconciler.apply.execute import Applied, execute
-from reconciler.apply.journal import unfinished
 from reconciler.apply.write import INTERRUPTED, OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError

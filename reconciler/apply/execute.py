@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from reconciler.apply.bootstrap import pins
-from reconciler.apply.journal import Journal, unfinished
+from reconciler.apply.earlier import Unfinished, prune, read_journals
+from reconciler.apply.journal import Journal
 from reconciler.apply.write import OnOutcome, Writer
 from reconciler.kinds._context import ApplyContext
 from reconciler.model import ADMIN_ROLE, Change, Listed, ManualStep, Outcome, StoredCredential, withdrawn_roles
@@ -75,7 +77,8 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
     """
     check_target(run.config, planned.target, to_write=True)
     check_writes(run.config, changes, planned.target)
-    begun = unfinished(run.config.root, run.config.environment)
+    journals = read_journals(run.config.root, run.config.environment)
+    begun = Unfinished.of(journals)
     known = {**begun.credentials, **begun.deletes}
     with Journal(run.config.root, run.config.environment, begun=known) as journal:
         with suppress(OSError):  # what could not be noted as ended stays listed until the next run
@@ -94,6 +97,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
         writer = Writer(context, journal, on_outcome, heirs(changes, planned.stakes))
         for _, batch in groupby(changes, key=_batch):
             writer.batch(tuple(batch))
+    prune(run.config.root, journals, journal.summary, run.config.journal, datetime.now(UTC))
     outcomes = tuple(map(writer.outcome, changes))
     return Applied(
         outcomes=outcomes,

@@ -16,6 +16,7 @@ from reconciler.config.schema import (
     Configuration,
     ConsumerProject,
     Environment,
+    JournalPolicy,
     Limits,
     MembersPolicy,
     OrganizationsPolicy,
@@ -78,6 +79,7 @@ class Config(Struct, frozen=True, kw_only=True):
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
+    journal: JournalPolicy = JournalPolicy()
     credentials: CredentialSettings | None = None
     vars: Mapping[str, Json] = {}
     ignore: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ def load_config(
         members=chosen.members,
         guards=chosen.guards,
         rates=chosen.rates,
+        journal=chosen.journal,
         vars=chosen.vars,
         ignore=tuple(body.ignore),
         document=document,

@@ -75,6 +75,13 @@ class MembersPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     email_address: Literal["report", "managed"] = "report"
 
 
+class JournalPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which journals of earlier runs stay: at most so many, and none that is older than so many days."""
+
+    keep: Annotated[int, Meta(ge=1)] = 100
+    days: Annotated[int, Meta(ge=1)] = 90
+
+
 Authority = Literal["observe", "additive", "authoritative"]
 KindName = Literal[tuple(KINDS)]  # type: ignore[valid-type] # the registered kinds are known when this is imported
 # What may be done to resources of each kind.
@@ -103,6 +110,7 @@ class Environment(Struct, forbid_unknown_fields=True, kw_only=True):
     members: MembersPolicy = MembersPolicy()
     guards: Limits = Limits()
     rates: Rates = Rates()
+    journal: JournalPolicy = JournalPolicy()
     vars: dict[str, Any] = field(default_factory=dict)
 
 

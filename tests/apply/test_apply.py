@@ -188,6 +188,21 @@ def test_a_lost_answer_never_makes_a_second_thing(
         troubled.close()
 
 
+def test_as_many_journals_stay_as_the_configuration_says(tmp_path: Path, app: App) -> None:
+    keep = "    authority: {Member: authoritative}\n    journal: {keep: 2}\n"
+    text = CONFIGURATION.replace("    authority: {Member: authoritative}\n", keep)
+    files = {"reconciler.yaml": text, "manifests/all.yaml": MANIFESTS, "rules/all.yaml": RULES}
+    names: list[list[str]] = []
+    for number in range(1, 5):
+        config = config_of(
+            write(tmp_path, {**files, "users.jsonl": users(*ADDRESSES[:number], f"{number}@acme.example")})
+        )
+        assert {outcome.result for outcome in run(config, app)} == {"applied"}
+        names.append(sorted(path.name for path in tmp_path.glob(".reconciler/journal-*")))
+    assert [len(each) for each in names] == [1, 2, 2, 2]
+    assert names[3][0] == names[2][1]
+
+
 def test_one_failure_stops_only_what_depends_on_it(config: Config, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Writer.write
 

@@ -14,8 +14,9 @@ import pytest
 
 from reconciler import pipeline
 from reconciler.apply import bootstrap
+from reconciler.apply.earlier import unfinished
 from reconciler.apply.execute import Applied
-from reconciler.apply.journal import Journal, unfinished
+from reconciler.apply.journal import Journal
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.emulator.core.exchange import Request, Response

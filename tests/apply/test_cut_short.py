@@ -19,7 +19,7 @@ import pytest
 from msgspec import structs
 
 from reconciler import pipeline
-from reconciler.apply.journal import unfinished
+from reconciler.apply.earlier import unfinished
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore
 from reconciler.emulator.core.exchange import Lost, Request, Response

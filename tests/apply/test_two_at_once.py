@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from reconciler import pipeline
-from reconciler.apply.journal import unfinished
+from reconciler.apply.earlier import unfinished
 from reconciler.config.read import Config
 from reconciler.emulator.core.exchange import Request, Response
 from reconciler.emulator.seed.placing import counts
