@@ -45,6 +45,7 @@ lock: .venv/created ## Write requirements/*.txt again from pyproject.toml (UPGRA
 
 clean: ## Remove everything that was installed or cached here
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist $(NODE)/node_modules
+	find reconciler -name __pycache__ -prune -exec rm -r {} +
 
 # From here on: files that say what has been set up.
 
@@ -66,10 +67,12 @@ clean: ## Remove everything that was installed or cached here
 	@$(call install,requirements/dev.txt)
 	@touch $@ .venv/runtime
 
-# The locked packages, then the checkout itself, in place, by the build backend that the lock holds.
+# The locked packages, then the checkout itself, in place, by the build backend that the lock holds; pip compiles
+# packages, but no checkout.
 define install
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(1) && \
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable . && \
+$(BIN)/python -m compileall -q reconciler
 endef
 
 # The tests that drive the emulator with the vendor's JavaScript SDK; without npm they are left out, by name.

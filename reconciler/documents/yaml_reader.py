@@ -43,9 +43,7 @@ _NO_NUMBER: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MAY_BE_NUMBER: Final = frozenset("0123456789.-+")
 _LONGEST_INTEGER: Final = 20  # characters of any number of 64 bits, with its sign
 # Characters that YAML forbids, and line breaks of YAML 1.1 that 1.2 reads as text (libyaml still breaks lines there).
-_FORBIDDEN: Final = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 class Parsed(Struct, frozen=True):

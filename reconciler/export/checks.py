@@ -19,7 +19,7 @@ from reconciler.load.consistency import DeclaredDocuments, contradictions
 from reconciler.load.files import Texts
 from reconciler.load.manifests import ManifestBody, resource_of
 from reconciler.load.references import dangling
-from reconciler.load.schemas import document_types
+from reconciler.load.schemas import document_type
 from reconciler.model import Path, Position, Problem, Resource, Spec, problem
 from reconciler.schema.secret_names import as_shown, never_shown
 from reconciler.schema.traits import completed
@@ -91,7 +91,7 @@ def _read(manifest: Manifest) -> tuple[list[Problem], Resource | None]:
         for name in ("", *manifest.spec)
         if not is_writable(kind, {name: manifest.spec[name]} if name else {}, manifest.name)
     ]
-    if errors := validation_errors(document.body, document_types()[manifest.kind], at, notes=kind.notes):
+    if errors := validation_errors(document.body, document_type(manifest.kind), at, notes=kind.notes):
         return [*problems, *errors], None
     return problems, resource_of(kind, document, HERE, NOWHERE, problems)
 

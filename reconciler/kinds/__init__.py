@@ -4,60 +4,60 @@ In come declared and live specs to check and compare, and planned changes; out g
 make a change. Nothing here decides what is changed, and no kind knows another.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Final
 
-from reconciler.kinds import (
-    connected_app,
-    country_code_allowlist,
-    default_email_template,
-    dfp_rule,
-    email_template,
-    environment,
-    event_log_streaming,
-    jwt_template,
-    m2m_client,
-    member,
-    organization,
-    password_strength_config,
-    project,
-    public_token,
-    rbac_policy,
-    redirect_url,
-    scim_connection,
-    sdk_config,
-    secret,
-    sso_connection,
-    trusted_token_profile,
-    verdict_reason_override,
-)
 from reconciler.schema.kind import Kind
 
-# In the order in which they are written where nothing else says what comes first.
-REGISTERED: Final = (
-    project.KIND,
-    environment.KIND,
-    secret.KIND,
-    redirect_url.KIND,
-    jwt_template.KIND,
-    country_code_allowlist.KIND,
-    password_strength_config.KIND,
-    public_token.KIND,
-    sdk_config.KIND,
-    rbac_policy.KIND,
-    trusted_token_profile.KIND,
-    event_log_streaming.KIND,
-    email_template.KIND,
-    default_email_template.KIND,
-    m2m_client.KIND,
-    connected_app.KIND,
-    dfp_rule.KIND,
-    verdict_reason_override.KIND,
-    organization.KIND,
-    sso_connection.KIND,
-    scim_connection.KIND,
-    member.KIND,
-)
+# The file of each kind, in the order in which they are written where nothing else says what comes first.
+FILES: Final = {
+    "Project": "project",
+    "Environment": "environment",
+    "Secret": "secret",
+    "RedirectURL": "redirect_url",
+    "JWTTemplate": "jwt_template",
+    "CountryCodeAllowlist": "country_code_allowlist",
+    "PasswordStrengthConfig": "password_strength_config",
+    "PublicToken": "public_token",
+    "SDKConfig": "sdk_config",
+    "RBACPolicy": "rbac_policy",
+    "TrustedTokenProfile": "trusted_token_profile",
+    "EventLogStreaming": "event_log_streaming",
+    "EmailTemplate": "email_template",
+    "DefaultEmailTemplate": "default_email_template",
+    "M2MClient": "m2m_client",
+    "ConnectedApp": "connected_app",
+    "DFPRule": "dfp_rule",
+    "VerdictReasonOverride": "verdict_reason_override",
+    "Organization": "organization",
+    "SSOConnection": "sso_connection",
+    "SCIMConnection": "scim_connection",
+    "Member": "member",
+}
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in REGISTERED})
+
+class Kinds(Mapping[str, Kind]):
+    """The kinds by their names, each imported when it is asked for: a repository declares few of them."""
+
+    def __getitem__(self, name: str) -> Kind:
+        return _imported(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in FILES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FILES)
+
+    def __len__(self) -> int:
+        return len(FILES)
+
+
+@cache
+def _imported(name: str) -> Kind:
+    kind: Kind = import_module(f"{__name__}.{FILES[name]}").KIND
+    return kind
+
+
+KINDS: Final = Kinds()

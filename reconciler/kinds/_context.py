@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from reconciler.credentials.store import CredentialStore
 from reconciler.diff.ownership import Owner
 from reconciler.model import Change, Intent, Json, StoredCredential, Target
 from reconciler.model.secret import Revealed, Sealed, generate
@@ -18,6 +17,7 @@ from reconciler.schema.types import is_id
 if TYPE_CHECKING:
     from reconciler.clients.api import Api
     from reconciler.clients.b2b import Client
+    from reconciler.credentials.store import CredentialStore
 
 
 class Stale(Exception):
@@ -72,7 +72,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     owner: Owner
     organization_ids: MutableMapping[str, str]
     ids: MutableMapping[str, dict[tuple[str | None, str], str]] = field(default_factory=dict)
-    store: CredentialStore | None = None
+    store: "CredentialStore | None" = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = lambda _event, _change, _body: None
     stored: MutableSequence[StoredCredential] = field(default_factory=list)

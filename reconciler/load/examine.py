@@ -19,11 +19,11 @@ from reconciler.load.consistency import DeclaredDocuments, contradictions, only_
 from reconciler.load.files import Ignored, Texts, files_named, ignored_by, unread_files
 from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
-from reconciler.load.schemas import TEMPLATED, computed_in, document_types
+from reconciler.load.schemas import DOCUMENTS, TEMPLATED, computed_in, document_type
 from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
 from reconciler.model import ORGANIZATION, Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.schema.kind import Kind
-from reconciler.schema.validate import strings_in, templates_in, validation_errors
+from reconciler.schema.validate import has_template, strings_in, validation_errors
 from reconciler.sources.rows import read_table
 from reconciler.suggest import suggest_allowed
 
@@ -96,7 +96,7 @@ def _as_declared(written: Document, config: Config, problems: list[Problem]) -> 
         return None
     document = structs.replace(written, environments=_environments(written, config, problems))
     problems.extend(_almost_expressions(document))
-    if document.kind in TEMPLATED or not any(templates_in(document.body)):
+    if document.kind in TEMPLATED or not has_template(document.body):
         return document
     if config.environment not in document.environments:  # its expressions may say something only there
         return None
@@ -111,14 +111,14 @@ def _type_errors(document: Document, *, written: bool) -> Sequence[Problem]:
 
     As ``written``, it may hold expressions where a value may be computed; otherwise all of it is final.
     """
-    document_type, kind = document_types().get(document.kind), KINDS.get(document.kind)
-    if document_type is None:
-        message, hint = f"there is no kind {document.kind}", suggest_allowed(document.kind, document_types())
+    if document.kind not in DOCUMENTS:
+        message, hint = f"there is no kind {document.kind}", suggest_allowed(document.kind, DOCUMENTS)
         if document.kind == "Configuration":
             message, hint = "a Configuration belongs in reconciler.yaml, at the root", "move it there"
         return [problem("unknown-kind", message, hint, document.at("kind"))]
-    computed, notes = computed_in(document.kind) if written else None, kind.notes if kind else {}
-    return validation_errors(document.body, document_type, document.at, document.key_at, notes=notes, computed=computed)
+    shape, notes = document_type(document.kind), KINDS[document.kind].notes if document.kind in KINDS else {}
+    computed = computed_in(document.kind) if written else None
+    return validation_errors(document.body, shape, document.at, document.key_at, notes=notes, computed=computed)
 
 
 def _environments(document: Document, config: Config, problems: list[Problem]) -> frozenset[str]:
@@ -160,7 +160,7 @@ def _said_twice(document: Document, kind: Kind, *parts: Path) -> Iterator[Proble
     for name in initial.keys() & spec.keys():
         keyed = name in kind.merged and isinstance(initial[name], dict) and isinstance(spec[name], dict)
         for path in [(name, key) for key in initial[name].keys() & spec[name].keys()] if keyed else [(name,)]:
-            if any(templates_in(_at(spec, path))):
+            if has_template(_at(spec, path)):
                 continue
             message = f"spec sets {'.'.join(path)}, so initial has no effect"
             places = [_last(document, parts, (part, *path)) for part in ("initial", "spec")]
@@ -212,13 +212,13 @@ def _in_set(
     document: Document, table: Table, config: Config, texts: Texts, files: set[str], problems: list[Problem]
 ) -> Iterator[Resource]:
     """Yield the organizations of a set; ``files`` gets the names of the texts that stand in files."""
-    kind, document_type = KINDS[ORGANIZATION], document_types()[ORGANIZATION]
+    kind, shape = KINDS[ORGANIZATION], document_type(ORGANIZATION)
     overrides = document.body["spec"].get("overrides") or {}
     for override in ((), *((("spec", "overrides", slug),) for slug in overrides)):
         problems.extend(_said_twice(document, kind, TEMPLATE, *override))
     for manifest in render_set(document, table, config.constants, problems):
         files.update(files_named(ORGANIZATION, manifest.body))
-        if errors := validation_errors(manifest.body, document_type, manifest.at, notes=kind.notes):
+        if errors := validation_errors(manifest.body, shape, manifest.at, notes=kind.notes):
             problems.extend(errors)
             continue
         named = manifest.body["metadata"].get("environments") or ()

@@ -4,7 +4,6 @@ What a document *means* is decided elsewhere: by ``reconciler.rules`` for Mappin
 for OrganizationSet, by ``reconciler.load.examine`` for resources in Stytch.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 
@@ -212,17 +211,21 @@ def _is_given(path: Path) -> bool:
     return path[3:4] == ("assign",) and len(path) >= _AT_A_FIELD and path[5:] != ("initial",)
 
 
+OF_OURS: Final = {  # what is no resource in Stytch: the type of its spec, and what it is
+    "OrganizationSet": (SetSpec, "Many organizations from the rows of a table."),
+    "MappingRules": (RulesSpec, "Rules: which user belongs to which organization."),
+    "ManualStep": (ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
+}
+DOCUMENTS: Final = (*KINDS, *OF_OURS)  # the kinds of documents that ``manifests/`` and ``rules/`` may hold
+
+
 @cache
-def document_types() -> Mapping[str, type[Struct]]:
-    """Return the type of every kind of document that ``manifests/`` and ``rules/`` may hold."""
-    named = ("metadata", NamedMetadata)
-    ours = (
-        ("OrganizationSet", SetSpec, "Many organizations from the rows of a table."),
-        ("MappingRules", RulesSpec, "Rules: which user belongs to which organization."),
-        ("ManualStep", ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
-    )
-    of_ours = {kind: _document(kind, named, ("spec", spec), doc=doc) for kind, spec, doc in ours}
-    return {**{name: _of_kind(kind) for name, kind in KINDS.items()}, **of_ours}
+def document_type(kind: str) -> type[Struct]:
+    """Return the type of the documents of a kind, one of ``DOCUMENTS``."""
+    if kind in KINDS:
+        return _of_kind(KINDS[kind])
+    spec, doc = OF_OURS[kind]
+    return _document(kind, ("metadata", NamedMetadata), ("spec", spec), doc=doc)
 
 
 SCHEMA_ID: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -233,7 +236,8 @@ TEMPLATE: Final = {"type": "string", "pattern": OPEN.replace("$", "\\$").replace
 
 def editor_schema() -> dict[str, Json]:
     """Return one JSON Schema for every file that people write; an editor picks the part by ``kind``."""
-    every: dict[str, type[Struct]] = {**document_types(), "Configuration": Configuration}
+    every = {kind: document_type(kind) for kind in DOCUMENTS}
+    every["Configuration"] = Configuration
     return {
         "$schema": SCHEMA_ID,
         "title": f"{API_VERSION} documents",

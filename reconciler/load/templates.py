@@ -10,7 +10,7 @@ from reconciler.expressions.template import InvalidTree, Tree, compile_template,
 from reconciler.expressions.values import ExpressionError, Mistyped
 from reconciler.load.manifests import LOSSES, NOT_WHEN_ABSENT, NOT_WHEN_EXTERNAL, ManifestBody
 from reconciler.model import API_VERSION, ORGANIZATION, Json, Path, Position, Problem, Table, problem
-from reconciler.schema.validate import strings_in, templates_in
+from reconciler.schema.validate import has_template, strings_in, templates_in
 from reconciler.suggest import suggest_allowed
 
 ROOTS: Final = frozenset({"vars", "environment"})
@@ -163,7 +163,7 @@ def _as_ensured(body: dict[str, Json], template: Json, override: Mapping[str, Js
 
     Where the template itself says ``ensure: absent``, the rest of it is a mistake.
     """
-    computed = any(templates_in(template.get("ensure")))
+    computed = has_template(template.get("ensure"))
     ensure = override.get("ensure", body.get("ensure") if computed else None)
     without = {"absent": NOT_WHEN_ABSENT, "external": NOT_WHEN_EXTERNAL}.get(str(ensure), ())
     kept = {key: value for key, value in body.items() if key not in without}

@@ -1,7 +1,5 @@
 """A secret as a value that can be passed on and compared; its text is shown only on request."""
 
-import hmac
-import secrets
 from collections.abc import Callable
 from typing import Final, final
 
@@ -41,7 +39,9 @@ class Sealed:
         """Compare in a time that tells nothing of where two secrets differ."""
         if not isinstance(other, Sealed):
             return NotImplemented
-        return hmac.compare_digest(_encoded(self), _encoded(other))
+        from hmac import compare_digest
+
+        return compare_digest(_encoded(self), _encoded(other))
 
     # A hash would be a way to try out guesses, and nothing needs one.
     __hash__ = None  # type: ignore[assignment]  # says that there is none
@@ -52,7 +52,9 @@ class Sealed:
 
 def generate() -> Sealed:
     """Make a secret that nobody can guess, of characters that need no quotes in a URL, a shell or a dotenv file."""
-    return Sealed(secrets.token_urlsafe(RANDOM_BYTES))
+    from secrets import token_urlsafe
+
+    return Sealed(token_urlsafe(RANDOM_BYTES))
 
 
 def _encoded(value: Sealed) -> bytes:

@@ -4,7 +4,6 @@ Texts may differ in what nobody sees: a letter of another alphabet that looks th
 of its own, a blank at the end of a line. Long texts differ in a few of many lines.
 """
 
-import difflib
 import json
 import re
 import unicodedata
@@ -158,10 +157,12 @@ def _is_long(text: object) -> bool:
 
 def _unified(before: str, after: str) -> Lines:
     """Return what differs between two long texts as a unified diff; () where that would not show it."""
+    from difflib import unified_diff
+
     old, new = list(_lines(before)), list(_lines(after))
     if len(old) + len(new) > _MOST_LINES:
         return ()
-    found = list(difflib.unified_diff(old, new, lineterm="", n=_AROUND))[2:]
+    found = list(unified_diff(old, new, lineterm="", n=_AROUND))[2:]
     gone, come = ([line[1:] for line in found[:_SHOWN] if line[0] == sign] for sign in "-+")
     words = _mistaken("\n".join(gone), "\n".join(come))
     alike = {line for one in gone for other in come if _alike(one, other) for line in (one, other)}

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
 from typing import Final
 
 from msgspec import structs
@@ -145,11 +144,13 @@ def distinct_names(names: Mapping[str, str]) -> Mapping[str, str]:
     Each gets a piece of the digest of its address, so that nothing hangs on the order in which they come.
     """
     counts = Counter(names.values())
-    return {
-        address: f"{name}_{sha256(address.encode(errors='surrogatepass')).hexdigest()[:DIGITS].upper()}"
-        for address, name in names.items()
-        if counts[name] > 1
-    }
+    return {address: f"{name}_{_digest_of(address)}" for address, name in names.items() if counts[name] > 1}
+
+
+def _digest_of(address: str) -> str:
+    from hashlib import sha256
+
+    return sha256(address.encode(errors="surrogatepass")).hexdigest()[:DIGITS].upper()
 
 
 def gives_credential(change: Change) -> bool:

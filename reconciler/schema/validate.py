@@ -77,7 +77,7 @@ def validation_errors(
 
 
 def _computed_where_allowed(value: Json, computed: Computed) -> bool:
-    return all(computed(path) and not is_key for path, is_key in templates_in(value))
+    return not has_template(value) or all(computed(path) and not is_key for path, is_key in templates_in(value))
 
 
 def _errors_in(value: Json, document_type: DocumentType, notes: Notes, computed: Computed | None) -> Iterator[_Error]:
@@ -110,6 +110,21 @@ def _errors_in(value: Json, document_type: DocumentType, notes: Notes, computed:
 
 def nowhere(_path: Path) -> bool:
     """Return False: nothing is computed, as in ``reconciler.yaml``."""
+    return False
+
+
+def has_template(value: Json) -> bool:
+    """Return whether any string or key in a value holds an expression."""
+    waiting: list[Json] = [value]
+    for each in waiting:
+        if isinstance(each, str):
+            if OPEN in each:
+                return True
+        elif isinstance(each, dict):
+            waiting += each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
     return False
 
 

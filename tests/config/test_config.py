@@ -1,7 +1,5 @@
 """``reconciler.yaml``: careful defaults, environments, and what the command line says instead."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -206,16 +204,6 @@ def test_credentials_come_from_the_environment_and_are_never_shown() -> None:
     for shown in (repr(found), str(found), f"{found}", str(found.__rich_repr__())):
         assert "s3cret" not in shown
         assert "project-test-1" in shown
-
-
-def test_reading_the_configuration_imports_nothing_expensive(tmp_path: Path) -> None:
-    write(tmp_path, {"reconciler.yaml": HEAD + "environments: {test: }\n"})
-    program = (
-        "import sys, pathlib; from reconciler.config.read import load_config; load_config(pathlib.Path(sys.argv[1]));"
-        "print({'stytch', 'httpx', 'requests', 'jinja2', 'jsonschema', 'rich'} & {*sys.modules} or 'nothing')"
-    )
-    run = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
-    assert run.stdout == "nothing\n"
 
 
 def test_our_own_folder_is_no_link_and_holds_none(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from reconciler.config.read import load_config
 from reconciler.config.schema import Configuration
 from reconciler.errors import InvalidInput
 from reconciler.load.repository import load_documents
-from reconciler.load.schemas import computed_in, document_types
+from reconciler.load.schemas import DOCUMENTS, computed_in, document_type
 from reconciler.model import Path as Keys
 from reconciler.model import Position
 from reconciler.schema.validate import json_schema_of, nowhere, validation_errors
 from tests.repositories import CONFIGURATION, ORGANIZATION, config_of, write
 
-SHAPES: dict[str, type[Struct]] = {**document_types(), "Configuration": Configuration}
+SHAPES: dict[str, type[Struct]] = {**{kind: document_type(kind) for kind in DOCUMENTS}, "Configuration": Configuration}
 HEAD = "apiVersion: reconciler/v1\n"
 
 

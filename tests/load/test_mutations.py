@@ -24,7 +24,7 @@ from reconciler.documents import yaml_reader
 from reconciler.errors import ReconcilerError
 from reconciler.expressions.text import mailbox
 from reconciler.load.repository import Declared, load
-from reconciler.load.schemas import document_types
+from reconciler.load.schemas import DOCUMENTS, document_type
 from reconciler.model import Problem
 from reconciler.read.run import Run
 from reconciler.report.formats import render
@@ -62,7 +62,7 @@ def cases() -> list[Path]:
 CASES = cases()
 WHOLE: dict[str, Any] = {"credentials": ["workspace"], "secrets": SECRETS}
 FOR_PEOPLE = re.compile(r"(?i)readme(\.[a-z-]+)*|codeowners")
-SHAPES: dict[str, type[Struct]] = {**document_types(), "Configuration": Configuration}
+SHAPES: dict[str, type[Struct]] = {**{kind: document_type(kind) for kind in DOCUMENTS}, "Configuration": Configuration}
 SCHEMAS = {name: json_schema_of(shape) for name, shape in SHAPES.items()}
 
 
