@@ -10,41 +10,99 @@ from msgspec import Struct
 
 from reconciler.model import Json, Membership
 
-_CHUNK = 16  # memberships that are packed together; fewer wait unpacked
+_CHUNK = 512  # memberships that unpack together
+_ARRAY = b"\xdd"  # how MessagePack begins an array, before its length in four bytes
+
+# What many memberships share: verified, rules, roles, unverified, untrusted, and whether the external id is the user's.
+_Shape = tuple[tuple[bool, ...], tuple[int, ...], tuple[str, ...], bool, bool, bool]
+
+
+class _Record(Struct, frozen=True, gc=False, array_like=True):
+    """What one membership has of its own, beside a shape by its number; the rest may be missing at the end."""
+
+    addresses: tuple[str, ...]
+    user: str | None
+    shape: int
+    fields: dict[str, Json] = {}  # msgspec copies an empty default
+    initial: dict[str, Json] = {}  # as above
+    declared: int = -1
+
+
+class _Pack:
+    """The memberships of one organization: ``last`` takes the next, ``full`` holds those of earlier chunks."""
+
+    __slots__ = ("count", "full", "last")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.full: list[bytes] = []
+        self.last = bytearray()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield every chunk, as an array of records."""
+        for records in self.full:
+            yield _ARRAY + _CHUNK.to_bytes(4) + records
+        yield _ARRAY + (self.count % _CHUNK).to_bytes(4) + self.last
 
 
 class PackedMemberships:
-    """Memberships by organization; about 130 bytes each once packed. They unpack one organization at a time."""
+    """Memberships by organization; about 80 bytes each where ids are UUIDs. They unpack one organization at a time."""
 
     def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(list[Membership]).decode
-        self._packed: dict[str, list[bytes]] = {}
-        self._waiting: dict[str, list[Membership]] = {}
-        self._counts: dict[str, int] = {}
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
+        self._decode = msgspec.msgpack.Decoder(list[_Record]).decode
+        self._packs: dict[str, _Pack] = {}
+        self._shapes: dict[_Shape, int] = {}
 
-    def add(self, membership: Membership) -> None:
+    def add(self, one: Membership) -> None:
         """Keep one membership."""
-        slug = membership.organization
-        waiting = self._waiting.setdefault(slug, [])
-        waiting.append(membership)
-        self._counts[slug] = self._counts.get(slug, 0) + 1
-        if len(waiting) == _CHUNK:
-            self._packed.setdefault(slug, []).append(self._encode(waiting))
-            waiting.clear()
+        pack = self._packs.get(one.organization)
+        if pack is None:
+            pack = self._packs[one.organization] = _Pack()
+        user, fields = one.user, one.fields
+        by_user = user is not None and fields.get("external_id") == user
+        shape = (one.verified, one.rules, one.roles, one.unverified, one.untrusted, by_user)
+        number = self._shapes.setdefault(shape, len(self._shapes))
+        if by_user:
+            fields = {name: value for name, value in fields.items() if name != "external_id"} if len(fields) > 1 else {}
+        if fields or one.initial or one.declared >= 0:
+            record: tuple[object, ...] = (one.addresses, user, number, fields, one.initial, one.declared)
+        else:
+            record = (one.addresses, user, number)
+        self._encode_into(record, pack.last, -1)
+        pack.count += 1
+        if not pack.count % _CHUNK:
+            pack.full.append(bytes(pack.last))
+            pack.last = bytearray()
 
     def count(self, organization: str) -> int:
         """Return the number of memberships in an organization."""
-        return self._counts.get(organization, 0)
+        pack = self._packs.get(organization)
+        return pack.count if pack else 0
 
     def of(self, organization: str) -> Iterator[Membership]:
         """Yield the memberships of an organization, in the order in which they were added."""
-        for chunk in self._packed.get(organization, ()):
-            yield from self._decode(chunk)
-        yield from self._waiting.get(organization, ())
+        pack = self._packs.get(organization)
+        shapes = list(self._shapes)
+        for chunk in pack.chunks() if pack else ():
+            for one in self._decode(chunk):
+                verified, rules, roles, unverified, untrusted, by_user = shapes[one.shape]
+                yield Membership(
+                    organization=organization,
+                    addresses=one.addresses,
+                    user=one.user,
+                    verified=verified,
+                    rules=rules,
+                    roles=roles,
+                    fields={**one.fields, "external_id": one.user} if by_user else one.fields,
+                    initial=one.initial,
+                    declared=one.declared,
+                    unverified=unverified,
+                    untrusted=untrusted,
+                )
 
     def __len__(self) -> int:
-        return sum(self._counts.values())
+        return sum(pack.count for pack in self._packs.values())
 
 
 class UserIds:
@@ -55,11 +113,12 @@ class UserIds:
         self._records = array("q")
         self._sorted = array("q")
         self._encode = msgspec.msgpack.Encoder().encode
+        self._add_id, self._add_record = self._ids.append, self._records.append
 
     def add(self, user_id: str, record: Json) -> None:
         """Note one record of a user."""
-        self._ids.append(hash(user_id))
-        self._records.append(hash(self._encode(record)))
+        self._add_id(hash(user_id))
+        self._add_record(hash(self._encode(record)))
 
     def sort(self) -> None:
         """Sort the ids once all are there, so that they can be looked up."""

@@ -81,7 +81,11 @@ def parsed_address(text: str) -> tuple[str, str] | None:
     if text.isascii():  # the fast path: a run may have a million addresses
         folded = text.lower()
         local, _, domain = folded.rpartition("@")
-        if (label := _label(domain)) and _LOCAL_PART.fullmatch(local) and len(text) <= _LONGEST_ADDRESS:
+        if (
+            (label := _label(domain))
+            and (local.isalnum() or _LOCAL_PART.fullmatch(local))
+            and len(text) <= _LONGEST_ADDRESS
+        ):
             return folded, label
     bare = trimmed(text)
     if bare.isascii():

@@ -191,10 +191,10 @@ def apply_rule(rule: Rule, person: Person, context: RuleContext) -> list[RuleRes
             pass  # said in full below
     results: list[RuleResult] = []
     for case in cases(rule, person, context):
-        if isinstance(case, Undecided):
-            results.append(case)
+        if isinstance(case, Case):
+            results += [_granted(rule, grant, case, person, context.directory) for grant in rule.grants]
         else:
-            results.extend(_granted(rule, grant, case, person, context.directory) for grant in rule.grants)
+            results.append(case)
     if results:
         context.tally.matched.add(rule.number)
         if rule.exceptions:
@@ -213,12 +213,20 @@ def _applied_simply(rule: Rule, person: Person, context: RuleContext) -> list[Ru
         if not rule.when.matches(scope):
             return []
     context.tally.matched.add(rule.number)
-    addresses = hits[0].addresses
-    unverified = match.any_address and is_unproven(rule, person, addresses)
-    return [
-        Assignment(grant.target.slug, rule, grant, addresses, grant.roles, grant.fields, grant.initial, unverified)
-        for grant in rule.grants
-    ]
+    results: list[RuleResult] = []
+    for hit in hits:
+        owner, addresses = hit.owner, hit.addresses
+        if owner and (owner.shared or owner.public) and match.lookup and (doubt := match.lookup.doubt(owner)):
+            results.append(Undecided(_about(doubt, person), owner.organizations))
+            continue
+        unverified = match.any_address and is_unproven(rule, person, addresses)
+        for found in owner.organizations if owner else (None,):
+            for grant in rule.grants:
+                slug = found if grant.target.found else grant.target.slug
+                results.append(
+                    Assignment(slug, rule, grant, addresses, grant.roles, grant.fields, grant.initial, unverified)
+                )
+    return results
 
 
 def is_excepted(rule: Rule, person: Person) -> bool:

@@ -141,7 +141,7 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         when_each=when if asked_of_each else None,
         each=each,
         among=among,
-        simple=not (exceptions or join or each or match.lookup or among)
+        simple=not (exceptions or join or each or asked_of_each or among)
         and all(grant.is_constant for grant in grants if grant),
         reads_proof=reader.proof,
         reads_organization=reader.organization,

@@ -9,7 +9,6 @@ from msgspec import Struct
 from reconciler.expressions.text import domain_label, fold, trimmed
 from reconciler.expressions.values import kind_of
 from reconciler.model import Json, Position, Problem, Resource, problem
-from reconciler.rules.person import Address
 from reconciler.schema.domains import why_nobodys
 from reconciler.suggest import joined, suggest_existing
 
@@ -144,10 +143,6 @@ class DomainLookup(Struct, frozen=True):
         if owner.public and self.public is not None and owner.domain not in self.public:
             return owner.public
         return None if self.shared_by_all else owner.shared
-
-    def owner(self, address: Address) -> Owner | None:
-        """Return whose the domain of an address is, if anybody's."""
-        return self.domains.owner(address.domain, subdomains=self.subdomains)
 
 
 def domains_of(path: str, organizations: Sequence[Resource], at: Position, problems: list[Problem]) -> Domains:

@@ -69,25 +69,44 @@ def evaluate(rules: Rules, user: dict[str, Any]) -> Decision:
         results = apply_rule(rules.rules[numbers[0]], person, rules.context)
         if not results:
             return NO_MEMBERSHIPS
-        if len(results) == 1 and (decision := _from_one(rules, person, results[0])):
-            return decision
+        if len(results) == 1 and (alone := _alone(rules, person, results[0])):
+            return Decision((alone,), matched=True)
     gathered = run_rules(rules, person, numbers)
     if not gathered.matched and not gathered.undecided:
         return BY_HAND_ALONE if written else NO_MEMBERSHIPS
     return merge(rules, person, gathered, written)
 
 
-def _from_one(rules: Rules, person: Person, result: RuleResult) -> Decision | None:
-    """Do what the rest of this module does where one rule gave one organization, and nothing else happened."""
-    if isinstance(result, Undecided) or result.organization is None:
+def _alone(rules: Rules, person: Person, given: RuleResult) -> Membership | None:
+    """Return the membership of most users: one rule gave one organization to one verified address.
+
+    None where it takes the rest of this module.
+    """
+    addresses = person.addresses
+    if len(addresses) != 1 or not addresses[0].verified:
         return None
-    external_id = None
+    if not isinstance(given, Assignment) or given.organization is None:
+        return None
+    fields = given.fields
     if rules.external_id:
         external_id, undecided = _external_id(rules, rules.external_id, person)
         if undecided:
             return None
-    membership = _membership_of(person, result.organization, (result,), (), external_id)
-    return Decision((membership,), matched=True) if isinstance(membership, Membership) else None
+        if external_id is not None and "external_id" not in fields and "external_id" not in given.initial:
+            fields = {**fields, "external_id": external_id}
+    (own,) = addresses
+    return Membership(
+        organization=given.organization,
+        addresses=(own.text,),
+        user=person.user_id,
+        verified=(True,),
+        rules=(given.rule.number,),
+        roles=given.roles,
+        fields=fields,
+        initial=given.initial,
+        unverified=given.unverified,
+        untrusted=given.rule.untrusted,
+    )
 
 
 class RuleResults(Struct):
@@ -106,7 +125,7 @@ def _unread(person: Person) -> Undecided:
     return Undecided(found, None)
 
 
-def run_rules(rules: Rules, person: Person, numbers: list[int], undecided: Iterable[Undecided] = ()) -> RuleResults:
+def run_rules(rules: Rules, person: Person, numbers: Sequence[int], undecided: Iterable[Undecided] = ()) -> RuleResults:
     """Send a user through the rules that may be about him, round by round; some is ``undecided`` from the start."""
     results = RuleResults({}, [*undecided])
     done: set[str] = set()  # organizations that an earlier round decided, or left open
@@ -122,14 +141,14 @@ def run_rules(rules: Rules, person: Person, numbers: list[int], undecided: Itera
                 rules.context.tally.unasked.update(one for one in numbers if one >= number)
                 return results
         for result in apply_rule(rule, person, rules.context):
-            if isinstance(result, Undecided):
-                open_ = result.organizations
-                still = open_ if open_ is None or not current else tuple(slug for slug in open_ if slug not in done)
-                results.undecided.append(Undecided(result.problem, still))
-            else:
+            if isinstance(result, Assignment):
                 results.matched = True
                 if result.organization is not None and result.organization not in done:
                     results.assignments.setdefault(result.organization, []).append(result)
+            else:
+                open_ = result.organizations
+                still = open_ if open_ is None or not current else tuple(slug for slug in open_ if slug not in done)
+                results.undecided.append(Undecided(result.problem, still))
     return results
 
 
@@ -155,10 +174,10 @@ def merge(rules: Rules, person: Person, results: RuleResults, written: list[tupl
     for slug, assignments in results.assignments.items():
         here = [pair for pair in written if pair[1].organization == slug] if written else ()
         membership = _membership_of(person, slug, assignments, here, external_id)
-        if isinstance(membership, Membership):
-            memberships.append(membership)
-        else:
+        if isinstance(membership, list):
             undecided.extend(membership)
+        else:
+            memberships.append(membership)
     if len(memberships) > 1:
         memberships.sort(key=lambda membership: membership.organization)
     if not undecided:

@@ -131,8 +131,8 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     @property
     def is_constant(self) -> bool:
-        """Return whether the entry is the same for every user."""
-        return self.target.is_literal and not (self.role_tree or self.field_tree or self.initial_tree)
+        """Return whether nothing in the entry is rendered for a user."""
+        return not (self.target.template or self.role_tree or self.field_tree or self.initial_tree)
 
     def roles_for(self, scope: Mapping[str, object]) -> tuple[str, ...]:
         """Return the roles for one user, sorted; raises ``CannotGrant``."""

@@ -1,7 +1,7 @@
 """An index of rules: those that can match a user, found by one condition that each requires."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from msgspec import Struct
 from reconciler.rules.person import Person
 
 Numbers = tuple[int, ...]  # of rules
-Find = Callable[[Person], Iterable[int]]  # the numbers of the rules that may be about a user
+Find = Callable[[Person], Sequence[int]]  # the numbers of the rules that may be about a user
 NO_NUMBERS: Numbers = ()
 
 
@@ -36,11 +36,16 @@ class Index(Struct, frozen=True):
     always: Numbers
     finders: tuple[Find, ...]
 
-    def candidates(self, person: Person) -> list[int]:
+    def candidates(self, person: Person) -> Sequence[int]:
         """Return the numbers of the rules that may be about a user, sorted; every rule that is, is among them."""
-        found = list(self.always)
-        for find in self.finders:
-            found += find(person)
+        found: Sequence[int]
+        if len(self.finders) == 1 and not self.always:
+            found = self.finders[0](person)
+        else:
+            found = [*self.always]
+            for find in self.finders:
+                if numbers := find(person):
+                    found += numbers
         return sorted(set(found)) if len(found) > 1 else found
 
 

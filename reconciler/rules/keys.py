@@ -269,7 +269,7 @@ def _by_address(by_value: Mapping[str, Numbers], _of: None) -> Find:
 
 
 def _by_domain(by_value: Mapping[str, Numbers], _of: None) -> Find:
-    def find(person: Person) -> Iterable[int]:
+    def find(person: Person) -> Sequence[int]:
         if len(person.addresses) == 1:  # most users of most sources
             return by_value.get(person.addresses[0].domain, NO_NUMBERS)
         return [number for address in person.addresses for number in by_value.get(address.domain, NO_NUMBERS)]
@@ -358,7 +358,7 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     AddressKey[DomainLookup](
         name="email_domain",
         compile=_compile_lookup,
-        holds=lambda lookup, address, _person: lookup.owner(address),
+        holds=lambda lookup, address, _person: lookup.domains.owner(address.domain, subdomains=lookup.subdomains),
         text=lambda lookup: (
             f"is at{' or under' if lookup.subdomains else ''} a domain that an organization lists in {lookup.path}"
         ),

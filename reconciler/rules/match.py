@@ -63,26 +63,27 @@ class Match(Struct, frozen=True, kw_only=True):
 
     def address_hits(self, person: Person, *, any_address: bool) -> tuple[Hit, ...]:
         """Return the addresses of which every key about addresses holds: one hit for each owner."""
-        found: list[tuple[Address, Owner | None]] = []
-        for address in person.addresses:
-            if not (address.verified or any_address):
-                continue
-            owner = None
-            for holds, values in self.of_address:
-                answer = holds(values, address, person)
-                if not answer:
-                    break
-                if answer is not True:
-                    owner = answer
-            else:
-                found.append((address, owner))
-        if len(found) == 1:  # most users of most sources
-            ((only, owner),) = found
-            return (Hit((only,), owner),)
+        if len(person.addresses) == 1:  # most users of most sources
+            (only,) = person.addresses
+            answer = (only.verified or any_address) and self._answer(only, person)
+            return (Hit(person.addresses, None if answer is True else answer),) if answer else ()
         by_owner: dict[int, tuple[Owner | None, list[Address]]] = {}
-        for address, owner in found:
-            by_owner.setdefault(id(owner), (owner, []))[1].append(address)
+        for address in person.addresses:
+            if (address.verified or any_address) and (answer := self._answer(address, person)):
+                owner = None if answer is True else answer
+                by_owner.setdefault(id(owner), (owner, []))[1].append(address)
         return tuple([Hit(tuple(addresses), owner) for owner, addresses in by_owner.values()])
+
+    def _answer(self, address: Address, person: Person) -> bool | Owner:
+        """Return whether every key about addresses holds of one: whose it is, where a lookup says so."""
+        found: bool | Owner = True
+        for holds, values in self.of_address:
+            answer = holds(values, address, person)
+            if not answer:
+                return False
+            if answer is not True:
+                found = answer
+        return found
 
     def _note(self, person: Person, addresses: Sequence[Address]) -> None:
         """Note which values matched a user."""

@@ -44,8 +44,9 @@ class Person:
         self.user_id: str = user["user_id"]
         emails = user.get("emails")
         self.addresses: tuple[Address, ...]
+        self.unread = _NONE
         if type(emails) is list and len(emails) == 1 and (only := _address(emails[0])):  # most users of most sources
-            self.addresses, self.unread = (only,), _NONE
+            self.addresses = (only,)
         else:
             self.addresses, self.unread = _read(user)
         self._matched: dict[str, Sequence[int]] | None = None

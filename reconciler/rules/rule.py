@@ -42,7 +42,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     when: Expression | None = None
     when_each: Expression | None = None  # a `when` that reads an item, a row or an organization, so it is asked of each
     each: Expression | None = None
-    simple: bool = False  # nothing but whether the rule is about him depends on the user
+    simple: bool = False  # only whom it is about, and whose his domains are, depends on the user
     among: bool = False  # `when` asks whether something is among the addresses
     reads_proof: bool = False  # what decides or identifies reads addresses or phone numbers
     reads_organization: bool = False  # something reads more of a found organization than its slug

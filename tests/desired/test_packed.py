@@ -1,5 +1,6 @@
 """Packed memberships come out as they went in; which users a source has is known, and whom it has twice."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,11 +11,14 @@ memberships = st.builds(
     Membership,
     organization=st.sampled_from(["acme", "globex"]),
     addresses=st.tuples(st.text()),
-    user=st.none() | st.text(),
+    user=st.none() | st.sampled_from(["user-1", "user-2"]) | st.text(),
     verified=st.tuples(st.booleans()),
     rules=st.lists(st.integers(0, 99)).map(tuple),
     roles=st.lists(st.text()).map(tuple),
-    fields=st.dictionaries(st.text(), st.none() | st.text() | st.lists(st.integers(-9, 9))),
+    fields=st.dictionaries(
+        st.sampled_from(["external_id", "name"]) | st.text(),
+        st.none() | st.sampled_from(["user-1", "user-2"]) | st.text() | st.lists(st.integers(-9, 9)),
+    ),
     initial=st.dictionaries(st.text(), st.booleans()),
     declared=st.integers(-1, 5),
     unverified=st.booleans(),
@@ -22,9 +26,15 @@ memberships = st.builds(
 )
 
 
-@given(st.lists(memberships, max_size=200))
-def test_memberships_come_out_by_organization_in_their_order(some: list[Membership]) -> None:
+@given(st.lists(memberships, max_size=50), st.sampled_from([1, 3, 512]))
+def test_memberships_come_out_by_organization_in_their_order(some: list[Membership], chunk: int) -> None:
     packed = PackedMemberships()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.desired.packed._CHUNK", chunk)
+        check(packed, some)
+
+
+def check(packed: PackedMemberships, some: list[Membership]) -> None:
     for membership in some:
         packed.add(membership)
     assert len(packed) == len(some)
