@@ -43,12 +43,15 @@ def _take_from_others(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait until nobody else, thread or process, holds the lock at ``path``; the file stays, for the next one."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
+    """Hold the lock at ``path`` alone, among threads and processes, and yield the descriptor of its file, which stays.
+
+    Where somebody else holds it, wait, or raise ``BlockingIOError``. The lock ends with the process that holds it.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield descriptor
     finally:
         os.close(descriptor)
 

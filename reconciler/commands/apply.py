@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 @command(
     click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
+    click.option(
+        "--wait",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="SECONDS",
+        help="Wait so long for another apply in this folder to end.",
+    ),
 )
-def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
+def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
+    from reconciler.apply.alone import alone
     from reconciler.plan.narrow import hold_to, read_plan
     from reconciler.read.run import open_run
     from reconciler.report.outcomes import apply_report
@@ -31,7 +39,8 @@ def apply(asked: Asked, file: Path | None, *, yes: bool) -> int:
 
     config = asked.config()
     reviewed = read_plan(file) if file else None
-    with client_for(config) as client:
+    this = ("apply", *([str(file)] if file else []))
+    with client_for(config) as client, alone(config.root, config.environment, this, wait):
         planned = planned_for(asked, config, client)
         new: tuple[Change, ...] = ()
         if reviewed:

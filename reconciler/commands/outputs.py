@@ -11,7 +11,7 @@ from reconciler.load.examine import examine
 from reconciler.schema.validate import strings_in
 
 WRITTEN_BY_PEOPLE: Final = ("manifests", "rules")
-_OURS: Final = ("journal-", "credentials-", "emergency-")  # how the names of our own files begin
+_OURS: Final = ("journal-", "credentials-", "emergency-", "lock-")  # how the names of our own files begin
 _READ: Final = ("users", "tables", "credentials")  # settings of an environment that name files
 
 

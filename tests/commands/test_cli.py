@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply.alone import alone
 from reconciler.commands import cli
 from reconciler.emulator.core.workspace import Environment
 from reconciler.emulator.seed import bulk
@@ -70,6 +72,20 @@ def test_plan_apply_plan(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("plan", "--format", "json") == 0
     assert printed(capsys)["changes"] == []
     assert run("drift") == 0
+
+
+def test_one_apply_runs_at_a_time_in_a_folder(
+    run: Run, root: Path, server: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with alone(root, "test", ("apply", "plan.json")):
+        assert run("apply", "--format", "json") == 1
+        (problem,) = printed(capsys)["problems"]
+        assert f"(process {os.getpid()} on " in problem["message"]
+        assert "--wait SECONDS" in problem["hint"]
+        assert addresses(server.app) == set()
+        assert run("plan") == 2  # who only reads need not wait
+    assert run("apply", "--wait", "60") == 0
+    assert addresses(server.app) != set()
 
 
 @pytest.mark.parametrize(
