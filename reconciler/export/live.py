@@ -16,7 +16,7 @@ from reconciler.expressions.text import mailbox_or_text
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import MEMBER, ORGANIZATION, Live, Target
-from reconciler.read.live import read_organizations, read_resources, with_names
+from reconciler.read.live import looked_for_in, read_organizations, read_resources, with_names
 from reconciler.read.members import read_members
 from reconciler.read.run import Run
 from reconciler.read.target import check_target, open_target
@@ -51,7 +51,7 @@ def read_exportable(run: Run, declared: Declared) -> LiveProject:
     if not target.project_is_there:
         raise Refused(f"the project {target.project} does not exist, so there is nothing to export")
     organizations = read_organizations(client) if client.has_data else ()
-    target = structs.replace(target, organizations={each.name: each.id for each in organizations})
+    target = looked_for_in(target, {each.name: each for each in organizations}, organizations)
     rows_by_kind: dict[str, Sequence[Live]] = {}
     left_out: list[LeftOut] = []
     for name, kind in KINDS.items():

@@ -1,6 +1,6 @@
 """Where changes are written: whose marks they carry, ids, credentials, the journal; and what keeps one from it."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from reconciler.diff.ownership import Owner
-from reconciler.model import Change, Intent, Json, StoredCredential, Target
+from reconciler.kinds._looks import Look, Looks
+from reconciler.model import Change, Intent, Json, Live, StoredCredential, Target
 from reconciler.model.secret import Revealed, Sealed, generate
 from reconciler.schema.kind import Kind
 from reconciler.schema.secret_names import NAME, is_name, made_name, replaced
@@ -65,8 +66,9 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
-    resources, ``stored`` with each credential that the store took. ``note`` puts a line into the journal; ``begun`` is
-    what earlier runs began and never ended.
+    resources, ``stored`` with each credential that the store took, ``given_ids`` with the ids that came with one.
+    ``note`` puts a line into the journal; ``begun`` is what earlier runs began and never ended, ``looks`` what was live
+    of late.
     """
 
     owner: Owner
@@ -76,6 +78,16 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = lambda _event, _change, _body: None
     stored: MutableSequence[StoredCredential] = field(default_factory=list)
+    given_ids: MutableSet[str] = field(default_factory=set)
+    looks: Looks = field(default_factory=Looks)
+
+    def recently(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Look:
+        """Return what was live of a kind not long ago, to be taken before a write."""
+        return self.looks.recent(kind, lambda: read(self), self.client.clock.monotonic)
+
+    def from_now(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Look:
+        """Return what is live of a kind from now on, to be taken after a write."""
+        return self.looks.fresh(kind, lambda: read(self), self.client.clock.monotonic)
 
     def begin(self, change: Change, there: Iterable[str]) -> None:
         """Note what is there before a resource is made; raises ``NotNoted`` where that cannot be."""
@@ -96,6 +108,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
 
     def made(self, change: Change, id: str, credential: str = "") -> None:
         """Note what Stytch's answer gave: with that, the next run can prove that a resource is ours."""
+        self.given_ids.add(id)
         with suppress(OSError):  # what is made is made, and is kept next
             self.note("made", change, {"id": id, "last_four": Sealed(credential).last_four if credential else ""})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -43,18 +44,18 @@ class Unnamed(Collection, frozen=True, kw_only=True):
 
         Raises ``Stale`` where a lost response may have created it: nothing proves whose it is.
         """
-
-        def ids() -> frozenset[str]:
-            return frozenset(live.id for live in self.read(kind, context))
-
-        before = ids()
+        read = partial(self.read, kind)
         known = context.kept_id(change, self.field)
+        looked = context.recently(kind.name, read)
+        if known and known not in looked.ids | context.given_ids:  # it may have come since
+            looked = context.from_now(kind.name, read)
+        before = looked.ids | context.given_ids
         if known in before:
             raise Stale(f"{known} has been created and stored since")
         context.begin(change, before)
 
         def look() -> None:
-            if new := sorted(ids() - before):
+            if new := sorted(context.from_now(kind.name, read).ids - before - context.given_ids):
                 said = "a response was lost, and there is no proof that this run created"
                 raise Stale(f"{said} {', '.join(new)}: {self.advice}")
 

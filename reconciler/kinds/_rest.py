@@ -119,7 +119,8 @@ class Collection(Struct, frozen=True, kw_only=True):
         later = {name: spec.pop(name) for name in kind.update_only & spec.keys()}
 
         def look() -> WriteResult | None:
-            named = [live for live in self.read(kind, context) if live.name == change.name]
+            found = context.from_now(kind.name, partial(self.read, kind))
+            named = [live for live in found.named(change.name) if live.name == change.name]
             known = kind.normalize({name: spec[name] for name in self.alike or spec})
             return lost_create({live.id: kind.normalize(live.spec) for live in named}, known, self.what)
 

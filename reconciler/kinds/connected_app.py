@@ -117,8 +117,7 @@ def _check_url(resource: Resource, path: tuple[str, ...], url: str) -> Iterator[
 
 def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the app and store its secret; one whose response was lost is on hold: nobody has its secret."""
-    before = {live.id for live in _check_new(change, context)}
-    before.update(context.ids.get(change.kind, {}).values())
+    before = {*_check_new(change, context), *context.given_ids, *context.ids.get(change.kind, {}).values()}
     context.begin(change, before)
     body = {"client_name": change.name, **request_body(change.fields, cleared=KIND.cleared)}
     body.pop(SECRET, None)
@@ -163,35 +162,36 @@ def _delete(access: Access, identifier: str) -> str:
     return access.client.write("connected_app.clients.delete", client_id=identifier).request_id
 
 
-def _check_new(change: Create, context: ApplyContext) -> Sequence[Live]:
-    """Refuse to make again what another run made, whether a search shows it yet or not; return every app there is."""
-    every = [live for live in read(context) if not registered_itself(live)]
-    must_be_free(sorted(live.id for live in every if live.name.strip() == change.name.strip()))
+def _check_new(change: Create, context: ApplyContext) -> frozenset[str]:
+    """Refuse to make again what another run made, whether a search shows it yet or not; return the ids there are."""
+    looked = context.recently(KIND.name, read)
+    must_be_free(sorted(live.id for live in looked.named(change.name) if not registered_itself(live)))
     known = context.store.id_of(kept_as(change, SECRET)) if context.store else None
     if known and context.client.find("connected_app.clients.get", _path(known), ABSENT):
         raise Stale("it already exists, but Stytch's search did not show it yet")
-    return every
+    return looked.ids
 
 
-def _namesakes(access: Access, name: str, identifier: str) -> Sequence[str]:
+def _namesakes(context: ApplyContext, name: str, identifier: str) -> Sequence[str]:
     """Return the ids of the apps of a name, once a search shows the one that was just made, if it does in time."""
     named: list[str] = []
     for pause in PAUSES:
-        access.client.clock.sleep(pause)
-        named = [live.id for live in read(access) if live.name.strip() == name.strip()]
+        context.client.clock.sleep(pause)
+        named = [live.id for live in context.from_now(KIND.name, read).named(name)]
         if identifier in named:
             break
     return named
 
 
-def _found(access: Access, body: Mapping[str, Any], before: Collection[str]) -> WriteResult | None:
+def _found(context: ApplyContext, body: Mapping[str, Any], before: Collection[str]) -> WriteResult | None:
     """Find the app that a lost create made: new, and as it was sent."""
     for pause in PAUSES:
-        access.client.clock.sleep(pause)
+        context.client.clock.sleep(pause)
+        name = str(body["client_name"])
         new = [
             live
-            for live in read(access)
-            if live.name == body["client_name"] and live.id not in before and not registered_itself(live)
+            for live in context.from_now(KIND.name, read).named(name)
+            if live.name == name and live.id not in before and not registered_itself(live)
         ]
         if new:
             break

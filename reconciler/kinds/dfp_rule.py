@@ -122,8 +122,8 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
 
 def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
-    found = next((live for live in read(context) if live.name == change.name), None)
-    spec = merged_into_live(KIND, found.spec if found else {}, change)
+    found = context.recently(KIND.name, read).named(change.name)
+    spec = merged_into_live(KIND, found[0].spec if found else {}, change)
     body = _addressed(change, {"action": spec["action"]})
     if spec.get("description"):
         body["description"] = spec["description"]

@@ -63,11 +63,14 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the types whole, starting from those that are live now."""
-    found = next((live for live in read(context) if live.name == change.name), None)
+    found = next((live for live in context.recently(KIND.name, read).named(change.name) if live.id == change.id), None)
     if found is None:
         raise Stale("it no longer exists")
     spec = merged_into_live(KIND, _as_seen(found.spec, change), change)
-    return _write(context, "PUT", change.name, spec)
+    written = _write(context, "PUT", change.name, spec)
+    if any(_is_default(field) for field in change.fields):  # some other URL is one no longer
+        context.looks.forget(KIND.name)
+    return written
 
 
 def delete(change: Delete, context: ApplyContext) -> WriteResult:

@@ -3,7 +3,7 @@
 An organization has one at most. Its token is shown once, so it is kept at once, and rotated where it was lost.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.kinds._context import Access, ApplyContext, Gone, Stale
 from reconciler.kinds._credentials import Rotation, keep_given, rotation_writes
+from reconciler.kinds._looks import side_by_side
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -35,6 +36,7 @@ ROLES: Final = "scim_group_implicit_role_assignments"
 ABSENT: Final = ("no_active_scim_connection",)
 THERE: Final = "active_scim_connection_exists"
 NO_GROUP: Final = "scim_group_role_assignment_group_does_not_exist"
+OF_ORGANIZATION: Final = "scim_active_connection"
 SHOWN: Final = ("identity_provider", ROLES, f"{TOKEN}_last_four", f"next_{TOKEN}_last_four")
 
 
@@ -60,12 +62,25 @@ class SCIMConnectionSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read(access: Access) -> Iterator[Live]:
-    """Read the connection of each organization that anything is declared in."""
-    for slug, organization_id in access.target.organizations.items():
-        if row := _get(access, organization_id):
-            spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
-            identifier = str(row[ID])
-            yield Live(kind="SCIMConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec)
+    """Read the connection of each organization that anything is declared in, and that is not known to lack one."""
+    without = access.target.lacks.get(KIND.name, frozenset())
+    asked = [each for each in access.target.organizations.items() if each[1] not in without]
+    return filter(None, side_by_side(partial(_read, access), asked))
+
+
+def _read(access: Access, organization: tuple[str, str]) -> Live | None:
+    slug, organization_id = organization
+    row = _get(access, organization_id)
+    if row is None:
+        return None
+    spec = {ROLES: [], **{name: row[name] for name in SHOWN if row.get(name) is not None}}
+    return Live(kind="SCIMConnection", name=str(row[NAME]), namespace=slug, id=str(row[ID]), spec=spec)
+
+
+def lacking(organizations: Collection[Live]) -> frozenset[str]:
+    """Return the organizations whose records name no connection, if there is a record that says anything of one."""
+    said = any(OF_ORGANIZATION in each.spec for each in organizations)
+    return frozenset(each.id for each in organizations if said and each.spec.get(OF_ORGANIZATION) is None)
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -176,7 +191,7 @@ KIND: Final = Kind(
     scope="organization",
     namespace="Organization",
     key=Key(NAME, Text, "the `display_name`"),
-    identity=Identity(found_by="stored id", renamable=True, one_per_parent=True),
+    identity=Identity(found_by="stored id", renamable=True, one_per_parent=True, lacking=lacking),
     computed=frozenset(
         {
             "organization_id",

@@ -6,6 +6,7 @@ completed by the next run. Connections are known by their names, and each has a 
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from reconciler.errors import Ambiguous, Fault
 from reconciler.kinds._context import Access, ApplyContext, Gone, Stale
+from reconciler.kinds._looks import side_by_side
 from reconciler.kinds._sso import (
     ASSIGNMENTS,
     AT_CREATE,
@@ -132,12 +134,21 @@ def rows(access: Access, organization_id: str) -> Iterator[tuple[str, Row]]:
 
 def read(access: Access) -> Iterator[Live]:
     """Read every connection of the organizations that anything is declared in."""
-    for slug, organization_id in access.target.organizations.items():
-        for sort, row in rows(access, organization_id):
-            identifier = str(row["connection_id"])
-            yield Live(
-                kind="SSOConnection", name=str(row[NAME]), namespace=slug, id=identifier, spec=spec_of(sort, row)
-            )
+    return chain.from_iterable(side_by_side(partial(_read, access), access.target.organizations.items()))
+
+
+def _read(access: Access, organization: tuple[str, str]) -> list[Live]:
+    slug, organization_id = organization
+    return [
+        Live(
+            kind="SSOConnection",
+            name=str(row[NAME]),
+            namespace=slug,
+            id=str(row["connection_id"]),
+            spec=spec_of(sort, row),
+        )
+        for sort, row in rows(access, organization_id)
+    ]
 
 
 def check(resource: Resource) -> Iterator[Problem]:
@@ -242,8 +253,8 @@ def _named(access: Access, organization_id: str, name: str) -> list[str]:
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Change the fields that differ, after a look at them."""
-    connection = _at(change, context)
-    merged_into_live(KIND, spec_of(connection.sort, connection.row()), change)
+    connection, row = _at(change, context)
+    merged_into_live(KIND, spec_of(connection.sort, row), change)
     return _completed(connection, request_body(change.fields, cleared={}), context)
 
 
@@ -262,19 +273,19 @@ def writes(change: Change) -> int:
 
 def delete(change: Delete, context: ApplyContext) -> WriteResult:
     """Delete the connection: nobody comes in through it any more. Stytch keeps the one that is the default."""
-    connection = _at(change, context)
-    if connection.row()[NAME] != change.name:
+    connection, row = _at(change, context)
+    if row[NAME] != change.name:
         raise Stale("its name has changed since")
     said = "it is the default of its organization: set sso_default_connection_id to another one first"
     with explaining(IS_DEFAULT, said):
         return WriteResult(connection.id, delete_resource(lambda: connection.write("delete_connection")))
 
 
-def _at(change: Update | Delete, context: ApplyContext) -> Connection:
+def _at(change: Update | Delete, context: ApplyContext) -> tuple[Connection, Row]:
     organization_id = context.organization_ids[str(change.namespace)]
     for sort, row in rows(context, organization_id):
         if row["connection_id"] == change.id:
-            return Connection(context, organization_id, sort, str(change.id))
+            return Connection(context, organization_id, sort, str(change.id)), row
     raise Stale("it no longer exists")
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import WriteResult, create_once, delete_once, must_be_free, request_body, undo_if_doubled
-from reconciler.model import Change, Create, FieldChange, Problem, Resource, Spec, Update
+from reconciler.model import Change, Create, FieldChange, Live, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
@@ -65,12 +65,11 @@ def canonical(spec: Spec) -> Spec:
 
 def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the profile, unless there is one of this name: Stytch would take another."""
-    named = partial(_named, context, change.name)
-    must_be_free(named())
+    must_be_free([live.id for live in context.recently(KIND.name, _read).named(change.name)])
     written = PROFILES.create(KIND, change, context)
     if written.request_id:
         remove = partial(PROFILES.remove, context, written.id)
-        undo_if_doubled(written.id, named, remove, "a profile of this name")
+        undo_if_doubled(written.id, partial(_named, context, change.name), remove, "a profile of this name")
     return written
 
 
@@ -83,9 +82,13 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
     return PROFILES.patch(context, change.id, body) if body else written
 
 
-def _named(access: Access, name: str) -> list[str]:
-    """Return the ids of the profiles of a name, but for the blanks around it."""
-    return [live.id for live in PROFILES.read(KIND, access) if live.name.strip() == name.strip()]
+def _read(access: Access) -> Iterator[Live]:
+    return PROFILES.read(KIND, access)
+
+
+def _named(context: ApplyContext, name: str) -> list[str]:
+    """Return the ids of the profiles of a name from now on, but for the blanks around it."""
+    return [live.id for live in context.from_now(KIND.name, _read).named(name)]
 
 
 def writes(change: Change) -> int:

@@ -45,8 +45,8 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the override whole, starting from what is live."""
-    found = next((live for live in read(context) if live.name == change.name), None)
-    spec = merged_into_live(KIND, found.spec if found else {}, change)
+    found = context.recently(KIND.name, read).named(change.name)
+    spec = merged_into_live(KIND, found[0].spec if found else {}, change)
     return _send(context, change, {name: spec[name] for name in FIELDS if spec.get(name)})
 
 

@@ -155,7 +155,8 @@ class Target(Struct, frozen=True, kw_only=True):
 
     ``project`` and ``environment`` are "" where nothing needs the management API; ``project_id`` is "" as long as the
     environment is not there. ``environments`` gives the type of each environment that the project had when the run was
-    planned, by slug; ``organizations`` maps slugs to ids; ``secret_last_four`` tells which secret is in use.
+    planned, by slug; ``organizations`` maps slugs to ids; ``lacks`` has the ids of those
+    without any, by kind; ``secret_last_four`` tells which secret is in use.
     """
 
     project: str = ""
@@ -165,6 +166,7 @@ class Target(Struct, frozen=True, kw_only=True):
     project_is_there: bool = True
     environments: Mapping[str, str] = field(default_factory=dict)
     organizations: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secret_last_four: str = ""
 
     @property

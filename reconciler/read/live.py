@@ -98,7 +98,14 @@ def _with_organizations(target: Target, declared: Declared, live: Sequence[Live]
         if reference.late and name in resource.spec
     }
     found = led_to((resource for resource in declared.organizations if resource.name in wanted), live)
-    return structs.replace(target, organizations={slug: organization.id for slug, organization in found.items()})
+    return looked_for_in(target, found, live)
+
+
+def looked_for_in(target: Target, organizations: Mapping[str, Live], live: Sequence[Live]) -> Target:
+    """Return the target with the organizations, by slug, that things are looked for in; ``live`` are all of them."""
+    ids = {slug: organization.id for slug, organization in organizations.items()}
+    lacks = {name: kind.identity.lacking(live) for name, kind in KINDS.items() if kind.namespace == ORGANIZATION}
+    return structs.replace(target, organizations=ids, lacks=lacks)
 
 
 def read_organizations(client: Client) -> tuple[Live, ...]:

@@ -1,6 +1,6 @@
 """The definition of a kind: its spec as a type with traits, and its verbs; most else is derived from it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -88,7 +88,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     always exist: they can be set, and reset to the kind's ``defaults``, and neither created nor deleted. There can be
     at most ``one_per_parent``, so that another is deleted before it is created. What ``registered_itself`` no person
     created, so that it is never ours, whatever it is called. ``claims`` yields what a manifest says of its resource
-    that can be so of only one, in words, and where it says so.
+    that can be so of only one, in words, and where it says so. ``lacking`` returns the ids of the parents of
+    which their records show that nothing of the kind lies in them, so that nobody need ask for that.
     """
 
     found_by: Literal["name", "stored id", "external id", "mark"] = "name"
@@ -100,6 +101,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     one_per_parent: bool = False
     registered_itself: Callable[[Live], bool] = lambda _live: False
     claims: Callable[[Resource], Iterable[tuple[str, Path]]] = lambda _resource: ()
+    lacking: Callable[[Collection[Live]], frozenset[str]] = lambda _parents: frozenset()
 
 
 class Order(Struct, frozen=True, kw_only=True):
