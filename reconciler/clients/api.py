@@ -89,5 +89,7 @@ class Api:
         parameters: Mapping[str, str] | None = None,
     ) -> T:
         return self.requester.ask(
-            operation, lambda: self.transport.send(method, path, parameters=parameters or None, body=body), decode
+            operation,
+            lambda: self.transport.send(method, path, parameters=parameters, body=body, write=operation.write),
+            decode,
         )

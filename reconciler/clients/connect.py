@@ -72,7 +72,7 @@ def open_client(
 
     def api(url: str, user: str, password: str, asked: str, searches_per_minute: float) -> Api:
         """Open one API; ``asked`` is a path that can be read at any time, to see whether its server answers."""
-        transport = Transport(url, user, password, network, transports.transport)
+        transport = Transport(url, user, password, network, clock, transports.transport)
         answers = partial(is_answer, partial(transport.send, "GET", asked))
         outage = outages.setdefault(url, Outage(clock, rng, patience, answers))
         pace = Pace(rates.writes_per_second, searches_per_minute * rates.share, clock, rng)

@@ -212,10 +212,10 @@ def _trust(certificates: tuple[Named, ...]) -> "ssl.SSLContext":
     """Return whom to trust, read once for the APIs of a run: it takes longer than most requests."""
     import ssl
 
-    import httpx
-
     if not certificates:
-        return httpx.create_ssl_context(trust_env=False)
+        import certifi
+
+        return ssl.create_default_context(cafile=certifi.where())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for named in {named.value: named for named in certificates}.values():
         _load(context, named)

@@ -10,6 +10,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from msgspec import Struct, field
@@ -21,8 +22,6 @@ from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, decoded, 
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 from reconciler.model.secret import Revealed, Sealed
 
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 30.0  # seconds of silence; searches are documented to take up to 9
 DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
 TRIES = 6  # of what is answered wrongly
 LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
@@ -92,7 +91,8 @@ class Requester:
             except Ambiguous:
                 lost = getattr(self._lost, "writes", 0)
                 self._lost.writes = lost + 1
-                self._rest(back_off(self._rng, lost))
+                with suppress(Unavailable):  # the run is being ended, which does not undo the write
+                    self._rest(back_off(self._rng, lost))
                 raise
             except Unavailable as fault:
                 pause = back_off(self._rng, tried)

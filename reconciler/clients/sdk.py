@@ -52,6 +52,7 @@ class _Session(requests.Session):
                 parameters=named.get("params"),
                 body=named.get("json"),
                 headers=named.get("headers"),
+                write=self.thread.operation.write,
             )
 
         raise _Answered(self._requester.ask(self.thread.operation, send, decode_body))

@@ -2,40 +2,37 @@
 
 Reads and writes, ours and those of Stytch's SDK, go this way, so that all of them obey one ``Network``. An answer has
 a size, packed and unpacked, and a time in which it must be there: whoever answers may be broken, or not be Stytch.
-
-httpx limits how long each read may take, but not how long an answer may take, so that a server which sends a byte now
-and then would never be given up. httpcore, on which httpx stands, takes a network of our own, which knows the deadline.
 """
 
+import base64
 import json
-import threading
-import time
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpcore
-import httpx
 
 from reconciler import __version__
 from reconciler.clients.network import DEFAULT_PORTS, Network, Proxy
+from reconciler.clients.pacing import Clock
 from reconciler.clients.responses import Answer, Unanswered, unanswered
-from reconciler.clients.retry import CONNECT_TIMEOUT, READ_TIMEOUT
+from reconciler.clients.wire import TIMEOUTS, Connections, Deadline, connections
 from reconciler.model import Json
+
+if TYPE_CHECKING:
+    import httpx
 
 LARGEST = 64 << 20  # bytes of an answer, packed and unpacked: a page of a thousand records of 64 KiB
 NOT_SENT = (
     *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
-    *(httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
+    httpcore.UnsupportedProtocol,
 )
 GZIP = 16 + zlib.MAX_WBITS
 CHUNK = 1 << 20  # bytes that are unpacked at once
-IN_JSON = {"Content-Type": "application/json"}
-WHOLE_TIMEOUT = 60.0  # seconds from the first byte sent to the last byte read
-MOST_CONNECTIONS = 64
-KEPT = 5.0  # seconds for which a connection that nobody uses stays open
+TARGET: Final = re.compile(r"[!-~]*")  # what a request line can hold
+UNQUOTED: Final = "/%:@!$&'()*+,;=~?"
 BROKEN: Final = (  # what httpcore raises
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -46,7 +43,10 @@ BROKEN: Final = (  # what httpcore raises
 
 
 class Transport:
-    """Sends to one server, one request at a time, and gives the whole answer, or raises ``Unanswered``."""
+    """Sends to one server, one request at a time in each thread, and gives the whole answer, or raises ``Unanswered``.
+
+    ``transport`` takes the place of the network.
+    """
 
     def __init__(
         self,
@@ -54,24 +54,26 @@ class Transport:
         user: str,
         password: str,
         network: Network,
-        transport: httpx.BaseTransport | None = None,
+        clock: Clock,
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
-        self._deadline = Deadline()
+        self._clock = clock
+        self._deadline = Deadline(clock)
         proxy = network.proxy_for(base_url)
         self._where = _where(base_url, proxy)
-        self._http = httpx.Client(
-            base_url=base_url,
-            auth=httpx.BasicAuth(user, password),
-            headers={
-                "User-Agent": f"stytch-reconciler/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-            },
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT, pool=None),
-            follow_redirects=False,
-            transport=transport or Wire(network, proxy, self._deadline),
-            trust_env=False,  # the network was decided before
-        )
+        self._base_url = base_url
+        self._server = urlsplit(base_url)
+        self._headers = {
+            "Host": self._server.netloc,
+            "User-Agent": f"stytch-reconciler/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}",
+        }
+        if transport is None:
+            self._connections = connections(base_url, network, proxy, self._deadline)
+        else:
+            self._connections = Connections(lambda: _InProcess(transport))
 
     def send(
         self,
@@ -81,31 +83,47 @@ class Transport:
         parameters: Mapping[str, str] | None = None,
         body: Json = None,
         headers: Mapping[str, str] | None = None,
+        write: bool = False,
     ) -> Answer:
-        """Send ``body`` as JSON to an already quoted ``path``. Return the answer."""
+        """Send ``body`` as JSON to an already quoted ``path``, or to a URL of this server. Return the answer."""
         content = None if body is None else json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        all_headers = {**(headers or {}), **(IN_JSON if content is not None else {})}
-        self._deadline.begin()
+        request = httpcore.Request(
+            method,
+            self._url(path, parameters),
+            headers=[*{**self._headers, **(headers or {}), **_lengths(method, content)}.items()],
+            content=content,
+            extensions={"timeout": TIMEOUTS},
+        )
+        self._deadline.begin(write=write)
         try:
-            with self._http.stream(method, path, params=parameters, content=content, headers=all_headers) as response:
-                return Answer(response.status_code, response.headers, b"".join(self._body(response)))
-        except (httpx.RequestError, *BROKEN) as error:
-            raise unanswered(error, self._where, sent=not isinstance(error, NOT_SENT)) from None
-        except httpx.InvalidURL:
-            raise Unanswered(self._where, "the path cannot be requested", sent=False, again=False) from None
+            with self._connections.exchange(request) as response:
+                received = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
+                packing = received.get("content-encoding", "").strip().lower()
+                return Answer(response.status, received, b"".join(self._body(response.iter_stream(), packing)))
+        except BROKEN as error:
+            sent = not isinstance(error, NOT_SENT)
+            if self._clock.stopped and isinstance(error, httpcore.TimeoutException):
+                raise Unanswered(self._where, "the run is being ended", sent=sent) from None
+            raise unanswered(error, self._where, sent=sent) from None
 
     def close(self) -> None:
         """Close every connection."""
-        self._http.close()
+        self._connections.close()
 
-    def _body(self, response: httpx.Response) -> Iterator[bytes]:
+    def _url(self, path: str, parameters: Mapping[str, str] | None) -> httpcore.URL:
+        target = path.removeprefix(self._base_url)
+        if parameters:
+            target += f"?{urlencode(parameters)}"
+        if not TARGET.fullmatch(target):
+            target = quote(target, safe=UNQUOTED)
+        server = self._server
+        return httpcore.URL(scheme=server.scheme, host=server.hostname or "", port=server.port, target=target)
+
+    def _body(self, packed: Iterable[bytes], packing: str) -> Iterator[bytes]:
         """Yield a body unpacked, piece by piece; one that is too large, or cut short, is ``Unanswered``."""
-        if not isinstance(response.stream, Iterable):
-            raise TypeError("a synchronous transport has a synchronous stream")
-        packing = response.headers.get("content-encoding", "").strip().lower()
         if packing not in ("", "identity", "gzip"):
             raise Unanswered(self._where, "the response is compressed, but not with gzip", sent=True, again=False)
-        pieces = self._bounded(response.stream)
+        pieces = self._bounded(packed)
         return pieces if packing != "gzip" else self._bounded(self._unpacked(pieces))
 
     def _bounded(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -133,6 +151,13 @@ class Transport:
             raise Unanswered(self._where, "the response is incomplete", sent=True)
 
 
+def _lengths(method: str, content: bytes | None) -> Mapping[str, str]:
+    """Return the headers that describe a body; who may send one and does not, says so."""
+    if content is not None:
+        return {"Content-Type": "application/json", "Content-Length": str(len(content))}
+    return {"Content-Length": "0"} if method in ("POST", "PUT", "PATCH") else {}
+
+
 def _where(url: str, proxy: Proxy | None) -> str:
     """Return what people call a server, and the proxy on the way to it."""
     found = urlsplit(url)
@@ -141,125 +166,34 @@ def _where(url: str, proxy: Proxy | None) -> str:
     return f"{host}{port}{f' through {proxy.shown}' if proxy else ''}"
 
 
-# The connections to a server, which are given up when the time of an answer is over
+class _InProcess(httpcore.ConnectionInterface):
+    """A transport of httpx in the place of a connection: an emulator in this process."""
 
+    def __init__(self, transport: "httpx.BaseTransport") -> None:
+        self._transport = transport
 
-class Deadline:
-    """When the answer that this thread waits for must be complete."""
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request, and raise what httpcore would."""
+        import httpx
 
-    def __init__(self) -> None:
-        self._thread = threading.local()
+        headers, url = httpx.Headers(request.headers), bytes(request.url).decode()
+        content = b"".join(request.stream) if isinstance(request.stream, Iterable) else b""
+        method = request.method.decode()
+        sent = httpx.Request(method, url, headers=headers, content=content, extensions=request.extensions)
+        try:
+            answered = self._transport.handle_request(sent)
+            return httpcore.Response(answered.status_code, headers=answered.headers.raw, content=answered.read())
+        except httpx.TransportError as error:  # the names are the same
+            raised: Any = getattr(httpcore, type(error).__name__)
+            raise raised(str(error)) from error
 
-    def begin(self) -> None:
-        """Start to wait for an answer."""
-        self._thread.until = time.monotonic() + WHOLE_TIMEOUT
+    def is_available(self) -> bool:
+        """Return that it can be used again."""
+        return True
 
-    def left(self, timeout: float | None) -> float:
-        """Return the seconds that may still be waited, at most ``timeout``; raises ``ReadTimeout`` at the end."""
-        left: float = self._thread.until - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the response timed out")
-        return left if timeout is None else min(left, timeout)
-
-
-class Wire(httpx.BaseTransport):
-    """Sends each request to a server, or to the proxy on the way to it. It raises what httpcore raises (``BROKEN``)."""
-
-    def __init__(self, network: Network, proxy: Proxy | None, deadline: Deadline) -> None:
-        self._pool = _pool(network, proxy, _TimedBackend(deadline))
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its response, whose body is not read yet."""
-        if not isinstance(request.stream, Iterable):
-            raise TypeError("a synchronous transport takes a synchronous stream")
-        sent = httpcore.Request(
-            method=request.method,
-            url=_url(request.url),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        answered = self._pool.handle_request(sent)
-        return httpx.Response(
-            answered.status, headers=answered.headers, stream=_Body(answered), extensions=answered.extensions
-        )
+    def has_expired(self) -> bool:
+        """Return that it is never too old."""
+        return False
 
     def close(self) -> None:
-        """Close every connection."""
-        self._pool.close()
-
-
-class _Body(httpx.SyncByteStream):
-    """The body of a response, which holds its connection until it is closed."""
-
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._response.iter_stream()
-
-    def close(self) -> None:
-        self._response.close()
-
-
-class _Timed(httpcore.NetworkStream):
-    """A connection that knows how long an answer may take."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        self._stream = stream
-        self._deadline = deadline
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        encrypted = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _Timed(encrypted, self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _TimedBackend(httpcore.SyncBackend):
-    """Opens connections that know how long an answer may take."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-
-    def connect_tcp(self, *arguments: Any, **named: Any) -> httpcore.NetworkStream:
-        return _Timed(super().connect_tcp(*arguments, **named), self._deadline)
-
-
-def _pool(network: Network, proxy: Proxy | None, backend: httpcore.NetworkBackend) -> httpcore.ConnectionPool:
-    trust = network.trust()
-    if proxy is None:
-        return httpcore.ConnectionPool(
-            ssl_context=trust,
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_CONNECTIONS,
-            keepalive_expiry=KEPT,
-            network_backend=backend,
-        )
-    there = httpx.Proxy(proxy.url)
-    return httpcore.HTTPProxy(
-        proxy_url=_url(there.url),
-        proxy_auth=there.raw_auth,
-        ssl_context=trust,
-        proxy_ssl_context=trust if there.url.scheme == "https" else None,  # its certificate is trusted as the others
-        max_connections=MOST_CONNECTIONS,
-        max_keepalive_connections=MOST_CONNECTIONS,
-        keepalive_expiry=KEPT,
-        network_backend=backend,
-    )
-
-
-def _url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        """Do nothing: it belongs to somebody else."""

@@ -300,7 +300,7 @@ TOO_MUCH: dict[str, tuple[Callable[[], Iterable[bytes]], type[Fault], str]] = {
 @pytest.mark.parametrize("ask", [read, write])
 def test_an_answer_is_bounded(case: str, ask: Callable[[Client], object], monkeypatch: pytest.MonkeyPatch) -> None:
     answer, fault, message = TOO_MUCH[case]
-    monkeypatch.setattr("reconciler.clients.transport.WHOLE_TIMEOUT", 0.1 if "trickles" in case else 60.0)
+    monkeypatch.setattr("reconciler.clients.wire.WHOLE_TIMEOUT", 0.1 if "trickles" in case else 60.0)
     monkeypatch.setattr("reconciler.clients.retry.TRIES", 1)
     with answering(answer) as (url, _), client_of({}, url) as client, pytest.raises(Fault, match=message) as caught:
         ask(client)

@@ -22,6 +22,7 @@ from rich.pretty import pretty_repr
 
 from reconciler.clients.connect import open_client
 from reconciler.clients.credentials import Credentials, Rates
+from reconciler.clients.wire import TIMEOUTS
 from reconciler.commands import cli
 from reconciler.diff.ownership import Owner
 from reconciler.emulator.core.exchange import HTML, Lost, Request, Response
@@ -113,7 +114,7 @@ def failing(
     """Let the server go wrong for a while; nobody waits long for what never comes."""
     with monkeypatch.context() as patched:
         if way == "a timeout":
-            patched.setattr("reconciler.clients.transport.READ_TIMEOUT", 0.1)
+            patched.setitem(TIMEOUTS, "read", 0.1)
         talkative = Talkative(server.app, way, wrong)
         patched.setattr(server.app, "respond", talkative)
         yield talkative
