@@ -79,9 +79,13 @@ def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
 
 def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:
     """Return those of these users that the Consumer project has, asking for each; raises ``Unreadable``."""
-    with unreadable("Consumer users"), ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read") as pool:
-        there = pool.map(client.has_user, user_ids)
-        return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)
+    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
+    try:
+        with unreadable("Consumer users"):
+            there = pool.map(client.has_user, user_ids)
+            return tuple(user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for a pause to end
 
 
 def _users(

@@ -1,12 +1,15 @@
 """Which Consumer project the users come from: the one that the file names, and one of the target's type."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler import pipeline
+from reconciler.clients.pacing import Clock
 from reconciler.commands.explain import explain_user
 from reconciler.config.read import Config, load_config
 from reconciler.emulator.core.workspace import Type
@@ -15,6 +18,7 @@ from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.errors import Refused
 from reconciler.read.run import open_run
+from reconciler.read.users import missed_users
 from reconciler.report.formats import render
 from reconciler.report.plan import plan_report
 from tests.apply.test_apply import MANIFESTS, RULES
@@ -80,3 +84,24 @@ def test_without_a_rule_nobody_is_asked_for_users(app: App, tmp_path: Path) -> N
     with connected(app) as client:
         plan = pipeline.plan(open_run(config, client)).plan
     assert (plan.users_project_id, plan.summary.users, plan.unmatched) == ("", 0, ())
+
+
+def test_who_is_interrupted_while_several_are_looked_for_does_not_wait_for_them() -> None:
+    """Another thread may be in a pause of minutes, which ends when the run is ended: after this."""
+    clock, asked = Clock(), threading.Event()
+
+    class Interrupted:
+        def has_user(self, user_id: str) -> bool:
+            if user_id == "first":
+                assert asked.wait(30)
+                raise KeyboardInterrupt
+            asked.set()
+            clock.sleep(3600)
+            return True
+
+    client: Any = Interrupted()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            missed_users(client, ["first", "second"])
+    finally:
+        clock.stop()
