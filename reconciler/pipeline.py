@@ -18,7 +18,8 @@ from msgspec import structs
 from reconciler.apply.bootstrap import environments_made, not_planned_again, still_planned, written_first, written_later
 from reconciler.apply.earlier import unfinished
 from reconciler.apply.execute import Applied, execute
-from reconciler.apply.write import INTERRUPTED, OnOutcome
+from reconciler.apply.stop import INTERRUPTED, Stop
+from reconciler.apply.workers import OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.load.repository import load
@@ -67,31 +68,34 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     return narrow(planned, selection)
 
 
-def apply(run: Run, planned: Planned, on_outcome: OnOutcome) -> Applied:
+def apply(run: Run, planned: Planned, on_outcome: OnOutcome, stop: Stop | None = None) -> Applied:
     """Write what the plan says and is not withheld, journalling each write before and after.
 
     Where no secret of the environment exists yet, what that takes is made first; then everything is read and planned
     again, now that it can be, and only what the first plan held is written.
     """
-    check_store(run.store, planned.plan.changes)
-    taken, refused = hand_over_waiting(run.store) if keeps_credentials(planned.ids) else ((), ())
+    stop = stop or Stop()
+    with stop.enduring(0):
+        check_store(run.store, planned.plan.changes)
+        taken, refused = hand_over_waiting(run.store) if keeps_credentials(planned.ids) else ((), ())
     recovered = Applied(outcomes=refused, journal=None, stored=taken)
-    applied = recovered.then(execute(run, planned, written_first(planned), on_outcome))
-    return _plan_and_apply_rest(run, planned, applied, on_outcome) if planned.unread else applied
+    applied = recovered.then(execute(run, planned, written_first(planned), on_outcome, stop))
+    return _plan_and_apply_rest(run, planned, applied, on_outcome, stop) if planned.unread else applied
 
 
-def _plan_and_apply_rest(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcome) -> Applied:
+def _plan_and_apply_rest(run: Run, planned: Planned, opened: Applied, on_outcome: OnOutcome, stop: Stop) -> Applied:
     """Plan again, now that everything can be read, and write the rest; what goes wrong loses no outcome."""
     rest = written_later(planned)
-    if opened.interrupted:
-        return opened.skipping(rest, INTERRUPTED)
+    if stop.why:
+        return opened.skipping(rest, stop.why)
     try:
-        again = plan(structs.replace(run, made=environments_made(opened.outcomes)))
+        with stop.enduring(0):
+            again = plan(structs.replace(run, made=environments_made(opened.outcomes)))
         changes = still_planned(planned, again)
-        applied = execute(run, again, changes, on_outcome)
+        applied = execute(run, again, changes, on_outcome, stop)
         return opened.then(applied.with_outcomes(not_planned_again(planned, again, changes)))
     except KeyboardInterrupt:
-        return structs.replace(opened.skipping(rest, INTERRUPTED), interrupted=True)
+        return opened.skipping(rest, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 # whatever it was, what has been written is still to be said
         said = str(error) if isinstance(error, ReconcilerError | Fault) else type(error).__name__
         return opened.skipping(rest, f"planning again failed: {said}")

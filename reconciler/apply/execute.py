@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -11,9 +10,12 @@ from msgspec import Struct, structs
 from reconciler.apply.bootstrap import pins
 from reconciler.apply.earlier import Unfinished, prune, read_journals
 from reconciler.apply.journal import Journal
-from reconciler.apply.write import OnOutcome, Writer
+from reconciler.apply.stop import Stop
+from reconciler.apply.workers import OnOutcome, Workers
+from reconciler.apply.write import Writer
+from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
-from reconciler.model import ADMIN_ROLE, Change, Listed, ManualStep, Outcome, StoredCredential, withdrawn_roles
+from reconciler.model import Change, Listed, ManualStep, Outcome, StoredCredential
 from reconciler.plan.access import heirs
 from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
@@ -32,7 +34,6 @@ class Applied(Struct, frozen=True, kw_only=True):
 
     outcomes: tuple[Outcome, ...]
     journal: Path | None
-    interrupted: bool = False
     pins: Mapping[str, str] = {}
     manual_steps: tuple[ManualStep, ...] = ()
     held: tuple[Listed, ...] = ()
@@ -68,12 +69,11 @@ class Applied(Struct, frozen=True, kw_only=True):
         return self.with_outcomes(Outcome.of(change, "skipped", why) for change in changes)
 
 
-def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: OnOutcome) -> Applied:
+def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: OnOutcome, stop: Stop) -> Applied:
     """Carry out ``changes``, which are those of ``planned`` in its order, or some of them; give the outcome of each.
 
-    Organizations, or members, of one action are written side by side, everything else one by one. A batch begins when
-    the one before it has ended, because it may depend on it. After an interrupt the writes in progress end and the rest
-    is skipped.
+    What nothing orders is written side by side. Once ``stop`` says so the writes in progress end, and the rest is
+    skipped.
     """
     check_target(run.config, planned.target, to_write=True)
     check_writes(run.config, changes, planned.target)
@@ -94,23 +94,17 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             begun=begun.credentials,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        writer = Writer(context, journal, on_outcome, heirs(changes, planned.stakes))
-        for _, batch in groupby(changes, key=_batch):
-            writer.batch(tuple(batch))
+        writer = Writer(context, journal, heirs(changes, planned.stakes), stop)
+        outcomes = Workers(changes, writer.write, on_outcome, run.client, stop, run.config.rates).run()
     prune(run.config.root, journals, journal.summary, run.config.journal, datetime.now(UTC))
-    outcomes = tuple(map(writer.outcome, changes))
+    place = {change.address: place for place, change in enumerate(changes) if KINDS[change.kind].credential}
     return Applied(
         outcomes=outcomes,
         journal=journal.path,
-        interrupted=writer.interrupted,
         pins=pins(run.client, planned.target, outcomes),
         manual_steps=planned.plan.manual_steps,
         held=planned.plan.held,
         leaves_open=leaves_open(planned.plan),
-        stored=tuple(context.stored),
+        stored=tuple(sorted(context.stored, key=lambda stored: place[stored.address])),
         ledger=run.store.ledger,
     )
-
-
-def _batch(change: Change) -> tuple[str, type[Change], bool]:
-    return change.kind, type(change), ADMIN_ROLE in withdrawn_roles(change)

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import signal
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,7 @@ class CommandStore:
         self._root = root
         self._environment = environment
         self._environ = _handed_on(environ, settings)
+        self._turn = threading.Lock()  # nobody knows whether the command may be run twice at once
 
     def value(self, name: str) -> Sealed | None:
         """Return what the reading command prints, without its last newline; None where it says no or prints nothing."""
@@ -65,7 +67,8 @@ class CommandStore:
 
     def put(self, name: str, value: Sealed, id: str) -> None:
         """Hand a value to the command, and write its id down once that succeeded."""
-        code, _, errors = self._run(self._put, name, id, value.reveal().encode("utf-8", "surrogatepass"))
+        with self._turn:
+            code, _, errors = self._run(self._put, name, id, value.reveal().encode("utf-8", "surrogatepass"))
         if code:
             line = first_line(errors, value)
             raise Refusal(f"{self._put[0]} ended with exit code {code}{': ' if line else ''}{line}")

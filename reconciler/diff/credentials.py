@@ -31,9 +31,10 @@ def orphans(
     if not kind.identity.id_is_key or not begun or resource.ensure != "present":
         return (), ()
     left = [item for item in live if item.id not in taken]
+    made = {intent.made for every in known.begun.values() for intent in every}
     ours = [item for item in left if any(item.id == intent.made for intent in begun)]
     return ours, [
-        item for item in left if item not in ours and any(_may_have_made(intent, item.id) for intent in begun)
+        item for item in left if item.id not in made and any(_may_have_made(intent, item.id) for intent in begun)
     ]
 
 

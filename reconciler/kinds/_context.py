@@ -1,7 +1,8 @@
 """Where changes are written: whose marks they carry, ids, credentials, the journal; and what keeps one from it."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, MutableSet
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,13 +63,40 @@ class Access(Struct, frozen=True, kw_only=True):
         return self.client.management
 
 
+class Making:
+    """Who makes resources without a name: many at a time, but nobody while somebody looks which are new."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._makers = 0
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one beside others."""
+        with self._changed:
+            self._makers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._makers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Look once nobody makes any, and let nobody begin meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._makers)
+            yield
+
+
 class ApplyContext(Access, frozen=True, kw_only=True):
     """Where changes are written: whose marks they carry, and the ids of what is there.
 
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
     resources, ``stored`` with each credential that the store took, ``given_ids`` with the ids that came with one.
     ``note`` puts a line into the journal; ``begun`` is what earlier runs began and never ended, ``looks`` what was live
-    of late.
+    of late, ``making`` who makes what nothing but its id tells apart.
     """
 
     owner: Owner
@@ -80,6 +108,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     stored: MutableSequence[StoredCredential] = field(default_factory=list)
     given_ids: MutableSet[str] = field(default_factory=set)
     looks: Looks = field(default_factory=Looks)
+    making: Making = field(default_factory=Making)
 
     def recently(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Look:
         """Return what was live of a kind not long ago, to be taken before a write."""

@@ -54,12 +54,20 @@ class Unnamed(Collection, frozen=True, kw_only=True):
             raise Stale(f"{known} has been created and stored since")
         context.begin(change, before)
 
+        def make() -> WriteResult:
+            with context.making.together():
+                written = self.post(context)
+                context.given_ids.add(written.id)
+                return written
+
         def look() -> None:
-            if new := sorted(context.from_now(kind.name, read).ids - before - context.given_ids):
+            with context.making.alone():
+                new = sorted(context.from_now(kind.name, read).ids - before - context.given_ids)
+            if new:
                 said = "a response was lost, and there is no proof that this run created"
                 raise Stale(f"{said} {', '.join(new)}: {self.advice}")
 
-        written = create_once(lambda: self.post(context), look)
+        written = create_once(make, look)
         context.made(change, written.id)
         undo_if_doubled(
             written.id,

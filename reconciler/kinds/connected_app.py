@@ -27,7 +27,7 @@ from reconciler.kinds._writing import (
     write_result,
 )
 from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Spec, Update
-from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import Clearable, CreateOnly, FromFile, SecretName, TextFile, Unordered
 from reconciler.schema.types import Text, check_listed_once
 
@@ -229,6 +229,7 @@ KIND: Final = Kind(
         "the `client_name`; the `client_id` is Stytch's, and the credential store keeps it next to the secret",
     ),
     identity=Identity(found_by="stored id", renamable=True, registered_itself=registered_itself),
+    order=Order(after=frozenset({"RBACPolicy"}), shares=lambda change: change.name.strip()),
     required=frozenset({"client_type"}),
     computed=frozenset({"client_id", "status", *MARKS}),
     credential=Credential(SECRET, suffix="SECRET", has_one=has_secret),

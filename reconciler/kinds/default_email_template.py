@@ -7,8 +7,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._writing import WriteResult, request_body, retry_idempotent
-from reconciler.model import Change, Create, Delete, Live, Problem, Resource, Target, Update
-from reconciler.schema.kind import Key, Kind, Order, Verbs
+from reconciler.model import Create, Delete, Live, Problem, Resource, Target, Update
+from reconciler.schema.kind import Key, Kind, Order, Verbs, nothing
 from reconciler.schema.traits import RefersTo
 from reconciler.schema.types import Text
 
@@ -69,10 +69,6 @@ def _path(target: Target, template_type: str) -> str:
     return f"{target.project_path}/default_email_templates/{template_type}"
 
 
-def _as_registered(change: Change) -> int:
-    return TYPES.index(change.name)
-
-
 KIND: Final = Kind(
     name="DefaultEmailTemplate",
     spec=DefaultEmailTemplateSpec,
@@ -81,7 +77,7 @@ KIND: Final = Kind(
     key=Key(
         "email_template_type", Literal[TYPES], "what the template is for: `LOGIN`, `SIGNUP`, `INVITE`, …, or `PREBUILT`"
     ),
-    order=Order(rank=_as_registered),
+    order=Order(shares=nothing),
     required=frozenset({FIELD}),
     check=check,
     verbs=Verbs(list=read, create=write, update=write, delete=unset),

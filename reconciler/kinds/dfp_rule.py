@@ -12,7 +12,7 @@ from reconciler.kinds._context import Access, ApplyContext
 from reconciler.kinds._countries import COUNTRIES
 from reconciler.kinds._writing import WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource, Spec
-from reconciler.schema.kind import Deletes, Key, Kind, Verbs
+from reconciler.schema.kind import Deletes, Key, Kind, Order, Verbs, nothing
 from reconciler.schema.traits import Clearable
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ KIND: Final = Kind(
         RuleName,
         "to whom it applies: an identifier and its value, such as `country_code/KP` or `cidr_block/10.0.0.0/16`",
     ),
+    order=Order(shares=nothing),
     required=frozenset({"action"}),
     computed=frozenset({"rule_type", "created_at", "last_updated_at", "expires_in_minutes"}),
     deletes=Deletes(has_lapsed=has_lapsed),

@@ -17,7 +17,7 @@ from reconciler.kinds._writing import (
     retry_idempotent,
 )
 from reconciler.model import Change, Delete, FieldChange, Json, Problem, Resource, Spec, Update
-from reconciler.schema.kind import Deletes, Key, Kind, Verbs
+from reconciler.schema.kind import Deletes, Key, Kind, Order, Verbs, nothing
 from reconciler.schema.traits import FromFile, Merged, TextFile
 from reconciler.schema.types import Text
 
@@ -248,6 +248,7 @@ KIND: Final = TEMPLATES.added_to(
             Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", description="a template_id")],
             "the `template_id`",
         ),
+        order=Order(shares=nothing),
         deletes=Deletes(recreated_for=changes_sort),
         check=check,
         canonical=canonical,

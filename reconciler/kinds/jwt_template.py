@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._rest import Record, Setting
 from reconciler.model import Problem, Resource, Spec
-from reconciler.schema.kind import Identity, Key, Kind
+from reconciler.schema.kind import Identity, Key, Kind, Order, nothing
 from reconciler.schema.traits import Clearable, FromFile, TextFile
 
 TYPES: Final = ("SESSION", "M2M")
@@ -75,6 +75,7 @@ KIND: Final = SETTING.added_to(
         api="management",
         key=Key("jwt_template_type", Literal["SESSION", "M2M"], "whose tokens: `SESSION` or `M2M`"),
         identity=Identity(singletons=TYPES),
+        order=Order(shares=nothing),
         defaults=DEFAULTS,
         check=check,
     )

@@ -20,7 +20,7 @@ from reconciler.kinds._writing import (
     write_result,
 )
 from reconciler.model import Create, Delete, Json, Live, Problem, Resource, Update
-from reconciler.schema.kind import Credential, Key, Kind, Verbs
+from reconciler.schema.kind import Credential, Key, Kind, Order, Verbs, nothing
 from reconciler.schema.traits import CreateOnly, Merged, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_listed_once, check_metadata
 
@@ -124,6 +124,7 @@ KIND: Final = Kind(
     key=Key("client_id", Text, "the `client_id`, which can be chosen"),
     required=frozenset({"scopes"}),
     computed=frozenset({"client_secret_last_four", "next_client_secret_last_four"}),
+    order=Order(after=frozenset({"RBACPolicy"}), shares=nothing),
     credential=Credential(SECRET, suffix="SECRET", chosen=True),
     check=check,
     verbs=Verbs(list=read, create=create, update=update, delete=delete),

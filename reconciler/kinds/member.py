@@ -39,7 +39,7 @@ from reconciler.model import (
     added_roles,
     withdrawn_roles,
 )
-from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, MemberLifecycle, Order, Verbs, nothing
 from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Unordered, UpdateOnly
 from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role
 
@@ -287,7 +287,7 @@ KIND: Final = Kind(
     namespace="Organization",
     key=Key("email_address", str, "the address, as [addresses compare](rules.md#what-is-the-same)"),
     identity=Identity(found_by="mark", canonical_name=mailbox_or_text),
-    order=Order(after=frozenset({"Organization"}), rank=rank),
+    order=Order(after=frozenset({"Organization"}), rank=rank, shares=nothing),
     computed=frozenset(
         {
             "member_id",

@@ -20,7 +20,7 @@ from reconciler.kinds._writing import (
 )
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
 from reconciler.schema.domains import is_mail_provider
-from reconciler.schema.kind import Deletes, Identity, Key, Kind, OrganizationLifecycle, Verbs
+from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, OrganizationLifecycle, Verbs, nothing
 from reconciler.schema.traits import (
     Clearable,
     CreateValue,
@@ -362,6 +362,7 @@ KIND: Final = Kind(
     lifecycle=OrganizationLifecycle,
     key=Key("organization_slug", Slug, "its slug"),
     identity=Identity(found_by="external id", renamable=True, adoptable=True, canonical_name=fold),
+    order=Order(shares=nothing),
     required=frozenset({"organization_name"}),
     computed=frozenset(
         (

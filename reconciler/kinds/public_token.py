@@ -12,7 +12,7 @@ from reconciler.kinds._context import ApplyContext
 from reconciler.kinds._credentials import Unnamed
 from reconciler.kinds._writing import WriteResult
 from reconciler.model import Change, Live, Target, Update
-from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Verbs
+from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs, nothing
 from reconciler.schema.types import Text
 
 FIELD: Final = "public_token"
@@ -57,6 +57,7 @@ KIND: Final = TOKENS.added_to(
             "public_token", Text, "its name in the credential store, or, if it was created elsewhere, the token itself"
         ),
         identity=Identity(found_by="stored id", id_is_key=True),
+        order=Order(shares=nothing),
         computed=frozenset({"created_at"}),
         credential=Credential(FIELD, shown_once=False),
         deletes=Deletes(irrecoverable=irrecoverable),

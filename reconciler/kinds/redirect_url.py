@@ -102,6 +102,11 @@ def promotes_first(change: Change) -> int:
     return 0 if any(_is_default(field) for field in change.fields) else 1
 
 
+def the_defaults(change: Change) -> str | None:
+    """Say that what makes a URL a default writes to others too: one that was the default ceases to be."""
+    return "the defaults" if promotes_first(change) == 0 else None
+
+
 def _is_default(field: FieldChange) -> bool:
     return isinstance(field.after, dict) and bool(field.after.get("is_default"))
 
@@ -112,7 +117,7 @@ KIND: Final = Kind(
     api="management",
     key=Key("url", Text, "the exact URL"),
     identity=Identity(claims=claims),
-    order=Order(rank=promotes_first),
+    order=Order(rank=promotes_first, shares=the_defaults),
     required=frozenset({"valid_types"}),
     check=check,
     verbs=Verbs(list=read, create=create, update=update, delete=delete),

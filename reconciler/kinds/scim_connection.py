@@ -25,7 +25,7 @@ from reconciler.kinds._writing import (
     write_result,
 )
 from reconciler.model import Change, Create, Delete, Json, Live, Problem, Resource, Spec, Update
-from reconciler.schema.kind import Credential, Identity, Key, Kind, Verbs
+from reconciler.schema.kind import Credential, Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, RefersTo, SecretName, Unordered, UpdateOnly
 from reconciler.schema.types import Text, check_role
 
@@ -204,6 +204,7 @@ KIND: Final = Kind(
             f"next_{TOKEN}_expires_at",
         }
     ),
+    order=Order(shares=lambda change: change.namespace),
     credential=Credential(TOKEN, suffix="BEARER_TOKEN"),
     check=check,
     fill=fill,

@@ -12,7 +12,7 @@ from reconciler.kinds._context import ApplyContext
 from reconciler.kinds._credentials import Unnamed
 from reconciler.kinds._writing import WriteResult, delete_once
 from reconciler.model import Create, Live, Target, Update
-from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs
+from reconciler.schema.kind import Credential, Deletes, Identity, Key, Kind, Order, Verbs, nothing
 from reconciler.schema.types import Text
 
 FIELD: Final = "secret"
@@ -54,7 +54,7 @@ KIND: Final = SECRETS.added_to(
             "secret_id", Text, "its name in the credential store, or, if it was created elsewhere, its `secret_id`"
         ),
         identity=Identity(found_by="stored id", id_is_key=True),
-        order=Order(opens_environment=True, after=frozenset({"Environment"})),
+        order=Order(opens_environment=True, after=frozenset({"Environment"}), shares=nothing),
         computed=frozenset({"secret", "last_four", "created_at", "used_at"}),
         credential=Credential(FIELD),
         deletes=Deletes(irrecoverable=irrecoverable),

@@ -50,7 +50,7 @@ from reconciler.kinds._writing import (
     write_result,
 )
 from reconciler.model import Change, Create, Delete, Json, Live, Path, Problem, Resource, Spec, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs
+from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.types import Text, check_role
 
 IS_DEFAULT: Final = "cannot_delete_default_sso_connection"
@@ -318,6 +318,7 @@ KIND: Final = Kind(
     namespace="Organization",
     key=Key(NAME, Text, "the `display_name`; Stytch allows it twice, and then it is unknown which one is declared"),
     identity=Identity(renamable=True),
+    order=Order(shares=lambda change: change.namespace),
     computed=frozenset(
         {
             "organization_id",

@@ -10,7 +10,7 @@ from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import WriteResult, create_once, delete_once, must_be_free, request_body, undo_if_doubled
 from reconciler.model import Change, Create, FieldChange, Live, Problem, Resource, Spec, Update
-from reconciler.schema.kind import Identity, Key, Kind, Verbs
+from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
 from reconciler.schema.types import Text
 
@@ -156,6 +156,7 @@ KIND: Final = PROFILES.added_to(
             "name", Text, "the profile's name; Stytch allows it twice, and then it is unknown which one is declared"
         ),
         identity=Identity(renamable=True),
+        order=Order(shares=lambda change: change.name.strip()),
         required=frozenset({"issuer", "audience", "public_key_type"}),
         computed=frozenset({"profile_id"}),
         check=check,

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from reconciler.kinds._context import Access, ApplyContext
 from reconciler.kinds._writing import WriteResult, merged_into_live, retry_idempotent
 from reconciler.model import Change, Delete, Live, Problem, Resource
-from reconciler.schema.kind import Key, Kind, Verbs
+from reconciler.schema.kind import Key, Kind, Order, Verbs, nothing
 from reconciler.schema.traits import Clearable
 from reconciler.schema.types import Text
 
@@ -66,6 +66,7 @@ KIND: Final = Kind(
     spec=VerdictReasonOverrideSpec,
     api="telemetry",
     key=Key("verdict_reason", Text, "the verdict reason, such as `VIRTUAL_MACHINE`"),
+    order=Order(shares=nothing),
     required=frozenset({"override_action"}),
     computed=frozenset({"default_action", "override_created_at"}),
     check=check,

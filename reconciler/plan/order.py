@@ -5,9 +5,10 @@ short has given access rather than taken it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Final
 
 from msgspec import structs
@@ -74,13 +75,12 @@ def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
         for other in KINDS:
             yield delete, ("create", other)
             yield delete, ("update", other)
-    stands_on = (
-        set()
-        if kind.order.opens_environment
-        else {name for name, other in KINDS.items() if other.order.opens_environment}
-    )
+    openers = [other for other in KINDS.values() if other.order.opens_environment and not kind.order.opens_environment]
+    stands_on = {other.name for other in openers if other.is_shared or kind.api != "management"}
     for name in sorted(stands_on | kind.order.after):
-        yield from ((create, ("create", name)), (create, ("update", name)), (("delete", name), delete))
+        yield from ((create, ("create", name)), (create, ("update", name)))
+    for name in sorted({other.name for other in openers} | kind.order.after):
+        yield ("delete", name), delete
     if kind.namespace:
         yield from ((create, ("create", kind.namespace)), (("delete", kind.namespace), delete))
     for reference in kind.references.values():
@@ -91,13 +91,17 @@ def _needs(kind: Kind) -> Iterator[tuple[Step, Step]]:
                 yield ("delete", reference.kind), delete
 
 
-def _order() -> Iterator[Step]:
+def _graph() -> dict[Step, set[Step]]:
+    graph: dict[Step, set[Step]] = {}
+    for later, earlier in (each for kind in KINDS.values() for each in _needs(kind)):
+        if earlier[1] in KINDS:
+            graph.setdefault(later, set()).add(earlier)
+    return graph
+
+
+def _order(graph: Mapping[Step, Collection[Step]]) -> Iterator[Step]:
     """Yield every step after all that it needs, and otherwise in the order in which kinds are registered."""
-    steps: TopologicalSorter[Step] = TopologicalSorter()
-    for kind in KINDS.values():
-        for later, earlier in _needs(kind):
-            if earlier[1] in KINDS:
-                steps.add(later, earlier)
+    steps = TopologicalSorter(graph)
     steps.prepare()
     registered = {name: number for number, name in enumerate(KINDS)}
     ready: list[tuple[int, Step]] = []
@@ -109,4 +113,11 @@ def _order() -> Iterator[Step]:
         steps.done(step)
 
 
-_ORDER: Final = {step: number for number, step in enumerate(_order())}
+_GRAPH: Final = _graph()
+_ORDER: Final = {step: number for number, step in enumerate(_order(_GRAPH))}
+
+
+def needs() -> Mapping[Step, Collection[Step]]:
+    """Return what must be over before each step begins; others may be done together. Deletes at the end go in turn."""
+    deletes = [step for step in _ORDER if step[0] == "delete" and not KINDS[step[1]].identity.one_per_parent]
+    return _GRAPH | {later: {earlier, *_GRAPH.get(later, ())} for earlier, later in pairwise(deletes)}

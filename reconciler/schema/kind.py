@@ -109,12 +109,19 @@ class Order(Struct, frozen=True, kw_only=True):
 
     A kind that ``opens_environment`` must be there before the data API of an environment can be asked anything.
     ``after`` names the kinds that must be there first although no field names them; ``rank`` orders changes within
-    the kind.
+    the kind: those of a rank begin when all before them are over. ``shares`` returns a name for what a change writes to
+    and others of its kind write to as well, so that one of them is written at a time; None where it is written side by
+    side with all others. Where a kind says nothing, its changes are written one by one.
     """
 
     opens_environment: bool = False
     after: frozenset[str] = frozenset()
     rank: Callable[[Change], int] = lambda _change: 0
+    shares: Callable[[Change], str | None] = lambda _change: ""
+
+
+def nothing(_change: Change) -> None:
+    """Say that a change shares nothing with others of its kind."""
 
 
 class Deletes(Struct, frozen=True, kw_only=True):

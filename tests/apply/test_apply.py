@@ -288,10 +288,10 @@ def test_the_circuit_opens_when_too_much_fails() -> None:
 
 def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App) -> None:
     templates = "".join(
-        f"---\napiVersion: reconciler/v1\nkind: EmailTemplate\nmetadata: {{name: login-{number:02}}}\nspec:\n"
+        f"---\napiVersion: reconciler/v1\nkind: EmailTemplate\nmetadata: {{name: login-{number:03}}}\nspec:\n"
         "  name: Login\n  sender_information: {from_local_part: hello, from_domain: acme.example}\n"
         "  custom_html_customization: {template_type: LOGIN, html_content: '{{magic_link_url}}', subject: Sign in}\n"
-        for number in range(12)
+        for number in range(200)
     )
     target = "{type: live, project: b2b, environment: production}"
     head = "apiVersion: reconciler/v1\nkind: Configuration\nname: acme-identity\n"
@@ -300,7 +300,8 @@ def test_what_stytch_refuses_of_one_kind_stops_no_other(tmp_path: Path, app: App
     app.behaviour = parse_switches(["email_domain_verified=false"])
     outcomes = {outcome.address: outcome.result for outcome in run(config, app)}
     refused = [result for address, result in outcomes.items() if address.startswith("EmailTemplate/")]
-    assert refused == ["failed"] * 10 + ["skipped"] * 2
+    assert 10 <= refused.count("failed") < 10 + config.rates.in_flight, "those under way are not called back"
+    assert refused.count("failed") + refused.count("skipped") == 200
     assert outcomes["Member/globex/boss@globex.example"] == "applied"
 
 

@@ -1,14 +1,9 @@
 """Whatever goes wrong around a write, every outcome is said, the rest goes on, and the exit code is honest."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import Mock
 
 import pytest
 
@@ -17,6 +12,7 @@ from reconciler.apply import bootstrap
 from reconciler.apply.earlier import unfinished
 from reconciler.apply.execute import Applied
 from reconciler.apply.journal import Journal
+from reconciler.apply.stop import Stop
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.emulator.core.exchange import Request, Response
@@ -88,12 +84,13 @@ def run(
     store: MemoryStore | None = None,
     tell: Callable[[Outcome], None] = lambda _: None,
     meanwhile: Callable[[], object] = lambda: None,
+    stop: Stop | None = None,
 ) -> Applied:
     store = store or MemoryStore({})
     with connected(app) as client:
         planned = pipeline.plan(Run(config, client, store))
         meanwhile()
-        return pipeline.apply(Run(config, client, store), planned, tell)
+        return pipeline.apply(Run(config, client, store), planned, tell, stop)
 
 
 def results(applied: Applied) -> dict[str, str]:
@@ -199,32 +196,29 @@ def test_a_second_interrupt_waits_for_nothing_and_says_what_may_have_happened(
     config: Config, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one waits for what is under way."""
-    manifests = MANIFESTS[MANIFESTS.index("apiVersion: reconciler/v1\nkind: M2MClient") :]
-    later = manifests[: manifests.index("---")].replace("billing", "later")
-    write(config.root, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": f"{manifests}---\n{later}"})
-    respond, said = app.respond, threading.Event()
-    shut_down = Mock(side_effect=[KeyboardInterrupt, None])
+    connection = "kind: SSOConnection\nmetadata: {namespace: acme, name: Okta}\nspec: {connection_type: saml}\n"
+    acme = MANIFESTS[MANIFESTS.rindex("apiVersion") :]
+    texts = {"manifests/all.yaml": f"{acme}---\napiVersion: reconciler/v1\n{connection}"}
+    write(config.root, {"reconciler.yaml": OF_A_PROJECT, **texts})
+    respond, said, stop = app.respond, threading.Event(), Stop()
 
     def interrupting(request: Request) -> Response:
         response = respond(request)
-        if request.method == "POST" and request.path == "/v1/m2m/clients":
-            os.kill(os.getpid(), signal.SIGINT)
+        if request.method == "POST" and request.path == "/v1/b2b/organizations":
+            stop.note()
+            stop.note()
             said.wait(10)
         return response
 
     monkeypatch.setattr(app, "respond", interrupting)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        pools = partial(monkeypatch.setattr, ThreadPoolExecutor, "shutdown", shut_down)
-        applied = run(config, app, meanwhile=pools)
+        with stop.enduring():
+            applied = run(config, app, stop=stop)
     finally:
         said.set()
-        signal.signal(signal.SIGINT, before)
     results = {outcome.address: (outcome.result, outcome.detail) for outcome in applied.outcomes}
     assert results == {
-        "M2MClient/billing": ("failed", "interrupted during this write: the write may have happened"),
-        "M2MClient/later": ("skipped", "interrupted"),
-        "Organization/acme": ("skipped", "interrupted"),
+        "Organization/acme": ("failed", "interrupted during this write: the write may have happened"),
+        "SSOConnection/acme/Okta": ("skipped", "interrupted"),
     }
-    assert applied.interrupted
     assert applied.exit_code == 1
