@@ -10,7 +10,7 @@ from msgspec import Struct
 from reconciler.errors import Ambiguous, Fault
 from reconciler.kinds._context import ApplyContext, NotStored, Stale, Undecided, kept_as
 from reconciler.kinds._rest import Collection
-from reconciler.kinds._writing import TRIES, WriteResult, create_once, reworded, undo_if_doubled
+from reconciler.kinds._writing import TRIES, WriteResult, create_once, is_found, reworded, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Update
 from reconciler.schema.kind import Kind
 
@@ -18,11 +18,13 @@ from reconciler.schema.kind import Kind
 def keep_given(context: ApplyContext, change: Create, field: str, written: WriteResult) -> None:
     """Store the credential of a resource that was just created, if one is to be kept.
 
-    Raises ``Undecided`` where it was lost with the response: nobody has it.
+    Raises ``Undecided`` where it was lost with the response: nobody has it; ``Stale`` where somebody else has it.
     """
     name, given = kept_as(change, field), (written.answered or {}).get(field)
     if name and given:
         context.keep(change, field, str(given), written.id)
+    elif name and is_found():
+        raise Stale(f"{written.id} exists now, but did not when the plan was made")
     elif name:
         known = f"store it in the credential store as {name}, and the id as {name}_ID"
         to_do = f"delete it in Stytch and apply again, or rotate its {field.rpartition('_')[2]} there and {known}"

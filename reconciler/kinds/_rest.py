@@ -79,7 +79,8 @@ class Collection(Struct, frozen=True, kw_only=True):
     ``path`` returns the path of them all, ``many`` and ``one`` are the keys under which answers have all records and
     one, ``id`` is the field of a record that ends its path. ``spec`` returns what can be declared of a record,
     ``answered`` the spec, with its key, in the record that a write is answered with. ``sent`` is what every create
-    sends unless something else is declared; ``duplicates`` are Stytch's error types for a name that is there already.
+    sends unless something else is declared; ``duplicates`` are Stytch's error types for a name that is there already,
+    None if nobody knows them.
     After a lost create the resource is recognised by the fields ``alike`` (if empty: by all that was sent); ``what``
     names it in messages. A kind that never calls ``records`` needs no ``many``, one that never calls ``create`` no
     ``what``.
@@ -92,7 +93,7 @@ class Collection(Struct, frozen=True, kw_only=True):
     spec: Callable[[Record], Spec] = _as_it_is
     answered: Callable[[Record], Spec] = _as_it_is
     sent: Spec = {}
-    duplicates: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] | None = ()
     what: str = ""
     alike: frozenset[str] = frozenset()
 

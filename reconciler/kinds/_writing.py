@@ -117,26 +117,38 @@ def noting_finds() -> Iterator[Callable[[], bool]]:
         _found.reset(token)
 
 
-def create_once(create: Callable[[], T], find: Callable[[], T | None], duplicate: Iterable[str] = ()) -> T:
+def create_once(create: Callable[[], T], find: Callable[[], T | None], duplicate: Collection[str] | None = ()) -> T:
     """Create a resource once: after a lost response, or one that says it is there already, look it up by its key.
 
     ``find`` returns the resource if it is live and ours, None if nothing is there, and raises ``Stale`` if it is
-    somebody else's. ``duplicate`` has Stytch's error types for "there already". Once a response was lost, whatever
-    keeps anybody from finding out raises ``Ambiguous``, and what may be ours or somebody else's ``Undecided``.
+    somebody else's. ``duplicate`` has Stytch's error types for "there already", None if nobody knows them: then every
+    refusal may be that. Once a response was lost, whatever keeps anybody from finding out raises ``Ambiguous``, and
+    what may be ours or somebody else's ``Undecided``.
     """
-    lost = False
+    lost, refused = False, None
     for _ in range(TRIES):
         try:
             return create()
         except (Ambiguous, *MALFORMED):
             lost = True
         except Fault as fault:
-            if fault.error_type not in duplicate:
+            may_be_there = isinstance(fault, Rejected) if duplicate is None else fault.error_type in duplicate
+            if not may_be_there:
                 raise _ambiguous(fault) if lost else fault from None
+            refused = fault
         if (found := _looked_for(find, lost=lost)) is not None:
             _found.set(not lost)  # it is ours if an answer of ours was lost, as far as anybody can tell
             return found
+        if refused and duplicate is None:
+            break
+    if refused:
+        raise _ambiguous(refused) if lost else refused
     raise Ambiguous("the responses to several creates in a row were lost, and nothing was created")
+
+
+def is_found() -> bool:
+    """Return whether somebody else has already made, or deleted, what ``noting_finds`` is about."""
+    return _found.get(False)
 
 
 def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
@@ -193,7 +205,7 @@ def lost_create(found: Mapping[str, Spec], sent: Spec, what: str) -> WriteResult
         return None
     ((id, live), *others) = found.items()
     if others or not all(same(value, live.get(name)) for name, value in sent.items()):
-        raise Stale(f"somebody else created {what} in the meantime")
+        raise Stale(f"somebody else created {what} in the meantime ({', '.join(sorted(found))})")
     return WriteResult(id, "")
 
 

@@ -76,7 +76,7 @@ ENVIRONMENTS: Final = Collection(
     one="environment",
     id="environment_slug",
     spec=lambda record: {name: record[name] for name in FIELDS if name in record},
-    duplicates=("duplicate_environment_slug", "environment_slug_already_used"),
+    duplicates=None,
     what="an environment with this slug",
     alike=frozenset({"name", "type"}),
 )

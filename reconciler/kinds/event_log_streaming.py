@@ -25,6 +25,7 @@ from reconciler.schema.traits import HoldsSecret, SecretName
 from reconciler.schema.types import Text
 
 ABSENT: Final = frozenset({"event_log_streaming_not_found"})
+THERE: Final = "event_log_streaming_too_many_destinations"
 CONFIGS: Final = {"DATADOG": "datadog", "GRAFANA_LOKI": "grafana_loki"}
 SECRETS: Final = {"datadog": "api_key", "grafana_loki": "password"}
 CONFIG: Final = "destination_config"
@@ -108,7 +109,9 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
         return lost_create(found, shown, "a destination")
 
     written = create_once(
-        lambda: _written(change, context.management.write("POST", DESTINATIONS.path(context.target), sent)), look
+        lambda: _written(change, context.management.write("POST", DESTINATIONS.path(context.target), sent)),
+        look,
+        (THERE,),
     )
     status = _set_status(change, context) if body.get(STATUS) == "ACTIVE" else ""
     return structs.replace(written, request_id=status or written.request_id)

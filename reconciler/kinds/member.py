@@ -272,7 +272,7 @@ def _found(
         return None
     found = read_member(live, owner).carried
     if found is None or structs.replace(found, member=None) != mark:
-        raise Stale("somebody else created a member with this address in the meantime")
+        raise Stale(f"somebody else created a member with this address in the meantime ({live.member_id})")
     return {"member_id": live.member_id}, ""
 
 

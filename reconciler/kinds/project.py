@@ -36,7 +36,7 @@ PROJECTS: Final = Collection(
     one="project",
     id="project_slug",
     spec=lambda record: {"name": record["name"], "vertical": record["vertical"]},
-    duplicates=("duplicate_project_slug", "project_slug_already_used"),
+    duplicates=None,
     what="a project with this slug",
 )
 KIND: Final = PROJECTS.added_to(

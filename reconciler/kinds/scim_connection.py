@@ -116,7 +116,7 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
         live = _get(context, organization_id)
         return lost_create({live[ID]: live} if live else {}, body, "a SCIM connection")
 
-    written = create_once(make, look)
+    written = create_once(make, look, (THERE,))
     if token := (written.answered or {}).get(TOKEN):
         context.made(change, written.id, str(token))
     keep_given(context, change, TOKEN, written)
