@@ -14,24 +14,24 @@ from reconciler.clients.b2b import Client
 from reconciler.errors import Fault, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import MALFORMED
-from reconciler.model import Change, Delete, Outcome, Target
+from reconciler.model import Change, Changes, Delete, Outcome, Target
 from reconciler.plan.narrow import hold_to
 from reconciler.plan.planned import Planned
 from reconciler.read.target import project_ids
 
 FROM_LIVE: Final = "written from live: the project has a live environment"
-Changes = tuple[Change, ...]
 
 
 def written_first(planned: Planned) -> Changes:
     """Return what is written first: what opens the environment, or everything, where that could be read."""
-    changes = planned.plan.changes
-    return tuple(change for change in changes if _opens(change)) if planned.unread else changes
+    changes = Changes.of(planned.plan.changes)
+    return changes.chosen(_opens) if planned.unread else changes
 
 
 def written_later(planned: Planned) -> Changes:
     """Return the changes that can be written only once the environment is open."""
-    return tuple(change for change in planned.plan.changes if not _opens(change)) if planned.unread else ()
+    changes = Changes.of(planned.plan.changes if planned.unread else ())
+    return changes.chosen(lambda change: not _opens(change))
 
 
 def _opens(change: Change) -> bool:
@@ -48,7 +48,7 @@ def still_planned(planned: Planned, again: Planned) -> Changes:
     if planned.target.is_there:
         again, _new = hold_to(planned.plan, again)
     known = {change.address for change in written_later(planned)}
-    return tuple(
+    return Changes.of(
         structs.replace(change, withheld_by=change.withheld_by or "dependency")
         if again.unread and not (again.target.is_there and KINDS[change.kind].api == "management")
         else change

@@ -15,7 +15,7 @@ from reconciler.apply.workers import OnOutcome, Workers
 from reconciler.apply.write import Writer
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
-from reconciler.model import Change, Listed, ManualStep, Outcome, StoredCredential
+from reconciler.model import Change, Changes, Listed, ManualStep, Outcome, StoredCredential
 from reconciler.plan.access import heirs
 from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
@@ -94,7 +94,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             begun=begun.credentials,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        writer = Writer(context, journal, heirs(changes, planned.stakes), stop)
+        writer = Writer(context, journal, heirs(Changes.of(changes), planned.stakes), stop)
         outcomes = Workers(changes, writer.write, on_outcome, run.client, stop, run.config.rates).run()
     prune(run.config.root, journals, journal.summary, run.config.journal, datetime.now(UTC))
     place = {change.address: place for place, change in enumerate(changes) if KINDS[change.kind].credential}

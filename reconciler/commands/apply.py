@@ -1,6 +1,7 @@
 """``reconciler apply``: write what a plan says, and say what became of it."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
     from reconciler.apply.alone import alone
-    from reconciler.plan.narrow import hold_to, read_plan
+    from reconciler.plan.narrow import hold_to
+    from reconciler.plan.plan_file import read_plan
     from reconciler.read.run import open_run
     from reconciler.report.outcomes import apply_report
     from reconciler.report.plan import plan_report
@@ -42,7 +44,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
     this = ("apply", *([str(file)] if file else []))
     with client_for(config) as client, alone(config.root, config.environment, this, wait):
         planned = planned_for(asked, config, client)
-        new: tuple[Change, ...] = ()
+        new: Sequence[Change] = ()
         if reviewed:
             planned, new = hold_to(reviewed, planned)
         elif planned.plan.changes and not FORMATS[asked.format].whole:

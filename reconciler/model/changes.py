@@ -1,7 +1,7 @@
 """What would change and why: a plan, its parts, and what became of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from msgspec import UNSET, Struct, UnsetType
@@ -83,8 +83,8 @@ def is_inferred(change: Change) -> bool:
 
 def withdrawn_roles(change: Change) -> tuple[str, ...]:
     """Return the roles that an update takes from a live member."""
-    roles = change.get("roles")
-    if not isinstance(change, Update) or roles is None:
+    roles = change.get("roles") if isinstance(change, Update) else None
+    if roles is None:
         return ()
     return tuple(sorted({*(roles.before or ())} - {*(roles.after or ())}))
 
@@ -267,9 +267,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     users_project_id: str = ""  # the Consumer project whose users they are, "" where they come from a file
     digest: str = ""
     summary: Summary = Summary()
-    changes: tuple[Create | Update | Delete, ...] = ()
-    observed: tuple[Create | Update | Delete, ...] = ()  # differences of kinds that are only observed: never written
-    written_from_live: tuple[Create | Update | Delete, ...] = ()  # what an environment of type test never writes
+    changes: Sequence[Create | Update | Delete] = ()
+    observed: Sequence[Create | Update | Delete] = ()  # differences of kinds that are only observed: never written
+    written_from_live: Sequence[Create | Update | Delete] = ()  # what an environment of type test never writes
     unmatched: tuple[str, ...] = ()
     unmatched_by: tuple[Counted, ...] = ()
     held: tuple[Listed, ...] = ()

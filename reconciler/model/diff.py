@@ -1,12 +1,13 @@
 """What comparing desired with live found, of one kind or of many: one value, and how two of them add up."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from msgspec import Struct
 
 from reconciler.model.changes import Change, Create, Delete, Listed
+from reconciler.model.packed import Changes
 from reconciler.model.problems import Problem
 
 ResourceKey = tuple[str | None, str]  # namespace and name
@@ -67,7 +68,7 @@ class Diff(Struct, frozen=True, kw_only=True):
     user the source no longer has (``missing_users``). ``stakes`` are the admins and breakglass members.
     """
 
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
     held: tuple[Listed, ...] = ()
     removed: tuple[Listed, ...] = ()
     kept: tuple[Listed, ...] = ()
@@ -103,7 +104,7 @@ class Diff(Struct, frozen=True, kw_only=True):
     @staticmethod
     def total(diffs: "Iterable[Diff]") -> "Diff":
         """Return many together, each looked at once, so that they may come one by one and be forgotten."""
-        changes: list[Change] = []
+        changes: list[Sequence[Change]] = []
         held: list[Listed] = []
         removed: list[Listed] = []
         kept: list[Listed] = []
@@ -119,7 +120,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             unchanged += diff.unchanged
             if diff is UNCHANGED:
                 continue
-            changes += diff.changes
+            changes.append(diff.changes)
             held += diff.held
             removed += diff.removed
             kept += diff.kept
@@ -135,7 +136,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             if diff.stakes is not NO_STAKES:
                 stakes.append(diff.stakes)
         return Diff(
-            changes=tuple(changes),
+            changes=Changes.joined(changes),
             held=tuple(held),
             removed=tuple(removed),
             kept=tuple(kept),

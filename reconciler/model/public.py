@@ -4,6 +4,7 @@ A resource's kind, namespace and name stand there as one address. Nothing else t
 read back from its file gets the parts here.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import Struct, structs
 
 from reconciler.model import changes
 from reconciler.model.changes import Cause, FieldChange
+from reconciler.model.packed import Changes
 from reconciler.model.problems import Position
 from reconciler.model.resources import Mark
 
@@ -125,10 +127,26 @@ def published(value: Any) -> Any:
     return form(*_FIELDS_OF[form](value)) if form else value
 
 
-def read_plan(data: bytes) -> changes.Plan:
-    """Return the plan that a file holds; raises ``msgspec.DecodeError``."""
+def parts(plan: changes.Plan) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a plan's public form in order, with its values; a list comes as an iterator of parts."""
+    for name in Plan.__struct_fields__:
+        value = getattr(plan, name)
+        yield name, (list(map(published, part)) for part in _in_parts(value)) if name in _LISTS else value
+
+
+def _in_parts(values: Sequence[Any]) -> Iterable[Iterable[Any]]:
+    return values.chunks if isinstance(values, Changes) else (values,)
+
+
+def read_plan(data: bytes | bytearray, **taken: Sequence[changes.Change]) -> changes.Plan:
+    """Return the plan that a file holds, with lists that were taken out of it; raises ``msgspec.DecodeError``."""
     fields = structs.asdict(msgspec.json.decode(data, type=Plan))
-    return changes.Plan(**{**fields, **{name: tuple(map(in_memory, fields[name])) for name in _LISTS}})
+    return changes.Plan(**{**fields, **{name: tuple(map(in_memory, fields[name])) for name in _LISTS}, **taken})
+
+
+def read_changes(data: bytes) -> Changes:
+    """Return a list of changes that a file holds; raises ``msgspec.DecodeError``."""
+    return Changes.of(map(in_memory, msgspec.json.decode(data, type=_Changes)))
 
 
 def in_memory(value: Change | Listed | GuardResult) -> Any:

@@ -4,7 +4,7 @@ A role reaches a member through several doors: given directly, or through an ass
 or group (docs/stytch.md 2.20); and whoever has a role gets whatever the RBAC policy adds to it. All of them are here.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import UNSET, Struct, structs
@@ -18,11 +18,13 @@ from reconciler.model import (
     ORGANIZATION,
     Admin,
     Change,
+    Changes,
     Delete,
     FieldChange,
     Json,
     Problem,
     Stakes,
+    Update,
     added_roles,
     address,
     problem,
@@ -153,7 +155,7 @@ class _Plight(Struct, frozen=True):
     heirs: tuple[Change, ...]
 
 
-def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
+def orphaning(changes: Changes, stakes: Stakes) -> list[Change]:
     """Return the changes that together leave an organization without any active admin, but for those that may.
 
     What is withheld neither takes nor gives. What takes the role from many at once comes before a member can get it, so
@@ -167,7 +169,7 @@ def orphaning(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
     ]
 
 
-def heirs(changes: Sequence[Change], stakes: Stakes) -> Mapping[str, frozenset[str]]:
+def heirs(changes: Changes, stakes: Stakes) -> Mapping[str, frozenset[str]]:
     """Return, by the address of a member who stops being admin, those of whom one must have become admin before."""
     return {
         change.address: frozenset(heir.address for heir in plight.heirs)
@@ -178,39 +180,38 @@ def heirs(changes: Sequence[Change], stakes: Stakes) -> Mapping[str, frozenset[s
     }
 
 
-def keep_last_admins(changes: Sequence[Change], stakes: Stakes) -> tuple[Change, ...]:
+def keep_last_admins(changes: Changes, stakes: Stakes) -> Changes:
     """Withhold what would leave an organization without any active admin."""
     refused = {_name(change) for change in orphaning(changes, stakes)}
-    return tuple(
-        structs.replace(change, withheld_by=LAST_ADMIN) if _name(change) in refused else change for change in changes
+    if not refused:
+        return changes
+    return changes.altered(
+        lambda change: structs.replace(change, withheld_by=LAST_ADMIN) if _name(change) in refused else change
     )
 
 
-def from_breakglass(changes: Iterable[Change], stakes: Stakes) -> list[Change]:
+def from_breakglass(changes: Changes, stakes: Stakes) -> list[Change]:
     """Return the changes that take anything (a role, a value, the address, its status) from a breakglass member."""
     return [
         change
-        for change in changes
-        if change.kind == MEMBER
-        and change.id in stakes.breakglass
-        and change.address not in stakes.may_lose
-        and _takes_anything(change)
+        for change in changes.only(Update, Delete, kind=MEMBER)
+        if change.id in stakes.breakglass and change.address not in stakes.may_lose and _takes_anything(change)
     ]
 
 
-def like_deletes(changes: Sequence[Change], stakes: Stakes) -> list[Change]:
+def like_deletes(changes: Changes, stakes: Stakes) -> list[Change]:
     """Return the member changes that count as deletes: deletes, and what takes as much from somebody."""
     others = {_name(change) for change in (*orphaning(changes, stakes), *from_breakglass(changes, stakes))}
-    members = (change for change in changes if change.kind == MEMBER)
+    members = changes.only(Update, Delete, kind=MEMBER)
     return [change for change in members if isinstance(change, Delete) or _name(change) in others]
 
 
-def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem]:
+def loss_warnings(changes: Changes, stakes: Stakes) -> Iterator[Problem]:
     """Yield a warning for each such loss that nothing withholds, because a manifest says so by name."""
     for slug in sorted(plight.slug for plight in _plights(changes, stakes) if not plight.heirs):
         name = address(ORGANIZATION, slug)
         yield problem("last-admin", f"{name} loses its last admin", severity="warning", addresses=(name,))
-    going = (change for change in changes if change.kind == MEMBER and not change.withheld_by)
+    going = (change for change in changes.only(Update, Delete, kind=MEMBER) if not change.withheld_by)
     for change in going:
         if change.id in stakes.breakglass and _takes_anything(change):
             does = "is deleted" if isinstance(change, Delete) else "loses something"
@@ -218,11 +219,11 @@ def loss_warnings(changes: Sequence[Change], stakes: Stakes) -> Iterator[Problem
             yield problem("breakglass", text, severity="warning", addresses=(change.address,))
 
 
-def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
+def _plights(changes: Changes, stakes: Stakes) -> Iterator[_Plight]:
     """Yield each organization of whose live active admins none keeps the role."""
     takers: dict[str, list[Change]] = {}
     heirs: dict[str, list[Change]] = {}
-    for change in changes if stakes.admins else ():
+    for change in changes.only(Update, Delete) if stakes.admins else ():
         slug = change.namespace if change.namespace is not None else change.name
         admins = stakes.admins.get(slug)
         if not admins or change.withheld_by:
@@ -230,10 +231,13 @@ def _plights(changes: Sequence[Change], stakes: Stakes) -> Iterator[_Plight]:
         if change.kind != MEMBER:
             if sources_taken(change):
                 takers.setdefault(slug, []).append(change)
-        elif change.id is not None and change.id in admins:
-            if _taken(change, change.id, admins[change.id]):
-                takers.setdefault(slug, []).append(change)
-        elif ADMIN_ROLE in added_roles(change) and change.id not in stakes.idle:
+        elif change.id is not None and change.id in admins and _taken(change, change.id, admins[change.id]):
+            takers.setdefault(slug, []).append(change)
+    for change in changes.only(kind=MEMBER) if takers else ():
+        slug = str(change.namespace)
+        is_admin = change.id is not None and change.id in stakes.admins.get(slug, ())
+        gives = slug in takers and not change.withheld_by and ADMIN_ROLE in added_roles(change)
+        if gives and not is_admin and change.id not in stakes.idle:
             heirs.setdefault(slug, []).append(change)
     for slug, there in takers.items():
         everybody = stakes.admins[slug].items()

@@ -6,6 +6,7 @@ the authority that the configuration gives.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from shlex import quote
 
 from msgspec import structs
@@ -21,6 +22,7 @@ from reconciler.model import (
     ORGANIZATION,
     TEST,
     Change,
+    Changes,
     Counted,
     Create,
     Delete,
@@ -40,8 +42,6 @@ from reconciler.plan.order import finish, in_order
 from reconciler.plan.situation import Diffs, Situation
 from reconciler.rules.directory import OF_DOMAINS
 
-Changes = tuple[Change, ...]
-
 
 def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]) -> Plan:
     """Return the plan of what is left to do: in order, guarded, and counted.
@@ -51,7 +51,7 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
     config, desired, target = situation.config, situation.desired, situation.live.target
     every = Diff.total(diffs.values())
     found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
-    written, observed, from_live = _by_writer(every.changes, situation)
+    written, observed, from_live = _by_writer(Changes.of(every.changes), situation)
     missing = tuple(_missing(config, written, target))
     census = _census(diffs, situation, found)
     changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
@@ -112,21 +112,24 @@ def check_writes(config: Config, changes: Iterable[Change], target: Target) -> N
         )
 
 
-def _by_writer(changes: Iterable[Change], situation: Situation) -> tuple[Changes, Changes, Changes]:
+def _by_writer(changes: Changes, situation: Situation) -> tuple[Changes, Changes, Changes]:
     """Return, each in order, the changes that this run writes, those it only observes, and those that live writes."""
     config, doomed = situation.config, situation.presence.cascade.members
     kinds = situation.declared.kinds(config)
-    written, observed, from_live = [], [], []
-    for change in changes:
+
+    def writer(change: Change) -> str:
         if change.kind not in kinds:
-            continue
+            return "nobody"
         if written_from_live(config, change, situation.live.target):
-            from_live.append(change)
-        elif config.authority_of(change.kind) == "observe":
-            observed.append(_with_its_members(change, doomed))
-        else:
-            written.append(_with_its_members(change, doomed))
-    return in_order(written), in_order(observed), in_order(from_live)
+            return "live"
+        return "others" if config.authority_of(change.kind) == "observe" else "we"
+
+    by_writer = changes.sorted_into(writer)
+    written, observed, from_live = (in_order(by_writer.get(who, ())) for who in ("we", "others", "live"))
+    if not doomed:
+        return written, observed, from_live
+    with_members = partial(_with_its_members, doomed=doomed)
+    return written.altered(with_members), observed.altered(with_members), from_live
 
 
 def _census(diffs: Diffs, situation: Situation, found: Iterable[Problem]) -> Census:
@@ -203,9 +206,9 @@ def _too_much_held(config: Config, held: Sequence[Counted]) -> Iterator[GuardRes
         yield GuardResult(name="held", ok=not number, seen=f"{number} held because of data")
 
 
-def _missing(config: Config, changes: Iterable[Change], target: Target) -> Iterator[GuardResult]:
+def _missing(config: Config, changes: Changes, target: Target) -> Iterator[GuardResult]:
     """Yield a guard's result if the environment does not exist and this run does not create it: who does."""
-    made = any(change.kind == "Environment" and change.name == target.environment for change in changes)
+    made = any(change.name == target.environment for change in changes.only(kind="Environment"))
     if target.is_there or made or not target.project:
         return
     what = (
@@ -220,9 +223,8 @@ def _missing(config: Config, changes: Iterable[Change], target: Target) -> Itera
 
 def _without_environment(changes: Changes) -> Changes:
     """Withhold what lies in an environment that is not there."""
-    return tuple(
-        structs.replace(change, withheld_by="dependency") if not KINDS[change.kind].is_shared else change
-        for change in changes
+    return changes.altered(
+        lambda change: structs.replace(change, withheld_by="dependency") if not KINDS[change.kind].is_shared else change
     )
 
 

@@ -22,7 +22,7 @@ from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
 from reconciler.load.references import POLICY
 from reconciler.load.repository import Declared
-from reconciler.model import MEMBER, ORGANIZATION, Begun, Change, Diff, OrganizationMembers, Plan, address
+from reconciler.model import MEMBER, ORGANIZATION, Begun, Change, Changes, Diff, OrganizationMembers, Plan, address
 from reconciler.plan.access import sources_taken
 from reconciler.plan.situation import (
     Diffs,
@@ -76,7 +76,9 @@ def compare_resources(run: Run, declared: Declared, live: LiveResources, begun: 
 
 def over(begun: Begun, declared: Declared, diffs: Diffs, plan: Plan) -> frozenset[str]:
     """Name what earlier runs began and never ended, and what is settled all the same, or not declared any more."""
-    unsettled = {item.address for item in (*plan.changes, *plan.observed, *plan.held)}
+    if not begun:
+        return frozenset()
+    unsettled = {item.address for item in chain(plan.changes, plan.observed, plan.held)}
     settled = frozenset(chain.from_iterable(diff.settled for diff in diffs.values()))
     waits = {
         resource.address
@@ -174,7 +176,13 @@ def _member_diffs(
     nobody = ((slug, OrganizationMembers(organization_id="", members=[])) for slug in created)
     external = declared.external()
     for slug, there in chain(found, nobody):
-        yield compare(kind, desired.members_of(slug, external=slug in external), there, policy)
+        yield _packed(compare(kind, desired.members_of(slug, external=slug in external), there, policy))
+
+
+def _packed(diff: Diff) -> Diff:
+    """Return what becomes of one organization's members with the changes packed, so that a million of them fit."""
+    in_order = sorted(diff.changes, key=lambda change: (change.action, change.address))
+    return structs.replace(diff, changes=Changes.of(in_order)) if in_order else diff
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:
@@ -183,6 +191,8 @@ def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[st
     A manifest may name one by another address of the user's: then it is a cause of what changes.
     """
     named = [member for member in declared.members if member.ensure == "absent" or member.lifecycle.allow_loss]
+    if not named:
+        return frozenset()
     places = {(member.position.file, member.position.line) for member in named}
     by_cause = (
         change.address for change in changes if any((cause.file, cause.line) in places for cause in change.causes)

@@ -8,6 +8,7 @@ changes it withholds; the rest goes through. A guard that has a limit bears the 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from msgspec import Struct, structs
 
@@ -16,6 +17,7 @@ from reconciler.model import (
     MEMBER,
     ORGANIZATION,
     Change,
+    Changes,
     Count,
     Create,
     Delete,
@@ -29,6 +31,7 @@ from reconciler.model import (
 )
 from reconciler.plan.access import (
     LAST_ADMIN,
+    POLICY,
     from_breakglass,
     grants,
     like_deletes,
@@ -75,29 +78,26 @@ class _Verdict(Struct, frozen=True):
     withholds: Callable[[Change], bool]
 
 
-Guard = Callable[[Sequence[Change], Census, Limits], Iterator[_Verdict]]
+Guard = Callable[[Changes, Census, Limits], Iterator[_Verdict]]
 
 
-def withhold(
-    changes: Sequence[Change], census: Census, limits: Limits
-) -> tuple[tuple[Change, ...], tuple[GuardResult, ...]]:
+def withhold(changes: Iterable[Change], census: Census, limits: Limits) -> tuple[Changes, tuple[GuardResult, ...]]:
     """Return the changes, each with the first guard that withholds it, and what every guard saw."""
     results: list[GuardResult] = []
+    changes = Changes.of(changes)
     for guard in GUARDS:
         changes, seen = _judged(guard, changes, census, limits)
         results += seen
-    changes = withhold_dependants(changes, (change for change in changes if change.withheld_by))
+    changes = withhold_dependants(changes, (change for change in _needed(changes) if change.withheld_by))
     # Whether an admin is the last one hangs on what is withheld of those who come and those who go.
     changes, seen = _judged(_last_admins, changes, census, limits)
-    return tuple(changes), (*results, *seen)
+    return changes, (*results, *seen)
 
 
-def _judged(
-    guard: Guard, changes: Sequence[Change], census: Census, limits: Limits
-) -> tuple[Sequence[Change], list[GuardResult]]:
+def _judged(guard: Guard, changes: Changes, census: Census, limits: Limits) -> tuple[Changes, list[GuardResult]]:
     verdicts = list(guard(changes, census, limits))
     refusals = [verdict for verdict in verdicts if not verdict.result.ok]
-    judged = [_judge(change, refusals) for change in changes] if refusals else changes
+    judged = changes.altered(partial(_judge, refusals=refusals)) if refusals else changes
     return judged, [verdict.result for verdict in verdicts]
 
 
@@ -106,7 +106,12 @@ def _judge(change: Change, refusals: Sequence[_Verdict]) -> Change:
     return structs.replace(change, withheld_by=name) if name and not change.withheld_by else change
 
 
-def withhold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> tuple[Change, ...]:
+def _needed(changes: Changes) -> Iterator[Change]:
+    """Yield the changes that others may depend on."""
+    return chain(changes.only(kind=ORGANIZATION), changes.only(kind=POLICY))
+
+
+def withhold_dependants(changes: Changes, undone: Iterable[Change]) -> Changes:
     """Withhold each change that depends on an undone one.
 
     Such are a change inside an organization that is not created, one that completes it, and one that gives a role that
@@ -116,14 +121,13 @@ def withhold_dependants(changes: Sequence[Change], undone: Iterable[Change]) -> 
     missing = {change.name for change in undone if change.kind == ORGANIZATION and isinstance(change, Create)}
     roles = frozenset().union(*map(new_roles, undone))
     if not missing and not roles:
-        return tuple(changes)
-    return tuple(
-        structs.replace(change, withheld_by="dependency")
-        if not change.withheld_by
-        and ((change.namespace or completes(change)) in missing or (roles and roles & roles_given(change)))
-        else change
-        for change in changes
-    )
+        return changes
+
+    def judged(change: Change) -> Change:
+        depends = (change.namespace or completes(change)) in missing or bool(roles and roles & roles_given(change))
+        return structs.replace(change, withheld_by="dependency") if depends and not change.withheld_by else change
+
+    return changes.altered(judged)
 
 
 def _alters(change: Change) -> bool:
@@ -167,7 +171,7 @@ def _is_one_in(slug: str, addresses: Collection[str], change: Change) -> bool:
     return change.namespace == slug and change.address in addresses
 
 
-def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+def _deletes(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
     guarded = like_deletes(changes, census.stakes)
     addresses = {change.address for change in guarded}
     number = len(guarded) + sum(census.cascade.values())
@@ -193,9 +197,9 @@ def _deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
             )
 
 
-def _organization_losses(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+def _organization_losses(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
     """Look at each organization by itself, however few members it has; what a manifest says by name does not count."""
-    inferred = (change for change in changes if change.kind == MEMBER and is_inferred(change))
+    inferred = (change for change in changes.only(Delete, kind=MEMBER) if is_inferred(change))
     for slug, count in sorted(Counter(change.namespace or "" for change in inferred).items()):
         limit = census.loss_limits.get(slug, limits.max_organization_loss_percent)
         share = Share(count, census.managed_members.get(slug, 0), limit)
@@ -209,12 +213,12 @@ def _organization_losses(changes: Sequence[Change], census: Census, limits: Limi
             )
 
 
-def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+def _breakglass(changes: Changes, census: Census, _: Limits) -> Iterator[_Verdict]:
     taking = {change.address for change in from_breakglass(changes, census.stakes)}
     doomed = {
         change.address
-        for change in changes
-        if change.kind == ORGANIZATION and is_inferred(change) and census.breakglass_in.get(change.name)
+        for change in changes.only(Delete, kind=ORGANIZATION)
+        if is_inferred(change) and census.breakglass_in.get(change.name)
     }
     if both := sorted(taking | doomed):
         yield _refused(
@@ -225,7 +229,7 @@ def _breakglass(changes: Sequence[Change], census: Census, _: Limits) -> Iterato
         )
 
 
-def _last_admins(changes: Sequence[Change], census: Census, _: Limits) -> Iterator[_Verdict]:
+def _last_admins(changes: Changes, census: Census, _: Limits) -> Iterator[_Verdict]:
     taking = orphaning(changes, census.stakes)
     if taking:
         slugs = sorted({change.namespace or change.name for change in taking})
@@ -238,8 +242,8 @@ def _named(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def _organization_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    number = sum(_is_delete_of(ORGANIZATION, change) for change in changes)
+def _organization_deletes(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
+    number = sum(1 for _ in changes.only(Delete, kind=ORGANIZATION))
     crowded = {slug for slug, count in census.strangers.items() if count}
     if crowded:
         yield _refused(
@@ -256,9 +260,8 @@ def _organization_deletes(changes: Sequence[Change], census: Census, limits: Lim
     )
 
 
-def _resource_deletes(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    doomed = (change for change in changes if isinstance(change, Delete))
-    counts = Counter(change.kind for change in doomed if change.kind not in (MEMBER, ORGANIZATION))
+def _resource_deletes(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
+    counts = Counter(change.kind for change in changes.only(Delete) if change.kind not in (MEMBER, ORGANIZATION))
     for kind, number in sorted(counts.items()):
         withholds = partial(_is_delete_of, kind)
         share = _share(number, census.managed.get(kind, 0), limits.max_delete_percent)
@@ -266,8 +269,8 @@ def _resource_deletes(changes: Sequence[Change], census: Census, limits: Limits)
         yield _limited("max_delete_percent", share, withholds, kind=kind)
 
 
-def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    counts = Counter(change.kind for change in changes if _alters(change))
+def _updates(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
+    counts = Counter(change.kind for change in changes.only(Update) if _alters(change))
     for kind in sorted({*counts, MEMBER, ORGANIZATION}):
         yield _limited(
             "max_update_percent",
@@ -277,15 +280,17 @@ def _updates(changes: Sequence[Change], census: Census, limits: Limits) -> Itera
         )
 
 
-def _new_admins(changes: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
-    granted = frozenset().union(*map(roles_given, changes)) if any(map(widened, changes)) else frozenset()
+def _new_admins(changes: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
+    granted = (
+        frozenset().union(*map(roles_given, changes)) if any(map(widened, changes.only(kind=POLICY))) else frozenset()
+    )
     held = granted.union(census.held_roles)
     number = sum(grants(change, held) for change in changes)
     count = Count(number, limits.max_new_admins)
     yield _limited("max_new_admins", count, lambda change: grants(change, held) > 0, kind=MEMBER)
 
 
-def _source(_: Sequence[Change], census: Census, limits: Limits) -> Iterator[_Verdict]:
+def _source(_: Changes, census: Census, limits: Limits) -> Iterator[_Verdict]:
     missing = _share(census.missing, census.marked, limits.max_missing_users_percent)
     yield _limited("max_missing_users_percent", missing, _takes_access, kind=MEMBER)
     shrunk = _share(max(0, census.marked - census.memberships), census.marked, limits.max_shrink_percent)

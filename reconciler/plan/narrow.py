@@ -1,22 +1,22 @@
 """What of a plan is wanted: all of it, what ``--only`` names, or what a reviewed plan holds as well."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
 from itertools import filterfalse
-from pathlib import Path
 from typing import Self
 
-import msgspec
 from msgspec import Struct, structs
 
 from reconciler.errors import InvalidInput, Refused
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
-from reconciler.model import FORMAT_VERSION, MEMBER, ORGANIZATION, Change, Listed, Live, Plan, problem, public
+from reconciler.model import MEMBER, ORGANIZATION, Change, Changes, Listed, Live, Plan, problem
+from reconciler.model.packed import Chunk
 from reconciler.plan.access import keep_last_admins
 from reconciler.plan.guards import withhold_dependants
 from reconciler.plan.order import finish
-from reconciler.plan.planned import Planned, digest
+from reconciler.plan.planned import Planned
 from reconciler.suggest import did_you_mean
 
 
@@ -70,10 +70,10 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
     if not selection.names:
         return planned
     whole = planned.plan
-    selected, others = filter(selection.has, whole.changes), filterfalse(selection.has, whole.changes)
+    selected, others = Changes.of(whole.changes).chosen(selection.has), filterfalse(selection.has, whole.changes)
     plan = structs.replace(
         whole,
-        changes=keep_last_admins(withhold_dependants(tuple(selected), others), planned.stakes),
+        changes=keep_last_admins(withhold_dependants(selected, others), planned.stakes),
         observed=tuple(filter(selection.has, whole.observed)),
         written_from_live=tuple(filter(selection.has, whole.written_from_live)),
         held=tuple(item for item in whole.held if selection.has(item) or selection.waits_for(item)),
@@ -84,25 +84,7 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
     return structs.replace(planned, plan=finish(plan, planned.rate))
 
 
-def read_plan(path: Path) -> Plan:
-    """Read a plan file; raises ``InvalidInput`` where it is not one, is of another version, or was altered."""
-    try:
-        plan = public.read_plan(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"{path} is not a plan: {error}", hint="create one with `reconciler plan -o FILE`"
-        ) from error
-    if plan.format_version.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
-        raise InvalidInput(
-            f"{path} has format {plan.format_version}, this version reads {FORMAT_VERSION}",
-            hint="plan again with this version and have it reviewed",
-        )
-    if plan.digest != digest(plan.project_id, plan.changes):
-        raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
-    return plan
-
-
-def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, tuple[Change, ...]]:
+def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, Changes]:
     """Keep of a fresh plan what the reviewed one holds, not withheld and the same.
 
     Gives the plan to apply, in which whatever moved since is withheld, and the changes that are new: they are not
@@ -116,16 +98,27 @@ def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, tuple[Change, ..
             f"this is {fresh.environment} ({fresh.project_id})",
             hint="apply it where it was created, or plan again",
         )
-    known: dict[str, list[Change]] = {}
-    for change in reviewed.changes:
-        known.setdefault(change.address, []).append(change)
-    kept = keep_last_admins(
-        [_reviewed(change, known[change.address]) for change in fresh.changes if change.address in known],
-        planned.stakes,
-    )
-    new = tuple(change for change in fresh.changes if change.address not in known)
-    plan = finish(structs.replace(fresh, changes=kept), planned.rate)
+    known, new = _held_to(Changes.of(reviewed.changes).by_address(), Changes.of(fresh.changes))
+    plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate)
     return structs.replace(planned, plan=plan), new
+
+
+def _held_to(reviewed: Changes, fresh: Changes) -> tuple[Changes, Changes]:
+    """Return the changes of what was reviewed, those that have moved withheld, and the others, which are new."""
+    known: list[Chunk] = []
+    new: list[Chunk] = []
+    for chunk in fresh.chunks:
+        seen: dict[str, list[Change]] = {}
+        for change in reviewed.between(chunk.first, chunk.last):
+            seen.setdefault(change.address, []).append(change)
+        found = Changes([chunk]).sorted_into(partial(_is_of, seen))
+        known += found.get(True, Changes()).altered(partial(_reviewed, reviewed=seen)).chunks
+        new += found.get(False, Changes()).chunks
+    return Changes(known), Changes(new)
+
+
+def _is_of(addresses: Container[str], change: Change) -> bool:
+    return change.address in addresses
 
 
 def _may_be_member(one: str, slugs: Container[str]) -> bool:
@@ -142,9 +135,9 @@ def _spelled(one: str) -> str:
     return "/".join((MEMBER, *key[:1], *map(mailbox_or_text, key[1:])))
 
 
-def _reviewed(change: Change, reviewed: Sequence[Change]) -> Change:
+def _reviewed(change: Change, reviewed: Mapping[str, Sequence[Change]]) -> Change:
     """Withhold a change that is none of those that were reviewed of its thing; a new organization has two."""
-    if change.withheld_by or any(_is_same(change, one) for one in reviewed if not one.withheld_by):
+    if change.withheld_by or any(_is_same(change, one) for one in reviewed[change.address] if not one.withheld_by):
         return change
     return structs.replace(change, withheld_by="moved")
 

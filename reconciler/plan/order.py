@@ -8,35 +8,41 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from msgspec import structs
 
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Cost, Create, Plan
+from reconciler.model import Change, Changes, Cost, Create, Plan
 from reconciler.plan.planned import digest
 from reconciler.schema.kind import Kind
 
 Step = tuple[str, str]  # an action and a kind
 
 
-def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+def in_order(changes: Iterable[Change]) -> Changes:
     """Sort changes into the order in which they are applied; the same changes always come out the same."""
-    return tuple(sorted(changes, key=lambda change: (*rank(change), change.address)))
+    ranked = Changes.of(changes).sorted_into(rank)
+    return Changes(chain.from_iterable(ranked[place].by_address().chunks for place in sorted(ranked)))
 
 
 def finish(plan: Plan, requests_per_second: float) -> Plan:
     """Fill in what follows from the changes: their counts, the writes they cost, and the digest."""
-    actions = Counter(change.action for change in plan.changes)
-    writes = sum(map(writes_of, plan.changes))
+    actions = Counter[str]()
+    writes = withheld = adopted = 0
+    for change in plan.changes:
+        actions[change.action] += 1
+        writes += writes_of(change)
+        withheld += change.withheld_by is not None
+        adopted += change.adopts
     summary = structs.replace(
         plan.summary,
         create=actions["create"],
         update=actions["update"],
         delete=actions["delete"],
-        withheld=sum(change.withheld_by is not None for change in plan.changes),
-        adopt=sum(change.adopts for change in plan.changes),
+        withheld=withheld,
+        adopt=adopted,
         unmanaged=len(plan.unmanaged),
         held=len(plan.held),
         held_by_data=sum(cause.count for cause in plan.held_by),

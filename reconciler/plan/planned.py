@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from reconciler.model import FORMAT_VERSION, Change, Plan, Stakes, Target
+from reconciler.model import FORMAT_VERSION, Change, Changes, Plan, Stakes, Target
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
@@ -35,21 +35,29 @@ class Planned(Struct, frozen=True, kw_only=True):
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:
     """Return the SHA-256 of the canonical JSON of what would be done: never of counts, cost or causes."""
-    body = {
-        "format": FORMAT_VERSION.split(".", maxsplit=1)[0],
-        "project_id": project_id,
-        "changes": [
-            {
-                "action": change.action,
-                "address": change.address,
-                "id": change.id,
-                "fields": sorted(change.fields, key=lambda field: field.path),
-                "withheld_by": change.withheld_by,
-            }
-            for change in sorted(changes, key=lambda change: (change.address, change.action))
-        ],
+    body = {"format": FORMAT_VERSION.split(".", maxsplit=1)[0], "project_id": project_id, "changes": []}
+    before, after = _canonical(body).split(b"[]", 1)
+    digested, separator = hashlib.sha256(before + b"["), b""
+    for chunk in Changes.of(changes).by_address().chunks:
+        digested.update(separator + _canonical(list(map(_done, chunk)))[1:-1])
+        separator = b","
+    digested.update(b"]" + after)
+    return f"sha256:{digested.hexdigest()}"
+
+
+def _canonical(value: object) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _done(change: Change) -> dict[str, object]:
+    """Return what would be done."""
+    return {
+        "action": change.action,
+        "address": change.address,
+        "id": change.id,
+        "fields": sorted(change.fields, key=lambda field: field.path),
+        "withheld_by": change.withheld_by,
     }
-    return "sha256:" + hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
 
 def leaves_open(plan: Plan) -> bool:

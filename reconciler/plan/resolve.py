@@ -14,7 +14,7 @@ from reconciler.desired.members import Desired, desired_members
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.load.references import POLICY, declared_roles, roles_named
 from reconciler.load.repository import Declared
-from reconciler.model import IMPLICIT_ROLE, Delete, Live, Plan, problem
+from reconciler.model import IMPLICIT_ROLE, Changes, Delete, Live, Plan, problem
 from reconciler.read.live import LiveResources, policy_roles
 from reconciler.read.run import Run
 from reconciler.read.users import missed_users, open_users
@@ -91,9 +91,8 @@ def check_leavers(plan: Plan, desired: Desired, client: Client) -> None:
     """
     if not desired.uncounted:
         return
-    leavers = (
-        change for change in plan.changes if isinstance(change, Delete) and not (change.causes or change.withheld_by)
-    )
+    deletes = Changes.of(plan.changes).only(Delete)
+    leavers = (change for change in deletes if not (change.causes or change.withheld_by))
     users = {change.mark.user for change in leavers if change.mark} - {None}
     if missed := missed_users(client, sorted(str(user) for user in users if not desired.users.exists(str(user)))):
         message = f"the search for users returned no total, and missed {len(missed)} existing users"

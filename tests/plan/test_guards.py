@@ -8,7 +8,7 @@ from msgspec import structs
 from reconciler.config.schema import Limits
 from reconciler.diff.roles import DIRECT
 from reconciler.kinds import KINDS
-from reconciler.model import ADMIN_ROLE, Admin, Cause, Change, Create, Delete, FieldChange, Stakes, Update
+from reconciler.model import ADMIN_ROLE, Admin, Cause, Change, Changes, Create, Delete, FieldChange, Stakes, Update
 from reconciler.plan.access import ASSIGNMENTS, POLICY, SOURCES
 from reconciler.plan.guards import Census, withhold, withhold_dependants
 
@@ -375,7 +375,7 @@ def test_what_completes_an_organization_waits_for_it_and_alters_nothing_that_is_
     completed = [Update(kind=one.kind, name=one.name, fields=fields) for one in made]
     judged, _ = withhold([*made, *completed], census(managed={}), Limits())
     assert {change.withheld_by for change in judged} == {None}
-    held = withhold_dependants(completed, made[:1])
+    held = withhold_dependants(Changes.of(completed), made[:1])
     assert [change.withheld_by for change in held] == ["dependency", *[None] * 19]
 
 

@@ -1,5 +1,6 @@
 """A plan is a value: ordered, digested, and equal to itself after JSON."""
 
+import hashlib
 import random
 from typing import Any
 
@@ -80,6 +81,23 @@ def test_a_plan_survives_its_json(some: list[Change]) -> None:
 @given(st.permutations(CHANGES))
 def test_the_digest_does_not_depend_on_order(some: list[Change]) -> None:
     assert digest("p", some) == digest("p", CHANGES)
+
+
+@given(st.lists(changes, max_size=6))
+def test_the_digest_is_that_of_one_text(some: list[Change]) -> None:
+    done = [
+        {
+            "action": change.action,
+            "address": change.address,
+            "id": change.id,
+            "fields": sorted(change.fields, key=lambda field: field.path),
+            "withheld_by": change.withheld_by,
+        }
+        for change in sorted(some, key=lambda change: (change.address, change.action))
+    ]
+    body = {"format": "1", "project_id": "p[]", "changes": done}
+    text = msgspec.json.encode(body, order="deterministic")
+    assert digest("p[]", some) == f"sha256:{hashlib.sha256(text).hexdigest()}"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from msgspec import structs
 
 from reconciler.errors import InvalidInput, Refused
 from reconciler.model import Change, Create, FieldChange, Plan, Update, public
-from reconciler.plan.narrow import hold_to, read_plan
+from reconciler.plan.narrow import hold_to
 from reconciler.plan.order import finish
+from reconciler.plan.plan_file import read_plan
 from reconciler.plan.planned import Planned
 
 SAME = Create(kind="Member", namespace="acme", name="ann@acme.example")
@@ -61,6 +62,19 @@ def test_what_is_withheld_now_keeps_its_guard() -> None:
 
 def test_what_is_done_already_is_not_planned_again() -> None:
     assert held(plan(SAME, OTHER), OTHER) == ({OTHER.address: None}, [])
+
+
+def test_of_many_changes_each_is_held_to_its_own() -> None:
+    def member(number: int, **more: object) -> Create:
+        change = Create(kind="Member", namespace=f"org-{number % 7}", name=f"u{number}@acme.example", id=None)
+        return structs.replace(change, **more)
+
+    reviewed = [member(number) for number in range(700) if number % 3]
+    fresh = [member(number, adopts=number % 5 == 0) for number in range(700)]
+    expected = {one.address: "moved" if one.adopts else None for one in fresh if int(one.name[1:].split("@")[0]) % 3}
+    withheld, new = held(plan(*reviewed), *fresh)
+    assert withheld == expected
+    assert set(new) == {one.address for one in fresh} - expected.keys()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import random
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,5 +126,5 @@ def test_a_change_through_the_official_sdk_shows_with_its_fields_and_nothing_els
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # aiohttp's, of how the SDK uses it
             sdk = B2BClient(variables["STYTCH_PROJECT_ID"], variables["STYTCH_SECRET"], environment=f"{server.url}/")
         alter(sdk, boss["organization_id"], boss["member_id"])
-        changes: tuple[Change, ...] = pipeline.plan(open_run(config, client)).plan.changes
+        changes: Sequence[Change] = pipeline.plan(open_run(config, client)).plan.changes
     assert [(change.address, sorted(list(field.path) for field in change.fields)) for change in changes] == seen
