@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -76,14 +76,17 @@ def read_whole(path: Path, *, private: bool = True) -> bytes | None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
-    """Write a file such that a kill at any instant leaves the old one or the new one; who may be not alone, locks."""
+def write_whole(path: Path, content: bytes | Iterable[bytes], mode: int = OWNER_ONLY) -> None:
+    """Write a file such that a kill at any instant leaves the old one or the new one; who may be not alone, locks.
+
+    ``content`` may come piece by piece.
+    """
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)  # a writer that was killed left it
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)

@@ -1,5 +1,6 @@
 """``reconciler plan``: what would change and why."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def plan(asked: Asked, output: Path | None) -> int:
     return exit_code(checked)
 
 
-def _write_privately(path: Path, content: bytes) -> None:
+def _write_privately(path: Path, content: Iterable[bytes]) -> None:
     """Write a file that names people: readable by its owner alone."""
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a plain file", hint="name another file with -o")

@@ -62,7 +62,7 @@ def in_json(value: object) -> str:
     try:
         encoded = msgspec.json.encode(value, order="deterministic")
     except UnicodeEncodeError:  # a file name that is not UTF-8
-        encoded = msgspec.json.encode(_whole(msgspec.to_builtins(value)), order="deterministic")
+        encoded = msgspec.json.encode(_whole(msgspec.to_builtins(value, order="deterministic")))
     text = msgspec.json.format(encoded, indent=1).decode()
     beyond = "" if text.isascii() else "".join(_BEYOND_ASCII.findall(text))  # few, of a plan of a hundred thousand
     if "\x7f" in text or printable(beyond) != beyond:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 from msgspec import Struct
@@ -55,7 +56,9 @@ def show(report: "Report", form: str, stream: TextIO | None = None, *, end: str 
             write_to(Console(file=stream, highlight=False), found)
             stream.write(end)
             return
-    write(f"{render(report, form)}{end}", stream, form)
+    module = import_module(f"reconciler.report.{form}")
+    for piece in chain(module.pieces(report) if FORMATS[form].whole else (module.render(report),), (end,)):
+        write(piece, stream, form)
 
 
 def show_error(error: ReconcilerError, form: str) -> None:

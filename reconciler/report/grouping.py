@@ -30,6 +30,11 @@ class Run(Struct, frozen=True):
     first: tuple[Change, ...]
     more: int = 0
 
+    @property
+    def number(self) -> int:
+        """Return how many changes there are."""
+        return len(self.first) + self.more
+
 
 class Group(Struct, frozen=True):
     """What changes in one organization: the organization itself, then what is in it."""
@@ -45,30 +50,61 @@ class Folded(Struct, frozen=True):
     counts: Mapping[tuple[str, str], int]
 
 
+class Alike(Struct):
+    """Alike changes as they are found: the first of them, and how many there are."""
+
+    first: list[Change]
+    number: int = 0
+
+    def add(self, change: Change) -> None:
+        """Count one more."""
+        self.number += 1
+        if len(self.first) < FIRST:
+            self.first.append(change)
+
+    def run(self) -> Run:
+        """Return what was found."""
+        return Run(_without_users(self.first[0].causes), tuple(self.first), self.number - len(self.first))
+
+
 def runs(changes: Iterable[Change]) -> tuple[Run, ...]:
     """Put alike changes together, in the order in which the first of each comes."""
-    return tuple(map(_run, _by_likeness(changes).values()))
+    return runs_by(changes, lambda _: "").get("", ())
 
 
-def groups(changes: Iterable[Change]) -> tuple[tuple[Group, ...], Folded]:
-    """Return the groups to show, sorted by name, and what is folded away because it is like them."""
-    by_name: dict[str, list[Change]] = {}
+def runs_by(changes: Iterable[Change], key: Callable[[Change], str]) -> Mapping[str, tuple[Run, ...]]:
+    """Put alike changes of one key together, in the order in which the first of each comes."""
+    found: dict[str, dict[Likeness, Alike]] = {}
     for change in changes:
-        by_name.setdefault(_group(change), []).append(change)
+        alike, likeness = found.setdefault(key(change), {}), _likeness(change)
+        if likeness not in alike:
+            alike[likeness] = Alike([])
+        alike[likeness].add(change)
+    return {name: tuple(each.run() for each in alike.values()) for name, alike in found.items()}
+
+
+def groups(
+    changes: Sequence[Change], wanted: Callable[[Change], bool] = lambda _: True
+) -> tuple[tuple[Group, ...], Folded]:
+    """Return the groups of wanted changes to show, sorted by name, and what is folded away because it is like them."""
+    by_name: dict[str, Counter[Likeness]] = {}
+    for change in filter(wanted, changes):
+        by_name.setdefault(_group(change), Counter())[_likeness(change)] += 1
     seen: Counter[frozenset[tuple[object, ...]]] = Counter()
-    shown: list[Group] = []
-    hidden = 0
+    shown: set[str] = set()
     counts: Counter[tuple[str, str]] = Counter()
     for name in sorted(by_name):
-        alike = _by_likeness(by_name[name])
+        alike = by_name[name]
         pattern = frozenset(map(_outline, alike))
         seen[pattern] += 1
         if seen[pattern] <= FIRST:
-            shown.append(Group(name, tuple(map(_run, alike.values()))))
+            shown.add(name)
         else:
-            hidden += 1
-            counts.update((action(change), change.kind) for change in by_name[name])
-    return tuple(shown), Folded(hidden, dict(sorted(counts.items())))
+            for (verb, kind, *_), number in alike.items():
+                counts[verb, kind] += number
+    found = runs_by((change for change in changes if _group(change) in shown and wanted(change)), _group)
+    folded = Folded(len(by_name) - len(shown), dict(sorted(counts.items())))
+    return tuple(Group(name, found[name]) for name in sorted(shown)), folded
 
 
 def action(change: Change) -> str:
@@ -84,13 +120,6 @@ def _group(change: Change) -> str:
     return change.address if change.kind == ORGANIZATION else change.kind
 
 
-def _by_likeness(changes: Iterable[Change]) -> dict[Likeness, list[Change]]:
-    found: dict[Likeness, list[Change]] = {}
-    for change in changes:
-        found.setdefault(_likeness(change), []).append(change)
-    return found
-
-
 def _likeness(change: Change) -> Likeness:
     causes = tuple((cause.file, cause.line, cause.rule) for cause in change.causes)
     paths = tuple(field.path for field in change.fields) if isinstance(change, Update) else ()
@@ -101,10 +130,6 @@ def _outline(likeness: Likeness) -> tuple[object, ...]:
     """Return what makes two organizations alike: the same, but for where each organization itself is declared."""
     kind, rules = likeness[1], likeness[3]
     return likeness if kind == MEMBER and all(rule for *_, rule in rules) else (*likeness[:3], likeness[4])
-
-
-def _run(changes: Sequence[Change]) -> Run:
-    return Run(_without_users(changes[0].causes), tuple(changes[:FIRST]), max(0, len(changes) - FIRST))
 
 
 def _without_users(causes: Iterable[Cause]) -> tuple[Cause, ...]:

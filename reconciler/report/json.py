@@ -1,5 +1,6 @@
 """The format ``json``, whose values are public: the same value always gives the same bytes."""
 
+from collections.abc import Iterator
 from inspect import cleandoc
 
 import msgspec
@@ -9,9 +10,37 @@ from reconciler.report.escaping import in_json
 from reconciler.report.view import Report
 
 
-def plan_json(plan: Plan) -> bytes:
-    """Return a plan in its public format (docs/plan.schema.json): what ``plan -o FILE`` writes."""
-    return to_json(plan).encode()
+def plan_json(plan: Plan) -> Iterator[bytes]:
+    """Yield a plan in its public format (docs/plan.schema.json), piece by piece: what ``plan -o FILE`` writes."""
+    return (piece.encode() for piece in pieces_of(plan))
+
+
+def pieces_of(value: object) -> Iterator[str]:
+    """Yield what ``to_json`` returns piece by piece, so that the text of a million changes need not fit in memory."""
+    from reconciler.model import public
+
+    if not isinstance(value, Plan):
+        yield to_json(value)
+        return
+    separator = "{"
+    for name, part in public.parts(value):
+        yield f'{separator}\n "{name}": '
+        separator = ","
+        yield from _items(part) if isinstance(part, Iterator) else (_below(in_json(part)),)
+    yield "\n}\n"
+
+
+def _items(parts: Iterator[list[object]]) -> Iterator[str]:
+    separator = "["
+    for items in parts:
+        if items:
+            yield f"{separator}{_below(in_json(items))[1:-3]}"
+            separator = ","
+    yield "[]" if separator == "[" else "\n ]"
+
+
+def _below(text: str) -> str:
+    return text.replace("\n", "\n ")
 
 
 def to_json(value: object) -> str:
@@ -26,7 +55,12 @@ def to_json(value: object) -> str:
 
 def render(report: Report) -> str:
     """Return a report as JSON."""
-    return to_json(report.data())
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """Yield a report as JSON, piece by piece."""
+    return pieces_of(report.data())
 
 
 def plan_schema() -> dict[str, Json]:

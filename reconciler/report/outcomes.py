@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, get_args
 from msgspec import structs
 
 from reconciler.documents.yaml_writer import scalar
-from reconciler.model import FORMAT_VERSION, Change, Json, Outcome, Plan, Result, public, type_of
+from reconciler.model import (
+    FORMAT_VERSION,
+    Change,
+    Changes,
+    Delete,
+    Json,
+    Outcome,
+    Plan,
+    Result,
+    Update,
+    public,
+    type_of,
+)
 from reconciler.report import sections
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import FIRST, PLANNED, action, blocks, runs
@@ -113,7 +125,7 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
 
 def _verbs(plan: Plan) -> Verbs:
     """Return what people call the changes for which that is not their action, by action and address."""
-    called = ((change, action(change)) for change in plan.changes)
+    called = ((change, action(change)) for change in Changes.of(plan.changes).only(Update, Delete))
     return {(change.action, change.address): verb for change, verb in called if verb in ("replace", "reset")}
 
 

@@ -1,9 +1,12 @@
 """A plan or its drift → a report, from who gains and loses access to the next command."""
 
 import shlex
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
+
+from msgspec import Struct, field
 
 from reconciler.model import (
     ADMIN_ROLE,
@@ -14,6 +17,7 @@ from reconciler.model import (
     Delete,
     Plan,
     Summary,
+    Update,
     added_roles,
     withdrawn_roles,
 )
@@ -51,17 +55,20 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
             parts=sections.below(plan),
             footer=(*sections.aside(plan), *sections.source(plan)),
         )
-    going = [change for change in plan.changes if change.withheld_by is None]
-    shown, folded = groups(change for change in going if not change.adopts)
+    shown, folded = groups(plan.changes, lambda change: not (change.withheld_by or change.adopts))
     below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(
         title=f"Plan for {sections.name(plan)}",
-        highlights=tuple(_access(going, plan.summary)),
+        highlights=tuple(_access(_going(plan), plan.summary)),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
-        parts=(*sections.adoptions(going), *sections.withheld(plan), *below),
+        parts=(*sections.adoptions(_going(plan)), *sections.withheld(plan), *below),
         footer=tuple(chain(_counts(plan), sections.source(plan), _next(plan, apply_with))),
     )
+
+
+def _going(plan: Plan) -> Iterator[Change]:
+    return (change for change in plan.changes if change.withheld_by is None)
 
 
 def _drift_view(plan: Plan) -> View:
@@ -84,7 +91,7 @@ def _drift_view(plan: Plan) -> View:
 
 
 def _counts(plan: Plan) -> Iterator[str]:
-    going = Counter(action(change) for change in plan.changes if change.withheld_by is None)
+    going = Counter(map(action, _going(plan)))
     counts = [f"{going[verb]:,} to {verb}" for verb in PLANNED.verbs if going[verb]]
     if plan.summary.withheld:
         counts.append(f"{plan.summary.withheld:,} withheld")
@@ -110,30 +117,56 @@ def _duration(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < _HOURS_FROM else f"about {seconds / 3600:.1f} h"
 
 
-def _access(changes: Sequence[Change], summary: Summary) -> Iterator[Line]:
+class _Seen(Struct):
+    """Some changes, counted: the first few by name, whom they are about, and where."""
+
+    number: int = 0
+    first: list[str] = []
+    people: "array[int]" = field(default_factory=lambda: array("q"))  # hashes, which take less memory than names
+    organizations: set[str | None] = set()
+    members: int = 0  # that go with organizations
+
+    def add(self, change: Change) -> None:
+        """Count one more."""
+        self.number += 1
+        if self.number <= _NAMED:
+            self.first.append(change.address)
+        self.people.append(hash(_person(change)))
+        self.organizations.add(change.namespace)
+        self.members += change.members or 0 if isinstance(change, Delete) else 0
+
+    @property
+    def persons(self) -> int:
+        """Return how many people they are about."""
+        return sum(one != other for one, other in pairwise(chain(sorted(self.people), [None])))
+
+    @property
+    def names(self) -> str:
+        """Return the first few by name, and how many more there are."""
+        return listed(self.first, _NAMED, self.number)
+
+
+def _access(changes: Iterable[Change], summary: Summary) -> Iterator[Line]:
     """Yield what changes do to people, each counted once, the gravest last so that it stands next to the changes."""
-    members = [change for change in changes if change.kind == MEMBER]
-    made = [change for change in members if isinstance(change, Create)]
-    lost = [change for change in members if isinstance(change, Delete)]
-    demoted = [change for change in members if withdrawn_roles(change)]
-    admins = [change for change in members if ADMIN_ROLE in added_roles(change)]
-    doomed = [change for change in changes if change.kind == ORGANIZATION and isinstance(change, Delete)]
-    if made:
-        people = counted(len(set(map(_person, made))), "person gains", "people gain")
-        organizations = counted(len({change.namespace for change in made}), "organization")
+    seen: defaultdict[str, _Seen] = defaultdict(_Seen)
+    for change in changes:
+        for effect in _effects(change):
+            seen[effect].add(change)
+    if made := seen.get("made"):
+        people = counted(made.persons, "person gains", "people gain")
+        organizations = counted(len(made.organizations), "organization")
         yield styled(f"+ {people} access, in {organizations}", "added")
-    if lost:
-        people = counted(len(set(map(_person, lost))), "person loses", "people lose")
-        yield styled(f"- {people} access: {_named(lost)}", "removed")
-    if demoted:
-        people = counted(len(demoted), "member loses", "members lose")
-        yield styled(f"- {people} a role: {_named(demoted)}", "removed")
-    if doomed:
-        gone = counted(len(doomed), "organization is deleted", "organizations are deleted")
-        with_it = counted(sum(change.members or 0 for change in doomed), "member")
-        yield styled(f"- {gone}, with {with_it}: {_named(doomed)}", "removed")
-    if admins:
-        yield styled(f"! {counted(len(admins), 'new admin')} ({ADMIN_ROLE}): {_named(admins)}", "alarm")
+    if lost := seen.get("lost"):
+        people = counted(lost.persons, "person loses", "people lose")
+        yield styled(f"- {people} access: {lost.names}", "removed")
+    if demoted := seen.get("demoted"):
+        people = counted(demoted.number, "member loses", "members lose")
+        yield styled(f"- {people} a role: {demoted.names}", "removed")
+    if doomed := seen.get("doomed"):
+        gone = counted(doomed.number, "organization is deleted", "organizations are deleted")
+        yield styled(f"- {gone}, with {counted(doomed.members, 'member')}: {doomed.names}", "removed")
+    if admins := seen.get("admins"):
+        yield styled(f"! {counted(admins.number, 'new admin')} ({ADMIN_ROLE}): {admins.names}", "alarm")
     for number, why in (
         (summary.on_unverified, "an address that is not verified"),
         (summary.on_untrusted, "a value that users can change themselves"),
@@ -142,8 +175,18 @@ def _access(changes: Sequence[Change], summary: Summary) -> Iterator[Line]:
             yield styled(f"! {counted(number, 'membership relies', 'memberships rely')} on {why}", "alarm")
 
 
-def _named(changes: Sequence[Change]) -> str:
-    return listed([change.address for change in changes], _NAMED)
+def _effects(change: Change) -> Iterator[str]:
+    """Yield what a change does to people."""
+    if change.kind == ORGANIZATION and isinstance(change, Delete):
+        yield "doomed"
+    if change.kind != MEMBER:
+        return
+    if not isinstance(change, Update):
+        yield "made" if isinstance(change, Create) else "lost"
+    if withdrawn_roles(change):
+        yield "demoted"
+    if ADMIN_ROLE in added_roles(change):
+        yield "admins"
 
 
 def _person(change: Change) -> str:

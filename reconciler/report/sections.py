@@ -5,7 +5,7 @@ from itertools import chain
 
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.escaping import printable
-from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs
+from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs, runs_by
 from reconciler.report.held import held, listed_line, number_held, shown_with_held
 from reconciler.report.problems import in_order, problem_lines, tally
 from reconciler.report.values import counted
@@ -40,25 +40,22 @@ def below(plan: Plan, *others: Iterable[Part], required_only: bool = False) -> t
     return tuple(chain(_stays(plan), *others, _observed(plan), _written_from_live(plan), steps, _problems(plan)))
 
 
-def adoptions(going: Sequence[Change]) -> Iterator[Part]:
+def adoptions(going: Iterable[Change]) -> Iterator[Part]:
     """Yield what somebody else created and we are about to manage."""
-    adopted = [change for change in going if change.adopts]
+    adopted = runs(change for change in going if change.adopts)
     if adopted:
-        title = f"Adopted: {counted(len(adopted), 'resource')} that somebody else created, managed from now on"
-        yield Part(title, blocks(runs(adopted), PLANNED))
+        number = counted(sum(run.number for run in adopted), "resource")
+        yield Part(f"Adopted: {number} that somebody else created, managed from now on", blocks(adopted, PLANNED))
 
 
 def withheld(plan: Plan) -> Iterator[Part]:
     """Yield what will not be done, by guard: what the guard saw, and what would let it through."""
-    by_guard: dict[str, list[Change]] = {}
-    for change in plan.changes:
-        if change.withheld_by:
-            by_guard.setdefault(change.withheld_by, []).append(change)
-    for guard, changes in sorted(by_guard.items()):
+    by_guard = runs_by((change for change in plan.changes if change.withheld_by), lambda one: str(one.withheld_by))
+    for guard, found in sorted(by_guard.items()):
         results = [result for result in plan.guards if result.name == guard and not result.ok]
         yield Part(
-            f"Withheld by {guard}: {counted(len(changes), 'change')}",
-            blocks(runs(changes), PLANNED),
+            f"Withheld by {guard}: {counted(sum(run.number for run in found), 'change')}",
+            blocks(found, PLANNED),
             tuple(map(_result, results)),
             tuple(dict.fromkeys(next_step(guard, result, plan.environment) for result in results or (None,))),
         )

@@ -83,10 +83,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def listed(texts: Sequence[str], limit: int) -> str:
-    """Return the first few, and how many there are besides."""
+def listed(texts: Sequence[str], limit: int, number: int = 0) -> str:
+    """Return the first few, and how many there are besides, of ``number`` where ``texts`` are not all of them."""
     few = ", ".join(printable(text) for text in texts[:limit])
-    return f"{few} and {len(texts) - limit:,} more" if len(texts) > limit else few
+    more = (number or len(texts)) - limit
+    return f"{few} and {more:,} more" if more > 0 else few
 
 
 def _pair(change: FieldChange, form: str) -> str:

@@ -142,7 +142,7 @@ def outcome(root: Path, stage: Stage) -> tuple[Config, Declared] | None:
     except ReconcilerError as error:
         shown(error.problems)
     else:
-        json.loads(plan_json(planned.plan))
+        json.loads(b"".join(plan_json(planned.plan)))
         render(plan_report(planned.plan))
     return config, declared
 
