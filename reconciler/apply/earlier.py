@@ -24,7 +24,8 @@ from msgspec import Struct, structs
 from reconciler.config.schema import JournalPolicy
 from reconciler.errors import Unreadable
 from reconciler.files import FOLDER, existing_folder
-from reconciler.model import Intent, Json
+from reconciler.kinds import KINDS
+from reconciler.model import MEMBER, Intent, Json
 from reconciler.model.changes import Begun
 from reconciler.schema.secret_names import is_name
 
@@ -74,7 +75,8 @@ class _Line(Struct):
 class Unfinished(Struct, frozen=True):
     """What earlier runs began and never ended, by address, with what was noted of it.
 
-    ``credentials`` are the writes that may have given a credential; ``deletes`` those of members, with the member's id.
+    ``credentials`` are the writes that may have given a credential; ``deletes`` those of members, and of what has a
+    credential, with the id.
     """
 
     credentials: Begun
@@ -190,9 +192,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _take(text: bytes, name: str, found: dict[tuple[str, bool], Intent], over: set[tuple[str, str]]) -> None:
-    """Take one line of the journal ``name`` into what was found, by address and whether a member is deleted."""
+    """Take one line of the journal ``name`` into what was found, by address and whether that is deleted."""
     line = _read(text)
-    deletes = (line.action == "delete" and line.address.startswith("Member/")) or line.event == "deleting"
+    deletes = (line.action == "delete" and _is_followed(line.address)) or line.event == "deleting"
     over.update((line.address, journal) for journal in line.ends)
     if line.address.startswith(NEVER) and not deletes:
         return
@@ -212,6 +214,12 @@ def _take(text: bytes, name: str, found: dict[tuple[str, bool], Intent], over: s
             found.pop(key, None)
         case "torn" if line.address:
             found[key] = intent
+
+
+def _is_followed(address: str) -> bool:
+    """Return whether a delete is not over once Stytch has answered: a mark said it before, or a credential is left."""
+    kind = KINDS.get(address.partition("/")[0])
+    return kind is not None and (kind.name == MEMBER or kind.credential is not None)
 
 
 def _read(text: bytes) -> _Line:

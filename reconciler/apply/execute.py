@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from reconciler.apply.bootstrap import pins
+from reconciler.apply.dead import forget_dead
 from reconciler.apply.earlier import Unfinished, prune, read_journals
 from reconciler.apply.journal import Journal
 from reconciler.apply.stop import Stop
@@ -82,7 +83,8 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
     known = {**begun.credentials, **begun.deletes}
     with Journal(run.config.root, run.config.environment, begun=known) as journal:
         with suppress(OSError):  # what could not be noted as ended stays listed until the next run
-            for ended in sorted(planned.over & begun.credentials.keys()):
+            settled = forget_dead(run, planned.target, begun.deletes)
+            for ended in sorted({*settled, *(planned.over & begun.credentials.keys())}):
                 journal.end(ended)
         context = ApplyContext(
             owner=run.config.owner,

@@ -165,6 +165,23 @@ def lost_credential(kind: Kind, resource: Resource, live: Live, known: KnownCred
     )
 
 
+def wrong_credential(kind: Kind, resource: Resource, live: Live, name: str, ends: Iterable[str]) -> Problem:
+    """Return the problem that what is known as ``name`` is not the credential whose ``ends`` Stytch shows."""
+    field = kind.credential.field if kind.credential else ""
+    if kind.identity.id_is_key:
+        last_resort = f"delete {live.id} in Stytch: the next apply creates another"
+    else:
+        last_resort = f"rotate it in Stytch, and store the new one as {name}"
+    return _conflict(
+        resource,
+        f"the {field} of {resource.address} ({live.id}) ends in {' or '.join(sorted(ends))}, but the value that is "
+        f"known as {name} does not: it does not work",
+        f"correct the variable {name}, or the value in the credential store; if nobody has the right one, "
+        f"{last_resort}",
+        "wrong-credential",
+    )
+
+
 def made_before(
     kind: Kind, resource: Resource, live: Sequence[Live], known: KnownCredentials, in_use: str
 ) -> Problem | None:

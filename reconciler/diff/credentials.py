@@ -62,6 +62,20 @@ def may_be_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredenti
     return not is_kept and any(_may_have_made(intent, live.id) for intent in begun)
 
 
+def ends_otherwise(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> frozenset[str]:
+    """Return how a credential ends as Stytch shows it, if what is kept for the resource does not end so."""
+    if (
+        kind.credential is None
+        or resource.ensure != "present"
+        or known.id_of(name := credential_name(kind, resource)) != live.id
+    ):
+        return frozenset()
+    shown = {_shown(kind, live), _shown(kind, live, "next_")} - {""}
+    if not kind.credential.shown_once:
+        shown = {live.id[-4:]}
+    return frozenset(shown) if known.last_four(name) not in {None, *shown} and shown else frozenset()
+
+
 def _may_have_made(intent: Intent, id: str) -> bool:
     """Return whether a resource came after a run had noted what was there, and before it knew what it made."""
     return intent.there is not None and id not in intent.there and intent.made is None
@@ -78,7 +92,7 @@ def _is_given(kind: Kind, resource: Resource) -> bool:
 
 def _shown(kind: Kind, live: Live, which: str = "") -> str:
     field = kind.credential.field if kind.credential else ""
-    return str(live.spec.get(f"{which}{field}_last_four") or "")
+    return str(live.spec.get(f"{which}{field}_{LAST_FOUR}") or live.spec.get(f"{which}{LAST_FOUR}") or "")
 
 
 def as_far_as_known(

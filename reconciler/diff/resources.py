@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from reconciler.diff.conflicts import doubt, lost_credential
-from reconciler.diff.credentials import as_far_as_known, kept, may_be_lost, was_lost
+from reconciler.diff.conflicts import doubt, lost_credential, wrong_credential
+from reconciler.diff.credentials import as_far_as_known, ends_otherwise, kept, may_be_lost, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
 from reconciler.diff.ownership import Whose
 from reconciler.diff.pairs import KnownCredentials, Match, Pair
@@ -29,7 +29,7 @@ from reconciler.model import (
     Update,
 )
 from reconciler.schema.kind import Kind
-from reconciler.schema.secret_names import as_declared, as_shown
+from reconciler.schema.secret_names import as_declared, as_shown, credential_name
 from reconciler.schema.traits import completed
 from reconciler.schema.types import universal
 
@@ -82,6 +82,8 @@ def update(match: Match, pair: Pair) -> Diff:
     resource, doubts = as_far_as_known(kind, pair.declared, live, known)
     if may_be_lost(kind, resource, live, known):
         doubts.append(doubt(kind, resource, [live.id], known))
+    elif (ends := ends_otherwise(kind, resource, live, known)) and not was_lost(kind, resource, live, known):
+        doubts.append(wrong_credential(kind, resource, live, credential_name(kind, resource), ends))
     if lost := lost_credential(kind, resource, live, known):
         doubts.append(lost)
     held = [_doubtful(resource, problem, live.id) for problem in doubts]

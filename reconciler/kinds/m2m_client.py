@@ -45,7 +45,8 @@ class M2MClientSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     client_secret: Annotated[SecretName | UnsetType, CreateOnly()] = UNSET
 
 
-FIELDS: Final = frozenset(M2MClientSpec.__struct_fields__) - {SECRET}
+ENDS: Final = frozenset({f"{SECRET}_last_four", f"next_{SECRET}_last_four"})
+SHOWN: Final = (frozenset(M2MClientSpec.__struct_fields__) - {SECRET}) | ENDS
 
 
 def read(access: Access) -> Iterator[Live]:
@@ -53,7 +54,7 @@ def read(access: Access) -> Iterator[Live]:
     for row in access.client.search("m2m.clients.search", f"{CLIENTS}/search", "m2m_clients", "client_id"):
         identifier = str(row["client_id"])
         yield Live(
-            kind="M2MClient", name=identifier, id=identifier, spec={name: row[name] for name in FIELDS & row.keys()}
+            kind="M2MClient", name=identifier, id=identifier, spec={name: row[name] for name in SHOWN & row.keys()}
         )
 
 
@@ -123,7 +124,7 @@ KIND: Final = Kind(
     spec=M2MClientSpec,
     key=Key("client_id", Text, "the `client_id`, which can be chosen"),
     required=frozenset({"scopes"}),
-    computed=frozenset({"client_secret_last_four", "next_client_secret_last_four"}),
+    computed=ENDS,
     order=Order(after=frozenset({"RBACPolicy"}), shares=nothing),
     credential=Credential(SECRET, suffix="SECRET", chosen=True),
     check=check,

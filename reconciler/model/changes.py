@@ -112,7 +112,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     there: frozenset[str] | None = None
     made: str | None = None
     given: frozenset[str] = frozenset()
-    deletes: bool = False  # a member
+    deletes: bool = False
     marked_at: str | None = None
 
 
