@@ -38,7 +38,7 @@ from reconciler.model import (
 )
 from reconciler.plan.access import loss_warnings
 from reconciler.plan.guards import Census, withhold
-from reconciler.plan.order import finish, in_order
+from reconciler.plan.order import finish, in_order_by
 from reconciler.plan.situation import Diffs, Situation
 from reconciler.rules.directory import OF_DOMAINS
 
@@ -124,8 +124,8 @@ def _by_writer(changes: Changes, situation: Situation) -> tuple[Changes, Changes
             return "live"
         return "others" if config.authority_of(change.kind) == "observe" else "we"
 
-    by_writer = changes.sorted_into(writer)
-    written, observed, from_live = (in_order(by_writer.get(who, ())) for who in ("we", "others", "live"))
+    by_writer = in_order_by(writer, changes)
+    written, observed, from_live = (by_writer.get(who, Changes()) for who in ("we", "others", "live"))
     if not doomed:
         return written, observed, from_live
     with_members = partial(_with_its_members, doomed=doomed)

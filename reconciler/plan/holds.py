@@ -23,6 +23,7 @@ from reconciler.model import (
     ORGANIZATION,
     TEST,
     Change,
+    Changes,
     Delete,
     Diff,
     FieldChange,
@@ -31,6 +32,7 @@ from reconciler.model import (
     Path,
     Position,
     Problem,
+    Update,
     is_inferred,
     problem,
 )
@@ -118,7 +120,7 @@ def used_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
     """Hold what can only be changed by recreating it while something else names it, which Stytch refuses."""
 
     def kept(diff: Diff) -> Diff:
-        for change in diff.changes:
+        for change in Changes.of(diff.changes).only(Update):
             if change.replaces and (referrers := sorted(_referrers(change, situation.live.everything()))):
                 first = referrers[0]
                 found = f"{change.address} would have to be recreated, which Stytch refuses while {first} names it"

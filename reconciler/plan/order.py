@@ -5,16 +5,17 @@ short has given access rather than taken it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Final
 
 from msgspec import structs
 
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Changes, Cost, Create, Plan
+from reconciler.model.packed import Chunk
 from reconciler.plan.planned import digest
 from reconciler.schema.kind import Kind
 
@@ -23,8 +24,16 @@ Step = tuple[str, str]  # an action and a kind
 
 def in_order(changes: Iterable[Change]) -> Changes:
     """Sort changes into the order in which they are applied; the same changes always come out the same."""
-    ranked = Changes.of(changes).sorted_into(rank)
-    return Changes(chain.from_iterable(ranked[place].by_address().chunks for place in sorted(ranked)))
+    return in_order_by(lambda _: "", changes).get("", Changes())
+
+
+def in_order_by(key: Callable[[Change], str], changes: Iterable[Change]) -> Mapping[str, Changes]:
+    """Sort changes, by a key, into the order in which they are applied."""
+    ranked = Changes.of(changes).sorted_into(lambda change: (key(change), rank(change)))
+    found: dict[str, list[Chunk]] = {}
+    for place in sorted(ranked):
+        found.setdefault(place[0], []).extend(ranked[place].by_address().chunks)
+    return {each: Changes(chunks) for each, chunks in found.items()}
 
 
 def finish(plan: Plan, requests_per_second: float) -> Plan:

@@ -68,7 +68,7 @@ def leaves_open(plan: Plan) -> bool:
 
 def exit_code(plan: Plan) -> int:
     """Return 3 if anything is withheld, held although declared, or must be done by hand; 2 for any change, else 0."""
-    if any(change.withheld_by for change in plan.changes) or any(step.required for step in plan.manual_steps):
+    if plan.summary.withheld or any(step.required for step in plan.manual_steps):
         return 3
     if leaves_open(plan):
         return 3

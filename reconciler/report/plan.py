@@ -3,7 +3,7 @@
 import shlex
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 from msgspec import Struct, field
@@ -55,6 +55,9 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
             parts=sections.below(plan),
             footer=(*sections.aside(plan), *sections.source(plan)),
         )
+    tally = Counter((action(one), one.adopts, one.withheld_by is not None) for one in plan.changes)
+    adopted = sections.adoptions(_going(plan)) if any(adopts for _, adopts, _ in tally) else ()
+    withheld = sections.withheld(plan) if any(is_withheld for *_, is_withheld in tally) else ()
     shown, folded = groups(plan.changes, lambda change: not (change.withheld_by or change.adopts))
     below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(
@@ -62,8 +65,8 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
         highlights=tuple(_access(_going(plan), plan.summary)),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
-        parts=(*sections.adoptions(_going(plan)), *sections.withheld(plan), *below),
-        footer=tuple(chain(_counts(plan), sections.source(plan), _next(plan, apply_with))),
+        parts=(*adopted, *withheld, *below),
+        footer=tuple(chain(_counts(plan, tally), sections.source(plan), _next(plan, apply_with))),
     )
 
 
@@ -90,8 +93,10 @@ def _drift_view(plan: Plan) -> View:
     )
 
 
-def _counts(plan: Plan) -> Iterator[str]:
-    going = Counter(map(action, _going(plan)))
+def _counts(plan: Plan, tally: Mapping[tuple[str, bool, bool], int]) -> Iterator[str]:
+    going = Counter[str]()
+    for (verb, _, is_withheld), number in tally.items():
+        going[verb] += 0 if is_withheld else number
     counts = [f"{going[verb]:,} to {verb}" for verb in PLANNED.verbs if going[verb]]
     if plan.summary.withheld:
         counts.append(f"{plan.summary.withheld:,} withheld")
