@@ -17,6 +17,13 @@ from reconciler.rules.evaluate import evaluate
 from reconciler.rules.rule import Rules
 
 USERS = 100_000
+OTHERS = (
+    'user.trusted_metadata.plan == "none-{0}" or user.trusted_metadata.employer == "Nowhere {0}"',
+    "user.trusted_metadata.seats > 1{0:04}",
+    'lower(user.trusted_metadata.employer) == "nowhere {0}"',
+    'starts_with(user.trusted_metadata.employer, "Nowhere {0}")',
+)
+PAIRS = ("user.trusted_metadata.plan == user.trusted_metadata.team_{0}",)
 ROUNDS = 5
 
 
@@ -27,6 +34,8 @@ def main() -> None:
     for name, rules, count in (
         ("100 rules", mixed(100), 100),
         ("1,000 rules", mixed(1_000), 1_000),
+        ("1,000 rules, 100 of them by `or`, `>`, `lower()`, `starts_with()`", mixed(1_000, OTHERS), 1_000),
+        ("1,000 rules, 100 of them compare two values of the user", mixed(1_000, PAIRS), 1_000),
         ("email_domain over 1,000 organizations", lookup(), 1_000),
     ):
         rate, matched = measured(rules, [user(number, count) for number in range(USERS)])
@@ -46,16 +55,18 @@ def measured(rules: Rules, users: list[dict[str, Any]]) -> tuple[float, float]:
     return len(users) / best, matched / len(users)
 
 
-def mixed(count: int) -> Rules:
-    """Compile ``count`` rules, each of which gives one organization."""
-    return compiled([rule(number) for number in range(count)], count)
+def mixed(count: int, others: tuple[str, ...] = ()) -> Rules:
+    """Compile ``count`` rules, each of which gives one organization; of ten, one asks by one of ``others``."""
+    return compiled([rule(number, others) for number in range(count)], count)
 
 
-def rule(number: int) -> dict[str, Any]:
+def rule(number: int, others: tuple[str, ...]) -> dict[str, Any]:
     """Give one rule of the mixture."""
     kind = number % 100
     body: dict[str, Any] = {"name": f"rule-{number}", "assign": [{"organization": f"org-{number}"}]}
-    if kind < 40:
+    if others and kind % 10 == 9:
+        body["when"] = others[number // 10 % len(others)].format(number)
+    elif kind < 40:
         body["match"] = {"email_domain": [f"domain-{number}.example"]}
     elif kind < 70:
         body["match"] = {"metadata": {"trusted_metadata.employer": f"Employer {number}"}}

@@ -60,7 +60,8 @@ class PackedMemberships:
         if pack is None:
             pack = self._packs[one.organization] = _Pack()
         user, fields = one.user, one.fields
-        by_user = user is not None and fields.get("external_id") == user
+        # Only the last field is left out, because a plan shows fields in their order.
+        by_user = user is not None and fields.get("external_id") == user and next(reversed(fields)) == "external_id"
         shape = (one.verified, one.rules, one.roles, one.unverified, one.untrusted, by_user)
         number = self._shapes.setdefault(shape, len(self._shapes))
         if by_user:

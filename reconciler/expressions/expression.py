@@ -6,15 +6,11 @@ from typing import Final
 from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node
-from reconciler.expressions.nodes import And, Compare, Literal, Node, Not, Or, Read, ReadPath, Span, paths_of, spell
+from reconciler.expressions.nodes import And, Literal, Node, Read, ReadPath, Span, paths_of, spell
 from reconciler.expressions.parse import parsed
 from reconciler.expressions.values import UNKNOWN, Mistyped, Unknown, kind_of, truth, within_limit
 
 _NONE: Final[Mapping[str, object]] = {}
-
-
-Scalar = str | int | float | bool
-Conditions = dict[ReadPath, frozenset[Scalar]]
 
 
 class Expression(Struct, frozen=True, eq=False):
@@ -102,67 +98,3 @@ def _value(path: ReadPath, scope: Mapping[str, object]) -> object:
         return compiled_node(Read(span=Span(0, 0), path=path))(scope)
     except Mistyped:
         return None
-
-
-def equalities(expression: Expression) -> tuple[tuple[ReadPath, frozenset[Scalar]], ...]:
-    """Return the paths that must have one of these values for the expression to be true.
-
-    The conditions are necessary, never sufficient. An empty set of values means that the expression is never true. As
-    in any Python set, 1 also stands for ``True`` and 1.0, so an index over the values finds too many users, never too
-    few. A user whom these conditions exclude cannot match, even where ``evaluate`` would find a problem in other data
-    of that user.
-    """
-    return tuple(sorted(_necessary(expression.node).items(), key=lambda condition: spell(condition[0])))
-
-
-def _necessary(node: Node) -> Conditions:
-    match node:
-        case And(terms=terms):
-            return _all_of([_necessary(term) for term in terms])
-        case Or(terms=terms):
-            return _one_of([_necessary(term) for term in terms if not _never(term)])
-        case (
-            Compare(operator="==", left=Literal(value=None, folded=False))
-            | Compare(operator="==", right=Literal(value=None, folded=False))
-        ):
-            return {}  # tests presence
-        case (
-            Compare(operator="==", left=Read(path=path), right=Literal(value=value))
-            | Compare(operator="==", left=Literal(value=value), right=Read(path=path))
-        ):
-            return _equal(path, [value])
-        case Compare(operator="in", left=Read(path=path), right=Literal(value=list() as values)):
-            return _equal(path, values)
-        case Compare(operator="in", left=Read(path=path), right=Literal(value=dict() as values)):
-            return _equal(path, list(values))
-        case Read(path=path):
-            return {path: frozenset({True})}
-        case Not(term=Read(path=path)):
-            return {path: frozenset({False})}
-    return {}
-
-
-def _never(node: Node) -> bool:
-    return isinstance(node, Literal) and node.value is not True
-
-
-def _equal(path: ReadPath, values: list[object]) -> Conditions:
-    """Return the scalars that the path must equal. Null never matches; lists and maps give no condition: no index."""
-    present = [value for value in values if value is not None]
-    scalars = frozenset(value for value in present if isinstance(value, str | int | float))
-    return {path: scalars} if all(isinstance(value, str | int | float) for value in present) else {}
-
-
-def _all_of(all_conditions: list[Conditions]) -> Conditions:
-    together: Conditions = {}
-    for conditions in all_conditions:
-        for path, values in conditions.items():
-            together[path] = together[path] & values if path in together else values
-    return together
-
-
-def _one_of(alternatives: list[Conditions]) -> Conditions:
-    if not alternatives:
-        return {}
-    shared = set.intersection(*(set(conditions) for conditions in alternatives))
-    return {path: frozenset().union(*(conditions[path] for conditions in alternatives)) for path in shared}

@@ -1,7 +1,7 @@
 """MappingRules documents → ``Rules``: everything that can be known before the first user is read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,16 +15,18 @@ from reconciler.expressions.values import ExpressionError
 from reconciler.model import Cause, Json, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile_grant import compile_grant
 from reconciler.rules.directory import directory_of
-from reconciler.rules.index import index_of
+from reconciler.rules.index import ASKED, Filings, index_of
 from reconciler.rules.join import compile_join
-from reconciler.rules.match import Match, compile_match, filing_of
+from reconciler.rules.match import Match, compile_match, filings_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import by_hand, comparing_addresses
 from reconciler.rules.reader import PROOF, UNTRUSTED, Draft, Place, Reader
 from reconciler.rules.rule import ALWAYS, UNLESS_ANYWHERE, UNLESS_IN_ORGANIZATION, Rule, RuleContext, Rules, watch_of
 from reconciler.schema.domains import why_nobodys
 
-ROUNDS = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
+MOST_ASKED: Final = 100  # rules that every user is asked without a warning
+_SHOWN: Final = 5  # of more, so many are named
+ROUNDS: Final = {None: ALWAYS, "organization": UNLESS_IN_ORGANIZATION, "user": UNLESS_ANYWHERE}
 
 
 class RuleSources(Struct, frozen=True, kw_only=True):
@@ -65,11 +67,13 @@ def compile_rules(sources: RuleSources) -> Rules:
         raise InvalidInput(sorted(draft.problems, key=lambda problem: (problem.at, problem.message)))
     drafted.sort(key=lambda rule: (rule.round, rule.position))
     rules = tuple(replace(rule, number=number) for number, rule in enumerate(drafted))
+    filed = [filings_of(rule.match, rule.when) for rule in rules]
+    draft.warnings.extend(_not_indexed(rules, filed))
     context = RuleContext(draft.directory, Patterns(tuple(draft.patterns)), draft.tally)
     return Rules(
         rules=rules,
         context=context,
-        index=index_of((rule.number, filing_of(rule.match, rule.when)) for rule in rules),
+        index=index_of(enumerate(filed)),
         watch=watch_of(rules),
         by_hand=by_hand(sources.members),
         any_address=any(rule.match.any_address for rule in rules),
@@ -80,6 +84,18 @@ def compile_rules(sources: RuleSources) -> Rules:
         warnings=tuple(sorted(draft.warnings, key=lambda one: (one.at, one.message))),
         problems=tuple(_doubted_domains(rules)),
     )
+
+
+def _not_indexed(rules: Sequence[Rule], filed: Sequence[Filings | None]) -> Iterator[Problem]:
+    """Yield one warning where so many rules are asked of every user that it takes long."""
+    slow = [
+        rule for rule, found in zip(rules, filed, strict=True) if not rule.join and (not found or found.rank == ASKED)
+    ]
+    if len(slow) > MOST_ASKED:
+        message = f"{len(slow):,} rules have no condition that is indexed, so every user is asked each of them"
+        hint = "add one to each, such as a comparison with a literal (docs/rules.md#conditions-that-are-indexed)"
+        places = [rule.at["when"] if rule.when else rule.position for rule in slow[:_SHOWN]]
+        yield problem("unindexed-rules", message, hint, *places, severity="warning")
 
 
 def _rules_in(document: Document, draft: Draft) -> Iterator[Rule]:

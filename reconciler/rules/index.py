@@ -30,6 +30,18 @@ class Filing(Struct, frozen=True):
     values: Iterable[Any]
 
 
+# How few users a filing leaves: those with one value, with a part of one, on one side of one, or those who pass a test
+# that is made once for each value. Last, those who pass a test to which everybody is put: that is no index.
+EQUAL, PART, SIDE, TESTED, ASKED = range(5)
+
+
+class Filings(Struct, frozen=True):
+    """What a rule is found by: any one of these finds it. ``rank`` is that of the one that leaves the most users."""
+
+    rank: int
+    filings: tuple[Filing, ...]
+
+
 class Index(Struct, frozen=True):
     """What finds rules; ``always`` are those that every user may match."""
 
@@ -49,17 +61,18 @@ class Index(Struct, frozen=True):
         return sorted(set(found)) if len(found) > 1 else found
 
 
-def index_of(filed: Iterable[tuple[int, Filing | None]]) -> Index:
-    """Index rules by their numbers, each under the condition that it is found by; None: there is no such condition."""
+def index_of(filed: Iterable[tuple[int, Filings | None]]) -> Index:
+    """Index rules by their numbers, each under all that it is found by; None: everybody may match it."""
     always: list[int] = []
     shelves: dict[Shelf, defaultdict[Any, list[int]]] = {}
-    for number, filing in filed:
-        if filing is None:
+    for number, filings in filed:
+        if filings is None:
             always.append(number)
             continue
-        by_value = shelves.setdefault(filing.shelf, defaultdict(list))
-        for value in filing.values:
-            by_value[value].append(number)
+        for filing in filings.filings:
+            by_value = shelves.setdefault(filing.shelf, defaultdict(list))
+            for value in filing.values:
+                by_value[value].append(number)
     return Index(
         tuple(always),
         tuple(
@@ -67,27 +80,3 @@ def index_of(filed: Iterable[tuple[int, Filing | None]]) -> Index:
             for shelf, by_value in shelves.items()
         ),
     )
-
-
-def by_path(by_value: Mapping[Any, Numbers], path: tuple[str | int, ...]) -> Find:
-    """Find rules by what stands at a path of the user; every one of them where the data has another shape."""
-    every = tuple(sorted({number for numbers in by_value.values() for number in numbers}))
-    keys = path[1:]
-
-    def find(person: Person) -> Numbers:
-        value: Any = person.user
-        for key in keys:
-            if type(value) is dict and type(key) is str:
-                value = value.get(key)
-            elif value is None:
-                return NO_NUMBERS
-            elif type(value) is list and type(key) is int:
-                value = value[key] if -len(value) <= key < len(value) else None
-            else:
-                return every
-        try:
-            return by_value.get(value, NO_NUMBERS)
-        except TypeError:  # a list or a map, which equals no scalar
-            return NO_NUMBERS
-
-    return find

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.expression import Expression
-from reconciler.expressions.nodes import Read, ReadPath
+from reconciler.expressions.nodes import Read
 from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
 from reconciler.rules.directory import COMMON_DOMAIN, DomainLookup, Domains, Owner
-from reconciler.rules.index import NO_NUMBERS, Filing, Find, Numbers, Shelf, by_path
+from reconciler.rules.filing import path_filing
+from reconciler.rules.index import NO_NUMBERS, Filing, Find, Numbers, Shelf
 from reconciler.rules.patterns import refusal
 from reconciler.rules.person import Address, Person
 from reconciler.rules.reader import USER_FIELDS, Place, Reader
@@ -304,11 +305,6 @@ def _metadata_filing(metadata: MetadataPath) -> Filing | None:
     if not isinstance(metadata.expression.node, Read) or any(value is None for value in metadata.values):
         return None
     return path_filing(metadata.expression.node.path, metadata.values)
-
-
-def path_filing(path: ReadPath, values: Iterable[Any]) -> Filing:
-    """Return the filing by which rules are found that need one of some values at a path of the user."""
-    return Filing(Shelf(by_path, path), values)
 
 
 KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (

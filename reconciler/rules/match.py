@@ -5,14 +5,15 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from reconciler.expressions.expression import Expression, equalities
+from reconciler.expressions.expression import Expression
 from reconciler.expressions.values import Mistyped
 from reconciler.model import Position
 from reconciler.rules.directory import DomainLookup, Owner
-from reconciler.rules.index import Filing
-from reconciler.rules.keys import KEYS, AddressKey, Criterion, UserKey, path_filing, warn_of_nothing
+from reconciler.rules.filing import of_condition
+from reconciler.rules.index import EQUAL, PART, Filings
+from reconciler.rules.keys import KEYS, AddressKey, Criterion, UserKey, warn_of_nothing
 from reconciler.rules.person import Address, Person
-from reconciler.rules.reader import PROOF, Place, Reader
+from reconciler.rules.reader import Place, Reader
 from reconciler.rules.unused import WHOLE
 
 
@@ -121,17 +122,13 @@ def compile_match(match: Mapping[str, Any], place: Place, reader: Reader, *, exc
     )
 
 
-def filing_of(match: Match, when: Expression | None = None) -> Filing | None:
-    """Return the condition that leaves the fewest users, of a match and of a condition of the user beside it."""
-    broad = []
+def filings_of(match: Match, when: Expression | None = None) -> Filings | None:
+    """Return what leaves the fewest users, of the keys of a match and of a condition of the user beside it."""
+    broad: Filings | None = None
     for key, criterion in match.keys:
         filing = key.filing(criterion.values)
         if filing and not key.broad:
-            return filing
-        broad += [filing] if filing else []
-    for path, scalars in equalities(when) if when else ():
-        # A bare path stands for `== true` (which a set takes for 1), and is a problem where no boolean stands there.
-        bare = not scalars or any(value in {0, 1} for value in scalars)
-        if path[0] == "user" and len(path) > 1 and path[1] not in PROOF and not bare:
-            return path_filing(path, scalars)
-    return broad[0] if broad else None
+            return Filings(EQUAL, (filing,))
+        broad = broad or (Filings(PART, (filing,)) if filing else None)
+    found = of_condition(when.node, any_address=match.any_address) if when else None
+    return min((one for one in (found, broad) if one), key=lambda one: one.rank, default=None)

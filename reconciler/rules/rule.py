@@ -11,7 +11,7 @@ from reconciler.rules.directory import COMMON_DOMAIN, Directory
 from reconciler.rules.grant import Grant
 from reconciler.rules.index import Index, index_of
 from reconciler.rules.join import Join
-from reconciler.rules.match import Match, filing_of
+from reconciler.rules.match import Match, filings_of
 from reconciler.rules.patterns import Patterns
 from reconciler.rules.person import Address, ByHand, Person
 from reconciler.rules.unused import MATCHES_NOBODY, WHOLE, Tally, nobody, table_warnings, values_warnings
@@ -123,7 +123,7 @@ def watch_of(rules: Iterable[Rule]) -> Watch | None:
     joins = tuple((rule.join, rule.match.any_address) for rule in rules if rule.join and _asks_more(rule))
     if not exceptions and not joins:
         return None
-    index = index_of((number, filing_of(exception)) for number, exception in enumerate(exceptions))
+    index = index_of((number, filings_of(exception)) for number, exception in enumerate(exceptions))
     return Watch(exceptions, index, joins)
 
 

@@ -40,7 +40,9 @@ def check(packed: PackedMemberships, some: list[Membership]) -> None:
     assert len(packed) == len(some)
     for slug in ("acme", "globex", "none"):
         expected = [membership for membership in some if membership.organization == slug]
-        assert (list(packed.of(slug)), packed.count(slug)) == (expected, len(expected))
+        found = list(packed.of(slug))
+        assert (found, packed.count(slug)) == (expected, len(expected))
+        assert [list(one.fields) for one in found] == [list(one.fields) for one in expected]
 
 
 records = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2)))

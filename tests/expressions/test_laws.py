@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from reconciler.expressions.expression import Expression, compile_expression, equalities, explain
+from reconciler.expressions.expression import Expression, compile_expression, explain
 from reconciler.expressions.template import InvalidTree, compile_template, compile_tree
 from reconciler.expressions.text import a_label, address_domain, fold, slugify
 from reconciler.expressions.values import ExpressionError, Mistyped
-from tests.naive_expressions import Wrong, inside, naive, tagged
+from tests.naive_expressions import Wrong, naive, tagged
 
 ROOTS = frozenset({"user", "row"})
 CONSTANTS: dict[str, Any] = {"vars": {"a": "x", "b": ["x", "y", None], "c": {"x": 1}}, "environment": "test"}
@@ -126,17 +126,6 @@ def test_it_does_not_matter_when_constants_become_known(text: str, scope: dict[s
     early = compiled(text)
     late = compile_expression(text, ROOTS | frozenset(CONSTANTS))
     assert tagged(evaluated(early, scope)) == tagged(evaluated(late, {**scope, **CONSTANTS}))
-
-
-@given(conditions, scopes)
-def test_equalities_are_necessary(text: str, scope: dict[str, Any]) -> None:
-    condition = compiled(text)
-    if evaluated(condition, scope) is True:
-        for path, allowed in equalities(condition):
-            found: Any = scope
-            for key in path:
-                found = inside(found, key)
-            assert found in allowed
 
 
 @given(conditions, scopes)

@@ -118,6 +118,12 @@ TERMS = [
     'user.emails[0].email == "ann@acme.example"',
     "len(user.emails) > 1",
     'contains(user.user_id, "1")',
+    'starts_with(user.trusted_metadata.plan, "g")',
+    'ends_with(user.external_id, "-1")',
+    'lower(user.trusted_metadata.plan) == "gold"',
+    '"acme" in user.trusted_metadata.tenants',
+    'user.trusted_metadata.plan != "gold"',
+    "user.trusted_metadata.seats == user.trusted_metadata.plan",
 ]
 conditions = st.recursive(
     some(TERMS),
