@@ -14,12 +14,14 @@ from reconciler.apply.journal import Journal
 from reconciler.apply.stop import Stop
 from reconciler.apply.workers import OnOutcome, Workers
 from reconciler.apply.write import Writer
+from reconciler.diff.removed import Removed
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
-from reconciler.model import Change, Changes, Listed, ManualStep, Outcome, StoredCredential
+from reconciler.model import MEMBER, Change, Changes, Create, Listed, ManualStep, Outcome, StoredCredential
 from reconciler.plan.access import heirs
 from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
+from reconciler.read.members import read_removed
 from reconciler.read.run import Run
 from reconciler.read.target import check_target
 
@@ -87,6 +89,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             for ended in sorted({*settled, *(planned.over & begun.credentials.keys())}):
                 journal.end(ended)
         context = ApplyContext(
+            removed=_removed(run, planned, changes),
             owner=run.config.owner,
             client=run.client,
             organization_ids=dict(planned.organization_ids),
@@ -110,3 +113,12 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
         stored=tuple(sorted(context.stored, key=lambda stored: place[stored.address])),
         ledger=run.store.ledger,
     )
+
+
+def _removed(run: Run, planned: Planned, changes: Sequence[Change]) -> Mapping[str, Removed]:
+    """Read once more who was removed from the organizations that get members: one listing may miss somebody."""
+    if run.config.members.removed == "restore":
+        return {}
+    made = (chunk.namespace for chunk in Changes.of(changes).chunks if chunk.kind == MEMBER and chunk.action is Create)
+    there = {planned.organization_ids.get(str(slug)): None for slug in made}
+    return read_removed(run.client, filter(None, there), run.config.owner)

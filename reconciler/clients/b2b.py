@@ -189,7 +189,9 @@ class Client:
         fetch = self._b2b.search("organizations.search", f"{ORGANIZATIONS}/search", decode)
         return read_whole(fetch, lambda row: str(row.get("organization_id")), "organizations")
 
-    def search_members(self, organization_ids: Sequence[str], most: int = sys.maxsize) -> SearchResult[LiveMember]:
+    def search_members(
+        self, organization_ids: Sequence[str], most: int = sys.maxsize, statuses: Sequence[str] = STATUSES
+    ) -> SearchResult[LiveMember]:
         """Return every member of these organizations, deleted ones too; ``TooMany`` if they are more than ``most``."""
         decode = page_decoder("members", LiveMember, ("organization_id", "member_id"))
         fetch = self._b2b.search(
@@ -197,7 +199,7 @@ class Client:
             f"{ORGANIZATIONS}/members/search",
             decode,
             organization_ids=organization_ids,
-            query={"operator": "AND", "operands": [{"filter_name": "statuses", "filter_value": STATUSES}]},
+            query={"operator": "AND", "operands": [{"filter_name": "statuses", "filter_value": statuses}]},
         )
         return read_whole(fetch, lambda row: row.member_id, "members", most)
 

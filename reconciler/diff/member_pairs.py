@@ -1,10 +1,12 @@
 """What comparing members works on: how they are treated, what is wanted in one organization, and who is who there."""
 
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from reconciler.diff.ownership import OwnedMember, Owner
+from reconciler.diff.removed import Removed
 from reconciler.diff.roles import RoleMode
 from reconciler.model import (
     Cause,
@@ -96,7 +98,7 @@ class MemberPair(Struct, frozen=True, gc=False):
     ensure: Ensure = "present"
 
 
-class MemberMatch(Struct, frozen=True, kw_only=True):
+class MemberMatch(Struct, frozen=True, kw_only=True, dict=True):
     """Both sides of one organization, paired.
 
     ``gone`` are the records of deleted members, ``unclaimed`` the live members that nothing wants.
@@ -110,6 +112,11 @@ class MemberMatch(Struct, frozen=True, kw_only=True):
     pairs: Sequence[MemberPair]
     unclaimed: Sequence[OwnedMember]
     findings: Diff
+
+    @cached_property
+    def removed(self) -> Removed:
+        """Return who was removed, and by whom."""
+        return Removed(self.gone, self.policy.owner)
 
     def listed(self, item: OwnedMember, reason: str, at: tuple[Position, ...] = ()) -> Listed:
         """List a live member that is left alone."""

@@ -13,9 +13,8 @@ from reconciler.diff import conflicts
 from reconciler.diff.fields import created_fields
 from reconciler.diff.member_changes import MemberUpdatePolicy, in_place, update_member
 from reconciler.diff.member_pairs import MemberMatch, MemberPair
-from reconciler.diff.ownership import COPY, OwnedMember, Whose, farewell, read_member
+from reconciler.diff.ownership import COPY, OwnedMember, Whose, farewell
 from reconciler.diff.roles import direct_roles
-from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import (
     ADMIN_ROLE,
     NO_STAKES,
@@ -26,7 +25,6 @@ from reconciler.model import (
     Diff,
     FieldChange,
     Listed,
-    LiveMember,
     Mark,
     Position,
     Problem,
@@ -95,8 +93,8 @@ def create(match: MemberMatch, pair: MemberPair) -> Diff:
     membership, policy, kind = pair.membership, match.policy, match.kind
     declared = match.declaration(membership)
     restore = policy.restore or (declared is not None and declared.restore)
-    if match.gone and not restore and (removed := _removed_by_somebody(match, pair)):
-        return Diff(removed=(_wanted(match, pair, pair.address, REMOVED, removed.member_id),))
+    if match.gone and not restore and (removed := match.removed.by_somebody(membership.user, pair.address)):
+        return Diff(removed=(_wanted(match, pair, pair.address, REMOVED, removed),))
     if not match.live.complete:
         return Diff(held=(_wanted(match, pair, pair.address, conflicts.MAY_BE_MEMBER),))
     initial = dict(membership.initial)
@@ -114,6 +112,7 @@ def create(match: MemberMatch, pair: MemberPair) -> Diff:
             roles=membership.roles,
         ),
         causes=policy.causes(membership),
+        restores=restore,
     )
     return Diff(changes=(change,))
 
@@ -205,23 +204,6 @@ def _open(match: MemberMatch, item: OwnedMember, user: str | None) -> str:
     if match.policy.authoritative and not item.is_proven:
         return conflicts.NAMES_NOBODY
     return "" if match.live.complete else "not all members of this organization could be read"
-
-
-def _removed_by_somebody(match: MemberMatch, pair: MemberPair) -> LiveMember | None:
-    """Return the deleted record that stood for a membership last, if it was not us who deleted it."""
-    user = pair.membership.user
-    records: list[tuple[str, str, LiveMember, bool]] = []
-    for member in match.gone:
-        mark = read_member(member, match.policy.owner).carried
-        another_user = mark and mark.user is not None and mark.user != user
-        this_user = mark and mark.user is not None and mark.user == user
-        if this_user or (mailbox_or_text(member.email_address) == pair.address and not another_user):
-            deleted_by_us = bool(mark and mark.deleted)
-            records.append((member.updated_at or member.created_at or "", member.member_id, member, deleted_by_us))
-    if not records:
-        return None
-    *_, member, deleted_by_us = max(records, key=lambda record: record[:2])
-    return None if deleted_by_us else member
 
 
 def _wanted(match: MemberMatch, pair: MemberPair, mailbox: str, reason: str, id_: str | None = None) -> Listed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from reconciler.diff.ownership import Owner
+from reconciler.diff.removed import Removed
 from reconciler.kinds._looks import Look, Looks
 from reconciler.model import Change, Intent, Json, Live, StoredCredential, Target
 from reconciler.model.secret import Revealed, Sealed, generate
@@ -96,7 +97,8 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     ``organization_ids`` (by declared slug) and ``ids`` (by kind, then by namespace and name) grow while an apply makes
     resources, ``stored`` with each credential that the store took, ``given_ids`` with the ids that came with one.
     ``note`` puts a line into the journal; ``begun`` is what earlier runs began and never ended, ``looks`` what was live
-    of late, ``making`` who makes what nothing but its id tells apart.
+    of late, ``making`` who makes what nothing but its id tells apart. ``removed`` knows, by the ids of organizations,
+    who was removed from them.
     """
 
     owner: Owner
@@ -105,6 +107,7 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     store: "CredentialStore | None" = None
     begun: Mapping[str, tuple[Intent, ...]] = {}
     note: Callable[[str, Change, Mapping[str, Json]], None] = lambda _event, _change, _body: None
+    removed: Mapping[str, Removed] = {}
     stored: MutableSequence[StoredCredential] = field(default_factory=list)
     given_ids: MutableSet[str] = field(default_factory=set)
     looks: Looks = field(default_factory=Looks)

@@ -44,6 +44,7 @@ from reconciler.schema.traits import Clearable, CreateOnly, Merged, RefersTo, Un
 from reconciler.schema.types import ExternalId, Text, check_listed_once, check_metadata, check_role
 
 ALREADY_THERE: Final = ("duplicate_member_email",)
+SAME_PERSON: Final = ("duplicate_member_external_id", "retired_member_email")  # is there, at another address
 
 PhoneNumber = Annotated[
     str, Meta(pattern=r"^\+[1-9][0-9]{1,14}$(?!\n)", description="a phone number in E.164 such as +15005550006")
@@ -100,17 +101,21 @@ def check(resource: Resource) -> Iterator[Problem]:
 def create(change: Create, context: ApplyContext) -> WriteResult:
     """Create the member with its mark, which is complete once it names the id that Stytch gave.
 
-    What only an update can say goes with the completed mark.
+    What only an update can say goes with the completed mark. Raises ``Stale`` where somebody removed the member, and
+    the plan did not see that.
     """
     slug, email_address = str(change.namespace), change.name
     organization_id = context.organization_ids[slug]
     mark = structs.replace(change.mark, organization=organization_id) if change.mark else None
+    gone = context.removed.get(organization_id)
+    if gone and not change.restores and (record := gone.by_somebody(mark.user if mark else None, email_address)):
+        raise Stale(f"somebody removed this member in Stytch ({record}), which Stytch's search did not show before")
     body = {"email_address": email_address, **request_body(change.fields, cleared={})}
     if mark:
         body["trusted_metadata"] = {**body.get("trusted_metadata", {}), MARK_KEY: mark.as_json()}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
     live, request_id = create_once(
-        lambda: context.client.create_member(organization_id, body),
+        lambda: _made(context, organization_id, body),
         lambda: _found(context, organization_id, email_address, mark, context.owner),
         ALREADY_THERE,
     )
@@ -121,6 +126,21 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
     if later:
         live, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, later))
     return WriteResult(identifier, request_id, _spec(live))
+
+
+def _made(access: Access, organization_id: str, body: dict[str, Json]) -> tuple[Spec, str]:
+    """Make the member; raises ``Stale`` where another one, whom the plan did not see, has its external id."""
+    try:
+        return access.client.create_member(organization_id, body)
+    except Rejected as fault:
+        external_id = body.get("external_id")
+        if fault.error_type not in SAME_PERSON or not external_id:
+            raise
+        other = access.client.get_member(organization_id, str(external_id))
+        if other is None or other.external_id != external_id:
+            raise
+        said = "has this member's external id, and Stytch's search did not show it before"
+        raise Stale(f"{other.member_id} {said}") from None
 
 
 def update(change: Update, context: ApplyContext) -> WriteResult:

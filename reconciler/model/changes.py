@@ -46,9 +46,10 @@ class _Change(Addressed, frozen=True, kw_only=True):
 
 
 class Create(_Change, frozen=True, kw_only=True):
-    """Make a resource that is not live."""
+    """Make a resource that is not live; ``restores`` says that it may be made although somebody removed it."""
 
     action: ClassVar[Action] = "create"
+    restores: bool = False
 
 
 class Update(_Change, frozen=True, kw_only=True):

@@ -6,14 +6,17 @@ Members are by far the most that a project holds: batches are read side by side,
 import re
 import sys
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import msgspec
 
-from reconciler.clients.b2b import Client
-from reconciler.clients.search import TooMany
+from reconciler.clients.b2b import STATUSES, Client
+from reconciler.clients.search import SearchResult, TooMany
+from reconciler.diff.ownership import Owner
+from reconciler.diff.removed import Removed
 from reconciler.errors import Unreadable
 from reconciler.model import Json, LiveMember, OrganizationMembers, Problem, problem
 from reconciler.read.live import name_of, unreadable
@@ -26,9 +29,12 @@ FIELD = re.compile(r"`\$\.(\w+)")  # where msgspec says that something is wrong
 IDENTIFYING = frozenset({"organization_id", "member_id", "email_address", "status", "trusted_metadata"})
 
 Batch = list[str]  # ids of organizations
+Search = Callable[[Batch, int], SearchResult[LiveMember]]
 
 
-def read_members(client: Client, expected: Mapping[str, int]) -> Generator[Mapping[str, OrganizationMembers]]:
+def read_members(
+    client: Client, expected: Mapping[str, int], statuses: Sequence[str] = STATUSES
+) -> Generator[Mapping[str, OrganizationMembers]]:
     """Yield the members of organizations, batch by batch, in the order of ``expected``.
 
     ``expected`` gives for each organization's id roughly how many members it has; only speed and memory hang on it.
@@ -36,9 +42,16 @@ def read_members(client: Client, expected: Mapping[str, int]) -> Generator[Mappi
     """
     pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
     try:
-        yield from _in_order(pool, client, batches_of(expected))
+        search = partial(client.search_members, statuses=statuses)
+        yield from _in_order(pool, search, batches_of(expected))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def read_removed(client: Client, organization_ids: Iterable[str], owner: Owner) -> Mapping[str, Removed]:
+    """Return who was removed from organizations, by their ids; those from which nobody was are left out."""
+    members = read_members(client, dict.fromkeys(organization_ids, 1), ("deleted",))
+    return {id: Removed(there.members, owner) for batch in members for id, there in batch.items() if there.members}
 
 
 def batches_of(expected: Mapping[str, int]) -> list[Batch]:
@@ -55,27 +68,27 @@ def batches_of(expected: Mapping[str, int]) -> list[Batch]:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, client: Client, batches: Sequence[Batch]
+    pool: ThreadPoolExecutor, search: Search, batches: Sequence[Batch]
 ) -> Iterator[Mapping[str, OrganizationMembers]]:
     """Yield batches one after the other, read side by side; one that turns out far too large, in parts."""
     left = iter(batches)
     waiting: deque[Future[Mapping[str, OrganizationMembers] | Sequence[Batch]]] = deque()
-    waiting.extend(pool.submit(_members, client, batch) for batch in islice(left, IN_FLIGHT))
+    waiting.extend(pool.submit(_members, search, batch) for batch in islice(left, IN_FLIGHT))
     while waiting:
         read = waiting.popleft().result()
         if isinstance(read, Mapping):
             yield read
         else:
-            yield from _in_order(pool, client, read)
-        waiting.extend(pool.submit(_members, client, batch) for batch in islice(left, 1))
+            yield from _in_order(pool, search, read)
+        waiting.extend(pool.submit(_members, search, batch) for batch in islice(left, 1))
 
 
-def _members(client: Client, organization_ids: Batch) -> Mapping[str, OrganizationMembers] | Sequence[Batch]:
+def _members(search: Search, organization_ids: Batch) -> Mapping[str, OrganizationMembers] | Sequence[Batch]:
     """Return the members of a batch; where it has far more than was expected, the smaller batches to read."""
     most = 2 * BATCH_MEMBERS if len(organization_ids) > 1 else sys.maxsize
     try:
         with unreadable("members"):
-            found = client.search_members(organization_ids, most)
+            found = search(organization_ids, most)
     except TooMany as many:
         size = max(1, len(organization_ids) * BATCH_MEMBERS // many.rows)
         return [organization_ids[at : at + size] for at in range(0, len(organization_ids), size)]
