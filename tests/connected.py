@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +32,9 @@ class VirtualClock(Clock):
 
     def wall(self) -> float:
         return self._started + self._passed
+
+    def now(self) -> float:
+        return time.time()  # by the clock of an emulator
 
     def monotonic(self) -> float:
         return self._passed

@@ -7,6 +7,7 @@ endpoints, and what is known of their behaviour, are described in docs/stytch.md
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -93,6 +94,10 @@ class Client:
         """Close every connection."""
         for opened in self._apis:
             opened.transport.close()
+
+    def now(self) -> datetime:
+        """Return the time by Stytch's clock, as far as it is known."""
+        return datetime.fromtimestamp(self.clock.now(), UTC)
 
     @property
     def waiting(self) -> Waiting | None:

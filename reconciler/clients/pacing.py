@@ -20,6 +20,7 @@ TICK = 0.001  # seconds; a shorter sleep may be none at all
 BURST = 0.1  # seconds' worth of requests that may follow one another at once
 BEFORE_THE_TURN, AFTER_THE_TURN = 0.5, 0.2  # seconds of a minute in which no search is sent: it takes a while to
 # arrive, and our clock and the vendor's do not turn the minute together
+NEAR = 2.0  # seconds that two clocks may differ and be taken for the same: a Date has whole ones, and is old on arrival
 JITTER = 1.0  # seconds, at most, added to a pause so that not everybody comes back at once
 
 
@@ -35,10 +36,12 @@ class Clock:
     """The machine's own time; once ``stop`` is called, nobody sleeps any more: it is ``Unavailable``.
 
     ``until`` is the moment, of ``monotonic``, after which nothing that would have to wait is sent any more.
+    ``behind`` are the seconds by which this clock is behind Stytch's, as far as that has said what time it is.
     """
 
     def __init__(self) -> None:
         self.until = math.inf
+        self.behind = 0.0
         self.stopped = False
         self._news = threading.Condition()
 
@@ -49,6 +52,15 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds that never run backwards."""
         return time.monotonic()
+
+    def now(self) -> float:
+        """Return the seconds since the epoch by Stytch's clock, or by this one where nothing else is known."""
+        return self.wall() + self.behind
+
+    def learn(self, moment: float) -> None:
+        """Take note of what time it is by Stytch's clock."""
+        behind = moment - self.wall()
+        self.behind = behind if abs(behind) > NEAR else 0.0
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless and until ``stop`` is called."""
@@ -122,7 +134,7 @@ class Pace:
         """
         if seconds is None:
             window = MINUTE if search or repeated else 1.0
-            seconds = window - self._clock.wall() % window
+            seconds = window - (self._clock.wall() + self._clock.behind) % window
         seconds += self._rng.uniform(0, JITTER)
         with self._lock:
             now = self._clock.monotonic()
@@ -140,7 +152,8 @@ class Pace:
         with self._lock:
             now = self._clock.monotonic()
             place = max(self._next_place, now - BURST)
-            if search and (hold := self._hold(self._clock.wall() + max(place - now, 0.0))):
+            wall = self._clock.wall() + self._clock.behind
+            if search and (hold := self._hold(wall + max(place - now, 0.0))):
                 return max(place, now) + hold, -1
             self._next_place = place + self._interval
             return place, self._pauses

@@ -188,15 +188,21 @@ def _fault(entry: str, *, write: bool) -> type[Fault]:
     return PROVES[entry].write if write else PROVES[entry].read
 
 
-def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """Return the seconds from ``wall`` (seconds since the epoch) that a Retry-After header asks for, if any."""
-    from email.utils import parsedate_to_datetime
-
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds from ``now`` (seconds since the epoch) that a Retry-After header asks for, if any."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)
+    moment = moment_of(value)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def moment_of(date: str) -> float | None:
+    """Return the seconds since the epoch that a header such as Date names, if it names a time."""
+    from email.utils import parsedate_to_datetime
+
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - wall)
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

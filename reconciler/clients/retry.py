@@ -18,7 +18,17 @@ from msgspec import Struct, field
 from reconciler.clients.outage import Outage, back_off
 from reconciler.clients.pacing import Clock, Pace, Waiting
 from reconciler.clients.redact import mask
-from reconciler.clients.responses import TOO_MANY, Answer, Unanswered, decoded, error_response, no_response, retry_after
+from reconciler.clients.responses import (
+    REDIRECTS,
+    TOO_MANY,
+    Answer,
+    Unanswered,
+    decoded,
+    error_response,
+    moment_of,
+    no_response,
+    retry_after,
+)
 from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
 from reconciler.model.secret import Revealed, Sealed
 
@@ -68,6 +78,7 @@ class Requester:
         self._statistics = statistics
         self._passwords = (password.reveal(),) if password else ()
         self._lock = threading.Lock()
+        self._date = ""  # of the last answer
         self._lost = threading.local()  # how many writes in a row had no answer, thread by thread
 
     @property
@@ -145,11 +156,12 @@ class Requester:
             self._outage.failed(f"Stytch answered {answer.status}", began)
         else:
             self._outage.answered()
+        self._learn_time(answer)
         secrets = (*self._passwords, *operation.secrets)
         if answer.status == TOO_MANY:
             with self._lock:
                 self._statistics.throttled += 1
-            seconds = retry_after(answer.headers, self._clock.wall())
+            seconds = retry_after(answer.headers, self._clock.wall() + self._clock.behind)
             if seconds is not None and seconds > LONGEST_PAUSE:
                 fault = error_response(name, answer, write=operation.write, secrets=secrets)
                 if isinstance(fault, Ambiguous):  # a proxy says so, and may have passed the write on
@@ -157,6 +169,14 @@ class Requester:
                 raise Rejected(f"{name} accepts requests again in {seconds:.0f} s", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
         return decoded(name, answer, decode, write=operation.write, secrets=secrets)
+
+    def _learn_time(self, answer: Answer) -> None:
+        """Set the clock by an answer, at most once a second."""
+        date = answer.headers.get("date", "")
+        if date != self._date and answer.status < REDIRECTS:
+            self._date = date
+            if (moment := moment_of(date)) is not None:
+                self._clock.learn(moment)
 
 
 def _needs_time(fault: Fault) -> bool:

@@ -128,7 +128,7 @@ def write(change: Change, context: ApplyContext) -> WriteResult:
     if spec.get("description"):
         body["description"] = spec["description"]
     if end := _moment(spec.get("expires_at")):
-        body["expires_in_minutes"] = max(1, math.ceil((end - datetime.now(UTC)).total_seconds() / 60))
+        body["expires_in_minutes"] = max(1, math.ceil((end - context.client.now()).total_seconds() / 60))
     return _set(context, change, body)
 
 

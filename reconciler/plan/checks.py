@@ -14,6 +14,8 @@ from reconciler.plan.situation import Diffs, Situation
 from reconciler.read.run import Run
 from reconciler.schema.secret_names import gives_credential
 
+MUCH = 90.0  # seconds by which the clock of this machine may differ from Stytch's without a word
+
 
 def check_store(store: CredentialStore, changes: Sequence[Change]) -> None:
     """Refuse to have credentials made that the store would not keep, or no longer than this machine lasts."""
@@ -61,7 +63,7 @@ def is_unread(run: Run, declared: Declared, target: Target, diffs: Diffs) -> boo
 
 
 def warnings_of(run: Run, situation: Situation, diffs: Diffs, *, unread: bool) -> Iterator[Problem]:
-    """Yield the warnings about a run as a whole: what could not be read, and credentials that would be lost."""
+    """Yield the warnings about a run as a whole: what was not read, a wrong clock, credentials that would be lost."""
     target, written = situation.live.target, [kind for kind in diffs if situation.declared.writes(kind, run.config)]
     if unread and target.is_there:
         yield problem(
@@ -70,6 +72,14 @@ def warnings_of(run: Run, situation: Situation, diffs: Diffs, *, unread: bool) -
             "be read: this plan assumes that it is empty",
             "apply creates the declared Secret, reads the data, and then writes only what this plan contains",
             run.config.at("target"),
+            severity="warning",
+        )
+    if abs(run.client.clock.behind) > MUCH:
+        yield problem(
+            "wrong-clock",
+            f"the clock of this machine is {abs(run.client.clock.behind):.0f} s "
+            f"{'behind' if run.client.clock.behind > 0 else 'ahead of'} Stytch's",
+            "set it; what expires at a time does so by Stytch's clock, but journals have the time of this machine",
             severity="warning",
         )
     yield from fleeting(chain.from_iterable(diffs[kind].changes for kind in written), run.store)

@@ -5,7 +5,6 @@ In: what is declared, what is live, the desired memberships. Out: the difference
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
 from types import MappingProxyType
@@ -52,7 +51,7 @@ def compare_resources(run: Run, declared: Declared, live: LiveResources, begun: 
         last_four=cache(lambda name: found.last_four if (found := run.store.value(name)) else None),
         lost=run.store.lost,
         begun=begun,
-        now=datetime.now(UTC),
+        now=run.client.now(),
     )
     policy = Policy(target=live.target, known=known)
     diffs = {name: Diff() for name in live.missing if name in managed}
