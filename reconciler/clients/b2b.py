@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -206,7 +207,7 @@ class Client:
             organization_ids=organization_ids,
             query={"operator": "AND", "operands": [{"filter_name": "statuses", "filter_value": statuses}]},
         )
-        return read_whole(fetch, lambda row: row.member_id, "members", most)
+        return read_whole(fetch, attrgetter("member_id"), "members", most)
 
     def search_users(self, uncounted: Callable[[], None] = lambda: None) -> Iterator[list[Raw]]:
         """Yield the Consumer project's users, page by page, each once, as the JSON that Stytch sent.

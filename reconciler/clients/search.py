@@ -158,17 +158,15 @@ def read_whole(
         rows: dict[object, T | MalformedRecord] = {}
         total = sys.maxsize
         for page in follow(fetch, what, rows):
-            rows.update((key(row), row) for row in page.rows)
+            rows.update(zip(map(key, page.rows), page.rows, strict=True))
             rows.update((tuple(record.ids.values()) or id(record), record) for record in page.malformed)
             total = _smaller_total(total, page)
             if (known := max(len(rows), page.total)) > most:
                 raise TooMany(known)
         if _is_whole(len(rows), total, what, again=again):
             break
-    return SearchResult(
-        [row for row in rows.values() if not isinstance(row, MalformedRecord)],
-        [row for row in rows.values() if isinstance(row, MalformedRecord)],
-    )
+    malformed = [row for row in rows.values() if isinstance(row, MalformedRecord)]
+    return SearchResult([row for row in rows.values() if not isinstance(row, MalformedRecord)], malformed)
 
 
 def stream_whole(

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, field
 
 from reconciler.diff.fields import NOTHING, clears, diff_fields
 from reconciler.diff.member_pairs import MemberMatch, MemberPair
-from reconciler.diff.ownership import OwnedMember, Owner, Whose
+from reconciler.diff.ownership import OwnedMember, Whose
 from reconciler.diff.roles import RoleMode, Roles, direct_roles, roles_to_write
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.model import FieldChange, LiveMember, Mark, Membership, Path, Update
@@ -65,18 +65,6 @@ class MemberUpdate(Struct):
     differing: list[str] = field(default_factory=list)
     not_given: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-
-
-def in_place(membership: Membership, item: OwnedMember, owner: Owner) -> bool:
-    """Return at once, of most members of most runs, that nothing differs; False says only that it is not so plain."""
-    mark, live = item.mark, item.member
-    if mark is None or mark.user != membership.user or mark.deleted or mark.roles or membership.roles:
-        return False
-    if mark.owner != owner.name:
-        return False
-    if membership.declared >= 0 or item.address not in membership.addresses or direct_roles(live.roles):
-        return False
-    return all(type(value) is str and getattr(live, name) == value for name, value in membership.fields.items())
 
 
 def update_member(

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from msgspec import structs
 
 from reconciler.diff import conflicts
+from reconciler.diff.in_place import apart
 from reconciler.diff.member_pairs import DesiredMembers, MemberMatch, MemberPair, MemberPolicy
 from reconciler.diff.ownership import OwnedMember, Whose, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
@@ -20,6 +21,8 @@ def by_mark_then_address(
     kind: Kind, desired: DesiredMembers, live: OrganizationMembers, policy: MemberPolicy
 ) -> MemberMatch:
     """Pair each membership with the live member whose mark names its user, or else with the one of its address."""
+    told = apart(kind, desired, live, policy)
+    desired, live = told.desired, told.live
     there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
     if live.half_read:
         there = [
@@ -51,7 +54,8 @@ def by_mark_then_address(
     )
     held = tuple(match.listed(item, conflicts.IN_CONFLICT) for item in disputed)
     managed, counts = _counted(match, present)
-    return structs.replace(match, findings=structs.replace(match.findings, held=held, managed=managed, counts=counts))
+    findings = structs.replace(match.findings, held=held, managed=managed, counts=counts)
+    return structs.replace(match, findings=findings + told.in_place)
 
 
 def stakes_of(kind: Kind, organization: str, members: Iterable[LiveMember]) -> Stakes:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from reconciler.diff import conflicts
 from reconciler.diff.fields import created_fields
-from reconciler.diff.member_changes import MemberUpdatePolicy, in_place, update_member
+from reconciler.diff.member_changes import MemberUpdatePolicy, update_member
 from reconciler.diff.member_pairs import MemberMatch, MemberPair
 from reconciler.diff.ownership import COPY, OwnedMember, Whose, farewell
 from reconciler.diff.roles import direct_roles
@@ -120,7 +120,7 @@ def create(match: MemberMatch, pair: MemberPair) -> Diff:
 def update(match: MemberMatch, pair: MemberPair) -> Diff:
     """Return what a live member needs to be as its membership wants it."""
     item, membership = pair.live, pair.membership
-    if item is None or in_place(membership, item, match.policy.owner):
+    if item is None:
         return UNCHANGED
     how = MemberUpdatePolicy.of(match, pair, item)
     needed = update_member(match, membership, item.member, how)
