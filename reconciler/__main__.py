@@ -1,5 +1,22 @@
-"""``python -m reconciler``."""
+"""``python -m reconciler``, and what starts the program: from here on a signal never ends in a traceback."""
 
-from reconciler.commands.cli import main
+import os
+import signal
 
-main()
+from reconciler.commands.signals import SIGNALS
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, SIGNALS.arrived)
+        from reconciler.commands import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        os._exit(SIGNALS.interrupted())
+
+
+if __name__ == "__main__":
+    main()

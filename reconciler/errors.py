@@ -13,6 +13,7 @@
     Fault                                   one HTTP exchange went wrong (``reconciler.clients`` raises these)
     ├── Rejected                            the API itself answered no, and would again: 4xx but 429
     ├── Unavailable                         nothing was done and trying again is safe: 429, refused connections, reads
+    │   └── Ended                           nothing was sent, because the run ends before that could be
     └── Ambiguous                           a write got any other answer, or none: the write may have happened
 
 A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable``, applying into a failed outcome.
@@ -97,6 +98,10 @@ class Rejected(Fault):
 
 class Unavailable(Fault):
     """Nothing happened and it is safe to ask again, though every allowed try has been made."""
+
+
+class Ended(Unavailable):
+    """Nothing was sent: the run is being ended, or its time limit comes before that could be."""
 
 
 class Ambiguous(Fault):

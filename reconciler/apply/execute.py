@@ -106,7 +106,7 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
     return Applied(
         outcomes=outcomes,
         journal=journal.path,
-        pins=pins(run.client, planned.target, outcomes),
+        pins={} if stop.signals else pins(run.client, planned.target, outcomes),
         manual_steps=planned.plan.manual_steps,
         held=planned.plan.held,
         leaves_open=leaves_open(planned.plan),

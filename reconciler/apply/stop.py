@@ -9,6 +9,7 @@ from typing import Final
 
 INTERRUPTED: Final = "interrupted"  # why a change was not tried, or not waited for
 TIME_LIMIT: Final = "time limit"  # as above
+GRACE: Final = 5.0  # seconds after that in which writes under way may wait: for the rate, a pause, an outage
 
 
 class Stop:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from reconciler.apply.stop import INTERRUPTED, Stop
+from reconciler.apply.stop import GRACE, INTERRUPTED, Stop
 from reconciler.apply.turns import Turns
 from reconciler.clients.b2b import Client
 from reconciler.clients.credentials import Rates
@@ -18,7 +18,6 @@ from reconciler.model import Change, Outcome
 LEAST, FIRST_SHARE = 8, 0.25  # so many threads, and such a share of those that there may be, are there at first
 EVERY = 0.25  # seconds between two looks at whether there are enough
 HELD_BACK = 0.1  # of their time: where threads wait more for the rate, there are enough
-GRACE = 5.0  # seconds for which a run that is ended lets its writes wait: for the rate, a pause, an outage
 
 OnOutcome = Callable[[Outcome], None]
 

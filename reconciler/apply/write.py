@@ -13,10 +13,10 @@ from contextlib import suppress
 from msgspec import UNSET, Struct, structs
 
 from reconciler.apply.journal import Journal
-from reconciler.apply.stop import Stop
+from reconciler.apply.stop import TIME_LIMIT, Stop
 from reconciler.apply.verify import not_taken, other_name
 from reconciler.diff.fields import same
-from reconciler.errors import Ambiguous, Fault, ReconcilerError, Rejected, Unreadable
+from reconciler.errors import Ambiguous, Ended, Fault, ReconcilerError, Rejected, Unreadable
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext, Gone, NotNoted, NotStored, Stale, Undecided
 from reconciler.kinds._writing import MALFORMED, WriteResult, noting_finds
@@ -37,6 +37,7 @@ from reconciler.model import (
     withdrawn_roles,
 )
 from reconciler.plan.access import LAST_ADMIN
+from reconciler.plan.order import writes_of
 from reconciler.read.live import read_resources
 from reconciler.schema.kind import Kind
 
@@ -129,11 +130,10 @@ class Writer:
             return Attempt(Outcome.of(change, "skipped", f"cannot write the journal: {error.strerror}"))
         attempt = self._carry_out(change)
         outcome = attempt.outcome
-        if outcome.result in ("applied", "failed") or _was_looked_at(outcome):
-            with suppress(OSError):  # what has happened has happened; the next plan shows it
-                ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
-                body = {**structs.asdict(public.published(outcome)), **({"ends": ends} if ends else {})}
-                self._journal.write("open" if attempt.open else "outcome", body)
+        with suppress(OSError):  # what has happened has happened; the next plan shows it
+            ends = self._journal.ends(change.address) if outcome.result == "applied" else ()
+            body = {**structs.asdict(public.published(outcome)), **({"ends": ends} if ends else {})}
+            self._journal.write("open" if attempt.open else "outcome", body)
         return attempt
 
     def _missing(self, change: Change) -> str:
@@ -166,9 +166,7 @@ class Writer:
         except NotStored as refused:
             return Attempt(Outcome.of(change, "failed", str(refused), file=refused.file, id=refused.id))
         except Fault as fault:
-            detail = f"{fault.error_type or type(fault).__name__}: {fault}"
-            outcome = Outcome.of(change, "failed", detail, request_id=fault.request_id)
-            return Attempt(outcome, refused=isinstance(fault, Rejected), open=isinstance(fault, Ambiguous))
+            return self._faulted(change, fault)
         except ReconcilerError as error:
             return Attempt(Outcome.of(change, "failed", str(error)), open=True)
         except MALFORMED as error:
@@ -179,6 +177,17 @@ class Writer:
             return Attempt(
                 Outcome.of(change, "failed", f"{type(error).__name__}: the write may have happened"), open=True
             )
+
+    def _faulted(self, change: Change, fault: Fault) -> Attempt:
+        """Return what became of a change one of whose requests went wrong, or was not sent before the run ended."""
+        if not isinstance(fault, Ended):
+            detail = f"{fault.error_type or type(fault).__name__}: {fault}"
+            outcome = Outcome.of(change, "failed", detail, request_id=fault.request_id)
+            return Attempt(outcome, refused=isinstance(fault, Rejected), open=isinstance(fault, Ambiguous))
+        why = self._stop.why or TIME_LIMIT
+        if writes_of(change) == 1:
+            return Attempt(Outcome.of(change, "skipped", why))
+        return Attempt(Outcome.of(change, "failed", f"{why} before it was complete: {fault}"), open=True)
 
     def _compared(self, kind: Kind, change: Change, written: WriteResult) -> Attempt:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
@@ -235,7 +244,7 @@ class Writer:
         """Remember what decides about other changes."""
         outcome = attempt.outcome
         with self._lock:
-            if outcome.result in ("applied", "failed"):
+            if outcome.result in ("applied", "failed") and not self._stop.why:
                 failed, refused = outcome.result == "failed", attempt.refused
                 self._refusals[change.kind].note(failed=failed and refused)
                 self._circuit.note(failed=failed and not refused)
@@ -243,11 +252,6 @@ class Writer:
                 self._not_made[change.address] = outcome.result
             if change.kind == MEMBER and outcome.result == "applied":
                 self._applied_members.add(change.address)
-
-
-def _was_looked_at(outcome: Outcome) -> bool:
-    """Return whether a write had begun when its change turned out to be blocked: the plan itself gives no reason."""
-    return outcome.blocked_by in (MOVED, HELD) and bool(outcome.reason)
 
 
 def _takes_admin(change: Change) -> bool:

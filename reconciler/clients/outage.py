@@ -13,7 +13,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from reconciler.clients.pacing import Clock, Waiting
-from reconciler.errors import Unavailable
+from reconciler.errors import Ended, Unavailable
 
 IN_A_ROW = 3  # failures without an answer in between that make an outage; single ones are for each request to overcome
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds, at most, before the second try and before any
@@ -100,7 +100,8 @@ class Outage:
             end = min(self._since + self._seconds(), self._clock.until)
             left = end - self._clock.monotonic()
             if left <= 0:
-                raise Unavailable(f"{self._reason}; nothing was sent any more after {end - self._since:.0f} s")
+                given_up = Ended if end == self._clock.until else Unavailable
+                raise given_up(f"{self._reason}; nothing was sent any more after {end - self._since:.0f} s")
             self._clock.sleep(min(pause, left))
             if self.is_on and self._answers():
                 with self._lock:

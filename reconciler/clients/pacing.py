@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from reconciler.errors import Unavailable
+from reconciler.errors import Ended
 
 MINUTE = 60.0
 TICK = 0.001  # seconds; a shorter sleep may be none at all
@@ -33,7 +33,7 @@ class Waiting(Struct, frozen=True):
 
 
 class Clock:
-    """The machine's own time; once ``stop`` is called, nobody sleeps any more: it is ``Unavailable``.
+    """The machine's own time; once ``stop`` is called, nobody sleeps any more: it is ``Ended``.
 
     ``until`` is the moment, of ``monotonic``, after which nothing that would have to wait is sent any more.
     ``behind`` are the seconds by which this clock is behind Stytch's, as far as that has said what time it is.
@@ -67,14 +67,14 @@ class Clock:
         with self._news:
             stopped = self._news.wait_for(lambda: self.stopped, seconds)
         if stopped:
-            raise Unavailable("the run is being ended")
+            raise Ended("the run is being ended")
 
     def wait(self, over: Callable[[], bool]) -> None:
         """Wait until something is ``over``, which ``wake`` announces, unless and until ``stop`` is called."""
         with self._news:
             self._news.wait_for(lambda: over() or self.stopped)
         if self.stopped:
-            raise Unavailable("the run is being ended")
+            raise Ended("the run is being ended")
 
     def wake(self) -> None:
         """Let everybody look whether what they wait for is over."""
@@ -114,12 +114,12 @@ class Pace:
         return Waiting("Stytch asked for a pause", began, until) if until > self._clock.monotonic() else None
 
     def wait(self, *, search: bool) -> float:
-        """Wait until the next request may be sent, and return the seconds that it took; ``Unavailable`` if too many."""
+        """Wait until the next request may be sent, and return the seconds that it took; ``Ended`` if too many."""
         began = self._clock.monotonic()
         while True:
             moment, pauses = self._place(search=search)
             if moment > self._clock.until:
-                raise Unavailable("the time limit would be over before it could be sent")
+                raise Ended("the time limit would be over before it could be sent")
             left = moment - self._clock.monotonic()
             if left > 0:
                 self._clock.sleep(max(left, TICK))

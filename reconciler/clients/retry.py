@@ -29,7 +29,7 @@ from reconciler.clients.responses import (
     no_response,
     retry_after,
 )
-from reconciler.errors import Ambiguous, Fault, Rejected, Unavailable
+from reconciler.errors import Ambiguous, Ended, Fault, Rejected, Unavailable
 from reconciler.model.secret import Revealed, Sealed
 
 DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
@@ -125,6 +125,8 @@ class Requester:
             try:
                 self._outage.wait()
                 self._pace.wait(search=operation.search)
+            except Ended as fault:
+                raise Ended(f"{mask(operation.name)} was not sent: {last or fault}") from None
             except Unavailable as fault:
                 raise last or Unavailable(f"{mask(operation.name)} was not sent: {fault}") from None
             if not self._outage.is_on:

@@ -1,20 +1,40 @@
 """``reconciler apply``: write what a plan says, and say what became of it."""
 
+import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for
+from reconciler.commands.options import Asked, client_for, command, planned_for, tell
+from reconciler.commands.signals import SIGNALS
 from reconciler.errors import NotPrinted, Refused
 from reconciler.report.formats import FORMATS, show
 
 if TYPE_CHECKING:
+    from reconciler.apply.stop import Stop
+    from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
     from reconciler.model import Change
     from reconciler.plan.planned import Planned
+    from reconciler.report.view import Report
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+DURATION: Final = re.compile(r"(\d{1,6})([smh])")
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float:
+    """Return the seconds of a duration, infinitely many if none is given."""
+    if text is None:
+        return math.inf
+    found = DURATION.fullmatch(text)
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not seconds:
+        raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m or 5h")
+    return seconds
 
 
 @command(
@@ -27,11 +47,18 @@ if TYPE_CHECKING:
         metavar="SECONDS",
         help="Wait so long for another apply in this folder to end.",
     ),
+    click.option(
+        "--time-limit",
+        callback=_seconds,
+        metavar="DURATION",
+        help="Begin no write after so long, such as 90s, 30m or 5h; the next apply goes on.",
+    ),
 )
-def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
+def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int, time_limit: float) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
     from reconciler.apply.alone import alone
+    from reconciler.apply.stop import Stop
     from reconciler.plan.narrow import hold_to
     from reconciler.plan.plan_file import read_plan
     from reconciler.read.run import open_run
@@ -39,10 +66,12 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
     from reconciler.report.plan import plan_report
     from reconciler.report.progress import applying
 
+    stop = Stop(time_limit)
     config = asked.config()
     reviewed = read_plan(file) if file else None
     this = ("apply", *([str(file)] if file else []))
     with client_for(config) as client, alone(config.root, config.environment, this, wait):
+        _be_patient(client, stop, time_limit)
         planned = planned_for(asked, config, client)
         new: Sequence[Change] = ()
         if reviewed:
@@ -50,14 +79,38 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int) -> int:
         elif planned.plan.changes and not FORMATS[asked.format].whole:
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
         _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
-        with applying(planned.plan, asked.format) as on_outcome:
-            applied = pipeline.apply(open_run(config, client), planned, on_outcome)
+        with SIGNALS.given_to(stop), stop.enduring():
+            with applying(planned.plan, asked.format) as on_outcome:
+                applied = pipeline.apply(open_run(config, client), planned, on_outcome, stop)
+            shown = _show(stop, apply_report(planned.plan, applied, new), asked.format, applied.journal)
+    is_cut_short = stop.signals and (applied.exit_code == 1 or not shown)
+    return SIGNALS.exit_code if is_cut_short else applied.exit_code
+
+
+def _be_patient(client: "Client", stop: "Stop", time_limit: float) -> None:
+    """Wait in an outage for as long as an apply should, and for nothing after the time limit."""
+    from reconciler.apply.stop import GRACE
+    from reconciler.clients.outage import APPLYING
+
+    client.patience.seconds = APPLYING if math.isinf(time_limit) else math.inf
+    client.clock.until = client.clock.monotonic() + stop.left + GRACE
+
+
+def _show(stop: "Stop", report: "Report", form: str, journal: Path | None) -> bool:
+    """Print what became of a plan, and return whether that was done.
+
+    Only a second signal after it began interrupts that: nobody may be reading.
+    """
+    hint = f"the journal says what was applied: {journal}" if journal else ""
     try:
-        show(apply_report(planned.plan, applied, new), asked.format)
+        with stop.enduring(1):
+            show(report, form)
     except NotPrinted as error:
-        hint = f"the journal says what was applied: {applied.journal}" if applied.journal else ""
         raise NotPrinted(error.reason, hint, closed=error.closed and not hint) from error
-    return applied.exit_code
+    except KeyboardInterrupt:
+        tell(NotPrinted("interrupted", hint), form)
+        return False
+    return True
 
 
 def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bool) -> None:

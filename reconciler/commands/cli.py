@@ -19,6 +19,7 @@ import click
 
 from reconciler import __version__
 from reconciler.commands.options import discard, shared_options, tell
+from reconciler.commands.signals import SIGNALS
 from reconciler.errors import InvalidInput, NotPrinted
 
 # What `--help` says of each command, which is a function of its name in the file of its name.
@@ -35,7 +36,6 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "Show the whole loop on the emulator in a scratch folder; needs no account.",
     "emulator": "Run a local Stytch on 127.0.0.1 until interrupted.",
 }
-INTERRUPTED: Final = 130
 # A million short-lived records pass through: with fewer collections they are read in a third of the time.
 FEWER_COLLECTIONS: Final = (50_000, 20, 100)
 
@@ -69,21 +69,26 @@ def cli(context: click.Context, /, **options: Any) -> None:
     """Keep a Stytch B2B project as its git repository says.
 
     Exit codes: 0 nothing to do, or all applied; 1 error, or a write failed; 2 changes planned, or drift found;
-    3 anything was withheld; 4 not everything could be read, so nothing was decided.
+    3 anything was withheld; 4 not everything could be read, so nothing was decided; 130 or 143 interrupted.
     """
     context.obj = options
 
 
 def main() -> None:
     """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, SIGNALS.arrived)
     gc.set_threshold(*FEWER_COLLECTIONS)
-    code = _run()
+    try:
+        code = _run()
+    except KeyboardInterrupt:  # while something else was being reported
+        code = SIGNALS.interrupted()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except (OSError, ValueError):
             discard(stream)  # Python itself would exit with 120
+    SIGNALS.end(code)
     sys.exit(code)
 
 
@@ -101,9 +106,7 @@ def _run() -> int:
             _show_usage(error)
         return 1
     except (click.Abort, KeyboardInterrupt):
-        with suppress(OSError):
-            click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return SIGNALS.interrupted()
     except OSError as error:  # of what is printed outside reports; whatever reads or writes files says so itself
         tell(NotPrinted(error.strerror or type(error).__name__, closed=isinstance(error, BrokenPipeError)), "text")
         return 1

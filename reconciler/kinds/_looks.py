@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import count
 from typing import Final, TypeVar
@@ -78,6 +77,8 @@ class Looks:
 
 def side_by_side(ask: Callable[[T], R], those: Collection[T]) -> Iterator[R]:
     """Yield what each is asked for, in their order; several are asked at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(min(WORKERS, max(1, len(those))), thread_name_prefix="read")
     try:
         yield from pool.map(ask, those)

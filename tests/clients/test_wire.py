@@ -15,7 +15,7 @@ from reconciler.clients.pacing import Clock
 from reconciler.clients.responses import Unanswered
 from reconciler.clients.transport import Transport
 from reconciler.clients.wire import GRACE, READ_TIMEOUT, SLICE, WHOLE_TIMEOUT, Connections, Deadline, _Timed
-from reconciler.errors import Ambiguous, Fault, Unavailable
+from reconciler.errors import Ambiguous, Ended, Fault
 from tests.clients.test_network import HEAD, NOBODY, answering
 
 
@@ -119,7 +119,7 @@ def stalls(go_on: threading.Event) -> Callable[[], Iterator[bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("write", "fault"), [(False, Unavailable), (True, Ambiguous)], ids=["a read is safe", "a write may have happened"]
+    ("write", "fault"), [(False, Ended), (True, Ambiguous)], ids=["a read is safe", "a write may have happened"]
 )
 def test_a_slow_body_ends_when_the_run_is_being_ended(
     *, write: bool, fault: type[Fault], monkeypatch: pytest.MonkeyPatch

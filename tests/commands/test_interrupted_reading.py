@@ -69,4 +69,4 @@ def test_a_plan_that_is_interrupted_ends(way: str, where: str, told: signal.Sign
         finally:
             over.set()
             process.kill()
-    assert (process.returncode, said.decode().strip()) == (130, "interrupted")
+    assert (process.returncode, said.decode().strip()) == (128 + told, "interrupted")
