@@ -35,8 +35,8 @@ check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflow
 	if command -v shellcheck >/dev/null; then echo shellcheck .ci/run; shellcheck .ci/run; fi && \
 	if command -v actionlint >/dev/null; then echo actionlint; actionlint; fi
 
-bench: .venv/dev ## Measure plans over a million users; writes docs/results.md
-	@$(BIN)/python -m benchmarks
+bench: .venv/dev ## Measure what commands cost; writes docs/results.md (PARTS="plan rules", QUICK=1, BEFORE=CHECKOUT)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(BEFORE),--before $(BEFORE)) $(PARTS)
 
 lock: .venv/created ## Write requirements/*.txt again from pyproject.toml (UPGRADE=1: newest versions)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,6 +1,14 @@
-"""A repository and a Stytch of any size in which everything is in place, but for one user in a hundred."""
+"""Repositories and Stytches of any size: everything in place but for one user in a hundred, or nothing yet.
+
+::
+
+    python -m benchmarks.world DATABASE ORGANIZATIONS MEMBERS
+
+makes the database of an emulator that holds so many organizations and members.
+"""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +16,7 @@ from uuid import UUID
 
 OWNER = "benchmark"
 CHANGED = 100  # one user in so many differs
+FILES = 1_000  # manifests, at most; with more organizations, each holds several documents
 
 MANIFEST = """\
 apiVersion: reconciler/v1
@@ -21,7 +30,6 @@ spec:
     tier: gold
 initial:
   mfa_policy: OPTIONAL
----
 """
 RULES = """\
 apiVersion: reconciler/v1
@@ -33,32 +41,71 @@ spec:
       match: {email_domain: {organization: trusted_metadata.email_domains, subdomains: true}}
       assign: [{organization: "${{ organization.name }}"}]
 """
+BY_TABLE = """\
+apiVersion: reconciler/v1
+kind: MappingRules
+metadata: {name: employees}
+spec:
+  rules:
+    - name: by-table
+      table: {name: people, join: {user_id: user.user_id}}
+      assign: [{organization: "${{ row.organization }}"}]
+"""
 CONFIGURATION = """\
 apiVersion: reconciler/v1
 kind: Configuration
 name: benchmark
 environments:
   test:
-    users: {file: users.json}
     authority: {Member: authoritative}
-    rates: {requests_per_second: 100000, searches_per_minute: 10000000, share: 1}
+    guards: {max_new_admins: 1000000, max_problems: 1000000}
+    rates: {requests_per_second: %g, searches_per_minute: 10000000, share: 1}
 """
+UNLIMITED = 100_000.0  # requests a second
 
 
-def write_repository(root: Path, organizations: int, users: int) -> None:
+def write_repository(root: Path, organizations: int, users: int, rate: float = UNLIMITED) -> Path:
     """Write manifests, rules, configuration and a Consumer export as Stytch's export utility writes it."""
-    (root / "manifests").mkdir(parents=True)
-    (root / "rules").mkdir()
-    for number in range(organizations):
-        path = root / "manifests" / f"org-{number}.yaml"
-        path.write_text(MANIFEST.format(number=number).removesuffix("---\n"), encoding="utf-8")
-    (root / "rules" / "employees.yaml").write_text(RULES, encoding="utf-8")
-    (root / "reconciler.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    write_files(
+        root,
+        {"rules/employees.yaml": RULES, "reconciler.yaml": f"{CONFIGURATION % rate}    users: {{file: users.json}}\n"},
+    )
+    write_manifests(root, organizations)
     with (root / "users.json").open("w", encoding="utf-8") as file:
         file.write("[")
         for number in range(users):
-            file.write("," * (number > 0) + json.dumps(user(number, organizations), separators=(",", ":")))
+            file.write(",\n" * (number > 0) + json.dumps(user(number, organizations), separators=(",", ":")))
         file.write("]\n")
+    return root
+
+
+def write_manifests(root: Path, organizations: int) -> None:
+    """Write the manifests of so many organizations."""
+    (root / "manifests").mkdir()
+    in_a_file = -(-organizations // FILES)
+    for first in range(0, organizations, in_a_file):
+        numbers = range(first, min(organizations, first + in_a_file))
+        text = "---\n".join(MANIFEST.format(number=number) for number in numbers)
+        (root / "manifests" / f"org-{first}.yaml").write_text(text, encoding="utf-8")
+
+
+def write_table(root: Path, rows: int) -> Path:
+    """Write a repository whose rule joins a table of so many rows."""
+    configuration = f"{CONFIGURATION % UNLIMITED}    tables: {{people: people.csv}}\n"
+    write_files(root, {"rules/employees.yaml": BY_TABLE, "reconciler.yaml": configuration})
+    write_manifests(root, 1)
+    with (root / "people.csv").open("w", encoding="utf-8") as file:
+        file.write("user_id,organization,role\n")
+        file.writelines(f"user-test-{UUID(int=number)},org-0,role-{number % 7}\n" for number in range(rows))
+    return root
+
+
+def write_files(root: Path, files: dict[str, str]) -> Path:
+    """Write files below a new folder."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
 
 
 def user(number: int, organizations: int) -> dict[str, Any]:
@@ -130,3 +177,20 @@ def live_members(organizations: int, users: int) -> Iterator[dict[str, Any]]:
 def organization_id(number: int) -> str:
     """Give the id that Stytch gave an organization."""
     return f"organization-test-{UUID(int=number)}"
+
+
+def main() -> None:
+    """Make a database."""
+    from reconciler.emulator.seed.bulk import load_members, place_organization
+    from reconciler.emulator.server.app import App
+
+    database, organizations, members = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    app = App(database)
+    for organization in live_organizations(organizations):
+        place_organization(app, organization)
+    load_members(app, app.workspace.environment("B2B"), live_members(organizations, members))
+    app.close()
+
+
+if __name__ == "__main__":
+    main()
