@@ -13,8 +13,9 @@ RAW = "## Raw"
 HEAD = """\
 # Results
 
-Measured {where} by `make bench`: each command is a process of its own, and so is the emulator beside it. Cells with an
-arrow show the version before, measured in the same way, and this one.
+Measured {where}, by `make bench`.
+Each command is a process of its own, and so is the emulator beside it. Cells with an arrow show the version before,
+measured in the same way, and this one.
 
 - *CPU* is what the process and the kernel used for it, *memory* its peak, both from `wait4`. The emulator counts
   requests and 429s.
@@ -28,8 +29,8 @@ arrow show the version before, measured in the same way, and this one.
 
 `make bench PARTS="plan rules"` measures these parts and leaves the rows of others alone, `make bench QUICK=1` measures
 small sizes in a few minutes and writes nothing, and `make bench BEFORE=../last-release` measures another checkout, for
-what stands before the arrows. The parts are {parts}. All of it takes about an hour, 6 GB of disk and
-a machine that does nothing else.
+what stands before the arrows. All of it takes about an hour, 6 GB of disk and a machine that does nothing else. The
+parts are {parts}.
 
 """
 TERRAFORM = """

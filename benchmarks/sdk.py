@@ -35,12 +35,12 @@ class Session(requests.Session):
 
 def main() -> None:
     """Make a member in an emulator, for a true answer; then measure."""
-    base = f"{os.environ['STYTCH_API_URL']}/"
+    url = f"{os.environ['STYTCH_API_URL']}/"
     project, secret = os.environ["STYTCH_PROJECT_ID"], os.environ["STYTCH_SECRET"]
     warnings.simplefilter("ignore", DeprecationWarning)
     session = Session()
     real, stub = (
-        B2BClient(project_id=project, secret=secret, environment=base, fraud_environment=base, sync_session=each)
+        B2BClient(project_id=project, secret=secret, environment=url, fraud_environment=url, sync_session=each)
         for each in (requests.Session(), session)
     )
     organization = real.organizations.search(limit=1).organizations[0].organization_id
