@@ -139,7 +139,7 @@ class Stage:
         with self.client(config) as client:
             return pipeline.plan(Run(config, client, self.store), self.told.get("only", ()))
 
-    def apply(self, planned: Planned) -> tuple[Any, ...]:
+    def apply(self, planned: Planned) -> Sequence[Any]:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
             applied = pipeline.apply(Run(config, client, self.store), planned, lambda _: None)

@@ -108,7 +108,7 @@ def came_of_it(stage: Stage, planned: Planned) -> None:
         with pytest.raises(ReconcilerError) as caught:
             stage.apply(planned)
         assert caught.value.exit_code == expected["apply"]
-        outcomes: tuple[Any, ...] = ()
+        outcomes: Sequence[Any] = ()
     else:
         outcomes = stage.apply(planned)
         if {one.result for one in outcomes} == {"applied"} and not expected.keys() & {"faults", "begun"}:

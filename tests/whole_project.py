@@ -1,6 +1,6 @@
 """A whole project: a repository that declares one or more things of every kind, and an empty Stytch to apply it to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -48,7 +48,7 @@ def planned(config: Config, app: App, store: MemoryStore) -> Plan:
         return pipeline.plan(Run(config, client, store)).plan
 
 
-def applied(config: Config, app: App, store: MemoryStore) -> tuple[Outcome, ...]:
+def applied(config: Config, app: App, store: MemoryStore) -> Sequence[Outcome]:
     with asked(config, app) as client:
         plan = pipeline.plan(Run(config, client, store))
         return pipeline.apply(Run(config, client, store), plan, lambda _: None).outcomes

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -17,7 +18,7 @@ from reconciler.apply.write import Writer
 from reconciler.diff.removed import Removed
 from reconciler.kinds import KINDS
 from reconciler.kinds._context import ApplyContext
-from reconciler.model import MEMBER, Change, Changes, Create, Listed, ManualStep, Outcome, StoredCredential
+from reconciler.model import MEMBER, Change, Changes, Create, Listed, ManualStep, Outcome, Outcomes, StoredCredential
 from reconciler.plan.access import heirs
 from reconciler.plan.build import check_writes
 from reconciler.plan.planned import Planned, leaves_open
@@ -35,7 +36,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     ``ledger`` is the file with the ids of what they belong to.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: Sequence[Outcome]
     journal: Path | None
     pins: Mapping[str, str] = {}
     manual_steps: tuple[ManualStep, ...] = ()
@@ -57,7 +58,7 @@ class Applied(Struct, frozen=True, kw_only=True):
         """Return this stage and the next one as one; what is open is what the later plan says."""
         return structs.replace(
             later,
-            outcomes=(*self.outcomes, *later.outcomes),
+            outcomes=_both(self.outcomes, later.outcomes),
             journal=later.journal or self.journal,
             pins={**self.pins, **later.pins},
             stored=(*self.stored, *later.stored),
@@ -65,14 +66,18 @@ class Applied(Struct, frozen=True, kw_only=True):
 
     def with_outcomes(self, outcomes: Iterable[Outcome]) -> "Applied":
         """Return the same with more outcomes."""
-        return structs.replace(self, outcomes=(*self.outcomes, *outcomes))
+        return structs.replace(self, outcomes=_both(self.outcomes, Outcomes(outcomes)))
 
     def skipping(self, changes: Iterable[Change], why: str) -> "Applied":
         """Return the same with an outcome for each of these changes, which are not tried at all."""
         return self.with_outcomes(Outcome.of(change, "skipped", why) for change in changes)
 
 
-def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: OnOutcome, stop: Stop) -> Applied:
+def _both(one: Sequence[Outcome], other: Sequence[Outcome]) -> Sequence[Outcome]:
+    return Outcomes(chain(one, other)) if one and other else one or other
+
+
+def execute(run: Run, planned: Planned, changes: Changes, on_outcome: OnOutcome, stop: Stop) -> Applied:
     """Carry out ``changes``, which are those of ``planned`` in its order, or some of them; give the outcome of each.
 
     What nothing orders is written side by side. Once ``stop`` says so the writes in progress end, and the rest is
@@ -99,10 +104,11 @@ def execute(run: Run, planned: Planned, changes: Sequence[Change], on_outcome: O
             begun=begun.credentials,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        writer = Writer(context, journal, heirs(Changes.of(changes), planned.stakes), stop)
+        writer = Writer(context, journal, heirs(changes, planned.stakes), stop)
         outcomes = Workers(changes, writer.write, on_outcome, run.client, stop, run.config.rates).run()
     prune(run.config.root, journals, journal.summary, run.config.journal, datetime.now(UTC))
-    place = {change.address: place for place, change in enumerate(changes) if KINDS[change.kind].credential}
+    with_credentials = chain.from_iterable(chunk for chunk in changes.chunks if KINDS[chunk.kind].credential)
+    place = {change.address: place for place, change in enumerate(with_credentials)}
     return Applied(
         outcomes=outcomes,
         journal=journal.path,

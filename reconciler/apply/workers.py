@@ -13,7 +13,7 @@ from reconciler.apply.stop import GRACE, INTERRUPTED, Stop
 from reconciler.apply.turns import Turns
 from reconciler.clients.b2b import Client
 from reconciler.clients.credentials import Rates
-from reconciler.model import Change, Outcome
+from reconciler.model import Change, Outcome, Outcomes
 
 LEAST, FIRST_SHARE = 8, 0.25  # so many threads, and such a share of those that there may be, are there at first
 EVERY = 0.25  # seconds between two looks at whether there are enough
@@ -41,7 +41,7 @@ class Workers:
         self._stop = stop
         self._most = min(rates.in_flight, len(changes))
         self._turns = Turns(changes)
-        self._outcomes: list[Outcome | None] = [None] * len(changes)
+        self._outcomes = Outcomes()
         self._under_way: set[int] = set()  # places of changes
         self._changed = threading.Condition()
         self._number = self._idle = 0  # of threads
@@ -49,7 +49,7 @@ class Workers:
         self._error: BaseException | None = None
         self._left = False  # nobody waits for the threads any more
 
-    def run(self) -> tuple[Outcome, ...]:
+    def run(self) -> Outcomes:
         """Write everything, and return what became of each change, in the order of the plan.
 
         Once no new write may begin, those under way are waited for; those that only wait themselves, not for long.
@@ -73,14 +73,16 @@ class Workers:
             self._changed.notify_all()
             if self._error:
                 raise self._error
-            return tuple(map(self._outcome, range(len(self._changes))))
+            for place, change in enumerate(self._changes) if len(self._outcomes) < len(self._changes) else ():
+                if not self._outcomes.has(place):
+                    self._outcomes.note(place, self._not_done(place, change))
+            return self._outcomes
 
-    def _outcome(self, place: int) -> Outcome:
-        """Return what became of a change; of one that nobody waited for any longer, whether it may have happened."""
-        change = self._changes[place]
+    def _not_done(self, place: int, change: Change) -> Outcome:
+        """Return what became of a change that nobody waited for any longer, or whose turn did not come."""
         if place in self._under_way:
             return Outcome.of(change, "failed", f"{INTERRUPTED} during this write: the write may have happened")
-        return self._outcomes[place] or Outcome.of(change, "skipped", self._stop.why)
+        return Outcome.of(change, "skipped", self._stop.why)
 
     def _add(self, number: int) -> None:
         for _ in range(min(number, self._most - self._number)):
@@ -118,7 +120,7 @@ class Workers:
             if self._left:
                 return
             self._under_way.discard(place)
-            self._outcomes[place] = outcome
+            self._outcomes.note(place, outcome)
             if self._turns.done(place):
                 self._changed.notify_all()
             if not self._idle and self._number < self._most:

@@ -87,7 +87,8 @@ class Writer:
         self._journal = journal
         self._heirs = heirs  # by the address of an organization's last admin: of whom one must have become admin before
         self._stop = stop
-        self._applied_members: set[str] = set()  # addresses
+        self._awaited = frozenset[str]().union(*heirs.values())
+        self._applied_members: set[str] = set()  # addresses of those who are awaited
         self._lock = threading.Lock()
         self._circuit = Circuit()  # for what goes wrong, whatever is written
         self._refusals: defaultdict[str, Circuit] = defaultdict(Circuit)  # by kind: for what Stytch refuses
@@ -191,7 +192,7 @@ class Writer:
 
     def _compared(self, kind: Kind, change: Change, written: WriteResult) -> Attempt:
         """Return the outcome "applied", or "failed" if Stytch's answer differs from what was sent."""
-        if not isinstance(change, Delete):
+        if not isinstance(change, Delete) and change.kind != MEMBER:
             self._context.ids.setdefault(change.kind, {})[change.namespace, change.name] = written.id
         is_gone = isinstance(change, Delete) and not kind.identity.singletons
         if odd := "" if is_gone else self._otherwise(kind, change, written):
@@ -206,10 +207,10 @@ class Writer:
             return ""
         called = other_name(kind, change, written.answered)
         if called:
-            self._context.ids[change.kind].pop((change.namespace, change.name))
+            self._context.ids.get(change.kind, {}).pop((change.namespace, change.name), None)
             if change.kind == ORGANIZATION:
                 self._context.organization_ids.pop(change.name, None)
-        elif isinstance(change, Create):
+        elif isinstance(change, Create) and change.kind != MEMBER:
             self._made.add(change.address)
         sent = tuple(
             structs.replace(field, after=written.sent[field.path[0]]) if field.path[0] in written.sent else field
@@ -248,10 +249,11 @@ class Writer:
                 failed, refused = outcome.result == "failed", attempt.refused
                 self._refusals[change.kind].note(failed=failed and refused)
                 self._circuit.note(failed=failed and not refused)
-            if isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
+            if change.kind == MEMBER:  # nothing names members, of whom there are millions
+                if outcome.result == "applied" and change.address in self._awaited:
+                    self._applied_members.add(change.address)
+            elif isinstance(change, Create) and outcome.result != "applied" and change.address not in self._made:
                 self._not_made[change.address] = outcome.result
-            if change.kind == MEMBER and outcome.result == "applied":
-                self._applied_members.add(change.address)
 
 
 def _takes_admin(change: Change) -> bool:

@@ -33,6 +33,7 @@ from reconciler.model.changes import (
     withdrawn_roles,
 )
 from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
+from reconciler.model.outcomes import Outcomes
 from reconciler.model.packed import Changes
 from reconciler.model.problems import Json, Path, Position, Problem, Severity, Spec, fold_problems, problem, spelled
 from reconciler.model.resources import (
@@ -97,6 +98,7 @@ __all__ = [
     "Membership",
     "OrganizationMembers",
     "Outcome",
+    "Outcomes",
     "Path",
     "Plan",
     "Position",

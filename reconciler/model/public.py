@@ -5,6 +5,7 @@ read back from its file gets the parts here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -51,6 +52,7 @@ class Delete(_Change, frozen=True, gc=False, tag="delete"):
 
 Change = Create | Update | Delete
 _Changes = tuple[Change, ...]
+PART = 100  # values of a list that are encoded together
 
 
 class Listed(Struct, frozen=True):
@@ -131,11 +133,14 @@ def parts(plan: changes.Plan) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a plan's public form in order, with its values; a list comes as an iterator of parts."""
     for name in Plan.__struct_fields__:
         value = getattr(plan, name)
-        yield name, (list(map(published, part)) for part in _in_parts(value)) if name in _LISTS else value
+        yield name, in_parts(value) if name in _LISTS else value
 
 
-def _in_parts(values: Sequence[Any]) -> Iterable[Iterable[Any]]:
-    return values.chunks if isinstance(values, Changes) else (values,)
+def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield values in their public form, some at a time."""
+    left = map(published, values)
+    while part := list(islice(left, PART)):
+        yield part
 
 
 def read_plan(data: bytes | bytearray, **taken: Sequence[changes.Change]) -> changes.Plan:

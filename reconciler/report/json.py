@@ -19,11 +19,15 @@ def pieces_of(value: object) -> Iterator[str]:
     """Yield what ``to_json`` returns piece by piece, so that the text of a million changes need not fit in memory."""
     from reconciler.model import public
 
-    if not isinstance(value, Plan):
+    if isinstance(value, Plan):
+        fields = public.parts(value)
+    elif isinstance(value, dict) and any(isinstance(part, Iterator) for part in value.values()):
+        fields = iter(sorted(value.items()))
+    else:
         yield to_json(value)
         return
     separator = "{"
-    for name, part in public.parts(value):
+    for name, part in fields:
         yield f'{separator}\n "{name}": '
         separator = ","
         yield from _items(part) if isinstance(part, Iterator) else (_below(in_json(part)),)

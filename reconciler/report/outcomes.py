@@ -13,7 +13,6 @@ from reconciler.model import (
     Change,
     Changes,
     Delete,
-    Json,
     Outcome,
     Plan,
     Result,
@@ -57,7 +56,7 @@ def apply_report(plan: Plan, applied: "Applied", new: Sequence[Change] = ()) -> 
     return Report(lambda: _data(plan, applied, new), lambda: [_view(plan, applied, new)])
 
 
-def _data(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Json:
+def _data(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Mapping[str, object]:
     """Return the outcome of every change, in the plan's order, their counts, and what the plan file lacked."""
     counts = Counter(outcome.result for outcome in applied.outcomes)
     found = sum(outcome.found for outcome in applied.outcomes)
@@ -67,8 +66,8 @@ def _data(plan: Plan, applied: "Applied", new: Sequence[Change]) -> Json:
         "project_id": plan.project_id,
         "digest": plan.digest,
         "summary": {**{result: counts[result] for result in get_args(Result)}, "found": found},
-        "outcomes": list(map(public.published, applied.outcomes)),
-        "new": list(map(public.published, new)),
+        "outcomes": public.in_parts(applied.outcomes),
+        "new": public.in_parts(new),
         "pins": dict(applied.pins),
         "credentials": applied.stored,
         "manual_steps": plan.manual_steps,
@@ -107,18 +106,23 @@ def _view(plan: Plan, applied: "Applied", new: Sequence[Change]) -> View:
 
 
 def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
-    alike: dict[tuple[str, str, str], list[Outcome]] = {}
+    alike: dict[tuple[Result, str, str], list[Outcome]] = {}  # the first of them
+    numbers = Counter[tuple[Result, str, str]]()
     verbs = _verbs(plan)
     for outcome in outcomes:
         if outcome.result in _HEADINGS:
-            alike.setdefault((outcome.result, outcome.blocked_by, outcome.reason), []).append(outcome)
-    for (result, obstacle, _), found in alike.items():
+            why = (outcome.result, outcome.blocked_by, outcome.reason)
+            numbers[why] += 1
+            if numbers[why] <= FIRST:
+                alike.setdefault(why, []).append(outcome)
+    for why, found in alike.items():
+        result, obstacle, _ = why
         by_guard = (seen for seen in plan.guards if seen.name == found[0].why and not seen.ok)
         guard = next(by_guard, None)
         reason = printable(f"{found[0].why}, {guard.detail}" if guard else found[0].why)
         yield Part(
-            f"{_HEADINGS[result]}: {counted(len(found), 'change')}",
-            lines=(*filter(None, [reason]), *few([_line(one, verbs) for one in found[:FIRST]], len(found), FIRST)),
+            f"{_HEADINGS[result]}: {counted(numbers[why], 'change')}",
+            lines=(*filter(None, [reason]), *few([_line(one, verbs) for one in found], numbers[why], FIRST)),
             hints=(next_step(obstacle, guard, plan.environment),) if result == "withheld" else (),
         )
 

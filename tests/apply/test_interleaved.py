@@ -148,7 +148,7 @@ class Machine:
         with self.at(app) as here:
             return pipeline.plan(here.run).plan
 
-    def apply(self, app: App) -> tuple[Outcome, ...]:
+    def apply(self, app: App) -> Sequence[Outcome]:
         with self.at(app) as here:
             return here.apply(pipeline.plan(here.run))
 
@@ -160,7 +160,7 @@ class At:
     side: Side
     run: Run
 
-    def apply(self, planned: Planned) -> tuple[Outcome, ...]:
+    def apply(self, planned: Planned) -> Sequence[Outcome]:
         try:
             return pipeline.apply(self.run, planned, lambda _: None).outcomes
         finally:
@@ -193,7 +193,7 @@ class World:
             app.close()
 
 
-def together(app: App, machines: Sequence[Machine], turns: Turns) -> list[tuple[Outcome, ...]]:
+def together(app: App, machines: Sequence[Machine], turns: Turns) -> list[Sequence[Outcome]]:
     """Let two machines plan and then apply at once, and return what became of it on each."""
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         runs = [stack.enter_context(machine.at(app, number)) for number, machine in enumerate(machines)]

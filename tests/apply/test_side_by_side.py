@@ -220,7 +220,7 @@ def manifest(kind: str, name: str, rest: str = "") -> str:
     return f"---\napiVersion: reconciler/v1\nkind: {kind}\nmetadata: {{name: '{name}'}}\n{rest}"
 
 
-def run(root: Path, app: App, store: MemoryStore, *manifests: str) -> tuple[Outcome, ...]:
+def run(root: Path, app: App, store: MemoryStore, *manifests: str) -> Sequence[Outcome]:
     config = config_of(write(root, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": "".join(manifests)}))
     with connected(app) as client:
         here = Run(config, client, store)
