@@ -32,7 +32,7 @@ def trimmed(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether a text is empty, or holds only white space and characters that cannot be seen."""
-    return not any(one.isprintable() and one != " " for one in text)
+    return not text[:1].isalnum() and not any(one.isprintable() and one != " " for one in text)
 
 
 def raise_case(text: str) -> str:

@@ -1,6 +1,6 @@
 """Declared and live resources: organizations, members, and the mark that says which are managed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -128,10 +128,10 @@ class Table(Struct, frozen=True):
 
     name: str
     file: str
-    rows: tuple[dict[str, Json], ...]
-    lines: tuple[int, ...]
+    rows: Sequence[dict[str, Json]]
+    lines: Sequence[int]
     columns: frozenset[str]
-    offsets: tuple[int, ...] = ()
+    offsets: Sequence[int] = ()
 
     def at(self, row: int) -> Position:
         """Return the place of a row (from 0)."""

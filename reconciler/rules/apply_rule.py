@@ -65,7 +65,7 @@ def _around(
         if slug is not None and rule.reads_organization:
             inner = {**scope, "organization": _organization(slug, context.directory)}
         for row in rows:
-            around = inner if row.number < 0 or not rule.join else {**inner, "row": rule.join.cells[row.number]}
+            around = inner if row.number < 0 or not rule.join else {**inner, "row": rule.join.cells(row.number)}
             joined = unverified or (any_address and _unproven(row.addresses))
             yield Case(around, (*hit.addresses, *row.addresses), joined, slug, row.number)
 

@@ -1,6 +1,6 @@
 """``table`` of a rule: which rows of a table join a user."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -8,12 +8,13 @@ from msgspec import Struct
 
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Call, Read
-from reconciler.expressions.text import domain_label, is_blank, joined_text
+from reconciler.expressions.text import is_blank, joined_text
 from reconciler.expressions.values import Mistyped, kind_of, text_of
 from reconciler.model import Json, Position, Problem, Table, problem
 from reconciler.rules.directory import COMMON_DOMAIN
 from reconciler.rules.person import Address, Person
 from reconciler.rules.reader import Place, Reader
+from reconciler.rules.row_index import RowIndex, domain_in
 from reconciler.rules.unused import Seen
 from reconciler.schema.domains import why_nobodys
 from reconciler.suggest import suggest_existing
@@ -33,17 +34,21 @@ class Row(Struct, frozen=True, gc=False):
 class Join(Struct, frozen=True):
     """A table, the columns that join with what each is joined to, and the rows by their texts in those columns.
 
-    ``cells`` are the rows as rules see them: what is blank is null, as in a CSV file. ``doubts`` are the rows whose
-    domain is nobody's in particular, and say so.
+    ``doubts`` are the rows whose domain is nobody's in particular, and say so.
     """
 
     table: Table
-    cells: Sequence[Mapping[str, Json]]
     columns: tuple[str, ...]
     keys: tuple[Expression, ...]
-    index: dict[tuple[str, ...], list[int]]
+    index: RowIndex
     seen: Seen
     doubts: Mapping[int, Problem] = {}  # msgspec copies an empty default
+
+    def cells(self, number: int) -> Mapping[str, Json]:
+        """Return a row as rules see it: what is blank is null, as in a CSV file."""
+        row = self.table.rows[number]
+        blank = [column for column, cell in row.items() if type(cell) is str and is_blank(cell)]
+        return {**row, **dict.fromkeys(blank)} if blank else row
 
     def rows(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Return the rows about a user in the table's order, each once; raises ``Mistyped`` if a value is no text."""
@@ -51,10 +56,10 @@ class Join(Struct, frozen=True):
         texts = self.texts(scope, by_text)
         found: dict[int, dict[str, Address]] = {}
         for together in product(*texts):
-            for number in self.index.get(together, ()):
+            for number in self.index.numbers(together):
                 joined = map(by_text.get, together)
                 found.setdefault(number, {}).update((address.text, address) for address in joined if address)
-        return tuple(Row(number, tuple(found[number].values())) for number in sorted(found))
+        return tuple([Row(number, tuple(found[number].values())) for number in sorted(found)])
 
     def noted(self, person: Person, scope: Mapping[str, object], *, any_address: bool) -> tuple[Row, ...]:
         """Return the same as ``rows``, and note what came of the table."""
@@ -84,59 +89,12 @@ def is_path(expression: Expression, path: tuple[str, ...]) -> bool:
     return isinstance(expression.node, Read) and expression.node.path == path
 
 
-def without_blanks(rows: Sequence[Mapping[str, Json]]) -> Sequence[Mapping[str, Json]]:
-    """Return rows in which every blank string is null."""
-    return [
-        {column: None if _is_blank(cell) else cell for column, cell in row.items()}
-        if any(map(_is_blank, row.values()))
-        else row
-        for row in rows
-    ]
-
-
-def _is_blank(cell: Json) -> bool:
-    return isinstance(cell, str) and is_blank(cell)
-
-
 def is_domain(expression: Expression) -> bool:
     """Return whether an expression gives a domain, so that the column that it joins holds domains."""
     node = expression.node
     while isinstance(node, Call) and node.function.name in {"lower", "default"}:
         node = node.arguments[0]
     return isinstance(node, Call) and node.function.name == "domain"
-
-
-def domain_in(cell: Json) -> str | None:
-    """Return the A-label of the domain in a cell."""
-    return domain_label(cell) if isinstance(cell, str) else None
-
-
-def index_of(
-    table: Table, columns: tuple[str, ...], domains: Container[str] = ()
-) -> tuple[dict[tuple[str, ...], list[int]], list[tuple[int, str]]]:
-    """Index a table; the second value names the cells (row, column) that hold no text to join by.
-
-    In some columns the cells are ``domains``, which compare as such.
-    """
-    index: dict[tuple[str, ...], list[int]] = {}
-    odd: list[tuple[int, str]] = []
-    for number, row in enumerate(table.rows):
-        texts: list[str] = []
-        for column in columns:
-            cell = row.get(column)
-            if cell is None or cell in ([], {}):
-                break
-            try:
-                text = (domain_in(cell) if column in domains else None) or joined_text(text_of(cell))
-            except Mistyped:
-                odd.append((number, column))
-                break
-            if not text:
-                break
-            texts.append(text)
-        else:
-            index.setdefault(tuple(texts), []).append(number)
-    return index, odd
 
 
 def _texts(value: Any, key: Expression) -> list[str]:
@@ -174,16 +132,14 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader) -> Join
     if found is None or len(draft.problems) > before:
         return None
     columns = tuple(table["join"])
-    domains = [column for column, key in zip(columns, keys, strict=True) if is_domain(key)]
-    index, odd = index_of(found, columns, domains)
-    for row, column in odd[:_ODD_CELLS]:
+    domains = tuple(column for column, key in zip(columns, keys, strict=True) if is_domain(key))
+    index = draft.index_of(found, columns, domains)
+    for row, column in index.odd[:_ODD_CELLS]:
         message = f"the column {column} is joined as text, but this row has a list or a map in it"
         places = found.at(row), place.below("join", column).position
         reader.refuse("wrong-type", message, "join by a column that holds text", *places)
     doubts = dict(_doubted(found, domains, reader.public, place.below("join").position))
-    return Join(
-        found, without_blanks(found.rows), columns, tuple(keys), index, draft.tally.seen(found, columns), doubts
-    )
+    return Join(found, columns, tuple(keys), index, draft.tally.seen(found, columns), doubts)
 
 
 def _doubted(

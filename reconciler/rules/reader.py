@@ -12,6 +12,7 @@ from reconciler.expressions.template import OPEN, InvalidTree, Template, Tree, c
 from reconciler.expressions.values import ExpressionError
 from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.rules.directory import Directory, Domains, domains_of
+from reconciler.rules.row_index import RowIndex
 from reconciler.rules.unused import Tally
 from reconciler.suggest import suggest_existing
 
@@ -75,7 +76,7 @@ class Draft(Struct, kw_only=True):
     """What the rules of all documents share while they are compiled.
 
     ``fields`` collects the user's fields that are read and where; ``domains`` what organizations list, by the path at
-    which it was looked up; ``patterns`` numbers every ``email_regex``.
+    which it was looked up; ``joined`` are tables by the columns that join; ``patterns`` numbers every ``email_regex``.
     """
 
     constants: Mapping[str, object]
@@ -88,7 +89,15 @@ class Draft(Struct, kw_only=True):
     fields: dict[str, list[Position]] = field(default_factory=dict)
     domains: dict[str, Domains] = field(default_factory=dict)
     patterns: dict[str, int] = field(default_factory=dict)
+    joined: dict[tuple[str, Path, Path], RowIndex] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+    def index_of(self, table: Table, columns: Path, domains: Path) -> RowIndex:
+        """Return the rows of a table by some columns, of which some hold ``domains``; indexed once for all rules."""
+        key = (table.name, columns, domains)
+        if key not in self.joined:
+            self.joined[key] = RowIndex(table, columns, domains)
+        return self.joined[key]
 
 
 class Reader(Struct):

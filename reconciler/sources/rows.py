@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NoReturn
@@ -16,6 +17,7 @@ import msgspec
 from reconciler.config.read import RowsSource
 from reconciler.errors import Unreadable
 from reconciler.model import Json, Position, Problem, Table, problem
+from reconciler.sources.packed_rows import PackedRows
 
 Format = Literal["csv", "array", "lines"]
 
@@ -179,13 +181,16 @@ def read_table(name: str, source: RowsSource) -> Table:
     """Return a table, whole. Raises ``Unreadable`` if it has fewer rows than it must have, or none."""
     file, shown = source.file, source.shown
     read = {"csv": _csv, "array": _array, "lines": _lines}[format_of(file, shown)]
-    found = list(read(file, shown))
-    if not found:
+    rows, lines, offsets = PackedRows(), array("I"), array("I")
+    for line, column, row in read(file, shown):
+        rows.append(row)
+        lines.append(line)
+        offsets.append(column)
+    if not rows:
         refuse(shown, f"{shown} has no row", "an empty table is refused, because it could lead to deletes")
-    if source.rows is not None and len(found) < source.rows:
-        refuse(shown, f"{shown} has {len(found)} rows; expected at least {source.rows}", "is it whole?", found[-1][0])
-    lines, columns, rows = zip(*found, strict=True)
-    return Table(name, shown, rows, lines, frozenset().union(*rows), columns if max(columns) > 1 else ())
+    if source.rows is not None and len(rows) < source.rows:
+        refuse(shown, f"{shown} has {len(rows)} rows; expected at least {source.rows}", "is it whole?", lines[-1])
+    return Table(name, shown, rows, lines, rows.columns, offsets if max(offsets) > 1 else ())
 
 
 def _csv(file: Path, shown: str) -> Iterator[Row]:
@@ -215,9 +220,11 @@ def _array(file: Path, shown: str) -> Iterator[Row]:
         text = content.decode()
     except UnicodeDecodeError as error:
         refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", content.count(b"\n", 0, error.start) + 1)
+    del content
     start = text.index("[") + 1
     first, before = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start) - 1
-    for line, column, value in elements(text[start : text.rindex("]")], shown, first, before):
+    text = text[start : text.rindex("]")]
+    for line, column, value in elements(text, shown, first, before):
         if not isinstance(value, dict):
             refuse(shown, "a row is a JSON object", "write an array of objects", line)
         yield line, column, value
