@@ -47,6 +47,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     users_project_id: str = ""  # the Consumer project whose users they are
     by_hand: Sequence[Resource] = ()  # the hand-written Members, into which ``Membership.declared`` points
     absent: Mapping[str, Sequence[Membership]] = {}  # those of them that must not be there, by organization
+    roles: Mapping[str, frozenset[str]] | None = None  # that there are, as ``desired_members`` is given them
     rule_causes: Sequence[Cause] = ()  # what asks for a membership, by ``Membership.rules``
 
     def causes(self, membership: Membership) -> tuple[Cause, ...]:
@@ -104,6 +105,7 @@ def desired_members(
     return Desired(
         by_hand=members,
         absent=absent,
+        roles=roles,
         rule_causes=rules.causes,
         memberships=collected.packed,
         users=Users(
@@ -156,7 +158,8 @@ class _Collected:
         for membership in decision.memberships:
             if membership.declared >= 0:
                 self.touched.add(membership.declared)
-            if membership.roles and (unknown := _unknown_roles(membership, self._roles, self._rules.causes)):
+            unknown = _unknown_roles(membership, self._roles, self._rules.causes)
+            if unknown:
                 self.problems.append(unknown)
                 self.undecided[membership.organization].setdefault(user_id, unknown)
             else:
@@ -241,10 +244,11 @@ def by_hand(member: Resource, number: int) -> Membership:
 def _unknown_roles(
     membership: Membership, roles: Mapping[str, frozenset[str]] | None, causes: Sequence[Cause]
 ) -> Problem | None:
-    if roles is None or membership.user is None:
+    given = {*membership.roles, *(membership.initial.get("roles") or ())}
+    if roles is None or membership.user is None or not given:
         return None
     known = roles[""] | roles.get(membership.organization, frozenset())
-    missing = sorted(set(membership.roles) - known)
+    missing = sorted(given - known)
     if not missing:
         return None
     return problem(

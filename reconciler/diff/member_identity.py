@@ -21,7 +21,7 @@ def by_mark_then_address(
     kind: Kind, desired: DesiredMembers, live: OrganizationMembers, policy: MemberPolicy
 ) -> MemberMatch:
     """Pair each membership with the live member whose mark names its user, or else with the one of its address."""
-    told = apart(kind, desired, live, policy)
+    told, retired = apart(kind, desired, live, policy), _retired(live.members)
     desired, live = told.desired, told.live
     there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
     if live.half_read:
@@ -51,6 +51,7 @@ def by_mark_then_address(
         pairs=[*to_go, *pairs],
         unclaimed=unclaimed,
         findings=Diff(problems=live.problems, stakes=stakes_of(kind, desired.organization, live.members)),
+        retired=retired,
     )
     held = tuple(match.listed(item, conflicts.IN_CONFLICT) for item in disputed)
     managed, counts = _counted(match, present)
@@ -72,6 +73,16 @@ def stakes_of(kind: Kind, organization: str, members: Iterable[LiveMember]) -> S
     }
     breakglass = frozenset(member.member_id for member in present if member.is_breakglass)
     return Stakes(admins={organization: admins} if admins else {}, breakglass=breakglass)
+
+
+def _retired(members: Iterable[LiveMember]) -> Mapping[str, str]:
+    """Return the addresses that live members had before, which Stytch gives to nobody else, with the members' ids."""
+    return {
+        mailbox_or_text(str(entry.get("email_address"))): member.member_id
+        for member in members
+        if member.retired_email_addresses and member.status != "deleted"
+        for entry in member.retired_email_addresses
+    }
 
 
 def _to_go(membership: Membership, item: OwnedMember, desired: DesiredMembers) -> MemberPair:

@@ -36,6 +36,17 @@ class Users(Struct, frozen=True, kw_only=True):
     disputed: Container[object] = frozenset()
 
 
+class Taken(Struct, frozen=True, kw_only=True):
+    """What there is in other organizations that decides what a member may be given.
+
+    ``claimed`` gives the organization (by slug) that claims a domain, ``roles`` the roles that there are in each
+    organization, those of all under "" (None: nobody asked).
+    """
+
+    claimed: Mapping[str, str] = {}
+    roles: Mapping[str, frozenset[str]] | None = None
+
+
 class MemberPolicy(Struct, frozen=True, kw_only=True):
     """How a run treats members, and what it knows of them besides.
 
@@ -43,7 +54,7 @@ class MemberPolicy(Struct, frozen=True, kw_only=True):
     members whom somebody else made or removed, and of addresses. ``causes`` gives what asks for a membership,
     ``by_hand`` are all hand-written Members of the run (``Membership.declared`` points into it). ``unfinished`` gives,
     by the id of each member whose delete earlier runs began and never ended, when they wrote their marks (None: perhaps
-    not at all).
+    not at all). ``taken`` is what Stytch would refuse a member because of others.
     """
 
     owner: Owner
@@ -56,6 +67,7 @@ class MemberPolicy(Struct, frozen=True, kw_only=True):
     causes: Callable[[Membership], tuple[Cause, ...]]
     by_hand: Sequence[Resource] = ()
     unfinished: Mapping[str, Collection[str | None]] = {}
+    taken: Taken = Taken()
 
     def was_brought_back(self, item: OwnedMember) -> bool:
         """Return whether somebody made a member live again whom we had deleted.
@@ -101,7 +113,8 @@ class MemberPair(Struct, frozen=True, gc=False):
 class MemberMatch(Struct, frozen=True, kw_only=True, dict=True):
     """Both sides of one organization, paired.
 
-    ``gone`` are the records of deleted members, ``unclaimed`` the live members that nothing wants.
+    ``gone`` are the records of deleted members, ``unclaimed`` the live members that nothing wants, ``retired`` the
+    addresses that members had before, with their ids.
     """
 
     kind: Kind
@@ -112,6 +125,7 @@ class MemberMatch(Struct, frozen=True, kw_only=True, dict=True):
     pairs: Sequence[MemberPair]
     unclaimed: Sequence[OwnedMember]
     findings: Diff
+    retired: Mapping[str, str] = {}
 
     @cached_property
     def removed(self) -> Removed:

@@ -14,6 +14,7 @@ from reconciler.diff.fields import created_fields
 from reconciler.diff.member_changes import MemberUpdatePolicy, update_member
 from reconciler.diff.member_pairs import MemberMatch, MemberPair
 from reconciler.diff.ownership import COPY, OwnedMember, Whose, farewell
+from reconciler.diff.refusals import Reasons, accepted, refused
 from reconciler.diff.roles import direct_roles
 from reconciler.model import (
     ADMIN_ROLE,
@@ -38,6 +39,8 @@ from reconciler.model import (
 NOT_GIVEN: Final = (
     "the live address is not one of the user's admissible addresses, so this member gets no new roles or fields"
 )
+REFUSED: Final = "Stytch would refuse it"
+CORRECT: Final = "correct the data, the rule or the manifest that it comes from"
 NOT_WITHDRAWN: Final = (
     "no longer wanted; kept because nothing is withdrawn in an organization that is `ensure: external`"
 )
@@ -114,6 +117,8 @@ def create(match: MemberMatch, pair: MemberPair) -> Diff:
         causes=policy.causes(membership),
         restores=restore,
     )
+    if reasons := refused(change.fields, change.mark, change.name, None, match):
+        return _refused(match, pair, change.name, reasons)
     return Diff(changes=(change,))
 
 
@@ -138,6 +143,11 @@ def update(match: MemberMatch, pair: MemberPair) -> Diff:
     if needed.kept:
         problems.append(_warning(match, pair, item, "kept", f"{NOT_WITHDRAWN}: {', '.join(needed.kept)}"))
     change = needed.change
+    if change and (reasons := refused(change.fields, change.mark, pair.becomes, item.member, match)):
+        without = _refused(match, pair, item.address, reasons, item.member.member_id)
+        held += without.held
+        problems += without.problems
+        change = accepted(change, reasons, item.member, match)
     if change and match.is_undecided(membership.user) and withdrawn_roles(change):
         held.append(match.listed(item, conflicts.UNKNOWN_ROLES))
         return Diff(held=tuple(held), problems=tuple(problems))
@@ -152,6 +162,13 @@ def update(match: MemberMatch, pair: MemberPair) -> Diff:
         problems=tuple(problems),
         stakes=stakes,
     )
+
+
+def _refused(match: MemberMatch, pair: MemberPair, mailbox: str, reasons: Reasons, id_: str | None = None) -> Diff:
+    """Hold what Stytch would refuse, and say why."""
+    text = f"{REFUSED}: {'; '.join(sorted(set(reasons.values())))}"
+    held = _wanted(match, pair, mailbox, text, id_)
+    return Diff(held=(held,), problems=(_problem("would-be-refused", held, hint=CORRECT),))
 
 
 def delete(match: MemberMatch, pair: MemberPair) -> Diff:

@@ -6,12 +6,15 @@ from typing import Final
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _A_LABELS: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# The part before the @ of an address: no blanks, no control characters, no characters that need quotes.
-_LOCAL_PART: Final = re.compile(r'[^\s@"(),:;<>\[\\\]\x00-\x1f\x7f]+')
+_TOP: Final = re.compile(r".*\.[a-z0-9-]{2,}")  # a name without a dot is a machine's: Stytch takes no address at it
+# The part before the @ of an address: printable ASCII without blanks and without what needs quotes. What a mail server
+# needs an extension for (RFC 6531) Stytch is not known to take.
+_LOCAL_PART: Final = re.compile(r'[^\s@"(),:;<>\[\\\]\x00-\x1f\x7f-\U0010ffff]{1,64}')
 # Unicode's White_Space. Python's own set has four control characters more.
 _WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
+_LONGEST_LOCAL_PART: Final = 64  # octets, RFC 5321 §4.5.3.1.1
 _LONGEST_ADDRESS: Final = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
 _OTHER_RUNS: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST_DOMAIN: Final = 253  # octets, RFC 1035 §2.3.4 without the root
@@ -69,21 +72,29 @@ def a_label(domain: str) -> str | None:
     return folded if _A_LABELS.fullmatch(folded) else None
 
 
-_label: Final = lru_cache(maxsize=1 << 16)(a_label)
+def mail_domain(text: str) -> str | None:
+    """Return the A-label of a domain that can have addresses: of more than one label; None for any other text."""
+    label = a_label(trimmed(text))
+    return label if label and _TOP.fullmatch(label) else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _label(domain: str) -> str | None:
+    return mail_domain(domain) if domain == trimmed(domain) else None
 
 
 def parsed_address(text: str) -> tuple[str, str] | None:
     """Return an e-mail address in its canonical form, and its domain; None for an invalid address.
 
-    The canonical form has no outer white space, A to Z in lower case, and the domain as an A-label. An address with
-    invisible characters (control, format and bidirectional characters) is invalid.
+    The canonical form has no outer white space, A to Z in lower case, and the domain as an A-label. An address whose
+    domain has no dot, and one with anything but ASCII before the @ or with more than 64 characters there, is invalid.
     """
     if text.isascii():  # the fast path: a run may have a million addresses
         folded = text.lower()
         local, _, domain = folded.rpartition("@")
         if (
             (label := _label(domain))
-            and (local.isalnum() or _LOCAL_PART.fullmatch(local))
+            and ((local.isalnum() and len(local) <= _LONGEST_LOCAL_PART) or _LOCAL_PART.fullmatch(local))
             and len(text) <= _LONGEST_ADDRESS
         ):
             return folded, label

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
-from reconciler.expressions.text import domain_label, fold
+from reconciler.expressions.text import domain_label, fold, mail_domain
 from reconciler.kinds._context import ApplyContext, Stale
 from reconciler.kinds._writing import (
     WriteResult,
@@ -221,7 +221,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
     path = (part, "rbac_email_implicit_role_assignments")
     for index, assignment in enumerate(assignments):
         here = (*path, str(index))
-        domain = domain_label(assignment["domain"])
+        domain = mail_domain(assignment["domain"])
         if domain is None:
             message = f"{assignment['domain']!r} is not a domain name"
             yield resource.problem("not-a-domain", message, "write it as acme.example", (*here, "domain"))

@@ -223,6 +223,8 @@ class LiveMember(Struct, frozen=True, kw_only=True, gc=False):
     mfa_phone_number: str | None = None
     mfa_enrolled: bool = False
     default_mfa_method: str | None = None
+    totp_registration_id: str | None = None
+    retired_email_addresses: list[dict[str, Json]] | None = None
     roles: tuple[Role, ...] = ()
     trusted_metadata: dict[str, Json] | None = None
     untrusted_metadata: dict[str, Json] | None = None

@@ -16,7 +16,7 @@ from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.compare import compare
 from reconciler.diff.member_identity import stakes_of
-from reconciler.diff.member_pairs import MemberPolicy
+from reconciler.diff.member_pairs import MemberPolicy, Taken
 from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
 from reconciler.load.references import POLICY
@@ -36,6 +36,7 @@ from reconciler.read.live import LiveResources, Named, with_names
 from reconciler.read.members import read_members
 from reconciler.read.run import Run
 
+CLAIMED: Final = "claimed_email_domains"
 NO_NUMBERS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -123,7 +124,7 @@ def compare_members(
     expected = {id: desired.memberships.count(slug) for id, slug in looked_at.items()}
     slugs = {one.id: one.name for one in live.organizations}
     members = count_role_users(read(looked_at, expected), slugs, roles)
-    diff = Diff.total(_member_diffs(run, declared, desired, organizations, deleting, members))
+    diff = Diff.total(_member_diffs(run, declared, desired, live, organizations, deleting, members))
     if roles:
         elsewhere = [id for id in slugs if id not in looked_at]
         deque(count_role_users(read(elsewhere), slugs, roles), maxlen=0)
@@ -145,7 +146,13 @@ def _looked_at(config: Config, declared: Declared, diffs: Diffs) -> Mapping[str,
 
 
 def _member_diffs(
-    run: Run, declared: Declared, desired: Desired, organizations: Diff, deleting: Begun, members: Members
+    run: Run,
+    declared: Declared,
+    desired: Desired,
+    live: LiveResources,
+    organizations: Diff,
+    deleting: Begun,
+    members: Members,
 ) -> Iterator[Diff]:
     """Yield the differences of every settled organization as it is read, and of those that are still to be created.
 
@@ -168,6 +175,7 @@ def _member_diffs(
         causes=desired.causes,
         by_hand=desired.by_hand,
         unfinished=_written_at(deleting),
+        taken=Taken(claimed=_claimed(declared, live, slugs), roles=desired.roles),
     )
     created: Sequence[str] = ()
     if declared.writes(ORGANIZATION, config) or not declared.writes(MEMBER, config):  # they are held if not
@@ -176,6 +184,13 @@ def _member_diffs(
     external = declared.external()
     for slug, there in chain(found, nobody):
         yield _packed(compare(kind, desired.members_of(slug, external=slug in external), there, policy))
+
+
+def _claimed(declared: Declared, live: LiveResources, slugs: Mapping[str, str]) -> Mapping[str, str]:
+    """Return which organization claims each domain, once the plan is applied."""
+    claims = {slugs.get(each.id, each.name): each.spec.get(CLAIMED) or () for each in live.organizations}
+    claims |= {each.name: each.spec[CLAIMED] for each in declared.organizations if CLAIMED in each.spec}
+    return {domain: slug for slug, domains in claims.items() for domain in domains}
 
 
 def _packed(diff: Diff) -> Diff:

@@ -120,7 +120,8 @@ class RuleResults(Struct):
 def _unread(person: Person) -> Undecided:
     """Return the problem of a user's address that cannot be read, so memberships that rely on it are held."""
     message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
-    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end"
+    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end, in "
+    hint += "ASCII before the @, and at a domain with a dot"
     found = problem(UNREADABLE_ADDRESS, message, hint, severity="problem", users=(person.user_id,))
     return Undecided(found, None)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, json
 
-from reconciler.expressions.text import domain_label
+from reconciler.expressions.text import mail_domain
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Problem, Resource, Spec
 from reconciler.schema.domains import is_mail_provider
 
@@ -85,7 +85,7 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
     first: dict[str, Path] = {}
     for index, domain in enumerate(domains):
         here = (*path, str(index))
-        label = domain_label(domain)
+        label = mail_domain(domain)
         if label is None:
             yield resource.problem("not-a-domain", f"{domain!r} is not a domain name", "write it as acme.example", here)
         elif is_mail_provider(label):

@@ -87,8 +87,13 @@ def test_the_domain_of_an_address(address: str, domain: str | None) -> None:
         (" Ann@Acme.Example ", "ann@acme.example"),
         ("ex@BÜCHER.example", "ex@xn--bcher-kva.example"),
         ("ex@XN--BCHER-KVA.example", "ex@xn--bcher-kva.example"),
-        ("JOSÉ@acme.example", "josÉ@acme.example"),
-        ("\u212a@acme.example", "\u212a@acme.example"),  # a Kelvin sign is not a k
+        ("JOSÉ@acme.example", None),  # Stytch is not known to take more than ASCII before the @
+        ("\u212a@acme.example", None),
+        ("ex@host", None),
+        ("ex@bücher", None),
+        ("ex@acme.e", None),
+        ("a" * 64 + "@b.example", "a" * 64 + "@b.example"),
+        ("a" * 65 + "@b.example", None),
         ("ann@\u212aelvin.example", "ann@kelvin.example"),  # in a domain, UTS #46 maps it to k
         ("a" * 250 + "@b.example", None),
     ],

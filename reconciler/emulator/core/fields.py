@@ -11,7 +11,8 @@ from reconciler.emulator.core.exchange import Refusal
 from reconciler.emulator.core.store import Fields
 
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9._|-]{1,128}")
-EMAIL = re.compile(r"[^\s@<>()\",;:\\\[\]]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+EMAIL = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+"""In ASCII: what needs an extension of mail servers (RFC 6531) is not known to be accepted."""
 PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 _COUNTRY_CODES = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC
