@@ -80,7 +80,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int, time_limit: 
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
         _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
         with SIGNALS.given_to(stop), stop.enduring():
-            with applying(planned.plan, asked.format) as on_outcome:
+            with applying(planned.plan, asked.format, client) as on_outcome:
                 applied = pipeline.apply(open_run(config, client), planned, on_outcome, stop)
             shown = _show(stop, apply_report(planned.plan, applied, new), asked.format, applied.journal)
     is_cut_short = stop.signals and (applied.exit_code == 1 or not shown)

@@ -51,7 +51,7 @@ def export_into(asked: Asked, config: "Config", root: Path, made: "Make", *, org
     from reconciler.read.run import open_run
     from reconciler.report.progress import reading
 
-    with client_for(config) as client, reading(asked.format):
+    with client_for(config) as client, reading(asked.format, client):
         asked_for = ExportRequest(only=asked.only, table=organizations == "table", **wanted)
         exported = made(open_run(config, client), asked_for)
     check_nothing_else(root, exported.files)

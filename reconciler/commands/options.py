@@ -151,7 +151,7 @@ def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
     from reconciler.read.run import open_run
     from reconciler.report.progress import reading
 
-    with reading(asked.format):
+    with reading(asked.format, client):
         return pipeline.plan(open_run(config, client), asked.only)
 
 

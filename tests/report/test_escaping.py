@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.errors import NotPrinted
-from reconciler.model import Create, Outcome, Plan, Position, Problem, spelled
+from reconciler.model import Create, Plan, Position, Problem, spelled
 from reconciler.report.escaping import in_code, in_markdown, inert, printable
 from reconciler.report.formats import render, write
 from reconciler.report.json import to_json
 from reconciler.report.plan import plan_report
 from reconciler.report.problems import problems_report
-from reconciler.report.progress import PlainProgress
+from reconciler.report.progress import Ticker
 from tests.repositories import write as write_files
 
 SIMPLE = {
@@ -127,9 +127,9 @@ def test_what_does_not_arrive_is_said() -> None:
 
 
 def test_progress_that_nobody_reads_stops_nothing() -> None:
-    progress = PlainProgress(2, Full(), clock=iter(range(0, 100, 20)).__next__)
+    ticker = Ticker(str, lambda said: print(said, file=Full()), lambda: None, clock=iter(range(0, 100, 20)).__next__)
     for _ in range(2):
-        progress.advance(Outcome(kind="Organization", name="acme", action="create", result="applied"))
+        ticker.look()
 
 
 # The whole program
