@@ -47,7 +47,7 @@ class Outage:
         self._probes = 0  # since it began
         self._since = 0.0
         self._reason = ""
-        self._last_answer = -math.inf
+        self._answered = -math.inf  # when the latest request began that was answered
 
     @property
     def is_on(self) -> bool:
@@ -59,17 +59,21 @@ class Outage:
         """Return what everybody waits for, if they do."""
         return Waiting(self._reason, self._since) if self._is_on else None
 
-    def answered(self) -> None:
-        """Note that a request was answered, whatever the answer says."""
+    def answered(self, began: float) -> None:
+        """Note that a request that ``began`` at a moment was answered; one from before the failures is no sign."""
         with self._lock:
-            self._last_answer = self._clock.monotonic()
+            self._answered = max(self._answered, began)
+            if self._failures and began < self._since:
+                return
             self._failures = self._probes = 0
-        self._end()
+            was_on, self._is_on = self._is_on, False
+        if was_on:
+            self._clock.wake()
 
     def failed(self, reason: str, began: float) -> None:
         """Note that a request that ``began`` at a moment was not answered; one that began before an answer is old."""
         with self._lock:
-            if self._is_on or began < self._last_answer:
+            if self._is_on or began < self._answered:
                 return
             if not self._failures:
                 self._since = began
@@ -103,17 +107,15 @@ class Outage:
                 given_up = Ended if end == self._clock.until else Unavailable
                 raise given_up(f"{self._reason}; nothing was sent any more after {end - self._since:.0f} s")
             self._clock.sleep(min(pause, left))
-            if self.is_on and self._answers():
+            if not self.is_on:
+                return
+            began = self._clock.monotonic()
+            if self._answers():
                 with self._lock:
                     self._failures = IN_A_ROW - 1  # the next failure goes on with this outage
-                    self._last_answer = self._clock.monotonic()
-                self._end()
-
-    def _end(self) -> None:
-        if self._is_on:
-            self._is_on = False
-            self._clock.wake()
+                    self._answered = began
+                    self._is_on = False
 
     def _seconds(self) -> float:
-        never = self._last_answer == -math.inf
+        never = self._answered == -math.inf
         return min(FIRST_CONTACT, self._patience.seconds) if never else self._patience.seconds

@@ -157,7 +157,7 @@ class Requester:
         if answer.status in NOT_REACHED:
             self._outage.failed(f"Stytch answered {answer.status}", began)
         else:
-            self._outage.answered()
+            self._outage.answered(began)
         self._learn_time(answer)
         secrets = (*self._passwords, *operation.secrets)
         if answer.status == TOO_MANY:

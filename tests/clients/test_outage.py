@@ -67,7 +67,7 @@ class Server:
 
     def answer(self) -> Answer:
         event = self.broken(self.clock.monotonic())
-        self.clock.sleep(self.latency)
+        self.clock.sleep(0.01 if event else self.latency)
         if isinstance(event, Unanswered):
             raise event
         return event or OK
@@ -115,6 +115,12 @@ def test_an_outage_fails_no_write(event: Event, seconds: float) -> None:
     assert during == []  # but for those who were on their way, nobody sends while it lasts
     assert server.most_probes == 1
     assert len(server.probed) <= 30  # they become rarer
+
+
+def test_answers_to_what_was_asked_before_do_not_end_an_outage() -> None:
+    server = Server(between(2, 32, REFUSED), latency=1.5)
+    assert server.write(500, workers=128) == [{}] * 500
+    assert [moment for moment in server.asked if 2.2 < moment < 32] == []
 
 
 def test_all_go_on_with_the_first_answer() -> None:

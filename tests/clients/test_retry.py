@@ -183,7 +183,7 @@ def test_waits_grow_and_are_drawn_at_random() -> None:
 @pytest.mark.parametrize("event", [refused(429, "too_many_requests", retry_after="1"), BUSY, NO_CONNECTION])
 def test_only_time_ends_what_needs_only_time(event: Event) -> None:
     talk = Talk([*[event] * (TRIES + 2), OK])
-    talk.outage.answered()
+    talk.outage.answered(0)
     assert talk.ask(READ) == {"done": True}
 
 
