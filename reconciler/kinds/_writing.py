@@ -184,6 +184,16 @@ def delete_once(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
     raise Ambiguous("the responses to several deletes in a row were lost")
 
 
+def delete_part(delete: Callable[[], str], is_there: Callable[[], bool]) -> str:
+    """Take away what lies in a resource; where Stytch refuses that because somebody else has done it, it is done."""
+    try:
+        return delete_once(delete)
+    except Rejected:
+        if is_there():
+            raise
+        return ""
+
+
 def delete_resource(delete: Callable[[], str], absent: Collection[str] = ()) -> str:
     """Do as ``delete_once`` for a whole resource; what somebody else deleted is noted as found."""
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._context import Access, ApplyContext, Stale
+from reconciler.kinds._context import Access, ApplyContext, Gone
 from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, retry_idempotent
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
@@ -65,7 +65,7 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the types whole, starting from those that are live now."""
     found = next((live for live in context.recently(KIND.name, read).named(change.name) if live.id == change.id), None)
     if found is None:
-        raise Stale("it no longer exists")
+        raise Gone
     spec = merged_into_live(KIND, _as_seen(found.spec, change), change)
     written = _write(context, "PUT", change.name, spec)
     if any(_is_default(field) for field in change.fields):  # some other URL is one no longer

@@ -37,7 +37,7 @@ from reconciler.kinds._sso import (
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
-    delete_once,
+    delete_part,
     delete_resource,
     explaining,
     lost_create,
@@ -92,7 +92,7 @@ class Connection(Struct, frozen=True):
         kept: set[str] = set()
         for id_, one in self._certificates().items():
             if one not in wanted or one in kept:
-                requests.append(self._delete("saml.delete_verification_certificate", certificate_id=id_))
+                requests.append(self._delete_certificate(id_))
             kept.add(one)
         return requests[-1] if requests else ""
 
@@ -103,7 +103,7 @@ class Connection(Struct, frozen=True):
             lambda: self.write("saml.update_connection", **{ENCRYPTION_KEY: key}),
             lambda: "" if self._encryption_keys() - before else None,
         )
-        requests = [self._delete("saml.delete_encryption_private_key", private_key_id=id_) for id_ in sorted(before)]
+        requests = [self._delete_encryption_key(id_) for id_ in sorted(before)]
         return requests[-1] if requests else request_id
 
     def _add_certificate(self, text: str) -> str:
@@ -120,8 +120,13 @@ class Connection(Struct, frozen=True):
     def _encryption_keys(self) -> frozenset[str]:
         return frozenset(each["private_key_id"] for each in self.row().get("encryption_private_keys") or ())
 
-    def _delete(self, method: str, **body: Json) -> str:
-        return delete_once(lambda: self.write(method, **body))
+    def _delete_certificate(self, id_: str) -> str:
+        delete = partial(self.write, "saml.delete_verification_certificate", certificate_id=id_)
+        return delete_part(delete, lambda: id_ in self._certificates())
+
+    def _delete_encryption_key(self, id_: str) -> str:
+        delete = partial(self.write, "saml.delete_encryption_private_key", private_key_id=id_)
+        return delete_part(delete, lambda: id_ in self._encryption_keys())
 
 
 def rows(access: Access, organization_id: str) -> Iterator[tuple[str, Row]]:
@@ -286,7 +291,7 @@ def _at(change: Update | Delete, context: ApplyContext) -> tuple[Connection, Row
     for sort, row in rows(context, organization_id):
         if row["connection_id"] == change.id:
             return Connection(context, organization_id, sort, str(change.id)), row
-    raise Stale("it no longer exists")
+    raise Gone
 
 
 def _completed(

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.kinds._context import Access, ApplyContext, Stale
 from reconciler.kinds._rest import Collection
-from reconciler.kinds._writing import WriteResult, create_once, delete_once, must_be_free, request_body, undo_if_doubled
+from reconciler.kinds._writing import WriteResult, create_once, delete_part, must_be_free, request_body, undo_if_doubled
 from reconciler.model import Change, Create, FieldChange, Live, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import CreateOnly, FromFile, TextFile, Unordered
@@ -101,12 +101,16 @@ def writes(change: Change) -> int:
 
 
 def _change_keys(access: Access, path: str, change: FieldChange) -> str:
-    """Make the keys those that are planned, and return the id of the last request."""
+    """Make the keys those that are planned, each once, and return the id of the last request."""
     live, wanted = _keys(access, path), list(change.after or ())
     if sorted({*live.values()}) not in (change.before, wanted):
         raise Stale(f"{KEYS} has changed since")
     requests = [_add_key(access, path, key) for key in wanted if key not in live.values()]
-    requests += [_remove_key(access, f"{path}/keys/{id_}") for id_, key in live.items() if key not in wanted]
+    if requests:
+        live = _keys(access, path)  # another run may have added the same
+    first = {key: id_ for id_, key in sorted(live.items(), reverse=True)}
+    superfluous = [id_ for id_, key in live.items() if key not in wanted or id_ != first[key]]
+    requests += [_remove_key(access, path, id_) for id_ in superfluous]
     return requests[-1] if requests else ""
 
 
@@ -123,8 +127,11 @@ def _add_key(access: Access, path: str, key: str) -> str:
     )
 
 
-def _remove_key(access: Access, path: str) -> str:
-    return delete_once(lambda: str(access.management.write("DELETE", path)["request_id"]))
+def _remove_key(access: Access, path: str, id_: str) -> str:
+    return delete_part(
+        lambda: str(access.management.write("DELETE", f"{path}/keys/{id_}")["request_id"]),
+        lambda: id_ in _keys(access, path),
+    )
 
 
 def _key(text: str) -> str:
