@@ -16,10 +16,10 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.command import Bench
+from benchmarks.command import Bench, Figures
 from benchmarks.emulated import ROOT
 from benchmarks.parts import PARTS
-from benchmarks.results import BEFORE, NOW, Results, as_markdown, read_results, table
+from benchmarks.results import BEFORE, NOW, as_markdown, read_results, replaced, table
 
 RESULTS = ROOT / "docs" / "results.md"
 
@@ -33,28 +33,21 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
-    results = Results() if asked.quick else read_results(RESULTS)
     column = BEFORE if asked.before else NOW
     for part in asked.parts or PARTS:
-        measure(part, asked.before or ROOT, results.setdefault(part, {}), column, quick=asked.quick)
+        rows = measured(part, (asked.before or ROOT).resolve(), quick=asked.quick)
+        results = replaced({} if asked.quick else read_results(RESULTS), part, column, rows)
         print(table({part: results[part]}), flush=True)
         if not asked.quick:
             RESULTS.write_text(as_markdown(results, _where()), encoding="utf-8")
 
 
-def measure(
-    part: str, checkout: Path, rows: dict[str, dict[str, dict[str, float]]], column: str, *, quick: bool
-) -> None:
-    """Measure a part in a folder of its own; its rows of this column are those that are measured now."""
-    for row in rows.values():
-        row.pop(column, None)
+def measured(part: str, checkout: Path, *, quick: bool) -> dict[str, Figures]:
+    """Measure a part in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        bench = Bench(checkout=checkout.resolve(), folder=Path(folder), quick=quick)
+        bench = Bench(checkout=checkout, folder=Path(folder), quick=quick)
         bench.compile()
-        for name, figures in PARTS[part](bench):
-            rows.setdefault(name, {})[column] = figures
-    for name in [name for name, row in rows.items() if not row]:
-        del rows[name]
+        return dict(PARTS[part](bench))
 
 
 def _where() -> str:

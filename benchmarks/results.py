@@ -53,6 +53,13 @@ def read_results(path: Path) -> Results:
     return found if isinstance(found.get("plan"), dict) else {}
 
 
+def replaced(results: Results, part: str, column: str, rows: Mapping[str, Figures]) -> Results:
+    """Return results with the rows of one part and column in the place of those that were there."""
+    others = {name: {each: row[each] for each in row if each != column} for name, row in results.get(part, {}).items()}
+    merged = {name: {**others.get(name, {}), column: figures} for name, figures in rows.items()}
+    return {**results, part: {**merged, **{name: row for name, row in others.items() if row and name not in rows}}}
+
+
 def as_markdown(results: Results, where: str) -> str:
     """Return the page."""
     from benchmarks.parts import PARTS
