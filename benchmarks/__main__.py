@@ -12,6 +12,7 @@ release's, for the other half of the table.
 import argparse
 import os
 import platform
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,11 @@ def measured(part: str, checkout: Path, *, quick: bool) -> dict[str, Figures]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         bench = Bench(checkout=checkout, folder=Path(folder), quick=quick)
         bench.compile()
-        return dict(PARTS[part](bench))
+        rows = {}
+        for name, figures in PARTS[part](bench):
+            print(f"{datetime.now(UTC):%H:%M:%S} {name}", file=sys.stderr, flush=True)
+            rows[name] = figures
+        return rows
 
 
 def _where() -> str:
