@@ -46,11 +46,11 @@ Terraform was seen to make.
 
 
 def read_results(path: Path) -> Results:
-    """Return what a page says that was measured before; nothing where there is no page, or an older one."""
+    """Return what a page says that was measured before; nothing where there is no page."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     raw = text.partition(RAW)[2].partition("```json\n")[2].rpartition("```")[0]
-    found = json.loads(raw) if raw else {}
-    return found if isinstance(found.get("plan"), dict) else {}
+    found: Results = json.loads(raw) if raw else {}
+    return found
 
 
 def replaced(results: Results, part: str, column: str, rows: Mapping[str, Figures]) -> Results:

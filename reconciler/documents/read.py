@@ -33,8 +33,8 @@ def read_documents(
     ``others`` gets the files that are no documents by their names, relative to ``root``; files and folders that are
     ``ignored`` are neither.
     """
-    for path in _Walk(root, problems, others, ignored).documents():
-        file = spelled(path.relative_to(root).as_posix())
+    for path, name in _Walk(root, problems, others, ignored).documents():
+        file = spelled(name)
         text = read_text(path, file, problems)
         if text is not None and not text.strip("\ufeff \t\r\n"):
             hint = "write a document, or remove the file; a file that contains only a comment is allowed"
@@ -131,8 +131,8 @@ class _Walk(Struct):
     others: list[str]
     ignored: Container[str]
 
-    def documents(self) -> Iterator[Path]:
-        """Yield every file that is a document by its name."""
+    def documents(self) -> Iterator[tuple[Path, str]]:
+        """Yield every file that is a document by its name, and its path from the root."""
         present = [self.root / name for name in FOLDERS if os.path.lexists(self.root / name)]
         if not present:
             message = f"there is neither {FOLDERS[0]}/ nor {FOLDERS[1]}/ here, so nothing is declared"
@@ -140,7 +140,7 @@ class _Walk(Struct):
             self.problems.append(problem("no-manifests", message, hint))
         self.problems.extend(self._misspelt())
         for folder in present:
-            yield from self._below(folder)
+            yield from self._below(folder, folder.name)
 
     def _misspelt(self) -> Iterator[Problem]:
         """Yield an error for each folder that looks as if it held documents, and is not read."""
@@ -153,8 +153,8 @@ class _Walk(Struct):
                 message = f"the folder {path.name} is not read"
                 yield problem("unread-file", message, f"did you mean {meant}?", Position(path.name, 1))
 
-    def _below(self, folder: Path) -> Iterator[Path]:
-        at = Position(folder.relative_to(self.root).as_posix(), 1)
+    def _below(self, folder: Path, name: str) -> Iterator[tuple[Path, str]]:
+        at = Position(name, 1)
         if folder.is_symlink() or not folder.is_dir():
             what = "a symbolic link" if folder.is_symlink() else "not a folder"
             hint = "put the files themselves into the repository"
@@ -166,18 +166,17 @@ class _Walk(Struct):
             self.problems.append(problem("unreadable-file", f"{at.file} cannot be read: {error.strerror}", "", at))
             return
         for entry in entries:
-            path = folder / entry.name
-            file = path.relative_to(self.root).as_posix()
+            path, file = folder / entry.name, f"{name}/{entry.name}"
             if entry.name.startswith(".") or file in self.ignored:
                 continue
             if _is_folder(entry):
-                yield from self._below(path)
+                yield from self._below(path, file)
             elif not entry.name.endswith(SUFFIXES):
                 self.others.append(file)
             elif wrong := _why_not_followed(path, file, self.root) if entry.is_symlink() else None:
                 self.problems.append(wrong)
             else:
-                yield path
+                yield path, file
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
