@@ -8,7 +8,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
@@ -65,7 +65,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     for secret in known:
         text = text.replace(secret, HIDDEN)
     text = text[:CONSIDERED]
-    if any(_shares_a_piece(text, form) for secret in known for form in _spelled(secret)):
+    if any(_shares_a_piece(text, secret) for secret in known):
         return ""
     shown = mask("".join(character if character.isprintable() else " " for character in RANDOM.sub(HIDDEN, text)))
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
@@ -76,8 +76,7 @@ def identifier(value: object, secrets: Iterable[str]) -> str:
     text = value if isinstance(value, str) else ""
     if not IDENTIFIER.fullmatch(text) or RANDOM.search(text):
         return ""
-    known = (form for secret in secrets if secret for form in _spelled(secret))
-    return "" if any(_shares_a_piece(text, form) for form in known) else text
+    return "" if any(_shares_a_piece(text, secret) for secret in secrets if secret) else text
 
 
 def revealed_in(body: Json) -> Iterator[Revealed]:
@@ -97,5 +96,11 @@ def _spelled(secret: str) -> Iterator[str]:
     yield from (b64encode(bytes(before) + encoded).decode().rstrip("=") for before in range(3))
 
 
-def _shares_a_piece(text: str, form: str) -> bool:
-    return any(text[at : at + PIECE] in form for at in range(len(text) - PIECE + 1))
+def _shares_a_piece(text: str, secret: str) -> bool:
+    return not _pieces(secret).isdisjoint([text[at : at + PIECE] for at in range(len(text) - PIECE + 1)])
+
+
+@lru_cache(maxsize=4)  # every answer is compared with the same passwords
+def _pieces(secret: str) -> frozenset[str]:
+    """Return every piece of a secret, however it is spelled, that is long enough to tell something of it."""
+    return frozenset(form[at : at + PIECE] for form in _spelled(secret) for at in range(len(form) - PIECE + 1))
