@@ -15,7 +15,7 @@ from reconciler.clients.b2b import Client
 from reconciler.clients.credentials import Rates
 from reconciler.model import Change, Outcome, Outcomes
 
-LEAST, FIRST_SHARE = 8, 0.25  # so many threads, and such a share of those that there may be, are there at first
+LEAST, FIRST_SHARE = 8, 0.5  # so many threads, and such a share of those that there may be, are there at first
 EVERY = 0.25  # seconds between two looks at whether there are enough
 HELD_BACK = 0.1  # of their time: where threads wait more for the rate, there are enough
 

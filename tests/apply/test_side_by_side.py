@@ -175,11 +175,11 @@ def test_there_are_no_more_than_needed_where_the_rate_holds_them_back() -> None:
         with lock:
             names.add(threading.current_thread().name)
             fake.now += 0.01
-            fake.statistics.waited += 0.01 * rates.in_flight / 4 / 2  # half of everybody's time
+            fake.statistics.waited += 0.01 * rates.in_flight / 2 / 2  # half of everybody's time
         return Outcome.of(change, "applied")
 
     work([change("create", "Member", number) for number in range(500)], held_back, fake, rates)
-    assert len(names) <= rates.in_flight / 4
+    assert len(names) <= rates.in_flight / 2
 
 
 def test_nothing_follows_an_error_that_nobody_foresaw() -> None:
