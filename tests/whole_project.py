@@ -19,6 +19,7 @@ from tests.connected import VirtualClock
 from tests.emulator.certificates import private_key
 from tests.memory_store import MemoryStore
 from tests.repositories import config_of, write
+from tests.weather import Weather
 
 REPOSITORY: Final = Path(__file__).parent / "whole"
 SECRETS: Final = {
@@ -48,17 +49,18 @@ def planned(config: Config, app: App, store: MemoryStore) -> Plan:
         return pipeline.plan(Run(config, client, store)).plan
 
 
-def applied(config: Config, app: App, store: MemoryStore) -> Sequence[Outcome]:
-    with asked(config, app) as client:
+def applied(config: Config, app: App, store: MemoryStore, weather: Weather | None = None) -> Sequence[Outcome]:
+    with asked(config, app, weather) as client:
         plan = pipeline.plan(Run(config, client, store))
         return pipeline.apply(Run(config, client, store), plan, lambda _: None).outcomes
 
 
 @contextmanager
-def asked(config: Config, app: App) -> Iterator[Client]:
+def asked(config: Config, app: App, weather: Weather | None = None) -> Iterator[Client]:
     """A client with a workspace key alone."""
     known = {name: value for name, value in variables(app, "http://127.0.0.1:1").items() if "PROJECT" not in name}
     known = {name: value for name, value in known.items() if name not in ("STYTCH_SECRET", "STYTCH_CONSUMER_SECRET")}
-    transports = Transports(clock=VirtualClock(), transport=EmulatorTransport(app))
+    clock = weather.clock if weather else VirtualClock()
+    transports = Transports(clock=clock, transport=weather or EmulatorTransport(app))
     with open_client(Credentials.from_environment(known), config.rates, transports) as client:
         yield client
