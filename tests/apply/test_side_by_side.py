@@ -105,7 +105,8 @@ def are_ordered(one: Change, other: Change) -> bool:
 def test_what_is_ordered_is_never_under_way_together_and_everything_else_may_be(
     changes: tuple[Change, ...], seed: int
 ) -> None:
-    chance, turns, under_way, left = random.Random(seed), Turns(changes), set[int](), set(range(len(changes)))  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 # repeated by its seed
+    turns, under_way, left = Turns(changes), set[int](), set(range(len(changes)))
     while not turns.are_over:
         while (place := turns.take()) is not None:
             assert not any(are_ordered(changes[place], changes[other]) for other in under_way)

@@ -56,7 +56,7 @@ def test_a_plan_that_is_interrupted_ends(way: str, where: str, told: signal.Sign
             found = WAYS[way]
             return found if found and request.path == PLACES[where] else respond(request)
 
-        server.app.respond = disturbed  # type: ignore[method-assign]
+        server.app.respond = disturbed  # type: ignore[method-assign] # what is tested
         command = [sys.executable, "-m", "reconciler", "-C", str(tmp_path), "plan"]
         process = subprocess.Popen(
             command, env={**os.environ, **server.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -93,7 +93,7 @@ def started(
     given = {name: value for name, value in known.items() if name not in without}
     command = [sys.executable, "-m", "reconciler", "-C", str(root), *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=given, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, env=given, **pipes) as process:  # type: ignore[call-overload] # many sorts of values
         try:
             yield process
         finally:

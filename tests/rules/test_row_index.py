@@ -25,7 +25,7 @@ def text(cell: Any) -> str:
 
 
 @given(rows, st.sampled_from([("a",), ("a", "b")]), st.booleans())
-def test_every_row_is_found_by_its_texts_alone(some: list[dict[str, Any]], columns: tuple[str, ...], one: bool) -> None:  # noqa: FBT001
+def test_every_row_is_found_by_its_texts_alone(some: list[dict[str, Any]], columns: tuple[str, ...], one: bool) -> None:  # noqa: FBT001 # drawn
     with pytest.MonkeyPatch.context() as patch:
         if one:
             patch.setattr("reconciler.rules.row_index.hash", lambda _texts: -1, raising=False)
