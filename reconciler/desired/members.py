@@ -112,7 +112,7 @@ def desired_members(
             exists=collected.ids.__contains__,
             readable=source is not None,
             undecided=frozenset(collected.undecided.get(None, ())),
-            disputed=disputed,
+            disputed=disputed or frozenset(),  # which is asked of every live member
         ),
         undecided={slug: frozenset(users) for slug, users in collected.undecided.items() if slug is not None},
         held_by=collected.held_by(disputed),

@@ -23,6 +23,11 @@ def by_mark_then_address(
     """Pair each membership with the live member whose mark names its user, or else with the one of its address."""
     told, retired = apart(kind, desired, live, policy), _retired(live.members)
     desired, live = told.desired, told.live
+    if not (desired.memberships or desired.absent or live.members):
+        findings = structs.replace(told.in_place, problems=live.problems)
+        return MemberMatch(
+            kind=kind, policy=policy, desired=desired, live=live, gone=(), pairs=(), unclaimed=(), findings=findings
+        )
     there = [read_member(member, policy.owner) for member in live.members if member.status != "deleted"]
     if live.half_read:
         there = [

@@ -83,7 +83,7 @@ MARKS: Final[Sequence[Mapping[str, Any]]] = [
     *({"organization": organization} for organization in ("organization-test-2", None)),
     *({"member": member} for member in ("m2", None, 1)),
     *({"user": user} for user in ("u2", "u3", " u1", "u1\n", "", None, 7, ["u1"])),
-    *({"roles": roles} for roles in ([], ["viewer"], ["viewer", "editor"], "editor")),
+    *({"roles": roles} for roles in ([], ["viewer"], ["editor", "editor"], ["viewer", "editor"], "editor")),
     *({"deleted": deleted} for deleted in (True, False)),
     {"more": 1},
 ]
