@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.clients.api import Api
 from reconciler.clients.b2b import Client, Data
@@ -70,34 +70,36 @@ def open_client(
     statistics, patience = Statistics(), Patience()
     outages: dict[str, Outage] = {}  # by the server
 
-    def api(url: str, user: str, password: str, asked: str, searches_per_minute: float) -> Api:
+    def api(url: str, user: str, password: str, asked: str, rates: Rates = rates) -> Api:
         """Open one API; ``asked`` is a path that can be read at any time, to see whether its server answers."""
         transport = Transport(url, user, password, network, clock, transports.transport)
         answers = partial(is_answer, partial(transport.send, "GET", asked))
         outage = outages.setdefault(url, Outage(clock, rng, patience, answers))
-        pace = Pace(rates.writes_per_second, searches_per_minute * rates.share, clock, rng)
+        pace = Pace(rates.writes_per_second, rates.searches_per_minute * rates.share, clock, rng)
         return Api(Requester(pace, outage, clock, rng, statistics, Sealed(password)), transport, user)
 
     def open_data(project_id: str, secret: str) -> Data:
         url = base_url(credentials, project_id)
-        opened = api(url, project_id, secret, DATA_PATH, rates.searches_per_minute)
+        opened = api(url, project_id, secret, DATA_PATH)
 
         def make_writer() -> "Writer":
             from reconciler.clients.sdk import Writer
 
             return Writer(url, opened.requester, opened.transport)
 
-        telemetry = api(telemetry_url(credentials), project_id, secret, TELEMETRY_PATH, rates.searches_per_minute)
+        telemetry = api(telemetry_url(credentials), project_id, secret, TELEMETRY_PATH)
         return Data(opened, telemetry, make_writer, secret[-SHOWN:])
 
     management = consumer = None
     if credentials.workspace_key_secret:
         key, opens = credentials.workspace_key_id, credentials.workspace_key_secret
-        management = api(management_url(credentials), key, opens, MANAGEMENT_PATH, rates.searches_per_minute)
+        whole = structs.replace(rates, share=1)  # nobody logs in through it, so there is nobody to share with
+        management = api(management_url(credentials), key, opens, MANAGEMENT_PATH, whole)
     if credentials.consumer_project_id:
         project_id = credentials.consumer_project_id
-        url, searches = base_url(credentials, project_id), rates.searches_per_minute * USER_SEARCHES
-        consumer = api(url, project_id, credentials.consumer_secret, CONSUMER_PATH, searches)
+        more = structs.replace(rates, searches_per_minute=rates.searches_per_minute * USER_SEARCHES)
+        url = base_url(credentials, project_id)
+        consumer = api(url, project_id, credentials.consumer_secret, CONSUMER_PATH, more)
     client = Client(management, consumer, statistics, clock, patience, open_data)
     if credentials.secret:
         client.sign_in(credentials.project_id, credentials.secret)
