@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from reconciler.errors import Refused
-from reconciler.files import FOLDER, locked, own_folder
+from reconciler.files import FOLDER, existing_folder, locked, own_folder
 
 BEGINS: Final = "lock-"  # the name of the file, before the environment
 EVERY: Final = 0.5  # seconds between two looks at a lock that somebody holds
@@ -51,7 +51,7 @@ def alone(
     until = now() + wait
     with ExitStack() as held:
         try:
-            path = own_folder(root) / f"{BEGINS}{quote(environment, safe='')}"
+            path = own_folder(root) / _name(environment)
             while (descriptor := _taken(held, path)) is None:
                 if now() >= until:
                     raise _busy(path, environment)
@@ -64,7 +64,36 @@ def alone(
             holder = Holder(os.getpid(), socket.gethostname(), datetime.now(UTC), shlex.join(command))
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, msgspec.json.encode(holder) + b"\n", 0)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+
+
+def apply_beside(root: Path, environment: str) -> Holder | None:
+    """Return who seems to apply in a folder beside this process; for whoever only reads, and takes no lock."""
+    holder = _holder(existing_folder(root) / _name(environment))
+    if holder is None or holder.process == os.getpid() or holder.host != socket.gethostname():
+        return None
+    try:
+        os.kill(holder.process, 0)
+    except PermissionError:  # it is there, and somebody else's
+        return holder
+    except (OSError, OverflowError):
+        return None
+    return holder
+
+
+def _name(environment: str) -> str:
+    return f"{BEGINS}{quote(environment, safe='')}"
+
+
+def _holder(path: Path) -> Holder | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Holder)
+    except (OSError, ValueError):  # it has the lock, and has not said yet who it is
+        return None
 
 
 def _taken(held: ExitStack, path: Path) -> int | None:
@@ -75,9 +104,7 @@ def _taken(held: ExitStack, path: Path) -> int | None:
 
 
 def _busy(path: Path, environment: str) -> Refused:
-    try:
-        who = f" ({msgspec.json.decode(path.read_bytes(), type=Holder)})"
-    except (OSError, ValueError):  # it has the lock, and has not said yet who it is
-        who = ""
+    holder = _holder(path)
+    who = f" ({holder})" if holder else ""
     hint = "wait until it ends, or give --wait SECONDS; the lock ends with that process, so there is nothing to remove"
     return Refused(f"another apply of {environment} runs in this folder{who}: nothing was written", hint=hint)

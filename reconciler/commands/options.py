@@ -148,9 +148,15 @@ def client_for(config: "Config") -> Iterator["Client"]:
 def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
     """Plan, and show on a terminal that both sides are being read."""
     from reconciler import pipeline
+    from reconciler.apply.alone import apply_beside
     from reconciler.read.run import open_run
+    from reconciler.report.escaping import harmless
     from reconciler.report.progress import reading
 
+    if beside := apply_beside(config.root, config.environment):
+        said = f"an apply runs in this folder ({beside}): what it has begun may look unfinished, so keep its journal"
+        with suppress(OSError):
+            click.echo(harmless(f"note: {said}"), err=True)
     with reading(asked.format, client):
         return pipeline.plan(open_run(config, client), asked.only)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply.alone import EVERY, alone
+from reconciler.apply.alone import EVERY, alone, apply_beside
 from reconciler.errors import Refused
 
 HOLDS = """
@@ -59,6 +59,17 @@ def test_who_comes_second_learns_who_is_there(tmp_path: Path, other: "subprocess
     with pytest.raises(Refused, match=said) as refused:
         taken(tmp_path)
     assert refused.value.exit_code == 1
+
+
+def test_who_only_reads_sees_who_applies(tmp_path: Path, other: "subprocess.Popen[str]") -> None:
+    assert str(apply_beside(tmp_path, "test")).startswith(f"process {other.pid} on ")
+    assert apply_beside(tmp_path, "live") is None
+    other.kill()
+    other.wait()
+    assert apply_beside(tmp_path, "test") is None
+    with alone(tmp_path, "test", ("apply",)):
+        assert apply_beside(tmp_path, "test") is None  # that is this process
+    assert (tmp_path / ".reconciler/lock-test").read_bytes() == b""
 
 
 def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path, other: "subprocess.Popen[str]") -> None:

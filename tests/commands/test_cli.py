@@ -75,7 +75,7 @@ def test_plan_apply_plan(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_apply_runs_at_a_time_in_a_folder(
-    run: Run, root: Path, server: Running, capsys: pytest.CaptureFixture[str]
+    run: Run, root: Path, server: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with alone(root, "test", ("apply", "plan.json")):
         assert run("apply", "--format", "json") == 1
@@ -84,6 +84,11 @@ def test_one_apply_runs_at_a_time_in_a_folder(
         assert "--wait SECONDS" in problem["hint"]
         assert addresses(server.app) == set()
         assert run("plan") == 2  # who only reads need not wait
+        assert capsys.readouterr().err == ""  # it is this process that applies
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: -1)
+            assert run("plan") == 2
+        assert capsys.readouterr().err.startswith("note: an apply runs in this folder (process ")
     assert run("apply", "--wait", "60") == 0
     assert addresses(server.app) != set()
 
