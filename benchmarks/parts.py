@@ -92,6 +92,18 @@ def rules(bench: Bench) -> Rows:
         yield f"rules: {name}", beside | figures | {"users_per_second": rate}
 
 
+def soak(bench: Bench) -> Rows:
+    """Measure many applies in one process: what of it grows with their number."""
+    applies = 100 if bench.quick else 2_000
+    root = world.write_repository(bench.new_folder("soak"), 20, 200)
+    with emulator(make_database(bench.new_folder("database"), 20, 200), bench.folder) as stytch:
+        beside = bench.beside()
+        program = ("-P", str(HERE / "soak.py"), str(root), str(applies))
+        figures = bench.run(root, stytch=stytch, program=program)
+    said = json.loads((bench.folder / "output").read_text(encoding="utf-8"))
+    yield f"{applies:,} applies in one process", beside | figures | said
+
+
 def _check(bench: Bench, said: str) -> None:
     """End the program where the last command did not say what it must have found."""
     text = (bench.folder / "output").read_text(encoding="utf-8")
@@ -109,5 +121,6 @@ PARTS: Mapping[str, Callable[[Bench], Rows]] = {
     "rules": rules,
     "apply": applying.apply,
     "latency": applying.latency,
+    "soak": soak,
     "terraform": terraform.side_by_side,
 }

@@ -127,6 +127,11 @@ BESIDES: Mapping[str, tuple[str, str]] = {
     "sdk_ms": ("the SDK's own:", " ms"),
     "time_left_wrong_percent": ("time left after a minute wrong by", " %"),
     "time_left_most_wrong_percent": ("at worst by", " %"),
+    "ms_at_first": ("an apply, in the first tenth:", " ms of CPU"),
+    "ms_in_the_end": ("in the last:", " ms"),
+    "grown_mb": ("from the first tenth on, memory grows by", " MB"),
+    "grown_descriptors": ("open files by", ""),
+    "journals": ("journals that are left:", ""),
 }
 COLUMNS: Mapping[str, Callable[[Figures], str]] = {
     "CPU, s": _of("cpu"),
