@@ -20,7 +20,11 @@ LATENCIES = (0.0, 0.05, 0.2)
 URLS, SECRETS = 99, 20
 SOURCE: Final = "STYTCH_TERRAFORM_PROVIDER"
 # The requests of each command, where the provider cannot be run.
-RECORDED: Final[Mapping[str, int]] = {"plan of creates": 0, "apply": 119, "plan in place": 119}
+RECORDED: Final[Mapping[str, Figures]] = {
+    "plan of creates": {"requests": 0},
+    "apply": {"requests": URLS + SECRETS},
+    "plan in place": {"requests": URLS + SECRETS},
+}
 
 CONFIGURATION = """\
 apiVersion: reconciler/v1
@@ -74,11 +78,12 @@ def side_by_side(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """Measure plan, apply and plan again, of both, at each latency."""
     provider = built(bench.folder)
     for seconds in (0.0,) if bench.quick else LATENCIES:
-        at = f"{seconds * 1000:.0f} ms"
-        yield from ((f"{name}, {at}, Terraform", row) for name, row in _by_terraform(bench, provider, seconds))
+        at, beside = f"{seconds * 1000:.0f} ms", bench.beside()
+        for name, figures in _by_terraform(bench, provider, seconds) if provider else RECORDED.items():
+            yield f"{name}, {at}, Terraform", (beside if provider else {}) | figures
         for pacing, settings in (("", ""), (" without pacing", UNPACED)):
-            rows = _by_reconciler(bench, seconds, CONFIGURATION + settings)
-            yield from ((f"{name}, {at}, reconciler{pacing}", row) for name, row in rows)
+            for name, figures in _by_reconciler(bench, seconds, CONFIGURATION + settings):
+                yield f"{name}, {at}, reconciler{pacing}", beside | figures
 
 
 def built(folder: Path) -> Path | None:
@@ -88,7 +93,7 @@ def built(folder: Path) -> Path | None:
         return None
     target = folder / "provider"
     target.mkdir()
-    command = ["go", "build", "-mod=mod", "-o", str(target / "terraform-provider-stytch"), "."]
+    command = ["go", "build", "-mod=readonly", "-o", str(target / "terraform-provider-stytch"), "."]
     offline = {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
     subprocess.run(command, check=True, cwd=source, env=own_environment() | offline)
     return target
@@ -101,10 +106,7 @@ def reached(bench: Bench, seconds: float) -> Iterator[Stytch]:
         yield later
 
 
-def _by_terraform(bench: Bench, provider: Path | None, seconds: float) -> Iterator[tuple[str, Figures]]:
-    if provider is None:
-        yield from ((name, {"requests": requests}) for name, requests in RECORDED.items())
-        return
+def _by_terraform(bench: Bench, provider: Path, seconds: float) -> Iterator[tuple[str, Figures]]:
     root = world.write_files(
         bench.new_folder("terraform"), {"main.tf": HCL % (URLS, SECRETS), "terraform.rc": CLI % provider}
     )
