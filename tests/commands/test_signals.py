@@ -44,7 +44,7 @@ WAYS: Final[Mapping[str, Response | None]] = {
     "no answer": None,
 }
 INT, TERM = signal.SIGINT, signal.SIGTERM
-LONG: Final = 20.0  # seconds, where something hangs
+LONG: Final = 60.0  # seconds, where something hangs
 
 
 class Stytch:
