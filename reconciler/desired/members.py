@@ -158,8 +158,8 @@ class _Collected:
         for membership in decision.memberships:
             if membership.declared >= 0:
                 self.touched.add(membership.declared)
-            unknown = _unknown_roles(membership, self._roles, self._rules.causes)
-            if unknown:
+            gives = self._roles and (membership.roles or membership.initial)  # most give none: to ask takes longer
+            if gives and (unknown := _unknown_roles(membership, self._roles, self._rules.causes)):
                 self.problems.append(unknown)
                 self.undecided[membership.organization].setdefault(user_id, unknown)
             else:

@@ -3,7 +3,8 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
+from operator import eq
 
 import msgspec
 from msgspec import Struct
@@ -64,12 +65,11 @@ class PackedMemberships:
         by_user = user is not None and fields.get("external_id") == user and next(reversed(fields)) == "external_id"
         shape = (one.verified, one.rules, one.roles, one.unverified, one.untrusted, by_user)
         number = self._shapes.setdefault(shape, len(self._shapes))
-        if by_user:
-            fields = {name: value for name, value in fields.items() if name != "external_id"} if len(fields) > 1 else {}
-        if fields or one.initial or one.declared >= 0:
-            record: tuple[object, ...] = (one.addresses, user, number, fields, one.initial, one.declared)
+        if len(fields) == by_user and not one.initial and one.declared < 0:
+            record: tuple[object, ...] = (one.addresses, user, number)
         else:
-            record = (one.addresses, user, number)
+            own = {name: value for name, value in fields.items() if not by_user or name != "external_id"}
+            record = (one.addresses, user, number, own, one.initial, one.declared)
         self._encode_into(record, pack.last, -1)
         pack.count += 1
         if not pack.count % _CHUNK:
@@ -113,6 +113,7 @@ class UserIds:
         self._ids = array("q")
         self._records = array("q")
         self._sorted = array("q")
+        self._repeats = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._add_id, self._add_record = self._ids.append, self._records.append
 
@@ -124,6 +125,7 @@ class UserIds:
     def sort(self) -> None:
         """Sort the ids once all are there, so that they can be looked up."""
         self._sorted = array("q", sorted(self._ids))
+        self._repeats = sum(map(eq, self._sorted, islice(self._sorted, 1, None)))
 
     def __contains__(self, user_id: str) -> bool:
         wanted = hash(user_id)
@@ -132,13 +134,13 @@ class UserIds:
 
     def __len__(self) -> int:
         """Return the number of users, each counted once."""
-        return len(self._sorted) - sum(one == following for one, following in pairwise(self._sorted))
+        return len(self._sorted) - self._repeats
 
     def disputed(self) -> "Disputed":
         """Return the users of whom the source has records that differ; the same record twice is one user."""
-        repeated = {one for one, following in pairwise(self._sorted) if one == following}
-        if not repeated:
+        if not self._repeats:
             return Disputed(frozenset())
+        repeated = {one for one, following in pairwise(self._sorted) if one == following}
         first: dict[int, int] = {}
         found = zip(self._ids, self._records, strict=True)
         return Disputed(

@@ -142,6 +142,9 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         return None
     asked_of_each = when is not None and any(path[0] in inner for path in when.paths)
     always = when is not None and when.constant and when.evaluate({}) is True
+    entries = tuple(grant for grant in grants if grant)
+    simple = not (exceptions or join or each or asked_of_each or among) and all(one.is_constant for one in entries)
+    by_domain = simple and match.by_domain and when is None
     return Rule(
         number=0,
         name=body["name"],
@@ -150,15 +153,15 @@ def _rule(body: Mapping[str, Any], place: Place, draft: Draft, exceptions: tuple
         | {"except": place.document.at("spec", "except")},
         round=ROUNDS[body.get("fallback")],
         match=match,
-        grants=tuple(grant for grant in grants if grant),
+        grants=entries,
         exceptions=exceptions,
         join=join,
         when=None if always or asked_of_each else when,
         when_each=when if asked_of_each else None,
         each=each,
         among=among,
-        simple=not (exceptions or join or each or asked_of_each or among)
-        and all(grant.is_constant for grant in grants if grant),
+        simple=simple,
+        by_domain={} if by_domain else None,
         reads_proof=reader.proof,
         reads_organization=reader.organization,
         untrusted=reader.untrusted,

@@ -24,7 +24,7 @@ from reconciler.rules.apply_rule import apply_rule
 from reconciler.rules.directory import OF_DOMAINS
 from reconciler.rules.grant import METADATA
 from reconciler.rules.person import Address, HandWritten, Person, addresses_of, written_for
-from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, RuleResult, Rules, Undecided
+from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Rule, RuleResult, Rules, Undecided
 from reconciler.suggest import joined
 
 UNREADABLE_ADDRESS: Final = "unreadable-address"
@@ -48,6 +48,7 @@ class Decision(Struct, frozen=True, gc=False):
 
 NO_MEMBERSHIPS: Final = Decision()
 BY_HAND_ALONE: Final = Decision(matched=True)
+_REMEMBERED: Final = 1 << 16  # domains of a rule
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._|-]{1,128}")  # as Stytch takes it (docs/stytch.md)
 
 
@@ -66,7 +67,7 @@ def evaluate(rules: Rules, user: dict[str, Any]) -> Decision:
     if not numbers:
         return BY_HAND_ALONE if written else NO_MEMBERSHIPS
     if len(numbers) == 1 and not written:
-        results = apply_rule(rules.rules[numbers[0]], person, rules.context)
+        results = _results_of(rules.rules[numbers[0]], person, rules)
         if not results:
             return NO_MEMBERSHIPS
         if len(results) == 1 and (alone := _alone(rules, person, results[0])):
@@ -75,6 +76,20 @@ def evaluate(rules: Rules, user: dict[str, Any]) -> Decision:
     if not gathered.matched and not gathered.undecided:
         return BY_HAND_ALONE if written else NO_MEMBERSHIPS
     return merge(rules, person, gathered, written)
+
+
+def _results_of(rule: Rule, person: Person, rules: Rules) -> Sequence[RuleResult]:
+    """Return what a rule gives a user: what it gave another at the same domain, where nothing else counts for it."""
+    addresses = person.addresses
+    if rule.by_domain is None or len(addresses) != 1 or not addresses[0].verified:
+        return apply_rule(rule, person, rules.context)
+    domain = addresses[0].domain
+    found = rule.by_domain.get(domain)
+    if found is None:
+        found = apply_rule(rule, person, rules.context)
+        if len(rule.by_domain) < _REMEMBERED and all(isinstance(one, Assignment) for one in found):
+            rule.by_domain[domain] = found
+    return found
 
 
 def _alone(rules: Rules, person: Person, given: RuleResult) -> Membership | None:

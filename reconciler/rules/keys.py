@@ -75,9 +75,10 @@ class UserKey(MatchKey[V], Generic[V], frozen=True, kw_only=True):
 class AddressKey(MatchKey[V], Generic[V], frozen=True, kw_only=True):
     """A key about an address; all of them must hold of one and the same.
 
-    ``holds`` may give whose the address is, which counts as yes.
+    ``holds`` may give whose the address is, which counts as yes. ``of_domain``: only the address's domain decides.
     """
 
+    of_domain: bool = False
     holds: Callable[[V, Address, Person], bool | Owner | None]
 
 
@@ -336,6 +337,7 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     ),
     AddressKey[Positions](
         name="email_domain",
+        of_domain=True,
         compile=_compile_domains,
         holds=lambda domains, address, _person: address.domain in domains,
         text=lambda domains: f"is at {any_of(domains)}",
@@ -353,6 +355,7 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     ),
     AddressKey[DomainLookup](
         name="email_domain",
+        of_domain=True,
         compile=_compile_lookup,
         holds=lambda lookup, address, _person: lookup.domains.owner(address.domain, subdomains=lookup.subdomains),
         text=lambda lookup: (

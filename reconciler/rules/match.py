@@ -42,6 +42,11 @@ class Match(Struct, frozen=True, kw_only=True):
     waiting: dict[str, dict[Any, Position]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def by_domain(self) -> bool:
+        """Return whether only the domain of an address decides."""
+        return bool(self.keys) and all(isinstance(key, AddressKey) and key.of_domain for key, _criterion in self.keys)
+
     def hits(self, person: Person) -> tuple[Hit, ...]:
         """Return every way in which a user matches, none if it does not.
 

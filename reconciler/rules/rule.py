@@ -43,6 +43,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     when_each: Expression | None = None  # a `when` that reads an item, a row or an organization, so it is asked of each
     each: Expression | None = None
     simple: bool = False  # only whom it is about, and whose his domains are, depends on the user
+    by_domain: dict[str, list["RuleResult"]] | None = None  # what it gave at a domain, where only that decides
     among: bool = False  # `when` asks whether something is among the addresses
     reads_proof: bool = False  # what decides or identifies reads addresses or phone numbers
     reads_organization: bool = False  # something reads more of a found organization than its slug
