@@ -152,7 +152,14 @@ class _Collected:
     def take(self, user: User) -> None:
         """Send one user through the rules."""
         user_id = user["user_id"]
-        self.ids.add(user_id, user)
+        try:
+            self.ids.add(user_id, user)
+        except OverflowError:
+            message, hint = "a number of this user has more than 64 bits", "write it as a text"
+            self._leave_open(
+                user_id, problem("unreadable-user", message, hint, severity="problem", users=(user_id,)), message
+            )
+            return
         self.read += 1
         decision = evaluate(self._rules, user)
         for membership in decision.memberships:
@@ -174,11 +181,14 @@ class _Collected:
 
     def take_malformed(self, record: MalformedUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""
-        cause = unreadable(record)
+        self._leave_open(record.user_id, unreadable(record), record.message)
+
+    def _leave_open(self, user_id: str | None, cause: Problem, record: str) -> None:
+        """Note a problem that leaves everything about a user open, if it is known whose it is."""
         self.problems.append(cause)
-        if record.user_id:
-            self.ids.add(record.user_id, record.message)
-            self.undecided[None].setdefault(record.user_id, cause)
+        if user_id:
+            self.ids.add(user_id, record)
+            self.undecided[None].setdefault(user_id, cause)
 
     def counted_unmatched(self) -> tuple[Counted, ...]:
         """Return how many users match no rule, by what they lack, the most first."""

@@ -118,9 +118,10 @@ class UserIds:
         self._add_id, self._add_record = self._ids.append, self._records.append
 
     def add(self, user_id: str, record: Json) -> None:
-        """Note one record of a user."""
+        """Note one record of a user; raises ``OverflowError`` where a number in it has more than 64 bits."""
+        encoded = hash(self._encode(record))
         self._add_id(hash(user_id))
-        self._add_record(hash(self._encode(record)))
+        self._add_record(encoded)
 
     def sort(self) -> None:
         """Sort the ids once all are there, so that they can be looked up."""

@@ -39,6 +39,7 @@ ANOTHER_USERS: Final = "the live member carries another user's mark"
 CLAIMED_TWICE: Final = "several users or manifests claim the same member"
 DISPUTED: Final = "the source has different records for this user"
 EXTERNAL_ID_TAKEN: Final = "another live member has this user's external id"
+EXTERNAL_ID_WANTED_TWICE: Final = "another member of this organization is to have the same external id"
 EXTERNAL_IDS_SWAPPED: Final = (
     "its external id and another live member's are swapped: if the swap is intended, clear one of the two in Stytch"
 )

@@ -145,6 +145,7 @@ def pair_members(
     pairs = [_pair(membership, by_address, by_user, move=move) for membership in _once(memberships)]
     claims = Counter(pair.address for pair in pairs)  # of a live member, that is its address
     claims.update(pair.becomes for pair in pairs if pair.becomes)
+    external_ids = Counter(map(_external_id, pairs))
     by_member = {pair.live.member.member_id: pair for pair in pairs if pair.live}
 
     def conflict_of(pair: MemberPair) -> str | None:
@@ -154,6 +155,8 @@ def pair_members(
             return conflicts.CLAIMED_TWICE
         if _holder(pair, by_external_id) not in (None, pair.live):
             return _whose_external_id(pair, by_external_id, by_member)
+        if (wanted := _external_id(pair)) and external_ids[wanted] > 1 and _holder(pair, by_external_id) is None:
+            return conflicts.EXTERNAL_ID_WANTED_TWICE
         return conflicts.ADDRESS_TAKEN if pair.becomes in by_address else None
 
     return [
@@ -166,8 +169,14 @@ def pair_members(
 
 def _holder(pair: MemberPair, by_external_id: Mapping[str, OwnedMember]) -> OwnedMember | None:
     """Return the live member that has the external id which the member of this pair is to have."""
-    external_id = pair.membership.fields.get("external_id")
-    return by_external_id.get(external_id) if isinstance(external_id, str) else None
+    return by_external_id.get(_external_id(pair) or "")
+
+
+def _external_id(pair: MemberPair) -> str | None:
+    """Return the external id that the member of this pair is to have; one under ``initial`` only a new member gets."""
+    fields = pair.membership.fields if pair.live else {**pair.membership.initial, **pair.membership.fields}
+    wanted = fields.get("external_id")
+    return wanted if isinstance(wanted, str) else None
 
 
 def _whose_external_id(

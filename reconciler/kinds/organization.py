@@ -19,7 +19,7 @@ from reconciler.kinds._writing import (
     retry_idempotent,
 )
 from reconciler.model import MARK_KEY, Change, Create, Delete, Json, Mark, Problem, Resource, Spec, Update
-from reconciler.schema.domains import is_mail_provider
+from reconciler.schema.domains import is_common
 from reconciler.schema.kind import Deletes, Identity, Key, Kind, Order, OrganizationLifecycle, Verbs, nothing
 from reconciler.schema.traits import (
     Clearable,
@@ -139,6 +139,12 @@ COMPANIONS: Final = {
     "oauth_tenant_jit_provisioning": "allowed_oauth_tenants",
 }
 
+# Who joins so must be able to sign in so: each way needs one of these methods, if methods are restricted.
+FACTORS: Final = {
+    "email_jit_provisioning": ("magic_link", "email_otp", "password", "google_oauth", "microsoft_oauth"),
+    "oauth_tenant_jit_provisioning": ("slack_oauth", "hubspot_oauth", "github_oauth"),
+}
+
 # The ways to join, of which one must stay open; whether the last one is enough, Stytch's sources do not agree on.
 SURE_WAYS_IN: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites")
 BY_TENANT: Final = "oauth_tenant_jit_provisioning"
@@ -150,6 +156,7 @@ def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     said = {**resource.initial, **resource.spec}
     yield from _check_companions(resource, said)
+    yield from _check_factors(resource, said)
     yield from _check_ways_in(resource, said)
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in DOMAIN_LISTS:
@@ -209,6 +216,17 @@ def _check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:
             )
 
 
+def _check_factors(resource: Resource, said: Spec) -> Iterator[Problem]:
+    """Yield each way to join of which no method to sign in is left."""
+    allowed = said.get("allowed_auth_methods") or ()
+    for setting, methods in FACTORS.items():
+        both = said.get("auth_methods") == said.get(setting) == "RESTRICTED"
+        if both and allowed and not {*allowed} & {*methods}:
+            message = f"{setting} is RESTRICTED, but allowed_auth_methods has none of {', '.join(methods)}"
+            at = ("spec" if setting in resource.spec else "initial", setting)
+            yield resource.problem("no-factor", message, "allow one of them: who joins so must be able to sign in", at)
+
+
 def _anything(value: Json) -> bool:
     return any(value.values()) if isinstance(value, dict) else bool(value)
 
@@ -225,7 +243,7 @@ def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> It
         if domain is None:
             message = f"{assignment['domain']!r} is not a domain name"
             yield resource.problem("not-a-domain", message, "write it as acme.example", (*here, "domain"))
-        elif is_mail_provider(domain):
+        elif is_common(domain):
             yield common_domain(resource, path[-1], domain, (*here, "domain"))
         yield from check_role(resource, (*here, "role_id"), assignment["role_id"])
 

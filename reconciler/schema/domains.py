@@ -73,6 +73,11 @@ def is_mail_provider(domain: str) -> bool:
     return domain in COMMON_MAIL_DOMAINS or (name in _NAMES and domain not in _COMPANIES and is_public_suffix(suffix))
 
 
+def is_common(domain: str) -> bool:
+    """Return whether Stytch refuses a domain as too common: a company's own that bears a provider's name, too."""
+    return domain in _COMPANIES or is_mail_provider(domain)
+
+
 def is_public_suffix(domain: str) -> bool:
     """Return whether anybody can register names under ``domain`` (``co.uk``, ``github.io``), by the bundled list."""
     return "." not in domain or bool(_suffixes().is_public(_spelled(domain)))

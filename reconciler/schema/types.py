@@ -8,7 +8,7 @@ from msgspec import Meta, json
 
 from reconciler.expressions.text import mail_domain
 from reconciler.model import IMPLICIT_ROLE, MARK_KEY, Json, Path, Problem, Resource, Spec
-from reconciler.schema.domains import is_mail_provider
+from reconciler.schema.domains import is_common
 
 Slug = Annotated[
     str,
@@ -88,7 +88,7 @@ def check_domains(resource: Resource, path: Path, domains: Sequence[Json]) -> It
         label = mail_domain(domain)
         if label is None:
             yield resource.problem("not-a-domain", f"{domain!r} is not a domain name", "write it as acme.example", here)
-        elif is_mail_provider(label):
+        elif is_common(label):
             yield common_domain(resource, path[-1], label, here)
         elif label in first:
             message = f"{label} is listed twice in {path[-1]}"
