@@ -74,3 +74,19 @@ def test_a_certificate_is_trusted_only_where_the_environment_says_so(monkeypatch
         with open_client(known, Rates(), Transports(clock=VirtualClock())) as trusting:
             assert len(trusting.search_organizations().rows) == 1
             trusting.create_member("organization-test-acme", {"email_address": "ann@acme.example"})
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_an_answer_that_takes_longer_than_who_reads_looks_away_is_read_whole(
+    *, https: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.clients.wire.SLICE", 0.005)
+    with served("latency:1:60ms", https=https) as (server, _):
+        if https:
+            monkeypatch.setenv("SSL_CERT_FILE", server.environment["SSL_CERT_FILE"])
+        known = Credentials.from_environment(server.environment)
+        with open_client(known, Rates(), Transports(clock=VirtualClock())) as client:
+            for number in range(3):
+                client.create_member("organization-test-acme", {"email_address": f"{number}@acme.example"})
+            assert len(client.search_members(["organization-test-acme"]).rows) == 3
+            assert client.statistics.retries == 0
