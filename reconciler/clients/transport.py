@@ -25,19 +25,13 @@ if TYPE_CHECKING:
     import httpx
 
 LARGEST = 64 << 20  # bytes of an answer, packed and unpacked: a page of a thousand records of 64 KiB
-NOT_SENT = (
-    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
-    httpcore.UnsupportedProtocol,
-)
+NOT_SENT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError, httpcore.UnsupportedProtocol)
 GZIP = 16 + zlib.MAX_WBITS
 CHUNK = 1 << 20  # bytes that are unpacked at once
 TARGET: Final = re.compile(r"[!-~]*")  # what a request line can hold
 UNQUOTED: Final = "/%:@!$&'()*+,;=~?"
 BROKEN: Final = (  # what httpcore raises
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError),
     httpcore.UnsupportedProtocol,
 )
 

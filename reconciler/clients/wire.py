@@ -8,6 +8,7 @@ connecting, sending and receiving together. Where the run is being ended, a read
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -55,12 +56,15 @@ class Deadline:
 
 
 class Connections:
-    """The connections to one server: as many as there are exchanges at once. The last used is used first."""
+    """The connections to one server: as many as there are exchanges at once. The last used is used first.
 
-    def __init__(self, connect: Connect) -> None:
+    No thread waits for another: each step with those that are idle is one of the queue's own.
+    """
+
+    def __init__(self, connect: Connect, now: Callable[[], float] = time.monotonic) -> None:
         self._connect = connect
-        self._idle: list[httpcore.ConnectionInterface] = []
-        self._lock = threading.Lock()
+        self._now = now
+        self._idle: deque[tuple[float, httpcore.ConnectionInterface]] = deque()  # and since when
 
     @contextmanager
     def exchange(self, request: httpcore.Request) -> Iterator[httpcore.Response]:
@@ -77,33 +81,32 @@ class Connections:
 
     def close(self) -> None:
         """Close every connection that nobody uses."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        while self._idle:
+            self._idle.pop()[1].close()
 
     def _take(self) -> httpcore.ConnectionInterface:
         while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
+            try:
+                _, connection = self._idle.pop()
+            except IndexError:
                 return self._connect()
             if not connection.has_expired():
                 return connection
             connection.close()
 
     def _give_back(self, connection: httpcore.ConnectionInterface) -> None:
-        """Keep a connection that can be used again; close it otherwise, or else the oldest one if it has expired."""
-        old = None
-        with self._lock:
-            if connection.is_available():
-                self._idle.append(connection)
+        """Keep a connection that can be used again, and close the one that has been idle longest, if for too long."""
+        if not connection.is_available():
+            connection.close()
+            return
+        now = self._now()
+        self._idle.append((now, connection))
+        with suppress(IndexError):  # another thread may take it
+            since, oldest = self._idle.popleft()
+            if since < now - KEPT:
+                oldest.close()
             else:
-                old = connection
-            if old is None and self._idle[0].has_expired():
-                old = self._idle.pop(0)
-        if old is not None:
-            old.close()
+                self._idle.appendleft((since, oldest))
 
 
 def connections(url: str, network: Network, proxy: Proxy | None, deadline: Deadline) -> Connections:

@@ -14,7 +14,7 @@ from reconciler.clients.network import Network
 from reconciler.clients.pacing import Clock
 from reconciler.clients.responses import Unanswered
 from reconciler.clients.transport import Transport
-from reconciler.clients.wire import GRACE, READ_TIMEOUT, SLICE, WHOLE_TIMEOUT, Connections, Deadline, _Timed
+from reconciler.clients.wire import GRACE, KEPT, READ_TIMEOUT, SLICE, WHOLE_TIMEOUT, Connections, Deadline, _Timed
 from reconciler.errors import Ambiguous, Ended, Fault
 from tests.clients.test_network import HEAD, NOBODY, answering
 
@@ -195,7 +195,8 @@ def test_there_are_as_many_connections_as_there_are_exchanges_at_once() -> None:
         return made[-1]
 
     request: Any = httpcore.Request("GET", "http://127.0.0.1/")
-    kept = Connections(connect)
+    time = Time()
+    kept = Connections(connect, time)
     for _ in range(3):
         with kept.exchange(request):
             pass
@@ -208,6 +209,12 @@ def test_there_are_as_many_connections_as_there_are_exchanges_at_once() -> None:
         with kept.exchange(request):
             pass
     assert sum(connection.closed for connection in made) == 2
+    with kept.exchange(request), kept.exchange(request):
+        assert len(made) == 4
+    time.now += KEPT + 1
+    with kept.exchange(request):
+        pass
+    assert sum(connection.closed for connection in made) == 3  # the one that nobody has needed for long
     for connection in made:
         connection.available = False
     with kept.exchange(request):
