@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from reconciler.model.changes import Change, Create, Delete, Listed
-from reconciler.model.packed import Changes
+from reconciler.model.packed import Gathering
 from reconciler.model.problems import Problem
 
 ResourceKey = tuple[str | None, str]  # namespace and name
@@ -104,7 +104,7 @@ class Diff(Struct, frozen=True, kw_only=True):
     @staticmethod
     def total(diffs: "Iterable[Diff]") -> "Diff":
         """Return many together, each looked at once, so that they may come one by one and be forgotten."""
-        changes: list[Sequence[Change]] = []
+        changes = Gathering()
         held: list[Listed] = []
         removed: list[Listed] = []
         kept: list[Listed] = []
@@ -120,7 +120,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             unchanged += diff.unchanged
             if diff is UNCHANGED:
                 continue
-            changes.append(diff.changes)
+            changes.add(diff.changes)
             held += diff.held
             removed += diff.removed
             kept += diff.kept
@@ -136,7 +136,7 @@ class Diff(Struct, frozen=True, kw_only=True):
             if diff.stakes is not NO_STAKES:
                 stakes.append(diff.stakes)
         return Diff(
-            changes=Changes.joined(changes),
+            changes=changes.all(),
             held=tuple(held),
             removed=tuple(removed),
             kept=tuple(kept),

@@ -21,6 +21,7 @@ from reconciler.model.changes import Change
 Key = TypeVar("Key")
 CHUNK: Final = 64  # changes that are packed together
 RECENT: Final = 8  # chunks, more than are written side by side
+MANY: Final = 4096  # changes that fit in memory as they are
 FEW: Final = 4  # so many are smaller as they are
 FAST: Final = 1  # as small as any other level, because so much is repeated
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -67,20 +68,6 @@ class Changes(Sequence[Change]):
     def of(cls, changes: Iterable[Change]) -> Self:
         """Pack changes in the order in which they come; what is packed already stays as it is."""
         return changes if isinstance(changes, cls) else cls(_packed(changes))
-
-    @classmethod
-    def joined(cls, parts: "Iterable[Sequence[Change]]") -> "Self | tuple[Change, ...]":
-        """Return the changes of all parts; they are packed only if some are, where there may be many."""
-        chunks: list[Chunk] = []
-        loose: list[Change] = []
-        for part in parts:
-            if isinstance(part, Changes):
-                chunks += _packed(loose)
-                loose.clear()
-                chunks += part.chunks
-            else:
-                loose += part
-        return cls((*chunks, *_packed(loose))) if chunks else tuple(loose)
 
     def __len__(self) -> int:
         return self._begins[-1]
@@ -155,6 +142,35 @@ class Changes(Sequence[Change]):
         begin = max(0, bisect_left(self.chunks, first, key=lambda chunk: chunk.first) - 1)
         end = bisect_right(self.chunks, last, lo=begin, key=lambda chunk: chunk.first)
         return chain.from_iterable(chunk for chunk in self.chunks[begin:end] if chunk.last >= first)
+
+
+class Gathering:
+    """Changes that come part by part, packed as soon as they are many: in no order then, but what is alike together."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+        self._loose: list[Change] = []
+
+    def add(self, part: Iterable[Change]) -> None:
+        """Take some more."""
+        if isinstance(part, Changes):
+            self._chunks += part.chunks
+        else:
+            self._loose += part
+            if len(self._loose) >= MANY:
+                self._pack()
+
+    def all(self) -> Sequence[Change]:
+        """Return what was taken."""
+        if not self._chunks:
+            return tuple(self._loose)
+        self._pack()
+        return Changes(self._chunks)
+
+    def _pack(self) -> None:
+        self._loose.sort(key=lambda change: (change.action, change.kind, change.namespace or "", change.name))
+        self._chunks += _packed(self._loose)
+        self._loose.clear()
 
 
 def _packed(changes: Iterable[Change]) -> Iterator[Chunk]:

@@ -21,7 +21,7 @@ from reconciler.diff.pairs import KnownCredentials, Policy
 from reconciler.kinds import KINDS
 from reconciler.load.references import POLICY
 from reconciler.load.repository import Declared
-from reconciler.model import MEMBER, ORGANIZATION, Begun, Change, Changes, Diff, OrganizationMembers, Plan, address
+from reconciler.model import MEMBER, ORGANIZATION, Begun, Change, Diff, OrganizationMembers, Plan, address
 from reconciler.plan.access import sources_taken
 from reconciler.plan.situation import (
     Diffs,
@@ -183,7 +183,7 @@ def _member_diffs(
     nobody = ((slug, OrganizationMembers(organization_id="", members=[])) for slug in created)
     external = declared.external()
     for slug, there in chain(found, nobody):
-        yield _packed(compare(kind, desired.members_of(slug, external=slug in external), there, policy))
+        yield compare(kind, desired.members_of(slug, external=slug in external), there, policy)
 
 
 def _claimed(declared: Declared, live: LiveResources, slugs: Mapping[str, str]) -> Mapping[str, str]:
@@ -191,12 +191,6 @@ def _claimed(declared: Declared, live: LiveResources, slugs: Mapping[str, str]) 
     claims = {slugs.get(each.id, each.name): each.spec.get(CLAIMED) or () for each in live.organizations}
     claims |= {each.name: each.spec[CLAIMED] for each in declared.organizations if CLAIMED in each.spec}
     return {domain: slug for slug, domains in claims.items() for domain in domains}
-
-
-def _packed(diff: Diff) -> Diff:
-    """Return what becomes of one organization's members with the changes packed, so that a million of them fit."""
-    in_order = sorted(diff.changes, key=lambda change: (change.action, change.address))
-    return structs.replace(diff, changes=Changes.of(in_order)) if in_order else diff
 
 
 def _named_losers(declared: Declared, changes: Iterable[Change]) -> frozenset[str]:

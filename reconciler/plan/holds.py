@@ -203,9 +203,13 @@ HOLDS: Final[tuple[Hold, ...]] = (
 
 def _without(diff: Diff, changes: Iterable[Change], held: Iterable[Listed], *problems: Problem) -> Diff:
     """Return a difference without some of its changes, with what is held instead."""
-    out = {id(change) for change in changes}
-    left = tuple(change for change in diff.changes if id(change) not in out)
+    out = set(map(_what, changes))
+    left = tuple(change for change in diff.changes if _what(change) not in out) if out else diff.changes
     return _with(structs.replace(diff, changes=left), held, *problems)
+
+
+def _what(change: Change) -> tuple[str, str, str | None]:
+    return change.action, change.address, change.id
 
 
 def _with(diff: Diff, held: Iterable[Listed], *problems: Problem) -> Diff:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -76,5 +77,5 @@ def in_blocks(blocks: Iterable[bytes]) -> Plan:
     for key in found:
         if msgspec.json.decode(marked.get(key, b"null")) != [mark]:
             raise msgspec.DecodeError(f"{key} stands where no plan has it")
-    lists = {key: Changes.joined(parts) for key, parts in found.items()}
+    lists = {key: Changes(chain.from_iterable(part.chunks for part in parts)) for key, parts in found.items()}
     return public.read_plan(text.replace(f'"{mark}"'.encode(), b""), **lists)

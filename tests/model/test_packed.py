@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.model import Cause, Change, Changes, Create, Delete, FieldChange, Mark, Update, packed
+from reconciler.model.packed import Gathering
 
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.lists(st.integers(), max_size=2)
 FIELD = st.builds(FieldChange, path=st.tuples(st.text(max_size=3)), before=JSON, after=JSON)
@@ -34,6 +35,7 @@ def tiny_chunks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packed, "CHUNK", 3)
         patch.setattr(packed, "FEW", 0)
+        patch.setattr(packed, "MANY", 6)
         yield
 
 
@@ -70,9 +72,15 @@ def test_they_are_what_was_packed(some: list[Change]) -> None:
 
 
 @given(CHANGES, CHANGES)
-def test_parts_are_joined_in_order(one: list[Change], other: list[Change]) -> None:
-    assert tuple(Changes.joined([one, Changes.of(other), tuple(one)])) == (*one, *other, *one)
-    assert tuple(Changes.joined([one, other])) == (*one, *other)
+def test_what_is_gathered_is_packed_where_it_is_many(one: list[Change], other: list[Change]) -> None:
+    gathered = Gathering()
+    for part in (one, Changes.of(other), tuple(one)):
+        gathered.add(part)
+    assert sorted(gathered.all(), key=repr) == sorted([*one, *other, *one], key=repr)
+    few = Gathering()
+    few.add(one[:2])
+    few.add(other[:2])
+    assert few.all() == (*one[:2], *other[:2])
 
 
 @given(CHANGES)

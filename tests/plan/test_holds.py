@@ -15,6 +15,7 @@ from reconciler.load.repository import Declared
 from reconciler.model import (
     Cause,
     Change,
+    Changes,
     Create,
     Delete,
     Diff,
@@ -25,6 +26,7 @@ from reconciler.model import (
     Position,
     Resource,
     Update,
+    packed,
     problem,
 )
 from reconciler.model import Target as LiveTarget
@@ -35,7 +37,14 @@ from reconciler.read.live import LiveResources
 HERE = Position("manifests/a.yaml", 3)
 CAUSE = (Cause(file=HERE.file, line=HERE.line),)
 ORGANIZATION = Resource(kind="Organization", name="acme", position=HERE)
+KEEPING = {"kept": tuple}  # how changes are kept
 SSO: dict[str, Any] = {"kind": "SSOConnection", "namespace": "acme", "causes": CAUSE}
+
+
+@pytest.fixture(autouse=True, params=[tuple, Changes.of], ids=["as they are", "packed"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "FEW", 0)
+    monkeypatch.setitem(KEEPING, "kept", request.param)
 
 
 def situation(
@@ -70,7 +79,7 @@ def diffs(*changes: Change, **more: Any) -> Diffs:
     kinds = {"Organization": Diff(**more), "Member": Diff()}
     for change in changes:
         diff = kinds.get(change.kind, Diff())
-        kinds[change.kind] = structs.replace(diff, changes=(*diff.changes, change))
+        kinds[change.kind] = structs.replace(diff, changes=KEEPING["kept"]((*diff.changes, change)))
     return kinds
 
 
