@@ -91,9 +91,7 @@ def _is_as_wanted(member: LiveMember, membership: Membership, mode: RoleMode, me
     """Return whether a live member that is ours, and nobody's admin, is as its membership wants it."""
     if member.email_address not in membership.addresses or member.status == "deleted":
         return False
-    if member.scim_registration or member.is_breakglass or _has_admin(member.roles):
-        return False
-    if not _keeps_roles(mode, membership.roles, member.roles):
+    if member.scim_registration or member.is_breakglass or not _are_in_place(mode, membership.roles, member.roles):
         return False
     for name, value in membership.fields.items():
         there = getattr(member, name)
@@ -105,15 +103,11 @@ def _is_as_wanted(member: LiveMember, membership: Membership, mode: RoleMode, me
 
 
 @lru_cache(REMEMBERED)
-def _has_admin(roles: tuple[Role, ...]) -> bool:
-    return any(role.role_id == ADMIN_ROLE for role in roles)
-
-
-@lru_cache(REMEMBERED)
-def _keeps_roles(mode: RoleMode, wanted: tuple[str, ...], live: tuple[Role, ...]) -> bool:
-    """Return whether nothing is written where the mark remembers just the roles that are wanted."""
+def _are_in_place(mode: RoleMode, wanted: tuple[str, ...], live: tuple[Role, ...]) -> bool:
+    """Return whether roles need no write where the mark remembers just the wanted ones, and none of them is admin."""
     roles = roles_to_write(mode, wanted, direct_roles(live), wanted)
-    return not roles.added and not roles.withdrawn and roles.given == wanted
+    is_admin = any(role.role_id == ADMIN_ROLE for role in live)
+    return not (is_admin or roles.added or roles.withdrawn) and roles.given == wanted
 
 
 def _have_in_common(
