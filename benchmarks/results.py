@@ -37,8 +37,8 @@ TERRAFORM = """
 ## Beside Terraform
 
 {urls} redirect URLs and {secrets} secrets, by Stytch's own provider and by the reconciler, through a proxy that delays
-each answer. Terraform makes ten requests at a time; the reconciler keeps to the rate in `rates`, half of what Stytch
-advises for scripts, unless it is *without pacing*. `make bench PARTS=terraform` builds the provider from the folder
+each answer. Terraform makes ten requests at a time, as fast as they are answered; the reconciler keeps to `rates`,
+unless it is *without pacing*. `make bench PARTS=terraform` builds the provider from the folder
 that `STYTCH_TERRAFORM_PROVIDER` names, where go and terraform are installed; otherwise it shows only the requests that
 Terraform was seen to make.
 
