@@ -89,7 +89,9 @@ def cell(row: Mapping[str, Figures], show: Callable[[Figures], str]) -> str:
     """Return what a column says of a row: before, and now."""
     shown = {column: show(figures) for column, figures in row.items()}
     before, now = shown.get(BEFORE, ""), shown.get(NOW, "")
-    return f"{before} → {now}" if before and now else now or (f"{before} →" if before else "")
+    if before == now:
+        return now
+    return f"{before} → {now}" if before and now else now or f"{before} →"
 
 
 def besides(row: Mapping[str, Figures]) -> str:
