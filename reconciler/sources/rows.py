@@ -3,12 +3,13 @@
 A file that was cut short looks like a smaller table, so its end is checked before its first row is used.
 """
 
+import codecs
 import csv
 import json
 import os
 import re
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NoReturn
 
@@ -21,6 +22,7 @@ from reconciler.sources.packed_rows import PackedRows
 
 Format = Literal["csv", "array", "lines"]
 
+CHUNK: Final = 1 << 16  # bytes that are read at once
 _TAIL: Final = 4096
 _BOM: Final = b"\xef\xbb\xbf"
 _BETWEEN: Final = re.compile(r"[\s,]*")
@@ -130,24 +132,37 @@ def _header(cells: list[str], shown: str) -> list[str]:
     return names
 
 
-def elements(text: str, shown: str, line: int = 1, before: int = 0) -> Iterator[tuple[int, int, Any]]:
+def elements(
+    text: str, shown: str, line: int = 1, before: int = 0, more: Callable[[int], str] = lambda _size: ""
+) -> Iterator[tuple[int, int, Any]]:
     """Yield the values of a JSON array's inside with the line and column at which each begins.
 
     ``text`` is without the array's brackets, and begins on ``line`` after ``before`` characters; commas may be doubled
-    or missing. Raises ``Unreadable`` at what is no JSON.
+    or missing. ``more`` gives about so many characters that follow, "" at the end. Raises ``Unreadable`` at what is no
+    JSON.
     """
     position, counted, begins = 0, 0, -before
-    while (position := _end_of_blanks(text, position)) < len(text):
+    while True:
+        position = _end_of_blanks(text, position)
         if passed := text.count("\n", counted, position):
             line += passed
             begins = text.rfind("\n", counted, position) + 1
         counted, column = position, position - begins + 1
+        value, end, wrong = None, position, None
         try:
-            value, position = _DECODER.raw_decode(text, position)
+            if position < len(text):
+                value, end = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            at = line + text.count("\n", counted, getattr(error, "pos", position))
-            refuse(shown, f"{shown} is not valid JSON from here on", "write the complete file again", at)
+            wrong = line + text.count("\n", counted, getattr(error, "pos", position))
+        if (wrong or end == len(text)) and (piece := more(max(CHUNK, len(text)))):  # what is cut off may go on there
+            text, begins, position, counted = text[position:] + piece, begins - position, 0, 0
+            continue
+        if wrong:
+            refuse(shown, f"{shown} is not valid JSON from here on", "write the complete file again", wrong)
+        if position == len(text):
+            return
         yield line, column, value
+        position = end
 
 
 def _end_of_blanks(text: str, position: int) -> int:
@@ -215,16 +230,30 @@ def _lines(file: Path, shown: str) -> Iterator[Row]:
 
 def _array(file: Path, shown: str) -> Iterator[Row]:
     with open_rows(file) as stream:
-        content = stream.read()
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", content.count(b"\n", 0, error.start) + 1)
-    del content
-    start = text.index("[") + 1
-    first, before = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start) - 1
-    text = text[start : text.rindex("]")]
-    for line, column, value in elements(text, shown, first, before):
-        if not isinstance(value, dict):
-            refuse(shown, "a row is a JSON object", "write an array of objects", line)
-        yield line, column, value
+        inside = _inside(stream)
+        try:
+            head = next(inside)
+            start = head.index("[") + 1
+            line, before = head.count("\n", 0, start) + 1, start - head.rfind("\n", 0, start) - 1
+            for at, column, value in elements(head[start:], shown, line, before, inside.send):
+                if not isinstance(value, dict):
+                    refuse(shown, "a row is a JSON object", "write an array of objects", at)
+                yield at, column, value
+        except UnicodeDecodeError:
+            refuse(shown, f"{shown} is not UTF-8", "save it as UTF-8", _undecodable(file))
+
+
+def _inside(stream: IO[bytes]) -> Generator[str, int, None]:
+    """Yield the text of an array without its last bracket in pieces as long as was sent; "" where it ends."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    held, size = "", CHUNK
+    while piece := stream.read(size):
+        held += decode(piece)
+        bare = held.rstrip()
+        given = bare[:-1] if bare.endswith("]") else held  # nothing but blanks follows the last one
+        held = held[len(given) :]
+        if given:
+            size = yield given
+    decode(b"", final=True)
+    while True:
+        yield ""

@@ -1,8 +1,12 @@
 """Tables: every format gives the same rows, each with its line; what is not whole is not believed."""
 
+import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.config.read import RowsSource
 from reconciler.errors import Unreadable
@@ -112,3 +116,43 @@ def test_rows_on_one_line_are_judge_copies_by_their_columns(tmp_path: Path) -> N
 def test_rows_that_begin_their_lines_need_no_columns(tmp_path: Path) -> None:
     assert table(tmp_path, "t.json", '[\n{"a": 1},\n{"a": 2}\n]\n').offsets == ()
     assert table(tmp_path, "t.csv", "a\n1\n").offsets == ()
+
+
+rows = st.dictionaries(
+    st.sampled_from(["a", "ü", "]"]),
+    st.recursive(st.none() | st.integers() | st.sampled_from(["]", '"', "ü", "\n", "[{"]), st.lists, max_leaves=3),
+    max_size=2,
+)
+odd = st.sampled_from(["3", "[]", "{", '"x', "]"])
+pieces = st.lists(
+    st.tuples(
+        rows.map(lambda row: json.dumps(row, ensure_ascii=False)) | odd, st.sampled_from([",", ",\n", "\n ,", " "])
+    ),
+    max_size=5,
+)
+
+
+@given(pieces, st.sampled_from(["[", "\n [", "\ufeff["]), st.integers(1, 9))
+def test_it_does_not_matter_in_which_pieces_an_array_is_read(
+    some: list[tuple[str, str]], begin: str, size: int
+) -> None:
+    content = (begin + "".join(map("".join, some)) + "]\n").encode(errors="surrogateescape")
+
+    def told(chunk: int) -> object:
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("reconciler.sources.rows.CHUNK", chunk)
+            try:
+                found = table(Path(folder), "t.json", content)
+            except Unreadable as error:
+                return [(problem.message, problem.at) for problem in error.problems]
+            return list(found.rows), list(map(found.at, range(len(found.rows))))
+
+    assert told(size + len(begin)) == told(1 << 16)
+
+
+@pytest.mark.parametrize("chunk", [3, 1 << 16])
+def test_an_array_that_is_not_utf_8_is_told_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("reconciler.sources.rows.CHUNK", chunk)
+    assert refusal(tmp_path, "t.json", b'[{"a": 1},\n{"a": "\xc3"}]\n') == "t.json:2: t.json is not UTF-8"
