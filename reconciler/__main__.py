@@ -3,13 +3,13 @@
 import os
 import signal
 
-from reconciler.commands.signals import SIGNALS
+from reconciler.commands.signals import HANDLED, SIGNALS
 
 
 def main() -> None:
     """Run the command line."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in HANDLED:
             signal.signal(number, SIGNALS.arrived)
         from reconciler.commands import cli
 

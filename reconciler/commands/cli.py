@@ -19,7 +19,7 @@ import click
 
 from reconciler import __version__
 from reconciler.commands.options import discard, shared_options, tell
-from reconciler.commands.signals import SIGNALS
+from reconciler.commands.signals import HANDLED, SIGNALS
 from reconciler.errors import InvalidInput, NotPrinted
 
 # What `--help` says of each command, which is a function of its name in the file of its name.
@@ -76,7 +76,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
 
 def main() -> None:
     """Run the command line; a usage error exits with 1, because 2 means that there are changes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in HANDLED:
         signal.signal(number, SIGNALS.arrived)
     gc.set_threshold(*FEWER_COLLECTIONS)
     try:
@@ -88,6 +88,8 @@ def main() -> None:
             stream.flush()
         except (OSError, ValueError):
             discard(stream)  # Python itself would exit with 120
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)  # all is said, and the exit code is known
     SIGNALS.end(code)
     sys.exit(code)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from reconciler.apply.stop import Stop
 
+HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
 BY_SIGNAL: Final = 128  # and the signal's number: what a shell says of a program that a signal ended
 SAID: Final = b"interrupted\n"
 
