@@ -14,7 +14,7 @@ import pytest
 from reconciler.clients.b2b import Client
 from reconciler.clients.connect import Transports, open_client
 from reconciler.clients.credentials import Credentials, Rates
-from reconciler.clients.network import Network, is_loopback, is_server
+from reconciler.clients.network import Network, Proxy, is_loopback, is_server
 from reconciler.clients.transport import LARGEST
 from reconciler.emulator.seed.bulk import place_organization
 from reconciler.emulator.seed.running import Options, running
@@ -130,6 +130,26 @@ def test_nothing_that_is_meant_for_this_machine_goes_through_a_proxy() -> None:
             client.delete_organization(made["organization_id"])
             assert client.management.get("/pwa/v3/projects")
         assert asked == []
+
+
+def test_how_a_server_is_reached_is_decided_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided: list[str] = []
+    proxy_for = Network.proxy_for
+
+    def counted(network: Network, url: str) -> Proxy | None:
+        decided.append(url)
+        return proxy_for(network, url)
+
+    monkeypatch.setattr(Network, "proxy_for", counted)
+    body = b'{"organization": {"organization_id": "organization-test-1"}, "request_id": "request-id-test-1"}'
+    with answering(lambda: [HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body]) as (url, asked):
+        with client_of({}, url) as client:
+            opened = len(decided)
+            for _ in range(3):
+                read(client)
+                write(client)
+        assert len(asked) == 6
+    assert len(decided) == opened
 
 
 # What cannot be used
