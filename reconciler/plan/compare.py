@@ -78,7 +78,7 @@ def over(begun: Begun, declared: Declared, diffs: Diffs, plan: Plan) -> frozense
     """Name what earlier runs began and never ended, and what is settled all the same, or not declared any more."""
     if not begun:
         return frozenset()
-    unsettled = {item.address for item in chain(plan.changes, plan.observed, plan.held)}
+    unsettled = {item.address for item in chain(plan.changes, plan.observed, plan.held) if item.address in begun}
     settled = frozenset(chain.from_iterable(diff.settled for diff in diffs.values()))
     waits = {
         resource.address

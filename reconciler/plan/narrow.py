@@ -74,8 +74,8 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
     plan = structs.replace(
         whole,
         changes=keep_last_admins(withhold_dependants(selected, others), planned.stakes),
-        observed=tuple(filter(selection.has, whole.observed)),
-        written_from_live=tuple(filter(selection.has, whole.written_from_live)),
+        observed=Changes.of(whole.observed).chosen(selection.has),
+        written_from_live=Changes.of(whole.written_from_live).chosen(selection.has),
         held=tuple(item for item in whole.held if selection.has(item) or selection.waits_for(item)),
         removed=tuple(filter(selection.has, whole.removed)),
         kept=tuple(filter(selection.has, whole.kept)),
