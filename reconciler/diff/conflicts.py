@@ -183,6 +183,14 @@ def wrong_credential(kind: Kind, resource: Resource, live: Live, name: str, ends
     )
 
 
+def would_be_refused(resource: Resource, reason: str) -> Problem:
+    """Return the problem that Stytch would refuse an update, with what is live besides."""
+    message = f"{resource.address}: Stytch would refuse the update: {reason}"
+    return _conflict(
+        resource, message, "declare the other fields as well, or change them in Stytch", "would-be-refused"
+    )
+
+
 def made_before(
     kind: Kind, resource: Resource, live: Sequence[Live], known: KnownCredentials, in_use: str
 ) -> Problem | None:

@@ -1,6 +1,6 @@
-"""What Stytch would refuse of a member, as far as the plan's own data say so: it is held (docs/stytch.md, 4).
+"""What Stytch would refuse of a change, as far as the plan's own data say so: it is held (docs/stytch.md, 4).
 
-In: a change, and the live member that it is about. Out: why Stytch would refuse it, field by field. A reason names no
+In: a change, and what is live of what it is about. Out: why Stytch would refuse it, field by field. A reason names no
 person, so that reasons can be counted.
 """
 
@@ -11,7 +11,8 @@ from msgspec import UNSET, json, structs
 
 from reconciler.diff.member_pairs import MemberMatch
 from reconciler.expressions.text import address_domain
-from reconciler.model import MARK_KEY, FieldChange, Json, LiveMember, Mark, Update
+from reconciler.model import MARK_KEY, FieldChange, Json, Live, LiveMember, Mark, Update
+from reconciler.schema.kind import Kind
 from reconciler.schema.types import METADATA_BYTES, METADATA_KEYS
 
 METADATA: Final = ("trusted_metadata", "untrusted_metadata")
@@ -78,6 +79,25 @@ def _metadata_after(name: str, after: Mapping[tuple[str, ...], Json], live: Live
             changed: dict[str, Any] = {path[1]: value} if path[1:] else value if isinstance(value, dict) else {}
             there.update(changed)
     return {key: value for key, value in there.items() if value is not None and value is not UNSET}
+
+
+def refused_resource(kind: Kind, change: Update, live: Live) -> str:
+    """Return why Stytch would refuse an update of anything but a member, "" if nothing is known against it."""
+    after = dict(live.spec)
+    for field in change.fields:
+        name, *inner = field.path
+        if inner:
+            there = after.get(name)
+            after[name] = {**(there if isinstance(there, dict) else {}), inner[0]: field.after}
+        else:
+            after[name] = None if field.after is UNSET else field.after
+    changed = {field.path[0] for field in change.fields}
+    reasons = [reason for fields, reason in kind.refuses(after) if changed & {*fields}]
+    for name in METADATA:
+        if name in kind.merged and (name in changed or (change.mark and name == "trusted_metadata")):
+            metadata = {key: value for key, value in (after.get(name) or {}).items() if value not in (None, UNSET)}
+            reasons.append(_refused_metadata(name, metadata, change.mark))
+    return "; ".join(filter(None, reasons))
 
 
 def _refused_metadata(name: str, metadata: dict[str, Json], mark: Mark | None) -> str:

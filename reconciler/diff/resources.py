@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from reconciler.diff.conflicts import doubt, lost_credential, wrong_credential
+from reconciler.diff.conflicts import doubt, lost_credential, would_be_refused, wrong_credential
 from reconciler.diff.credentials import as_far_as_known, ends_otherwise, kept, may_be_lost, was_lost
 from reconciler.diff.fields import created_fields, diff_fields, same
 from reconciler.diff.ownership import Whose
 from reconciler.diff.pairs import KnownCredentials, Match, Pair
+from reconciler.diff.refusals import refused_resource
 from reconciler.model import (
     Cause,
     Create,
@@ -88,6 +89,9 @@ def update(match: Match, pair: Pair) -> Diff:
         doubts.append(lost)
     held = [_doubtful(resource, problem, live.id) for problem in doubts]
     change = _update(match, resource, live)
+    if change and (reason := refused_resource(kind, change, live)):
+        held.append(_held(resource, would_be_refused(resource, reason), live.id))
+        return Diff.total(held)
     if change is None and any(diff.held for diff in held):
         return Diff.total(held)
     settled = Diff(settled=(resource.address,), unchanged=1) if change is None else Diff(changes=(change,))

@@ -1,15 +1,16 @@
 """Organizations: a tenant, its name, who may join it and how they sign in (docs/stytch.md, "Organizations")."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
 from reconciler.expressions.text import domain_label, fold, mail_domain
 from reconciler.kinds._context import ApplyContext, Stale
+from reconciler.kinds._joining import check_companions, check_factors, check_ways_in, refuses
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -129,35 +130,14 @@ LISTS: Final = (
     "allowed_third_party_connected_apps",
 )
 DOMAIN_LISTS: Final = ("email_allowed_domains", "claimed_email_domains")
-# What a setting that is RESTRICTED is restricted to; without it Stytch refuses the setting (docs/stytch.md).
-COMPANIONS: Final = {
-    "auth_methods": "allowed_auth_methods",
-    "mfa_methods": "allowed_mfa_methods",
-    "email_jit_provisioning": "email_allowed_domains",
-    "email_invites": "email_allowed_domains",
-    "sso_jit_provisioning": "sso_jit_provisioning_allowed_connections",
-    "oauth_tenant_jit_provisioning": "allowed_oauth_tenants",
-}
-
-# Who joins so must be able to sign in so: each way needs one of these methods, if methods are restricted.
-FACTORS: Final = {
-    "email_jit_provisioning": ("magic_link", "email_otp", "password", "google_oauth", "microsoft_oauth"),
-    "oauth_tenant_jit_provisioning": ("slack_oauth", "hubspot_oauth", "github_oauth"),
-}
-
-# The ways to join, of which one must stay open; whether the last one is enough, Stytch's sources do not agree on.
-SURE_WAYS_IN: Final = ("sso_jit_provisioning", "email_jit_provisioning", "email_invites")
-BY_TENANT: Final = "oauth_tenant_jit_provisioning"
-CLOSED: Final = "NOT_ALLOWED"
-CLOSED_BY_DEFAULT: Final = frozenset({"email_jit_provisioning", BY_TENANT})
 
 
 def check(resource: Resource) -> Iterator[Problem]:
     """Yield what Stytch would refuse although every type is right."""
     said = {**resource.initial, **resource.spec}
-    yield from _check_companions(resource, said)
-    yield from _check_factors(resource, said)
-    yield from _check_ways_in(resource, said)
+    yield from check_companions(resource, said)
+    yield from check_factors(resource, said)
+    yield from check_ways_in(resource, said)
     for part, spec in (("spec", resource.spec), ("initial", resource.initial)):
         for name in DOMAIN_LISTS:
             yield from check_domains(resource, (part, name), spec.get(name) or ())
@@ -168,71 +148,6 @@ def check(resource: Resource) -> Iterator[Problem]:
             yield resource.problem("not-initial", message, "declare it under spec", (part, name))
         yield from _check_implicit_roles(resource, part, spec.get("rbac_email_implicit_role_assignments") or ())
         yield from check_metadata(resource, (part, "trusted_metadata"), spec.get("trusted_metadata"), marked=True)
-
-
-def _check_ways_in(resource: Resource, said: Spec) -> Iterator[Problem]:
-    """Yield a problem where nobody can join an organization."""
-    if _are_closed(said, *SURE_WAYS_IN, BY_TENANT):
-        message = "all ways to join are NOT_ALLOWED, which Stytch refuses"
-        yield _closed(resource, "no-way-in", message, *SURE_WAYS_IN, BY_TENANT)
-
-
-def way_in_warnings(organizations: Iterable[Resource]) -> Iterator[Problem]:
-    """Yield a warning for each organization that can be joined through an OAuth tenant only."""
-    for resource in organizations:
-        said = {**resource.initial, **resource.spec}
-        if _are_closed(said, *SURE_WAYS_IN) and not _are_closed(said, BY_TENANT):
-            message = f"{BY_TENANT} is the only way to join, which Stytch may refuse"
-            yield structs.replace(_closed(resource, "only-way-in", message, *SURE_WAYS_IN), severity="warning")
-
-
-def _are_closed(said: Spec, *ways: str) -> bool:
-    return all(said.get(way, CLOSED if way in CLOSED_BY_DEFAULT else "") == CLOSED for way in ways)
-
-
-def _closed(resource: Resource, code: str, message: str, *ways: str) -> Problem:
-    hint = f"open one of {', '.join(ways)}; under `initial` if customers change it"
-    return resource.problem(code, message, hint, ("spec", "email_invites"))
-
-
-def _check_companions(resource: Resource, said: Spec) -> Iterator[Problem]:
-    """Yield each setting of an organization that lacks its companion, or that leaves it idle."""
-    for setting, companion in COMPANIONS.items():
-        value = said.get(setting)
-        at = ("spec" if setting in resource.spec else "initial", setting)
-        if value == "RESTRICTED" and not _anything(said.get(companion)):
-            yield resource.problem(
-                "missing-companion",
-                f"{setting} is RESTRICTED, but {companion} is {_state(said, companion)}",
-                f"list at least one under {companion}",
-                at,
-            )
-        elif value == "ALL_ALLOWED" and companion.startswith("allowed_") and _anything(said.get(companion)):
-            yield resource.problem(
-                "idle-companion",
-                f"{setting} is ALL_ALLOWED, but {companion} lists some",
-                f"{setting}: RESTRICTED, or remove {companion}",
-                at,
-            )
-
-
-def _check_factors(resource: Resource, said: Spec) -> Iterator[Problem]:
-    """Yield each way to join of which no method to sign in is left."""
-    allowed = said.get("allowed_auth_methods") or ()
-    for setting, methods in FACTORS.items():
-        both = said.get("auth_methods") == said.get(setting) == "RESTRICTED"
-        if both and allowed and not {*allowed} & {*methods}:
-            message = f"{setting} is RESTRICTED, but allowed_auth_methods has none of {', '.join(methods)}"
-            at = ("spec" if setting in resource.spec else "initial", setting)
-            yield resource.problem("no-factor", message, "allow one of them: who joins so must be able to sign in", at)
-
-
-def _anything(value: Json) -> bool:
-    return any(value.values()) if isinstance(value, dict) else bool(value)
-
-
-def _state(said: Spec, name: str) -> str:
-    return "empty" if name in said else "not declared"
 
 
 def _check_implicit_roles(resource: Resource, part: str, assignments: Any) -> Iterator[Problem]:
@@ -396,6 +311,7 @@ KIND: Final = Kind(
     check=check,
     canonical=canonical,
     meanwhile=meanwhile,
+    refuses=refuses,
     deletes=Deletes(shown=("organization_name", "organization_external_id")),
     verbs=Verbs(create=create, update=update, delete=delete, writes=writes),
 )

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from reconciler.config.read import FILE, Config
 from reconciler.documents.document import Document
 from reconciler.errors import InvalidInput, Unreadable
-from reconciler.kinds.organization import way_in_warnings
+from reconciler.kinds._joining import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
 from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem

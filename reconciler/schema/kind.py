@@ -171,7 +171,8 @@ class Kind:
     one form, where Stytch answers differently from what was written and no trait says so; ``fill`` adds to a declared
     spec what of the live one must not be lost by omission, or is equal but for its form. ``meanwhile`` returns what a
     create sends (UNSET: nothing) in the place of what was said, until the fields can be written that name what lies in
-    the resource.
+    the resource. ``refuses`` yields which fields of a whole resource, as an update would leave it, Stytch would refuse
+    together, and why.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Kind:
     canonical: Callable[[Spec], Spec] = lambda spec: spec
     fill: Callable[[Spec, Spec], Spec] = lambda desired, _live: desired
     meanwhile: Callable[[Spec, Spec], Spec] = lambda _said, _late: {}
+    refuses: Callable[[Spec], Iterable[tuple[Collection[str], str]]] = lambda _whole: ()
     verbs: Verbs = field(default_factory=Verbs)
 
     @property
