@@ -36,9 +36,9 @@ def own_environment() -> dict[str, str]:
     return {name: value for name, value in kept.items() if name != "CI" and not name.lower().endswith("_proxy")}
 
 
-def make_database(path: Path, organizations: int, members: int) -> Path:
+def make_database(path: Path, organizations: int, members: int, *options: str) -> Path:
     """Make the database of an emulator, in another process."""
-    command = [sys.executable, "-m", "benchmarks.world", str(path), str(organizations), str(members)]
+    command = [sys.executable, "-m", "benchmarks.world", str(path), str(organizations), str(members), *options]
     subprocess.run(command, check=True, cwd=ROOT, env=own_environment())
     return path
 

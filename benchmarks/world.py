@@ -2,9 +2,9 @@
 
 ::
 
-    python -m benchmarks.world DATABASE ORGANIZATIONS MEMBERS
+    python -m benchmarks.world DATABASE ORGANIZATIONS MEMBERS [unmarked]
 
-makes the database of an emulator that holds so many organizations and members.
+makes the database of an emulator that holds so many organizations and members, who are ours unless they are unmarked.
 """
 
 import json
@@ -158,7 +158,7 @@ def live_organizations(organizations: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def live_members(organizations: int, users: int) -> Iterator[dict[str, Any]]:
+def live_members(organizations: int, users: int, *, marked: bool = True) -> Iterator[dict[str, Any]]:
     """Make the members as they are once everything is applied; of one in ``CHANGED`` the external id differs."""
     for number in range(users):
         user_id = f"user-test-{UUID(int=number)}"
@@ -170,7 +170,7 @@ def live_members(organizations: int, users: int) -> Iterator[dict[str, Any]]:
             "email_address": address(number, organizations),
             "email_address_verified": True,
             "external_id": user_id if number % CHANGED else f"changed-{number}",
-            "trusted_metadata": {"reconciler": mark},
+            "trusted_metadata": {"reconciler": mark} if marked else {},
         }
 
 
@@ -184,11 +184,11 @@ def main() -> None:
     from reconciler.emulator.seed.bulk import load_members, place_organization
     from reconciler.emulator.server.app import App
 
-    database, organizations, members = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    database, organizations, members = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     app = App(database)
     for organization in live_organizations(organizations):
         place_organization(app, organization)
-    load_members(app, app.workspace.environment("B2B"), live_members(organizations, members))
+    load_members(app, app.workspace.environment("B2B"), live_members(organizations, members, marked=sys.argv[4:] == []))
     app.close()
 
 
