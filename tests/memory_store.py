@@ -27,6 +27,9 @@ class MemoryStore(CredentialStore):
     def value(self, name: str) -> Sealed | None:
         return Sealed(self.texts[name]) if name in self.texts else None
 
+    def at_hand(self, name: str) -> Sealed | None:
+        return self.value(name)
+
     def id_of(self, name: str) -> str | None:
         return self.ids.get(name)
 

@@ -94,7 +94,7 @@ class CredentialStore:
 
     def lost(self, name: str) -> bool:
         """Return whether a credential was given once and is nowhere now; a command, which took it, is not asked."""
-        return bool(self._settings.path) and self.id_of(name) is not None and self.value(name) is None
+        return bool(self._settings.path) and self.id_of(name) is not None and self.at_hand(name) is None
 
     def value(self, name: str) -> Sealed | None:
         """Return what ``{secret: NAME}`` stands for, None if nobody knows.
@@ -102,12 +102,18 @@ class CredentialStore:
         What this run kept comes first; then the environment variable of that name, an emergency file (which is newer
         than what the store has), and the store. Raises ``Unreadable`` if it is unknown whether there is a value.
         """
+        found = self.at_hand(name)
+        return _or_unreadable(lambda: self._backend.value(name)) if found is None else found
+
+    def at_hand(self, name: str) -> Sealed | None:
+        """Return the same as far as no command has to be asked for it: one for each name, in each plan, is too many."""
         if (kept := self._kept.get(name)) is not None:
             return kept
         if given := self._environ.get(name):
             return Sealed(given)
-        waiting = _or_unreadable(lambda: self._waiting(name))
-        return waiting[-1].value if waiting else _or_unreadable(lambda: self._backend.value(name))
+        if waiting := _or_unreadable(lambda: self._waiting(name)):
+            return waiting[-1].value
+        return _or_unreadable(lambda: self._backend.value(name)) if self._settings.path else None
 
     def id_of(self, name: str) -> str | None:
         """Return Stytch's id of the resource whose credential has this name, None if there is none; as ``value``."""

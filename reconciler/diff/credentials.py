@@ -63,7 +63,7 @@ def may_be_lost(kind: Kind, resource: Resource, live: Live, known: KnownCredenti
 
 
 def ends_otherwise(kind: Kind, resource: Resource, live: Live, known: KnownCredentials) -> frozenset[str]:
-    """Return how a credential ends as Stytch shows it, if what is kept for the resource does not end so."""
+    """Return how a credential ends as Stytch shows it, if what is at hand for the resource does not end so."""
     if (
         kind.credential is None
         or resource.ensure != "present"
@@ -73,7 +73,7 @@ def ends_otherwise(kind: Kind, resource: Resource, live: Live, known: KnownCrede
     shown = {_shown(kind, live), _shown(kind, live, "next_")} - {""}
     if not kind.credential.shown_once:
         shown = {live.id[-4:]}
-    return frozenset(shown) if known.last_four(name) not in {None, *shown} and shown else frozenset()
+    return frozenset(shown) if known.at_hand(name) not in {None, *shown} and shown else frozenset()
 
 
 def _may_have_made(intent: Intent, id: str) -> bool:

@@ -19,13 +19,14 @@ class KnownCredentials(Struct, frozen=True, kw_only=True):
     """What the credential store and the journal know.
 
     ``id_of`` gives the id of the resource whose credential is kept under a name; ``last_four`` the last characters of
-    the secret of a name, None where nobody knows it; ``begun`` the resources whose creation, or rotation, an earlier
-    run began and never ended, by address; ``lost`` whether the credential of a name was given once and is nowhere now;
-    ``now`` is the time.
+    the secret of a name, None where nobody knows it, and ``at_hand`` the same unless a command has to be asked for it;
+    ``begun`` the resources whose creation, or rotation, an earlier run began and never ended, by address; ``lost``
+    whether the credential of a name was given once and is nowhere now; ``now`` is the time.
     """
 
     id_of: Callable[[str], str | None] = lambda _name: None
     last_four: Callable[[str], str | None] = lambda _name: None
+    at_hand: Callable[[str], str | None] = lambda _name: None
     begun: Mapping[str, tuple[Intent, ...]] = NOTHING_BEGUN
     lost: Callable[[str], bool] = lambda _name: False
     now: datetime = datetime.min.replace(tzinfo=UTC)

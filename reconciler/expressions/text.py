@@ -109,6 +109,13 @@ def parsed_address(text: str) -> tuple[str, str] | None:
     return (folded, label) if len(folded.encode()) <= _LONGEST_ADDRESS else None
 
 
+def is_at_a_machine(text: str) -> bool:
+    """Return whether an address is invalid only because its domain is a machine's name, without a dot."""
+    local, _, domain = trimmed(text).rpartition("@")
+    label = a_label(domain)
+    return bool(label) and mail_domain(domain) is None and _LOCAL_PART.fullmatch(local) is not None
+
+
 def mailbox(text: str) -> str | None:
     """Return an e-mail address in its canonical form; None for an invalid address."""
     found = parsed_address(text)

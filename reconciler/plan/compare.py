@@ -50,6 +50,7 @@ def compare_resources(run: Run, declared: Declared, live: LiveResources, begun: 
     known = KnownCredentials(
         id_of=run.store.id_of,
         last_four=cache(lambda name: found.last_four if (found := run.store.value(name)) else None),
+        at_hand=cache(lambda name: found.last_four if (found := run.store.at_hand(name)) else None),
         lost=run.store.lost,
         begun=begun,
         now=run.client.now(),

@@ -23,11 +23,10 @@ from reconciler.model import (
 from reconciler.rules.apply_rule import apply_rule
 from reconciler.rules.directory import OF_DOMAINS
 from reconciler.rules.grant import METADATA
-from reconciler.rules.person import Address, HandWritten, Person, addresses_of, written_for
+from reconciler.rules.person import UNREADABLE_ADDRESS, Address, HandWritten, Person, addresses_of, unread, written_for
 from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Rule, RuleResult, Rules, Undecided
 from reconciler.suggest import joined
 
-UNREADABLE_ADDRESS: Final = "unreadable-address"
 # What leaves a user's memberships open without any rule having spoken of him.
 _OF_NO_RULE: Final = OF_DOMAINS | {UNREADABLE_ADDRESS}
 
@@ -63,7 +62,7 @@ def evaluate(rules: Rules, user: dict[str, Any]) -> Decision:
     numbers = rules.index.candidates(person)
     written = written_for(rules.by_hand, person) if rules.by_hand else []
     if person.unread and (True in person.unread or rules.any_address):
-        return merge(rules, person, run_rules(rules, person, numbers, (_unread(person),)), written)
+        return merge(rules, person, run_rules(rules, person, numbers, (Undecided(unread(person), None),)), written)
     if not numbers:
         return BY_HAND_ALONE if written else NO_MEMBERSHIPS
     if len(numbers) == 1 and not written:
@@ -130,15 +129,6 @@ class RuleResults(Struct):
     assignments: dict[str, list[Assignment]]
     undecided: list[Undecided]
     matched: bool = False
-
-
-def _unread(person: Person) -> Undecided:
-    """Return the problem of a user's address that cannot be read, so memberships that rely on it are held."""
-    message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
-    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end, in "
-    hint += "ASCII before the @, and at a domain with a dot"
-    found = problem(UNREADABLE_ADDRESS, message, hint, severity="problem", users=(person.user_id,))
-    return Undecided(found, None)
 
 
 def run_rules(rules: Rules, person: Person, numbers: Sequence[int], undecided: Iterable[Undecided] = ()) -> RuleResults:

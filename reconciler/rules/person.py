@@ -11,14 +11,15 @@ from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.functions import TEXT, Function
 from reconciler.expressions.nodes import And, Call, Compare, ListOf, Lookup, MapOf, Node, Not, Or, Read, ReadPath
-from reconciler.expressions.text import mailbox, mailbox_or_text, parsed_address
-from reconciler.model import Resource
+from reconciler.expressions.text import is_at_a_machine, mailbox, mailbox_or_text, parsed_address
+from reconciler.model import Problem, Resource, problem
 from reconciler.rules.patterns import Patterns
 
 # Roots that no expression can name: plain addresses and phone numbers.
 ADDRESSES: Final = "verified or any addresses"
 NUMBERS: Final = "verified or any phone numbers"
 
+UNREADABLE_ADDRESS: Final = "unreadable-address"
 _NONE: Final[frozenset[bool]] = frozenset()
 
 
@@ -89,19 +90,35 @@ def addresses_of(user: Mapping[str, Any]) -> tuple[Address, ...]:
     return _read(user)[0]
 
 
+def unread(person: Person) -> Problem:
+    """Return the problem of an address that cannot be read: it may be any, so memberships that rely on it are held."""
+    message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"
+    hint = "correct it in the source: written as ann@acme.example, without a name, mailto: or a dot at the end, in "
+    hint += "ASCII before the @, and at a domain with a dot"
+    return problem(UNREADABLE_ADDRESS, message, hint, severity="problem", users=(person.user_id,))
+
+
 def _read(user: Mapping[str, Any]) -> tuple[tuple[Address, ...], frozenset[bool]]:
-    """Return a user's addresses, and whether what cannot be read as one is verified: True, False, both or neither."""
+    """Return a user's addresses, and whether what cannot be read as one is verified: True, False, both or neither.
+
+    An address at a machine is read, and is none: it leaves something open only where no other is verified.
+    """
     emails = user.get("emails")
     if type(emails) is not list:
         return (), _NONE
     found: dict[str, Address] = {}
     unread: set[bool] = set()
+    at_machines: set[bool] = set()
     for entry in emails:
         address = _address(entry)
         if address is None:
-            unread.add(type(entry) is dict and entry.get("verified") is True)
+            text = entry.get("email") if type(entry) is dict else None
+            kind = at_machines if type(text) is str and is_at_a_machine(text) else unread
+            kind.add(type(entry) is dict and entry.get("verified") is True)
         elif address.text not in found or address.verified:
             found[address.text] = address
+    if not any(address.verified for address in found.values()):
+        unread |= at_machines
     return tuple(found.values()), frozenset(unread) if unread else _NONE
 
 

@@ -35,7 +35,7 @@ class ThingSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
 KIND: Final = Kind(name="Thing", spec=ThingSpec, key=Key("thing_name"))
 SECRETS: Final = {"A_NAME": "0001", "B_NAME": "0002"}  # what is shown of each
-POLICY: Final = Policy(known=KnownCredentials(last_four=SECRETS.get))
+POLICY: Final = Policy(known=KnownCredentials(last_four=SECRETS.get, at_hand=SECRETS.get))
 
 names = st.sampled_from(["a", "b", "c"])
 texts = st.sampled_from(["", "x", "y", "é"])
