@@ -23,8 +23,9 @@ test: .venv/dev .venv/node .venv/actionlint ## Run the tests (WORKERS=2 at a tim
 
 test-all: export STYTCH_RECONCILER_MUTATIONS = 50000
 test-all: export STYTCH_RECONCILER_STORMS = 2000
+test-all: export STYTCH_RECONCILER_WHOLE = 1
 test-all: export PYTEST_ADDOPTS = -o faulthandler_timeout=1800
-test-all: test ## Run the tests, with all 50,000 random mistakes and 2,000 storms
+test-all: test ## Run the tests, with 50,000 random mistakes, 2,000 storms, 1,000 plans
 
 check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflows
 	$(BIN)/ruff check .

@@ -116,10 +116,18 @@ def read_journals(root: Path, environment: str) -> tuple[Summary, ...]:
     ours = re.compile(re.escape(begins(environment)) + NAME)
     try:
         paths = sorted(path for path in existing_folder(root).glob("journal-*") if ours.fullmatch(path.name))
-        return tuple(map(summary_of, paths))
+        return tuple(filter(None, map(_if_there, paths)))
     except OSError as error:
         hint = "make it readable, or remove it: without it, the leftovers of an interrupted run are unknown"
         raise Unreadable(f"a journal in {FOLDER} cannot be read: {error.strerror}", hint=hint) from None
+
+
+def _if_there(path: Path) -> Summary | None:
+    """Return what a journal says; one that an apply beside this has removed meanwhile left nothing open."""
+    try:
+        return summary_of(path)
+    except FileNotFoundError:
+        return None
 
 
 def prune(

@@ -17,6 +17,7 @@ from reconciler.errors import Ended, Unavailable
 
 IN_A_ROW = 3  # failures without an answer in between that make an outage; single ones are for each request to overcome
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds, at most, before the second try and before any
+LONGEST_PROBE_WAIT = 10.0  # the same while one asks for everybody: that is no load for whoever comes back
 READING, APPLYING = 120.0, 900.0  # seconds that an outage may last before a plan, and an apply, gives up
 FIRST_CONTACT = 10.0  # seconds, for a server that has not answered in this run: its address may be wrong
 
@@ -27,9 +28,9 @@ class Patience(Struct):
     seconds: float = READING
 
 
-def back_off(rng: random.Random, tried: int) -> float:
+def back_off(rng: random.Random, tried: int, longest: float = LONGEST_WAIT) -> float:
     """Return the seconds to wait after so many tries: ``random(0, min(longest, first * 2**n))``."""
-    return rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tried, 16)))
+    return rng.uniform(0, min(longest, FIRST_WAIT * 2 ** min(tried, 16)))
 
 
 class Outage:
@@ -99,7 +100,7 @@ class Outage:
     def _probe(self) -> None:
         """Ask until there is an answer; raises ``Unavailable`` when patience is at its end."""
         while self._is_on:
-            pause = back_off(self._rng, self._probes)
+            pause = back_off(self._rng, self._probes, LONGEST_PROBE_WAIT)
             self._probes += 1
             end = min(self._since + self._seconds(), self._clock.until)
             left = end - self._clock.monotonic()

@@ -6,6 +6,7 @@ Waits grow with full jitter (``reconciler.clients.outage``). What Stytch answers
 nothing but time is needed, only time ends it. Nobody's tries are anybody else's.
 """
 
+import math
 import random
 import threading
 from collections import Counter
@@ -34,7 +35,7 @@ from reconciler.model.secret import Revealed, Sealed
 
 DEADLINE = 120.0  # seconds of trying and backing off, less those in which nobody may send; then no new try begins
 TRIES = 6  # of what is answered wrongly
-LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
+LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for, unless a time limit allows it
 NOT_REACHED: Final = frozenset({502, 503, 504, *range(520, 525)})  # what gateways say of a server behind them
 
 T = TypeVar("T")
@@ -156,6 +157,8 @@ class Requester:
             raise no_response(name, unanswered, write=operation.write) from None
         if answer.status in NOT_REACHED:
             self._outage.failed(f"Stytch answered {answer.status}", began)
+            if (seconds := self._asked_for(answer)) is not None and seconds <= self._longest_pause():
+                self._pace.pause(seconds, search=operation.search, repeated=again)
         else:
             self._outage.answered(began)
         self._learn_time(answer)
@@ -163,14 +166,23 @@ class Requester:
         if answer.status == TOO_MANY:
             with self._lock:
                 self._statistics.throttled += 1
-            seconds = retry_after(answer.headers, self._clock.wall() + self._clock.behind)
-            if seconds is not None and seconds > LONGEST_PAUSE:
+            seconds = self._asked_for(answer)
+            if seconds is not None and seconds > self._longest_pause():
                 fault = error_response(name, answer, write=operation.write, secrets=secrets)
                 if isinstance(fault, Ambiguous):  # a proxy says so, and may have passed the write on
                     raise fault
                 raise Rejected(f"{name} accepts requests again in {seconds:.0f} s", status=TOO_MANY)
             self._pace.pause(seconds, search=operation.search, repeated=again)
         return decoded(name, answer, decode, write=operation.write, secrets=secrets)
+
+    def _asked_for(self, answer: Answer) -> float | None:
+        """Return the seconds that an answer asks everybody to wait, if it does."""
+        return retry_after(answer.headers, self._clock.wall() + self._clock.behind)
+
+    def _longest_pause(self) -> float:
+        """Return the longest pause that is waited for: with a time limit, what is left of it."""
+        left = self._clock.until - self._clock.monotonic()
+        return LONGEST_PAUSE if math.isinf(left) else max(LONGEST_PAUSE, left)
 
     def _learn_time(self, answer: Answer) -> None:
         """Set the clock by an answer, at most once a second."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.report.view import Report
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600}
-DURATION: Final = re.compile(r"(\d{1,6})([smh])")
+DURATION: Final = re.compile(r"([0-9]{1,6})([smh])")
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float:
@@ -128,8 +128,18 @@ def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bo
             "written",
             hint="apply a reviewed plan (`plan -o FILE`, then `apply FILE`), or give --yes",
         )
-    if not click.confirm(f"Write {writes} requests to the LIVE project {where}?", err=True):
+    if not _says_yes(f"Write {writes} requests to the LIVE project {where}?"):
         raise Refused("not confirmed, so nothing was written", hint="answer y, or give --yes")
+
+
+def _says_yes(question: str) -> bool:
+    """Return whether somebody answers yes; Ctrl-D is no answer."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        if SIGNALS.came:
+            raise
+        return False
 
 
 def _can_ask() -> bool:

@@ -27,6 +27,11 @@ class Signals:
         self._is_said = False
 
     @property
+    def came(self) -> bool:
+        """Return whether there was one."""
+        return bool(self._came)
+
+    @property
     def exit_code(self) -> int:
         """Return that of a program that the first signal ended."""
         return BY_SIGNAL + (self._came or [signal.SIGINT])[0]

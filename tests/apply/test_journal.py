@@ -520,3 +520,19 @@ def test_who_writes_to_a_closed_journal_is_told(tmp_path: Path, ending: str) -> 
         with pytest.raises(OSError, match="Bad file descriptor"):
             written.write(*outcome(A))
     assert noted(tmp_path) == {A: [(None, None, None)]}
+
+
+def test_a_journal_that_is_removed_while_others_are_read_left_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [journal(tmp_path, intent(A), minute=minute) for minute in (1, 2)]
+    listed = type(tmp_path).glob
+
+    def removing(folder: Path, pattern: str) -> list[Path]:
+        found = list(listed(folder, pattern))
+        paths[0].unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(type(tmp_path), "glob", removing)
+    (open_,) = unfinished(tmp_path, "test").credentials[A]
+    assert open_.journal == paths[1].name

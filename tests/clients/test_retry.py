@@ -248,6 +248,20 @@ def test_nobody_waits_an_hour() -> None:
     assert talk.clock.wall() < START + 1
 
 
+def test_within_a_time_limit_an_hour_is_waited_for() -> None:
+    talk = Talk([refused(429, "too_many_requests", retry_after="3600"), OK])
+    talk.clock.until = talk.clock.monotonic() + 2 * 3600
+    talk.ask(WRITE)
+    assert START + 3600 <= talk.clock.wall() <= START + 3603
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_may_ask_for_a_pause_too(status: int) -> None:
+    talk = Talk([refused(status, retry_after="17"), OK])
+    talk.ask(READ)
+    assert START + 17 <= talk.clock.wall() <= START + 20
+
+
 def test_a_fault_tells_what_stytch_said_with_addresses_masked() -> None:
     talk = Talk([refused(400, "duplicate_member_email", "ann@acme.example is taken.")])
     with pytest.raises(Rejected) as caught:
