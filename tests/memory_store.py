@@ -64,6 +64,12 @@ class MemoryStore(CredentialStore):
     def refusal(self, name: str) -> str:
         return "it said no" if name in self._refused else ""
 
+    def take_back(self, name: str, value: Sealed) -> bool:
+        if self.value(name) not in (None, value):
+            return False
+        self.forget(name)
+        return True
+
     def forget(self, name: str) -> None:
         self.texts.pop(name, None)
         self.ids.pop(name, None)

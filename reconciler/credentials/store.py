@@ -156,6 +156,16 @@ class CredentialStore:
                 return
         raise StoreFailed(problem)
 
+    def take_back(self, name: str, value: Sealed) -> bool:
+        """Forget a value that proved to be of no use, unless there is another one by now; return whether it is gone.
+
+        Of what a command took only the id is forgotten.
+        """
+        if _or_unreadable(lambda: self._backend.value(name)) not in (None, value):
+            return False
+        self.forget(name)
+        return bool(self._settings.path)
+
     def settle(self) -> tuple[str, ...]:
         """Hand what is in emergency files to the store, and return the names of what it took."""
         names = dict.fromkeys(value.name for value in _or_unreadable(self._rescued))

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from reconciler.diff.ownership import Owner
 from reconciler.diff.removed import Removed
+from reconciler.errors import StoreFailed, Unreadable
 from reconciler.kinds._looks import Look, Looks
 from reconciler.model import Change, Intent, Json, Live, StoredCredential, Target
 from reconciler.model.secret import Revealed, Sealed, generate
@@ -169,11 +170,21 @@ class ApplyContext(Access, frozen=True, kw_only=True):
         value = self.store.value(kept_as(change, field)) if self.store else None
         return value is not None and value.last_four == last_four
 
-    def chosen(self, change: Change, field: str, id: str) -> Sealed:
-        """Return the credential for a new resource, the store's or a new one, once it is stored."""
-        value = (self.store.value(kept_as(change, field)) if self.store else None) or generate()
+    def chosen(self, change: Change, field: str, id: str) -> tuple[Sealed, bool]:
+        """Return the credential for a new resource, once it is stored, and whether it is new and not the store's."""
+        known = self.store.value(kept_as(change, field)) if self.store else None
+        value = known or generate()
         self._hand_over(change, field, value, id, made="")
-        return value
+        return value, known is None
+
+    def take_back(self, change: Change, field: str, value: Sealed) -> bool:
+        """Take what was chosen, and proved to be of no use, out of the store; return whether it is gone for certain."""
+        name, gone = kept_as(change, field), False
+        with suppress(StoreFailed, Unreadable):  # then it is said to be in doubt
+            gone = self.store is not None and self.store.take_back(name, value)
+        if gone:
+            self.stored[:] = [each for each in self.stored if each.name != name]
+        return gone
 
     def _hand_over(self, change: Change, field: str, value: Sealed, id: str, *, made: str) -> None:
         if self.store is None:

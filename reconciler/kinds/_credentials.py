@@ -1,7 +1,7 @@
-"""What Stytch gives once: it is stored as soon as it is known, and replaced where it was lost."""
+"""What Stytch gives or takes once: it is stored as soon as it is known, and replaced where it was lost."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from reconciler.kinds._context import ApplyContext, NotStored, Stale, Undecided,
 from reconciler.kinds._rest import Collection
 from reconciler.kinds._writing import TRIES, WriteResult, create_once, is_found, reworded, undo_if_doubled
 from reconciler.model import Change, Create, Delete, Update
+from reconciler.model.secret import Sealed
 from reconciler.schema.kind import Kind
 
 
@@ -29,6 +30,25 @@ def keep_given(context: ApplyContext, change: Create, field: str, written: Write
         known = f"store it in the credential store as {name}, and the id as {name}_ID"
         to_do = f"delete it in Stytch and apply again, or rotate its {field.rpartition('_')[2]} there and {known}"
         raise Undecided(f"a response was lost, and the {field} is not stored for {written.id}: {to_do}")
+
+
+@contextmanager
+def chosen(context: ApplyContext, change: Create, field: str) -> Iterator[Sealed]:
+    """Yield the credential that a resource is to be created with: it is stored before it is sent, so that none is lost.
+
+    Where ``Stale`` says that somebody else created the resource, a new one was never its credential, and is taken out
+    of the store again. After a lost response (``Undecided``) nothing is certain, so it stays.
+    """
+    secret, is_new = context.chosen(change, field, change.name)
+    try:
+        yield secret
+    except Stale as stale:
+        name, is_certain = kept_as(change, field), not isinstance(stale, Undecided)
+        if is_new and is_certain and context.take_back(change, field, secret):
+            said = f"only they have its {field}: {name}, chosen here, was taken out of the credential store again"
+        else:
+            said = f"{name} in the credential store may not be its secret: rotate that, and keep it there"
+        raise type(stale)(f"{stale}; {said}") from None
 
 
 class Unnamed(Collection, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType
 
-from reconciler.kinds._context import Access, ApplyContext, Stale, kept_as
+from reconciler.kinds._context import Access, ApplyContext, Stale
+from reconciler.kinds._credentials import chosen
 from reconciler.kinds._writing import (
     WriteResult,
     create_once,
@@ -71,11 +72,11 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
     status = body.pop("status", None)
     if (there := _get(context, change.name)) and not context.holds(change, SECRET, there[f"{SECRET}_last_four"]):
         raise Stale("it exists now, but did not when the plan was made")
-    secret = context.chosen(change, SECRET, change.name)
-    body |= {"client_id": change.name, SECRET: secret.reveal()}
-    written = create_once(
-        lambda: _write(context, "create", **body), lambda: _found(context, change, secret), ALREADY_THERE
-    )
+    with chosen(context, change, SECRET) as secret:
+        body |= {"client_id": change.name, SECRET: secret.reveal()}
+        written = create_once(
+            lambda: _write(context, "create", **body), lambda: _found(context, change, secret), ALREADY_THERE
+        )
     if status and (written.answered or {}).get("status") != status:
         return retry_idempotent(lambda: _write(context, "update", client_id=change.name, status=status))
     return written
@@ -108,10 +109,7 @@ def _found(access: Access, change: Create, secret: "Sealed") -> WriteResult | No
     if live is None:
         return None
     if live[f"{SECRET}_last_four"] != secret.last_four:
-        doubt = (
-            f"{kept_as(change, SECRET)} in the credential store may not be its secret: rotate that, and keep it there"
-        )
-        raise Stale(f"somebody else created an M2M client with this id at the same time; {doubt}")
+        raise Stale("somebody else created an M2M client with this id at the same time")
     return WriteResult(change.name, "", live)
 
 

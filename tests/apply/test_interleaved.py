@@ -24,6 +24,7 @@ import yaml
 from reconciler import pipeline
 from reconciler.config.read import Config
 from reconciler.emulator.core.exchange import Request, Response
+from reconciler.emulator.seed.placing import counts
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.kinds import KINDS
@@ -39,6 +40,7 @@ from tests.whole_project import REPOSITORY, SECRETS, asked
 
 Document = dict[str, Any]
 EVERY_TURN: Final = "STYTCH_RECONCILER_WHOLE" in os.environ  # and not only some of them
+SECRET: Final = "M2M_CLIENT_BILLING_SECRET"  # the name of one
 ALL: Final = 1_000_000  # requests: to the end
 UNNAMED: Final = {"Secret", "PublicToken"}
 DOUBLED: Final = {"secret", "public_token"}  # nothing tells whether the other one is the same
@@ -278,6 +280,7 @@ class Trial:
     """A case, and what one machine alone makes of it by how many requests."""
 
     def __init__(self, root: Path, name: str) -> None:
+        self.name = name
         before, made = CASES[name]
         self._root, self._documents = root, [*_of(before, without=made), *made]
         self._numbers = count()
@@ -292,6 +295,12 @@ class Trial:
             self.requests = here.side.requests - before_it
             self.wanted, self.sorts = state(app), sorts(app)
             assert rest_of(alone.plan(app)) == []
+
+    def _works(self, app: App, secret: str) -> bool:
+        """Whether a client has a secret, if the case leaves the client there."""
+        environments = {(each.project_slug, each.slug): each for each in app.workspace.environments}
+        here = environments["acme-b2b", "production"]
+        return self.name == "no M2MClient/billing" or counts(app, "m2m_client", "billing", secret, here)
 
     def machine(self) -> Machine:
         return Machine(self._root / f"machine-{next(self._numbers)}", self._documents, self.world.known)
@@ -310,7 +319,10 @@ class Trial:
             assert doubled or state(app) == self.wanted, schedule
             for plan in (machine.plan(app) for machine in machines):
                 assert list(plan.changes) == [], schedule
-                assert [each.reason for each in plan.held if not KINDS[each.kind].credential] == [], schedule
+                assert [each.reason for each in plan.held if each.kind not in UNNAMED] == [], schedule
+            stored = [machine.store.texts[SECRET] for machine in machines if SECRET in machine.store.texts]
+            assert [each for each in stored if not self._works(app, each)] == [], schedule
+            assert len(stored) == (self.name == "M2MClient/billing") or " " in self.name, schedule
             held = self.machine().plan(app).held  # where nobody knows what the others keep
             assert {each.kind for each in held} == (self.made & UNNAMED if doubled else set()), schedule
             assert all(ID.search(each.reason) for each in held), schedule

@@ -1,6 +1,7 @@
 """Somebody makes the same thing at the same moment: no two of a kind are left, and only our own is taken back."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 
 from reconciler import pipeline
 from reconciler.apply.earlier import unfinished
+from reconciler.apply.execute import Applied
 from reconciler.config.read import Config
-from reconciler.emulator.core.exchange import Request, Response
+from reconciler.credentials.settings import CredentialSettings
+from reconciler.credentials.store import CredentialStore, open_store
+from reconciler.emulator.core.exchange import Lost, Request, Response
 from reconciler.emulator.seed.placing import counts
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
-from reconciler.model import Outcome
+from reconciler.model import Outcome, Plan
 from reconciler.model.secret import Sealed
 from reconciler.read.run import Run
 from tests.apply.test_lost_answers import CREATES, MANIFESTS, run
@@ -161,6 +165,15 @@ def test_what_was_made_is_completed_where_nobody_could_look_for_others(
         assert counts(app, sort, made, store.texts[name], here)
 
 
+BILLING: Final = """\
+apiVersion: reconciler/v1
+kind: M2MClient
+metadata: {name: billing}
+spec: {scopes: ["read:a"]}
+"""
+KEPT: Final = "M2M_CLIENT_BILLING_SECRET"
+
+
 class WriteOnly(MemoryStore):
     """A command that cannot read."""
 
@@ -169,8 +182,7 @@ class WriteOnly(MemoryStore):
 
 
 def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(config: Config, app: App) -> None:
-    client = '---\napiVersion: reconciler/v1\nkind: M2MClient\nmetadata: {name: billing}\nspec: {scopes: ["read:a"]}\n'
-    (config.root / "manifests/all.yaml").write_text(client, encoding="utf-8")
+    (config.root / "manifests/all.yaml").write_text(BILLING, encoding="utf-8")
     first, second = MemoryStore({}), WriteOnly({})
     with connected(app) as one:
         planned = pipeline.plan(Run(config, one, second))
@@ -181,3 +193,108 @@ def test_the_secret_that_somebody_chose_at_the_same_time_stays_in_the_store(conf
     assert outcome.result == "withheld"
     assert outcome.detail == "moved: it exists now, but did not when the plan was made"
     assert second.texts == kept
+
+
+class Machine:
+    """A checkout with a credential store of its own."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        self.config = config_of(write(root, {"reconciler.yaml": OF_A_PROJECT, "manifests/all.yaml": BILLING}))
+        self._settings = CredentialSettings(**settings)
+
+    @property
+    def store(self) -> CredentialStore:
+        """What a process finds that starts now."""
+        return open_store(self._settings, self.config.root, "test", {"PATH": os.environ["PATH"]})
+
+    def plan(self, app: App) -> Plan:
+        with connected(app) as client:
+            return pipeline.plan(Run(self.config, client, self.store)).plan
+
+    def apply(self, app: App) -> Applied:
+        with connected(app) as client:
+            here = Run(self.config, client, self.store)
+            return pipeline.apply(here, pipeline.plan(here), lambda _: None)
+
+
+class Overtaken:
+    """An app's ``respond`` that lets another machine apply right before the first client of ours is created."""
+
+    def __init__(self, app: App, other: Machine, *, lost: bool = False) -> None:
+        self._app, self._respond, self._other, self._lost = app, app.respond, other, lost
+        self._done = False
+
+    def __call__(self, request: Request) -> Response:
+        if self._done or (request.method, request.path) != ("POST", "/v1/m2m/clients"):
+            return self._respond(request)
+        self._done = True
+        assert {each.result for each in self._other.apply(self._app).outcomes} == {"applied"}
+        response = self._respond(request)
+        return replace(response, lost=Lost.DROPPED) if self._lost else response
+
+
+def overtaken(app: App, first: Machine, second: Machine, *, lost: bool = False) -> Applied:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(app, "respond", Overtaken(app, first, lost=lost))
+        applied = second.apply(app)
+    assert [each.result for each in applied.outcomes] == ["withheld"], applied.outcomes
+    works = first.store.value(KEPT)
+    assert works
+    assert counts(app, "m2m_client", "billing", works.reveal())
+    assert first.plan(app).held == ()
+    return applied
+
+
+def test_what_was_chosen_for_what_somebody_else_created_is_not_kept(tmp_path: Path, app: App) -> None:
+    first, second = Machine(tmp_path / "first", file="keys.env"), Machine(tmp_path / "second", file="keys.env")
+    applied = overtaken(app, first, second)
+    (outcome,) = applied.outcomes
+    assert outcome.detail.endswith(f"{KEPT}, chosen here, was taken out of the credential store again")
+    assert applied.stored == ()
+    assert (second.store.value(KEPT), second.store.id_of(KEPT)) == (None, None)
+    plan = second.plan(app)
+    assert (list(plan.changes), plan.held) == ([], ())
+    (second.config.root / "test.credential-ids.json").write_bytes(
+        (first.config.root / "test.credential-ids.json").read_bytes()
+    )
+    (held,) = second.plan(app).held
+    assert "was given to an earlier run" in held.reason
+
+
+def test_a_value_that_was_there_before_stays(tmp_path: Path, app: App) -> None:
+    first, second = Machine(tmp_path / "first", file="keys.env"), Machine(tmp_path / "second", file="keys.env")
+    second.store.keep(KEPT, Sealed("a-value-that-a-person-chose-for-this-client"), "")
+    (outcome,) = overtaken(app, first, second).outcomes
+    assert f"{KEPT} in the credential store may not be its secret" in outcome.detail
+    assert second.store.value(KEPT) == Sealed("a-value-that-a-person-chose-for-this-client")
+    (held,) = second.plan(app).held
+    assert "it does not work" in held.reason
+
+
+def test_a_value_that_was_sent_without_an_answer_stays(tmp_path: Path, app: App) -> None:
+    first, second = Machine(tmp_path / "first", file="keys.env"), Machine(tmp_path / "second", file="keys.env")
+    (outcome,) = overtaken(app, first, second, lost=True).outcomes
+    assert f"{KEPT} in the credential store may not be its secret" in outcome.detail
+    assert second.store.value(KEPT) is not None
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_a_command_took_is_said_to_be_there(tmp_path: Path, app: App, *, reads: bool) -> None:
+    read = {"read": ["cat", "kept-{name}"]} if reads else {}
+    first = Machine(tmp_path / "first", file="keys.env")
+    second = Machine(tmp_path / "second", command=["sh", "-c", 'cat > "kept-$1"', "put", "{name}"], **read)
+    (outcome,) = overtaken(app, first, second).outcomes
+    assert f"{KEPT} in the credential store may not be its secret" in outcome.detail
+    assert (second.config.root / f"kept-{KEPT}").exists()
+    assert second.store.id_of(KEPT) is None
+
+
+def test_a_value_that_another_process_kept_meanwhile_stays(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, file="keys.env")
+    store = machine.store
+    store.keep(KEPT, Sealed("ours"), "billing")
+    machine.store.keep(KEPT, Sealed("theirs"), "billing")
+    assert not store.take_back(KEPT, Sealed("ours"))
+    assert (machine.store.value(KEPT), machine.store.id_of(KEPT)) == (Sealed("theirs"), "billing")
+    assert store.take_back(KEPT, Sealed("theirs"))
+    assert (machine.store.value(KEPT), machine.store.id_of(KEPT)) == (None, None)
