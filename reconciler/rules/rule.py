@@ -61,7 +61,7 @@ class Case(Struct, frozen=True, gc=False):
     item: Json = None
 
 
-class Assignment(Struct, frozen=True, gc=False):
+class Assignment(Struct, frozen=True):  # in a cycle with its rule, which remembers some
     """What a rule gave one user: an organization's slug, and the fields there. ``None`` is one declared elsewhere."""
 
     organization: str | None
