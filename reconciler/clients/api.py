@@ -63,6 +63,24 @@ class Api:
         operation = Operation(f"{method} {path}", write=True, secrets=tuple(revealed_in(body)))
         return self._send(operation, method, path, decode_body, body, parameters)
 
+    def write_whole(
+        self, method: str, path: str, whole: Callable[[], Body], parameters: Mapping[str, str] | None = None
+    ) -> Body:
+        """Write what ``whole`` makes of a look at what is live: a new one where the write had to be held back."""
+        body = whole()
+        operation = Operation(f"{method} {path}", write=True, secrets=tuple(revealed_in(body)))
+
+        def renew() -> None:
+            nonlocal body
+            body = whole()
+
+        return self.requester.ask(
+            operation,
+            lambda: self.transport.send(method, path, parameters=parameters, body=body, write=True),
+            decode_body,
+            renew,
+        )
+
     def read(self, name: str, path: str, body_type: type[T], **parameters: str) -> T:
         """Return one resource; ``name`` is the operation, for people."""
         return self._send(Operation(name), "GET", path, msgspec.json.Decoder(body_type).decode, parameters=parameters)

@@ -108,6 +108,11 @@ class Pace:
         self._searches: dict[int, int] = {}  # by the minute
 
     @property
+    def pauses(self) -> int:
+        """Return how many pauses there were so far."""
+        return self._pauses
+
+    @property
     def waiting(self) -> Waiting | None:
         """Return the pause that everybody obeys, if there is one."""
         began, until = self._pause

@@ -87,16 +87,23 @@ class Requester:
         """Return what keeps every request from being sent, if anything does."""
         return self._outage.waiting or self._pace.waiting
 
-    def ask(self, operation: Operation, send: Callable[[], Answer], decode: Callable[[bytes], T]) -> T:
+    def ask(
+        self,
+        operation: Operation,
+        send: Callable[[], Answer],
+        decode: Callable[[bytes], T],
+        renew: Callable[[], object] | None = None,
+    ) -> T:
         """Send until there is an answer that ``decode`` understands, as often as is safe; else raise the ``Fault``.
 
         ``send`` makes one exchange and raises ``Unanswered`` where nothing came back; ``decode`` raises msgspec's
-        ``DecodeError`` for a body that is not what the operation answers with.
+        ``DecodeError`` for a body that is not what the operation answers with. ``renew`` is called before ``send``
+        where an outage, a pause or another try came between: what is sent may start from what was live before it.
         """
         spent, tried = 0.0, 0
         last: Unavailable | None = None
         while True:
-            self._wait(operation, last)
+            self._wait(operation, last, renew)
             began = self._clock.monotonic()
             try:
                 result = self._exchange(operation, send, decode, again=tried > 0)
@@ -119,10 +126,12 @@ class Requester:
                     self._lost.writes = 0
                 return result
 
-    def _wait(self, operation: Operation, last: Unavailable | None) -> None:
+    def _wait(self, operation: Operation, last: Unavailable | None, renew: Callable[[], object] | None) -> None:
         """Wait until a request may be sent, and count it; what it ended with ``last`` is raised if that never comes."""
         began = self._clock.monotonic()
+        was_held = last is not None
         while True:
+            pauses, was_held = self._pace.pauses, was_held or self.waiting is not None
             try:
                 self._outage.wait()
                 self._pace.wait(search=operation.search)
@@ -130,8 +139,12 @@ class Requester:
                 raise Ended(f"{mask(operation.name)} was not sent: {last or fault}") from None
             except Unavailable as fault:
                 raise last or Unavailable(f"{mask(operation.name)} was not sent: {fault}") from None
-            if not self._outage.is_on:
+            if self._outage.is_on:
+                continue
+            if renew is None or not (was_held or pauses != self._pace.pauses):
                 break
+            renew()
+            was_held = False
         with self._lock:
             self._statistics.requests += 1
             self._statistics.by_operation[operation.name] += 1

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,11 @@ class ApplyContext(Access, frozen=True, kw_only=True):
     def recently(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Look:
         """Return what was live of a kind not long ago, to be taken before a write."""
         return self.looks.recent(kind, lambda: read(self), self.client.clock.monotonic)
+
+    def currently(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Callable[[], Look]:
+        """Return what looks at a kind before one is written whole: a shared look first, one from now on after that."""
+        looks = chain((self.looks.current,), repeat(self.looks.fresh))
+        return lambda: next(looks)(kind, lambda: read(self), self.client.clock.monotonic)
 
     def from_now(self, kind: str, read: Callable[["ApplyContext"], Iterable[Live]]) -> Look:
         """Return what is live of a kind from now on, to be taken after a write."""

@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 from reconciler.model import Live
 
 WORKERS: Final = 32  # enough for 32 requests/s at a second's latency; the client paces them
-LASTS: Final = 60.0  # seconds: so old a look may be before a write; what came since, a look after the write shows
+LASTS: Final = 60.0  # seconds: so old a look may be before a create; what came since, a look after it shows
+HOLDS: Final = 5.0  # seconds: so long what is written whole may start from a look, as nothing shows what came since
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,10 +19,16 @@ R = TypeVar("R")
 class Look:
     """What was live when it was read; ``began`` says after which other looks, and requests for one, that was."""
 
-    def __init__(self, rows: Sequence[Live], began: int, at: float) -> None:
+    def __init__(self, rows: Sequence[Live], began: int, at: float, took: float) -> None:
         self.rows = rows
         self.began = began
         self.at = at
+        self.took = took
+
+    @property
+    def holds(self) -> float:
+        """Return until when what is written whole may start from it: as much time goes into writes as into looks."""
+        return self.at + max(HOLDS, 2 * self.took)
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -54,6 +61,12 @@ class Looks:
             latest = self._latest.get(kind)
             return latest if latest and now() - latest.at < LASTS else self._read(kind, read, now)
 
+    def current(self, kind: str, read: Callable[[], Iterable[Live]], now: Callable[[], float]) -> Look:
+        """Return a look that has just been taken, to start from where something is written whole."""
+        with self._turn(kind):
+            latest = self._latest.get(kind)
+            return latest if latest and now() < latest.holds else self._read(kind, read, now)
+
     def fresh(self, kind: str, read: Callable[[], Iterable[Live]], now: Callable[[], float]) -> Look:
         """Return a look that begins from now on, to be taken after a write: one serves all who wait for theirs."""
         asked = next(self._numbers)
@@ -61,14 +74,10 @@ class Looks:
             latest = self._latest.get(kind)
             return latest if latest and latest.began > asked else self._read(kind, read, now)
 
-    def forget(self, kind: str) -> None:
-        """Have the next look read again: a write has changed what others of its kind are."""
-        with self._turn(kind):
-            self._latest.pop(kind, None)
-
     def _read(self, kind: str, read: Callable[[], Iterable[Live]], now: Callable[[], float]) -> Look:
         began, at = next(self._numbers), now()
-        look = self._latest[kind] = Look(tuple(read()), began, at)
+        rows = tuple(read())
+        look = self._latest[kind] = Look(rows, began, at, now() - at)
         return look
 
     def _turn(self, kind: str) -> threading.Lock:

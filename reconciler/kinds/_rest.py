@@ -57,10 +57,12 @@ class Setting(Struct, frozen=True, kw_only=True):
             yield Live(kind=kind.name, name=name, id=name, spec=self.spec(self._get(access, name)))
 
     def _write(self, kind: Kind, change: Update | Delete, context: ApplyContext) -> WriteResult:
-        live = (self.whole or self.spec)(self._get(context, change.name))
-        body = dict(self.body(merged_into_live(kind, completed(kind.spec, live), change), change))
+        def whole() -> dict[str, Any]:
+            live = (self.whole or self.spec)(self._get(context, change.name))
+            return dict(self.body(merged_into_live(kind, completed(kind.spec, live), change), change))
+
         path = self._at(context.target, change.name)
-        answer = retry_idempotent(lambda: context.management.write(self.method, path, body))
+        answer = retry_idempotent(lambda: context.management.write_whole(self.method, path, whole))
         record = answer.get(self.record) if self.record else answer
         return WriteResult(change.name, str(answer["request_id"]), self.answered(record) if record else None)
 

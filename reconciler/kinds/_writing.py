@@ -95,13 +95,19 @@ def request_body(fields: Iterable[FieldChange], *, cleared: Mapping[str, Json]) 
 
 
 def retry_idempotent(call: Callable[[], T]) -> T:
-    """Make a write that has the same effect however often it is made, again while its response is lost."""
-    for _ in range(TRIES - 1):
+    """Make a write that has the same effect however often it is made, again while its response is lost.
+
+    Whatever keeps it from being made again raises ``Ambiguous``, because the one that was lost may have happened.
+    """
+    lost: Ambiguous | None = None
+    for _ in range(TRIES):
         try:
             return call()
-        except Ambiguous:
-            continue
-    return call()
+        except Ambiguous as fault:
+            lost = fault
+        except (Fault, Unreadable, Stale) as error:
+            raise _ambiguous(error) if lost else error from None
+    raise lost or AssertionError("it was tried")
 
 
 _found: ContextVar[bool] = ContextVar("found")
@@ -162,7 +168,7 @@ def _looked_for(find: Callable[[], T | None], *, lost: bool) -> T | None:
 
 def _ambiguous(error: Exception, before: str = "a response was lost") -> Ambiguous:
     """Return the error, after what was ``before``, as one after which the write may have happened."""
-    said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable) else before
+    said = f"{before}, and then: {error}" if isinstance(error, Fault | Unreadable | Stale) else before
     return reworded(error if isinstance(error, Fault) else Fault(""), Ambiguous, said)
 
 

@@ -1,7 +1,7 @@
 """Fraud rules: what Stytch decides for a device, a network or a country (docs/stytch.md, 2.18)."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -122,23 +122,29 @@ def has_lapsed(spec: Spec, now: datetime) -> bool:
 
 def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the rule whole, starting from what is live; one that has an end is sent with the minutes until then."""
-    found = context.recently(KIND.name, read).named(change.name)
-    spec = merged_into_live(KIND, found[0].spec if found else {}, change)
-    body = _addressed(change, {"action": spec["action"]})
-    if spec.get("description"):
-        body["description"] = spec["description"]
-    if end := _moment(spec.get("expires_at")):
-        body["expires_in_minutes"] = max(1, math.ceil((end - context.client.now()).total_seconds() / 60))
-    return _set(context, change, body)
+    look = context.currently(KIND.name, read)
+    planned = {field.path[0]: field.after for field in change.fields if field.after is not UNSET}
+
+    def whole() -> dict[str, Any]:
+        found = look().named(change.name)
+        spec = merged_into_live(KIND, fill(found[0].spec, planned) if found else {}, change)
+        body = _addressed(change, {"action": spec["action"]})
+        if spec.get("description"):
+            body["description"] = spec["description"]
+        if end := _moment(spec.get("expires_at")):
+            body["expires_in_minutes"] = max(1, math.ceil((end - context.client.now()).total_seconds() / 60))
+        return body
+
+    return _set(context, change, whole)
 
 
 def clear(change: Delete, context: ApplyContext) -> WriteResult:
     """Take the rule away."""
-    return _set(context, change, _addressed(change, {"action": "NONE"}))
+    return _set(context, change, lambda: _addressed(change, {"action": "NONE"}))
 
 
-def _set(access: Access, change: Change, body: dict[str, Any]) -> WriteResult:
-    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", SET, body))
+def _set(access: Access, change: Change, whole: Callable[[], dict[str, Any]]) -> WriteResult:
+    answer = retry_idempotent(lambda: access.client.telemetry.write_whole("POST", SET, whole))
     return WriteResult(
         change.name, str(answer["request_id"]), {name: answer[name] for name in FIELDS if name in answer}
     )

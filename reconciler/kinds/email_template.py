@@ -165,14 +165,19 @@ def create(change: Change, context: ApplyContext, body: Spec | None = None) -> W
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the template whole, starting from what is live; or recreate it, if its sort changes."""
-    path, live = TEMPLATES.at(context.target, change.name), _get(context, change)
-    if live is None:
-        raise Gone
-    body = _as_live(merged_into_live(KIND, live, change), live, change)
+    path = TEMPLATES.at(context.target, change.name)
+
+    def whole() -> dict[str, Json]:
+        live = _get(context, change)
+        if live is None:
+            raise Gone
+        return _as_live(merged_into_live(KIND, live, change), live, change)
+
     if change.replaces:
+        body = whole()
         delete(change, context)
         return create(change, context, body)
-    written = retry_idempotent(lambda: _written(change, context.management.write("PUT", path, body)))
+    written = retry_idempotent(lambda: _written(change, context.management.write_whole("PUT", path, whole)))
     return _checked(change, context, written)
 
 

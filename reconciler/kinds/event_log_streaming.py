@@ -119,14 +119,19 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Set what differs: the configuration whole, and whether anything is streamed."""
-    live = _get(context, change.name)
-    if live is None:
-        raise Gone
-    config = context.revealed({CONFIG: merged_into_live(KIND, live, change)[CONFIG]})
+
+    def whole() -> dict[str, Json]:
+        live = _get(context, change.name)
+        if live is None:
+            raise Gone
+        return {CONFIG: context.revealed(merged_into_live(KIND, live, change)[CONFIG])}
+
     written = WriteResult(change.name, "")
     if change.get(CONFIG):
         path = DESTINATIONS.at(context.target, change.name)
-        written = retry_idempotent(lambda: _written(change, context.management.write("PUT", path, config)))
+        written = retry_idempotent(lambda: _written(change, context.management.write_whole("PUT", path, whole)))
+    else:
+        whole()
     if change.get(STATUS):
         written = structs.replace(written, request_id=_set_status(change, context))
     return written

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from reconciler.kinds._context import Access, ApplyContext, Gone
-from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, retry_idempotent
+from reconciler.kinds._context import Access, ApplyContext
+from reconciler.kinds._writing import WriteResult, delete_resource, merged_into_live, must_exist, retry_idempotent
 from reconciler.model import Change, Create, Delete, FieldChange, Live, Path, Problem, Resource, Spec, Update
 from reconciler.schema.kind import Identity, Key, Kind, Order, Verbs
 from reconciler.schema.traits import Keyed, completed
@@ -58,19 +58,24 @@ def claims(resource: Resource) -> Iterator[tuple[str, Path]]:
 
 def create(change: Create, context: ApplyContext) -> WriteResult:
     """Add the URL; Stytch adds the types to one that is there already, so that this may be repeated."""
-    return _write(context, "POST", change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
+    path = f"{context.target.path}/redirect_urls"
+    body = _body(change.name, completed(RedirectURLSpec, merged_into_live(KIND, {}, change)))
+    answer = retry_idempotent(lambda: context.management.write("POST", path, body))
+    return WriteResult(change.name, str(answer["request_id"]), answer.get("redirect_url"))
 
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
     """Replace the types whole, starting from those that are live now."""
-    found = next((live for live in context.recently(KIND.name, read).named(change.name) if live.id == change.id), None)
-    if found is None:
-        raise Gone
-    spec = merged_into_live(KIND, _as_seen(found.spec, change), change)
-    written = _write(context, "PUT", change.name, spec)
-    if any(_is_default(field) for field in change.fields):  # some other URL is one no longer
-        context.looks.forget(KIND.name)
-    return written
+    path = f"{context.target.path}/redirect_urls"
+
+    def whole() -> dict[str, Any]:
+        row = must_exist(lambda: context.management.get(path, url=change.name))["redirect_url"]
+        live = completed(RedirectURLSpec, {"valid_types": row["valid_types"]})
+        return _body(change.name, merged_into_live(KIND, _as_seen(live, change), change))
+
+    parameters = {"url": change.name}
+    answer = retry_idempotent(lambda: context.management.write_whole("PUT", path, whole, parameters))
+    return WriteResult(change.name, str(answer["request_id"]), answer.get("redirect_url"))
 
 
 def delete(change: Delete, context: ApplyContext) -> WriteResult:
@@ -89,12 +94,8 @@ def _as_seen(live: Spec, change: Update) -> Spec:
     return {"valid_types": [seen.get(each["type"], each) for each in live["valid_types"]]}
 
 
-def _write(context: ApplyContext, method: str, url: str, spec: Spec) -> WriteResult:
-    body = {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
-    path = f"{context.target.path}/redirect_urls"
-    parameters = {"url": url} if method == "PUT" else {}
-    answer = retry_idempotent(lambda: context.management.write(method, path, body, parameters))
-    return WriteResult(url, str(answer["request_id"]), answer.get("redirect_url"))
+def _body(url: str, spec: Spec) -> dict[str, Any]:
+    return {"url": url, "valid_types": spec["valid_types"], "do_not_promote_defaults": True}
 
 
 def promotes_first(change: Change) -> int:

@@ -1,6 +1,6 @@
 """Verdict reasons: what a sign of fraud leads to instead of Stytch's default (docs/stytch.md, 2.18)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -45,19 +45,23 @@ def check(resource: Resource) -> Iterator[Problem]:
 
 def write(change: Change, context: ApplyContext) -> WriteResult:
     """Set the override whole, starting from what is live."""
-    found = context.recently(KIND.name, read).named(change.name)
-    spec = merged_into_live(KIND, found[0].spec if found else {}, change)
-    return _send(context, change, {name: spec[name] for name in FIELDS if spec.get(name)})
+    look = context.currently(KIND.name, read)
+
+    def whole() -> dict[str, Any]:
+        found = look().named(change.name)
+        spec = merged_into_live(KIND, found[0].spec if found else {}, change)
+        return {"verdict_reason": change.name, **{name: spec[name] for name in FIELDS if spec.get(name)}}
+
+    return _send(context, change, whole)
 
 
 def clear(change: Delete, context: ApplyContext) -> WriteResult:
     """Take the override away: what Stytch would do counts again."""
-    return _send(context, change, {"override_action": "NONE"})
+    return _send(context, change, lambda: {"verdict_reason": change.name, "override_action": "NONE"})
 
 
-def _send(access: Access, change: Change, override: dict[str, Any]) -> WriteResult:
-    body = {"verdict_reason": change.name, **override}
-    answer = retry_idempotent(lambda: access.client.telemetry.write("POST", OVERRIDE, body))
+def _send(access: Access, change: Change, whole: Callable[[], dict[str, Any]]) -> WriteResult:
+    answer = retry_idempotent(lambda: access.client.telemetry.write_whole("POST", OVERRIDE, whole))
     return WriteResult(change.name, str(answer["request_id"]), answer.get("verdict_reason_action"))
 
 

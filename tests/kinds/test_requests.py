@@ -68,7 +68,7 @@ CASES: Final[Mapping[str, Case]] = {
         named("https://acme.example/{}"),
         {"valid_types": [{"type": "LOGIN"}]},
         {"valid_types": [{"type": "LOGIN"}, {"type": "INVITE"}]},
-        (1, 1, 1),
+        (1, 2, 1),
     ),
     "TrustedTokenProfile": Case(
         named("p{}"),
