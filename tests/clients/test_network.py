@@ -142,7 +142,8 @@ def test_how_a_server_is_reached_is_decided_once(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Network, "proxy_for", counted)
     body = b'{"organization": {"organization_id": "organization-test-1"}, "request_id": "request-id-test-1"}'
-    with answering(lambda: [HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body]) as (url, asked):
+    head = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with answering(lambda: [HEAD, head, body]) as (url, asked):
         with client_of({}, url) as client:
             opened = len(decided)
             for _ in range(3):

@@ -131,6 +131,11 @@ def lines_of(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in journals for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def was_lost(outcome: tuple[str, ...]) -> bool:
+    """Whether a write may have happened: the answer to it never came, and the run ended before it was sent again."""
+    return outcome[0] == "failed" and outcome[1].startswith("Ambiguous: a response was lost")
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("told", [INT, TERM], ids=lambda told: told.name)
 def test_while_it_plans_nothing_is_lost_and_it_ends_at_once(
@@ -173,9 +178,10 @@ def test_the_first_does_not_wait_long_for_what_only_waits(tmp_path: Path, stytch
         process.send_signal(INT)
         code, out, _ = ended(process)
     assert code == 130
-    assert set(outcomes(out).values()) == {("skipped", "interrupted")}
+    assert {was for was in outcomes(out).values() if not was_lost(was)} == {("skipped", "interrupted")}
     assert stytch.writes == []
-    assert {line["event"] for line in lines_of(tmp_path)} <= {"intent", "outcome", "closed"}
+    lost = {"open"} if way == "an outage" else set()
+    assert {line["event"] for line in lines_of(tmp_path)} <= {"intent", "outcome", "closed", *lost}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -286,7 +292,8 @@ def test_a_time_limit_ends_a_run_as_a_signal_does_and_the_next_one_goes_on(
     assert {f"DFPRule/cidr_block/{network}" for network in stytch.writes} == {
         name for name, was in became.items() if was[0] == "applied"
     }
-    assert {was for was in became.values() if was[0] != "applied"} == {("skipped", "time limit")}
+    left = {was for was in became.values() if was[0] != "applied"}
+    assert {was for was in left if not was_lost(was)} == {("skipped", "time limit")}
     stytch.disturb("", lambda _: False)
     stytch.latency = 0.0
     with started(tmp_path, stytch, *arguments) as process:
