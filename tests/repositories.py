@@ -19,6 +19,12 @@ kind: Configuration
 name: acme-identity
 environments: {test: {target: {project: b2b, environment: test}}}
 """
+OWNED = """\
+apiVersion: reconciler/v1
+kind: Configuration
+name: acme-identity
+environments: {test: {}}
+"""
 ORGANIZATION = """\
 apiVersion: reconciler/v1
 kind: Organization

@@ -17,20 +17,8 @@ from reconciler.emulator.server.transport import EmulatorTransport
 from reconciler.read.run import Run
 from tests.connected import VirtualClock, credentials
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import ORGANIZATION, OWNED, config_of, write
 
-CONFIGURATION = """\
-apiVersion: reconciler/v1
-kind: Configuration
-name: acme-identity
-environments: {test: {}}
-"""
-ORGANIZATION = """\
-apiVersion: reconciler/v1
-kind: Organization
-metadata: {name: acme}
-spec: {organization_name: Acme}
-"""
 MEMBER = """\
 ---
 apiVersion: reconciler/v1
@@ -90,7 +78,7 @@ def test_an_outage_fails_no_write_of_an_apply(
 ) -> None:
     addresses = [f"user{number}@acme.example" for number in range(MEMBERS)]
     manifests = ORGANIZATION + "".join(MEMBER.replace("MEMBER", address) for address in addresses)
-    config = config_of(write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/a.yaml": manifests}))
+    config = config_of(write(tmp_path, {"reconciler.yaml": OWNED, "manifests/a.yaml": manifests}))
     app, clock = App(), VirtualClock()
     transport = Failing(app, clock, fails)
     rng = random.Random(7)  # noqa: S311  # so that the test is the same every time

@@ -12,20 +12,8 @@ import pytest
 from reconciler.emulator.core.exchange import JSON, Request, Response
 from reconciler.emulator.seed.bulk import place_organization
 from reconciler.emulator.seed.running import Options, running
-from tests.repositories import write
+from tests.repositories import ORGANIZATION, OWNED, write
 
-CONFIGURATION = """\
-apiVersion: reconciler/v1
-kind: Configuration
-name: acme-identity
-environments: {test: {}}
-"""
-ORGANIZATION = """\
-apiVersion: reconciler/v1
-kind: Organization
-metadata: {name: acme}
-spec: {organization_name: Acme}
-"""
 REFUSED = b'{"status_code": 429, "request_id": "request-id-test-1", "error_type": "too_many_requests"}'
 WAYS = {
     "a pause": Response(429, REFUSED, (*JSON, ("Retry-After", "290"))),
@@ -42,7 +30,7 @@ PLACES = {  # where it is read
 @pytest.mark.parametrize("where", PLACES)
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=lambda told: told.name)
 def test_a_plan_that_is_interrupted_ends(way: str, where: str, told: signal.Signals, tmp_path: Path) -> None:
-    write(tmp_path, {"reconciler.yaml": CONFIGURATION, "manifests/acme.yaml": ORGANIZATION})
+    write(tmp_path, {"reconciler.yaml": OWNED, "manifests/acme.yaml": ORGANIZATION})
     over, met = threading.Event(), threading.Event()
     with running(Options()) as server:
         place_organization(server.app, {"organization_slug": "acme"})

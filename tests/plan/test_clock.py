@@ -19,15 +19,9 @@ from reconciler.model import Plan
 from reconciler.read.run import Run
 from tests.connected import VirtualClock, credentials
 from tests.memory_store import MemoryStore
-from tests.repositories import config_of, write
+from tests.repositories import OWNED, config_of, write
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)  # by Stytch's clock
-CONFIGURATION = """\
-apiVersion: reconciler/v1
-kind: Configuration
-name: acme-identity
-environments: {test: {}}
-"""
 RULE = """\
 apiVersion: reconciler/v1
 kind: DFPRule
@@ -59,7 +53,7 @@ class MachineClock(VirtualClock):
 def run(root: Path, off: timedelta, end: datetime, header: str = "Date") -> Iterator[tuple[Run, App]]:
     """A run on a machine whose clock is off."""
     config: Config = config_of(
-        write(root, {"reconciler.yaml": CONFIGURATION, "manifests/a.yaml": RULE.replace("END", end.isoformat())})
+        write(root, {"reconciler.yaml": OWNED, "manifests/a.yaml": RULE.replace("END", end.isoformat())})
     )
     app = App(clock=NOW.timestamp)
     clock = MachineClock((NOW + off).timestamp())
