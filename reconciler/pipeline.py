@@ -64,6 +64,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         unread=unread,
         over=over(begun.credentials, declared, diffs, whole),
         rate=run.config.rates.writes_per_second,
+        doomed=presence.cascade.users,
     )
     return narrow(planned, selection)
 

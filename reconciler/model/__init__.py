@@ -5,6 +5,7 @@ Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete``
 printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
 """
 
+from reconciler.model.access import Access, AccessIn, Grown, Growth, Move, OtherRoles, Person, Withheld
 from reconciler.model.changes import (
     FORMAT_VERSION,
     Begun,
@@ -73,6 +74,8 @@ __all__ = [
     "TEST",
     "TEST_PROJECT",
     "UNCHANGED",
+    "Access",
+    "AccessIn",
     "Admin",
     "Begun",
     "Cause",
@@ -86,6 +89,8 @@ __all__ = [
     "Diff",
     "Ensure",
     "FieldChange",
+    "Grown",
+    "Growth",
     "GuardResult",
     "Intent",
     "Json",
@@ -96,10 +101,13 @@ __all__ = [
     "ManualStep",
     "Mark",
     "Membership",
+    "Move",
     "OrganizationMembers",
+    "OtherRoles",
     "Outcome",
     "Outcomes",
     "Path",
+    "Person",
     "Plan",
     "Position",
     "Problem",
@@ -117,6 +125,7 @@ __all__ = [
     "Table",
     "Target",
     "Update",
+    "Withheld",
     "added_roles",
     "address",
     "completes",

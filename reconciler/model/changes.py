@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from msgspec import UNSET, Struct, UnsetType
 
+from reconciler.model.access import Access
 from reconciler.model.problems import Json, Path, Position, Problem
 from reconciler.model.resources import Addressed, Mark
 
@@ -282,6 +283,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     manual_steps: tuple[ManualStep, ...] = ()
     guards: tuple[GuardResult, ...] = ()
     cost: Cost = Cost()
+    access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
 
 
 Result = Literal["applied", "failed", "withheld", "skipped"]

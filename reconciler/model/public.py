@@ -10,9 +10,10 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.model import changes
+from reconciler.model.access import Access
 from reconciler.model.changes import Cause, FieldChange
 from reconciler.model.packed import Changes
 from reconciler.model.problems import Position
@@ -104,6 +105,7 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     kept: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
     unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
     guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment] # as above
+    access: Access | UnsetType = UNSET  # type: ignore[assignment] # left out where there is nothing to say
 
 
 _FORMS: dict[type, type[Struct]] = {
@@ -117,6 +119,7 @@ _FORMS: dict[type, type[Struct]] = {
 # In the order in which a form takes them; what is derived in memory is a field of the form.
 _FIELDS_OF = {form: attrgetter(*form.__struct_fields__) for form in _FORMS.values()}
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
+_LEFT_OUT = ("access",)  # of what is empty
 _LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")
 
 
@@ -124,7 +127,8 @@ def published(value: Any) -> Any:
     """Return a value in its public form, if it has another one in memory."""
     if isinstance(value, changes.Plan):
         lists = {name: tuple(map(published, getattr(value, name))) for name in _LISTS}
-        return Plan(**{**structs.asdict(value), **lists})
+        said = {name: UNSET for name in _LEFT_OUT if not getattr(value, name)}
+        return Plan(**{**structs.asdict(value), **lists, **said})
     form = _FORMS.get(type(value))
     return form(*_FIELDS_OF[form](value)) if form else value
 
@@ -133,7 +137,8 @@ def parts(plan: changes.Plan) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a plan's public form in order, with its values; a list comes as an iterator of parts."""
     for name in Plan.__struct_fields__:
         value = getattr(plan, name)
-        yield name, in_parts(value) if name in _LISTS else value
+        if value or name not in _LEFT_OUT:
+            yield name, in_parts(value) if name in _LISTS else value
 
 
 def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -145,7 +150,8 @@ def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 def read_plan(data: bytes | bytearray, **taken: Sequence[changes.Change]) -> changes.Plan:
     """Return the plan that a file holds, with lists that were taken out of it; raises ``msgspec.DecodeError``."""
-    fields = structs.asdict(msgspec.json.decode(data, type=Plan))
+    plan = msgspec.json.decode(data, type=Plan)
+    fields = {name: value for name, value in structs.asdict(plan).items() if value is not UNSET}
     return changes.Plan(**{**fields, **{name: tuple(map(in_memory, fields[name])) for name in _LISTS}, **taken})
 
 

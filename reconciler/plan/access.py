@@ -5,6 +5,7 @@ or group (docs/stytch.md 2.20); and whoever has a role gets whatever the RBAC po
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from msgspec import UNSET, Struct, structs
@@ -35,6 +36,7 @@ LAST_ADMIN: Final = "last_admin"
 FOR_PEOPLE: Final = ("name", "untrusted_metadata")  # a member loses nothing where these say something else
 POLICY: Final = "RBACPolicy"
 CUSTOM_ROLES: Final = "custom_roles"
+CUSTOM_SCOPES: Final = "custom_scopes"
 ASSIGNMENTS: Final = "_implicit_role_assignments"  # how every field's name ends that gives a role to many at once
 SSO: Final = frozenset({"sso_connection", "sso_connection_group"})
 SCIM: Final = frozenset({"scim_connection_group"})
@@ -102,11 +104,22 @@ def assigned_no_more(field: FieldChange) -> frozenset[str]:
     return frozenset(_roles(_items(field.before) - _items(field.after)) if is_one else ())
 
 
+def assigned(field: FieldChange) -> Iterator[str]:
+    """Yield the role of each assignment that a change of a field adds."""
+    if field.path[0].endswith(ASSIGNMENTS):
+        yield from _roles(_items(field.after) - _items(field.before))
+
+
+def scopes_widened(change: Change) -> frozenset[str]:
+    """Name the scopes, of those that there are already, that the policy lets do more."""
+    fields = (one for one in change.fields if one.path[0] == CUSTOM_SCOPES and one.before is not UNSET)
+    found = (one for one in fields if _permits_more(_permissions(one.before), _permissions(one.after)))
+    return frozenset(one.path[1] for one in found if len(one.path) > 1) if change.kind == POLICY else frozenset()
+
+
 def _assigned(change: Change) -> Iterator[str]:
     """Yield the role of each assignment that is new."""
-    for field in change.fields:
-        if field.path[0].endswith(ASSIGNMENTS):
-            yield from _roles(_items(field.after) - _items(field.before))
+    return chain.from_iterable(map(assigned, change.fields))
 
 
 def _items(value: Json) -> set[frozenset[tuple[str, Json]]]:

@@ -83,7 +83,7 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
         manual_steps=steps,
         guards=(*missing, *guards, *_too_much_held(config, held_by)),
     )
-    return finish(plan, config.rates.writes_per_second)
+    return finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
 
 
 def written_from_live(config: Config, change: Change, target: Target) -> bool:

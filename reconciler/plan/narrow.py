@@ -81,7 +81,7 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
         kept=tuple(filter(selection.has, whole.kept)),
         unmanaged=tuple(filter(selection.has, whole.unmanaged)),
     )
-    return structs.replace(planned, plan=finish(plan, planned.rate))
+    return structs.replace(planned, plan=finish(plan, planned.rate, planned.doomed))
 
 
 def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, Changes]:
@@ -99,7 +99,7 @@ def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, Changes]:
             hint="apply it where it was created, or plan again",
         )
     known, new = _held_to(Changes.of(reviewed.changes).by_address(), Changes.of(fresh.changes))
-    plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate)
+    plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate, planned.doomed)
     return structs.replace(planned, plan=plan), new
 
 

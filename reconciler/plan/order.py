@@ -16,6 +16,7 @@ from msgspec import structs
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Changes, Cost, Create, Plan
 from reconciler.model.packed import Chunk
+from reconciler.plan.access_diff import NOBODY, access_of, with_loosened
 from reconciler.plan.planned import digest
 from reconciler.schema.kind import Kind
 
@@ -36,8 +37,11 @@ def in_order_by(key: Callable[[Change], str], changes: Iterable[Change]) -> Mapp
     return {each: Changes(chunks) for each, chunks in found.items()}
 
 
-def finish(plan: Plan, requests_per_second: float) -> Plan:
-    """Fill in what follows from the changes: their counts, the writes they cost, and the digest."""
+def finish(plan: Plan, requests_per_second: float, doomed: Mapping[str, Collection[str]] = NOBODY) -> Plan:
+    """Fill in what follows from the changes: their counts, what they do to people, what they cost, and the digest.
+
+    ``doomed`` are the users in organizations that are deleted, as far as they are known.
+    """
     actions = Counter[str]()
     writes = withheld = adopted = 0
     for change in plan.changes:
@@ -62,7 +66,9 @@ def finish(plan: Plan, requests_per_second: float) -> Plan:
         manual_steps=len(plan.manual_steps),
     )
     cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
-    return structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
+    plan = structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
+    loosened = plan.access.loosened if plan.access else ()
+    return with_loosened(structs.replace(plan, access=access_of(plan.changes, doomed)), loosened)
 
 
 def rank(change: Change) -> tuple[int, int]:

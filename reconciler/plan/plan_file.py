@@ -9,9 +9,11 @@ from secrets import token_hex
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from reconciler.errors import InvalidInput
 from reconciler.model import FORMAT_VERSION, Changes, Plan, public
+from reconciler.plan.access_diff import access_of
 from reconciler.plan.planned import digest
 
 BLOCK: Final = 1 << 20  # bytes
@@ -38,7 +40,7 @@ def read_plan(path: Path) -> Plan:
         )
     if plan.digest != digest(plan.project_id, plan.changes):
         raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
-    return plan
+    return plan if plan.access else structs.replace(plan, access=access_of(plan.changes))
 
 
 def in_blocks(blocks: Iterable[bytes]) -> Plan:

@@ -1,7 +1,7 @@
 """A plan and what applying it needs; its digest, and the exit code that it means."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -20,7 +20,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     resources. ``stakes`` are what the live members have that must not be lost by accident. ``unread`` says that the
     environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
     again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
-    journals, and what has come to its end since. ``rate`` is that of writing requests, a second.
+    journals, and what has come to its end since. ``rate`` is that of writing requests, a second. ``doomed`` are
+    the users in organizations that are to be deleted, by slug, as far as they are known.
     """
 
     plan: Plan
@@ -31,6 +32,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     unread: bool = False
     over: frozenset[str] = frozenset()
     rate: float = 1.0
+    doomed: Mapping[str, Collection[str]] = {}
 
 
 def digest(project_id: str, changes: Sequence[Change]) -> str:

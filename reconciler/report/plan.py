@@ -1,33 +1,18 @@
 """A plan or its drift → a report, from who gains and loses access to the next command."""
 
 import shlex
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
-from msgspec import Struct, field
-
-from reconciler.model import (
-    ADMIN_ROLE,
-    MEMBER,
-    ORGANIZATION,
-    Change,
-    Create,
-    Delete,
-    Plan,
-    Summary,
-    Update,
-    added_roles,
-    withdrawn_roles,
-)
+from reconciler.model import Change, Plan
 from reconciler.report import sections
+from reconciler.report.access import by_organization, growth, in_total
 from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups
 from reconciler.report.held import left_open
-from reconciler.report.values import counted, listed
-from reconciler.report.view import Line, Part, Report, View, styled
+from reconciler.report.values import counted
+from reconciler.report.view import Part, Report, View
 
-_NAMED = 5  # so many people are named, then counted
 _MOMENT = 0.1  # seconds
 _MINUTES_FROM = 100  # seconds
 _HOURS_FROM = 5400
@@ -52,6 +37,7 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
         return View(
             f"Nothing to do: {sections.as_declared(plan)}",
             highlights=tuple(left_open(plan)),
+            first=tuple(growth(plan)),
             parts=sections.below(plan),
             footer=(*sections.aside(plan), *sections.source(plan)),
         )
@@ -62,7 +48,8 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
     below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(
         title=f"Plan for {sections.name(plan)}",
-        highlights=tuple(_access(_going(plan), plan.summary)),
+        highlights=tuple(in_total(plan)),
+        first=tuple(chain(growth(plan), by_organization(plan))),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
         parts=(*adopted, *withheld, *below),
@@ -120,80 +107,3 @@ def _duration(seconds: float) -> str:
     if seconds < _MINUTES_FROM:
         return f"about {seconds:.1f} s"
     return f"about {seconds / 60:.0f} min" if seconds < _HOURS_FROM else f"about {seconds / 3600:.1f} h"
-
-
-class _Seen(Struct):
-    """Some changes, counted: the first few by name, whom they are about, and where."""
-
-    number: int = 0
-    first: list[str] = []
-    people: "array[int]" = field(default_factory=lambda: array("q"))  # hashes, which take less memory than names
-    organizations: set[str | None] = set()
-    members: int = 0  # that go with organizations
-
-    def add(self, change: Change) -> None:
-        """Count one more."""
-        self.number += 1
-        if self.number <= _NAMED:
-            self.first.append(change.address)
-        self.people.append(hash(_person(change)))
-        self.organizations.add(change.namespace)
-        self.members += change.members or 0 if isinstance(change, Delete) else 0
-
-    @property
-    def persons(self) -> int:
-        """Return how many people they are about."""
-        return sum(one != other for one, other in pairwise(chain(sorted(self.people), [None])))
-
-    @property
-    def names(self) -> str:
-        """Return the first few by name, and how many more there are."""
-        return listed(self.first, _NAMED, self.number)
-
-
-def _access(changes: Iterable[Change], summary: Summary) -> Iterator[Line]:
-    """Yield what changes do to people, each counted once, the gravest last so that it stands next to the changes."""
-    seen: defaultdict[str, _Seen] = defaultdict(_Seen)
-    for change in changes:
-        for effect in _effects(change):
-            seen[effect].add(change)
-    if made := seen.get("made"):
-        people = counted(made.persons, "person gains", "people gain")
-        organizations = counted(len(made.organizations), "organization")
-        yield styled(f"+ {people} access, in {organizations}", "added")
-    if lost := seen.get("lost"):
-        people = counted(lost.persons, "person loses", "people lose")
-        yield styled(f"- {people} access: {lost.names}", "removed")
-    if demoted := seen.get("demoted"):
-        people = counted(demoted.number, "member loses", "members lose")
-        yield styled(f"- {people} a role: {demoted.names}", "removed")
-    if doomed := seen.get("doomed"):
-        gone = counted(doomed.number, "organization is deleted", "organizations are deleted")
-        yield styled(f"- {gone}, with {counted(doomed.members, 'member')}: {doomed.names}", "removed")
-    if admins := seen.get("admins"):
-        yield styled(f"! {counted(admins.number, 'new admin')} ({ADMIN_ROLE}): {admins.names}", "alarm")
-    for number, why in (
-        (summary.on_unverified, "an address that is not verified"),
-        (summary.on_untrusted, "a value that users can change themselves"),
-    ):
-        if number:
-            yield styled(f"! {counted(number, 'membership relies', 'memberships rely')} on {why}", "alarm")
-
-
-def _effects(change: Change) -> Iterator[str]:
-    """Yield what a change does to people."""
-    if change.kind == ORGANIZATION and isinstance(change, Delete):
-        yield "doomed"
-    if change.kind != MEMBER:
-        return
-    if not isinstance(change, Update):
-        yield "made" if isinstance(change, Create) else "lost"
-    if withdrawn_roles(change):
-        yield "demoted"
-    if ADMIN_ROLE in added_roles(change):
-        yield "admins"
-
-
-def _person(change: Change) -> str:
-    users = (cause.user for cause in change.causes if cause.user)
-    return next(users, change.mark.user if change.mark and change.mark.user else change.name)

@@ -48,6 +48,8 @@ def _listing(listing: Listing) -> Iterator[Line]:
 def _view(view: View) -> Iterator[Line]:
     yield _line(styled(view.title, "title"))
     yield from _below("  ", view.highlights)
+    for part in view.first:
+        yield from _part(part)
     for group in view.groups:
         yield from _part(group)
     if view.folded:

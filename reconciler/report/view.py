@@ -80,6 +80,7 @@ class View(Struct, frozen=True):
 
     title: str
     highlights: Lines = ()
+    first: tuple[Part, ...] = ()  # what must be read before the changes
     groups: tuple[Part, ...] = ()
     folded: str = ""
     parts: tuple[Part, ...] = ()

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from reconciler.apply.execute import Applied
 from reconciler.model import Count, Outcome, Plan, Problem, Share, public
+from reconciler.plan.access_diff import access_of, with_loosened
 from reconciler.report.formats import render
 from reconciler.report.outcomes import apply_report
 from reconciler.report.plan import drift_report, plan_report
@@ -26,8 +27,10 @@ Value = TypeVar("Value")
 
 
 def with_numbers(plan: Plan) -> Plan:
-    """Return a plan whose guards know the numbers that a file has in sentences."""
-    return structs.replace(plan, guards=tuple(structs.replace(one, seen=seen(one.detail)) for one in plan.guards))
+    """Return a plan whose guards know the numbers that a file has in sentences, and what its changes do to people."""
+    guards = tuple(structs.replace(one, seen=seen(one.detail)) for one in plan.guards)
+    loosened = plan.access.loosened if plan.access else ()
+    return with_loosened(structs.replace(plan, guards=guards, access=access_of(plan.changes)), loosened)
 
 
 def seen(detail: str) -> Count | Share:

@@ -3,6 +3,7 @@
 import pytest
 
 from reconciler.model import Cause, Change, Cost, Create, FieldChange, Plan, Problem
+from reconciler.plan.order import finish
 from reconciler.report.formats import render
 from reconciler.report.grouping import FIRST, groups
 from reconciler.report.markdown import LIMIT, cut
@@ -23,7 +24,7 @@ def member(slug: str, number: int, user: str = "") -> Create:
 
 
 def plan(*changes: Change) -> Plan:
-    return Plan(environment="test", project_id="project-test-1", changes=changes)
+    return finish(Plan(environment="test", project_id="project-test-1", changes=changes), 1)
 
 
 def test_a_run_of_alike_changes_is_shown_twenty_long() -> None:

@@ -1,0 +1,107 @@
+"""What changes do to people and to power: who gains and loses access where, who moves, and what permits more."""
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, Struct, UnsetType
+
+from reconciler.model.problems import Json, Path, Position
+
+
+class Grown(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that permits more than before: a resource by its address, or what a document says, and the values."""
+
+    address: str
+    path: Path = ()
+    before: Json | UnsetType = UNSET
+    after: Json | UnsetType = UNSET
+    at: Position | None = None
+
+
+class Growth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Power that grows in one way: ``what`` it is to programs, ``says`` to people, how often, and the first of them."""
+
+    what: str
+    says: str
+    number: int
+    first: tuple[Grown, ...] = ()
+
+
+class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A member that comes or goes, with its roles, and the organizations that the person leaves or joins instead."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+    moves: tuple[str, ...] = ()
+
+
+class OtherRoles(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A member that stays, and whose roles change."""
+
+    name: str
+    gains: tuple[str, ...] = ()
+    loses: tuple[str, ...] = ()
+
+
+class AccessIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One organization: how many become members and cease to be, how many stay with other roles, and the first of them.
+
+    ``roles_gained`` and ``roles_lost`` count the members by role, those who come and go among them. Of an organization
+    that is ``deleted`` all its members count, and nobody is named.
+    """
+
+    organization: str
+    gains: int = 0
+    loses: int = 0
+    other_roles: int = 0
+    deleted: bool = False
+    roles_gained: Mapping[str, int] = {}
+    roles_lost: Mapping[str, int] = {}
+    gaining: tuple[Person, ...] = ()
+    losing: tuple[Person, ...] = ()
+    changing: tuple[OtherRoles, ...] = ()
+
+
+class Move(Struct, frozen=True, kw_only=True):
+    """How many people leave one organization and join another one."""
+
+    origin: str
+    destination: str
+    people: int
+
+
+class Withheld(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What would come of the changes that are withheld: people, each once, members with other roles, power."""
+
+    gains: int = 0
+    loses: int = 0
+    other_roles: int = 0
+    growth: int = 0
+
+
+class Access(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who gains and who loses access, and what permits more, in numbers, with the first of each by name.
+
+    ``gains`` and ``loses`` count people, each once however many organizations; who does both in different ones is of
+    ``moving``. ``other_roles`` counts memberships, ``deleted_with_them`` the members of deleted organizations;
+    ``gains_in``, ``loses_in`` and ``in_organizations`` count organizations, ``all_moves`` moves. Listed are those
+    ``organizations`` where most is lost, then those where most is gained, and the largest ``moves``.
+
+    ``growth`` is what the changes permit, ``loosened`` what the documents that guard them permit. What is withheld
+    counts nowhere but in ``withheld``.
+    """
+
+    gains: int = 0
+    gains_in: int = 0
+    loses: int = 0
+    loses_in: int = 0
+    moving: int = 0
+    other_roles: int = 0
+    deleted_organizations: int = 0
+    deleted_with_them: int = 0
+    in_organizations: int = 0
+    organizations: tuple[AccessIn, ...] = ()
+    all_moves: int = 0
+    moves: tuple[Move, ...] = ()
+    growth: tuple[Growth, ...] = ()
+    loosened: tuple[Growth, ...] = ()
+    withheld: Withheld = Withheld()

@@ -1,0 +1,55 @@
+"""A change → what it does to people: the memberships and the roles that it gives, and those that it takes."""
+
+from typing import Final, Self
+
+from msgspec import Struct
+
+from reconciler.model import MEMBER, ORGANIZATION, Change, Create, Delete, added_roles, withdrawn_roles
+
+
+class Rights(Struct, frozen=True, gc=False):
+    """What somebody gains, or loses: memberships (an organization that is deleted takes all of its own), and roles."""
+
+    members: int = 0
+    roles: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.members or self.roles)
+
+
+NOTHING: Final = Rights()
+
+
+class Effect(Struct, frozen=True, gc=False):
+    """What a change gives, and what it takes; ``person`` is the user, where one is known, else the member's address."""
+
+    gains: Rights = NOTHING
+    loses: Rights = NOTHING
+    person: str = ""
+    domain: str = ""
+
+    @classmethod
+    def of(cls, change: Change) -> Self:
+        """Return the effect of a change, which has none on people if it is one of settings."""
+        if change.kind == ORGANIZATION and isinstance(change, Delete):
+            return cls(loses=Rights(change.members or 0))
+        if change.kind != MEMBER:
+            return cls()
+        if isinstance(change, Create):
+            gains, loses = Rights(1, added_roles(change)), NOTHING
+        elif isinstance(change, Delete):
+            gains, loses = NOTHING, Rights(1, _roles_before(change))
+        else:
+            gains, loses = Rights(0, added_roles(change)), Rights(0, withdrawn_roles(change))
+        return cls(gains, loses, person_of(change), change.name.rpartition("@")[2])
+
+
+def person_of(change: Change) -> str:
+    """Return the user whom a change of a member is about, or the member's address where no user is known."""
+    users = (cause.user for cause in change.causes if cause.user)
+    return next(users, change.mark.user if change.mark and change.mark.user else change.name)
+
+
+def _roles_before(change: Delete) -> tuple[str, ...]:
+    roles = change.get("roles")
+    return tuple(sorted(roles.before or ())) if roles else ()
