@@ -9,7 +9,8 @@ organization's id) and ``expected.yaml``:
 ``written_from_live``, ``held``, ``removed``, ``stays`` (what is ours and no longer wanted), ``unmanaged``,
 ``unmatched``, ``manual_steps``, ``problems`` likewise, each empty unless it says otherwise (``any``: it does not
 matter); ``waiting`` who waits for what is held, ``held_by`` and ``unmatched_by`` how many for which cause, where it
-matters; ``exit`` the exit code of the plan; ``meanwhile`` what somebody changes in Stytch before the plan is applied;
+matters; ``access`` what changes do to people, where it matters, and ``growth`` in it what power grows; ``exit`` the
+exit code of the plan; ``meanwhile`` what somebody changes in Stytch before the plan is applied;
 ``not_applied`` what does not come of it, ``details`` words that are said about it; ``along`` what Stytch itself
 changes along with it (sort and id, as the emulator keeps them, or fields of what is changed); ``again`` the plan
 after that, what was withheld unless it says otherwise; ``live`` facts that hold in Stytch at the end. Of input that
@@ -164,6 +165,9 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     if expected.get("unmatched") != "any":
         assert list(plan.unmatched) == sorted(expected.get("unmatched", []))
     assert exit_code(plan) == expected["exit"]
+    access = json.loads(msgspec.json.encode(plan.access)) or {}
+    access["growth"] = [one["what"] for one in access.get("growth", ())]
+    assert {key: access.get(key) for key in expected.get("access", {})} == expected.get("access", {})
     counts = msgspec.to_builtins(plan.summary)
     assert {key: counts[key] for key in expected.get("counts", {})} == expected.get("counts", {})
     assert plan.cost.reads <= FEW + FEW_MORE * kinds

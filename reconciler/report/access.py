@@ -6,10 +6,11 @@ from itertools import chain
 from reconciler.model import Access, AccessIn, FieldChange, Grown, Growth, OtherRoles, Person, Plan
 from reconciler.report.escaping import printable
 from reconciler.report.values import change_lines, counted, listed
-from reconciler.report.view import Line, Part, few, styled
+from reconciler.report.view import Line, Part, styled
 
-_ORGANIZATIONS = 20  # that are shown, and moves
-_NAMED = 5  # people of each sort in an organization, and resources of each growth
+_ORGANIZATIONS = 10  # that are shown
+_MOVES = 5
+_NAMED = 3  # people of each sort in an organization, and resources of each growth
 _LONGEST = 200  # characters of what a growth of power says of one resource
 
 
@@ -25,8 +26,8 @@ def in_total(plan: Plan) -> Iterator[Line]:
         people, where = counted(access.loses, "person loses", "people lose"), counted(access.loses_in, "organization")
         yield styled(f"- {people} access, in {where}", "removed")
     if access.moving:
-        moving = counted(access.moving, "of them moves", "of them move")
-        yield styled(f"! {moving} from one organization to another", "changed")
+        people = counted(access.moving, "person moves", "people move")
+        yield styled(f"! {people} from one organization to another", "changed")
     if access.other_roles:
         members = counted(access.other_roles, "member keeps", "members keep")
         yield styled(f"! {members} access with other roles", "changed")
@@ -75,9 +76,11 @@ def by_organization(plan: Plan) -> Iterator[Part]:
         lines.append(styled(f"… and {counted(more, 'more organization')}", "more"))
     moves = [
         styled(f"! {one.origin} → {one.destination}: {counted(one.people, 'person moves', 'people move')}", "changed")
-        for one in access.moves[:_ORGANIZATIONS]
+        for one in access.moves[:_MOVES]
     ]
-    yield Part("Access by organization", lines=(*lines, *few(moves, access.all_moves, _ORGANIZATIONS)))
+    if (more := access.all_moves - len(moves)) > 0:
+        moves.append(styled(f"… and {counted(more, 'more move')} between two organizations", "more"))
+    yield Part("Access by organization", lines=(*lines, *moves))
 
 
 def _organization(one: AccessIn) -> Iterator[Line]:
@@ -95,7 +98,7 @@ def _organization(one: AccessIn) -> Iterator[Line]:
         members = counted(one.other_roles, "member gets", "members get")
         yield styled(f"! {slug}: {members} other roles: {names}", "changed")
     if max(one.gains, one.loses, one.other_roles) > _NAMED and (roles := _roles(one)):
-        yield Line(f"  {slug}: {roles}")
+        yield Line(f"  {slug}: roles {roles}")
 
 
 def _roles(one: AccessIn) -> str:
