@@ -157,7 +157,8 @@ class _People:
         moving = 0
         for key, places in self._by_person():
             sorts = {place % 4 for place in places}
-            number.update(sorts)
+            for sort in sorts:
+                number[sort] += 1
             if not {_GAINS, _LOSES} <= sorts:
                 continue
             joined, left = (self._of(places, sort) for sort in (_GAINS, _LOSES))
@@ -193,7 +194,7 @@ class _Seen:
     def count(self, change: Change, doomed: Mapping[str, Collection[str]]) -> None:
         """Count what a change of a member, or the delete of an organization, does to people."""
         effect = Effect.of(change)
-        if not (effect.gains or effect.loses or (isinstance(change, Delete) and change.kind == ORGANIZATION)):
+        if not effect:
             return
         slug = str(change.namespace) if change.kind == MEMBER else change.name
         goes = change.withheld_by is None
@@ -244,8 +245,10 @@ class _Seen:
         there.deleted |= change.kind == ORGANIZATION
         if effect.gains.roles or effect.loses.roles:
             roles = there.roles = there.roles or _Roles()
-            roles.gained.update(effect.gains.roles)
-            roles.lost.update(effect.loses.roles)
+            for role in effect.gains.roles:
+                roles.gained[role] += 1
+            for role in effect.loses.roles:
+                roles.lost[role] += 1
 
 
 class _Named(Struct, frozen=True):
@@ -267,11 +270,12 @@ def _first(changes: Changes, wanted: Mapping[str, _In]) -> Mapping[str, list[_Na
         if chunk.kind != MEMBER or slug not in wanted or numbers[slug, chunk.action] >= NAMED:
             continue
         for change in chunk:
-            effect = Effect.of(change)
-            if change.withheld_by is None and (effect.gains or effect.loses) and numbers[slug, chunk.action] < NAMED:
+            if change.withheld_by is None and (effect := Effect.of(change)):
                 numbers[slug, chunk.action] += 1
                 named = _Named(chunk.action, effect.person, change.name, effect.gains.roles, effect.loses.roles)
                 found.setdefault(slug, []).append(named)
+                if numbers[slug, chunk.action] == NAMED:
+                    break
     return found
 
 

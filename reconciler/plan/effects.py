@@ -27,12 +27,16 @@ class Effect(Struct, frozen=True, gc=False):
     loses: Rights = NOTHING
     person: str = ""
     domain: str = ""
+    deletes: bool = False  # an organization
+
+    def __bool__(self) -> bool:
+        return bool(self.gains or self.loses or self.deletes)
 
     @classmethod
     def of(cls, change: Change) -> Self:
         """Return the effect of a change, which has none on people if it is one of settings."""
         if change.kind == ORGANIZATION and isinstance(change, Delete):
-            return cls(loses=Rights(change.members or 0))
+            return cls(loses=Rights(change.members or 0), deletes=True)
         if change.kind != MEMBER:
             return cls()
         if isinstance(change, Create):
@@ -40,7 +44,8 @@ class Effect(Struct, frozen=True, gc=False):
         elif isinstance(change, Delete):
             gains, loses = NOTHING, Rights(1, _roles_before(change))
         else:
-            gains, loses = Rights(0, added_roles(change)), Rights(0, withdrawn_roles(change))
+            gained, lost = added_roles(change), withdrawn_roles(change)
+            gains, loses = Rights(0, gained) if gained else NOTHING, Rights(0, lost) if lost else NOTHING
         return cls(gains, loses, person_of(change), change.name.rpartition("@")[2])
 
 

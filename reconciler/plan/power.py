@@ -37,7 +37,7 @@ KINDS_OF_POWER: Final[Mapping[str, tuple[str, str]]] = {
     "session": ("longer session", "longer sessions"),
     "tokens": ("change of what tokens say", "changes of what tokens say"),
     "protection": ("weaker protection", "weaker protections"),
-    "records": ("event log ends", "event logs end"),
+    "records": ("event log ends, or goes elsewhere", "event logs end, or go elsewhere"),
 }
 
 
@@ -254,6 +254,7 @@ HARMLESS: Final[Mapping[str, frozenset[str]]] = {
     "EmailTemplate": frozenset({"name", "sender_information", "prebuilt_customization", "custom_html_customization"}),
     "DefaultEmailTemplate": frozenset({"template_id"}),
 }
+_BY_PATH: Final = {kind: {tuple(path.split(".")): row for path, row in rows.items()} for kind, rows in FIELDS.items()}
 
 
 def grown(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
@@ -263,12 +264,12 @@ def grown(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
         yield COMES[change.kind], None
     if goes and change.kind in GOES:
         yield GOES[change.kind], None
-    rows = FIELDS.get(change.kind, {})
+    rows = _BY_PATH.get(change.kind, {})
     fresh = comes or completes(change) is not None
     # Of what goes, only what is reset has values afterwards.
     left = (field for field in change.fields if not goes or field.after is not UNSET or change.kind in LAPSE)
     for field in left:
-        row = rows.get(".".join(field.path)) or rows.get(field.path[0])
+        row = rows.get(field.path) or rows.get(field.path[:1])
         if row and (row.fresh or not fresh) and row.permits_more(_value(field.before), _value(field.after)):
             yield row.what, field
     yield from _roles(change)

@@ -1,5 +1,6 @@
 """What grows power: every field of every kind is decided about, and what narrows it is never called growth."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,9 @@ def test_a_new_admin() -> None:
     assert grows(update("Member", "roles", ["editor"], ["editor", "stytch_admin"])) == ["admin"]
     assert grows(update("Member", "roles", ["stytch_admin"], [])) == []
     assert grows(update("Member", "roles", [], ["editor"])) == []
+
+
+@pytest.mark.parametrize("page", ["commands.md", "json.md"])
+def test_every_growth_of_power_is_documented(page: str) -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / page).read_text(encoding="utf-8")
+    assert [what for what in KINDS_OF_POWER if f"`{what}`" not in text] == []
