@@ -31,7 +31,7 @@ from reconciler.model import (
     Update,
     Withheld,
 )
-from reconciler.plan.effects import Effect
+from reconciler.plan.effects import Effect, user_of
 from reconciler.plan.power import KINDS_OF_POWER, grown
 
 MOST: Final = 1_000  # organizations, and moves, that are listed
@@ -53,13 +53,12 @@ def access_of(changes: Iterable[Change], doomed: Mapping[str, Collection[str]] =
             seen.count(change, doomed)
         for what, of_field in grown(change):
             seen.grow(change, what, of_field)
+    users = seen.known_by_address(packed)
     most = seen.most()
-    first = _first(packed, {one.slug: one for one in most})
-    people = seen.people.counted({hash(one.person) for there in first.values() for one in there})
-    if not (seen.organizations or people or seen.growth or seen.would_grow or seen.would_change):
-        return None
+    first = _first(packed, {one.slug: one for one in most}, users)
+    people = seen.people.counted({one.person for there in first.values() for one in there})
     everywhere = seen.organizations.values()
-    return Access(
+    access = Access(
         gains=people.number[_GAINS],
         gains_in=sum(one.gains > 0 for one in everywhere),
         loses=people.number[_LOSES] + seen.unknown,
@@ -80,6 +79,7 @@ def access_of(changes: Iterable[Change], doomed: Mapping[str, Collection[str]] =
             growth=seen.would_grow,
         ),
     )
+    return access if access != Access() else None
 
 
 def with_loosened(plan: Plan, found: Iterable[Growth]) -> Plan:
@@ -134,9 +134,6 @@ class _Counted(Struct):
     moves: Counter[tuple[str, str]]
     of: Mapping[int, tuple[frozenset[str], frozenset[str]]]
 
-    def __bool__(self) -> bool:
-        return bool(self.number)
-
 
 class _People:
     """Who gains and who loses something where: of each a hash and a number, which take less memory than names."""
@@ -145,10 +142,9 @@ class _People:
         self._parts = [array("q") for _ in range(_PARTS)]
         self.slugs: list[str] = []
 
-    def add(self, person: str, organization: int, sort: int) -> None:
-        """Note one gain or loss."""
-        key = hash(person)
-        self._parts[key % _PARTS].extend((key, organization * 4 + sort))
+    def add(self, person: int, place: int) -> None:
+        """Note one gain or loss: the hash of who it is, and the number of where and what it is."""
+        self._parts[person % _PARTS].extend((person, place))
 
     def counted(self, named: Collection[int]) -> _Counted:
         """Return how many people there are of each sort, and who moves; of those that are named, from and to where."""
@@ -186,6 +182,7 @@ class _Seen:
     def __init__(self) -> None:
         self.organizations: dict[str, _In] = {}
         self.people = _People()
+        self._addresses = array("q")  # of people of whom no user is known, and the number of where and what it is
         self.growth: dict[str, _Growth] = {}
         self.would_grow = self.would_change = 0
         self.unknown = self.would_go = 0  # members that go with organizations, of whom no user is known
@@ -198,18 +195,18 @@ class _Seen:
             return
         slug = str(change.namespace) if change.kind == MEMBER else change.name
         goes = change.withheld_by is None
-        number = self._number(slug)
+        place = self._number(slug) * 4
         if change.kind == ORGANIZATION:
             users = doomed.get(slug, ())
             for user in users:
-                self.people.add(user, number, _LOSES if goes else _WOULD_LOSE)
+                self.people.add(hash(user), place + (_LOSES if goes else _WOULD_LOSE))
             unknown = max(0, effect.loses.members - len(users))
             self.unknown += unknown if goes else 0
             self.would_go += 0 if goes else unknown
         elif effect.gains.members:
-            self.people.add(effect.person, number, _GAINS if goes else _WOULD_GAIN)
+            self._note(effect, place + (_GAINS if goes else _WOULD_GAIN))
         elif effect.loses.members:
-            self.people.add(effect.person, number, _LOSES if goes else _WOULD_LOSE)
+            self._note(effect, place + (_LOSES if goes else _WOULD_LOSE))
         elif not goes:
             self.would_change += 1
         if goes:
@@ -227,9 +224,29 @@ class _Seen:
             values = {name: getattr(of_field, name) for name in ("path", "before", "after")} if of_field else {}
             growth.first.append(Grown(address=change.address, at=at, **values))
 
+    def known_by_address(self, changes: Changes) -> Mapping[int, int]:
+        """Count those of whom no user is known, and return which user has their address in another organization.
+
+        So somebody who is written by hand here, and whom a rule makes a member there, is one person.
+        """
+        addresses, places = self._addresses[::2], self._addresses[1::2]
+        wanted, users = set(addresses), dict[int, int]()
+        for change in changes.only(kind=MEMBER) if wanted else ():
+            if hash(change.name) in wanted and (user := user_of(change)):
+                users[hash(change.name)] = hash(user)
+        for address, place in zip(addresses, places, strict=True):
+            self.people.add(users.get(address, address), place)
+        return users
+
     def most(self) -> list[_In]:
         """Return the organizations to list, first those where most is lost."""
         return sorted(self.organizations.values(), key=lambda one: one.weight)[:MOST]
+
+    def _note(self, effect: Effect, place: int) -> None:
+        if effect.user:
+            self.people.add(hash(effect.user), place)
+        else:
+            self._addresses.extend((hash(effect.address), place))
 
     def _number(self, slug: str) -> int:
         number = self._numbers.setdefault(slug, len(self._numbers))
@@ -255,13 +272,13 @@ class _Named(Struct, frozen=True):
     """One member to name, and who that is."""
 
     sort: type[Change]
-    person: str
+    person: int  # a hash
     name: str
     gains: tuple[str, ...]
     loses: tuple[str, ...]
 
 
-def _first(changes: Changes, wanted: Mapping[str, _In]) -> Mapping[str, list[_Named]]:
+def _first(changes: Changes, wanted: Mapping[str, _In], users: Mapping[int, int]) -> Mapping[str, list[_Named]]:
     """Return the first members of each sort in the organizations that are listed."""
     found: dict[str, list[_Named]] = {}
     numbers: Counter[tuple[str, type[Change]]] = Counter()
@@ -272,7 +289,9 @@ def _first(changes: Changes, wanted: Mapping[str, _In]) -> Mapping[str, list[_Na
         for change in chunk:
             if change.withheld_by is None and (effect := Effect.of(change)):
                 numbers[slug, chunk.action] += 1
-                named = _Named(chunk.action, effect.person, change.name, effect.gains.roles, effect.loses.roles)
+                person = hash(effect.user or effect.address)
+                person = users.get(person, person)
+                named = _Named(chunk.action, person, change.name, effect.gains.roles, effect.loses.roles)
                 found.setdefault(slug, []).append(named)
                 if numbers[slug, chunk.action] == NAMED:
                     break
@@ -284,7 +303,7 @@ def _organization(
 ) -> AccessIn:
     gaining, losing, changing = [], [], []
     for one in first:
-        left, joined = moves.get(hash(one.person), (frozenset(), frozenset()))
+        left, joined = moves.get(one.person, (frozenset(), frozenset()))
         if one.sort is Create:
             gaining.append(Person(name=one.name, roles=one.gains, moves=tuple(sorted(left - {there.slug}))))
         elif one.sort is Delete:

@@ -21,16 +21,21 @@ NOTHING: Final = Rights()
 
 
 class Effect(Struct, frozen=True, gc=False):
-    """What a change gives, and what it takes; ``person`` is the user, where one is known, else the member's address."""
+    """What a change gives to a person, and what it takes: to the ``user``, where one is known, at an e-mail address."""
 
     gains: Rights = NOTHING
     loses: Rights = NOTHING
-    person: str = ""
-    domain: str = ""
+    user: str = ""
+    address: str = ""
     deletes: bool = False  # an organization
 
     def __bool__(self) -> bool:
         return bool(self.gains or self.loses or self.deletes)
+
+    @property
+    def domain(self) -> str:
+        """Return the domain of the address."""
+        return self.address.rpartition("@")[2]
 
     @classmethod
     def of(cls, change: Change) -> Self:
@@ -46,13 +51,13 @@ class Effect(Struct, frozen=True, gc=False):
         else:
             gained, lost = added_roles(change), withdrawn_roles(change)
             gains, loses = Rights(0, gained) if gained else NOTHING, Rights(0, lost) if lost else NOTHING
-        return cls(gains, loses, person_of(change), change.name.rpartition("@")[2])
+        return cls(gains, loses, user_of(change), change.name)
 
 
-def person_of(change: Change) -> str:
-    """Return the user whom a change of a member is about, or the member's address where no user is known."""
+def user_of(change: Change) -> str:
+    """Return the user whom a change of a member is about, "" where none is known."""
     users = (cause.user for cause in change.causes if cause.user)
-    return next(users, change.mark.user if change.mark and change.mark.user else change.name)
+    return next(users, "") or (change.mark.user or "" if change.mark else "")
 
 
 def _roles_before(change: Delete) -> tuple[str, ...]:

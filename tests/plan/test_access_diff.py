@@ -69,6 +69,21 @@ def test_a_person_counts_once_in_total_and_in_each_organization() -> None:
     assert {one.organization: one.gains for one in found.organizations} == {"acme": 1, "globex": 2}
 
 
+def test_who_is_written_by_hand_in_one_organization_is_the_user_of_another() -> None:
+    by_hand = Create(kind="Member", namespace="globex", name="u1@acme.example", causes=(AT,))
+    stranger = Create(kind="Member", namespace="globex", name="u1@globex.example", causes=(AT,))
+    assert access(joins("acme", "u1"), by_hand).gains == 1
+    assert access(joins("acme", "u1"), stranger).gains == 2
+    moved = access(by_hand, leaves("acme", "u1"))
+    assert (moved.gains, moved.moving) == (1, 1)
+    assert moved.organizations[1].gaining == (Person(name="u1@acme.example", moves=("acme",)),)
+
+
+def test_of_an_organization_that_would_go_nobody_may_be_known() -> None:
+    gone = Delete(kind="Organization", name="globex", members=2, withheld_by="max_organization_deletes")
+    assert access(gone) == Access(withheld=Withheld(loses=2))
+
+
 def test_who_moves_is_seen_moving() -> None:
     found = access(leaves("acme", "u1", "editor"), joins("globex", "u1"), joins("globex", "u2"))
     assert (found.gains, found.loses, found.moving) == (2, 1, 1)
