@@ -37,6 +37,7 @@ FOR_PEOPLE: Final = ("name", "untrusted_metadata")  # a member loses nothing whe
 POLICY: Final = "RBACPolicy"
 CUSTOM_ROLES: Final = "custom_roles"
 CUSTOM_SCOPES: Final = "custom_scopes"
+PERMISSIONS: Final = "permissions"
 ASSIGNMENTS: Final = "_implicit_role_assignments"  # how every field's name ends that gives a role to many at once
 SSO: Final = frozenset({"sso_connection", "sso_connection_group"})
 SCIM: Final = frozenset({"scim_connection_group"})
@@ -117,6 +118,15 @@ def scopes_widened(change: Change) -> frozenset[str]:
     return frozenset(one.path[1] for one in found if len(one.path) > 1) if change.kind == POLICY else frozenset()
 
 
+def permissions(field: FieldChange) -> FieldChange:
+    """Return the change of a role, or a scope, as that of what it permits, in words such as ``documents: write``."""
+    is_own = field.path[0] in (ADMIN_ROLE, IMPLICIT_ROLE)
+    before, after = _both(field) if is_own else (_permissions(field.before), _permissions(field.after))
+    words = [sorted(f"{what}: {action}" for what, action in _permitted(side)) for side in (before, after)]
+    path = field.path if field.path[-1] == PERMISSIONS else (*field.path, PERMISSIONS)
+    return FieldChange(path=path, before=words[0], after=words[1])
+
+
 def _assigned(change: Change) -> Iterator[str]:
     """Yield the role of each assignment that is new."""
     return chain.from_iterable(map(assigned, change.fields))
@@ -147,7 +157,7 @@ def _both(field: FieldChange) -> tuple[Json, Json]:
 
 
 def _permissions(item: Json) -> Json:
-    return item.get("permissions") if isinstance(item, Mapping) else ()
+    return item.get(PERMISSIONS) if isinstance(item, Mapping) else ()
 
 
 def _permits_more(before: Json, after: Json) -> bool:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, same
 from reconciler.model import ADMIN_ROLE, MEMBER, Change, Create, Delete, FieldChange, Json, added_roles, completes
-from reconciler.plan.access import ASSIGNMENTS, POLICY, assigned, scopes_widened, widened
+from reconciler.plan.access import ASSIGNMENTS, POLICY, assigned, permissions, scopes_widened, widened
 
 # What grows, as programs and as people read it: one, and many.
 KINDS_OF_POWER: Final[Mapping[str, tuple[str, str]]] = {
@@ -285,9 +285,9 @@ def _roles(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
     for field in change.fields:
         name = field.path[1] if len(field.path) > 1 else ""
         if change.kind == POLICY and (field.path[0] in roles or (field.path[0] == "custom_roles" and name in roles)):
-            yield "wider_role", field
+            yield "wider_role", permissions(field)
         elif change.kind == POLICY and field.path[0] == "custom_scopes" and name in scopes:
-            yield "wider_scope", field
+            yield "wider_scope", permissions(field)
         elif field.path[0].endswith(ASSIGNMENTS) and (given := list(assigned(field))):
             yield "admin_for_many" if ADMIN_ROLE in given else "role_for_many", field
 

@@ -147,9 +147,20 @@ def permissions(*actions: str) -> dict[str, Any]:
 def test_a_role_and_a_scope_that_permit_more(path: str, what: str) -> None:
     few, many = permissions("read"), permissions("read", "write")
     assert grows(update("RBACPolicy", path, few, many)) == [what]
+    ((_, changed),) = grown(update("RBACPolicy", path, few, many))
+    assert changed == field(f"{path}.permissions", ["doc: read"], ["doc: read", "doc: write"])
     assert grows(update("RBACPolicy", path, many, few)) == []
     assert grows(update("RBACPolicy", path, UNSET, many)) == [], "nobody has a role that is new"
     assert grows(update("RBACPolicy", path, many, UNSET)) == []
+
+
+@pytest.mark.parametrize("path", ["stytch_member", "stytch_member.permissions"])
+def test_a_role_of_stytchs_own_that_permits_more(path: str) -> None:
+    few, many = permissions("read"), permissions("*")
+    before, after = (few, many) if path == "stytch_member" else (few["permissions"], many["permissions"])
+    assert [*grown(update("RBACPolicy", path, before, after))] == [
+        ("wider_role", field("stytch_member.permissions", ["doc: read"], ["doc: *"]))
+    ]
 
 
 def test_a_new_admin() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.model import Cause, Change, Cost, Create, FieldChange, Plan, Problem
+from reconciler.model import Cause, Change, Cost, Create, Delete, FieldChange, Plan, Problem
 from reconciler.plan.order import finish
 from reconciler.report.formats import render
 from reconciler.report.grouping import FIRST, groups
@@ -76,6 +76,21 @@ def test_a_hundred_thousand_changes_make_a_short_report() -> None:
     text = render(plan_report(plan(*changes)))
     assert len(text.splitlines()) < 1000
     assert "100,000 to create" in text
+
+
+@pytest.mark.parametrize("number", [0, 10, 1_000, 100_000])
+def test_who_loses_access_and_who_becomes_admin_is_seen_among_however_many(number: int) -> None:
+    """The gravest comes before the changes, in few lines, so that nothing can push it out of a comment."""
+    roles = FieldChange(path=("roles",), after=["stytch_admin"])
+    admin = Create(kind="Member", namespace="zz", name="eve@acme.example", fields=(roles,), causes=RULE)
+    gone = Delete(kind="Member", namespace="zy", name="bob@acme.example", id="m-1")
+    changes: list[Change] = [*(member(f"o{each % 1000:03}", each) for each in range(number)), admin, gone]
+    text = render(plan_report(plan(*changes)), "markdown")
+    assert len(text) <= LIMIT
+    before, _, _ = text.partition("@@ Organization/")
+    assert len(before.splitlines()) < 50
+    assert "! 1 new admin (stytch_admin): Member/zz/e***@acme.example" in before
+    assert "- zy: 1 person loses access: b***@acme.example" in before
 
 
 def test_markdown_is_cut_at_a_whole_line_with_its_fence_closed() -> None:
