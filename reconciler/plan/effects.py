@@ -1,10 +1,20 @@
 """A change → what it does to people: the memberships and the roles that it gives, and those that it takes."""
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from reconciler.model import MEMBER, ORGANIZATION, Change, Create, Delete, added_roles, withdrawn_roles
+from reconciler.model import (
+    MEMBER,
+    ORGANIZATION,
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Update,
+    added_roles,
+    withdrawn_roles,
+)
 
 
 class Rights(Struct, frozen=True, gc=False):
@@ -58,6 +68,19 @@ def user_of(change: Change) -> str:
     """Return the user whom a change of a member is about, "" where none is known."""
     users = (cause.user for cause in change.causes if cause.user)
     return next(users, "") or (change.mark.user or "" if change.mark else "")
+
+
+def undone(change: Change) -> Change:
+    """Return what somebody did, who changed what is declared to what is live: the opposite of what would repair it."""
+    fields = tuple(FieldChange(path=one.path, before=one.after, after=one.before) for one in change.fields)
+    is_reset = isinstance(change, Delete) and any(one.after is not UNSET for one in change.fields)
+    of: type[Change] = Update
+    if isinstance(change, Create):
+        of = Delete
+    elif isinstance(change, Delete) and not is_reset:
+        of = Create
+    named: dict[str, Any] = {"kind": change.kind, "namespace": change.namespace, "name": change.name, "id": change.id}
+    return of(**named, fields=fields, causes=change.causes)
 
 
 def _roles_before(change: Delete) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from reconciler.model import Access, AccessIn, FieldChange, Grown, Growth, OtherRoles, Person, Plan
+from reconciler.plan.access_diff import access_of
+from reconciler.plan.effects import undone
 from reconciler.report.escaping import printable
 from reconciler.report.values import change_lines, counted, listed
 from reconciler.report.view import Line, Part, styled
@@ -63,6 +65,14 @@ def growth(plan: Plan) -> Iterator[Part]:
             lines.append(styled(text, "alarm"))
     if lines:
         yield Part("Growth of power", lines=tuple(lines))
+
+
+def permitted_by_hand(plan: Plan) -> Iterator[Part]:
+    """Yield what is live and permits more than what is declared, whatever would become of it."""
+    differences = chain(plan.changes, plan.observed)
+    live = access_of(map(undone, differences))
+    if live and live.growth:
+        yield Part("Live permits more than declared", lines=tuple(styled(_growth(one), "alarm") for one in live.growth))
 
 
 def by_organization(plan: Plan) -> Iterator[Part]:

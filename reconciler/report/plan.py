@@ -7,7 +7,7 @@ from itertools import chain
 
 from reconciler.model import Change, Plan
 from reconciler.report import sections
-from reconciler.report.access import by_organization, growth, in_total
+from reconciler.report.access import by_organization, growth, in_total, permitted_by_hand
 from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups
 from reconciler.report.held import left_open
 from reconciler.report.values import counted
@@ -70,6 +70,7 @@ def _drift_view(plan: Plan) -> View:
     differences = counted(len(plan.changes) + len(plan.observed), "difference")
     return View(
         title=f"Drift in {sections.name(plan)}: {differences}, changed behind git's back or not applied yet",
+        first=tuple(permitted_by_hand(plan)),
         groups=tuple(Part(group.name, blocks(group.runs, DRIFTED)) for group in shown),
         folded=folded_line(folded, DRIFTED),
         parts=below,

@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Create, Delete, FieldChange, Update
+from reconciler.plan.effects import undone
 from reconciler.plan.power import COMES, FIELDS, GOES, HARMLESS, KINDS_OF_POWER, LAPSE, grown
 from reconciler.schema.traits import fields_of
 
@@ -173,3 +174,18 @@ def test_a_new_admin() -> None:
 def test_every_growth_of_power_is_documented(page: str) -> None:
     text = (Path(__file__).parent.parent.parent / "docs" / page).read_text(encoding="utf-8")
     assert [what for what in KINDS_OF_POWER if f"`{what}`" not in text] == []
+
+
+def test_what_somebody_did_by_hand_is_the_opposite_of_its_repair() -> None:
+    extra = Delete(kind="Member", namespace="acme", name="eve@acme.example", fields=(field("roles", ["stytch_admin"]),))
+    assert grows(undone(extra)) == ["admin"]
+    assert grows(undone(update("Organization", "mfa_policy", "OPTIONAL", "REQUIRED_FOR_ALL"))) == ["mfa"]
+    assert grows(undone(update("Organization", "mfa_policy", "REQUIRED_FOR_ALL", "OPTIONAL"))) == []
+    missing = Create(
+        kind="SSOConnection", namespace="acme", name="okta", fields=(field("issuer", after="https://a.example"),)
+    )
+    assert grows(undone(missing)) == ["sso_off"]
+    lower = (field("luds_min_password_length", 8, 20),)
+    reset = Delete(kind="PasswordStrengthConfig", name="default", id="default", fields=lower)
+    assert grows(undone(reset)) == ["protection"]
+    assert undone(undone(extra)) == extra
