@@ -40,7 +40,7 @@ from reconciler.read.target import find_target
 
 def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
-    declared, rules = load(run.config)  # files → resources and compiled rules, or every mistake at once
+    declared, rules = load(run.config, run.redaction)  # files → resources and compiled rules, or every mistake at once
     target = find_target(run, declared)  # which project and environment, as far as they are there
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations)
@@ -49,7 +49,14 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     unread = is_unread(run, declared, target, resources)
     desired = resolve(run, declared, rules, live)  # users through the rules → memberships
     members, presence = compare_members(run, declared, desired, live, resources, begun.deletes)
-    situation = Situation(config=run.config, declared=declared, desired=desired, live=live, presence=presence)
+    situation = Situation(
+        config=run.config,
+        declared=declared,
+        desired=desired,
+        live=live,
+        presence=presence,
+        redacted=run.redaction is not None,
+    )
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)

@@ -46,7 +46,7 @@ def still_planned(planned: Planned, again: Planned) -> Changes:
     environment's data is withheld; as long as there is no environment, everything is.
     """
     if planned.target.is_there:
-        again, _new = hold_to(planned.plan, again)
+        again, _new = hold_to([planned.plan], again)
     known = {change.address for change in written_later(planned)}
     return Changes.of(
         structs.replace(change, withheld_by=change.withheld_by or "dependency")

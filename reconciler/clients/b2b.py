@@ -25,6 +25,7 @@ from reconciler.errors import Refused, Unreadable
 from reconciler.model import Json, LiveMember
 
 if TYPE_CHECKING:
+    from reconciler.clients.kept import Kept
     from reconciler.clients.sdk import Answered, Writer
 
 T = TypeVar("T")
@@ -66,7 +67,10 @@ class Client:
     """One B2B project, and the Consumer project whose users move to it, if there is one. Safe for many threads.
 
     ``patience`` says for how long a server that does not answer is waited for, and may be changed at any time.
+    ``kept`` answers bulk reads in Stytch's place, where it is there.
     """
+
+    kept: "Kept | None" = None
 
     def __init__(
         self,

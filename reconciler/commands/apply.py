@@ -38,7 +38,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
 
 
 @command(
-    click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.argument("file", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
     click.option(
         "--wait",
@@ -54,7 +54,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
         help="Begin no write after so long, such as 90s, 30m or 5h; the next apply goes on.",
     ),
 )
-def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int, time_limit: float) -> int:
+def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
     from reconciler.apply.alone import alone
@@ -68,8 +68,8 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int, time_limit: 
 
     stop = Stop(time_limit)
     config = asked.config()
-    reviewed = read_plan(file) if file else None
-    this = ("apply", *([str(file)] if file else []))
+    reviewed = list(map(read_plan, file))
+    this = ("apply", *map(str, file))
     with client_for(config) as client, alone(config.root, config.environment, this, wait):
         _be_patient(client, stop, time_limit)
         planned = planned_for(asked, config, client)
@@ -78,7 +78,7 @@ def apply(asked: Asked, file: Path | None, *, yes: bool, wait: int, time_limit: 
             planned, new = hold_to(reviewed, planned)
         elif planned.plan.changes and not FORMATS[asked.format].whole:
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
-        _confirm(config, planned, agreed=yes, reviewed=reviewed is not None)
+        _confirm(config, planned, agreed=yes, reviewed=bool(reviewed))
         with SIGNALS.given_to(stop), stop.enduring():
             with applying(planned.plan, asked.format, client) as on_outcome:
                 applied = pipeline.apply(open_run(config, client), planned, on_outcome, stop)

@@ -161,6 +161,29 @@ def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
         return pipeline.plan(open_run(config, client), asked.only)
 
 
+def planned_from(asked: Asked, config: "Config", path: Path) -> "Planned":
+    """Plan from a snapshot: nobody is asked for anything, and no credential is looked for."""
+    from datetime import UTC, datetime
+
+    from msgspec import structs
+
+    from reconciler import pipeline
+    from reconciler.model import Snapshot
+    from reconciler.snapshot.source import run_from
+
+    if asked.users:
+        raise InvalidInput(
+            "--users and --snapshot are given, but a snapshot has its own users", hint="give one of them"
+        )
+    with run_from(path, config) as (run, opened):
+        redaction, head = run.redaction, opened.head
+        only = [redaction.text(one) for one in asked.only] if redaction else asked.only
+        planned = pipeline.plan(run, only)
+        age = (datetime.now(UTC) - run.client.now()).total_seconds()
+        info = Snapshot(taken_at=head.taken_at, digest=opened.digest, salt=head.salt, age=max(0, int(age)))
+        return structs.replace(planned, plan=structs.replace(planned.plan, snapshot=info))
+
+
 def tell(error: ReconcilerError, form: str) -> None:
     """Show an error; where standard output takes nothing, on standard error, and if need be nowhere."""
     lost = error if isinstance(error, NotPrinted) else None

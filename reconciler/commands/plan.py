@@ -2,21 +2,31 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for
+from reconciler.commands.options import Asked, client_for, command, planned_for, planned_from
 from reconciler.errors import InvalidInput
 from reconciler.files import write_whole
 from reconciler.report.formats import show
+
+if TYPE_CHECKING:
+    from reconciler.config.read import Config
+    from reconciler.model import Plan
 
 
 @command(
     click.option(
         "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Also write the plan here, as JSON."
-    )
+    ),
+    click.option(
+        "--snapshot",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Plan from this snapshot, with no credential and no request.",
+    ),
 )
-def plan(asked: Asked, output: Path | None) -> int:
+def plan(asked: Asked, output: Path | None, snapshot: Path | None) -> int:
     """Print a plan; return 3 if anything is withheld or held, 2 if anything would change, else 0."""
     from reconciler.commands.outputs import check_output
     from reconciler.plan.planned import exit_code
@@ -26,13 +36,17 @@ def plan(asked: Asked, output: Path | None) -> int:
     config = asked.config()
     if output:
         check_output(config, output)
-    with client_for(config) as client:
-        checked = planned_for(asked, config, client).plan
+    checked = planned_from(asked, config, snapshot).plan if snapshot else _planned_live(asked, config)
     if output:
         _write_privately(output, plan_json(checked))
     apply_with = (*asked.again, *([str(output)] if output else []))
     show(plan_report(checked, apply_with=apply_with), asked.format)
     return exit_code(checked)
+
+
+def _planned_live(asked: Asked, config: "Config") -> "Plan":
+    with client_for(config) as client:
+        return planned_for(asked, config, client).plan
 
 
 def _write_privately(path: Path, content: Iterable[bytes]) -> None:

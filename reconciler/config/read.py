@@ -21,6 +21,7 @@ from reconciler.config.schema import (
     MembersPolicy,
     OrganizationsPolicy,
     Rows,
+    SnapshotPolicy,
     Target,
     Users,
 )
@@ -83,6 +84,7 @@ class Config(Struct, frozen=True, kw_only=True):
     credentials: CredentialSettings | None = None
     vars: Mapping[str, Json] = {}
     ignore: tuple[str, ...] = ()
+    snapshot: SnapshotPolicy = SnapshotPolicy()
     document: Document | None = None
 
     @property
@@ -157,6 +159,7 @@ def load_config(
         journal=chosen.journal,
         vars=chosen.vars,
         ignore=tuple(body.ignore),
+        snapshot=body.snapshot,
         document=document,
     )
 

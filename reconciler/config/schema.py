@@ -125,6 +125,12 @@ OwnerName = Annotated[
 ]
 
 
+class SnapshotPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether a snapshot may be taken in a public repository, where anybody can download it."""
+
+    public: bool = False
+
+
 class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
     """``reconciler.yaml``."""
 
@@ -133,4 +139,5 @@ class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
     name: OwnerName | None = None
     formerly: OwnerName | None = None
     ignore: list[Name] = field(default_factory=list)
+    snapshot: SnapshotPolicy = SnapshotPolicy()
     environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard
 
 from reconciler.expressions.nodes import (
     And,
@@ -23,6 +23,19 @@ from reconciler.expressions.values import NUMBERS, UNKNOWN, Mistyped, contained,
 
 Scope = Mapping[str, object]
 Run = Callable[[Scope], Any]
+
+
+class Adapt(Protocol):
+    """Makes another node of a parsed one; ``inside`` says that its value becomes a part of a longer text."""
+
+    def __call__(self, node: Node, *, inside: bool = False) -> Node:  # noqa: D102 # the class says it
+        ...
+
+
+def as_it_is(node: Node, *, inside: bool = False) -> Node:  # noqa: ARG001 # as ``Adapt`` is called
+    """Return the very node."""
+    return node
+
 
 _ORDERINGS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.expressions.compile import compiled_node
+from reconciler.expressions.compile import Adapt, as_it_is, compiled_node
 from reconciler.expressions.nodes import And, Literal, Node, Read, ReadPath, Span, paths_of, spell
 from reconciler.expressions.parse import parsed
 from reconciler.expressions.values import UNKNOWN, Mistyped, Unknown, kind_of, truth, within_limit
@@ -55,13 +55,26 @@ class Expression(Struct, frozen=True, eq=False):
         raise Mistyped(f"a list is needed; the value is {kind_of(value)}")
 
 
-def compile_expression(text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Expression:
+def compile_expression(
+    text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE, adapt: Adapt = as_it_is
+) -> Expression:
     """Return ``text`` compiled over ``roots``. ``constants`` are roots with known values (``vars``, ``environment``).
+
+    ``adapt`` makes what is run of what was parsed.
 
     Raises ``ExpressionError`` where the text is not part of the language, or names a key that a constant does not have.
     """
     node = parsed(text, roots, constants)
-    return Expression(text, node, frozenset(paths_of(node)), constants, compiled_node(node))
+    paths, node = frozenset(paths_of(node)), adapt(node)
+    return Expression(text, node, paths, constants, compiled_node(node))
+
+
+def as_part(expression: Expression, adapt: Adapt) -> Expression:
+    """Return an expression whose value becomes a part of a longer text."""
+    node = adapt(expression.node, inside=True)
+    if node is expression.node:
+        return expression
+    return Expression(expression.text, node, expression.paths, expression.constants, compiled_node(node))
 
 
 class Term(Struct, frozen=True):

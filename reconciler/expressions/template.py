@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from reconciler.expressions.compile import described
-from reconciler.expressions.expression import Expression, compile_expression
+from reconciler.expressions.compile import Adapt, as_it_is, described
+from reconciler.expressions.expression import Expression, as_part, compile_expression
 from reconciler.expressions.lexer import scan
 from reconciler.expressions.nodes import ReadPath
 from reconciler.expressions.values import (
@@ -53,7 +53,9 @@ class Template(Struct, frozen=True, eq=False):
         return within_limit("".join(_rendered(piece, scope) for piece in self.pieces))
 
 
-def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Template:
+def compile_template(
+    text: str, roots: frozenset[str], constants: Mapping[str, object] = _NONE, adapt: Adapt = as_it_is
+) -> Template:
     """Return ``text`` with its expressions compiled as ``compile_expression`` does.
 
     Raises ``ExpressionError``, with an offset from the start of ``text``; also for a constant list, map or null inside
@@ -68,12 +70,12 @@ def compile_template(text: str, roots: frozenset[str], constants: Mapping[str, o
         start = opening + len(OPEN)
         end = _end_of_piece(text, start)
         try:
-            pieces.append(compile_expression(text[start:end], roots, constants))
+            pieces.append(compile_expression(text[start:end], roots, constants, adapt))
         except ExpressionError as error:
             raise ExpressionError(error.message, start + error.offset, error.suggestion) from None
         after = end + len("}}")
     pieces.append(text[after:])
-    return _assembled(text, pieces)
+    return _assembled(text, pieces, adapt)
 
 
 def is_single(text: str) -> bool:
@@ -88,7 +90,7 @@ def is_single(text: str) -> bool:
         return True
 
 
-def _assembled(text: str, pieces: list[str | Expression]) -> Template:
+def _assembled(text: str, pieces: list[str | Expression], adapt: Adapt) -> Template:
     expressions = [piece for piece in pieces if isinstance(piece, Expression)]
     alone = len(expressions) == 1 and not "".join(piece for piece in pieces if isinstance(piece, str)).strip()
     kept = expressions if alone else [piece for piece in pieces if piece != ""]
@@ -103,6 +105,8 @@ def _assembled(text: str, pieces: list[str | Expression]) -> Template:
             except Mistyped as problem:
                 raise ExpressionError(problem.message, offset) from None
         offset += len(OPEN) + len(piece.text) + len("}}")
+    if not alone:
+        kept = [as_part(piece, adapt) if isinstance(piece, Expression) else piece for piece in kept]
     return Template(text, tuple(kept), frozenset().union(*(expression.paths for expression in expressions)))
 
 
@@ -172,7 +176,9 @@ class Tree(Struct, frozen=True, eq=False):
         return None if value is _DROPPED else value
 
 
-def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, object] = _NONE) -> Tree:
+def compile_tree(
+    value: object, roots: frozenset[str], constants: Mapping[str, object] = _NONE, adapt: Adapt = as_it_is
+) -> Tree:
     """Return ``value`` with every string compiled as a template. Raises ``InvalidTree`` with all errors and paths."""
     templates: list[tuple[SpecPath, Template]] = []
     errors: list[tuple[SpecPath, ExpressionError]] = []
@@ -199,7 +205,7 @@ def compile_tree(value: object, roots: frozenset[str], constants: Mapping[str, o
         if OPEN not in part:
             return None
         try:
-            template = compile_template(part, roots, constants)
+            template = compile_template(part, roots, constants, adapt)
         except ExpressionError as error:
             errors.append((path, error))
             return None

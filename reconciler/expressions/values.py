@@ -45,6 +45,8 @@ class Mistyped(Exception):
     The message names paths and types, never values. ``path`` is the path of the string inside a rendered ``Tree``.
     """
 
+    code = "mistyped"
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message

@@ -8,9 +8,11 @@ from msgspec import Struct, structs
 from reconciler.config.read import FILE, Config
 from reconciler.documents.document import Document
 from reconciler.errors import InvalidInput, Unreadable
+from reconciler.expressions.redaction import Redaction
 from reconciler.kinds._joining import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
+from reconciler.load.redacted import redacted_document, redacted_resource, redacted_tables
 from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.rule import Rules
@@ -23,7 +25,8 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
     ``resources`` include the organizations of sets and what is ``absent`` or ``external``; members among them are
     written by hand. ``elsewhere`` holds the slugs of organizations that are declared for other environments only, and
     ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error ends in
-    ``InvalidInput``; ``doubts`` are warnings that what is live settles.
+    ``InvalidInput``; ``doubts`` are warnings that what is live settles. ``of_sets`` names the tables that sets are made
+    of.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -33,6 +36,7 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
     organizations_elsewhere: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
+    of_sets: frozenset[str] = frozenset()
 
     @cached_property
     def by_kind(self) -> Mapping[str, Sequence[Resource]]:
@@ -67,23 +71,38 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
         return frozenset(one.name for one in self.organizations if one.ensure == "external")
 
 
-def load(config: Config) -> tuple[Declared, Rules]:
+def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, Rules]:
     """Return what the documents declare for an environment, and the rules for its users.
 
-    Raises ``InvalidInput`` with every error of every file, ``Unreadable`` if a table cannot be read completely.
+    With a ``redaction`` both are about redacted users; what is wrong is said of the documents as they stand. Raises
+    ``InvalidInput`` with every error of every file, ``Unreadable`` if a table cannot be read completely.
     """
     found = examine(config)
     declared = _declared_in(found, config)
-    tables, unreadable = read_tables({name: at for name, at in config.tables.items() if name not in found.tables})
+    read, unreadable = read_tables({name: at for name, at in config.tables.items() if name not in found.tables})
+    tables = {**read, **found.tables}
     errors = [*found.errors, *unreadable]
     try:
-        rules = compile_rules(_sources_of_rules(config, declared, {**tables, **found.tables}))
+        rules = compile_rules(_sources_of_rules(config, declared, tables))
     except InvalidInput as error:
         errors += (each for each in error.problems if not _may_follow_from_others(each, found))
     if errors:
         raise refusal(errors)
     _check_named(config, declared)  # what is marked is known once all of it could be read
+    if redaction:
+        declared = _without_people(declared, redaction)
+        sources = _sources_of_rules(config, declared, redacted_tables(tables, redaction))
+        rules = compile_rules(structs.replace(sources, redaction=redaction))
     return declared, rules
+
+
+def _without_people(declared: Declared, redaction: Redaction) -> Declared:
+    return structs.replace(
+        declared,
+        resources=tuple(redacted_resource(one, redaction) for one in declared.resources),
+        organizations_elsewhere=tuple(redacted_resource(one, redaction) for one in declared.organizations_elsewhere),
+        rules=tuple(redacted_document(one, redaction) for one in declared.rules),
+    )
 
 
 def load_documents(config: Config) -> Declared:
@@ -152,6 +171,7 @@ def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
         organizations_elsewhere=tuple(others),
         problems=(*found.warnings, *way_in_warnings(organizations)),
         doubts=tuple(creatable_warnings(here)),
+        of_sets=frozenset(found.tables),
     )
     return structs.replace(declared, problems=(*declared.problems, *_left_out(declared, config)))
 

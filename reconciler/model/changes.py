@@ -259,6 +259,15 @@ class Cost(Struct, frozen=True, kw_only=True):
     seconds_at_rate: float = 0.0
 
 
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The snapshot that a plan was made from: when it was taken, how many seconds earlier, its digest and its salt."""
+
+    taken_at: str
+    digest: str
+    salt: str
+    age: int = 0
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """What would change and why, in the order in which it would be done. The public JSON format is this value."""
 
@@ -284,6 +293,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     guards: tuple[GuardResult, ...] = ()
     cost: Cost = Cost()
     access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
+    snapshot: Snapshot | None = None  # what it was made from, None where Stytch was asked
 
 
 Result = Literal["applied", "failed", "withheld", "skipped"]

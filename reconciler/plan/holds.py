@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import structs
 
 from reconciler.diff.fields import clears
+from reconciler.expressions.redaction import HIDDEN
 from reconciler.kinds import KINDS
 from reconciler.kinds._writing import merged_into_live
 from reconciler.kinds.rbac_policy import missing
@@ -188,7 +189,32 @@ def written_elsewhere(diffs: Diffs, situation: Situation) -> Diffs:
     return {kind: left(kind, diff) if KINDS[kind].is_shared else diff for kind, diff in diffs.items()}
 
 
+def redacted(diffs: Diffs, situation: Situation) -> Diffs:
+    """Hold what would change a field that the snapshot leaves out: what it is now, nobody can tell."""
+    if not situation.redacted:
+        return diffs
+
+    def told(diff: Diff) -> Diff:
+        untold = [one for one in diff.changes if not isinstance(one, Delete) and any(map(_is_hidden, one.fields))]
+        if not untold:
+            return diff
+        fields = {".".join(field.path) for change in untold for field in change.fields if _is_hidden(field)}
+        found = f"the snapshot leaves out {', '.join(sorted(fields))}, so what it is now is unknown"
+        said = structs.replace(
+            _problem("redacted", found, "plan live to decide it", untold[0]),
+            addresses=tuple(change.address for change in untold[:SHOWN]),
+        )
+        return _without(diff, untold, [_held(change, found) for change in untold], said)
+
+    return {kind: told(diff) for kind, diff in diffs.items()}
+
+
+def _is_hidden(field: FieldChange) -> bool:
+    return field.before == HIDDEN
+
+
 HOLDS: Final[tuple[Hold, ...]] = (
+    redacted,
     not_offered,
     unproven,
     in_unsettled_parent,

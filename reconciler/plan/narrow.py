@@ -1,22 +1,21 @@
 """What of a plan is wanted: all of it, what ``--only`` names, or what a reviewed plan holds as well."""
 
-from collections.abc import Container, Mapping, Sequence
-from functools import partial
+from collections.abc import Container, Sequence
 from itertools import filterfalse
 from typing import Self
 
 from msgspec import Struct, structs
 
-from reconciler.errors import InvalidInput, Refused
+from reconciler.errors import InvalidInput
 from reconciler.expressions.text import mailbox_or_text, trimmed
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import MEMBER, ORGANIZATION, Change, Changes, Listed, Live, Plan, problem
-from reconciler.model.packed import Chunk
 from reconciler.plan.access import keep_last_admins
 from reconciler.plan.guards import withhold_dependants
 from reconciler.plan.order import finish
 from reconciler.plan.planned import Planned
+from reconciler.plan.reviewed import Review, check_target, held_to
 from reconciler.suggest import did_you_mean
 
 
@@ -84,41 +83,18 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
     return structs.replace(planned, plan=finish(plan, planned.rate, planned.doomed))
 
 
-def hold_to(reviewed: Plan, planned: Planned) -> tuple[Planned, Changes]:
-    """Keep of a fresh plan what the reviewed one holds, not withheld and the same.
+def hold_to(reviewed: Sequence[Plan], planned: Planned) -> tuple[Planned, Changes]:
+    """Keep of a fresh plan what the reviewed ones hold together, not withheld and the same.
 
     Gives the plan to apply, in which whatever moved since is withheld, and the changes that are new: they are not
     part of what was reviewed, so they are listed and not written.
     """
     fresh = planned.plan
-    # What was planned before its environment was made names no project yet.
-    if reviewed.project_id not in ("", fresh.project_id) or reviewed.environment != fresh.environment:
-        raise Refused(
-            f"the plan is for environment {reviewed.environment} ({reviewed.project_id}), "
-            f"this is {fresh.environment} ({fresh.project_id})",
-            hint="apply it where it was created, or plan again",
-        )
-    known, new = _held_to(Changes.of(reviewed.changes).by_address(), Changes.of(fresh.changes))
+    for plan in reviewed:
+        check_target(plan, fresh)
+    known, new = held_to(list(map(Review.of, reviewed)), Changes.of(fresh.changes))
     plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate, planned.doomed)
     return structs.replace(planned, plan=plan), new
-
-
-def _held_to(reviewed: Changes, fresh: Changes) -> tuple[Changes, Changes]:
-    """Return the changes of what was reviewed, those that have moved withheld, and the others, which are new."""
-    known: list[Chunk] = []
-    new: list[Chunk] = []
-    for chunk in fresh.chunks:
-        seen: dict[str, list[Change]] = {}
-        for change in reviewed.between(chunk.first, chunk.last):
-            seen.setdefault(change.address, []).append(change)
-        found = Changes([chunk]).sorted_into(partial(_is_of, seen))
-        known += found.get(True, Changes()).altered(partial(_reviewed, reviewed=seen)).chunks
-        new += found.get(False, Changes()).chunks
-    return Changes(known), Changes(new)
-
-
-def _is_of(addresses: Container[str], change: Change) -> bool:
-    return change.address in addresses
 
 
 def _may_be_member(one: str, slugs: Container[str]) -> bool:
@@ -133,15 +109,3 @@ def _spelled(one: str) -> str:
     if kind.lower() != "member":
         return trimmed(one)
     return "/".join((MEMBER, *key[:1], *map(mailbox_or_text, key[1:])))
-
-
-def _reviewed(change: Change, reviewed: Mapping[str, Sequence[Change]]) -> Change:
-    """Withhold a change that is none of those that were reviewed of its thing; a new organization has two."""
-    if change.withheld_by or any(_is_same(change, one) for one in reviewed[change.address] if not one.withheld_by):
-        return change
-    return structs.replace(change, withheld_by="moved")
-
-
-def _is_same(change: Change, reviewed: Change) -> bool:
-    seen = (reviewed.id, reviewed.fields, reviewed.adopts)
-    return type(change) is type(reviewed) and (change.id, change.fields, change.adopts) == seen

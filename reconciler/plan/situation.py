@@ -62,13 +62,14 @@ class Presence(Struct, frozen=True, kw_only=True):
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """What a plan is decided from, besides the differences."""
+    """What a plan is decided from, besides the differences; ``redacted`` says that all of it is without people."""
 
     config: Config
     declared: Declared
     desired: Desired
     live: LiveResources
     presence: Presence
+    redacted: bool = False
 
 
 def roles_at_stake(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:

@@ -110,6 +110,8 @@ def looked_for_in(target: Target, organizations: Mapping[str, Live], live: Seque
 
 def read_organizations(client: Client) -> tuple[Live, ...]:
     """Return every organization, in the order of their slugs; raises ``Unreadable`` where that is not possible."""
+    if client.kept:
+        return client.kept.organizations()
     with unreadable("organizations"):
         found = client.search_organizations()
     read, malformed = [], [f"{name_of(item.ids.get('organization_id'))}: {item.reason}" for item in found.malformed]
@@ -143,7 +145,9 @@ def read_resources(client: Client, kinds: Sequence[str], target: Target) -> Mapp
     found = {}
     for name in kinds:
         kind = KINDS[name]
-        if kind.verbs.list and can_be_asked(kind, client, target):
+        if client.kept and kind.verbs.list and can_be_asked(kind, client, target):
+            found[name] = tuple(client.kept.resources(name, target))
+        elif kind.verbs.list and can_be_asked(kind, client, target):
             with unreadable(f"every {name}", kind.api):
                 rows = tuple(kind.verbs.list(Access(client=client, target=target)))
             found[name] = tuple(

@@ -7,19 +7,22 @@ from msgspec import Struct
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore, open_store
+from reconciler.expressions.redaction import Redaction
 
 
 class Run(Struct, frozen=True):
     """One environment of one repository, the client that reaches it, and the store that keeps its credentials.
 
     ``made`` are the slugs of the environments that this run has made since it planned for the first time: while nobody
-    else has made a live one, nothing of the project is live yet.
+    else has made a live one, nothing of the project is live yet. With a ``redaction`` everything that is read is
+    without people, and so is what is declared.
     """
 
     config: Config
     client: Client
     store: CredentialStore
     made: frozenset[str] = frozenset()
+    redaction: Redaction | None = None
 
 
 def open_run(config: Config, client: Client) -> Run:

@@ -1,16 +1,17 @@
 """The users that the rules read: those of a file, or those of the live Consumer project."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 
 from reconciler.clients.b2b import Client
+from reconciler.clients.kept import Kept, Malformed
 from reconciler.config.checks import OTHER_TYPE
 from reconciler.config.read import Config
 from reconciler.errors import Refused, Unreadable
-from reconciler.model import Position, Target, type_of
+from reconciler.model import Json, Position, Target, type_of
 from reconciler.read.live import unreadable
 from reconciler.read.members import IN_FLIGHT
 from reconciler.rules.rule import Rules
@@ -39,6 +40,8 @@ def open_users(
     """
     if config.users is None:
         return None
+    if client is not None and client.kept:
+        return kept_users(config, rules, client, client.kept, target)
     if config.users.file is None and client is not None:
         if target and not rules.rules:
             return None
@@ -75,6 +78,31 @@ def consumer_users(client: Client, fields: frozenset[str]) -> UserStream:
     stream = UserStream((), fields - USER_FIELDS)
     stream.batches = _users(client, fields, stream.note_uncounted)
     return stream
+
+
+def kept_users(config: Config, rules: Rules, client: Client, kept: Kept, target: Target | None) -> UserStream | None:
+    """Return the users that somebody kept; raises ``Unreadable`` where the rules need some and there are none."""
+    if not rules.rules and config.users and config.users.file is None:
+        return None
+    check_consumer(config, client.consumer_project_id, target)
+    batches = kept.users()
+    if batches is None:
+        raise Unreadable("the snapshot has no users", hint="take a new one once a rule that reads users is merged")
+    asked = rules.user_fields & kept.user_fields
+    stream = UserStream((), asked - USER_FIELDS)
+    stream.batches = _kept(batches, Decoder(asked | {"user_id", "emails"}), kept, stream)
+    return stream
+
+
+def _kept(
+    batches: Iterable[Sequence[Json | Malformed]], decoder: Decoder, kept: Kept, stream: UserStream
+) -> Iterator[list[User | MalformedUser]]:
+    for batch in batches:
+        yield [
+            MalformedUser(*one) if isinstance(one, tuple) else decoder.record(one, Position("the snapshot", 1))
+            for one in batch
+        ]
+    stream.why_no_deletes = stream.why_no_deletes or kept.why_no_deletes
 
 
 def missed_users(client: Client, user_ids: Sequence[str]) -> tuple[str, ...]:

@@ -168,8 +168,15 @@ def _problems(plan: Plan) -> Iterator[Part]:
         yield Part(f"To look at: {tally(ordered)}", lines=(*lines, *few((), len(ordered), _PROBLEMS)))
 
 
+_HOURS_FROM = 120  # minutes
+
+
 def source(plan: Plan) -> Iterator[str]:
-    """Yield which Consumer project the users came from."""
+    """Yield which Consumer project the users came from, and how old the snapshot is, if it was made from one."""
+    if plan.snapshot:
+        minutes = plan.snapshot.age // 60
+        old = counted(minutes // 60, "hour") if minutes >= _HOURS_FROM else counted(minutes, "minute")
+        yield f"From a snapshot of {printable(plan.snapshot.taken_at)}, {old} old; people are hashed in it."
     if plan.users_project_id:
         users = counted(plan.summary.users, "user")
         yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."

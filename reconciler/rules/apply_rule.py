@@ -15,6 +15,7 @@ from reconciler.rules.match import Hit
 from reconciler.rules.person import Address, Person, with_plain_addresses
 from reconciler.rules.rule import Assignment, Case, Rule, RuleContext, RuleResult, Undecided
 
+REDACTED = "redacted"
 _NO_ROW = (Row(-1),)
 _NO_ITEM = (None,)
 
@@ -162,9 +163,9 @@ def mistyped(rule: Rule, part: str, odd: Mistyped, person: Person, row: int = -1
     literal = [grant.target.slug for grant in rule.grants if grant.target.is_literal]
     slugs = tuple(dict.fromkeys(slug for slug in literal if slug))
     found = problem(
-        "mistyped",
+        odd.code,
         f"rule {rule.name}: {part} cannot be decided: {odd.message}",
-        "correct the data, or the rule",
+        "correct the data, or the rule" if odd.code == "mistyped" else "plan live to decide it",
         *_places(rule, rule.at.get(part, rule.position), row),
         severity="problem",
         addresses=[address(ORGANIZATION, slug) for slug in slugs],
@@ -198,7 +199,9 @@ def apply_rule(rule: Rule, person: Person, context: RuleContext) -> list[RuleRes
     if results:
         context.tally.matched.add(rule.number)
         if rule.exceptions:
-            return _unless_excepted(rule, results, person)
+            results = _unless_excepted(rule, results, person)
+        if any(isinstance(one, Undecided) and one.problem.code == REDACTED for one in results):
+            context.tally.unasked.add(rule.number)  # what matches nobody is unknown
     return results
 
 

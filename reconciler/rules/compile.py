@@ -10,6 +10,7 @@ from reconciler.documents.document import Document
 from reconciler.errors import InvalidInput
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.nodes import Read, spell
+from reconciler.expressions.redaction import Redaction
 from reconciler.expressions.text import domain_label
 from reconciler.expressions.values import ExpressionError
 from reconciler.model import Cause, Json, Position, Problem, Resource, Table, problem
@@ -35,6 +36,7 @@ class RuleSources(Struct, frozen=True, kw_only=True):
     ``elsewhere`` are the slugs of organizations that only other environments declare, ``organizations_elsewhere`` as
     many of them as are known. A table that is None could not be read: rules that join it are only checked.
     ``external_id`` is the expression for the external ids of members, from the place ``external_id_at``.
+    With a ``redaction`` all of it, but for the expressions, and the users are redacted.
     """
 
     documents: Sequence[Document]
@@ -47,6 +49,7 @@ class RuleSources(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Json] = {}  # as above
     external_id: str | None = None
     external_id_at: Position
+    redaction: Redaction | None = None
 
 
 def compile_rules(sources: RuleSources) -> Rules:
@@ -58,6 +61,7 @@ def compile_rules(sources: RuleSources) -> Rules:
         directory=directory_of(organizations, sources.elsewhere, sources.organizations_elsewhere),
         organization_fields=frozenset({"name"}).union(*(one.spec for one in organizations)),
         tables=sources.tables,
+        redaction=sources.redaction,
     )
     drafted = [rule for document in sources.documents for rule in _rules_in(document, draft)]
     external_id = None
@@ -69,7 +73,9 @@ def compile_rules(sources: RuleSources) -> Rules:
     rules = tuple(replace(rule, number=number) for number, rule in enumerate(drafted))
     filed = [filings_of(rule.match, rule.when) for rule in rules]
     draft.warnings.extend(_not_indexed(rules, filed))
-    context = RuleContext(draft.directory, Patterns(tuple(draft.patterns)), draft.tally)
+    context = RuleContext(
+        draft.directory, Patterns(tuple(draft.patterns), redacted=sources.redaction is not None), draft.tally
+    )
     return Rules(
         rules=rules,
         context=context,
@@ -80,6 +86,7 @@ def compile_rules(sources: RuleSources) -> Rules:
         external_id=external_id,
         external_id_field=_field_alone(external_id),
         causes=tuple(Cause(file=rule.position.file, line=rule.position.line, rule=rule.name) for rule in rules),
+        paths=frozenset(draft.paths),
         reads={name: tuple(sorted(set(places))) for name, places in sorted(draft.fields.items())},
         warnings=tuple(sorted(draft.warnings, key=lambda one: (one.at, one.message))),
         problems=tuple(_doubted_domains(rules)),
@@ -223,7 +230,7 @@ def _expression(
 
 def _external_id(text: str, at: Position, draft: Draft) -> Expression | None:
     try:
-        compiled = compile_expression(text, frozenset({"user"}), draft.constants)
+        compiled = compile_expression(text, frozenset({"user"}), draft.constants, draft.adapting())
     except ExpressionError as wrong:
         draft.problems.append(problem("expression", f"members.external_id: {wrong.message}", wrong.suggestion, at))
         return None
@@ -236,6 +243,7 @@ def _external_id(text: str, at: Position, draft: Draft) -> Expression | None:
             hint = "use user_id, external_id or trusted_metadata"
             draft.problems.append(problem("untrusted", message, hint, at))
         if path[0] == "user" and len(path) > 1:
+            draft.paths.add(path)
             draft.fields.setdefault(str(path[1]), []).append(at)
     return compiled
 

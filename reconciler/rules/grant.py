@@ -74,7 +74,7 @@ class TargetOrganization(Struct, frozen=True, kw_only=True):
             value = self.template.render(scope)
             text = None if value is None else trimmed(text_of(value))
         except Mistyped as problem:
-            raise CannotGrant("mistyped", f"the organization cannot be computed: {problem.message}") from None
+            raise CannotGrant(problem.code, f"the organization cannot be computed: {problem.message}") from None
         if not text:
             raise CannotGrant(
                 "null-organization", "the computed organization is null or empty", "default(value, fallback)"
@@ -97,7 +97,7 @@ class TargetOrganization(Struct, frozen=True, kw_only=True):
                 text = proof.evaluate(scope)
             except Mistyped as problem:  # of a slugify() whose value was not needed, or of a text beyond every limit
                 why = f"it is unknown whether slugify() gives the right organization, {slug}: {problem.message}"
-                raise CannotGrant("mistyped", why, "correct the data", organization=slug) from None
+                raise CannotGrant(problem.code, why, "correct the data", organization=slug) from None
             if isinstance(text, str) and not directory.is_proven(slug, text):
                 raise CannotGrant(
                     "unproven-slug",
@@ -161,7 +161,7 @@ def _rendered(tree: Tree, scope: Mapping[str, object], what: str = "") -> Json:
         named = what
         for key in problem.path:
             named += f"[{key}]" if isinstance(key, int) else f".{key}" if named else str(key)
-        raise CannotGrant("mistyped", f"{named or 'a field'} cannot be computed: {problem.message}") from None
+        raise CannotGrant(problem.code, f"{named or 'a field'} cannot be computed: {problem.message}") from None
 
 
 def _roles(value: Json) -> tuple[str, ...]:

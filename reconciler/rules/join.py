@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Call, Read
+from reconciler.expressions.redaction import hidden_value
 from reconciler.expressions.text import is_blank, joined_text
 from reconciler.expressions.values import Mistyped, kind_of, text_of
 from reconciler.model import Json, Position, Problem, Table, problem
@@ -127,7 +128,9 @@ def compile_join(table: Mapping[str, Any], place: Place, reader: Reader) -> Join
         if found is not None and column not in found.columns:
             message = f"the table {found.name} has no column {column}"
             reader.refuse("unknown-column", message, suggest_existing(column, found.columns), here.key.position)
-        key = reader.expression(text, here, roots=frozenset({"user"}))
+        draft.paths.add(("row", table["name"], column))
+        hides = draft.redaction is not None and not draft.redaction.sees(("row", column), table["name"])
+        key = hidden_value(text) if hides else reader.expression(text, here, roots=frozenset({"user"}))
         keys.extend([key] if key else [])
     if found is None or len(draft.problems) > before:
         return None

@@ -13,6 +13,7 @@ from msgspec import Struct
 from reconciler.expressions.compile import compiled_node
 from reconciler.expressions.expression import Expression
 from reconciler.expressions.nodes import Read
+from reconciler.expressions.redaction import Redacted
 from reconciler.expressions.text import domain_label, mailbox, trimmed
 from reconciler.expressions.values import same
 from reconciler.model import Json, Position
@@ -237,7 +238,7 @@ def _metadata_path(path: str, value: Json, here: Place, reader: Reader) -> Metad
     expression = reader.expression(text, here.key)
     if expression is None:
         return None
-    if not isinstance(expression.node, Read):
+    if not isinstance(expression.node, Read) and not reader.draft.redaction:  # which may hide a path
         reader.refuse("unknown-path", f"{path} is not a path", "write conditions in `when`", here.key.position)
     values = value if isinstance(value, list) else [value]
     if any(isinstance(one, dict | list) for one in values):
@@ -285,9 +286,19 @@ def _by_pattern(by_value: Mapping[int, Numbers], _of: None) -> Find:
         for address in person.addresses:
             for pattern in person.matched(address):
                 found += by_value.get(pattern, NO_NUMBERS)
+            if open_ := person.undecided(address):
+                found += [number for pattern, numbers in by_value.items() if pattern in open_ for number in numbers]
         return found
 
     return find
+
+
+def _matches(patterns: Mapping[int, str], address: Address, person: Person) -> bool:
+    if not patterns.keys().isdisjoint(person.matched(address)):
+        return True
+    if (open_ := person.undecided(address)) and any(number in open_ for number in patterns):
+        raise Redacted("an email_regex needs what stands before the @, which is not in the snapshot")
+    return False
 
 
 def _by_owner(by_value: Mapping[None, Numbers], of: tuple[Domains, bool]) -> Find:
@@ -347,7 +358,7 @@ KEYS: Final[tuple[UserKey[Any] | AddressKey[Any], ...]] = (
     AddressKey[Mapping[int, str]](
         name="email_regex",
         compile=_compile_patterns,
-        holds=lambda patterns, address, person: not patterns.keys().isdisjoint(person.matched(address)),
+        holds=_matches,
         text=lambda patterns: f"matches {' or '.join([patterns[number] for number in sorted(patterns)][:_SHOWN])}",
         filing=lambda patterns: Filing(Shelf(_by_pattern), patterns),
         broad=True,

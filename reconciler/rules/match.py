@@ -115,7 +115,11 @@ def compile_match(match: Mapping[str, Any], place: Place, reader: Reader, *, exc
     for name, value in match.items():
         if value == []:
             warn_of_nothing(name, place.below(name), reader)
-    several = {criterion.label or key.name: dict(criterion.positions) for key, criterion in keys if criterion.positions}
+    several = {
+        criterion.label or key.name: dict(criterion.positions)
+        for key, criterion in keys
+        if criterion.positions and not (reader.draft.redaction and key.name == "email_regex")
+    }
     return Match(
         keys=tuple(keys),
         any_address=excepts or match.get("verified") == "any",

@@ -12,6 +12,10 @@ _IGNORE_CASE: Final = "(?i)"  # as everywhere in addresses
 _BUDGET: Final = 1 << 27  # bytes RE2 may spend on the set; where that is too little the patterns are tried one by one
 _PLAIN_END: Final = re.compile(r"@((?:[A-Za-z0-9-]|\\\.|\[\.\])+)$(?!\n)")
 
+# Whatever stands before the @; what follows names neither another @ nor, but in a group, something else altogether.
+_ANYBODY: Final = re.compile(r"\.[*+](@(?![?*+{])([^|()@]|\([^()@]*\))*)?")
+_NONE: Final[frozenset[int]] = frozenset()
+
 _Matcher = Callable[[str], list[int]]
 
 
@@ -27,12 +31,18 @@ def refusal(pattern: str) -> str:
 
 
 class Patterns:
-    """Patterns by their number; each is a valid one. Those that end in one domain wait for an address there."""
+    """Patterns by their number; each is a valid one. Those that end in one domain wait for an address there.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    Where addresses are ``redacted``, only their domains count, and ``undecided`` names the patterns that ask for more.
+    """
+
+    def __init__(self, texts: Sequence[str], *, redacted: bool = False) -> None:
         self._texts = tuple(_IGNORE_CASE + text for text in texts)
+        self._more = frozenset(n for n, text in enumerate(texts) if redacted and not _ANYBODY.fullmatch(text))
         by_domain: defaultdict[str | None, list[int]] = defaultdict(list)
         for number, text in enumerate(texts):
+            if number in self._more:
+                continue
             by_domain[_domain_of(text)].append(number)
         self._anywhere = self._together(by_domain.pop(None, []))
         self._at = {domain: self._together(numbers) for domain, numbers in by_domain.items()}
@@ -52,6 +62,12 @@ class Patterns:
         if self._anywhere is None:
             return at(address) if at else ()
         return [*self._anywhere(address), *at(address)] if at else self._anywhere(address)
+
+    def undecided(self, domain: str) -> frozenset[int]:
+        """Return the patterns that may match an address at a domain, for all that is known of redacted ones."""
+        if not self._more:
+            return _NONE
+        return frozenset(n for n in self._more if _domain_of(self.text(n)) in (None, domain))
 
     def _together(self, numbers: Sequence[int]) -> _Matcher | None:
         """Return a function from an address to those of ``numbers`` that match it; None where there are none to try."""

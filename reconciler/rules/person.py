@@ -63,6 +63,10 @@ class Person:
             found = self._matched[address.text] = self._patterns.matching(address.text, address.domain)
         return found
 
+    def undecided(self, address: Address) -> frozenset[int]:
+        """Return the numbers of the patterns of which a redacted address does not tell whether they match it."""
+        return self._patterns.undecided(address.domain)
+
     def scope(self, *, any_address: bool) -> dict[str, object]:
         """Return what expressions see: a user without anything unverified unless a rule says ``verified: any``."""
         if any_address:

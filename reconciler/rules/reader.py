@@ -6,8 +6,10 @@ from typing import Final
 from msgspec import Struct, field
 
 from reconciler.documents.document import Document
+from reconciler.expressions.compile import Adapt, as_it_is
 from reconciler.expressions.expression import Expression, compile_expression
 from reconciler.expressions.nodes import Node, Read, ReadPath, children, spell
+from reconciler.expressions.redaction import Redaction
 from reconciler.expressions.template import OPEN, InvalidTree, Template, Tree, compile_template, compile_tree
 from reconciler.expressions.values import ExpressionError
 from reconciler.model import Json, Path, Position, Problem, Resource, Table, problem
@@ -75,7 +77,8 @@ class Place(Struct, frozen=True):
 class Draft(Struct, kw_only=True):
     """What the rules of all documents share while they are compiled.
 
-    ``fields`` collects the user's fields that are read and where; ``domains`` what organizations list, by the path at
+    ``fields`` collects the user's fields that are read and where, ``paths`` all paths of users, and of rows after the
+    table's name; ``domains`` what organizations list, by the path at
     which it was looked up; ``joined`` are tables by the columns that join; ``patterns`` numbers every ``email_regex``.
     """
 
@@ -91,6 +94,12 @@ class Draft(Struct, kw_only=True):
     patterns: dict[str, int] = field(default_factory=dict)
     joined: dict[tuple[str, Path, Path], RowIndex] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    paths: set[ReadPath] = field(default_factory=set)
+    redaction: Redaction | None = None
+
+    def adapting(self, table: Table | None = None) -> Adapt:
+        """Return what makes an expression one over what is redacted, where it is."""
+        return self.redaction.adapting(table.name if table else None) if self.redaction else as_it_is
 
     def index_of(self, table: Table, columns: Path, domains: Path) -> RowIndex:
         """Return the rows of a table by some columns, of which some hold ``domains``; indexed once for all rules."""
@@ -127,6 +136,7 @@ class Reader(Struct):
 
     def reads(self, name: str, at: Position) -> None:
         """Note that a field of users is read."""
+        self.draft.paths.add(("user", name))
         self.draft.fields.setdefault(name, []).append(at)
 
     def number_of(self, pattern: str) -> int:
@@ -145,7 +155,9 @@ class Reader(Struct):
     ) -> Expression | None:
         """Compile a bare expression; None after saying what is wrong with it."""
         try:
-            compiled = compile_expression(text, self.roots if roots is None else roots, self.draft.constants)
+            compiled = compile_expression(
+                text, self.roots if roots is None else roots, self.draft.constants, self._adapt
+            )
         except ExpressionError as wrong:
             self._wrong(wrong, place)
             return None
@@ -155,7 +167,7 @@ class Reader(Struct):
     def template(self, text: str, place: Place) -> Template | None:
         """Compile a string that decides something; None after saying what is wrong with it."""
         try:
-            compiled = compile_template(text, self.roots, self.draft.constants)
+            compiled = compile_template(text, self.roots, self.draft.constants, self._adapt)
         except ExpressionError as wrong:
             self._wrong(wrong, place)
             return None
@@ -169,7 +181,7 @@ class Reader(Struct):
         What does not decide are a member's fields by name, of which only a few are free to hold what users write.
         """
         try:
-            compiled = compile_tree(value, self.roots, self.draft.constants)
+            compiled = compile_tree(value, self.roots, self.draft.constants, self._adapt)
         except InvalidTree as wrong:
             for path, mistake in wrong.errors:
                 self._wrong(mistake, place.below(*path))
@@ -180,6 +192,10 @@ class Reader(Struct):
                 self._note(piece.node, place.below(*path), offset, use)
         return compiled
 
+    @property
+    def _adapt(self) -> Adapt:
+        return self.draft.adapting(self.table)
+
     def _wrong(self, wrong: ExpressionError, place: Place) -> None:
         self.refuse("expression", wrong.message, wrong.suggestion, place.inside(wrong.offset))
 
@@ -187,8 +203,10 @@ class Reader(Struct):
         for path, start in _reads(node):
             at = place.inside(offset + start)
             if path[0] == "user":
+                self.draft.paths.add(path)
                 self._note_user(path, at, use)
             elif path[0] == "row":
+                self.draft.paths.add(("row", self.table.name if self.table else "", *path[1:]))
                 self._check_column(path, at)
             elif path[0] == "organization":
                 self.organization = True
@@ -197,7 +215,7 @@ class Reader(Struct):
     def _note_user(self, path: ReadPath, at: Position, use: str) -> None:
         read = USER_FIELDS if len(path) == 1 else frozenset({str(path[1])})
         for name in sorted(read):
-            self.reads(name, at)
+            self.draft.fields.setdefault(name, []).append(at)
         for name in sorted(read - USER_FIELDS):
             message = f"`{spell(path)}`: users of Stytch have no field {name}"
             hint = suggest_existing(name, USER_FIELDS)

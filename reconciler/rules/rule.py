@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct, field
 
 from reconciler.expressions.expression import Expression
+from reconciler.expressions.nodes import ReadPath
 from reconciler.expressions.values import Mistyped
 from reconciler.model import Cause, Json, Position, Problem
 from reconciler.rules.directory import COMMON_DOMAIN, Directory
@@ -137,7 +138,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """The compiled rules of one environment.
 
     ``causes`` are indexed by rule number, as ``Membership.rules`` has them. ``reads`` maps every top-level field of
-    users that something reads to the places where; ``warnings`` change nothing; ``problems`` leave something open
+    users that something reads to the places where, ``paths`` are all paths, with the table's name in those of rows;
+    ``warnings`` change nothing; ``problems`` leave something open
     whoever the users are, and name none.
     """
 
@@ -151,6 +153,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     external_id_field: str | None = None  # the field of the user that the expression is, if it is no more than that
     causes: tuple[Cause, ...] = ()
     reads: Mapping[str, tuple[Position, ...]]
+    paths: frozenset[ReadPath] = frozenset()
     warnings: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
 

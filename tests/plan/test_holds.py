@@ -11,6 +11,7 @@ from reconciler.config.schema import Target
 from reconciler.desired.members import Desired
 from reconciler.desired.packed import PackedMemberships
 from reconciler.diff.member_pairs import Users
+from reconciler.expressions.redaction import HIDDEN
 from reconciler.load.repository import Declared
 from reconciler.model import (
     Cause,
@@ -226,3 +227,17 @@ def test_written_elsewhere(sort: Any, is_held: bool) -> None:  # noqa: FBT001 # 
     found = holds.written_elsewhere({**diffs(), "EmailTemplate": Diff(held=(held,), problems=(said,))}, where)
     assert found["EmailTemplate"].held == ((held,) if is_held else ())
     assert [one.severity for one in found["EmailTemplate"].problems] == ["problem" if is_held else "warning"]
+
+
+def test_redacted_holds_what_would_change_a_hidden_field() -> None:
+    name = FieldChange(path=("name",), before=HIDDEN, after="Ann")
+    roles = FieldChange(path=("roles",), before=[], after=["editor"])
+    hidden = Update(kind="Member", namespace="acme", name="ann@acme.example", id="m1", fields=(name, roles))
+    told = Update(kind="Member", namespace="acme", name="eve@acme.example", id="m2", fields=(roles,))
+    gone = Delete(kind="Member", namespace="acme", name="bob@acme.example", id="m3", fields=(name,))
+    given = {**diffs(), "Member": Diff(changes=(hidden, told, gone))}
+    found = holds.redacted(given, structs.replace(situation(), redacted=True))
+    why = "the snapshot leaves out name, so what it is now is unknown"
+    assert left(found, "Member") == ([told.address, gone.address], {hidden.address: why})
+    assert [(one.code, one.addresses) for one in found["Member"].problems] == [("redacted", (hidden.address,))]
+    assert holds.redacted(given, situation()) == given, "of what Stytch says everything is known"

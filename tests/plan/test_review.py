@@ -27,7 +27,7 @@ def plan(*changes: Change, environment: str = "test", project_id: str = "project
 
 
 def held(reviewed: Plan, *fresh: Change) -> tuple[dict[str, str | None], list[str]]:
-    planned, new = hold_to(reviewed, Planned(plan=plan(*fresh), organization_ids={}))
+    planned, new = hold_to([reviewed], Planned(plan=plan(*fresh), organization_ids={}))
     return {change.address: change.withheld_by for change in planned.plan.changes}, [change.address for change in new]
 
 
@@ -48,7 +48,7 @@ def test_of_the_two_changes_of_a_new_organization_each_is_held_to_its_own() -> N
     completed = Update(kind=made.kind, name=made.name, fields=(FieldChange(path=("auth_methods",), after="A"),))
     moved = structs.replace(completed, fields=(FieldChange(path=("auth_methods",), after="B"),))
     for fresh, withheld_by in ((completed, None), (moved, "moved")):
-        again, _ = hold_to(plan(made, completed), Planned(plan=plan(made, fresh), organization_ids={}))
+        again, _ = hold_to([plan(made, completed)], Planned(plan=plan(made, fresh), organization_ids={}))
         assert [change.withheld_by for change in again.plan.changes] == [None, withheld_by]
 
 

@@ -1,0 +1,87 @@
+"""``snapshot`` and ``plan --snapshot``: where one may be taken, and that a plan from it needs nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from msgspec import structs
+
+from reconciler.commands.cli import cli
+from reconciler.commands.snapshot import check_place
+from reconciler.config.schema import SnapshotPolicy
+from reconciler.emulator.seed.running import Options, make
+from reconciler.errors import Refused
+from reconciler.plan.plan_file import read_plan
+from tests.snapshot import snapshots
+
+TRUSTED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}
+PRIVATE = {"repository": {"private": True, "default_branch": "main"}}
+PUBLIC = {"repository": {"private": False, "default_branch": "main"}}
+
+
+def place(
+    root: Path, event: Any, environ: dict[str, str], visibility: str | None = None, *, public: bool = False
+) -> str:
+    """Why a snapshot may not be taken, "" where it may."""
+    config = structs.replace(snapshots.repository(root / "repository"), snapshot=SnapshotPolicy(public=public))
+    path = root / "event.json"
+    path.write_text(event if isinstance(event, str) else json.dumps(event))
+    try:
+        check_place(config, {**environ, "GITHUB_EVENT_PATH": str(path)}, visibility)
+    except Refused as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("environ", [TRUSTED, TRUSTED | {"GITHUB_EVENT_NAME": "schedule"}], ids=["push", "schedule"])
+def test_a_trusted_run_of_a_private_repository_takes_one(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert place(tmp_path, PRIVATE, environ) == ""
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        *(TRUSTED | {"GITHUB_EVENT_NAME": name} for name in ("pull_request", "pull_request_target", "merge_group", "")),
+        TRUSTED | {"GITHUB_REF": "refs/heads/feature"},
+    ],
+    ids=lambda environ: f"{environ['GITHUB_EVENT_NAME']} {environ['GITHUB_REF']}",
+)
+def test_no_other_run_takes_one(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert "takes no snapshot" in place(tmp_path, PRIVATE, environ, "private", public=True)
+
+
+def test_a_public_repository_has_none_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert "is public" in place(tmp_path, PUBLIC, TRUSTED)
+    assert "is public" in place(tmp_path, PRIVATE, TRUSTED, "public")
+    assert "is public" in place(tmp_path, PUBLIC, TRUSTED, "private"), "GitHub knows better"
+    assert place(tmp_path, PUBLIC, TRUSTED, public=True) == ""
+
+
+@pytest.mark.parametrize("event", [{}, "", "[]", "[" * 100_000, {"repository": 1}, {"repository": {"private": "no"}}])
+def test_where_nobody_says_who_can_read_it_there_is_none(tmp_path: Path, event: Any) -> None:
+    assert "unknown who can read" in place(tmp_path, event, TRUSTED)
+    assert place(tmp_path, event, TRUSTED, "private") == ""
+
+
+def test_a_plan_from_a_snapshot_needs_no_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make(Options())
+    try:
+        config = snapshots.repository(tmp_path / "repository")
+        file = snapshots.taken(config, app, tmp_path / "snapshot.gz")
+    finally:
+        app.close()
+    for name in ("STYTCH_PROJECT_ID", "STYTCH_SECRET", "STYTCH_WORKSPACE_KEY_ID", "STYTCH_WORKSPACE_KEY_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    (config.root / "users.jsonl").unlink()
+    arguments = ["-C", str(config.root), "plan", "--snapshot", str(file), "-o", str(tmp_path / "plan.json")]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert result.return_value == 2 or "Plan for" in result.output, result.output
+    assert "From a snapshot of" in result.output
+    assert snapshots.canaries_in(result.output + (tmp_path / "plan.json").read_text()) == []
+    read = read_plan(tmp_path / "plan.json")
+    assert read.snapshot is not None
+    assert (read.snapshot.salt, len(read.changes)) == (snapshots.SALT, 4)
+    refused = CliRunner().invoke(cli, [*arguments, "--users", "users.jsonl"], standalone_mode=False)
+    assert "a snapshot has its own users" in refused.output
