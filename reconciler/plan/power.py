@@ -7,12 +7,13 @@ nothing was there before; of others, such as weaker MFA, a new resource takes no
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, same
-from reconciler.model import ADMIN_ROLE, MEMBER, Change, Create, Delete, FieldChange, Json, added_roles, completes
+from reconciler.model import ADMIN_ROLE, MEMBER, Change, Create, Delete, FieldChange, Json, Path, added_roles, completes
 from reconciler.plan.access import ASSIGNMENTS, POLICY, assigned, permissions, scopes_widened, widened
 
 # What grows, as programs and as people read it: one, and many.
@@ -42,11 +43,29 @@ KINDS_OF_POWER: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class Row(Struct, frozen=True):
-    """What a field's change is growth of, where it goes from a value to one that permits more."""
+    """What a field's change is growth of, where it goes from a value to one that permits more.
+
+    A list means something while the field ``under`` is RESTRICTED. While that is ALL_ALLOWED the list stands for
+    ``all``, or for everything.
+    """
 
     what: str
     permits_more: Callable[[Json, Json], bool]
     fresh: bool = False
+    under: str = ""
+    all: tuple[Json, ...] | None = None
+
+    def grows(self, change: Change, field: FieldChange) -> bool:
+        """Return whether a field of a change permits more afterwards."""
+        before = None if field.before is UNSET else field.before
+        mode = change.get(self.under) if self.under else None
+        if mode and mode.after == "ALL_ALLOWED":
+            return False  # its own row says so
+        if mode and mode.before == "ALL_ALLOWED":
+            if self.all is None:
+                return False
+            before = self.all
+        return self.permits_more(before, None if field.after is UNSET else field.after)
 
 
 def _longer(before: Json, after: Json) -> bool:
@@ -57,6 +76,11 @@ def _longer(before: Json, after: Json) -> bool:
 def _other(before: Json, after: Json) -> bool:
     """Return whether a value takes the place of another one, or comes where none was."""
     return after is not None and not same(before, after)
+
+
+def _without(item: str, before: Json, after: Json) -> bool:
+    """Return whether a list no longer has an item."""
+    return item in (before or ()) and item not in (after or ())
 
 
 def _replaced(before: Json, after: Json) -> bool:
@@ -92,7 +116,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
     "Organization": {
         "sso_default_connection_id": Row("sso_off", lambda before, after: before is not None and after in NOTHING),
         "sso_jit_provisioning": Row("join", _OPEN),
-        "sso_jit_provisioning_allowed_connections": Row("join", _longer),
+        "sso_jit_provisioning_allowed_connections": Row("join", _longer, under="sso_jit_provisioning"),
         "email_allowed_domains": Row("domains", _longer, fresh=True),
         "claimed_email_domains": Row("domains", _longer, fresh=True),
         "email_jit_provisioning": Row("join", _OPEN, fresh=True),
@@ -100,14 +124,14 @@ FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
         "oauth_tenant_jit_provisioning": Row("join", _OPEN, fresh=True),
         "allowed_oauth_tenants": Row("join", _longer, fresh=True),
         "auth_methods": Row("sign_in", _OPEN),
-        "allowed_auth_methods": Row("sign_in", _longer),
+        "allowed_auth_methods": Row("sign_in", _longer, under="auth_methods"),
         "mfa_policy": Row("mfa", _beyond("REQUIRED_FOR_ALL", "OPTIONAL")),
         "mfa_methods": Row("mfa", _OPEN),
-        "allowed_mfa_methods": Row("mfa", _longer),
+        "allowed_mfa_methods": Row("mfa", _longer, under="mfa_methods"),
         "first_party_connected_apps_allowed_type": Row("client", _OPEN),
-        "allowed_first_party_connected_apps": Row("client", _longer),
+        "allowed_first_party_connected_apps": Row("client", _longer, under="first_party_connected_apps_allowed_type"),
         "third_party_connected_apps_allowed_type": Row("client", _OPEN),
-        "allowed_third_party_connected_apps": Row("client", _longer),
+        "allowed_third_party_connected_apps": Row("client", _longer, under="third_party_connected_apps_allowed_type"),
     },
     "Member": {
         "email_address": Row("address", _replaced),
@@ -212,6 +236,13 @@ FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
     },
 }
 
+# A second thing that some fields permit.
+ALSO: Final[Mapping[str, Mapping[str, Row]]] = {
+    "Organization": {
+        "allowed_auth_methods": Row("sso_off", partial(_without, "sso"), under="auth_methods", all=("sso",))
+    },
+}
+
 # What permits something by being there, and what protects by being there.
 COMES: Final[Mapping[str, str]] = {
     "Secret": "credential",
@@ -222,7 +253,11 @@ COMES: Final[Mapping[str, str]] = {
     "TrustedTokenProfile": "voucher",
     "RedirectURL": "redirect",
 }
-GOES: Final[Mapping[str, str]] = {"SSOConnection": "sso_off", "EventLogStreaming": "records"}
+GOES: Final[Mapping[str, str]] = {
+    "SSOConnection": "sso_off",
+    "SCIMConnection": "protection",  # whoever leaves stays a member
+    "EventLogStreaming": "records",
+}
 LAPSE: Final = frozenset({"DFPRule", "VerdictReasonOverride"})  # whose fields say what a delete permits
 
 # Fields that say nothing about power, or whose power is looked at apart: roles, and what is managed item by item.
@@ -254,7 +289,16 @@ HARMLESS: Final[Mapping[str, frozenset[str]]] = {
     "EmailTemplate": frozenset({"name", "sender_information", "prebuilt_customization", "custom_html_customization"}),
     "DefaultEmailTemplate": frozenset({"template_id"}),
 }
-_BY_PATH: Final = {kind: {tuple(path.split(".")): row for path, row in rows.items()} for kind, rows in FIELDS.items()}
+
+
+def _by_path(kind: str) -> dict[Path, tuple[Row, ...]]:
+    also = ALSO.get(kind, {})
+    return {
+        tuple(name.split(".")): (row, *([also[name]] if name in also else [])) for name, row in FIELDS[kind].items()
+    }
+
+
+_BY_PATH: Final = {kind: _by_path(kind) for kind in FIELDS}
 
 
 def grown(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
@@ -269,9 +313,9 @@ def grown(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
     # Of what goes, only what is reset has values afterwards.
     left = (field for field in change.fields if not goes or field.after is not UNSET or change.kind in LAPSE)
     for field in left:
-        row = rows.get(field.path) or rows.get(field.path[:1])
-        if row and (row.fresh or not fresh) and row.permits_more(_value(field.before), _value(field.after)):
-            yield row.what, field
+        for row in rows.get(field.path) or rows.get(field.path[:1], ()):
+            if (row.fresh or not fresh) and row.grows(change, field):
+                yield row.what, field
     yield from _roles(change)
 
 
@@ -290,10 +334,6 @@ def _roles(change: Change) -> Iterator[tuple[str, FieldChange | None]]:
             yield "wider_scope", permissions(field)
         elif field.path[0].endswith(ASSIGNMENTS) and (given := list(assigned(field))):
             yield "admin_for_many" if ADMIN_ROLE in given else "role_for_many", field
-
-
-def _value(value: Json) -> Json:
-    return None if value is UNSET else value
 
 
 def _items(value: Json) -> set[str]:

@@ -94,8 +94,21 @@ def test_what_permits_more_grows_and_what_permits_less_does_not(
 def test_sso_that_is_no_longer_the_default_and_a_connection_that_goes_are_sso_off() -> None:
     assert grows(update("Organization", "sso_default_connection_id", "okta", UNSET)) == ["sso_off"]
     assert grows(update("Organization", "sso_default_connection_id", UNSET, "okta")) == []
+    assert grows(update("Organization", "allowed_auth_methods", ["password", "sso"], ["password"])) == ["sso_off"]
+    assert grows(update("Organization", "allowed_auth_methods", ["sso"], ["password"])) == ["sign_in", "sso_off"]
     gone = Delete(kind="SSOConnection", namespace="acme", name="okta", fields=(field("issuer", "https://a.example"),))
     assert grows(gone) == ["sso_off"]
+
+
+def test_a_list_that_takes_the_place_of_everything_narrows() -> None:
+    def restricted(methods: list[str]) -> Update:
+        fields = (field("auth_methods", "ALL_ALLOWED", "RESTRICTED"), field("allowed_auth_methods", [], methods))
+        return Update(kind="Organization", name="acme", id="o-1", fields=fields)
+
+    assert grows(restricted(["sso"])) == []
+    assert grows(restricted(["password"])) == ["sso_off"]
+    opened = (field("auth_methods", "RESTRICTED", "ALL_ALLOWED"), field("allowed_auth_methods", ["sso"], []))
+    assert grows(Update(kind="Organization", name="acme", id="o-1", fields=opened)) == ["sign_in"]
 
 
 def test_whoever_vouches_for_people_is_another_one() -> None:
