@@ -8,7 +8,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
@@ -33,11 +33,14 @@ IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-9])[\w+/=-]{20,}", re.ASCII)
 
 
-def mask(text: str) -> str:
-    """Return a text with every address masked; what is already masked is left unchanged."""
+def mask(text: str, salt: bytes = b"") -> str:
+    """Return a text with every address masked; what is already masked is left unchanged.
+
+    With a ``salt`` that nobody else knows, nobody can try out whose address it may be.
+    """
     if "@" not in text and "%40" not in text:
         return text
-    masked: str = _addresses().sub(_masked, text)
+    masked: str = _addresses().sub(partial(_masked, salt), text)
     return masked
 
 
@@ -49,12 +52,12 @@ def _addresses() -> Any:
     return re2.compile(ADDRESS)
 
 
-def _masked(found: Any) -> str:
+def _masked(salt: bytes, found: Any) -> str:
     local, at, domain, digest = found.groups()
     if digest and local.endswith(HIDDEN):
         return str(found[0])
     before, name = BEFORE.fullmatch(local).groups(default="")  # type: ignore[union-attr]  # no local part is empty
-    digits = sha256(mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
+    digits = sha256(salt + mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
     first = name.strip('"')[:1]
     return f"{before}{first}{HIDDEN}{at}{domain}#{digits}{digest or ''}"
 

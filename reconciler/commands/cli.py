@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "apply": "Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same.",
     "drift": "Show what is live and not as declared; what nobody declared is listed and never counts.",
     "snapshot": "Write what is live, and the users, without people, so that others can plan without a credential.",
+    "report": "Print FILE, a plan or the outcomes of an apply, as a comment on a pull request.",
     "why": "Show which rules gave USER (an id, external id or address) what, and which nearly did.",
     "doctor": "Show which project the credentials reach, test or live, and what can be read; writes nothing.",
     "schema": "Print the JSON Schema of every kind and document, for editors.",

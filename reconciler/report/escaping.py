@@ -17,7 +17,9 @@ _BLANK: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _BRACKETED: Final = re.compile(r"##(?=\w*\[)")  # Azure Pipelines, TeamCity, and GitHub of old, anywhere in a line
-_MARKUP: Final = re.compile(r"[\\`*<>&~$@#\[\]]|(?<!\w)_|_(?!\w)|://|www\.|:\w+:|^[\s+=-]|^\d+[.)]|\s$", re.IGNORECASE)
+_MARKUP: Final = re.compile(
+    r"[\\`*<>&~$@#\[\]]|(?<!\w)_|_(?!\w)|://|www\.|:\w+:|^[\s+=-]|^\d+[.)]|\s$|\bGH-\d", re.IGNORECASE
+)
 _BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _BACKTICKS: Final = re.compile("`+")
 

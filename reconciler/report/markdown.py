@@ -58,14 +58,18 @@ def _of_view(view: View | Listing) -> str:
     Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, or is written
     as code, so that it can neither mention nor link anybody, nor end the fence.
     """
-    from reconciler.clients.redact import mask
-
     template = _reports().get_template("listing.md.j2" if isinstance(view, Listing) else "view.md.j2")
     plain = template.render(view=view, fence="")
     longest = max((len(row) for row in _BACKTICKS.findall(plain)), default=0)
     fence = "`" * max(3, longest + 1)
-    text = mask(template.render(view=view, fence=fence))
-    return cut(_PHONE.sub(r"\1…\2", text), LIMIT, fence)
+    return cut(masked(template.render(view=view, fence=fence)), LIMIT, fence)
+
+
+def masked(text: str, salt: bytes = b"") -> str:
+    """Return a text with every address and phone number masked."""
+    from reconciler.clients.redact import mask
+
+    return _PHONE.sub(r"\1…\2", mask(text, salt))
 
 
 def cut(text: str, limit: int, fence: str) -> str:
