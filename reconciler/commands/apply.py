@@ -1,15 +1,14 @@
 """``reconciler apply``: write what a plan says, and say what became of it."""
 
 import math
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for, tell
+from reconciler.commands.options import Asked, client_for, command, planned_for, seconds_of, tell
 from reconciler.commands.signals import SIGNALS
 from reconciler.errors import NotPrinted, Refused
 from reconciler.report.formats import FORMATS, show
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
     from reconciler.model import Change
     from reconciler.plan.planned import Planned
     from reconciler.report.view import Report
-
-UNITS: Final = {"s": 1, "m": 60, "h": 3600}
-DURATION: Final = re.compile(r"([0-9]{1,6})([smh])")
-
-
-def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float:
-    """Return the seconds of a duration, infinitely many if none is given."""
-    if text is None:
-        return math.inf
-    found = DURATION.fullmatch(text)
-    seconds = int(found[1]) * UNITS[found[2]] if found else 0
-    if not seconds:
-        raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m or 5h")
-    return seconds
 
 
 @command(
@@ -49,7 +34,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
     ),
     click.option(
         "--time-limit",
-        callback=_seconds,
+        callback=seconds_of,
         metavar="DURATION",
         help="Begin no write after so long, such as 90s, 30m or 5h; the next apply goes on.",
     ),

@@ -26,7 +26,8 @@ from reconciler.errors import InvalidInput, NotPrinted
 COMMANDS: Final[Mapping[str, str]] = {
     "validate": "Check manifests, rules and tables, offline; every problem at once.",
     "plan": "Show what would change and why; writes nothing to Stytch.",
-    "apply": "Plan and apply; or apply the reviewed plan in FILE as far as planning again gives the same.",
+    "apply": "Plan and apply; or apply the reviewed plans in FILE… as far as planning again gives the same.",
+    "check": "Say whether the reviewed plans in PLAN… still hold, and what moved; writes nothing.",
     "drift": "Show what is live and not as declared; what nobody declared is listed and never counts.",
     "snapshot": "Write what is live, and the users, without people, so that others can plan without a credential.",
     "report": "Print FILE, a plan or the outcomes of an apply, as a comment on a pull request.",

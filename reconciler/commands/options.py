@@ -1,12 +1,14 @@
 """What all commands share: their options, before or after the command's name; what these open; errors → exit codes."""
 
+import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 from msgspec import Struct
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from reconciler.plan.planned import Planned
 
 Command = Callable[..., int]
+UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+DURATION: Final = re.compile(r"([0-9]{1,6})([smh])")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -120,6 +124,17 @@ def _given(before: Any, after: Any) -> Any:
     return before if after is None else after
 
 
+def seconds_of(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float:
+    """Return the seconds of an option that is a duration, infinitely many if it is not given."""
+    if text is None:
+        return math.inf
+    found = DURATION.fullmatch(text)
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if not seconds:
+        raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m or 5h")
+    return seconds
+
+
 def invoked_as() -> str:
     """Return what starts this program from the current folder: its name where PATH finds it, otherwise its path."""
     import shlex
@@ -159,6 +174,12 @@ def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
             click.echo(harmless(f"note: {said}"), err=True)
     with reading(asked.format, client):
         return pipeline.plan(open_run(config, client), asked.only)
+
+
+def planned_live(asked: Asked, config: "Config") -> "Planned":
+    """Plan with the credentials of the environment's variables."""
+    with client_for(config) as client:
+        return planned_for(asked, config, client)
 
 
 def planned_from(asked: Asked, config: "Config", path: Path) -> "Planned":

@@ -2,18 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for, planned_from
+from reconciler.commands.options import Asked, command, planned_from, planned_live
 from reconciler.errors import InvalidInput
 from reconciler.files import write_whole
 from reconciler.report.formats import show
-
-if TYPE_CHECKING:
-    from reconciler.config.read import Config
-    from reconciler.model import Plan
 
 
 @command(
@@ -36,17 +31,12 @@ def plan(asked: Asked, output: Path | None, snapshot: Path | None) -> int:
     config = asked.config()
     if output:
         check_output(config, output)
-    checked = planned_from(asked, config, snapshot).plan if snapshot else _planned_live(asked, config)
+    checked = (planned_from(asked, config, snapshot) if snapshot else planned_live(asked, config)).plan
     if output:
         _write_privately(output, plan_json(checked))
     apply_with = (*asked.again, *([str(output)] if output else []))
     show(plan_report(checked, apply_with=apply_with), asked.format)
     return exit_code(checked)
-
-
-def _planned_live(asked: Asked, config: "Config") -> "Plan":
-    with client_for(config) as client:
-        return planned_for(asked, config, client).plan
 
 
 def _write_privately(path: Path, content: Iterable[bytes]) -> None:

@@ -179,6 +179,22 @@ def _checked(node: Node, function: Function) -> Node:
     return Call(span=node.span, function=function, arguments=(node,))
 
 
+class _Blind(Redaction, frozen=True):
+    """Leaves of an address nothing but its domain: so it shows two snapshots, whose salts differ, alike."""
+
+    def text(self, text: str) -> str:
+        """Return a text with one and the same in the place of every hash."""
+        return _HASH.sub(_BEGINS, text)
+
+    def ending(self, last: str) -> str:
+        """Return nothing of the last characters of a secret but how many there are."""
+        return "*" * len(last)
+
+
+BLIND: Final = _Blind(salt="")
+NOBODY: Final = f"{_BEGINS}@"  # how an address begins of which nothing but the domain is left
+
+
 def pruned(value: Any, paths: frozenset[ReadPath]) -> Any:
     """Return what of a map stands at some paths below it; of a list, all of it."""
     if not isinstance(value, dict):

@@ -33,6 +33,8 @@ def is_same(fresh: Change, reviewed: Change) -> bool:
     """
     if type(fresh) is not type(reviewed) or (fresh.id, fresh.adopts) != (reviewed.id, reviewed.adopts):
         return False
+    if (fresh.mark and fresh.mark.user) != (reviewed.mark and reviewed.mark.user):
+        return False
     return _seen(fresh, reviewed) == _seen(reviewed, reviewed)
 
 

@@ -4,14 +4,14 @@ The union of several reviewed plans is what was reviewed. A plan from a snapshot
 is looked at through its salt.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Self
 
 from msgspec import Struct, structs
 
 from reconciler.errors import Refused
-from reconciler.expressions.redaction import Redaction
+from reconciler.expressions.redaction import BLIND, NOBODY, Redaction
 from reconciler.model import Change, Changes, Plan, Update
 from reconciler.model.packed import Chunk
 from reconciler.plan.redacted import is_same, redacted_change
@@ -47,7 +47,8 @@ class Review(Struct, frozen=True):
         return redacted_change(change, self.redaction) if self.redaction else change
 
 
-Seen = Sequence[tuple[Review, Change]]
+Thing = tuple[str, str | None]  # an address, and, where that is only a domain, whose it is
+Seen = Sequence[tuple["Review | Shown", Change]]
 
 
 def check_target(reviewed: Plan, fresh: Plan) -> None:
@@ -108,11 +109,99 @@ def _is_union(change: Update, seen: Seen) -> bool:
     return len(found) == len(change.fields)
 
 
-def lost(reviews: Iterable[Review], fresh: Changes) -> Iterator[Change]:
-    """Yield the reviewed changes that the fresh plan does not have: applied already, or not needed any more."""
-    for review in reviews:
-        if review.redaction is None:
-            there = {change.address for change in fresh}
+class Checked(Struct, frozen=True, kw_only=True):
+    """What became of reviewed plans: how many changes are the ``same``, and which are not.
+
+    ``moved`` are fresh changes that differ from what was reviewed of their things, ``gone`` reviewed ones that are not
+    planned any more: they are applied already, or somebody undid what they rested on. ``unrelated`` are fresh changes
+    of other things. All of them are addresses, as the fresh plan shows them; those that are gone as the reviewed does.
+    """
+
+    same: int = 0
+    moved: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    unrelated: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the fresh plan does what was reviewed."""
+        return not (self.moved or self.gone)
+
+
+def checked(reviewed: Sequence[Plan], fresh: Plan) -> Checked:
+    """Return whether a fresh plan, live or from a snapshot, still does what was reviewed; raises ``Refused``."""
+    for plan in reviewed:
+        check_target(plan, fresh)
+    same, moved, unrelated = 0, list[str](), list[str]()
+    sides = [_Sides.of(plan, fresh) for plan in reviewed]
+    about = [_by_thing(side) for side in sides]
+    found: set[tuple[int, Thing]] = set()
+    for change in fresh.changes:
+        shown = [side.fresh(change) for side in sides]
+        seen = [
+            (Shown(one), each) for one, there in zip(shown, about, strict=True) for each in there.get(_thing(one), ())
+        ]
+        found.update((number, _thing(one)) for number, one in enumerate(shown))
+        if not any(not each.withheld_by for _, each in seen):
+            unrelated.append(change.address)
+        elif change.withheld_by or not is_reviewed(change, seen):
+            moved.append(change.address)
         else:
-            there = {review.redaction.text(change.address) for change in fresh}
-        yield from (change for change in review.changes if not change.withheld_by and change.address not in there)
+            same += 1
+    gone = [
+        changes[0].address
+        for number, there in enumerate(about)
+        for thing, changes in there.items()
+        if (number, thing) not in found and any(not change.withheld_by for change in changes)
+    ]
+    return Checked(same=same, moved=tuple(moved), gone=tuple(dict.fromkeys(gone)), unrelated=tuple(unrelated))
+
+
+class Shown(Struct, frozen=True):
+    """A fresh change as a reviewed plan, or a snapshot of it, shows it."""
+
+    change: Change
+
+    def shown(self, _change: Change) -> Change:
+        """Return the change."""
+        return self.change
+
+
+class _Sides(Struct, frozen=True):
+    """A reviewed plan and how it, and the fresh one, look where both are shown alike."""
+
+    plan: Plan
+    fresh: Callable[[Change], Change]
+    reviewed: Callable[[Change], Change]
+
+    @classmethod
+    def of(cls, plan: Plan, fresh: Plan) -> Self:
+        """Hash the one that is not hashed with the salt of the other; of two salts only the domains are left."""
+        mine, theirs = plan.snapshot, fresh.snapshot
+        if mine and theirs and mine.salt != theirs.salt:
+            return cls(plan, _blind, _blind)
+        if mine and not theirs:
+            return cls(plan, partial(redacted_change, redaction=Redaction(salt=mine.salt)), _as_it_is)
+        if theirs and not mine:
+            return cls(plan, _as_it_is, partial(redacted_change, redaction=Redaction(salt=theirs.salt)))
+        return cls(plan, _as_it_is, _as_it_is)
+
+
+def _thing(change: Change) -> Thing:
+    user = change.mark.user if change.mark else None
+    return (change.address, user or change.id) if change.name.startswith(NOBODY) else (change.address, None)
+
+
+def _by_thing(side: _Sides) -> Mapping[Thing, Sequence[Change]]:
+    found: dict[Thing, list[Change]] = {}
+    for change in map(side.reviewed, side.plan.changes):
+        found.setdefault(_thing(change), []).append(change)
+    return found
+
+
+def _as_it_is(change: Change) -> Change:
+    return change
+
+
+def _blind(change: Change) -> Change:
+    return redacted_change(change, BLIND)

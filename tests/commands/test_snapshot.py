@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from msgspec import structs
@@ -14,6 +15,8 @@ from reconciler.config.schema import SnapshotPolicy
 from reconciler.emulator.seed.running import Options, make
 from reconciler.errors import Refused
 from reconciler.plan.plan_file import read_plan
+from reconciler.snapshot.file import compressed
+from reconciler.snapshot.lines import Line
 from tests.snapshot import snapshots
 
 TRUSTED = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main"}
@@ -65,6 +68,14 @@ def test_where_nobody_says_who_can_read_it_there_is_none(tmp_path: Path, event: 
     assert place(tmp_path, event, TRUSTED, "private") == ""
 
 
+def aged(file: Path, folder: Path) -> Path:
+    """A snapshot that is as old as it can be."""
+    head, *rest = snapshots.lines(file)[:-1]
+    lines = [msgspec.convert(one, Line) for one in ({**head, "taken_at": "2020-01-01T00:00:00+00:00"}, *rest)]
+    (folder / "old.gz").write_bytes(b"".join(compressed(lines)))
+    return folder / "old.gz"
+
+
 def test_a_plan_from_a_snapshot_needs_no_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make(Options())
     try:
@@ -83,5 +94,13 @@ def test_a_plan_from_a_snapshot_needs_no_credential(tmp_path: Path, monkeypatch:
     read = read_plan(tmp_path / "plan.json")
     assert read.snapshot is not None
     assert (read.snapshot.salt, len(read.changes)) == (snapshots.SALT, 4)
+    check = ["-C", str(config.root), "check", str(tmp_path / "plan.json"), "--snapshot", str(file)]
+    held = CliRunner().invoke(cli, check, standalone_mode=False)
+    assert "still hold: 4 changes as reviewed" in held.output
+    (config.root / "rules" / "all.yaml").write_text(snapshots.RULES.replace("acme.example", "globex.example"))
+    moved = CliRunner().invoke(cli, [*check, "--format", "json"])
+    assert (moved.exit_code, json.loads(moved.output)["holds"]) == (3, False)
+    old = CliRunner().invoke(cli, [*check[:-1], str(aged(file, tmp_path)), "--max-age", "5h"])
+    assert (old.exit_code, "more than --max-age" in old.output) == (4, True)
     refused = CliRunner().invoke(cli, [*arguments, "--users", "users.jsonl"], standalone_mode=False)
     assert "a snapshot has its own users" in refused.output
