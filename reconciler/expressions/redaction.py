@@ -41,6 +41,9 @@ _HASH: Final = re.compile(rf"(?i){_BEGINS}[a-p]{{{LETTERS}}}")
 _WITHIN: Final = re.compile(
     r"""(Member/[^/\s@]+/)?([^\s@"'(),:;<>\[\\\]][^\s@"(),:;<>\[\\\]]*@[^\s@"'(),:;<>\[\\\]]+)"""
 )
+# What is left after that: a quoted name, one in brackets, an @ as URLs write it.
+_LEFT: Final = re.compile(r"""("[^"@]*"|[^\s@"]+?)(@|%40)""")
+_ENDS: Final = re.compile(rf"(?i)({_BEGINS}[a-p]{{{LETTERS}}}|{_BEGINS})$")
 _LAST_FOUR: Final = "last_four"  # how the fields end that hold the last characters of a secret
 # What looks into its first argument; the first two compare, or count, the items of a list whole. A hash has two cases
 # where an address of digits has one, so that only ``lower`` is as it was.
@@ -101,9 +104,16 @@ class Redaction(Struct, frozen=True, kw_only=True):
 
     def text(self, text: str) -> str:
         """Return a text in which every address is hashed."""
-        if "@" not in text:
-            return text
-        return _WITHIN.sub(lambda found: (found[1] or "") + _hashed(self.salt, found[2]), text)
+        if "@" in text:
+            text = _WITHIN.sub(lambda found: (found[1] or "") + _hashed(self.salt, found[2]), text)
+        if "@" in text or "%40" in text:
+            text = _LEFT.sub(self._left, text)
+        return text
+
+    def _left(self, found: re.Match[str]) -> str:
+        """Hash what stands before an @ that no address is around."""
+        before, sign = found.groups()
+        return found[0] if _ENDS.search(before) else f"{_BEGINS}{_letters(self.salt, before)}{sign}"
 
     def json(self, value: Any, key: str = "") -> Any:
         """Return a value in which every address is hashed, and the last characters of a secret are too."""

@@ -9,7 +9,7 @@ from reconciler.documents.document import Document
 from reconciler.expressions.redaction import Redaction
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS
-from reconciler.model import MEMBER, Json, Resource, Table
+from reconciler.model import Json, Resource, Table
 
 EXPRESSIONS: Final = frozenset({"when", "each", "join", "email_regex"})  # which are adapted when they are compiled
 CLOSE: Final = "}}"
@@ -42,13 +42,17 @@ class RedactedRows(Sequence[dict[str, Json]]):
 def redacted_resource(resource: Resource, redaction: Redaction) -> Resource:
     """Return a declared resource without people."""
     kind = KINDS[resource.kind]
+    name, formerly = redaction.text(resource.name), resource.renamed_from and redaction.text(resource.renamed_from)
     spec, initial = redaction.json(resource.spec), redaction.json(resource.initial)
-    if resource.kind == MEMBER:
-        name = redaction.text(resource.name)
-        return structs.replace(resource, name=name, spec=kind.normalize(spec), initial=kind.normalize(initial))
-    if spec == resource.spec and initial == resource.initial:
+    if (name, formerly, spec, initial) == (resource.name, resource.renamed_from, resource.spec, resource.initial):
         return resource
-    return structs.replace(resource, spec=kind.normalize(spec), initial=kind.normalize(initial))
+    return structs.replace(
+        resource,
+        name=name,
+        renamed_from=formerly,
+        spec=kind.normalize(spec),
+        initial=kind.normalize(initial),
+    )
 
 
 def redacted_document(document: Document, redaction: Redaction) -> Document:

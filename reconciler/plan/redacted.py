@@ -20,6 +20,7 @@ def redacted_change(change: C, redaction: Redaction) -> C:
     return structs.replace(
         change,
         name=redaction.text(change.name),
+        id=change.id and redaction.text(change.id),
         fields=tuple(_field(field, redaction) for field in change.fields),
         mark=mark,
         causes=tuple(structs.replace(cause, user=cause.user and redaction.text(cause.user)) for cause in change.causes),

@@ -104,7 +104,7 @@ def _head(
         has_management=client.has_management,
         target=structs.replace(live.target, secret_last_four=redaction.ending(live.target.secret_last_four)),
         kinds=tuple(live.resources),
-        missing=dict(live.missing),
+        missing={kind: _said(problem, redaction) for kind, problem in live.missing.items()},
         roles=tuple(sorted(policy_roles(client))) if client.has_data else None,
         projects=_projects(run, live),
         credentials={
@@ -180,7 +180,8 @@ def _thing(live: Live, redaction: Redaction, managed: Managed) -> Live:
         name: _metadata(value, here.get(name, frozenset())) if name in METADATA else value
         for name, value in live.spec.items()
     }
-    return structs.replace(live, spec=KINDS[live.kind].normalize(redaction.json(spec)))
+    name, id = redaction.text(live.name), redaction.text(live.id)
+    return structs.replace(live, name=name, id=id, spec=KINDS[live.kind].normalize(redaction.json(spec)))
 
 
 def _metadata(metadata: Json, keys: frozenset[str]) -> Json:

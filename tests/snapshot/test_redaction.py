@@ -1,5 +1,7 @@
 """A hash in the place of a person: the same for the same address, another one for any other."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +110,22 @@ def test_only_what_is_named_is_kept() -> None:
 def test_a_hash_is_told_from_a_text() -> None:
     assert is_hashed(REDACTION.address("ann@acme.example"))
     assert not is_hashed("~home@acme.example")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"ann smith"@acme.example',
+        "(ann)@acme.example",
+        "<ann>@acme.example and ann",
+        "https://acme.example/?who=ann%40acme.example",
+        "mailto:ann@acme.example?cc=ann%40acme.example",
+        "['ann@acme.example','ann@globex.example']",
+        "ann@localhost",
+    ],
+)
+def test_nothing_before_an_at_sign_is_left(text: str) -> None:
+    hashed = REDACTION.text(text)
+    assert not re.search(r"ann\W*(@|%40)", hashed)
+    assert REDACTION.text(hashed) == hashed
+    assert OTHER.text(text) != hashed
