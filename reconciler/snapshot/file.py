@@ -6,6 +6,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, NoReturn, TypeVar
 
@@ -105,6 +106,8 @@ class OpenSnapshot:
             refuse(self._shown, "its digest does not match: it was changed", HINT)
         if head.format != FORMAT:
             refuse(self._shown, f"it has format {head.format}, this version reads {FORMAT}", "take it again")
+        if not _is_moment(head.taken_at):
+            refuse(self._shown, "it does not say when it was taken", HINT)
         return head, end.digest
 
     def _note(self, line: Line, at: int) -> None:
@@ -125,6 +128,14 @@ class OpenSnapshot:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             refuse(self._shown, f"line {number} is not what a snapshot holds", HINT)
         return line
+
+
+def _is_moment(text: str) -> bool:
+    """Return whether a text is a moment, with its time zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 @contextmanager

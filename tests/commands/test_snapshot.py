@@ -12,7 +12,8 @@ from msgspec import structs
 from reconciler.commands.cli import cli
 from reconciler.commands.snapshot import check_place
 from reconciler.config.schema import SnapshotPolicy
-from reconciler.emulator.seed.running import Options, make
+from reconciler.emulator.seed import bulk
+from reconciler.emulator.seed.running import Options, make, running
 from reconciler.errors import Refused
 from reconciler.plan.plan_file import read_plan
 from reconciler.snapshot.file import compressed
@@ -104,3 +105,31 @@ def test_a_plan_from_a_snapshot_needs_no_credential(tmp_path: Path, monkeypatch:
     assert (old.exit_code, "more than --max-age" in old.output) == (4, True)
     refused = CliRunner().invoke(cli, [*arguments, "--users", "users.jsonl"], standalone_mode=False)
     assert "a snapshot has its own users" in refused.output
+
+
+def test_the_loop_from_a_snapshot_to_what_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ran(*arguments: str, root: Path) -> tuple[int, str]:
+        result = CliRunner().invoke(cli, ["-C", str(root), *arguments])
+        return result.exit_code, result.output
+
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    trunk, branch = (snapshots.repository(tmp_path / name).root for name in ("trunk", "branch"))
+    (branch / "users.jsonl").unlink()
+    file, plan = str(tmp_path / "snapshot.gz"), str(tmp_path / "plan.json")
+    with running(Options()) as emulator:
+        for name, value in emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        code, said = ran("snapshot", "-o", file, root=trunk)
+        assert (code, "unknown who can read" in said, Path(file).exists()) == (1, True, False)
+        assert ran("snapshot", "-o", file, "--visibility", "private", root=trunk)[0] == 0
+        with monkeypatch.context() as fork:
+            for name in emulator.environment:
+                fork.delenv(name)
+            assert ran("plan", "--snapshot", file, "-o", plan, root=branch)[0] == 2
+        assert ran("check", plan, root=trunk)[0] == 0
+        code, said = ran("apply", plan, root=trunk)
+        assert (code, "4 created" in said) == (0, True), said
+        members = {member["email_address"] for member in bulk.members(emulator.app)}
+        assert "second.canary@acme.example" in members
+        code, said = ran("check", plan, root=trunk)
+        assert (code, "Applied already" in said) == (3, True)

@@ -5,13 +5,16 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.errors import InvalidInput
 from reconciler.snapshot import file as snapshot_file
-from reconciler.snapshot.file import opened
+from reconciler.snapshot.file import compressed, opened
+from reconciler.snapshot.lines import Head, Line
 from tests.snapshot import snapshots
 
 Lines = list[bytes]
@@ -83,4 +86,13 @@ def test_no_more_is_unpacked_than_a_snapshot_holds(tmp_path: Path, monkeypatch: 
 def test_a_line_too_long_is_refused(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot_file, "LONGEST", 40)
     with pytest.raises(InvalidInput, match="line 1 is not what a snapshot holds"), opened(whole):
+        pass
+
+
+@pytest.mark.parametrize("moment", ["", "yesterday", "2026-01-01T00:00:00"])
+def test_when_it_was_taken_is_a_moment(whole: Path, moment: str) -> None:
+    head, *rest = [msgspec.convert(json.loads(line), Line) for line in gzip.decompress(whole.read_bytes()).splitlines()]
+    assert isinstance(head, Head)
+    whole.write_bytes(b"".join(compressed([structs.replace(head, taken_at=moment), *rest[:-1]])))
+    with pytest.raises(InvalidInput, match="does not say when it was taken"), opened(whole):
         pass
