@@ -1,9 +1,9 @@
-"""``reconciler report``: a plan, or what became of one, as a comment."""
+"""``reconciler report``: a plan, what became of one, or problems, as machines take them that show them to people."""
 
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
@@ -16,12 +16,12 @@ from reconciler.errors import InvalidInput
 from reconciler.report.formats import write
 
 if TYPE_CHECKING:
-    from reconciler.model import Plan
-    from reconciler.report.view import Report
+    from reconciler.report.read_file import Found
 
 LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,500}")
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 AT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?( ?(UTC|Z))?")
+PATH = re.compile(r"[a-z_]+=[^=].*")
 RUN = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 
 
@@ -34,8 +34,15 @@ def _like(pattern: re.Pattern[str], example: str) -> Callable[..., str]:
     return check
 
 
+def _paths(_context: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    for each in given:
+        if not PATH.fullmatch(each):
+            raise click.BadParameter(f"{each!r} is not like markdown=plan.md")
+    return dict(each.split("=", 1) for each in given)
+
+
 @command(
-    click.argument("form", type=click.Choice(("comment",))),
+    click.argument("form", type=click.Choice(("comment", "junit", "sarif", "annotations", "outputs"))),
     click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option(
         "--max-bytes",
@@ -69,42 +76,50 @@ def _like(pattern: re.Pattern[str], example: str) -> Callable[..., str]:
     click.option(
         "--at", callback=_like(AT, "2027-01-31 12:00 UTC"), metavar="TIME", help="When it was made; by default now."
     ),
+    click.option("--prefix", default="", metavar="DIR", help="Where the repository's root is in the checkout."),
+    click.option(
+        "--path", "paths", multiple=True, metavar="NAME=FILE", callback=_paths, help="A path to be among the outputs."
+    ),
 )
-def report(asked: Asked, form: str, file: Path, *, max_bytes: int, drift: bool, **said: Any) -> int:  # noqa: ARG001 # one form
-    """Print the file as a comment; ``said`` is what its footer says of where it comes from."""
-    from reconciler.report.comment import Stamp, comment
+def report(
+    asked: Asked, form: str, file: Path, *, max_bytes: int, prefix: str, paths: dict[str, str], **said: Any
+) -> int:
+    """Print the file in a form; ``said`` is what a comment is told of where it comes from."""
+    from reconciler.report import machines
+    from reconciler.report.findings import by_gravity
+    from reconciler.report.read_file import read_file
 
-    found, environment = _read(file, drift=drift)
-    if asked.environment not in (None, environment):
-        raise InvalidInput(f"{file} is about the environment {environment!r}, not {asked.environment!r}")
-    said["link"] = said["link"] or _run()
-    said["at"] = said["at"] or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    write(comment(found, Stamp(environment=environment, **said), max_bytes, token_bytes()), sys.stdout, "markdown")
+    found = read_file(file)
+    if asked.environment and found.environment and asked.environment != found.environment:
+        raise InvalidInput(f"{file} is about the environment {found.environment!r}, not {asked.environment!r}")
+    if form == "comment":
+        write(_comment(found, max_bytes, **said), sys.stdout, "markdown")
+    elif form == "outputs":
+        write(machines.outputs({**found.numbers(), **paths}), sys.stdout, "json")
+    elif form == "annotations":
+        write(machines.annotations(by_gravity(found.findings()), prefix), sys.stdout, "json", acts=True)
+    elif form == "sarif":
+        write(machines.sarif(by_gravity(found.findings()), prefix), sys.stdout, "json")
+    else:
+        write(machines.junit(by_gravity(found.findings()), found.environment, prefix), sys.stdout, "json")
     return 0
 
 
-def _read(file: Path, *, drift: bool) -> "tuple[Report, str]":
-    """Return the report of a file, and the environment that it is about."""
-    from reconciler.plan.plan_file import read_plan
-    from reconciler.report.comment import plan_comment
-    from reconciler.report.outcome_file import is_plan, read_outcomes
+def _comment(found: "Found", limit: int, *, drift: bool, link: str, at: str, **said: Any) -> str:
+    from reconciler.report.comment import Stamp, comment, plan_comment
     from reconciler.report.outcomes import apply_report
     from reconciler.report.plan import drift_report
+    from reconciler.report.problems import problems_report
 
-    if is_plan(file):
-        plan = _of_known_kinds(read_plan(file), file)
-        return (drift_report(plan) if drift else plan_comment(plan)), plan.environment
-    plan, applied, new = read_outcomes(file)
-    return apply_report(plan, applied, new), plan.environment
-
-
-def _of_known_kinds(plan: "Plan", file: Path) -> "Plan":
-    from reconciler.kinds import KINDS
-
-    unknown = sorted({one.kind for one in plan.changes} - {*KINDS})
-    if unknown:
-        raise InvalidInput(f"{file} has changes of a kind that there is not: {unknown[0]!r}", hint="plan again")
-    return plan
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    stamp = Stamp(environment=found.environment, link=link or _run(), at=at or now, **said)
+    if found.applied:
+        made = apply_report(found.plan, found.applied, found.new)
+    elif found.is_plan:
+        made = drift_report(found.plan) if drift else plan_comment(found.plan)
+    else:
+        made = problems_report(found.plan.problems)
+    return comment(made, stamp, limit, token_bytes())
 
 
 def _run() -> str:

@@ -76,17 +76,21 @@ def show_lines(lines: Iterable["Line | str"], stream: TextIO | None = None) -> N
     show(Report(lambda: None, lambda: [listing]), "text", stream)
 
 
-def write(text: str, stream: TextIO, form: str = "text") -> None:
-    """Write a text and see that it arrives; raises ``NotPrinted``. Text is in the stream's encoding, the rest UTF-8."""
+def write(text: str, stream: TextIO, form: str = "text", *, acts: bool = False) -> None:
+    """Write a text and see that it arrives; raises ``NotPrinted``. Text is in the stream's encoding, the rest UTF-8.
+
+    What a build takes for a command is broken up in it, unless it ``acts``: then it is one of ours.
+    """
     from reconciler.report.escaping import inert
 
+    text = text if acts else inert(text)
     with _arriving(stream):
         binary: BinaryIO | None = getattr(stream, "buffer", None)
         if FORMATS[form].for_people or binary is None:
-            stream.write(_encodable(inert(text), stream))
+            stream.write(_encodable(text, stream))
             return
         stream.flush()
-        left = memoryview(inert(text).encode("utf-8", "backslashreplace"))
+        left = memoryview(text.encode("utf-8", "backslashreplace"))
         while left:  # what is not buffered may take a part at a time
             left = left[binary.write(left) :]
         binary.flush()
