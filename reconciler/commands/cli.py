@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "Say whether the reviewed plans in PLAN… still hold, and what moved; writes nothing.",
     "drift": "Show what is live and not as declared; what nobody declared is listed and never counts.",
     "snapshot": "Write what is live, and the users, without people, so that others can plan without a credential.",
+    "github": "Keep the comment of a pull request, or the issue about drift, as FILE says it.",
     "report": "Print FILE (a plan, outcomes, problems) as a comment, annotations, SARIF, JUnit or outputs.",
     "why": "Show which rules gave USER (an id, external id or address) what, and which nearly did.",
     "doctor": "Show which project the credentials reach, test or live, and what can be read; writes nothing.",

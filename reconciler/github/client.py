@@ -1,0 +1,106 @@
+"""One request to GitHub's REST API at a time: asked again where that is safe, with a wait where GitHub asks for one."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from reconciler.errors import InvalidInput, Refused, Unreadable
+
+if TYPE_CHECKING:
+    import httpx
+
+TRIES: Final = 5
+LONGEST: Final = 120.0  # seconds of one wait; who must wait longer is told so
+SECONDARY: Final = 60.0  # seconds, where a secondary limit names none
+PAGE: Final = 100
+PAGES: Final = 100
+REPOSITORY: Final = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_OK: Final = 300
+_BUSY: Final = 500
+_LIMITED: Final = (403, 429)
+
+
+class Unclear(Unreadable):
+    """Something was sent that must not be sent twice, and GitHub did not say what became of it."""
+
+
+class Repository(Struct, frozen=True, kw_only=True):
+    """A repository on GitHub and how it is reached."""
+
+    http: "httpx.Client"
+    name: str
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.time
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, needs: str = "") -> Any:
+        """Return GitHub's answer; raises ``Refused``, with the permission it ``needs``, ``Unclear``, ``Unreadable``."""
+        import httpx
+
+        wait: float | None
+        for number in range(TRIES):
+            try:
+                answer = self.http.request(method, f"/repos/{self.name}{path}", json=body)
+            except httpx.ConnectError as error:
+                said, wait = type(error).__name__, 2.0**number
+            except httpx.HTTPError as error:
+                said, wait = type(error).__name__, 2.0**number
+                if method == "POST":
+                    raise Unclear(f"GitHub did not answer {method} {path}: {said}") from error
+            else:
+                if answer.status_code < _OK:
+                    return answer.json() if answer.content else None
+                said, wait = str(answer.status_code), self._wait(answer, number)
+                if answer.status_code >= _BUSY and method == "POST":
+                    raise Unclear(f"GitHub answered {said} to {method} {path}")
+                if wait is None:
+                    raise Refused(
+                        f"GitHub refused {method} {path} of {self.name} with {said}",
+                        hint=f"the job's token needs `permissions: {{{needs}}}`" if needs else "",
+                    )
+            if wait > LONGEST:
+                raise Unreadable(
+                    f"GitHub asks to wait {wait:.0f} s before {method} {path}", hint="run this again later"
+                )
+            if number + 1 < TRIES:
+                self.sleep(wait)
+        raise Unreadable(f"GitHub did not answer {method} {path} of {self.name}, {TRIES} times: {said}")
+
+    def rows(self, path: str, needs: str) -> Iterator[dict[str, Any]]:
+        """Yield what a list holds, page by page."""
+        joined = "&" if "?" in path else "?"
+        for page in range(1, PAGES + 1):
+            rows = self.ask("GET", f"{path}{joined}per_page={PAGE}&page={page}", needs=needs)
+            yield from rows
+            if len(rows) < PAGE:
+                return
+
+    def _wait(self, answer: "httpx.Response", number: int) -> float | None:
+        """Return how long to wait before the next try, None where that would be refused too."""
+        if answer.status_code >= _BUSY:
+            return 2.0**number
+        if answer.status_code not in _LIMITED:
+            return None
+        if (after := answer.headers.get("retry-after", "")).isdigit():
+            return float(after)
+        if answer.headers.get("x-ratelimit-remaining") == "0":
+            reset = answer.headers.get("x-ratelimit-reset", "")
+            return max(1.0, float(reset) - self.now()) if reset.isdigit() else SECONDARY
+        return SECONDARY if answer.status_code != _LIMITED[0] or "secondary rate" in answer.text else None
+
+
+def open_repository(environ: Mapping[str, str] = os.environ) -> Repository:
+    """Return the repository that a job of GitHub Actions runs in; raises ``InvalidInput``."""
+    import httpx
+
+    token, name = environ.get("GITHUB_TOKEN", ""), environ.get("GITHUB_REPOSITORY", "")
+    if not token or not REPOSITORY.fullmatch(name):
+        hint = "both are set in GitHub Actions, the token as `env: {GITHUB_TOKEN: ${{ github.token }}}`"
+        raise InvalidInput("GITHUB_TOKEN and GITHUB_REPOSITORY (OWNER/NAME) are needed", hint=hint)
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+    headers |= {"X-GitHub-Api-Version": "2022-11-28", "User-Agent": "stytch-reconciler"}
+    url = environ.get("GITHUB_API_URL") or "https://api.github.com"
+    return Repository(http=httpx.Client(base_url=url, headers=headers, timeout=30), name=name)
