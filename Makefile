@@ -32,7 +32,7 @@ check: .venv/dev .venv/actionlint ## Lint, format, types, import order, workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/zizmor --offline --pedantic --quiet .github
+	$(BIN)/zizmor --offline --pedantic --quiet .github action.yml
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; \
 	if command -v shellcheck >/dev/null; then echo shellcheck .ci/run; shellcheck .ci/run; fi && \
 	if command -v actionlint >/dev/null; then echo actionlint; actionlint; fi
