@@ -1,4 +1,8 @@
-"""A local stand-in of GitHub's REST API: comments and issues of one repository, with permissions, pages and faults."""
+"""A local stand-in of GitHub's REST API: comments and issues of one repository, with permissions, pages and faults.
+
+Each request, and each answer, is checked against GitHub's own description, of which openapi.json holds the operations
+that are used; what nobody reads in an answer is that of its examples.
+"""
 
 import json
 import re
@@ -7,10 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from jsonschema import Draft202012Validator
+
 REPOSITORY = "acme/identity"
+DESCRIPTION = json.loads((Path(__file__).parent / "openapi.json").read_text(encoding="utf-8"))
+OPERATIONS: dict[str, dict[str, Any]] = DESCRIPTION["operations"]
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
@@ -25,6 +34,30 @@ class GitHub:
     faults: list[tuple[int, dict[str, str], bool]] = field(default_factory=list)  # the last says: but it was done
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    wrong: list[str] = field(default_factory=list)  # what GitHub's description does not permit
+
+    def checked(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
+        """Answer, and note what is not as GitHub describes it."""
+        name = f"{method} {re.sub(r'/[0-9]+', '/*', path.removeprefix(f'/repos/{REPOSITORY}'))}"
+        operation = next((one for key, one in OPERATIONS.items() if re.sub(r"{.*?}", "*", key) == name), None)
+        status, said = self.answer(method, path, query, body)
+        if operation is None:
+            self.wrong.append(f"there is no {name}")
+            return 404, {}
+        for key, (value,) in query.items():
+            schema = operation["query"].get(key, False)
+            is_number = schema and schema.get("type") == "integer"
+            self.check(f"{name} {key}", schema, int(value) if is_number else value)
+        if operation["body"]:
+            self.check(name, {**operation["body"], "additionalProperties": False}, body)
+        if status < 300:
+            self.check(f"{name} answer", operation["answer"], said)
+            status = operation["status"]
+        return status, said
+
+    def check(self, what: str, schema: Any, value: Any) -> None:
+        whole = {"$defs": DESCRIPTION["$defs"], **schema} if isinstance(schema, dict) else schema
+        self.wrong += [f"{what}: {error.message}" for error in Draft202012Validator(whole).iter_errors(value)]
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
         path = path.removeprefix(f"/repos/{REPOSITORY}")
@@ -37,11 +70,19 @@ class GitHub:
             return 200, rows[(page - 1) * size : page * size]
         if path == "/issues" or re.fullmatch(r"/issues/\d+/comments", path):
             rows = self.issues if path == "/issues" else self.comments
-            rows.append({"id": len(rows) + 1, "number": len(rows) + 1, "state": "open", "user": self.user, **body})
+            rows.append(self.row("issue" if path == "/issues" else "comment", len(rows) + 1, self.user, **body))
             return 201, rows[-1]
         row = (self.comments if "/comments" in path else self.issues)[int(path.rpartition("/")[2]) - 1]
         row.update(body)
         return 200, row
+
+    @staticmethod
+    def row(what: str, number: int, user: dict[str, str] | None, **fields: Any) -> dict[str, Any]:
+        """Return what GitHub would make."""
+        name = "POST /issues" if what == "issue" else "POST /issues/{issue_number}/comments"
+        example = {key: value for key, value in OPERATIONS[name]["example"].items() if key != "pull_request"}
+        of_issues = {"number": number, "state": "open"} if what == "issue" else {}
+        return {**example, **of_issues, "id": number, "user": user and {**example["user"], **user}, **fields}
 
     @staticmethod
     def _matches(row: dict[str, Any], query: dict[str, list[str]]) -> bool:
@@ -65,7 +106,7 @@ def github() -> Iterator[GitHub]:
             if there.faults:
                 status, headers, done = there.faults.pop(0)
             if done:
-                found, said = there.answer(self.command, parts.path, parse_qs(parts.query), body)
+                found, said = there.checked(self.command, parts.path, parse_qs(parts.query), body)
                 status = status or found
             content = json.dumps(said).encode()
             self.send_response(status)
@@ -89,3 +130,4 @@ def github() -> Iterator[GitHub]:
         server.shutdown()
         thread.join()
         server.server_close()
+    assert there.wrong == []

@@ -53,17 +53,18 @@ def test_an_older_run_never_overwrites_a_newer_one_s(there: GitHub, repository: 
 
 @pytest.mark.parametrize("user", [{"login": "eve", "type": "User"}, {"login": "eve[bot]", "type": "Bot"}, None])
 def test_what_others_wrote_is_never_touched(there: GitHub, repository: Repository, user: dict[str, str] | None) -> None:
-    theirs = {"id": 1, "number": 1, "state": "open", "labels": [LABEL], "user": user, "body": body("mine?", order=99)}
-    there.comments.append(dict(theirs))
-    there.issues.append(dict(theirs))
+    comment = there.row("comment", 1, user, body=body("mine?", order=99))
+    issue = there.row("issue", 1, user, body=body("mine?", order=99), labels=[LABEL])
+    there.comments.append(dict(comment))
+    there.issues.append(dict(issue))
     assert keep_comment(repository, 7, body("ours")) == "created"
     assert keep_issue(repository, body("ours"), drifts=True) == "opened"
-    assert (there.comments[0], there.issues[0]) == (theirs, theirs)
+    assert (there.comments[0], there.issues[0]) == (comment, issue)
 
 
 def test_ours_is_found_on_a_later_page(there: GitHub, repository: Repository) -> None:
     people = {"login": "ann", "type": "User"}
-    there.comments.extend({"id": each + 1, "user": people, "body": "x"} for each in range(250))
+    there.comments.extend(there.row("comment", each + 1, people, body="x") for each in range(250))
     assert keep_comment(repository, 7, body("one")) == "created"
     assert keep_comment(repository, 7, body("two")) == "updated"
     assert len(there.comments) == 251
