@@ -22,8 +22,8 @@ measured in the same way, and this one.
 - *× floor* compares the CPU with the least that any plan must do, measured beside each row: decode the bytes of each
   user with msgspec, and look one key up in a dictionary. *× loop* compares it with a fixed loop in Python, measured
   beside each row too. Both can be compared between machines.
-- *A write* is the CPU of `apply` without that of `plan` over the same, for each write. *Beside the SDK* leaves out what
-  Stytch's SDK takes to build the request. *The SDK's own* is that and objects of the answer, with nothing sent.
+- *A write* is the CPU of `apply` without that of `plan` over the same, for each write. *The SDK's own* is what a create
+  through Stytch's SDK, with its own session, costs at the same rate; *beside the SDK* is the difference.
 - *Time left* is how far the progress was from the truth: at the first line after a minute, and at worst from then on
   until the last minute.
 

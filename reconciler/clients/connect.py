@@ -25,7 +25,7 @@ from reconciler.clients.credentials import (
 )
 from reconciler.clients.network import Network, is_loopback, is_server
 from reconciler.clients.outage import Outage, Patience
-from reconciler.clients.pacing import Clock, Pace
+from reconciler.clients.pacing import BURST, Clock, Pace
 from reconciler.clients.retry import Requester, Statistics, is_answer
 from reconciler.errors import Refused
 from reconciler.model import Problem, problem
@@ -70,12 +70,12 @@ def open_client(
     statistics, patience = Statistics(), Patience()
     outages: dict[str, Outage] = {}  # by the server
 
-    def api(url: str, user: str, password: str, asked: str, rates: Rates = rates) -> Api:
+    def api(url: str, user: str, password: str, asked: str, rates: Rates = rates, burst: float = BURST) -> Api:
         """Open one API; ``asked`` is a path that can be read at any time, to see whether its server answers."""
         transport = Transport(url, user, password, network, clock, transports.transport)
         answers = partial(is_answer, partial(transport.send, "GET", asked))
         outage = outages.setdefault(url, Outage(clock, rng, patience, answers))
-        pace = Pace(rates.writes_per_second, rates.searches_per_minute * rates.share, clock, rng)
+        pace = Pace(rates.writes_per_second, rates.searches_per_minute * rates.share, clock, rng, burst)
         return Api(Requester(pace, outage, clock, rng, statistics, Sealed(password)), transport, user)
 
     def open_data(project_id: str, secret: str) -> Data:
@@ -93,8 +93,9 @@ def open_client(
     management = consumer = None
     if credentials.workspace_key_secret:
         key, opens = credentials.workspace_key_id, credentials.workspace_key_secret
-        whole = structs.replace(rates, share=1)  # nobody logs in through it, so there is nobody to share with
-        management = api(management_url(credentials), key, opens, MANAGEMENT_PATH, whole)
+        # nobody logs in through it, so there is nobody to share with: the whole rate, and a second's worth at once
+        whole = structs.replace(rates, share=1)
+        management = api(management_url(credentials), key, opens, MANAGEMENT_PATH, whole, burst=1.0)
     if credentials.consumer_project_id:
         project_id = credentials.consumer_project_id
         more = structs.replace(rates, searches_per_minute=rates.searches_per_minute * USER_SEARCHES)

@@ -17,7 +17,7 @@ from reconciler.errors import Ended
 
 MINUTE = 60.0
 TICK = 0.001  # seconds; a shorter sleep may be none at all
-BURST = 0.1  # seconds' worth of requests that may follow one another at once
+BURST = 0.1  # seconds' worth of requests that may follow one another at once, where others share the limits
 BEFORE_THE_TURN, AFTER_THE_TURN = 0.5, 0.2  # seconds of a minute in which no search is sent: it takes a while to
 # arrive, and our clock and the vendor's do not turn the minute together
 NEAR = 2.0  # seconds that two clocks may differ and be taken for the same: a Date has whole ones, and is old on arrival
@@ -91,13 +91,19 @@ class Pace:
     """Holds every request back until it may go: so many a second, and so many searches in one minute of the clock.
 
     Each request takes a place in a queue, which is a moment. A pause takes all places away that are left, so that who
-    had one takes a new one after it.
+    had one takes a new one after it. ``burst`` are the seconds whose requests may be made up for at once after a rest.
     """
 
     def __init__(
-        self, requests_per_second: float, searches_per_minute: float, clock: Clock, rng: random.Random
+        self,
+        requests_per_second: float,
+        searches_per_minute: float,
+        clock: Clock,
+        rng: random.Random,
+        burst: float = BURST,
     ) -> None:
         self._interval = 1 / requests_per_second
+        self._burst = burst
         self._most_searches = max(1, math.floor(searches_per_minute))
         self._clock = clock
         self._rng = rng
@@ -156,7 +162,7 @@ class Pace:
         """
         with self._lock:
             now = self._clock.monotonic()
-            place = max(self._next_place, now - BURST)
+            place = max(self._next_place, now - self._burst)
             wall = self._clock.wall() + self._clock.behind
             if search and (hold := self._hold(wall + max(place - now, 0.0))):
                 return max(place, now) + hold, -1

@@ -50,7 +50,7 @@ class PackedMemberships:
     """Memberships by organization; about 85 bytes each where ids are UUIDs. They unpack one organization at a time."""
 
     def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
         self._decode = msgspec.msgpack.Decoder(list[_Record]).decode
         self._packs: dict[str, _Pack] = {}
         self._shapes: dict[_Shape, int] = {}
@@ -70,7 +70,7 @@ class PackedMemberships:
         else:
             own = {name: value for name, value in fields.items() if not by_user or name != "external_id"}
             record = (one.addresses, user, number, own, one.initial, one.declared)
-        pack.last += self._encode(record)
+        self._encode_into(record, pack.last, -1)
         pack.count += 1
         if not pack.count % _CHUNK:
             pack.full.append(bytes(pack.last))

@@ -51,6 +51,15 @@ def test_requests_keep_to_their_rate() -> None:
     assert clock.wall() - START == pytest.approx(10, abs=0.2)
 
 
+def test_after_a_rest_as_many_requests_may_go_at_once_as_the_burst_has() -> None:
+    clock = VirtualClock()
+    pace = Pace(50, 1000, clock, random.Random(0), burst=1)  # noqa: S311  # so that the test is the same every time
+    for _ in range(3):
+        clock.sleep(60)
+        assert sum(pace.wait(search=False) for _ in range(50)) == 0
+        assert sum(pace.wait(search=False) for _ in range(50)) == pytest.approx(1, abs=0.03)
+
+
 def test_requests_that_come_slower_than_the_rate_are_not_held_back() -> None:
     clock = VirtualClock()
     pace = paced(clock, requests_per_second=10)
