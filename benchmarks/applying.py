@@ -42,7 +42,8 @@ def apply(bench: Bench) -> Iterator[tuple[str, Figures]]:
         with watched(stytch) as counted:
             figures = bench.run(root, "apply", "--yes", stytch=stytch, said=lambda *line: said.append(line))
     a_write = (figures["cpu"] - planned["cpu"]) / (creates * WRITES_A_CREATE) * 1000
-    figures |= {"rate_percent": held(counted), "ms_a_write": a_write, "sdk_ms": sdk_ms, "beside_sdk_ms": a_write - sdk_ms}
+    figures |= {"rate_percent": held(counted), "ms_a_write": a_write}
+    figures |= {"sdk_ms": sdk_ms, "beside_sdk_ms": a_write - sdk_ms}
     yield (
         f"apply, {creates:,} creates at {RATE:.0f} writes/s",
         beside | figures | _time_left(said, counted),
