@@ -202,7 +202,8 @@ def planned_from(asked: Asked, config: "Config", path: Path) -> "Planned":
         planned = pipeline.plan(run, only)
         age = (datetime.now(UTC) - run.client.now()).total_seconds()
         info = Snapshot(taken_at=head.taken_at, digest=opened.digest, salt=head.salt, age=max(0, int(age)))
-        return structs.replace(planned, plan=structs.replace(planned.plan, snapshot=info))
+        # People are hashed in it, so that what it would do has another digest than where they are not.
+        return structs.replace(planned, plan=structs.replace(planned.plan, snapshot=info, operations_digest=""))
 
 
 def tell(error: ReconcilerError, form: str) -> None:

@@ -294,6 +294,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     cost: Cost = Cost()
     access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
     snapshot: Snapshot | None = None  # what it was made from, None where Stytch was asked
+    operations_digest: str = ""  # of all that would be done if nothing were withheld, whatever the plan is narrowed to
 
 
 Result = Literal["applied", "failed", "withheld", "skipped"]

@@ -38,9 +38,10 @@ def in_order_by(key: Callable[[Change], str], changes: Iterable[Change]) -> Mapp
 
 
 def finish(plan: Plan, requests_per_second: float, doomed: Mapping[str, Collection[str]] = NOBODY) -> Plan:
-    """Fill in what follows from the changes: their counts, what they do to people, what they cost, and the digest.
+    """Fill in what follows from the changes: their counts, what they do to people, what they cost, and the digests.
 
-    ``doomed`` are the users in organizations that are deleted, as far as they are known.
+    ``doomed`` are the users in organizations that are deleted, as far as they are known. The operations digest stays
+    that of the whole plan where the plan is narrowed.
     """
     actions = Counter[str]()
     writes = withheld = adopted = 0
@@ -66,7 +67,9 @@ def finish(plan: Plan, requests_per_second: float, doomed: Mapping[str, Collecti
         manual_steps=len(plan.manual_steps),
     )
     cost = Cost(reads=plan.cost.reads, writes=writes, seconds_at_rate=round(writes / requests_per_second, 1))
-    plan = structs.replace(plan, summary=summary, cost=cost, digest=digest(plan.project_id, plan.changes))
+    digests = digest(plan.project_id, plan.changes)
+    operations = plan.operations_digest or digests.operations
+    plan = structs.replace(plan, summary=summary, cost=cost, digest=digests.whole, operations_digest=operations)
     loosened = plan.access.loosened if plan.access else ()
     return with_loosened(structs.replace(plan, access=access_of(plan.changes, doomed)), loosened)
 

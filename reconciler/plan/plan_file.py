@@ -38,7 +38,7 @@ def read_plan(path: Path) -> Plan:
             f"{path} has format {plan.format_version}, this version reads {FORMAT_VERSION}",
             hint="plan again with this version and have it reviewed",
         )
-    if plan.digest != digest(plan.project_id, plan.changes):
+    if plan.digest != digest(plan.project_id, plan.changes).whole:
         raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
     return plan if plan.access else structs.replace(plan, access=access_of(plan.changes))
 

@@ -1,4 +1,4 @@
-"""A plan and what applying it needs; its digest, and the exit code that it means."""
+"""A plan and what applying it needs; its digests, and the exit code that it means."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from reconciler.model import FORMAT_VERSION, Change, Changes, Plan, Stakes, Target
+from reconciler.model import FORMAT_VERSION, Change, Changes, Delete, Plan, Stakes, Target
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
@@ -35,16 +35,46 @@ class Planned(Struct, frozen=True, kw_only=True):
     doomed: Mapping[str, Collection[str]] = {}
 
 
-def digest(project_id: str, changes: Sequence[Change]) -> str:
+class Digests(Struct, frozen=True):
+    """Two fingerprints of what would be done.
+
+    ``whole`` tells which of it is withheld. ``operations`` does not, so that consent to what a guard withholds does not
+    change what it is for; it tells how many members go with an organization.
+    """
+
+    whole: str
+    operations: str
+
+
+def digest(project_id: str, changes: Sequence[Change]) -> Digests:
     """Return the SHA-256 of the canonical JSON of what would be done: never of counts, cost or causes."""
-    body = {"format": FORMAT_VERSION.split(".", maxsplit=1)[0], "project_id": project_id, "changes": []}
-    before, after = _canonical(body).split(b"[]", 1)
-    digested, separator = hashlib.sha256(before + b"["), b""
+    whole, operations = _Digested(project_id, "changes"), _Digested(project_id, "operations")
     for chunk in Changes.of(changes).by_address().chunks:
-        digested.update(separator + _canonical(list(map(_done, chunk)))[1:-1])
-        separator = b","
-    digested.update(b"]" + after)
-    return f"sha256:{digested.hexdigest()}"
+        changes = chunk.changes
+        done = _canonical(list(map(_done, changes)))
+        whole.add(done)
+        is_same = chunk.action is not Delete and not any(change.withheld_by for change in changes)
+        operations.add(done if is_same else _canonical(list(map(_meant, changes))))
+    return Digests(whole.text(), operations.text())
+
+
+class _Digested:
+    """The SHA-256 of a JSON object, of which the list under ``name`` comes part by part."""
+
+    def __init__(self, project_id: str, name: str) -> None:
+        body = {"format": FORMAT_VERSION.split(".", maxsplit=1)[0], "project_id": project_id, name: []}
+        before, self._after = _canonical(body).split(b"[]", 1)
+        self._hash, self._separator = hashlib.sha256(before + b"["), b""
+
+    def add(self, items: bytes) -> None:
+        """Take the JSON of some more items."""
+        self._hash.update(self._separator + items[1:-1])
+        self._separator = b","
+
+    def text(self) -> str:
+        """Return the digest of all that came."""
+        self._hash.update(b"]" + self._after)
+        return f"sha256:{self._hash.hexdigest()}"
 
 
 def _canonical(value: object) -> bytes:
@@ -60,6 +90,12 @@ def _done(change: Change) -> dict[str, object]:
         "fields": sorted(change.fields, key=lambda field: field.path),
         "withheld_by": change.withheld_by,
     }
+
+
+def _meant(change: Change) -> dict[str, object]:
+    """Return what would be done if nothing were withheld."""
+    members = {"members": change.members} if isinstance(change, Delete) and change.members is not None else {}
+    return {**_done(change), "withheld_by": None, **members}
 
 
 def leaves_open(plan: Plan) -> bool:

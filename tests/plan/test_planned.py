@@ -95,9 +95,12 @@ def test_the_digest_is_that_of_one_text(some: list[Change]) -> None:
         }
         for change in sorted(some, key=lambda change: (change.address, change.action))
     ]
-    body = {"format": "1", "project_id": "p[]", "changes": done}
+    body: dict[str, Any] = {"format": "1", "project_id": "p[]", "changes": done}
     text = msgspec.json.encode(body, order="deterministic")
-    assert digest("p[]", some) == f"sha256:{hashlib.sha256(text).hexdigest()}"
+    assert digest("p[]", some).whole == f"sha256:{hashlib.sha256(text).hexdigest()}"
+    body["operations"] = [{**one, "withheld_by": None} for one in body.pop("changes")]
+    text = msgspec.json.encode(body, order="deterministic")
+    assert digest("p[]", some).operations == f"sha256:{hashlib.sha256(text).hexdigest()}"
 
 
 @pytest.mark.parametrize(
@@ -113,10 +116,26 @@ def test_the_digest_covers_what_would_be_done(other: Change) -> None:
     assert digest("p", [RENAMED]) != digest("p", [other])
 
 
+def test_the_operations_digest_covers_what_would_be_done_and_not_what_is_withheld() -> None:
+    withheld = msgspec.structs.replace(RENAMED, withheld_by="max_update_percent")
+    other = msgspec.structs.replace(RENAMED, fields=(FieldChange(path=("name",), before="Ben", after="Robert"),))
+    emptied = msgspec.structs.replace(CLOSED, members=3)
+    assert digest("p", [LEAVER, withheld]).operations == digest("p", [RENAMED, LEAVER]).operations
+    assert digest("p", [other]).operations != digest("p", [RENAMED]).operations, "another live value"
+    assert digest("p", [emptied]).operations != digest("p", [CLOSED]).operations, "more people go with it"
+
+
+def test_the_operations_digest_of_a_narrowed_plan_is_that_of_the_whole() -> None:
+    whole = plan(RENAMED, LEAVER)
+    narrowed = finish(msgspec.structs.replace(whole, changes=(RENAMED,)), 1)
+    assert narrowed.operations_digest == whole.operations_digest
+    assert narrowed.digest != whole.digest
+
+
 def test_the_digest_leaves_out_counts_cost_and_causes() -> None:
     other = plan(RENAMED, summary=Summary(unchanged=9), cost=Cost(reads=12))
     assert other.digest == plan(RENAMED).digest
-    assert plan(RENAMED).digest != digest("project-test-2", [RENAMED])
+    assert plan(RENAMED).digest != digest("project-test-2", [RENAMED]).whole
 
 
 @pytest.mark.parametrize(

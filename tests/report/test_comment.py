@@ -163,7 +163,7 @@ def run(*words: str) -> int:
 
 
 def written(path: Path, plan: Plan) -> str:
-    signed = structs.replace(plan, digest=digest(plan.project_id, plan.changes))
+    signed = structs.replace(plan, digest=digest(plan.project_id, plan.changes).whole)
     path.write_bytes(b"".join(plan_json(signed)))
     return str(path)
 
