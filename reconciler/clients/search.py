@@ -155,18 +155,21 @@ def read_whole(
     Raises ``TooMany`` as soon as it is clear that there are more than ``most``.
     """
     for again in (True, False):
-        rows: dict[object, T | MalformedRecord] = {}
+        rows: dict[object, Any] = {}  # the malformed ones too, until all are there
+        malformed: dict[object, MalformedRecord] = {}
         total = sys.maxsize
         for page in follow(fetch, what, rows):
             rows.update(zip(map(key, page.rows), page.rows, strict=True))
-            rows.update((tuple(record.ids.values()) or id(record), record) for record in page.malformed)
+            malformed.update((tuple(record.ids.values()) or id(record), record) for record in page.malformed)
+            rows |= malformed
             total = _smaller_total(total, page)
             if (known := max(len(rows), page.total)) > most:
                 raise TooMany(known)
         if _is_whole(len(rows), total, what, again=again):
             break
-    malformed = [row for row in rows.values() if isinstance(row, MalformedRecord)]
-    return SearchResult([row for row in rows.values() if not isinstance(row, MalformedRecord)], malformed)
+    for name in malformed:
+        del rows[name]
+    return SearchResult([*rows.values()], [*malformed.values()])
 
 
 def stream_whole(

@@ -147,8 +147,10 @@ class UserStream:
             for read in batch:
                 self.count += 1
                 if type(read) is dict:  # an exact type is asked for fastest, and there may be a million
-                    user_id, external_id = read["user_id"], read.get("external_id")
-                    if user_id.strip() == user_id and (external_id is None or not _is_padded(external_id)):
+                    user_id = read["user_id"]
+                    if user_id.strip() == user_id and (
+                        "external_id" not in read or not _is_padded(read["external_id"])
+                    ):
                         if self.lacking:
                             self.lacking -= read.keys()
                         yield read
@@ -178,9 +180,9 @@ class UserStream:
         return user
 
 
-def _is_padded(external_id: str) -> bool:
+def _is_padded(external_id: Json) -> bool:
     """Return whether an external id has white space around it, or is blank."""
-    return external_id == "" or external_id.strip() != external_id
+    return external_id is not None and (external_id == "" or external_id.strip() != external_id)
 
 
 def read_users(source: UsersSource, fields: frozenset[str]) -> UserStream:
