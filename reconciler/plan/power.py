@@ -13,7 +13,19 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from reconciler.diff.fields import NOTHING, same
-from reconciler.model import ADMIN_ROLE, MEMBER, Change, Create, Delete, FieldChange, Json, Path, added_roles, completes
+from reconciler.model import (
+    ADMIN_ROLE,
+    MEMBER,
+    ORGANIZATION,
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Json,
+    Path,
+    added_roles,
+    completes,
+)
 from reconciler.plan.access import ASSIGNMENTS, POLICY, assigned, permissions, scopes_widened, widened
 
 # What grows, as programs and as people read it: one, and many.
@@ -113,7 +125,7 @@ _PKCE: Final = Row("protection", _OFF)
 _WAY_IN: Final = Row("sign_in", _ON)
 
 FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
-    "Organization": {
+    ORGANIZATION: {
         "sso_default_connection_id": Row("sso_off", lambda before, after: before is not None and after in NOTHING),
         "sso_jit_provisioning": Row("join", _OPEN),
         "sso_jit_provisioning_allowed_connections": Row("join", _longer, under="sso_jit_provisioning"),
@@ -133,7 +145,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
         "third_party_connected_apps_allowed_type": Row("client", _OPEN),
         "allowed_third_party_connected_apps": Row("client", _longer, under="third_party_connected_apps_allowed_type"),
     },
-    "Member": {
+    MEMBER: {
         "email_address": Row("address", _replaced),
         "is_breakglass": Row("breakglass", _ON, fresh=True),
         "mfa_phone_number": Row("mfa", _replaced),
@@ -238,7 +250,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Row]]] = {
 
 # A second thing that some fields permit.
 ALSO: Final[Mapping[str, Mapping[str, Row]]] = {
-    "Organization": {
+    ORGANIZATION: {
         "allowed_auth_methods": Row("sso_off", partial(_without, "sso"), under="auth_methods", all=("sso",))
     },
 }
@@ -262,13 +274,13 @@ LAPSE: Final = frozenset({"DFPRule", "VerdictReasonOverride"})  # whose fields s
 
 # Fields that say nothing about power, or whose power is looked at apart: roles, and what is managed item by item.
 HARMLESS: Final[Mapping[str, frozenset[str]]] = {
-    "Organization": frozenset(
+    ORGANIZATION: frozenset(
         {
             *("organization_name", "organization_external_id", "organization_logo_url", "trusted_metadata"),
             "rbac_email_implicit_role_assignments",
         }
     ),
-    "Member": frozenset({"name", "roles", "trusted_metadata", "untrusted_metadata", "external_id"}),
+    MEMBER: frozenset({"name", "roles", "trusted_metadata", "untrusted_metadata", "external_id"}),
     "SSOConnection": frozenset(
         {
             *("connection_type", "identity_provider", "nameid_format", "custom_scopes"),
