@@ -30,6 +30,10 @@ _BLANKS: Final = re.compile(r"\s+")
 _UNSEEN_BLANKS: Final = re.compile(r"^ +| +$|(?<= ) +| +(?= )")
 _LETTERS: Final = r"[\w\u0300-\u036f]+"
 _WORD: Final = re.compile(rf"{_LETTERS}(?:[^\w\s\"'<>\[\]{{}},;]+{_LETTERS})*")  # with the signs in a name or a URL
+_BEGUN: Final = re.compile(  # what may be the beginning of an address
+    r'(?:"[^"\n]*"?|[^\s"@<>()\[\],;:\\]+)(?:@[^\s"]{0,2})?$'
+)
+_REST_OF_ADDRESS: Final = re.compile(r'(?:[^\s"@<>()\[\],;:\\]*|[^"\n]*")(?:@|%40)')
 _COMPARED: Final = 10_000  # characters from the first difference on, of which one line shows the first
 _COMMON: Final = 0x17F  # the last Latin letter that European languages use
 _DOTLESS_I: Final = "\u0131"
@@ -127,7 +131,13 @@ def _in_lines(value: Json) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    """Return a text that is not too long; an address that would lose its domain, and so its mask, is left out whole."""
+    if len(text) <= _LONGEST:
+        return text
+    head, rest = text[: _LONGEST - 1], text[_LONGEST - 1 :]
+    if _REST_OF_ADDRESS.match(rest) or _REST_OF_ADDRESS.match(head[-3:] + rest):
+        head = _BEGUN.sub("", head)
+    return f"{head}…"
 
 
 def _judge_copies(before: str, after: str) -> tuple[str, str]:
@@ -168,7 +178,7 @@ def _unified(before: str, after: str) -> Lines:
     words = _mistaken("\n".join(gone), "\n".join(come))
     alike = {line for one in gone for other in come if _alike(one, other) for line in (one, other)}
     written = [_line(line, words, alike=line[1:] in alike) for line in found]
-    cut = [line for line in written if len(line) == _LONGEST and line.endswith("…")]
+    cut = [line for line in written if line.endswith("…")]
     if {line[1:] for line in cut if line[0] == "-"} & {line[1:] for line in cut if line[0] == "+"}:
         return ()  # what differs is past the cut
     more = len(written) - _SHOWN
@@ -187,7 +197,7 @@ def _line(line: str, words: Collection[str], *, alike: bool) -> str:
         text = _revealed(text) if alike else re.sub(r" +$", lambda found: r"\u0020" * len(found[0]), text)
         text = _revealed_words(text, words)
     shown = printable(f"{sign}{text}")
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return _cut(shown)
 
 
 def _revealed_words(text: str, words: Collection[str]) -> str:

@@ -1,13 +1,15 @@
 """Two values that differ are written so that the difference is seen."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconciler.clients.redact import mask
 from reconciler.model import FieldChange
-from reconciler.report.values import change_lines, drift_lines
+from reconciler.report.values import change_lines, drift_lines, shown
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
@@ -82,3 +84,14 @@ def test_a_long_list_is_a_diff_so_that_every_difference_is_seen() -> None:
     assert [line for line in shown if line[0] in "+-"] == ['+ "new.example",', '- "tenant-30.example",']
     drifted = map(str, drift_lines(FieldChange(path=("email_allowed_domains",), before=before, after=after)))
     assert [line for line in drifted if line[0] in "+-"] == ['- "new.example",', '+ "tenant-30.example",']
+
+
+@pytest.mark.parametrize("address", ["localpart@acme.example", '"local part"@acme.example', "local%40acme.example"])
+@pytest.mark.parametrize("before", ["", "word ", "https://acme.example/?to=", "[", '"'])
+def test_what_is_cut_shows_no_local_part_without_its_domain(address: str, before: str) -> None:
+    for length in range(220):
+        text = f"{'-' * length}, {before}{address}, and more {'-' * 200}"
+        for value in (text, [text], {"note": text}):
+            field = FieldChange(path=("trusted_metadata", "note"), before=value, after="short")
+            lines = (*change_lines(field), *drift_lines(field), shown(value))
+            assert not [line for line in lines if re.search("loc?a?l?", mask(str(line)).replace("l***@", ""))]
