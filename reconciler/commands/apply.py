@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for, seconds_of, tell
+from reconciler.commands.options import PAGE, Asked, client_for, command, planned_for, seconds_of, tell
 from reconciler.commands.signals import SIGNALS
 from reconciler.errors import NotPrinted, Refused
 from reconciler.report.formats import FORMATS, show
@@ -38,12 +38,16 @@ if TYPE_CHECKING:
         metavar="DURATION",
         help="Begin no write after so long, such as 90s, 30m or 5h; the next apply goes on.",
     ),
+    *PAGE,
 )
-def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float) -> int:
+def apply(
+    asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float, html: Path | None, mask: bool
+) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
     from reconciler.apply.alone import alone
     from reconciler.apply.stop import Stop
+    from reconciler.commands.outputs import check_page, write_page
     from reconciler.plan.narrow import hold_to
     from reconciler.plan.plan_file import read_plan
     from reconciler.read.run import open_run
@@ -53,6 +57,7 @@ def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_li
 
     stop = Stop(time_limit)
     config = asked.config()
+    check_page(config, html, mask=mask, beside=file)
     reviewed = list(map(read_plan, file))
     this = ("apply", *map(str, file))
     with client_for(config) as client, alone(config.root, config.environment, this, wait):
@@ -68,6 +73,10 @@ def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_li
             with applying(planned.plan, asked.format, client) as on_outcome:
                 applied = pipeline.apply(open_run(config, client), planned, on_outcome, stop)
             shown = _show(stop, apply_report(planned.plan, applied, new), asked.format, applied.journal)
+    if html:
+        from reconciler.report.page import outcomes_page
+
+        write_page(html, outcomes_page(planned.plan, applied, new, mask=mask))
     is_cut_short = stop.signals and (applied.exit_code == 1 or not shown)
     return SIGNALS.exit_code if is_cut_short else applied.exit_code
 

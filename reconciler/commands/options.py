@@ -26,6 +26,14 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 DURATION: Final = re.compile(r"([0-9]{1,6})([smh])")
 
 
+PAGE: Final = (
+    click.option(
+        "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write a page to FILE."
+    ),
+    click.option("--mask", is_flag=True, help="Mask addresses on the page."),
+)
+
+
 class Asked(Struct, frozen=True, kw_only=True):
     """What the options say that every command has, before or after its name."""
 

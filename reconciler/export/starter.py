@@ -63,6 +63,7 @@ spec:
 plan*.json
 *.plan.json
 *-plan.json
+/*.html
 /reviewed/
 users*.json
 users*.jsonl
