@@ -14,10 +14,12 @@ def validate(asked: Asked) -> int:
     """Print every problem of what people wrote; return 0, as an error ends the command before."""
     from reconciler.load.repository import load
     from reconciler.model import fold_problems
+    from reconciler.plan.policies import would_deny
     from reconciler.report.problems import problems_report
 
     declared, rules = load(asked.config())
-    found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
+    denied = would_deny(declared)
+    found = (*declared.problems, *declared.doubts, *denied, *rules.warnings, *fold_problems(rules.problems))
     show(problems_report(found, title=_what_was_read(declared)), asked.format)
     return 0
 

@@ -129,6 +129,22 @@ class ManualStepSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     check: Check | UnsetType = UNSET
 
 
+class Suppression(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A resource of which a policy says nothing, and why."""
+
+    address: Name
+    reason: Name
+
+
+class PolicySpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A condition over a change: one that meets ``deny`` is withheld, one that meets ``warn`` is reported."""
+
+    message: Name
+    deny: Name | UnsetType = UNSET
+    warn: Name | UnsetType = UNSET
+    suppress: Annotated[list[Suppression], Meta(min_length=1)] | UnsetType = UNSET
+
+
 def _parts(kind: Kind) -> list[Any]:
     """Return the fields of a manifest of a kind below ``metadata``."""
     parts: list[Any] = [
@@ -186,7 +202,12 @@ _AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, r
 
 def computed_in(kind: str) -> Computed:
     """Return what tells at which paths of a document an expression may stand for a value."""
-    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules}.get(kind, _in_a_manifest)
+    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules, "Policy": _nowhere}.get(kind, _in_a_manifest)
+
+
+def _nowhere(_path: Path) -> bool:
+    """Return that nothing is computed in a document by which others are judged."""
+    return False
 
 
 def _in_a_manifest(path: Path) -> bool:
@@ -215,6 +236,7 @@ OF_OURS: Final = {  # what is no resource in Stytch: the type of its spec, and w
     "OrganizationSet": (SetSpec, "Many organizations from the rows of a table."),
     "MappingRules": (RulesSpec, "Rules: which user belongs to which organization."),
     "ManualStep": (ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
+    "Policy": (PolicySpec, "What no change may do, or what a reviewer is told of those that do."),
 }
 DOCUMENTS: Final = (*KINDS, *OF_OURS)  # the kinds of documents that ``manifests/`` and ``rules/`` may hold
 

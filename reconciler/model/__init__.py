@@ -5,7 +5,17 @@ Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete``
 printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
 """
 
-from reconciler.model.access import Access, AccessIn, Grown, Growth, Move, OtherRoles, Person, Withheld
+from reconciler.model.access import (
+    KINDS_OF_POWER,
+    Access,
+    AccessIn,
+    Grown,
+    Growth,
+    Move,
+    OtherRoles,
+    Person,
+    Withheld,
+)
 from reconciler.model.changes import (
     FORMAT_VERSION,
     Begun,
@@ -68,6 +78,7 @@ __all__ = [
     "API_VERSION",
     "FORMAT_VERSION",
     "IMPLICIT_ROLE",
+    "KINDS_OF_POWER",
     "MARK_KEY",
     "MEMBER",
     "NO_STAKES",

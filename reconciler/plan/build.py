@@ -39,6 +39,7 @@ from reconciler.model import (
 from reconciler.plan.access import loss_warnings
 from reconciler.plan.guards import Census, withhold
 from reconciler.plan.order import finish, in_order_by
+from reconciler.plan.policies import judge
 from reconciler.plan.situation import Diffs, Situation
 from reconciler.rules.directory import OF_DOMAINS
 
@@ -54,7 +55,9 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
     written, observed, from_live = _by_writer(Changes.of(every.changes), situation)
     missing = tuple(_missing(config, written, target))
     census = _census(diffs, situation, found)
-    changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
+    judged, policies, doubts = judge(written, situation.policies, situation.declared.organizations)
+    found.extend(doubts)
+    changes, guards = withhold(_without_environment(judged) if missing else judged, census, config.guards)
     found.extend(loss_warnings(changes, census.stakes))
     held = _listed(_as_declared(every.held, situation.declared, desired))
     held_by = _by_cause(desired, held)
@@ -81,7 +84,7 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
         unmanaged=_listed(every.unmanaged),
         problems=tuple(sorted(found, key=lambda one: (one.severity, one.at, one.code, one.message))),
         manual_steps=steps,
-        guards=(*missing, *guards, *_too_much_held(config, held_by)),
+        guards=(*missing, *policies, *guards, *_too_much_held(config, held_by)),
     )
     return finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
 

@@ -1,7 +1,7 @@
 """Everything but the differences that holds and guards look at: what is declared, wanted and live, and who has what."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -11,6 +11,7 @@ from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.ownership import Owner, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
+from reconciler.load.policies import Policy
 from reconciler.load.references import POLICY, names_in
 from reconciler.load.repository import Declared
 from reconciler.model import ADMIN_ROLE, MEMBER, Diff, OrganizationMembers, address
@@ -70,6 +71,11 @@ class Situation(Struct, frozen=True, kw_only=True):
     live: LiveResources
     presence: Presence
     redacted: bool = False
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """Return the policies that bind."""
+        return self.declared.safeguards.policies
 
 
 def roles_at_stake(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:

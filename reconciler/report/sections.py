@@ -25,6 +25,10 @@ _NOT_SETTINGS = {
     "breakglass": _BY_NAME,
     "users": "plan again with a complete source of users: a JSON or JSON lines export, or a Consumer project",
 }
+_OF_A_POLICY = (
+    "change what is declared; or suppress the address in the policy, with a reason: what is changed in policies counts "
+    "once it is applied"
+)
 _CHECK_FIRST = {
     "max_missing_users_percent": "check that no users are missing; ",
     "max_shrink_percent": "check that no users, table rows or rules are missing; ",
@@ -206,6 +210,8 @@ def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
     if guard in _NOT_SETTINGS:
         return _NOT_SETTINGS[guard]
+    if guard.startswith("policy:"):
+        return _OF_A_POLICY
     if guard == "max_organization_loss_percent" and result:
         where = f"the manifest of Organization/{result.organization}"
         said = f"lifecycle: {{max_loss_percent: {result.needed}}}"
