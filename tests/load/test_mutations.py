@@ -23,6 +23,7 @@ from reconciler.config.schema import Configuration
 from reconciler.documents import yaml_reader
 from reconciler.errors import ReconcilerError
 from reconciler.expressions.text import mailbox
+from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared, load
 from reconciler.load.schemas import DOCUMENTS, document_type
 from reconciler.model import Problem
@@ -43,7 +44,7 @@ ONE = os.environ.get("STYTCH_RECONCILER_MUTATION")
 NARROW = 30
 # What declares something of nearly every kind, and what says everything that sets, steps, rules and tables can.
 BROAD = (REPOSITORY, next(FOLDER.glob("*/850-*")))
-RARE = (FOLDER / "fraud" / "330-verdict-reasons",)
+RARE = (FOLDER / "fraud" / "330-verdict-reasons", FOLDER / "policies" / "952-a-suppressed-address")
 
 
 def cases() -> list[Path]:
@@ -169,7 +170,7 @@ def dropped(root: Path, files: Files, config: Config, declared: Declared) -> Ite
         yield from unknown(document, SCHEMAS[document["kind"]])
         metadata, spec = document.get("metadata", {}), str(document)
         everywhere = "environments" not in metadata and "${{" not in spec and document["kind"] in SCHEMAS
-        if everywhere and document["kind"] not in ("Configuration", "MappingRules", "OrganizationSet", "ManualStep"):
+        if everywhere and document["kind"] in KINDS:
             key = document["kind"], metadata.get("namespace"), name_of(document["kind"], metadata["name"])
             if key not in there and metadata.get("namespace") in (None, *(one.name for one in declared.organizations)):
                 yield f"{key} is not declared"
@@ -211,8 +212,12 @@ def meant(config: Config, declared: Declared) -> list[str]:
     """What is understood of it, places aside: settings, things, documents, and what is told beside."""
     things = (*declared.resources, *declared.organizations_elsewhere)
     documents = (*declared.rules, *declared.manual_steps)
+    policies = [
+        (*one.says(), one.message, sorted((about, why) for about, (why, _) in one.suppressed.items()))
+        for one in declared.safeguards.policies
+    ]
     told = sorted(one.message for one in (*declared.problems, *declared.doubts))
-    found = [as_text(one) for one in (told, *map(placeless, (config, *things, *documents)))]
+    found = [as_text(one) for one in (told, policies, *map(placeless, (config, *things, *documents)))]
     return sorted(text.replace(str(config.root), "") for text in found)
 
 
