@@ -47,16 +47,20 @@ CASES = [case for case in sorted(REPORTS.iterdir()) if case.is_dir() and "-probl
 RULE = Cause(file="rules/a.yaml", line=7, rule="everybody", user="u1")
 
 
-def of_case(case: Path, *, mask: bool = False) -> Page:
+def page_of(case: Path, *, mask: bool = False) -> Iterator[bytes]:
     plan = public.read_plan((case / "plan.json").read_bytes())
     plan = structs.replace(plan, access=access_of(plan.changes))
     match case.name.split("-")[1]:
         case "plan":
-            return read(plan_page(plan, mask=mask))
+            return plan_page(plan, mask=mask)
         case "drift":
-            return read(drift_page(plan, mask=mask))
+            return drift_page(plan, mask=mask)
         case _:
-            return read(outcomes_page(plan, outcomes_of(case), mask=mask))
+            return outcomes_page(plan, outcomes_of(case), mask=mask)
+
+
+def of_case(case: Path, *, mask: bool = False) -> Page:
+    return read(page_of(case, mask=mask))
 
 
 def outcomes_of(case: Path) -> Applied:

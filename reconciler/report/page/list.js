@@ -114,7 +114,10 @@ function treeOf(tree, draw, act) {
   tree.addEventListener("focusin", (event) => {
     if (event.target.at !== undefined && event.target.at !== current) go(event.target.at);
   });
-  window.addEventListener("beforeprint", () => blocks.slice(0, PRINTED / BLOCK).forEach(fill));
+  window.addEventListener("beforeprint", () => {
+    blocks.slice(0, PRINTED / BLOCK).forEach(fill);
+    tree.dataset.more = items.length > PRINTED ? `The first ${PRINTED} of ${items.length} lines are printed: choose fewer changes to print all of them.` : "";
+  });
 
   return { show, redraw };
 }

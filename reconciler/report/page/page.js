@@ -33,7 +33,7 @@ async function start() {
   let chosen = {};
   let turned = new Set(); // groups and rows that somebody opened or closed
   const total = () => shown.reduce((sum, group) => sum + group.rows.length, 0);
-  const opens = (item) => (item.all ? total() <= FEW : total() <= VERY_FEW && item.fields.length > 0 && SIGNS[item.verb] !== "+");
+  const opens = (item) => (item.all ? shown.length === 1 || total() <= FEW : total() <= VERY_FEW && item.fields.length > 0 && SIGNS[item.verb] !== "+");
   const isOpen = (item) => opens(item) !== turned.has(item);
   const items = () => shown.flatMap((group) => (isOpen(group) ? [group, ...group.rows] : [group]));
 
