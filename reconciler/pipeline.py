@@ -12,6 +12,7 @@ way to a write, and no flag that turns one into another.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from msgspec import structs
 
@@ -42,6 +43,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
     declared, rules = load(run.config, run.redaction)  # files → resources and compiled rules, or every mistake at once
     target = find_target(run, declared)  # which project and environment, as far as they are there
+    run = structs.replace(run, history=run.history.of_project(target.project_id))
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations)
     begun = unfinished(run.config.root, run.config.environment)
@@ -60,10 +62,16 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)
-    whole = build(diffs, situation, steps, warnings_of(run, situation, diffs, unread=unread))  # in order, and guarded
+    warnings = chain(warnings_of(run, situation, diffs, unread=unread), run.history.doubts(run.config.environment))
+    whole = build(diffs, situation, steps, warnings)  # in order, and guarded
     check_leavers(whole, desired, run.client)
     planned = Planned(
-        plan=structs.replace(whole, cost=structs.replace(whole.cost, reads=run.client.statistics.requests)),
+        plan=structs.replace(
+            whole,
+            cost=structs.replace(whole.cost, reads=run.client.statistics.requests),
+            revision=run.history.planned,
+            applied=run.history.applied,
+        ),
         organization_ids=resources[ORGANIZATION].live_ids,
         ids={kind: diff.ids for kind, diff in diffs.items() if kind not in (ORGANIZATION, MEMBER)},
         target=live.target,

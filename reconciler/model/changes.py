@@ -295,6 +295,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
     snapshot: Snapshot | None = None  # what it was made from, None where Stytch was asked
     operations_digest: str = ""  # of all that would be done if nothing were withheld, whatever the plan is narrowed to
+    revision: str = ""  # the commit that it was made of, "" without git, or where something is not committed
+    applied: str = ""  # the commit that was applied last, "" where nobody knows
 
 
 Result = Literal["applied", "failed", "withheld", "skipped"]

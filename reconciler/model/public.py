@@ -108,6 +108,8 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     access: Access | UnsetType = UNSET  # type: ignore[assignment] # left out where there is nothing to say
     snapshot: Snapshot | UnsetType = UNSET  # type: ignore[assignment] # as above
     operations_digest: str | UnsetType = UNSET  # type: ignore[assignment] # as above
+    revision: str | UnsetType = UNSET  # type: ignore[assignment] # as above
+    applied: str | UnsetType = UNSET  # type: ignore[assignment] # as above
 
 
 _FORMS: dict[type, type[Struct]] = {
@@ -121,7 +123,7 @@ _FORMS: dict[type, type[Struct]] = {
 # In the order in which a form takes them; what is derived in memory is a field of the form.
 _FIELDS_OF = {form: attrgetter(*form.__struct_fields__) for form in _FORMS.values()}
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
-_LEFT_OUT = ("access", "snapshot", "operations_digest")  # of what is empty
+_LEFT_OUT = ("access", "snapshot", "operations_digest", "revision", "applied")  # of what is empty
 _LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")
 
 
