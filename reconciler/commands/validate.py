@@ -6,7 +6,10 @@ from reconciler.commands.options import Asked, command
 from reconciler.report.formats import show
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.load.repository import Declared
+    from reconciler.model import Problem
 
 
 @command()
@@ -14,11 +17,10 @@ def validate(asked: Asked) -> int:
     """Print every problem of what people wrote; return 0, as an error ends the command before."""
     from reconciler.load.repository import load
     from reconciler.model import fold_problems
-    from reconciler.plan.policies import would_deny
     from reconciler.report.problems import problems_report
 
     declared, rules = load(asked.config())
-    denied = would_deny(declared)
+    denied = _denied(declared) if declared.safeguards.policies else ()
     found = (*declared.problems, *declared.doubts, *denied, *rules.warnings, *fold_problems(rules.problems))
     show(problems_report(found, title=_what_was_read(declared)), asked.format)
     return 0
@@ -34,3 +36,10 @@ def _what_was_read(declared: "Declared") -> str:
     steps = [counted(len(declared.manual_steps), "ManualStep")] if declared.manual_steps else []
     counts = [counted(number, kind, f"{kind[:-1]}ies" if kind.endswith("cy") else "") for kind, number in kinds.items()]
     return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules"])
+
+
+def _denied(declared: "Declared") -> "Iterable[Problem]":
+    """Return what policies would deny of what is declared; imported only where there are policies."""
+    from reconciler.plan.policies import would_deny
+
+    return would_deny(declared)
