@@ -212,6 +212,7 @@ def _environ(configuration: Sequence[tuple[str, str]]) -> dict[str, str]:
         | who
         | {
             "GIT_CONFIG_COUNT": str(first + len(configuration)),
+            "GIT_NO_REPLACE_OBJECTS": "1",  # what was applied is what its name says
             "GIT_TERMINAL_PROMPT": "0",
             "SSH_ASKPASS_REQUIRE": "never",
             "GCM_INTERACTIVE": "never",

@@ -124,7 +124,11 @@ def take(
         if not found or clock() - since >= seen.lifetime:
             sent = clock()
             new = _commit(repository, ref, owner)
-            swapped = swap(repository, ref, found, new)
+            try:
+                swapped = swap(repository, ref, found, new)
+            except KeyboardInterrupt:
+                swap(repository, ref, new, "")  # it may have arrived
+                raise
             if swapped.result == "done":
                 return Lock(repository, ref, owner, new, sent, clock)
             races += 1

@@ -18,13 +18,15 @@ SHORT: Final = 12  # digits of a revision
 
 
 class History(Struct, frozen=True, kw_only=True):
-    """What git says: nothing, without a repository that holds the configuration in its HEAD.
+    """What git says: nothing, where nobody asks it, or it has no repository with the configuration in its HEAD.
 
-    ``revision`` is HEAD, and ``uncommitted`` names what a run reads and is not as HEAD has it. ``state`` is what was
-    applied last, None where nobody knows; ``unread`` says why git could not tell.
+    ``is_outside`` tells the second from the first. ``revision`` is HEAD, and ``uncommitted`` names what a run reads and
+    is not as HEAD has it. ``state`` is what was applied last, None where nobody knows; ``unread`` says why git could
+    not tell.
     """
 
     repository: Repository | None = None
+    is_outside: bool = False
     revision: str = ""
     uncommitted: tuple[str, ...] = ()
     state: State | None = None
@@ -51,6 +53,9 @@ class History(Struct, frozen=True, kw_only=True):
         """Yield a warning where nothing tells what was applied last, or where that proves nothing."""
         if self.unread:
             yield warning("no-state", f"{self.unread}, {UNKNOWN}", self.hint)
+        elif self.is_outside:
+            message = f"{FILE} is in no git repository, or nobody committed it there"
+            yield warning("no-state", f"{message}, {UNKNOWN}", f"commit it, {WITHOUT}")
         elif self.repository and not (self.state and self.state.revision):
             other = f" to this project, but to {self.state.project}" if self.state and self.state.project else ""
             message = f"git does not say that anything was applied to {environment} yet"
@@ -68,7 +73,7 @@ def look(root: Path, environment: str) -> History:
     """Return what git says of a folder; where it cannot tell, why."""
     try:
         repository = find(root, FILE)
-        return said_by(repository, environment) if repository else History()
+        return said_by(repository, environment) if repository else History(is_outside=True)
     except Unreadable as error:
         return unread_for(error)
 

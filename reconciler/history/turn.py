@@ -119,6 +119,8 @@ def turn(
                     stack.callback(lock.release)
                     stack.enter_context(lock.kept(lost))
                 history = said_by(repository, environment)
+            else:
+                history = History(is_outside=True)
         except Unreadable as error:
             refusal, history = refusal or str(error), unread_for(error)
         yield Turn(environment, history, lock, refusal)

@@ -173,6 +173,7 @@ def _problems(plan: Plan) -> Iterator[Part]:
 
 
 _HOURS_FROM = 120  # minutes
+_REVISION = 12  # digits of a commit that are shown
 
 
 def source(plan: Plan) -> Iterator[str]:
@@ -181,6 +182,9 @@ def source(plan: Plan) -> Iterator[str]:
         minutes = plan.snapshot.age // 60
         old = counted(minutes // 60, "hour") if minutes >= _HOURS_FROM else counted(minutes, "minute")
         yield f"From a snapshot of {printable(plan.snapshot.taken_at)}, {old} old; people are hashed in it."
+    if plan.applied:
+        of = f"Planned of {plan.revision[:_REVISION]}; " if plan.revision else ""
+        yield f"{of}{plan.applied[:_REVISION]} was applied last."
     if plan.users_project_id:
         users = counted(plan.summary.users, "user")
         yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."

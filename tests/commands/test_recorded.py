@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from reconciler.history.git import Repository, find
 from reconciler.history.lock import LIFETIME, Lock, take
 from reconciler.history.refs import points_to, swap
 from reconciler.history.state import State, read_state
+from tests.history.http_remote import HttpRemote
 from tests.history.test_lock import Time
 from tests.history.worlds import begun, cloned, commit, git, manifest, push
 from tests.repositories import OWNED
@@ -359,6 +361,27 @@ def test_what_was_applied_to_another_project_says_nothing_here(
     assert state(clone).project != project
 
 
+def test_without_git_a_plan_says_so_and_an_apply_works(
+    run: Run, clone: Path, printed: Callable[[], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clone / ".git").rename(clone / ".git-aside")
+    assert run(clone, "plan", "--format", "json") == 2
+    (problem,) = printed()["problems"]
+    assert (problem["code"], problem["severity"]) == ("no-state", "warning")
+    assert problem["message"].startswith("reconciler.yaml is in no git repository, or nobody committed it there, so")
+    assert run(clone, "apply") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_plan_for_people_names_both_revisions(run: Run, clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clone, "apply") == 0
+    first = git(clone, "rev-parse", "--short=12", "HEAD")
+    second = commit(clone, {"manifests/globex.yaml": manifest("globex")})
+    capsys.readouterr()
+    assert run(clone, "plan") == 2
+    assert f"Planned of {second[:12]}; {first} was applied last." in capsys.readouterr().out
+
+
 def test_where_the_state_cannot_be_read_a_plan_says_so(
     run: Run, clone: Path, tmp_path: Path, printed: Callable[[], Any]
 ) -> None:
@@ -395,3 +418,29 @@ def test_the_variable_says_one_of_two_words(
     monkeypatch.setenv("RECONCILER_STATE", "off")
     assert run(clone, "plan") == 1
     assert "RECONCILER_STATE is 'off'" in capsys.readouterr().err
+
+
+def test_with_a_token_it_is_recorded_over_http_and_nobody_else_learns_the_token(
+    run: Run, clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = "ghs_c4naryC4NARYc4naryC4NARY0123456789"
+    basic = b64encode(f"x-access-token:{token}".encode()).decode()
+    git(tmp_path / "remote.git", "config", "http.receivepack", "true")
+    with HttpRemote(tmp_path, f"Basic {basic}") as remote:
+        git(clone, "remote", "set-url", "origin", f"{remote.url}/remote.git")
+        git(clone, "config", f"http.{remote.url}/.extraHeader", "Authorization: Basic persisted")
+        assert run(clone, "apply") == 0
+        assert remote.refused
+        assert git(tmp_path / "remote.git", "for-each-ref", "refs/reconciler*") == ""
+        monkeypatch.setenv("RECONCILER_GIT_TOKEN", token)
+        remote.refused = 0
+        assert run(clone, "apply") == 0
+        assert run(clone, "plan") == 0
+        assert remote.refused == 0
+    head = git(clone, "rev-parse", "HEAD")
+    assert f"Applied: {head}" in git(tmp_path / "remote.git", "cat-file", "commit", REF)
+    printed = capfd.readouterr()
+    kept = [path.read_text(errors="replace") for path in clone.rglob("*") if path.is_file() and path.name != "index"]
+    for text in (printed.out, printed.err, *kept):
+        assert token not in text
+        assert basic not in text
