@@ -36,8 +36,13 @@ def in_total(plan: Plan) -> Iterator[Line]:
     if access.deleted_organizations:
         gone = counted(access.deleted_organizations, "organization is deleted", "organizations are deleted")
         yield styled(f"- {gone}, with {counted(access.deleted_with_them, 'member')}", "removed")
+    yield from (styled(line, "more") for line in would_be(access))
+
+
+def would_be(access: Access) -> Iterator[str]:
+    """Yield in a line what would come of what is withheld, if anything would."""
     if said := ", ".join(_withheld(access)):
-        yield styled(f"Withheld: {said}", "more")
+        yield f"Withheld: {said}"
 
 
 def _withheld(access: Access) -> Iterator[str]:

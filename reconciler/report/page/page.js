@@ -25,7 +25,7 @@ async function start() {
   rows = await readRows();
   groups = groupsOf(rows);
   const { form, count } = controls();
-  const tree = h("div", { role: "tree", class: "tree", "aria-label": "Changes by organization" });
+  const tree = h("div", { role: "tree", class: "tree", "aria-labelledby": "changes-title" });
   explorer.append(form, count, tree);
   document.querySelector("#static").remove();
 

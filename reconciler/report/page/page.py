@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from reconciler.model import Access, Change, Changes, Outcome, Plan
 from reconciler.plan.access_diff import access_of
 from reconciler.plan.effects import undone
-from reconciler.report.access import growth, permitted_by_hand
+from reconciler.report.access import by_organization, would_be
 from reconciler.report.grouping import DRIFTED, PLANNED
 from reconciler.report.held import number_held
 from reconciler.report.outcomes import apply_report
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.apply.execute import Applied
 
 _FEW = 400  # changes that are laid out for who has no script
+_WITHHELD = "Withheld by "  # how the titles of parts about guards begin
 _NOT_IN_IDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -50,6 +51,11 @@ class Section(Struct, frozen=True):
         """Return its title without the number in it."""
         return self.part.title.partition(":")[0]
 
+    @property
+    def guard(self) -> str:
+        """Return the guard that withholds what it is about, "" where it is about something else."""
+        return self.label.removeprefix(_WITHHELD) if self.label.startswith(_WITHHELD) else ""
+
 
 class Page(Struct, frozen=True, kw_only=True):
     """What stands on the page before its rows."""
@@ -58,7 +64,7 @@ class Page(Struct, frozen=True, kw_only=True):
     plan: Plan
     view: View
     sentence: str
-    counts: str
+    counts: tuple[str, ...]
     figures: tuple[Figure, ...]
     access: Access | None
     power: tuple[Part, ...]
@@ -100,22 +106,23 @@ class Page(Struct, frozen=True, kw_only=True):
 def of_plan(plan: Plan, apply_with: Sequence[str] | None = ()) -> tuple[Page, Iterator[Row]]:
     """Return the page of a plan and its rows."""
     view = _view(plan_report(plan, apply_with=apply_with))
-    going = len(plan.changes) - plan.summary.withheld
-    sentence = _moves(plan.access, PLAN)
+    counts = (*view.footer[:1], *would_be(plan.access or Access()))
     if not plan.changes:
-        sentence = view.title
-    elif not going:
+        sentence, counts = _nothing(view)
+    elif len(plan.changes) == plan.summary.withheld:
         sentence = f"Nothing is written: {counted(len(plan.changes), 'change is', 'changes are')} withheld"
-    power = tuple(growth(plan))
+    else:
+        sentence = _moves(plan.access, PLAN)
+    in_the_table = {part.title for part in by_organization(plan)}
     page = Page(
         words=PLAN,
         plan=plan,
         view=view,
         sentence=sentence,
-        counts=view.footer[0] if plan.changes else "",
+        counts=counts,
         figures=(*_figures(plan.access, PLAN, plan.summary.on_unverified + plan.summary.on_untrusted), *_open(plan)),
         access=plan.access,
-        power=power,
+        power=tuple(part for part in view.first if part.title not in in_the_table),
         number=len(plan.changes),
     )
     return page, (change_row(change, PLANNED) for change in plan.changes)
@@ -125,17 +132,20 @@ def of_drift(plan: Plan) -> tuple[Page, Iterator[Row]]:
     """Return the page of what is live and not as declared, and its rows."""
     view = _view(drift_report(plan))
     access = access_of(map(undone, chain(plan.changes, plan.observed)))
-    power = tuple(permitted_by_hand(plan))
     number = len(plan.changes) + len(plan.observed)
+    sentence, counts = _nothing(view)
+    if number:
+        sentence = f"{counted(number, 'difference')} between the files and what is live"
+        counts = ("Changed behind git's back, or not applied yet.",)
     page = Page(
         words=DRIFT,
         plan=plan,
         view=view,
-        sentence=f"{counted(number, 'difference')} between the files and what is live" if number else view.title,
-        counts="Changed behind git's back, or not applied yet." if number else "",
+        sentence=sentence,
+        counts=counts,
         figures=(*_figures(access, DRIFT), *_open(plan)),
         access=access,
-        power=power,
+        power=view.first,
         number=number,
     )
     return page, (change_row(change, DRIFTED) for change in chain(plan.changes, plan.observed))
@@ -148,12 +158,15 @@ def of_outcomes(plan: Plan, applied: "Applied", new: Sequence[Change] = ()) -> t
     access = access_of(done)
     results = Counter(str(outcome.result) for outcome in applied.outcomes)
     failed = ((results[name], name) for name in ("failed", "skipped", "withheld"))
+    sentence, counts = _nothing(view)
+    if applied.outcomes:
+        sentence, counts = view.title.rpartition(": ")[2].rstrip("."), ()
     page = Page(
         words=OUTCOMES,
         plan=plan,
         view=view,
-        sentence=view.title.rpartition(": ")[2].rstrip(".") if applied.outcomes else view.title,
-        counts="",
+        sentence=sentence,
+        counts=counts,
         figures=(
             *(Figure(number, name, name, "alarm") for number, name in failed if number),
             *_figures(access and structs.replace(access, growth=()), OUTCOMES),
@@ -176,6 +189,12 @@ def _pairs(plan: Plan, applied: "Applied") -> Iterator[tuple[Outcome, Change | N
 
 def _view(report: Report) -> View:
     return next(view for view in report.views() if isinstance(view, View))
+
+
+def _nothing(view: View) -> tuple[str, tuple[str, ...]]:
+    """Return that nothing is to be done, and in the lines below it of what and what is left open."""
+    sentence, _, rest = view.title.partition(": ")
+    return sentence, (rest, *map(str, view.highlights))
 
 
 def _moves(access: Access | None, words: Words) -> str:

@@ -13,7 +13,8 @@ from msgspec import Struct
 from reconciler.model import Access
 
 _SIDE: Final = 9  # organizations on a side; the others are one
-_BODY: Final = 230.0  # of all people together
+_BODY: Final = 230.0  # of all people together, at most
+_BODY_OF_ONE: Final = 60.0  # of a band, where there are few
 _THICKEST: Final = 16.0  # of one person
 _THINNEST: Final = 1.5  # of a band
 _SLOT: Final = 26.0  # at least so much of a side belongs to one name
@@ -71,7 +72,7 @@ def picture_of(access: Access | None, comes: str, goes: str) -> Picture | None:
     if not flows:
         return None
     left, right = (_side(flows, at) for at in (0, 1))
-    scale = min(_THICKEST, _BODY / sum(flows.values()))
+    scale = min(_THICKEST, min(_BODY, _BODY_OF_ONE * len(flows)) / sum(flows.values()))
     height = max(_extent(left, scale), _extent(right, scale))
     starts, ends = (
         _places(side, scale, height, {NOWHERE: nowhere, OTHERS: f"{len({*names}) - len(side) + 1:,} others"})

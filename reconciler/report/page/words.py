@@ -11,6 +11,7 @@ class Words(Struct, frozen=True, kw_only=True):
     """What is said of one sort of report; ``comes`` and ``goes`` name where people are who have no access."""
 
     page: str
+    rows: str
     access: str
     gains: Counted
     loses: Counted
@@ -25,6 +26,7 @@ class Words(Struct, frozen=True, kw_only=True):
 
 PLAN: Final = Words(
     page="Plan",
+    rows="Changes",
     access="Who gains and who loses access",
     gains=("person gains access", "people gain access"),
     loses=("person loses access", "people lose access"),
@@ -38,6 +40,7 @@ PLAN: Final = Words(
 DRIFT: Final = structs.replace(
     PLAN,
     page="Drift",
+    rows="Differences",
     access="Who has access otherwise than declared",
     gains=("person has access that is not declared", "people have access that is not declared"),
     loses=("person lacks access that is declared", "people lack access that is declared"),
