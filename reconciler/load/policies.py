@@ -5,6 +5,7 @@ compared with, must be one that there is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from msgspec import Struct, structs
@@ -21,9 +22,6 @@ from reconciler.schema.traits import fields_of
 from reconciler.suggest import suggest_allowed
 
 EFFECTS: Final = ("deny", "warn")
-FIELDS: Final = frozenset(
-    name for kind in KINDS.values() for name in (*fields_of(kind.spec), *fields_of(kind.initial_spec))
-)
 ORIGINS: Final = frozenset({"git", "live", "users", "conflict"})
 OF_CHANGE: Final = frozenset(
     {"kind", "action", "address", "namespace", "name", "id", "origin", "adopts", "replaces", "fields"}
@@ -31,25 +29,39 @@ OF_CHANGE: Final = frozenset(
 )
 OF_ACCESS: Final = frozenset({"gains", "loses", "domain", "user", "grows"})
 RIGHTS: Final = frozenset({"members", "roles"})
-# What may follow a path, where only some names may.
-BELOW: Final[Mapping[ReadPath, frozenset[str]]] = {
-    ("change",): OF_CHANGE,
-    ("change", "before"): FIELDS,
-    ("change", "after"): FIELDS,
-    ("access",): OF_ACCESS,
-    ("access", "gains"): RIGHTS,
-    ("access", "loses"): RIGHTS,
-    ("organization",): frozenset({"name", *fields_of(KINDS[ORGANIZATION].spec)}),
-}
-# What a path may be, or its items, where these are words of ours; of a field's path the first part.
-WORDS: Final[Mapping[ReadPath, frozenset[str]]] = {
-    ("change", "kind"): frozenset(KINDS),
-    ("change", "action"): frozenset({"create", "update", "delete"}),
-    ("change", "origin"): ORIGINS,
-    ("change", "fields"): FIELDS,
-    ("access", "grows"): frozenset(KINDS_OF_POWER),
-}
 ROOTS: Final = frozenset({"change", "access", "organization"})
+
+
+@cache
+def fields() -> frozenset[str]:
+    """Return the names of all fields of all kinds, which are imported for it: only where there is a policy."""
+    return frozenset(name for kind in KINDS.values() for name in (*fields_of(kind.spec), *fields_of(kind.initial_spec)))
+
+
+@cache
+def names_below() -> Mapping[ReadPath, frozenset[str]]:
+    """Return what may follow a path, where only some names may."""
+    return {
+        ("change",): OF_CHANGE,
+        ("change", "before"): fields(),
+        ("change", "after"): fields(),
+        ("access",): OF_ACCESS,
+        ("access", "gains"): RIGHTS,
+        ("access", "loses"): RIGHTS,
+        ("organization",): frozenset({"name", *fields_of(KINDS[ORGANIZATION].spec)}),
+    }
+
+
+@cache
+def closed_words() -> Mapping[ReadPath, frozenset[str]]:
+    """Return what a path may be, or its items, where these are words of ours; of a field's path the first part."""
+    return {
+        ("change", "kind"): frozenset(KINDS),
+        ("change", "action"): frozenset({"create", "update", "delete"}),
+        ("change", "origin"): ORIGINS,
+        ("change", "fields"): fields(),
+        ("access", "grows"): frozenset(KINDS_OF_POWER),
+    }
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -148,14 +160,14 @@ def _mistakes(node: Node) -> Iterator[tuple[str, str, int]]:
 
 def _unknown_names(path: ReadPath, offset: int) -> Iterator[tuple[str, str, int]]:
     for length in range(1, len(path)):
-        known = BELOW.get(path[:length])
+        known = names_below().get(path[:length])
         if known is not None and path[length] not in known:
             hint = suggest_allowed(str(path[length]), known)
             yield f"`{spell(path[:length])}` has no `{path[length]}`", hint, offset
 
 
 def _unknown_words(path: ReadPath, literal: Literal) -> Iterator[tuple[str, str, int]]:
-    known = WORDS.get(path)
+    known = closed_words().get(path)
     words = literal.value if isinstance(literal.value, list) else [literal.value]
     for word in words if known is not None else ():
         if isinstance(word, str) and known is not None and _first(path, word) not in known:

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.expressions.expression import compile_expression
 from reconciler.expressions.redaction import HIDDEN, Redaction
-from reconciler.load.policies import BELOW, ROOTS, WORDS, Policy
+from reconciler.load.policies import ROOTS, Policy, closed_words, names_below
 from reconciler.load.repository import Declared
 from reconciler.load.safeguards import Safeguards
 from reconciler.model import (
@@ -196,9 +196,9 @@ def test_what_is_declared_is_judged_as_if_it_were_created() -> None:
 
 
 def test_every_name_that_a_condition_may_read_is_read() -> None:
-    paths = frozenset((*path, name) for path, names in BELOW.items() for name in names if len(path) == 1)
+    paths = frozenset((*path, name) for path, names in names_below().items() for name in names if len(path) == 1)
     read = readers_of(paths)
     assert {(root, name) for root, names in read.items() for name in names} == {
         path for path in paths if path[0] != "organization"
     }
-    assert {path[:2] for path in WORDS} <= paths
+    assert {path[:2] for path in closed_words()} <= paths
