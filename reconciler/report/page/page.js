@@ -22,11 +22,13 @@ function h(tag, attributes, ...children) {
 }
 
 async function start() {
+  const { form, count } = controls();
+  explorer.append(form, count); // it can be typed in while the rows are unpacked
   rows = await readRows();
   groups = groupsOf(rows);
-  const { form, count } = controls();
+  addFacets(form);
   const tree = h("div", { role: "tree", class: "tree", "aria-labelledby": "changes-title" });
-  explorer.append(form, count, tree);
+  explorer.append(tree);
   document.querySelector("#static").remove();
 
   let shown = [];
@@ -99,17 +101,20 @@ async function start() {
     }
     if (event.key === "Escape" && form.contains(event.target)) form.reset();
   });
-  chosen = Object.fromEntries(new FormData(form));
-  filter();
-  fromAddress();
+  if (location.hash.includes("=")) fromAddress();
+  else choose();
 }
 
-// The fields of the search, each facet only where there is something to choose.
+// The fields of the search; further below its facets, each only where there is something to choose.
 function controls() {
   const form = h("form", { class: "filters", role: "search", "aria-label": "Search the changes" });
   const field = (name, label, placeholder, list) =>
     h("label", { class: name }, h("span", { class: "unseen" }, label), h("input", { name, type: "search", placeholder, list, autocomplete: "off", spellcheck: "false" }));
   form.append(field("search", "Search", "Search  /"), field("organization", "Organization", "Organization", "organizations"), field("person", "Person", "Address or user id"));
+  return { form, count: h("p", { class: "found", role: "status" }, `Unpacking ${explorer.dataset.rows} …`) };
+}
+
+function addFacets(form) {
   form.append(h("datalist", { id: "organizations" }, ...groups.filter((group) => group.kind).slice(0, 1000).map((group) => h("option", { value: group.name }))));
   for (const [name, label] of Object.entries(FACETS)) {
     const found = new Set(rows.flatMap((row) => facet(row, name)));
@@ -118,7 +123,6 @@ function controls() {
     form.append(h("label", { class: name }, h("span", { class: "unseen" }, label), h("select", { name }, h("option", { value: "" }, `Any ${label}`), ...options)));
   }
   form.append(h("button", { type: "reset" }, "Show all"));
-  return { form, count: h("p", { class: "found", role: "status" }, " ") };
 }
 
 function facet(row, name) {
