@@ -23,6 +23,7 @@ from reconciler.apply.stop import INTERRUPTED, Stop
 from reconciler.apply.workers import OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
+from reconciler.load.earlier import earlier
 from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
 from reconciler.plan.build import build
@@ -57,6 +58,9 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         desired=desired,
         live=live,
         presence=presence,
+        now=run.client.now(),
+        history=run.history,
+        earlier=earlier(run.config, declared.safeguards, run.history, run.redaction),
         redacted=run.redaction is not None,
     )
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is

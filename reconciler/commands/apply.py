@@ -52,6 +52,7 @@ def apply(
     from reconciler.apply.stop import Stop
     from reconciler.commands.outputs import check_page, write_page
     from reconciler.commands.recording import noting, record
+    from reconciler.plan.approvals import used_in
     from reconciler.plan.narrow import hold_to
     from reconciler.plan.plan_file import read_plan
     from reconciler.read.run import open_run
@@ -75,10 +76,13 @@ def apply(
         if planned.plan.cost.writes and is_live:
             turn.check()
             _confirm(planned, agreed=yes, reviewed=bool(reviewed))
+        history = turn.history  # as it was planned with: what is used now was not used before
+        if planned.plan.cost.writes:
+            turn.use(used_in(planned.plan.approvals))
         plan = noting(planned.plan, turn.doubt)
         with SIGNALS.given_to(stop), stop.enduring():
             with applying(planned.plan, asked.format, client) as on_outcome:
-                applied = pipeline.apply(open_run(config, client, turn.history), planned, on_outcome, stop)
+                applied = pipeline.apply(open_run(config, client, history), planned, on_outcome, stop)
             recorded = None if asked.only or stop.waits_no_more else record(config, turn, planned.plan, applied, new)
             plan = noting(plan, recorded)
             shown = _show(stop, apply_report(plan, applied, new), asked.format, applied.journal)

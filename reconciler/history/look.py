@@ -39,6 +39,12 @@ class History(Struct, frozen=True, kw_only=True):
         return "" if self.uncommitted else self.revision
 
     @property
+    def uncommitted_here(self) -> frozenset[str]:
+        """Return the names of uncommitted files below the folder of ours."""
+        prefix = self.repository.prefix if self.repository else ""
+        return frozenset(name.removeprefix(prefix) for name in self.uncommitted)
+
+    @property
     def applied(self) -> str:
         """Return the revision that was applied last, "" where that is unknown."""
         return self.state.revision if self.state else ""

@@ -88,7 +88,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         """Return what tells it apart from another policy: not where it stands, nor why something is suppressed."""
         constants = tuple(sorted(path for path in self.condition.paths if path[0] not in ROOTS))
         values = [_value(self.condition.constants, path) for path in constants]
-        return (self.name, self.denies, self.condition.text, tuple(sorted(self.suppressed)), str(values))
+        return (self.name, self.denies, self.condition.text, str(values), tuple(sorted(self.suppressed)))
 
     def without_people(self, redaction: Redaction) -> "Policy":
         """Return the policy over changes in which people are hashed."""

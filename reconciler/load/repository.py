@@ -13,7 +13,7 @@ from reconciler.kinds._joining import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
 from reconciler.load.redacted import redacted_document, redacted_resource, redacted_tables
-from reconciler.load.safeguards import Safeguards, safeguards_of
+from reconciler.load.safeguards import Safeguards, about_nothing, safeguards_of
 from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.rule import Rules
@@ -92,7 +92,8 @@ def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, 
     if errors:
         raise refusal(errors)
     _check_named(config, declared)  # what is marked is known once all of it could be read
-    declared = structs.replace(declared, safeguards=safeguards)
+    doubts = about_nothing(safeguards.accepted, declared.resources)
+    declared = structs.replace(declared, safeguards=safeguards, problems=(*declared.problems, *doubts))
     if redaction:
         declared = _without_people(declared, redaction)
         sources = _sources_of_rules(config, declared, redacted_tables(tables, redaction))

@@ -7,6 +7,7 @@ printed, stored, read back and compared, and only ``reconciler.apply`` acts on i
 
 from reconciler.model.access import (
     KINDS_OF_POWER,
+    LOOSENED,
     Access,
     AccessIn,
     Grown,
@@ -44,6 +45,7 @@ from reconciler.model.changes import (
     is_inferred,
     withdrawn_roles,
 )
+from reconciler.model.consents import Accepted, Approval
 from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
 from reconciler.model.outcomes import Outcomes
 from reconciler.model.packed import Changes
@@ -79,6 +81,7 @@ __all__ = [
     "FORMAT_VERSION",
     "IMPLICIT_ROLE",
     "KINDS_OF_POWER",
+    "LOOSENED",
     "MARK_KEY",
     "MEMBER",
     "NO_STAKES",
@@ -86,9 +89,11 @@ __all__ = [
     "TEST",
     "TEST_PROJECT",
     "UNCHANGED",
+    "Accepted",
     "Access",
     "AccessIn",
     "Admin",
+    "Approval",
     "Begun",
     "Cause",
     "Change",

@@ -33,6 +33,16 @@ KINDS_OF_POWER: Final[Mapping[str, tuple[str, str]]] = {
     "records": ("event log ends, or goes elsewhere", "event logs end, or go elsewhere"),
 }
 
+# What the documents permit that guard changes, in the same way.
+LOOSENED: Final[Mapping[str, tuple[str, str]]] = {
+    "guard": ("guard lets more through", "guards let more through"),
+    "authority": ("setting permits more", "settings permit more"),
+    "policy": ("policy is gone, or says something else", "policies are gone, or say something else"),
+    "suppression": ("address is kept from a policy", "addresses are kept from policies"),
+    "approval": ("guard is approved to let more through, once", "guards are approved to let more through, once"),
+    "accepted_drift": ("field may differ for a while", "fields may differ for a while"),
+}
+
 
 class Grown(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that permits more than before: a resource by its address, or what a document says, and the values."""

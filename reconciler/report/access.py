@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from msgspec import UNSET
+
 from reconciler.model import Access, AccessIn, FieldChange, Grown, Growth, OtherRoles, Person, Plan
 from reconciler.plan.access_diff import access_of
 from reconciler.plan.effects import undone
@@ -151,6 +153,8 @@ def _growth(found: Growth) -> str:
 def _grown(one: Grown) -> str:
     if not one.path:
         return one.address
+    if one.before is UNSET and one.after is UNSET:
+        return f"{one.address} ({'.'.join(one.path)})"
     change = FieldChange(path=one.path, before=one.before, after=one.after)
     lines = [*map(str, change_lines(change))]
     name = ".".join(one.path)  # a long text stands below, with the change

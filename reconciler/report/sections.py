@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
+from reconciler.report.consents import accepted, approvals
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs, runs_by
 from reconciler.report.held import held, listed_line, number_held, shown_with_held
@@ -13,6 +14,7 @@ from reconciler.report.view import Lines, Part, few
 
 _BY_NAME = "allow it in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
 _NOT_SETTINGS = {
+    "accepted_drift": "it cannot be changed without what is accepted: wait, or remove the AcceptedDrift",
     "moved": "Stytch, the users or the files changed since the plan was made: "
     "plan again and have the new plan reviewed",
     "dependency": "is applied as soon as the resource it belongs to exists",
@@ -63,6 +65,7 @@ def withheld(plan: Plan) -> Iterator[Part]:
             tuple(map(_result, results)),
             tuple(dict.fromkeys(next_step(guard, result, plan.environment) for result in results or (None,))),
         )
+    yield from approvals(plan)
 
 
 def name(plan: Plan) -> str:
@@ -80,6 +83,7 @@ def as_declared(plan: Plan) -> str:
         *([f"{plan.summary.kept:,} managed but no longer wanted"] if plan.kept else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
         *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
+        *([f"{counted(len(plan.accepted), 'field')} accepted"] if plan.accepted else []),
     ]
     but = f", except for {', '.join(left)}" if left else ""
     return f"{name(plan)} is as declared{but}{unchanged}."
@@ -97,6 +101,7 @@ def _kept(plan: Plan) -> Iterator[Part]:
 
 def _stays(plan: Plan) -> Iterator[Part]:
     """Yield what is not changed although something asks for a change."""
+    yield from accepted(plan)
     yield from held(plan)
     if plan.removed:
         yield Part(

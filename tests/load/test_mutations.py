@@ -44,7 +44,10 @@ ONE = os.environ.get("STYTCH_RECONCILER_MUTATION")
 NARROW = 30
 # What declares something of nearly every kind, and what says everything that sets, steps, rules and tables can.
 BROAD = (REPOSITORY, next(FOLDER.glob("*/850-*")))
-RARE = (FOLDER / "fraud" / "330-verdict-reasons", FOLDER / "policies" / "952-a-suppressed-address")
+RARE = (
+    FOLDER / "fraud" / "330-verdict-reasons",
+    *(next((FOLDER / "policies").glob(f"{number}-*")) for number in (952, 960, 970)),
+)
 
 
 def cases() -> list[Path]:
@@ -217,13 +220,14 @@ def meant(config: Config, declared: Declared) -> list[str]:
         (*one.says(), one.message, sorted((about, why) for about, (why, _) in one.suppressed.items()))
         for one in declared.safeguards.policies
     ]
+    agreed = [placeless(one) for one in (*declared.safeguards.approvals, *declared.safeguards.accepted)]
     told = sorted(one.message for one in (*declared.problems, *declared.doubts))
-    found = [as_text(one) for one in (told, policies, *map(placeless, (config, *things, *documents)))]
+    found = [as_text(one) for one in (told, policies, agreed, *map(placeless, (config, *things, *documents)))]
     return sorted(text.replace(str(config.root), "") for text in found)
 
 
 def placeless(struct: Struct) -> dict[str, Any]:
-    without = ("root", "document", "position", "positions")
+    without = ("root", "document", "position", "positions", "at")
     return {name: getattr(struct, name) for name in struct.__struct_fields__ if name not in without}
 
 
