@@ -12,6 +12,7 @@ way to a write, and no flag that turns one into another.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from msgspec import structs
 
@@ -22,6 +23,7 @@ from reconciler.apply.stop import INTERRUPTED, Stop
 from reconciler.apply.workers import OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
+from reconciler.load.earlier import earlier
 from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
 from reconciler.plan.build import build
@@ -42,6 +44,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
     declared, rules = load(run.config, run.redaction)  # files → resources and compiled rules, or every mistake at once
     target = find_target(run, declared)  # which project and environment, as far as they are there
+    run = structs.replace(run, history=run.history.of_project(target.project_id))
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations)
     begun = unfinished(run.config.root, run.config.environment)
@@ -55,15 +58,24 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         desired=desired,
         live=live,
         presence=presence,
+        now=run.client.now(),
+        history=run.history,
+        earlier=earlier(run.config, declared.safeguards, run.history, run.redaction),
         redacted=run.redaction is not None,
     )
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)
-    whole = build(diffs, situation, steps, warnings_of(run, situation, diffs, unread=unread))  # in order, and guarded
+    warnings = chain(warnings_of(run, situation, diffs, unread=unread), run.history.doubts(run.config.environment))
+    whole = build(diffs, situation, steps, warnings)  # in order, and guarded
     check_leavers(whole, desired, run.client)
     planned = Planned(
-        plan=structs.replace(whole, cost=structs.replace(whole.cost, reads=run.client.statistics.requests)),
+        plan=structs.replace(
+            whole,
+            cost=structs.replace(whole.cost, reads=run.client.statistics.requests),
+            revision=run.history.planned,
+            applied=run.history.applied,
+        ),
         organization_ids=resources[ORGANIZATION].live_ids,
         ids={kind: diff.ids for kind, diff in diffs.items() if kind not in (ORGANIZATION, MEMBER)},
         target=live.target,

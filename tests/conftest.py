@@ -19,6 +19,7 @@ NODE_MODULES = Path(__file__).parent / "emulator" / "node" / "node_modules"
 AMBIENT = ("STYTCH_", "RECONCILER_", "GITHUB_")
 AMBIENT_EXACTLY = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 OURS = "STYTCH_RECONCILER_"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SEEN = conformity.Seen()
 DESELECTED = pytest.StashKey[dict[str, str]]()
 
@@ -43,6 +44,8 @@ def missing() -> dict[str, str]:
     for mark, variable in (("mapping", "STYTCH_RECONCILER_DATA"), ("openapi", "STYTCH_RECONCILER_OPENAPI")):
         if not os.environ.get(variable):
             lacks[mark] = f"{variable} is not set"
+    if not any(map(shutil.which, BROWSERS)):
+        lacks["browser"] = f"none of {', '.join(BROWSERS)} is on PATH"
     # In CI these run or fail: they are never quietly left out.
     if not os.environ.get("CI"):
         if not shutil.which("actionlint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"):

@@ -28,6 +28,9 @@ from reconciler.emulator.server.app import App
 from reconciler.emulator.server.faults import Faults
 from reconciler.emulator.server.limits import Limits
 from reconciler.emulator.server.transport import EmulatorTransport, request_of
+from reconciler.history.git import Repository
+from reconciler.history.look import History
+from reconciler.history.state import State
 from reconciler.kinds import KINDS
 from reconciler.model import Json
 from reconciler.plan.planned import Planned
@@ -134,15 +137,26 @@ class Stage:
         with open_client(Credentials.from_environment(known), config.rates, transports) as client:
             yield client
 
+    @property
+    def history(self) -> History:
+        """What git says, where the case says which approvals were used before."""
+        if "used_approvals" not in self.told:
+            return History()
+        state = State(commit="", used_approvals=frozenset(self.told["used_approvals"]))
+        return History(repository=Repository(top=self.root, prefix="", shared=self.root), state=state)
+
+    def run(self, config: Config, client: Client) -> Run:
+        return Run(config, client, self.store, history=self.history)
+
     def plan(self) -> Planned:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
-            return pipeline.plan(Run(config, client, self.store), self.told.get("only", ()))
+            return pipeline.plan(self.run(config, client), self.told.get("only", ()))
 
     def apply(self, planned: Planned) -> Sequence[Any]:
         config = load_config(self.root, self.told.get("environment"))
         with self.client(config) as client:
-            applied = pipeline.apply(Run(config, client, self.store), planned, lambda _: None)
+            applied = pipeline.apply(self.run(config, client), planned, lambda _: None)
         self.exit_code = applied.exit_code
         return applied.outcomes
 

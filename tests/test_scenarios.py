@@ -9,8 +9,10 @@ organization's id) and ``expected.yaml``:
 ``written_from_live``, ``held``, ``removed``, ``stays`` (what is ours and no longer wanted), ``unmanaged``,
 ``unmatched``, ``manual_steps``, ``problems`` likewise, each empty unless it says otherwise (``any``: it does not
 matter); ``waiting`` who waits for what is held, ``held_by`` and ``unmatched_by`` how many for which cause, where it
-matters; ``access`` what changes do to people, where it matters, and ``growth`` in it what power grows; ``exit`` the
-exit code of the plan; ``meanwhile`` what somebody changes in Stytch before the plan is applied;
+matters; ``access`` what changes do to people, where it matters, and in it ``growth``, what power grows, and
+``loosened``; ``approvals`` what became of them, where it matters (``used_approvals`` puts the repository into git, and
+says which were used before); ``accepted`` the fields that are left as they are; ``exit`` the exit code of the plan;
+``meanwhile`` what somebody changes in Stytch before the plan is applied;
 ``not_applied`` what does not come of it, ``details`` words that are said about it; ``along`` what Stytch itself
 changes along with it (sort and id, as the emulator keeps them, or fields of what is changed); ``again`` the plan
 after that, what was withheld unless it says otherwise; ``live`` facts that hold in Stytch at the end. Of input that
@@ -164,9 +166,13 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     assert sorted(problems) == sorted(expected.get("problems", []))
     if expected.get("unmatched") != "any":
         assert list(plan.unmatched) == sorted(expected.get("unmatched", []))
+    approvals = [f"{one.state} {one.name if one.state != 'missing' else one.guard}" for one in plan.approvals]
+    assert approvals == expected.get("approvals", approvals)
+    accepted = [f"{one.address} {'.'.join(one.path)}" for one in plan.accepted]
+    assert accepted == expected.get("accepted", [])
     assert exit_code(plan) == expected["exit"]
     access = json.loads(msgspec.json.encode(plan.access)) or {}
-    access["growth"] = [one["what"] for one in access.get("growth", ())]
+    access |= {key: [one["what"] for one in access.get(key, ())] for key in ("growth", "loosened")}
     assert {key: access.get(key) for key in expected.get("access", {})} == expected.get("access", {})
     counts = msgspec.to_builtins(plan.summary)
     assert {key: counts[key] for key in expected.get("counts", {})} == expected.get("counts", {})

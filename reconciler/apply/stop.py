@@ -1,4 +1,7 @@
-"""When an apply ends before its time: after a signal or a time limit no write begins; a second signal ends the rest."""
+"""When an apply ends before its time: after a signal, a time limit or the loss of the lock no write begins.
+
+A second signal ends the rest.
+"""
 
 import math
 import time
@@ -9,6 +12,7 @@ from typing import Final
 
 INTERRUPTED: Final = "interrupted"  # why a change was not tried, or not waited for
 TIME_LIMIT: Final = "time limit"  # as above
+LOCK_LOST: Final = "lock lost"  # as above
 GRACE: Final = 5.0  # seconds after that in which writes under way may wait: for the rate, a pause, an outage
 
 
@@ -23,6 +27,7 @@ class Stop:
         self._until = clock() + limit
         self._woken: SimpleQueue[None] = SimpleQueue()  # its put may interrupt a get in the same thread
         self._endured = 0.0  # signals that are only noted, before one raises
+        self.is_lost: Callable[[], bool] = lambda: False  # whether somebody else may apply by now
         self.signals = 0
 
     @property
@@ -30,6 +35,8 @@ class Stop:
         """Return why no new write may begin, "" while one may."""
         if self.signals:
             return INTERRUPTED
+        if self.is_lost():
+            return LOCK_LOST
         return TIME_LIMIT if self._clock() >= self._until else ""
 
     @property

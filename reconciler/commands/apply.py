@@ -1,14 +1,17 @@
 """``reconciler apply``: write what a plan says, and say what became of it."""
 
 import math
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, client_for, command, planned_for, seconds_of, tell
+from reconciler.commands.options import PAGE, Asked, client_for, command, has_state, planned_for, seconds_of, tell
 from reconciler.commands.signals import SIGNALS
 from reconciler.errors import NotPrinted, Refused
 from reconciler.report.formats import FORMATS, show
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.apply.stop import Stop
     from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
+    from reconciler.history.turn import Turn
     from reconciler.model import Change
     from reconciler.plan.planned import Planned
     from reconciler.report.view import Report
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
         type=click.IntRange(min=0),
         default=0,
         metavar="SECONDS",
-        help="Wait so long for another apply in this folder to end.",
+        help="Wait so long for another apply of this environment to end.",
     ),
     click.option(
         "--time-limit",
@@ -38,12 +42,17 @@ if TYPE_CHECKING:
         metavar="DURATION",
         help="Begin no write after so long, such as 90s, 30m or 5h; the next apply goes on.",
     ),
+    *PAGE,
 )
-def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float) -> int:
+def apply(
+    asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float, html: Path | None, mask: bool
+) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
-    from reconciler.apply.alone import alone
     from reconciler.apply.stop import Stop
+    from reconciler.commands.outputs import check_page, write_page
+    from reconciler.commands.recording import noting, record
+    from reconciler.plan.approvals import used_in
     from reconciler.plan.narrow import hold_to
     from reconciler.plan.plan_file import read_plan
     from reconciler.read.run import open_run
@@ -53,23 +62,37 @@ def apply(asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_li
 
     stop = Stop(time_limit)
     config = asked.config()
+    check_page(config, html, mask=mask, beside=file)
     reviewed = list(map(read_plan, file))
-    this = ("apply", *map(str, file))
-    with client_for(config) as client, alone(config.root, config.environment, this, wait):
+    with client_for(config) as client, _turn(config, ("apply", *map(str, file)), wait, stop) as turn:
         _be_patient(client, stop, time_limit)
-        planned = planned_for(asked, config, client)
+        planned = planned_for(asked, config, client, turn.history)
         new: Sequence[Change] = ()
         if reviewed:
             planned, new = hold_to(reviewed, planned)
         elif planned.plan.changes and not FORMATS[asked.format].whole:
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
-        _confirm(config, planned, agreed=yes, reviewed=bool(reviewed))
+        is_live = config.target.type == "live" or planned.target.is_live
+        if planned.plan.cost.writes and is_live:
+            turn.check()
+            _confirm(planned, agreed=yes, reviewed=bool(reviewed))
+        history = turn.history  # as it was planned with: what is used now was not used before
+        if planned.plan.cost.writes:
+            turn.use(used_in(planned.plan.approvals))
+        plan = noting(planned.plan, turn.doubt)
         with SIGNALS.given_to(stop), stop.enduring():
             with applying(planned.plan, asked.format, client) as on_outcome:
-                applied = pipeline.apply(open_run(config, client), planned, on_outcome, stop)
-            shown = _show(stop, apply_report(planned.plan, applied, new), asked.format, applied.journal)
-    is_cut_short = stop.signals and (applied.exit_code == 1 or not shown)
-    return SIGNALS.exit_code if is_cut_short else applied.exit_code
+                applied = pipeline.apply(open_run(config, client, history), planned, on_outcome, stop)
+            recorded = None if asked.only or stop.waits_no_more else record(config, turn, planned.plan, applied, new)
+            plan = noting(plan, recorded)
+            shown = _show(stop, apply_report(plan, applied, new), asked.format, applied.journal)
+    if html:
+        from reconciler.report.page import outcomes_page
+
+        write_page(html, outcomes_page(plan, applied, new, mask=mask))
+    code = 1 if recorded and recorded.severity == "error" else applied.exit_code
+    is_cut_short = stop.signals and (code == 1 or not shown)
+    return SIGNALS.exit_code if is_cut_short else code
 
 
 def _be_patient(client: "Client", stop: "Stop", time_limit: float) -> None:
@@ -98,11 +121,33 @@ def _show(stop: "Stop", report: "Report", form: str, journal: Path | None) -> bo
     return True
 
 
-def _confirm(config: "Config", planned: "Planned", *, agreed: bool, reviewed: bool) -> None:
+@contextmanager
+def _turn(config: "Config", command: tuple[str, ...], wait: float, stop: "Stop") -> Iterator["Turn"]:
+    """Be alone in this folder, and wherever else its git repository is; the time that it takes counts once."""
+    from reconciler.apply.alone import alone
+    from reconciler.history.look import History
+    from reconciler.history.turn import Turn, turn
+
+    until = monotonic() + wait
+
+    def here(folder: Path) -> AbstractContextManager[None]:
+        return alone(folder, config.environment, command, max(0, until - monotonic()))
+
+    with here(config.root):
+        if not has_state(config):
+            yield Turn(config.environment, History())
+            return
+        left = max(0, until - monotonic())
+        with turn(config.root, config.environment, shlex.join(command), left, stop.wake, here) as found:
+            stop.is_lost = lambda: found.is_lost
+            yield found
+
+
+def _confirm(planned: "Planned", *, agreed: bool, reviewed: bool) -> None:
     """Ask once on a terminal before a live project is written to; where nobody can be asked, nobody has agreed."""
-    writes = planned.plan.cost.writes
-    if agreed or not writes or not (config.target.type == "live" or planned.target.is_live):
+    if agreed:
         return
+    writes = planned.plan.cost.writes
     where = planned.plan.project_id or planned.plan.target
     if not _can_ask():
         if reviewed:

@@ -1,7 +1,7 @@
 """``reconciler demo``: the complete workflow on the emulator, in a scratch folder, with the commands that people type.
 
-Every step runs the program as a subprocess. Only the loopback interface is touched, and nothing is left behind
-(unless asked).
+Every step runs the program as a subprocess. Only the loopback interface is touched, and nothing is left behind but the
+page of the first plan (unless asked).
 """
 
 import os
@@ -54,7 +54,7 @@ STEPS = (
         "Somebody has used the project before: it has an organization that no manifest declares.",
         python='create(organization_name="Legacy", organization_slug="legacy")',
     ),
-    Step("What would change in Stytch?", ("plan", "-o", "plan.json"), exits=2),
+    Step("What would change in Stytch?", ("plan", "-o", "plan.json", "--html", "plan.html"), exits=2),
     Step("The plan was reviewed: apply exactly that.", ("apply", "plan.json")),
     Step("Is anything left to do?", ("plan",)),
     Step("Dan says he is from Acme and cannot get in. Why?", ("why", "dan@acme.example")),
@@ -68,7 +68,9 @@ STEPS = (
 )
 
 LAST = """
-That was the complete workflow. Now with your own files, still without an account:
+That was the complete workflow. The page of the first plan, for a browser: {page}
+
+Now with your own files, still without an account:
 
     {reconciler} init my-identity
     {reconciler} emulator --env-file my-identity/stytch.env
@@ -103,7 +105,8 @@ def demo(asked: Asked, *, keep: bool) -> int:  # noqa: ARG001 # every command is
                 if code != step.exits:
                     _say(f"\nThis step ended with {code} instead of {step.exits}.", sys.stderr)
                     return 1
-        _say(LAST.format(reconciler=invoked_as()))
+        page = shutil.move(repository / "plan.html", folder.with_suffix(".html"))
+        _say(LAST.format(reconciler=invoked_as(), page=page))
         return 0
     finally:
         if keep:

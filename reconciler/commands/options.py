@@ -19,11 +19,21 @@ from reconciler.report.formats import FORMATS, show_error
 if TYPE_CHECKING:
     from reconciler.clients.b2b import Client
     from reconciler.config.read import Config
+    from reconciler.history.look import History
     from reconciler.plan.planned import Planned
 
 Command = Callable[..., int]
+STATE: Final = "RECONCILER_STATE"
 UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 DURATION: Final = re.compile(r"([0-9]{1,6})([smh])")
+
+
+PAGE: Final = (
+    click.option(
+        "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write a page to FILE."
+    ),
+    click.option("--mask", is_flag=True, help="Mask addresses on the page."),
+)
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -160,8 +170,23 @@ def client_for(config: "Config") -> Iterator["Client"]:
         yield client
 
 
-def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
-    """Plan, and show on a terminal that both sides are being read."""
+def has_state(config: "Config") -> bool:
+    """Return whether git has the state: as the environment's variables say, or else the configuration."""
+    said = os.environ.get(STATE) or config.state
+    if said not in ("git", "none"):
+        raise InvalidInput(f"{STATE} is {said!r}", hint="set it to git or none, or unset it")
+    return said == "git"
+
+
+def history_of(config: "Config") -> "History":
+    """Return what git says, unless nobody asks it."""
+    from reconciler.history.look import History, look
+
+    return look(config.root, config.environment) if has_state(config) else History()
+
+
+def planned_for(asked: Asked, config: "Config", client: "Client", history: "History | None" = None) -> "Planned":
+    """Plan, and show on a terminal that both sides are being read; ``history`` is what git says, if that is known."""
     from reconciler import pipeline
     from reconciler.apply.alone import apply_beside
     from reconciler.read.run import open_run
@@ -173,7 +198,7 @@ def planned_for(asked: Asked, config: "Config", client: "Client") -> "Planned":
         with suppress(OSError):
             click.echo(harmless(f"note: {said}"), err=True)
     with reading(asked.format, client):
-        return pipeline.plan(open_run(config, client), asked.only)
+        return pipeline.plan(open_run(config, client, history or history_of(config)), asked.only)
 
 
 def planned_live(asked: Asked, config: "Config") -> "Planned":
@@ -199,7 +224,7 @@ def planned_from(asked: Asked, config: "Config", path: Path) -> "Planned":
     with run_from(path, config) as (run, opened):
         redaction, head = run.redaction, opened.head
         only = [redaction.text(one) for one in asked.only] if redaction else asked.only
-        planned = pipeline.plan(run, only)
+        planned = pipeline.plan(structs.replace(run, history=history_of(config)), only)
         age = (datetime.now(UTC) - run.client.now()).total_seconds()
         info = Snapshot(taken_at=head.taken_at, digest=opened.digest, salt=head.salt, age=max(0, int(age)))
         # People are hashed in it, so that what it would do has another digest than where they are not.

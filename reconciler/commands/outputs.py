@@ -1,4 +1,4 @@
-"""Check output files: a command never writes to a file that a run reads."""
+"""Files that commands write besides what they print: never one that a run reads, and for their owner alone."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.config.read import FILE, Config
 from reconciler.errors import InvalidInput
-from reconciler.files import FOLDER
+from reconciler.files import FOLDER, write_whole
 from reconciler.load.examine import examine
 from reconciler.schema.validate import strings_in
 
@@ -29,6 +29,31 @@ def check_output(config: Config, output: Path) -> None:
     if where.is_relative_to(config.root.resolve()):
         texts = ((f"the text of a manifest, {text}", config.root / text) for text in examine(config).files)
         check_apart(output, texts)
+
+
+def check_page(config: Config, html: Path | None, *, mask: bool, beside: Iterable[Path] = ()) -> None:
+    """Raise ``InvalidInput`` where the page may not be written to ``html``, or would take the place of ``beside``."""
+    if html is None:
+        if mask:
+            raise InvalidInput("--mask is given, but no page is written", hint="name it with --html FILE")
+        return
+    check_output(config, html)
+    check_apart(html, (("the plan file", path) for path in beside))
+
+
+def write_privately(path: Path, content: Iterable[bytes], option: str = "-o") -> None:
+    """Write a file that names people: readable by its owner alone."""
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is not a plain file", hint=f"name another file with {option}")
+    try:
+        write_whole(path.resolve(), content)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", hint=f"name another file with {option}") from error
+
+
+def write_page(path: Path, content: Iterable[bytes]) -> None:
+    """Write the page."""
+    write_privately(path, content, "--html")
 
 
 def check_apart(output: Path, inputs: Iterable[tuple[str, Path]]) -> None:

@@ -6,7 +6,10 @@ from reconciler.commands.options import Asked, command
 from reconciler.report.formats import show
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.load.repository import Declared
+    from reconciler.model import Problem
 
 
 @command()
@@ -17,7 +20,8 @@ def validate(asked: Asked) -> int:
     from reconciler.report.problems import problems_report
 
     declared, rules = load(asked.config())
-    found = (*declared.problems, *declared.doubts, *rules.warnings, *fold_problems(rules.problems))
+    denied = _denied(declared) if declared.safeguards.policies else ()
+    found = (*declared.problems, *declared.doubts, *denied, *rules.warnings, *fold_problems(rules.problems))
     show(problems_report(found, title=_what_was_read(declared)), asked.format)
     return 0
 
@@ -32,3 +36,10 @@ def _what_was_read(declared: "Declared") -> str:
     steps = [counted(len(declared.manual_steps), "ManualStep")] if declared.manual_steps else []
     counts = [counted(number, kind, f"{kind[:-1]}ies" if kind.endswith("cy") else "") for kind, number in kinds.items()]
     return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules"])
+
+
+def _denied(declared: "Declared") -> "Iterable[Problem]":
+    """Return what policies would deny of what is declared; imported only where there are policies."""
+    from reconciler.plan.policies import would_deny
+
+    return would_deny(declared)

@@ -85,6 +85,7 @@ class Config(Struct, frozen=True, kw_only=True):
     vars: Mapping[str, Json] = {}
     ignore: tuple[str, ...] = ()
     snapshot: SnapshotPolicy = SnapshotPolicy()
+    state: Literal["git", "none"] = "git"
     document: Document | None = None
 
     @property
@@ -160,6 +161,7 @@ def load_config(
         vars=chosen.vars,
         ignore=tuple(body.ignore),
         snapshot=body.snapshot,
+        state=body.state,
         document=document,
     )
 

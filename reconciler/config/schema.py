@@ -140,4 +140,5 @@ class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
     formerly: OwnerName | None = None
     ignore: list[Name] = field(default_factory=list)
     snapshot: SnapshotPolicy = SnapshotPolicy()
+    state: Literal["git", "none"] = "git"
     environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

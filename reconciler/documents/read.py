@@ -7,7 +7,7 @@
 import os
 import re
 import stat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,16 @@ BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_documents(
-    root: Path, problems: list[Problem], others: list[str], ignored: Container[str] = ()
+    root: Path,
+    problems: list[Problem],
+    others: list[str],
+    ignored: Container[str] = (),
+    wanted: Callable[[str, str], bool] = lambda _file, _text: True,
 ) -> Iterator[Document]:
     """Yield every document below ``root`` of the right version and a kind; add what is wrong to ``problems``.
 
     ``others`` gets the files that are no documents by their names, relative to ``root``; files and folders that are
-    ``ignored`` are neither.
+    ``ignored`` are neither. Of the others only those are parsed whose name and text are ``wanted``.
     """
     for path, name in _Walk(root, problems, others, ignored).documents():
         file = spelled(name)
@@ -39,7 +43,7 @@ def read_documents(
         if text is not None and not text.strip("\ufeff \t\r\n"):
             hint = "write a document, or remove the file; a file that contains only a comment is allowed"
             problems.append(problem("empty-file", f"{file} is empty", hint, Position(file, 1)))
-        elif text is not None:
+        elif text is not None and wanted(file, text):
             yield from documents_in(text, file, problems)
 
 

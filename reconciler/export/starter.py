@@ -56,6 +56,14 @@ spec:
         '{"user_id":"user-test-00000000-0000-4000-8000-000000000002","emails":[{"email":"ben@acme.example",'
         '"verified":true}],"phone_numbers":[],"trusted_metadata":{},"status":"active"}\n'
     ),
+    "CODEOWNERS": """\
+# Who must review what judges changes: a proposal. Put a team of yours in place of @your-org/identity-owners, remove the
+# first sign of the lines below, and require reviews of code owners for the branch that is applied.
+# /CODEOWNERS           @your-org/identity-owners
+# /reconciler.yaml      @your-org/identity-owners
+# /rules/approvals/     @your-org/identity-owners
+# /rules/policies/      @your-org/identity-owners
+""",
     ".gitignore": """\
 # Plans, users, tables of people, journals and credentials name people or open doors: they stay out of git. What is
 # committed besides manifests and rules: the ids of what was made, *.credential-ids.json.
@@ -63,6 +71,7 @@ spec:
 plan*.json
 *.plan.json
 *-plan.json
+/*.html
 /reviewed/
 users*.json
 users*.jsonl

@@ -101,7 +101,7 @@ class Repository(Struct, frozen=True, kw_only=True):
         """Yield the configuration that gives a token to the server of the remote, and to no other."""
         yield "http.followRedirects", "false"
         urls = {self.git("remote", "get-url", *push, self.remote).text for push in ((), ("--push",))}
-        for server in sorted(filter(None, map(_server, urls))):
+        for server in sorted(filter(None, map(server_of, urls))):
             yield f"http.{server}.extraHeader", ""  # in place of what is persisted for it
             yield f"http.{server}.extraHeader", f"Authorization: Basic {_basic(token)}"
 
@@ -140,7 +140,7 @@ def _remote(repository: Repository) -> str:
     )
 
 
-def _server(url: str) -> str:
+def server_of(url: str) -> str:
     """Return the server of a URL to which a token may go: over TLS, or in this machine; "" for any other."""
     try:
         parts = urlsplit(url)
@@ -212,6 +212,7 @@ def _environ(configuration: Sequence[tuple[str, str]]) -> dict[str, str]:
         | who
         | {
             "GIT_CONFIG_COUNT": str(first + len(configuration)),
+            "GIT_NO_REPLACE_OBJECTS": "1",  # what was applied is what its name says
             "GIT_TERMINAL_PROMPT": "0",
             "SSH_ASKPASS_REQUIRE": "never",
             "GCM_INTERACTIVE": "never",

@@ -136,8 +136,11 @@ def _digest(path: Path) -> str:
 
 
 @contextmanager
-def tree_of(root: Path, commit: str) -> Iterator[Path]:
-    """Give a scratch folder with the files of a commit, at the place that corresponds to ``root``."""
+def tree_of(root: Path, commit: str, only: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a scratch folder with the files of a commit, at the place that corresponds to ``root``.
+
+    ``only`` names files and folders below that; without it all files of the commit are there.
+    """
     repository = find(root, FILE)
     if repository is None:
         raise Unreadable(f"{root} is not in git, so nothing tells what {commit} was")
@@ -145,7 +148,10 @@ def tree_of(root: Path, commit: str) -> Iterator[Path]:
         variables = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         repository.git("read-tree", f"{commit}^{{tree}}", variables=variables)
         files = Path(folder) / "files"
-        repository.git("checkout-index", "--all", "--quiet", f"--prefix={files}/", variables=variables)
+        wanted = [f":(top,literal){repository.prefix}{name}" for name in only]
+        names = repository.git("ls-files", "-z", "--", *wanted, variables=variables).out
+        checkout = ("checkout-index", "--quiet", "-z", "--stdin", f"--prefix={files}/")
+        repository.git(*checkout, data=names, variables=variables)
         (files / repository.prefix).mkdir(parents=True, exist_ok=True)
         yield files / repository.prefix
 

@@ -36,6 +36,7 @@ class DeclaredDocuments(Struct):
     resources: list[Resource] = field(default_factory=list)
     rules: list[Document] = field(default_factory=list)
     manual_steps: list[Document] = field(default_factory=list)
+    safeguards: list[Document] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
     invalid: set[tuple[str, str]] = field(default_factory=set)
@@ -58,6 +59,7 @@ def contradictions(found: DeclaredDocuments) -> Iterator[Problem]:
     yield from _duplicates(found.resources)
     yield from _same_documents(found.rules)
     yield from _same_documents(found.manual_steps)
+    yield from _same_documents(found.safeguards)
     yield from _steps(found.manual_steps)
     yield from _renames(found.resources)
     yield from _same_external_ids(found.resources)
@@ -144,7 +146,7 @@ def _duplicates(resources: Iterable[Resource]) -> Iterator[Problem]:
 def _same_documents(documents: Sequence[Document]) -> Iterator[Problem]:
     for number, one in enumerate(documents):
         for other in documents[:number]:
-            if one.name == other.name and one.environments & other.environments:
+            if (one.kind, one.name) == (other.kind, other.name) and one.environments & other.environments:
                 message = f"two {one.kind} documents are named {one.name}"
                 yield problem("duplicate", message, "rename one of the two", one.at(*NAME), other.at(*NAME))
 

@@ -19,7 +19,8 @@ from reconciler.load.consistency import DeclaredDocuments, contradictions, only_
 from reconciler.load.files import Ignored, Texts, files_named, ignored_by, unread_files
 from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
-from reconciler.load.schemas import DOCUMENTS, TEMPLATED, computed_in, document_type
+from reconciler.load.safeguards import FOLDERS, misplaced
+from reconciler.load.schemas import DOCUMENTS, JUDGING, TEMPLATED, computed_in, document_type
 from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
 from reconciler.model import ORGANIZATION, Json, Path, Position, Problem, Resource, Table, problem
 from reconciler.schema.kind import Kind
@@ -47,6 +48,9 @@ def examine(config: Config) -> DeclaredDocuments:
             found.rules.append(document)
         elif document.kind == "ManualStep":
             found.manual_steps.append(document)
+        elif document.kind in JUDGING:
+            found.safeguards.append(document)
+            found.problems.extend(misplaced(document, config.root))
         elif document.kind == "OrganizationSet":
             _add_set(document, config, texts, found)
         else:
@@ -59,7 +63,8 @@ def examine(config: Config) -> DeclaredDocuments:
     found.problems += [*unread, *contradictions(found), *only_one(found), *dangling(found)]
     here = (resource for resource in found.resources if config.environment in resource.environments)
     found.problems.extend(other_projects(here, config.target.project))
-    if not (found.resources or found.rules or found.manual_steps or found.invalid or found.errors):
+    read = (found.resources, found.rules, found.manual_steps, found.safeguards, found.invalid, found.errors)
+    if not any(read):
         message, hint = "no document is read, so nothing is declared", "write manifests/ and rules/, or correct ignore"
         found.problems.append(problem("no-manifests", message, hint, severity="warning"))
     return found
@@ -78,6 +83,21 @@ def mistakes_in_documents(root: Folder) -> tuple[Problem, ...]:
         for document in read_documents(root, problems, [], ignored_by(ignored)):
             problems.extend(_type_errors(document, written=True))
     return tuple(problems)
+
+
+def judging_documents(config: Config, problems: list[Problem]) -> Iterator[Document]:
+    """Yield the documents by which changes are judged, and no others; add what is wrong to ``problems``."""
+    for document in read_documents(config.root, problems, [], ignored_by(config.ignore), _may_judge):
+        if document.kind in JUDGING:
+            errors = _type_errors(document, written=True)
+            problems.extend(errors)
+            if not errors:
+                yield structs.replace(document, environments=_environments(document, config, problems))
+
+
+def _may_judge(file: str, text: str) -> bool:
+    """Return whether a file may hold a document by which changes are judged: most hold none, and are not parsed."""
+    return file.startswith(tuple(f"{folder}/" for folder in FOLDERS.values())) or any(kind in text for kind in JUDGING)
 
 
 def _unnamed(invalid: tuple[str, str]) -> bool:

@@ -13,6 +13,7 @@ from reconciler.kinds._joining import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
 from reconciler.load.redacted import redacted_document, redacted_resource, redacted_tables
+from reconciler.load.safeguards import Safeguards, about_nothing, safeguards_of
 from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
 from reconciler.rules.rule import Rules
@@ -37,6 +38,7 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
     of_sets: frozenset[str] = frozenset()
+    safeguards: Safeguards = Safeguards()
 
     @cached_property
     def by_kind(self) -> Mapping[str, Sequence[Resource]]:
@@ -82,6 +84,7 @@ def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, 
     read, unreadable = read_tables({name: at for name, at in config.tables.items() if name not in found.tables})
     tables = {**read, **found.tables}
     errors = [*found.errors, *unreadable]
+    safeguards = safeguards_of(found.safeguards, config, errors)
     try:
         rules = compile_rules(_sources_of_rules(config, declared, tables))
     except InvalidInput as error:
@@ -89,6 +92,8 @@ def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, 
     if errors:
         raise refusal(errors)
     _check_named(config, declared)  # what is marked is known once all of it could be read
+    doubts = about_nothing(safeguards.accepted, declared.resources)
+    declared = structs.replace(declared, safeguards=safeguards, problems=(*declared.problems, *doubts))
     if redaction:
         declared = _without_people(declared, redaction)
         sources = _sources_of_rules(config, declared, redacted_tables(tables, redaction))
@@ -102,6 +107,7 @@ def _without_people(declared: Declared, redaction: Redaction) -> Declared:
         resources=tuple(redacted_resource(one, redaction) for one in declared.resources),
         organizations_elsewhere=tuple(redacted_resource(one, redaction) for one in declared.organizations_elsewhere),
         rules=tuple(redacted_document(one, redaction) for one in declared.rules),
+        safeguards=declared.safeguards.without_people(redaction),
     )
 
 

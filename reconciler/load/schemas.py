@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
-from reconciler.config.schema import Configuration, KindName
+from reconciler.config.schema import Configuration, KindName, Limits
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS, member
 from reconciler.model import API_VERSION, ORGANIZATION, Ensure, Json, Path
@@ -129,6 +129,50 @@ class ManualStepSpec(Struct, forbid_unknown_fields=True, kw_only=True):
     check: Check | UnsetType = UNSET
 
 
+class Suppression(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A resource of which a policy says nothing, and why."""
+
+    address: Name
+    reason: Name
+
+
+class PolicySpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A condition over a change: one that meets ``deny`` is withheld, one that meets ``warn`` is reported."""
+
+    message: Name
+    deny: Name | UnsetType = UNSET
+    warn: Name | UnsetType = UNSET
+    suppress: Annotated[list[Suppression], Meta(min_length=1)] | UnsetType = UNSET
+
+
+class OnlyName(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The metadata of a document whose spec says for which environment it is."""
+
+    name: Name
+
+
+class ApprovalSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A higher limit of one guard, once, until the end of a day (UTC), for the changes of one digest, or any."""
+
+    guard: Literal[Limits.__struct_fields__]  # type: ignore[valid-type] # the settings under ``guards:``
+    environment: Name
+    up_to: Annotated[float, Meta(gt=0)]
+    until: Name
+    digest: Annotated[
+        str, Meta(pattern=r"^(any|sha256:[0-9a-f]{64})$(?!\n)", description="an operations digest of a plan, or any")
+    ]
+
+
+class AcceptedDriftSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Fields of a resource that may differ from what is declared, until the end of a day (UTC)."""
+
+    address: Name
+    fields: Annotated[list[Name], Meta(min_length=1)]
+    environment: Name
+    reason: Name
+    until: Name
+
+
 def _parts(kind: Kind) -> list[Any]:
     """Return the fields of a manifest of a kind below ``metadata``."""
     parts: list[Any] = [
@@ -181,12 +225,20 @@ def _of_kind(kind: Kind) -> type[Struct]:
 
 
 TEMPLATED: Final = frozenset({"OrganizationSet", "MappingRules"})  # expressions in them are over rows and users
+JUDGING: Final = ("Policy", "Approval", "AcceptedDrift")  # by which changes are judged: they say what they say
 _AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, rules, 0, assign, 0, roles
 
 
 def computed_in(kind: str) -> Computed:
     """Return what tells at which paths of a document an expression may stand for a value."""
-    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules}.get(kind, _in_a_manifest)
+    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules, **dict.fromkeys(JUDGING, _nowhere)}.get(
+        kind, _in_a_manifest
+    )
+
+
+def _nowhere(_path: Path) -> bool:
+    """Return that nothing is computed in a document by which others are judged."""
+    return False
 
 
 def _in_a_manifest(path: Path) -> bool:
@@ -215,6 +267,9 @@ OF_OURS: Final = {  # what is no resource in Stytch: the type of its spec, and w
     "OrganizationSet": (SetSpec, "Many organizations from the rows of a table."),
     "MappingRules": (RulesSpec, "Rules: which user belongs to which organization."),
     "ManualStep": (ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
+    "Policy": (PolicySpec, "What no change may do, or what a reviewer is told of those that do."),
+    "Approval": (ApprovalSpec, "What a guard may let through, once."),
+    "AcceptedDrift": (AcceptedDriftSpec, "What may differ from what is declared, for a while."),
 }
 DOCUMENTS: Final = (*KINDS, *OF_OURS)  # the kinds of documents that ``manifests/`` and ``rules/`` may hold
 
@@ -225,7 +280,8 @@ def document_type(kind: str) -> type[Struct]:
     if kind in KINDS:
         return _of_kind(KINDS[kind])
     spec, doc = OF_OURS[kind]
-    return _document(kind, ("metadata", NamedMetadata), ("spec", spec), doc=doc)
+    metadata = OnlyName if "environment" in spec.__struct_fields__ else NamedMetadata
+    return _document(kind, ("metadata", metadata), ("spec", spec), doc=doc)
 
 
 SCHEMA_ID: Final = "https://json-schema.org/draft/2020-12/schema"

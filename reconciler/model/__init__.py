@@ -5,7 +5,18 @@ Stytch). Their difference is a ``Plan`` of ``Create``, ``Update`` and ``Delete``
 printed, stored, read back and compared, and only ``reconciler.apply`` acts on it.
 """
 
-from reconciler.model.access import Access, AccessIn, Grown, Growth, Move, OtherRoles, Person, Withheld
+from reconciler.model.access import (
+    KINDS_OF_POWER,
+    LOOSENED,
+    Access,
+    AccessIn,
+    Grown,
+    Growth,
+    Move,
+    OtherRoles,
+    Person,
+    Withheld,
+)
 from reconciler.model.changes import (
     FORMAT_VERSION,
     Begun,
@@ -34,6 +45,7 @@ from reconciler.model.changes import (
     is_inferred,
     withdrawn_roles,
 )
+from reconciler.model.consents import Accepted, Approval
 from reconciler.model.diff import NO_STAKES, UNCHANGED, Admin, Diff, ResourceKey, Stakes
 from reconciler.model.outcomes import Outcomes
 from reconciler.model.packed import Changes
@@ -68,6 +80,8 @@ __all__ = [
     "API_VERSION",
     "FORMAT_VERSION",
     "IMPLICIT_ROLE",
+    "KINDS_OF_POWER",
+    "LOOSENED",
     "MARK_KEY",
     "MEMBER",
     "NO_STAKES",
@@ -75,9 +89,11 @@ __all__ = [
     "TEST",
     "TEST_PROJECT",
     "UNCHANGED",
+    "Accepted",
     "Access",
     "AccessIn",
     "Admin",
+    "Approval",
     "Begun",
     "Cause",
     "Change",

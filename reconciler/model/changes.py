@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.model.access import Access
+from reconciler.model.consents import Accepted, Approval
 from reconciler.model.problems import Json, Path, Position, Problem
 from reconciler.model.resources import Addressed, Mark
 
@@ -219,6 +220,12 @@ class GuardResult(Struct, frozen=True, kw_only=True):
     organization: str = ""
 
     @property
+    def setting(self) -> str:
+        """Return the name of the setting that is the guard's limit, if it has one."""
+        by_organization = self.organization and self.name == "max_delete_percent"
+        return f"{self.name}_per_organization" if by_organization else self.name
+
+    @property
     def detail(self) -> str:
         """Return what the guard saw, such as "0 of 500"."""
         return str(self.seen)
@@ -295,6 +302,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
     snapshot: Snapshot | None = None  # what it was made from, None where Stytch was asked
     operations_digest: str = ""  # of all that would be done if nothing were withheld, whatever the plan is narrowed to
+    revision: str = ""  # the commit that it was made of, "" without git, or where something is not committed
+    applied: str = ""  # the commit that was applied last, "" where nobody knows
+    approvals: tuple[Approval, ...] = ()  # of what guards withhold: those that it uses, or not, or could use
+    accepted: tuple[Accepted, ...] = ()  # what differs and stays as it is for a while
 
 
 Result = Literal["applied", "failed", "withheld", "skipped"]

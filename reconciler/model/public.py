@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from reconciler.model import changes
 from reconciler.model.access import Access
 from reconciler.model.changes import Cause, FieldChange, Snapshot
+from reconciler.model.consents import Accepted, Approval
 from reconciler.model.packed import Changes
 from reconciler.model.problems import Position
 from reconciler.model.resources import Mark
@@ -108,6 +109,10 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     access: Access | UnsetType = UNSET  # type: ignore[assignment] # left out where there is nothing to say
     snapshot: Snapshot | UnsetType = UNSET  # type: ignore[assignment] # as above
     operations_digest: str | UnsetType = UNSET  # type: ignore[assignment] # as above
+    revision: str | UnsetType = UNSET  # type: ignore[assignment] # as above
+    applied: str | UnsetType = UNSET  # type: ignore[assignment] # as above
+    approvals: tuple[Approval, ...] | UnsetType = UNSET  # type: ignore[assignment] # as above
+    accepted: tuple[Accepted, ...] | UnsetType = UNSET  # type: ignore[assignment] # as above
 
 
 _FORMS: dict[type, type[Struct]] = {
@@ -121,7 +126,10 @@ _FORMS: dict[type, type[Struct]] = {
 # In the order in which a form takes them; what is derived in memory is a field of the form.
 _FIELDS_OF = {form: attrgetter(*form.__struct_fields__) for form in _FORMS.values()}
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
-_LEFT_OUT = ("access", "snapshot", "operations_digest")  # of what is empty
+_LEFT_OUT = (  # of what is empty
+    *("access", "snapshot", "operations_digest", "revision", "applied"),
+    *("approvals", "accepted"),
+)
 _LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct, field, structs
 
 from reconciler.model import (
+    KINDS_OF_POWER,
     MEMBER,
     ORGANIZATION,
     Access,
@@ -32,7 +33,7 @@ from reconciler.model import (
     Withheld,
 )
 from reconciler.plan.effects import Effect, user_of
-from reconciler.plan.power import KINDS_OF_POWER, grown
+from reconciler.plan.power import grown
 
 MOST: Final = 1_000  # organizations, and moves, that are listed
 NAMED: Final = 5  # people of each sort in an organization, and resources of each growth, that are named

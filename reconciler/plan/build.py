@@ -6,7 +6,7 @@ the authority that the configuration gives.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from shlex import quote
 
 from msgspec import structs
@@ -15,6 +15,7 @@ from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.conflicts import IN_CONFLICT
 from reconciler.errors import Refused
+from reconciler.history.look import History
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import (
@@ -36,9 +37,15 @@ from reconciler.model import (
     Target,
     address,
 )
+from reconciler.plan.accepted import Left
 from reconciler.plan.access import loss_warnings
-from reconciler.plan.guards import Census, withhold
+from reconciler.plan.access_diff import with_loosened
+from reconciler.plan.approvals import Asked, guarded
+from reconciler.plan.guards import Census
+from reconciler.plan.loosened import loosened
 from reconciler.plan.order import finish, in_order_by
+from reconciler.plan.planned import digest
+from reconciler.plan.policies import judge
 from reconciler.plan.situation import Diffs, Situation
 from reconciler.rules.directory import OF_DOMAINS
 
@@ -51,10 +58,17 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
     config, desired, target = situation.config, situation.desired, situation.live.target
     every = Diff.total(diffs.values())
     found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
-    written, observed, from_live = _by_writer(Changes.of(every.changes), situation)
+    left = Left.of(situation.declared.safeguards.accepted, situation.now)
+    written, observed, from_live = map(left.without, _by_writer(Changes.of(every.changes), situation))
+    found.extend(left.problems)
     missing = tuple(_missing(config, written, target))
     census = _census(diffs, situation, found)
-    changes, guards = withhold(_without_environment(written) if missing else written, census, config.guards)
+    judged, policies, doubts = judge(written, situation.policies, situation.declared.organizations)
+    found.extend(doubts)
+    possible = _without_environment(judged) if missing else judged
+    asked = _asked(written, situation)
+    approvals = situation.declared.safeguards.approvals
+    (changes, guards), consents = guarded(possible, census, config.guards, approvals, asked)
     found.extend(loss_warnings(changes, census.stakes))
     held = _listed(_as_declared(every.held, situation.declared, desired))
     held_by = _by_cause(desired, held)
@@ -81,9 +95,13 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
         unmanaged=_listed(every.unmanaged),
         problems=tuple(sorted(found, key=lambda one: (one.severity, one.at, one.code, one.message))),
         manual_steps=steps,
-        guards=(*missing, *guards, *_too_much_held(config, held_by)),
+        approvals=consents,
+        accepted=tuple(sorted(left.accepted, key=lambda one: (one.address, one.path))),
+        guards=(*missing, *policies, *guards, *_too_much_held(config, held_by)),
     )
-    return finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
+    plan = finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
+    safeguards = situation.declared.safeguards
+    return with_loosened(plan, loosened(config, safeguards, situation.earlier, plan.approvals, plan.accepted))
 
 
 def written_from_live(config: Config, change: Change, target: Target) -> bool:
@@ -130,6 +148,24 @@ def _by_writer(changes: Changes, situation: Situation) -> tuple[Changes, Changes
         return written, observed, from_live
     with_members = partial(_with_its_members, doomed=doomed)
     return written.altered(with_members), observed.altered(with_members), from_live
+
+
+def _asked(changes: Changes, situation: Situation) -> Asked:
+    """Return for what consent is asked."""
+    return Asked(
+        digest=cache(lambda: digest(situation.live.target.project_id, changes).operations),
+        now=situation.now,
+        used=_used(situation.history),
+        uncommitted=situation.history.uncommitted_here,
+        redacted=situation.redacted,
+    )
+
+
+def _used(history: History) -> frozenset[str] | None:
+    """Return the approvals that were used before; None where nobody can record that one is used."""
+    if history.repository is None or history.unread:
+        return None
+    return history.state.used_approvals if history.state else frozenset()
 
 
 def _census(diffs: Diffs, situation: Situation, found: Iterable[Problem]) -> Census:

@@ -28,31 +28,6 @@ from reconciler.model import (
 )
 from reconciler.plan.access import ASSIGNMENTS, POLICY, assigned, permissions, scopes_widened, widened
 
-# What grows, as programs and as people read it: one, and many.
-KINDS_OF_POWER: Final[Mapping[str, tuple[str, str]]] = {
-    "admin": (f"new admin ({ADMIN_ROLE})", f"new admins ({ADMIN_ROLE})"),
-    "admin_for_many": (f"assignment gives {ADMIN_ROLE} to many", f"assignments give {ADMIN_ROLE} to many"),
-    "role_for_many": ("assignment gives a role to many", "assignments give a role to many"),
-    "wider_role": ("role permits more", "roles permit more"),
-    "wider_scope": ("scope permits more", "scopes permit more"),
-    "breakglass": ("new breakglass member", "new breakglass members"),
-    "impersonation": ("permission to sign in as somebody else", "permissions to sign in as somebody else"),
-    "sso_off": ("SSO connection or setting is off", "SSO connections or settings are off"),
-    "mfa": ("weaker second factor (MFA)", "weaker second factors (MFA)"),
-    "sign_in": ("wider choice of ways to sign in", "wider choices of ways to sign in"),
-    "join": ("wider way to join", "wider ways to join"),
-    "domains": ("wider list of address domains", "wider lists of address domains"),
-    "voucher": ("change of who vouches for people", "changes of who vouches for people"),
-    "address": ("member gets another address", "members get another address"),
-    "credential": ("new credential", "new credentials"),
-    "client": ("client or app may do more", "clients or apps may do more"),
-    "redirect": ("wider list of places that sign-ins lead to", "wider lists of places that sign-ins lead to"),
-    "session": ("longer session", "longer sessions"),
-    "tokens": ("change of what tokens say", "changes of what tokens say"),
-    "protection": ("weaker protection", "weaker protections"),
-    "records": ("event log ends, or goes elsewhere", "event logs end, or go elsewhere"),
-}
-
 
 class Row(Struct, frozen=True):
     """What a field's change is growth of, where it goes from a value to one that permits more.

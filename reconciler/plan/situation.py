@@ -1,7 +1,8 @@
 """Everything but the differences that holds and guards look at: what is declared, wanted and live, and who has what."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Final
 
@@ -11,6 +12,9 @@ from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.diff.ownership import Owner, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
+from reconciler.history.look import History
+from reconciler.load.earlier import Earlier
+from reconciler.load.policies import Policy
 from reconciler.load.references import POLICY, names_in
 from reconciler.load.repository import Declared
 from reconciler.model import ADMIN_ROLE, MEMBER, Diff, OrganizationMembers, address
@@ -62,14 +66,28 @@ class Presence(Struct, frozen=True, kw_only=True):
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """What a plan is decided from, besides the differences; ``redacted`` says that all of it is without people."""
+    """What a plan is decided from, besides the differences; ``redacted`` says that all of it is without people.
+
+    ``history`` is what git says, ``earlier`` what judged changes at the revision that was applied last.
+    """
 
     config: Config
     declared: Declared
     desired: Desired
     live: LiveResources
     presence: Presence
+    now: datetime
+    history: History = History()
+    earlier: Earlier | None = None
     redacted: bool = False
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """Return the policies that bind: those of the files, and what those that were applied last say besides."""
+        policies = self.declared.safeguards.policies
+        said = {policy.says() for policy in policies}
+        applied = self.earlier.safeguards.policies if self.earlier else ()
+        return (*policies, *(policy for policy in applied if policy.says() not in said))
 
 
 def roles_at_stake(policy: Diff, live: LiveResources) -> Mapping[str, RoleUsers]:

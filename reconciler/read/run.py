@@ -8,6 +8,7 @@ from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
 from reconciler.credentials.store import CredentialStore, open_store
 from reconciler.expressions.redaction import Redaction
+from reconciler.history.look import History
 
 
 class Run(Struct, frozen=True):
@@ -15,7 +16,7 @@ class Run(Struct, frozen=True):
 
     ``made`` are the slugs of the environments that this run has made since it planned for the first time: while nobody
     else has made a live one, nothing of the project is live yet. With a ``redaction`` everything that is read is
-    without people, and so is what is declared.
+    without people, and so is what is declared. ``history`` is what git says, if anybody asked it.
     """
 
     config: Config
@@ -23,11 +24,12 @@ class Run(Struct, frozen=True):
     store: CredentialStore
     made: frozenset[str] = frozenset()
     redaction: Redaction | None = None
+    history: History = History()
 
 
-def open_run(config: Config, client: Client) -> Run:
+def open_run(config: Config, client: Client, history: History | None = None) -> Run:
     """Return a run with the environment's own credential store."""
-    return Run(config, client, store_of(config))
+    return Run(config, client, store_of(config), history=history or History())
 
 
 def store_of(config: Config) -> CredentialStore:

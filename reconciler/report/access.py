@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import chain
 
+from msgspec import UNSET
+
 from reconciler.model import Access, AccessIn, FieldChange, Grown, Growth, OtherRoles, Person, Plan
 from reconciler.plan.access_diff import access_of
 from reconciler.plan.effects import undone
@@ -36,8 +38,13 @@ def in_total(plan: Plan) -> Iterator[Line]:
     if access.deleted_organizations:
         gone = counted(access.deleted_organizations, "organization is deleted", "organizations are deleted")
         yield styled(f"- {gone}, with {counted(access.deleted_with_them, 'member')}", "removed")
+    yield from (styled(line, "more") for line in would_be(access))
+
+
+def would_be(access: Access) -> Iterator[str]:
+    """Yield in a line what would come of what is withheld, if anything would."""
     if said := ", ".join(_withheld(access)):
-        yield styled(f"Withheld: {said}", "more")
+        yield f"Withheld: {said}"
 
 
 def _withheld(access: Access) -> Iterator[str]:
@@ -146,6 +153,8 @@ def _growth(found: Growth) -> str:
 def _grown(one: Grown) -> str:
     if not one.path:
         return one.address
+    if one.before is UNSET and one.after is UNSET:
+        return f"{one.address} ({'.'.join(one.path)})"
     change = FieldChange(path=one.path, before=one.before, after=one.after)
     lines = [*map(str, change_lines(change))]
     name = ".".join(one.path)  # a long text stands below, with the change

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from reconciler.kinds import KINDS
 from reconciler.model import MEMBER, ORGANIZATION, Cause, Change, Delete, FieldChange, Path, Update
+from reconciler.model.resources import Addressed
 from reconciler.report.escaping import printable
 from reconciler.report.values import cause_line, change_lines, counted, drift_lines
 from reconciler.report.view import Block, Item, Lines
@@ -89,7 +90,7 @@ def groups(
     """Return the groups of wanted changes to show, sorted by name, and what is folded away because it is like them."""
     by_name: dict[str, Counter[Likeness]] = {}
     for change in filter(wanted, changes):
-        by_name.setdefault(_group(change), Counter())[_likeness(change)] += 1
+        by_name.setdefault(group_of(change), Counter())[_likeness(change)] += 1
     seen: Counter[frozenset[tuple[object, ...]]] = Counter()
     shown: set[str] = set()
     counts: Counter[tuple[str, str]] = Counter()
@@ -102,7 +103,7 @@ def groups(
         else:
             for (verb, kind, *_), number in alike.items():
                 counts[verb, kind] += number
-    found = runs_by((change for change in changes if _group(change) in shown and wanted(change)), _group)
+    found = runs_by((change for change in changes if group_of(change) in shown and wanted(change)), group_of)
     folded = Folded(len(by_name) - len(shown), dict(sorted(counts.items())))
     return tuple(Group(name, found[name]) for name in sorted(shown)), folded
 
@@ -114,7 +115,8 @@ def action(change: Change) -> str:
     return "replace" if change.replaces else change.action
 
 
-def _group(change: Change) -> str:
+def group_of(change: Addressed) -> str:
+    """Return the group of a change: the organization that it is about, or lies in, or else its kind."""
     if change.namespace is not None:
         return f"Organization/{change.namespace}"
     return change.address if change.kind == ORGANIZATION else change.kind
@@ -188,6 +190,16 @@ def folded_line(folded: Folded, words: Words) -> str:
     return f"… and {counted(folded.groups, 'more organization')} like these: {', '.join(counts)}"
 
 
+def verb_of(change: Change, words: Words) -> str:
+    """Return what is done by a change, in words."""
+    return "adopt" if change.adopts else words.verbs[action(change)]
+
+
+def note_of(change: Change, words: Words) -> str:
+    """Return what must be known of a change besides, "" if there is nothing."""
+    return f"{words.notes.get(action(change), '')}{_company(change)}"
+
+
 def _company(change: Change) -> str:
     """Return how many members go with an organization."""
     if not isinstance(change, Delete) or change.members is None:
@@ -197,8 +209,7 @@ def _company(change: Change) -> str:
 
 def _item(change: Change, words: Words) -> Item:
     done = action(change)
-    verb = "adopt" if change.adopts else words.verbs[done]
-    what, note = printable(f"{verb} {change.address}"), f"{words.notes.get(done, '')}{_company(change)}"
+    what, note = printable(f"{verb_of(change, words)} {change.address}"), note_of(change, words)
     fields: Lines = tuple(chain.from_iterable(map(words.field, change.fields))) if done in words.with_fields else ()
     if isinstance(change, Update) and not (fields or change.adopts):
         fields = ("(only our mark)",)

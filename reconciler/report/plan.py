@@ -43,7 +43,8 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
         )
     tally = Counter((action(one), one.adopts, one.withheld_by is not None) for one in plan.changes)
     adopted = sections.adoptions(_going(plan)) if any(adopts for _, adopts, _ in tally) else ()
-    withheld = sections.withheld(plan) if any(is_withheld for *_, is_withheld in tally) else ()
+    is_guarded = plan.approvals or any(is_withheld for *_, is_withheld in tally)
+    withheld = sections.withheld(plan) if is_guarded else ()
     shown, folded = groups(plan.changes, lambda change: not (change.withheld_by or change.adopts))
     below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
     return View(

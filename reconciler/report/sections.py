@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
+from reconciler.report.consents import accepted, approvals
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import DRIFTED, FIRST, PLANNED, blocks, runs, runs_by
 from reconciler.report.held import held, listed_line, number_held, shown_with_held
@@ -13,6 +14,7 @@ from reconciler.report.view import Lines, Part, few
 
 _BY_NAME = "allow it in a Member manifest: ensure: absent, or lifecycle: {allow_loss: true}"
 _NOT_SETTINGS = {
+    "accepted_drift": "it cannot be changed without what is accepted: wait, or remove the AcceptedDrift",
     "moved": "Stytch, the users or the files changed since the plan was made: "
     "plan again and have the new plan reviewed",
     "dependency": "is applied as soon as the resource it belongs to exists",
@@ -25,6 +27,10 @@ _NOT_SETTINGS = {
     "breakglass": _BY_NAME,
     "users": "plan again with a complete source of users: a JSON or JSON lines export, or a Consumer project",
 }
+_OF_A_POLICY = (
+    "change what is declared; or suppress the address in the policy, with a reason: what is changed in policies counts "
+    "once it is applied"
+)
 _CHECK_FIRST = {
     "max_missing_users_percent": "check that no users are missing; ",
     "max_shrink_percent": "check that no users, table rows or rules are missing; ",
@@ -59,6 +65,7 @@ def withheld(plan: Plan) -> Iterator[Part]:
             tuple(map(_result, results)),
             tuple(dict.fromkeys(next_step(guard, result, plan.environment) for result in results or (None,))),
         )
+    yield from approvals(plan)
 
 
 def name(plan: Plan) -> str:
@@ -76,6 +83,7 @@ def as_declared(plan: Plan) -> str:
         *([f"{plan.summary.kept:,} managed but no longer wanted"] if plan.kept else []),
         *([f"{len(plan.observed):,} only observed"] if plan.observed else []),
         *([f"{len(plan.written_from_live):,} written from live"] if plan.written_from_live else []),
+        *([f"{counted(len(plan.accepted), 'field')} accepted"] if plan.accepted else []),
     ]
     but = f", except for {', '.join(left)}" if left else ""
     return f"{name(plan)} is as declared{but}{unchanged}."
@@ -93,6 +101,7 @@ def _kept(plan: Plan) -> Iterator[Part]:
 
 def _stays(plan: Plan) -> Iterator[Part]:
     """Yield what is not changed although something asks for a change."""
+    yield from accepted(plan)
     yield from held(plan)
     if plan.removed:
         yield Part(
@@ -169,6 +178,7 @@ def _problems(plan: Plan) -> Iterator[Part]:
 
 
 _HOURS_FROM = 120  # minutes
+_REVISION = 12  # digits of a commit that are shown
 
 
 def source(plan: Plan) -> Iterator[str]:
@@ -177,6 +187,9 @@ def source(plan: Plan) -> Iterator[str]:
         minutes = plan.snapshot.age // 60
         old = counted(minutes // 60, "hour") if minutes >= _HOURS_FROM else counted(minutes, "minute")
         yield f"From a snapshot of {printable(plan.snapshot.taken_at)}, {old} old; people are hashed in it."
+    if plan.applied:
+        of = f"Planned of {plan.revision[:_REVISION]}; " if plan.revision else ""
+        yield f"{of}{plan.applied[:_REVISION]} was applied last."
     if plan.users_project_id:
         users = counted(plan.summary.users, "user")
         yield f"Users: {users} of the Consumer project {printable(plan.users_project_id)}."
@@ -206,6 +219,8 @@ def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
     if guard in _NOT_SETTINGS:
         return _NOT_SETTINGS[guard]
+    if guard.startswith("policy:"):
+        return _OF_A_POLICY
     if guard == "max_organization_loss_percent" and result:
         where = f"the manifest of Organization/{result.organization}"
         said = f"lifecycle: {{max_loss_percent: {result.needed}}}"

@@ -58,16 +58,16 @@ def shown(value: Json) -> str:
 
 def change_lines(change: FieldChange) -> Lines:
     """Return ``path: before → after``, or ``path: value`` where only one of them is there; long texts as a diff."""
-    if differs := _difference(change.before, change.after):
+    if differs := difference(change.before, change.after):
         return (f"{path(change)}:", *differs)
     return (f"{path(change)}: {_pair(change, '{} → {}')}",)
 
 
 def drift_lines(change: FieldChange) -> Lines:
     """Return ``path: declared …, live …``: what git says, then what was found; long texts as a diff."""
-    if differs := _difference(change.after, change.before):
+    if differs := difference(change.after, change.before):
         return (f"{path(change)}: declared (-), live (+):", *differs)
-    before, after = _texts(change)
+    before, after = texts(change)
     return (f"{path(change)}: declared {after or 'absent'}, live {before or 'absent'}",)
 
 
@@ -95,13 +95,13 @@ def listed(texts: Sequence[str], limit: int, number: int = 0) -> str:
 
 
 def _pair(change: FieldChange, form: str) -> str:
-    before, after = _texts(change)
+    before, after = texts(change)
     if change.before is UNSET:
         return after
     return form.format(before, after or "(cleared)")
 
 
-def _difference(one: Json, other: Json) -> Lines:
+def difference(one: Json, other: Json) -> Lines:
     """Return the lines that differ between two texts, lists or maps, if either is long; a list has a line an item."""
     if isinstance(one, str) and isinstance(other, str):
         return _unified(one, other) if _is_long(one) or _is_long(other) else ()
@@ -111,7 +111,7 @@ def _difference(one: Json, other: Json) -> Lines:
     return ()
 
 
-def _texts(change: FieldChange) -> tuple[str, str]:
+def texts(change: FieldChange) -> tuple[str, str]:
     """Return both values ("" where there is none), cut so that two that differ look different."""
     before = "" if change.before is UNSET else _on_one_line(change.before)
     after = "" if change.after is UNSET else _on_one_line(change.after)

@@ -36,6 +36,7 @@ def ran(root: Path, there: GitHub, environ: dict[str, str], command: str, pull: 
         "PULL": pull,
         "HEAD": "1a2b3c4d",
         "TOKEN": "made-up",
+        "PRIVATE": "",
         "GITHUB_REPOSITORY": REPOSITORY,
         "GITHUB_API_URL": there.url,
         "GITHUB_RUN_ID": "5",
@@ -52,6 +53,12 @@ def ran(root: Path, there: GitHub, environ: dict[str, str], command: str, pull: 
     )  # fmt: skip
     log = done.stdout + done.stderr
     return done.returncode, log, (scratch / "summary").read_text(), (scratch / "output").read_text()
+
+
+def output_of(output: str, name: str) -> str:
+    found = re.search(rf"^{name}<<(\S+)\n(.*)\n\1$", output, re.MULTILINE)
+    assert found, output
+    return found[2]
 
 
 @pytest.mark.slow
@@ -71,6 +78,11 @@ def test_plan_apply_drift_and_a_mistake(tmp_path: Path) -> None:
         assert re.search(r"^changes<<(\S+)\n[1-9]\d*\n\1$", output, re.MULTILINE)
         (comment,) = there.comments
         assert "### Plan for test" in comment["body"]
+        page = Path(output_of(output, "html")).read_text(encoding="utf-8")
+        assert "people gain access" in page
+        assert not [name for name in ADDRESSES if name in page], "masked where nothing says that it is private"
+        ran(root, there, {**server.environment, "PRIVATE": "true"}, "plan")
+        assert ADDRESSES[0] in Path(output_of(output, "html")).read_text(encoding="utf-8")
         code, log, *_ = ran(root, there, server.environment, "drift")
         assert (code, [one["state"] for one in there.issues]) == (0, ["open"]), log
         code, log, summary, _ = ran(root, there, server.environment, "apply")
@@ -85,8 +97,8 @@ def test_plan_apply_drift_and_a_mistake(tmp_path: Path) -> None:
         code, log, *_ = ran(root, there, server.environment, "plan", "7")
         assert (code, "::warning::nothing was said on GitHub" in log) == (0, True)
         (root / "manifests" / "b.yaml").write_text("apiVersion: reconciler/v1\nkind: Organisation\n")
-        code, log, *_ = ran(root, there, server.environment, "validate")
-        assert code == 1
+        code, log, _, output = ran(root, there, server.environment, "validate")
+        assert (code, "html<<" in output) == (1, False)
         assert "::error file=infra/manifests/b.yaml,line=2," in log
     for text in (log, summary, comment["body"]):
         assert not [name for name in ADDRESSES if name in text]

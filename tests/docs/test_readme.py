@@ -48,14 +48,16 @@ def test_the_manifest_and_the_plan_fit_on_the_first_screen() -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_shows_the_whole_loop_leaves_nothing_behind_and_ends_with_commands_that_work(tmp_path: Path) -> None:
+def test_the_demo_shows_the_whole_loop_leaves_only_a_page_and_ends_with_commands_that_work(tmp_path: Path) -> None:
     done = reconciler("demo", environment={"TMPDIR": str(tmp_path)}, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for said in ("Plan for test", "Applied to test", "Nothing to do: test", "Drift in test", "Renamed by hand"):
         assert said in done.stdout
     assert "manifests/organizations.yaml:" in done.stdout[done.stdout.index("Drift in test") :]
     assert done.stdout.count("Nothing to do: test") == 2
-    assert list(tmp_path.iterdir()) == []
+    (page,) = tmp_path.iterdir()
+    assert f"for a browser: {page}\n" in done.stdout
+    assert "people gain access" in page.read_text(encoding="utf-8")
     ending = done.stdout[done.stdout.index("That was the complete") :]
     init, emulator, source, plan, apply = re.findall(r"^    (\S.*)$", ending, re.MULTILINE)
     typed = {**os.environ, "PYTHONPATH": str(ROOT)}

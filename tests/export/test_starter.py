@@ -12,6 +12,7 @@ from reconciler.config.read import load_config
 from reconciler.errors import InvalidInput
 from reconciler.export.starter import FILES, scaffold
 from reconciler.load.repository import load_documents
+from reconciler.load.safeguards import FOLDERS
 from reconciler.sources.rows import read_tables
 from reconciler.sources.users import MalformedUser, read_users
 
@@ -26,6 +27,12 @@ def test_what_init_writes_is_right(tmp_path: Path) -> None:
     assert found.problems == ()
     assert config.users is not None
     assert not any(isinstance(one, MalformedUser) for one in read_users(config.users, frozenset()))
+
+
+def test_owners_are_proposed_for_what_judges_changes_and_none_is_set() -> None:
+    lines = FILES["CODEOWNERS"].splitlines()
+    assert {line[0] for line in lines} == {"#"}
+    assert {f"/{folder}/" for folder in FOLDERS.values()} | {"/reconciler.yaml"} <= set(FILES["CODEOWNERS"].split())
 
 
 @pytest.mark.parametrize("folder", [".", "my identity"])

@@ -208,6 +208,9 @@ def test_a_work_tree_and_a_folder_below_the_top_are_as_good(tmp_path: Path) -> N
         assert files.parts[-2:] == ("identity", "acme")
         assert (files / "../../elsewhere.txt").exists()
     assert not files.exists()
+    with tree_of(tree, state.commit, ("reconciler.yaml",)) as files:
+        assert [path.name for path in files.iterdir()] == ["reconciler.yaml"]
+        assert not (files / "../../elsewhere.txt").exists()
     (root / "manifests/acme.yaml").unlink()
     assert uncommitted(found(root)) == ["identity/acme/manifests/acme.yaml"]
     assert uncommitted(found(tree)) == []

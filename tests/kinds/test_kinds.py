@@ -85,7 +85,7 @@ class Repository:
     def environment(self, variables: Mapping[str, str]) -> None:
         """Give the command line its credentials, and the secrets of the case."""
         for name, value in variables.items():
-            if "target" not in self.told or name in WORKSPACE or name.endswith(("_URL", "_URI")):
+            if "target" not in self.told or name in WORKSPACE or name.endswith(("_URL", "_URI", "_STATE")):
                 self._monkeypatch.setenv(name, value)
         self.secrets(self.told.get("secrets", {}))
 

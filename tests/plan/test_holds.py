@@ -1,5 +1,6 @@
 """Each hold keeps what it is about, and leaves everything else as it was."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def situation(
         declared=declared or Declared(resources=(ORGANIZATION,)),
         desired=Desired(**{**plain, **(desired or {})}),
         live=LiveResources(**{**nothing, **(live or {})}),
+        now=datetime(2026, 12, 1, tzinfo=UTC),
         presence=Presence(**{"cascade": nobody, "roles": {}, "strangers": {}, **(presence or {})}),
     )
 

@@ -7,9 +7,9 @@ import pytest
 from msgspec import UNSET
 
 from reconciler.kinds import KINDS
-from reconciler.model import Change, Create, Delete, FieldChange, Update
+from reconciler.model import KINDS_OF_POWER, Change, Create, Delete, FieldChange, Update
 from reconciler.plan.effects import undone
-from reconciler.plan.power import COMES, FIELDS, GOES, HARMLESS, KINDS_OF_POWER, LAPSE, grown
+from reconciler.plan.power import COMES, FIELDS, GOES, HARMLESS, LAPSE, grown
 from reconciler.schema.traits import fields_of
 
 SSO, ROLES = "sso_jit_provisioning", "rbac_email_implicit_role_assignments"

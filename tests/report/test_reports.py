@@ -33,11 +33,12 @@ def with_numbers(plan: Plan) -> Plan:
     return with_loosened(structs.replace(plan, guards=guards, access=access_of(plan.changes)), loosened)
 
 
-def seen(detail: str) -> Count | Share:
+def seen(detail: str) -> Count | Share | str:
     if found := re.fullmatch(r"(\d+) of (\d+)", detail):
         return Count(int(found[1]), int(found[2]))
     found = re.fullmatch(r"(\d+) of (\d+) \(.* %\), limit (\d+) % from (\d+) up", detail)
-    assert found
+    if not found:
+        return detail
     part, whole, limit, least = map(int, found.groups())
     return Share(part, whole, limit, least)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler import pipeline
 from reconciler.config.read import load_config
@@ -26,13 +27,16 @@ JOURNALS = {"begun", "deleting"}
 UNCOUNTED = "604-a-leaver-of-a-search-without-a-total"
 # What the search shows is another thing a moment later.
 LAGS = "321-an-app-that-a-search-does-not-show-yet"
+# People are hashed in it, so that its digest is another one: apply compares it.
+DIGESTED = "964-an-approval-for-other-changes"
+SKIPPED = {UNCOUNTED, LAGS, DIGESTED}
 
 MOVES = {"used_at"}  # of the secret that is used to read: later in the second plan, where a second has passed
 
 
 def is_planned(case: Path) -> bool:
     expected = read(case / "expected.yaml")
-    return expected["exit"] not in (1, 4) and not JOURNALS & expected.keys() and case.name not in (UNCOUNTED, LAGS)
+    return expected["exit"] not in (1, 4) and not JOURNALS & expected.keys() and case.name not in SKIPPED
 
 
 PLANNED = [case for case in SCENARIOS if is_planned(case)]
@@ -63,7 +67,8 @@ def planned(stage: Stage, file: Path) -> Plan:
     config = load_config(stage.root, stage.told.get("environment"))
     redaction = Redaction(salt=SALT)
     with run_from(file, config) as (run, _snapshot):
-        return pipeline.plan(run, [redaction.text(one) for one in stage.told.get("only", ())]).plan
+        here = structs.replace(run, history=stage.history)
+        return pipeline.plan(here, [redaction.text(one) for one in stage.told.get("only", ())]).plan
 
 
 def difference(live: Plan, offline: Plan) -> list[str]:
@@ -119,7 +124,8 @@ def line(one: Any, hidden: set[str], redaction: Redaction | None) -> str:
         body = [one.name, one.kind, one.organization, one.ok] if not hidden else ""
     elif isinstance(one, Problem):
         users = set(one.users)
-        body = [one.code, one.message, sorted(one.addresses), one.users, [str(at) for at in one.at]]
+        addresses = sorted(redaction.text(each) if redaction else each for each in one.addresses)
+        body = [one.code, one.message, addresses, one.users, [str(at) for at in one.at]]
         body = "" if hidden and one.code in ("redacted", "matches-nobody") else body
     else:
         users = {*one.users}

@@ -105,6 +105,7 @@ def variables(app: App, url: str, trust: Path | None = None) -> dict[str, str]:
         "STYTCH_MANAGEMENT_BASE_URI": url,
         "STYTCH_API_URL": url,
         "STYTCH_TELEMETRY_URL": url,
+        "RECONCILER_STATE": "none",  # what is tried out here was not applied to what a repository is about
     }
     known = [
         environment for environment in app.workspace.environments if environment.type == "test" and environment.secret
