@@ -27,7 +27,8 @@ BOT = {"login": "github-actions[bot]", "type": "Bot"}
 class GitHub:
     """What is in the repository, who the token is and may do, and the answers that come first."""
 
-    permissions: set[str] = field(default_factory=lambda: {"issues", "pull-requests"})
+    permissions: dict[str, str] = field(default_factory=lambda: {"issues": "write", "pull-requests": "write"})
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict)  # of each its permissions; none: any will do
     user: dict[str, str] = field(default_factory=lambda: dict(BOT))
     comments: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
@@ -36,11 +37,19 @@ class GitHub:
     url: str = ""
     wrong: list[str] = field(default_factory=list)  # what GitHub's description does not permit
 
-    def checked(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
+    def checked(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any], token: str = ""
+    ) -> tuple[int, Any]:
         """Answer, and note what is not as GitHub describes it."""
         name = f"{method} {re.sub(r'/[0-9]+', '/*', path.removeprefix(f'/repos/{REPOSITORY}'))}"
         operation = next((one for key, one in OPERATIONS.items() if re.sub(r"{.*?}", "*", key) == name), None)
-        status, said = self.answer(method, path, query, body)
+        needed, level = self.needed(method, path)
+        if self.tokens and token not in self.tokens:
+            status, said = 401, {"message": "Bad credentials"}
+        elif self.tokens.get(token, self.permissions).get(needed) not in ("write", level):
+            status, said = 403, {"message": "Resource not accessible by integration"}
+        else:
+            status, said = self.answer(method, path, query, body)
         if operation is None:
             self.wrong.append(f"there is no {name}")
             return 404, {}
@@ -59,11 +68,13 @@ class GitHub:
         whole = {"$defs": DESCRIPTION["$defs"], **schema} if isinstance(schema, dict) else schema
         self.wrong += [f"{what}: {error.message}" for error in Draft202012Validator(whole).iter_errors(value)]
 
+    @staticmethod
+    def needed(method: str, path: str) -> tuple[str, str]:
+        """Return the permission that a request needs, and its level."""
+        return "pull-requests" if "/comments" in path else "issues", "read" if method == "GET" else "write"
+
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
         path = path.removeprefix(f"/repos/{REPOSITORY}")
-        needed = "pull-requests" if "/comments" in path else "issues"
-        if needed not in self.permissions:
-            return 403, {"message": "Resource not accessible by integration"}
         page, size = int(query.get("page", ["1"])[0]), int(query.get("per_page", ["30"])[0])
         if method == "GET":
             rows = self.comments if "/comments" in path else [row for row in self.issues if self._matches(row, query)]
@@ -106,7 +117,8 @@ def github() -> Iterator[GitHub]:
             if there.faults:
                 status, headers, done = there.faults.pop(0)
             if done:
-                found, said = there.checked(self.command, parts.path, parse_qs(parts.query), body)
+                token = self.headers.get("authorization", "").removeprefix("Bearer ")
+                found, said = there.checked(self.command, parts.path, parse_qs(parts.query), body, token)
                 status = status or found
             content = json.dumps(said).encode()
             self.send_response(status)
