@@ -229,6 +229,8 @@ def facts(stage: Stage, wanted: Fields) -> None:
         assert found is not None, address
         metadata = dict(found.get("trusted_metadata") or {})
         mark = metadata.pop("reconciler", "none")
+        if isinstance(mark, dict) and "written" not in (told.get("mark") or ()):
+            mark = {key: value for key, value in mark.items() if key != "written"}
         there = {**found, "trusted_metadata": metadata, "mark": mark, "roles": direct(found)}
         must = dict(told)
         if isinstance(told.get("mark"), dict):

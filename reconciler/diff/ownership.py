@@ -153,4 +153,4 @@ def _judged(member: OwnedMember, named: Container[str | None]) -> OwnedMember:
 def farewell(member: OwnedMember, owner: Owner) -> Mark:
     """Return the mark that a member gets just before we delete it, so that the record says who did."""
     mark = member.carried or Mark(owner=owner.name, organization=member.member.organization_id)
-    return structs.replace(mark, owner=owner.name, member=member.member.member_id, deleted=True)
+    return structs.replace(mark, owner=owner.name, member=member.member.member_id, deleted=True, written="")

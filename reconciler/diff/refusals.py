@@ -105,6 +105,8 @@ def _refused_metadata(name: str, metadata: dict[str, Json], mark: Mark | None) -
     if mark:
         metadata[MARK_KEY] = mark.as_json()
         room = 0 if mark.member else IDS
+    elif isinstance(there := metadata.get(MARK_KEY), dict):  # what it remembers is left out where there is no room
+        metadata[MARK_KEY] = {key: value for key, value in there.items() if key != "written"}
     own = ", the reconciler's mark among them" if MARK_KEY in metadata else ""
     if len(metadata) > METADATA_KEYS:
         return f"its {name} would have more than the {METADATA_KEYS} keys that Stytch keeps{own}"

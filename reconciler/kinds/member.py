@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from reconciler.diff.fields import same
 from reconciler.diff.ownership import OwnedMember, Owner, Whose, farewell, read_member
 from reconciler.diff.roles import direct_roles
+from reconciler.diff.written import remembering
 from reconciler.errors import Rejected
 from reconciler.expressions.text import mailbox, mailbox_or_text
 from reconciler.kinds._context import Access, ApplyContext, Gone, Stale
@@ -28,6 +29,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    FieldChange,
     Json,
     LiveMember,
     Mark,
@@ -112,6 +114,8 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
         raise Stale(f"somebody removed this member in Stytch ({record}), which Stytch's search did not show before")
     body = {"email_address": email_address, **request_body(change.fields, cleared={})}
     if mark:
+        written = (*change.fields, FieldChange(path=("email_address",), after=email_address))
+        mark = remembering(mark, written, metadata=body.get("trusted_metadata", {}))
         body["trusted_metadata"] = {**body.get("trusted_metadata", {}), MARK_KEY: mark.as_json()}
     later = {name: body.pop(name) for name in KIND.update_only & body.keys()}
     live, request_id = create_once(
@@ -122,6 +126,7 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
     identifier = str(live["member_id"])
     whole = structs.replace(mark, member=identifier, roles=_taken(mark, live)) if mark else None
     if whole:
+        whole = remembering(whole, (), before=mark, metadata=body["trusted_metadata"])
         later["trusted_metadata"] = {MARK_KEY: whole.as_json()}
     if later:
         live, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, later))
@@ -154,7 +159,7 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
     if not _may_claim(change, found):
         raise Stale("it no longer carries this repository's mark")
     body = request_body(change.fields, cleared=KIND.cleared)
-    mark = change.mark
+    mark = change.mark or (found.carried if found.whose is Whose.OURS and body else None)
     roles, given = change.get("roles"), frozenset(mark.roles if mark else ())
     if roles:
         given |= {*(found.carried.roles if found.carried else ())} & {*withdrawn_roles(change)}
@@ -162,6 +167,8 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
         body["roles"] = sorted((there | added) - withdrawn)
         body["preserve_existing_sessions"] = not withdrawn
     if mark:
+        metadata = {**(live.trusted_metadata or {}), **body.get("trusted_metadata", {})}
+        mark = remembering(mark, change.fields, before=found.carried, metadata=metadata)
         body.setdefault("trusted_metadata", {})[MARK_KEY] = mark.as_json()
     request_id, now = "", None
     calls = {
@@ -172,7 +179,7 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
         now, request_id = _cleared(partial(calls[name], organization_id, identifier))
     if body:
         now, request_id = retry_idempotent(lambda: context.client.update_member(organization_id, identifier, body))
-        if mark:
+        if change.mark and mark:
             _remember(context, now, mark, given)
     sent = {"roles": body["roles"]} if roles else {}
     return WriteResult(identifier, request_id, now and _spec(now), sent)
@@ -291,7 +298,7 @@ def _found(
     if live is None:
         return None
     found = read_member(live, owner).carried
-    if found is None or structs.replace(found, member=None) != mark:
+    if found is None or mark is None or structs.replace(found, member=None, written=mark.written) != mark:
         raise Stale(f"somebody else created a member with this address in the meantime ({live.member_id})")
     return {"member_id": live.member_id}, ""
 

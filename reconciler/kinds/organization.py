@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from reconciler.diff.fields import NOTHING, same
 from reconciler.diff.ownership import Whose, organization_mark, provisional
+from reconciler.diff.written import remembering
 from reconciler.expressions.text import domain_label, fold, mail_domain
 from reconciler.kinds._context import ApplyContext, Stale
 from reconciler.kinds._joining import check_companions, check_factors, check_ways_in, refuses
@@ -195,23 +196,25 @@ def create(change: Create, context: ApplyContext) -> WriteResult:
         lambda: context.client.create_organization(body), lambda: _found(slug, context), ALREADY_THERE
     )
     identifier = str(live["organization_id"])
-    mark = Mark(owner=context.owner.name, organization=identifier).as_json()
+    mark = Mark(owner=context.owner.name, organization=identifier)
+    mark = remembering(mark, change.fields, metadata=metadata)
     live, request_id = retry_idempotent(
-        lambda: context.client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark}})
+        lambda: context.client.update_organization(identifier, {"trusted_metadata": {MARK_KEY: mark.as_json()}})
     )
     context.organization_ids[slug] = identifier
     return WriteResult(identifier, request_id, live)
 
 
 def update(change: Update, context: ApplyContext) -> WriteResult:
-    """Change the declared fields, after a look at the lists that are replaced whole and at the mark that ours replaces.
+    """Change the declared fields, after a look at the lists that are replaced whole and at the mark that is there.
 
     Without an id it is the second half of a create: what names resources in the organization, which exist by now.
     """
     identifier = change.id or context.organization_ids[change.name]
     replaces = any(isinstance(field.before, list | dict) for field in change.fields)
-    live = context.client.get_organization(identifier) if replaces or change.mark else {}
-    if change.mark and _whose(live, context) is Whose.ANOTHER:
+    live = context.client.get_organization(identifier)
+    whose, carried = _mark_on(live, context)
+    if change.mark and whose is Whose.ANOTHER:
         raise Stale("another repository has put its mark on it since")
     if replaces:
         _still(change, live, context)
@@ -220,8 +223,10 @@ def update(change: Update, context: ApplyContext) -> WriteResult:
     if external_id and external_id.after is UNSET:
         now, request_id = retry_idempotent(lambda: context.client.delete_organization_external_id(identifier))
     body = context.with_ids(KIND, request_body(change.fields, cleared=KIND.cleared), change.name)
-    if change.mark:
-        body.setdefault("trusted_metadata", {})[MARK_KEY] = change.mark.as_json()
+    if mark := change.mark or (carried if body else None):
+        metadata = {**(live.get("trusted_metadata") or {}), **body.get("trusted_metadata", {})}
+        mark = remembering(mark, change.fields, before=carried, metadata=metadata)
+        body.setdefault("trusted_metadata", {})[MARK_KEY] = mark.as_json()
     if body:
         now, request_id = retry_idempotent(lambda: context.client.update_organization(identifier, body))
     return WriteResult(identifier, request_id, now)
@@ -260,8 +265,12 @@ def _found(slug: str, context: ApplyContext) -> tuple[dict[str, Json], str] | No
 
 
 def _whose(live: Mapping[str, Json], context: ApplyContext) -> Whose:
+    return _mark_on(live, context)[0]
+
+
+def _mark_on(live: Mapping[str, Json], context: ApplyContext) -> tuple[Whose, Mark | None]:
     identifier, slug = str(live["organization_id"]), str(live["organization_slug"])
-    return organization_mark(live.get("trusted_metadata"), identifier, slug, context.owner)[0]
+    return organization_mark(live.get("trusted_metadata"), identifier, slug, context.owner)
 
 
 def _still(change: Change, live: Mapping[str, Json], context: ApplyContext) -> None:

@@ -31,7 +31,8 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``organization`` and ``member`` are Stytch's ids of what it was written for: a mark found anywhere else was copied
     and proves nothing. ``member`` is None on organizations, and on a member until the mark is completed. ``user`` is
     the source's id (None on organizations and on members declared by hand alone), ``roles`` the roles that we gave,
-    ``deleted`` says that the delete that follows is ours.
+    ``deleted`` says that the delete that follows is ours. ``written`` holds short hashes of the values that we wrote
+    ("": nobody remembers them); a plan knows them of what is live and never gives any.
     """
 
     v: int = field(default=1)
@@ -41,6 +42,7 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str | None = None
     roles: tuple[str, ...] = ()
     deleted: bool = False
+    written: str = ""
 
     def as_json(self) -> dict[str, Json]:
         """Return the object that is written to Stytch: v, owner, organization, and the rest where it says something."""
@@ -53,6 +55,8 @@ class Mark(Struct, frozen=True, kw_only=True, omit_defaults=True):
             body["roles"] = list(self.roles)
         if self.deleted:
             body["deleted"] = True
+        if self.written:
+            body["written"] = self.written
         return body
 
 

@@ -185,10 +185,12 @@ def _thing(live: Live, redaction: Redaction, managed: Managed) -> Live:
 
 
 def _metadata(metadata: Json, keys: frozenset[str]) -> Json:
-    """Return metadata with its keys, and the values of those that are declared, and our mark."""
-    if not isinstance(metadata, dict) or ANY in keys:
+    """Return metadata with its keys, and the values of those that are declared, and our mark without its hashes."""
+    if not isinstance(metadata, dict):
         return metadata
-    return {key: value if key in keys or key == MARK_KEY else HIDDEN for key, value in metadata.items()}
+    if isinstance(mark := metadata.get(MARK_KEY), dict):  # of values that people could be found out by
+        metadata = {**metadata, MARK_KEY: {key: value for key, value in mark.items() if key != "written"}}
+    return {key: value if key in keys or key == MARK_KEY or ANY in keys else HIDDEN for key, value in metadata.items()}
 
 
 def _members(

@@ -106,8 +106,12 @@ def state(app: App) -> Counter[str]:
 def _anonymous(sort: str, value: Any) -> str:
     if sort == "fraud_rule":  # setting one again changes nothing but this
         value = {name: each for name, each in value.items() if name != "last_updated_at"}
-    if sort == "member" and "reconciler" in (value.get("trusted_metadata") or {}):  # completed by the next update
-        marked = {**value["trusted_metadata"]["reconciler"], "member": ""}
+    if sort in ("member", "organization") and "reconciler" in (value.get("trusted_metadata") or {}):
+        marked = {
+            **value["trusted_metadata"]["reconciler"],
+            "member": "",
+            "written": "",
+        }  # completed by the next update
         value = {**value, "trusted_metadata": {**value["trusted_metadata"], "reconciler": marked}}
     if sort == "saml_connection":  # a certificate has another serial number each time, the key in it has not
         keys = [public_key(each["certificate"]) for each in value["signing_certificates"]]

@@ -86,6 +86,7 @@ MARKS: Final[Sequence[Mapping[str, Any]]] = [
     *({"roles": roles} for roles in ([], ["viewer"], ["editor", "editor"], ["viewer", "editor"], "editor")),
     *({"deleted": deleted} for deleted in (True, False)),
     {"more": 1},
+    *({"written": written} for written in ("", "q1w2e3r4t5y6")),
 ]
 
 

@@ -97,7 +97,7 @@ CASES: Final[Mapping[str, Case]] = {
         {"override_action": "ALLOW"},
         (1, 1, 1),
     ),
-    "Organization": Case(named("o{}"), {"organization_name": "O"}, {"organization_name": "P"}, (2, 1, 2)),
+    "Organization": Case(named("o{}"), {"organization_name": "O"}, {"organization_name": "P"}, (2, 2, 2)),
     "SSOConnection": Case(
         in_an_organization,
         {"connection_type": "saml", "idp_entity_id": "i"},

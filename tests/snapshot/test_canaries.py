@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.emulator.seed import bulk
 from reconciler.emulator.seed.running import Options, make
 from reconciler.emulator.server.app import App
 from reconciler.report.formats import FORMATS, render
@@ -30,6 +31,9 @@ def test_nobody_is_in_a_snapshot_or_in_the_plan_from_it(tmp_path: Path, app: App
     file = snapshots.taken(config, app, tmp_path / "snapshot.gz")
     text = gzip.decompress(file.read_bytes()).decode()
     assert canaries_in(text) == []
+    metadata = [one["trusted_metadata"] for one in (*bulk.members(app), *bulk.organizations(app))]
+    remembered = [one["reconciler"]["written"] for one in metadata if "reconciler" in one]
+    assert [written for written in remembered if not written or written in text] == []
     secrets = [app.workspace.environment("B2B", "test").secret, app.workspace.key_secret]
     assert [one for one in secrets if one in text or one[-4:] in text.replace("user-test", "")] == []
     assert "acme.example" in text
