@@ -3,6 +3,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 ACTIONLINT ?= v1.7.12
+ACT ?= v0.2.89
 
 BIN := .venv/bin
 NODE := tests/emulator/node
@@ -18,7 +19,7 @@ help: ## List the targets
 demo: .venv/runtime ## Watch a project follow its git repository, on a local Stytch; no account needed
 	@$(BIN)/reconciler demo
 
-test: .venv/dev .venv/node .venv/actionlint ## Run the tests (WORKERS=2 at a time)
+test: .venv/dev .venv/node .venv/actionlint .venv/act ## Run the tests (WORKERS=2 at a time)
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: export STYTCH_RECONCILER_MUTATIONS = 50000
@@ -85,14 +86,28 @@ endef
 	fi
 	@touch $@
 
-# actionlint publishes no Python package that holds it; go builds it from source, checked against go's checksum database.
+# actionlint and act publish no Python package that holds them; go builds them from source, checked against go's checksum
+# database.
+define built
+if command -v go >/dev/null; then \
+	echo "Building $(1) $(3) (once) ..." >&2; \
+	GOBIN="$(CURDIR)/$(BIN)" GOFLAGS=-modcacherw go install $(2)@$(3); \
+elif [ -n "$$CI" ]; then \
+	echo "go is needed in CI, to build $(1)." >&2; exit 1; \
+else \
+	echo "Without go there is no $(1): $(4)." >&2; \
+fi
+endef
+
 .venv/actionlint: Makefile | .venv/created
-	@if command -v go >/dev/null; then \
-		echo "Building actionlint $(ACTIONLINT) (once) ..." >&2; \
-		GOBIN="$(CURDIR)/$(BIN)" GOFLAGS=-modcacherw go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT); \
-	elif [ -n "$$CI" ]; then \
-		echo "go is needed in CI, to build actionlint." >&2; exit 1; \
-	else \
-		echo "Without go there is no actionlint: workflows are checked by zizmor alone." >&2; \
+	@$(call built,actionlint,github.com/rhysd/actionlint/cmd/actionlint,$(ACTIONLINT),workflows are checked by zizmor alone)
+	@touch $@
+
+# With it the wheels of the lock, from which the jobs that it runs install without a network.
+.venv/act: Makefile requirements/runtime.txt | .venv/dev
+	@$(call built,act,github.com/nektos/act,$(ACT),no workflow is run by a runner)
+	@if [ -x $(BIN)/act ]; then \
+		rm -rf .venv/wheels && $(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes \
+			--only-binary :all: -r requirements/runtime.txt -d .venv/wheels; \
 	fi
 	@touch $@

@@ -19,6 +19,7 @@ NODE_MODULES = Path(__file__).parent / "emulator" / "node" / "node_modules"
 AMBIENT = ("STYTCH_", "RECONCILER_", "GITHUB_")
 AMBIENT_EXACTLY = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 OURS = "STYTCH_RECONCILER_"
+ENVIRONMENT = Path(sys.executable).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SEEN = conformity.Seen()
 DESELECTED = pytest.StashKey[dict[str, str]]()
@@ -48,6 +49,8 @@ def missing() -> dict[str, str]:
         lacks["browser"] = f"none of {', '.join(BROWSERS)} is on PATH"
     # In CI these run or fail: they are never quietly left out.
     if not os.environ.get("CI"):
+        if not (ENVIRONMENT / "bin" / "act").is_file() or not (ENVIRONMENT / "wheels").is_dir():
+            lacks["act"] = "`make test` built no act, for want of go"
         if not shutil.which("actionlint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"):
             lacks["actionlint"] = "actionlint is not on PATH"
         if not shutil.which("node"):

@@ -426,7 +426,7 @@ def test_with_a_token_it_is_recorded_over_http_and_nobody_else_learns_the_token(
     token = "ghs_c4naryC4NARYc4naryC4NARY0123456789"
     basic = b64encode(f"x-access-token:{token}".encode()).decode()
     git(tmp_path / "remote.git", "config", "http.receivepack", "true")
-    with HttpRemote(tmp_path, f"Basic {basic}") as remote:
+    with HttpRemote(tmp_path, lambda given, _: 200 if given == f"Basic {basic}" else 401) as remote:
         git(clone, "remote", "set-url", "origin", f"{remote.url}/remote.git")
         git(clone, "config", f"http.{remote.url}/.extraHeader", "Authorization: Basic persisted")
         assert run(clone, "apply") == 0

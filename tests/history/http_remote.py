@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -11,19 +12,25 @@ PROGRAM = Path(subprocess.run(["git", "--exec-path"], capture_output=True, text=
 
 
 class HttpRemote:
-    """Serve the bare repositories in ``folder`` to who sends ``authorization``; ``refused`` counts all others."""
+    """Serve the bare repositories in ``folder``; ``refused`` counts those who may not have what they ask for.
 
-    def __init__(self, folder: Path, authorization: str) -> None:
+    ``answer`` says it: to an Authorization header, and whether somebody pushes, it returns the status, 200 for *may*.
+    """
+
+    def __init__(self, folder: Path, answer: Callable[[str, bool], int]) -> None:
         self.refused = 0
         remote = self
 
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.headers.get_all("Authorization") != [authorization]:
+                given = self.headers.get_all("Authorization") or [""]
+                status = answer(given[0], "git-receive-pack" in self.path) if len(given) == 1 else 400
+                if status != 200:
                     remote.refused += 1
-                    self.send_response(401)
-                    self.send_header("WWW-Authenticate", "Basic")
+                    self.send_response(status)
+                    if status == 401:
+                        self.send_header("WWW-Authenticate", "Basic")
                     self.end_headers()
                     return
                 path, _, query = self.path.partition("?")

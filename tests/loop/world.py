@@ -1,0 +1,215 @@
+"""A repository on GitHub, as far as its workflows see it: a remote of git, the REST API, events, people, and a Stytch.
+
+act chains no events and enforces nothing: here each event is sent in turn, and each job gets a token that may do what
+its workflow declares, and the secrets of its environment alone. A job for a pull request from a fork gets no secret and
+a token that may only read. What is left to GitHub: environments that ask a reviewer, concurrency, and schedules.
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from reconciler.emulator.seed.running import Running, running
+from tests.github.stand_in import REPOSITORY, GitHub, github
+from tests.history.http_remote import HttpRemote
+from tests.history.worlds import cloned, commit, git
+from tests.loop.runner import Ran, jobs_for, prepare, run
+
+CANARY = "ghs_c4nary{number:030d}"
+ADDRESSED = ("STYTCH_MANAGEMENT_BASE_URI", "STYTCH_API_URL", "STYTCH_TELEMETRY_URL")
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A pull request: its branch as a clone of its own."""
+
+    number: int
+    branch: str
+    folder: Path
+    is_fork: bool = False
+
+
+@dataclass
+class World:
+    """What is on GitHub and in Stytch. ``ran`` keeps every job, in order."""
+
+    folder: Path
+    there: GitHub
+    stytch: Running
+    remote: HttpRemote
+    is_private: bool = True
+    is_installed: bool = True
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    pulls: list[Pull] = field(default_factory=list)
+    ran: list[Ran] = field(default_factory=list)
+
+    @property
+    def bare(self) -> Path:
+        return self.folder / "remote" / REPOSITORY
+
+    def main(self, files: Mapping[str, str] | None = None, message: str = "change") -> str:
+        """Return the head of the default branch; where files are given, after a push of them."""
+        people = self.folder / "people"
+        if not people.exists():
+            cloned(self.bare, people)
+            git(people, "checkout", "--quiet", "-B", "main")
+        if files is not None:
+            if git(self.bare, "for-each-ref", "refs/heads/main"):
+                git(people, "fetch", "--quiet", "origin", "main")
+                git(people, "reset", "--quiet", "--hard", "FETCH_HEAD")
+            commit(people, files, message)
+            git(people, "push", "--quiet", "origin", "HEAD:main")
+        return git(self.bare, "rev-parse", "refs/heads/main")
+
+    def open(self, branch: str, files: Mapping[str, str], *, is_fork: bool = False) -> Pull:
+        """Open a pull request against the default branch."""
+        number = len(self.pulls) + 1
+        pull = Pull(number, branch, cloned(self.bare, self.folder / f"pull-{number}", "--branch=main"), is_fork)
+        git(pull.folder, "checkout", "--quiet", "-b", branch)
+        self.pulls.append(pull)
+        self.update(pull, files)
+        return pull
+
+    def update(self, pull: Pull, files: Mapping[str, str]) -> str:
+        """Push a commit to a pull request; return it."""
+        head = commit(pull.folder, files, f"change {pull.branch}")
+        git(pull.folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/head")
+        if not pull.is_fork:
+            git(pull.folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{pull.branch}")
+        return head
+
+    def merge(self, pull: Pull, into: str = "main") -> str:
+        """Merge a pull request, as GitHub's button does; return the commit."""
+        at = self._merged(pull)
+        git(self.bare, "update-ref", f"refs/heads/{into}", at)
+        return at
+
+    def _merged(self, pull: Pull) -> str:
+        """Return the merge of a pull request into what the default branch is now."""
+        scratch = self.folder / "merging"
+        shutil.rmtree(scratch, ignore_errors=True)
+        cloned(self.bare, scratch, "--branch=main")
+        git(scratch, "fetch", "--quiet", "origin", f"refs/pull/{pull.number}/head")
+        message = f"Merge pull request #{pull.number} from {pull.branch}"
+        git(scratch, "merge", "--quiet", "--no-ff", "--message", message, "FETCH_HEAD")
+        git(scratch, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/merge")
+        return git(scratch, "rev-parse", "HEAD")
+
+    def pull_request(self, pull: Pull, action: str = "opened") -> list[Ran]:
+        """Send the event of a pull request that was opened or updated; return the jobs that ran."""
+        owner = "somebody" if pull.is_fork else REPOSITORY.partition("/")[0]
+        head = {
+            "ref": pull.branch,
+            "sha": git(self.bare, "rev-parse", f"refs/pull/{pull.number}/head"),
+            "repo": {"full_name": f"{owner}/{REPOSITORY.partition('/')[2]}", "fork": pull.is_fork},
+        }
+        about = {"number": pull.number, "head": head, "base": {"ref": "main", "sha": self.main()}}
+        payload = {"action": action, "number": pull.number, "pull_request": about}
+        return self.send("pull_request", payload, self._merged(pull), is_fork=pull.is_fork)
+
+    def pushed(self) -> list[Ran]:
+        """Send the event of a push to the default branch."""
+        at = self.main()
+        return self.send("push", {"ref": "refs/heads/main", "after": at, "deleted": False}, at)
+
+    def scheduled(self, workflow: str) -> list[Ran]:
+        """Let a workflow's hour come."""
+        return self.send("schedule", {"schedule": "23 5 * * *"}, self.main(), workflow)
+
+    def dispatched(self, workflow: str, **inputs: str) -> list[Ran]:
+        """Start a workflow by hand."""
+        payload = {"ref": "refs/heads/main", "inputs": inputs}
+        return self.send("workflow_dispatch", payload, self.main(), workflow)
+
+    def send(
+        self, event: str, payload: Mapping[str, Any], at: str, only: str = "", *, is_fork: bool = False
+    ) -> list[Ran]:
+        """Run the jobs that an event starts, by the workflows of a commit."""
+        repository = {"full_name": REPOSITORY, "private": self.is_private, "default_branch": "main"}
+        payload = {**payload, "repository": repository}
+        checkout = self.folder / "workflows" / at
+        if not checkout.exists():
+            git(self.folder, "init", "--quiet", str(checkout))
+            git(checkout, "fetch", "--quiet", f"file://{self.bare}", at)
+            git(checkout, "checkout", "--quiet", "--detach", at)
+        done = []
+        for job in jobs_for(event, checkout, only):
+            number = len(self.ran) + 1
+            token = CANARY.format(number=number)
+            may = job.permissions
+            self.there.tokens[token] = dict.fromkeys(may, "read") if is_fork else may
+            secrets = {} if is_fork else self.environments.get(job.environment, {})
+            known = {
+                "GITHUB_API_URL": self.there.url,
+                "GITHUB_SERVER_URL": self.remote.url,
+                "GITHUB_REPOSITORY": REPOSITORY,
+                "GITHUB_RUN_ID": str(number),
+                "GITHUB_RUN_NUMBER": str(number),
+                "GITHUB_RUN_ATTEMPT": "1",
+                "LOOP_ARTIFACTS": str(self.folder / "artifacts"),
+                **{name: self.stytch.environment[name] for name in ADDRESSED},
+            }
+            result = run(
+                job,
+                event,
+                payload,
+                checkout=checkout,
+                scratch=self.folder / "runs" / str(number),
+                tools=prepare(self.folder / "runs", is_installed=self.is_installed),
+                variables=known,
+                secrets={"GITHUB_TOKEN": token, **secrets},
+                settings={} if is_fork else self.variables,
+            )
+            self.ran.append(result)
+            done.append(result)
+        assert done, f"no workflow of {at} runs on {event}"
+        return done
+
+    def by_hand(self, path: str, **values: Any) -> None:
+        """Change something in Stytch, behind git's back."""
+        known = self.stytch.environment
+        account = known["STYTCH_PROJECT_ID"], known["STYTCH_SECRET"]
+        httpx.put(f"{self.stytch.url}/v1/b2b/{path}", auth=account, json=values).raise_for_status()
+
+    def live(self, path: str) -> dict[str, Any]:
+        """Return what is in Stytch."""
+        known = self.stytch.environment
+        account = known["STYTCH_PROJECT_ID"], known["STYTCH_SECRET"]
+        found: dict[str, Any] = httpx.get(f"{self.stytch.url}/v1/b2b/{path}", auth=account).raise_for_status().json()
+        return found
+
+    def told(self) -> str:
+        """Return everything that readers of the repository can see: logs, summaries, comments, issues, artifacts."""
+        seen = [ran.log + ran.summary for ran in self.ran]
+        seen.append(json.dumps([self.there.comments, self.there.issues]))
+        return "\n".join(seen)
+
+
+@contextmanager
+def world(folder: Path, *, is_private: bool = True, is_installed: bool = True) -> Iterator[World]:
+    """Make a repository on GitHub that is empty, and an empty project in Stytch."""
+    bare = folder / "remote" / REPOSITORY
+    bare.mkdir(parents=True)
+    git(bare, "init", "--quiet", "--bare", "--initial-branch=main")
+    for name in ("http.receivepack", "uploadpack.allowAnySHA1InWant"):
+        git(bare, "config", name, "true")
+    with github() as there, running() as stytch:
+        permitted = there.tokens
+
+        def answer(given: str, writes: bool) -> int:  # noqa: FBT001 # as the remote asks it
+            token = base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")[2]
+            if token not in permitted:
+                return 401
+            may = permitted[token].get("contents", "")
+            return 200 if may == "write" or (may and not writes) else 403
+
+        with HttpRemote(folder / "remote", answer) as remote:
+            yield World(folder, there, stytch, remote, is_private, is_installed)
