@@ -42,7 +42,7 @@ from reconciler.read.target import find_target
 
 def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
-    declared, rules = load(run.config, run.redaction)  # files → resources and compiled rules, or every mistake at once
+    declared, rules = load(run.config, run.redaction, tested=True)  # files → resources and rules, or every mistake
     target = find_target(run, declared)  # which project and environment, as far as they are there
     run = structs.replace(run, history=run.history.of_project(target.project_id))
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch

@@ -19,7 +19,7 @@ def validate(asked: Asked) -> int:
     from reconciler.model import fold_problems
     from reconciler.report.problems import problems_report
 
-    declared, rules = load(asked.config())
+    declared, rules = load(asked.config(), tested=True)
     denied = _denied(declared) if declared.safeguards.policies else ()
     found = (*declared.problems, *declared.doubts, *denied, *rules.warnings, *fold_problems(rules.problems))
     show(problems_report(found, title=_what_was_read(declared)), asked.format)
@@ -34,8 +34,9 @@ def _what_was_read(declared: "Declared") -> str:
     by_kind = declared.by_kind
     kinds = {kind: len(by_kind[kind]) for kind in (ORGANIZATION, MEMBER, *by_kind) if kind in by_kind}
     steps = [counted(len(declared.manual_steps), "ManualStep")] if declared.manual_steps else []
+    tests = [counted(len(declared.rule_tests), "RuleTest")] if declared.rule_tests else []
     counts = [counted(number, kind, f"{kind[:-1]}ies" if kind.endswith("cy") else "") for kind, number in kinds.items()]
-    return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules"])
+    return ", ".join([*counts, *steps, f"{len(declared.rules)} MappingRules", *tests])
 
 
 def _denied(declared: "Declared") -> "Iterable[Problem]":

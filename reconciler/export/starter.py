@@ -50,6 +50,21 @@ spec:
       match: {email_domain: {organization: trusted_metadata.email_domains, subdomains: true}}
       assign: [{organization: "${{ organization.name }}"}]
 """,
+    "rules/tests/members.yaml": """\
+# What the rules must make of these users: `validate` fails, and no plan is made, if they make something else of them.
+apiVersion: reconciler/v1
+kind: RuleTest
+metadata: {name: members}
+spec:
+  users:                                # invented ones, as a Consumer project has them
+    - {user_id: colleague, emails: [{email: test@acme.example, verified: true}]}
+    - {user_id: unproven, emails: [{email: test@acme.example, verified: false}]}
+    - {user_id: stranger, emails: [{email: test@elsewhere.example, verified: true}]}
+  expect:
+    - {user: colleague, memberships: [{organization: acme, roles: []}], rules: [by-email-domain]}
+    - {user: unproven, memberships: []} # none: the address is not verified
+    - {user: stranger, memberships: []} # none: no organization lists the domain
+""",
     "users.jsonl": (
         '{"user_id":"user-test-00000000-0000-4000-8000-000000000001","emails":[{"email":"ann@acme.example",'
         '"verified":true}],"phone_numbers":[],"trusted_metadata":{},"status":"active"}\n'

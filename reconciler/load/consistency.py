@@ -35,6 +35,7 @@ class DeclaredDocuments(Struct):
 
     resources: list[Resource] = field(default_factory=list)
     rules: list[Document] = field(default_factory=list)
+    rule_tests: list[Document] = field(default_factory=list)
     manual_steps: list[Document] = field(default_factory=list)
     safeguards: list[Document] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
@@ -58,6 +59,7 @@ def contradictions(found: DeclaredDocuments) -> Iterator[Problem]:
     """Yield every contradiction between documents."""
     yield from _duplicates(found.resources)
     yield from _same_documents(found.rules)
+    yield from _same_documents(found.rule_tests)
     yield from _same_documents(found.manual_steps)
     yield from _same_documents(found.safeguards)
     yield from _steps(found.manual_steps)

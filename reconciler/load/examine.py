@@ -19,6 +19,7 @@ from reconciler.load.consistency import DeclaredDocuments, contradictions, only_
 from reconciler.load.files import Ignored, Texts, files_named, ignored_by, unread_files
 from reconciler.load.manifests import resource_of
 from reconciler.load.references import dangling
+from reconciler.load.rule_tests import masked, mistakes_in
 from reconciler.load.safeguards import FOLDERS, misplaced
 from reconciler.load.schemas import DOCUMENTS, JUDGING, TEMPLATED, computed_in, document_type
 from reconciler.load.templates import TEMPLATE, merged, render_set, rendered
@@ -46,6 +47,9 @@ def examine(config: Config) -> DeclaredDocuments:
             found.invalid.add((written.kind, written.name))
         elif document.kind == "MappingRules":
             found.rules.append(document)
+        elif document.kind == "RuleTest":
+            found.rule_tests.append(document)
+            found.problems.extend(masked(mistakes_in(document)))
         elif document.kind == "ManualStep":
             found.manual_steps.append(document)
         elif document.kind in JUDGING:
@@ -63,8 +67,8 @@ def examine(config: Config) -> DeclaredDocuments:
     found.problems += [*unread, *contradictions(found), *only_one(found), *dangling(found)]
     here = (resource for resource in found.resources if config.environment in resource.environments)
     found.problems.extend(other_projects(here, config.target.project))
-    read = (found.resources, found.rules, found.manual_steps, found.safeguards, found.invalid, found.errors)
-    if not any(read):
+    documents = (found.resources, found.rules, found.rule_tests, found.manual_steps, found.safeguards, found.invalid)
+    if not (any(documents) or found.errors):
         message, hint = "no document is read, so nothing is declared", "write manifests/ and rules/, or correct ignore"
         found.problems.append(problem("no-manifests", message, hint, severity="warning"))
     return found
@@ -112,7 +116,7 @@ def _as_declared(written: Document, config: Config, problems: list[Problem]) -> 
     What is written is checked before anything is computed: no key is dropped with a value that comes to nothing.
     """
     if errors := _type_errors(written, written=True):
-        problems.extend(errors)
+        problems.extend(masked(errors) if written.kind == "RuleTest" else errors)
         return None
     document = structs.replace(written, environments=_environments(written, config, problems))
     problems.extend(_almost_expressions(document))

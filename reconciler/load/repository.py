@@ -13,6 +13,7 @@ from reconciler.kinds._joining import way_in_warnings
 from reconciler.load.consistency import DeclaredDocuments, creatable_warnings
 from reconciler.load.examine import examine
 from reconciler.load.redacted import redacted_document, redacted_resource, redacted_tables
+from reconciler.load.rule_tests import failures, masked, names_of_nothing
 from reconciler.load.safeguards import Safeguards, about_nothing, safeguards_of
 from reconciler.model import MEMBER, ORGANIZATION, Position, Problem, Resource, Table, problem
 from reconciler.rules.compile import RuleSources, compile_rules
@@ -32,6 +33,7 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
 
     resources: tuple[Resource, ...] = ()
     rules: tuple[Document, ...] = ()
+    rule_tests: tuple[Document, ...] = ()
     manual_steps: tuple[Document, ...] = ()
     elsewhere: frozenset[str] = frozenset()
     organizations_elsewhere: tuple[Resource, ...] = ()
@@ -73,11 +75,12 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
         return frozenset(one.name for one in self.organizations if one.ensure == "external")
 
 
-def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, Rules]:
+def load(config: Config, redaction: Redaction | None = None, *, tested: bool = False) -> tuple[Declared, Rules]:
     """Return what the documents declare for an environment, and the rules for its users.
 
     With a ``redaction`` both are about redacted users; what is wrong is said of the documents as they stand. Raises
-    ``InvalidInput`` with every error of every file, ``Unreadable`` if a table cannot be read completely.
+    ``InvalidInput`` with every error of every file, ``Unreadable`` if a table cannot be read completely; where nothing
+    else is wrong and the rules are to be ``tested``, ``InvalidInput`` with everything that RuleTests expect otherwise.
     """
     found = examine(config)
     declared = _declared_in(found, config)
@@ -85,15 +88,20 @@ def load(config: Config, redaction: Redaction | None = None) -> tuple[Declared, 
     tables = {**read, **found.tables}
     errors = [*found.errors, *unreadable]
     safeguards = safeguards_of(found.safeguards, config, errors)
+    sources = _sources_of_rules(config, declared, tables)
+    wrong = [*masked(names_of_nothing(declared.rule_tests, sources))]
     try:
-        rules = compile_rules(_sources_of_rules(config, declared, tables))
+        rules = compile_rules(sources)
     except InvalidInput as error:
-        errors += (each for each in error.problems if not _may_follow_from_others(each, found))
+        wrong += error.problems
+    errors += (each for each in wrong if not _may_follow_from_others(each, found))
     if errors:
         raise refusal(errors)
     _check_named(config, declared)  # what is marked is known once all of it could be read
     doubts = about_nothing(safeguards.accepted, declared.resources)
     declared = structs.replace(declared, safeguards=safeguards, problems=(*declared.problems, *doubts))
+    if tested and (failed := [*masked(failures(declared.rule_tests, sources))]):
+        raise refusal(failed)
     if redaction:
         declared = _without_people(declared, redaction)
         sources = _sources_of_rules(config, declared, redacted_tables(tables, redaction))
@@ -172,6 +180,7 @@ def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
     declared = Declared(
         resources=tuple(resources),
         rules=tuple(one for one in found.rules if config.environment in one.environments),
+        rule_tests=tuple(one for one in found.rule_tests if config.environment in one.environments),
         manual_steps=tuple(one for one in found.manual_steps if config.environment in one.environments),
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),

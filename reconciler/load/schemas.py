@@ -13,9 +13,10 @@ from reconciler.config.schema import Configuration, KindName, Limits
 from reconciler.expressions.template import OPEN
 from reconciler.kinds import KINDS, member
 from reconciler.model import API_VERSION, ORGANIZATION, Ensure, Json, Path
+from reconciler.rules.reader import USER_FIELDS
 from reconciler.schema.kind import Kind
 from reconciler.schema.traits import ApiVersion, Name, fields_of
-from reconciler.schema.validate import Computed, json_schema_of
+from reconciler.schema.validate import Computed, json_schema_of, nowhere
 
 Environments = Annotated[list[Name], Meta(min_length=1)]
 Strings = str | list[str]
@@ -101,6 +102,61 @@ class RulesSpec(Struct, forbid_unknown_fields=True, kw_only=True):
 
     rules: Annotated[list[Rule], Meta(min_length=1)]
     except_: list[Except] | UnsetType = field(name="except", default=UNSET)
+
+
+class UserAddress(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An address of a user; only a verified one proves anything."""
+
+    email: str
+    verified: bool
+    email_id: str | UnsetType = UNSET
+
+
+class UserNumber(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A phone number of a user; only a verified one proves anything."""
+
+    phone_number: str
+    verified: bool
+    phone_id: str | UnsetType = UNSET
+
+
+_OF_USERS: Final[dict[str, Any]] = {
+    "emails": list[UserAddress],
+    "phone_numbers": list[UserNumber],
+    "roles": list[str] | None,
+    **dict.fromkeys(("name", "trusted_metadata", "untrusted_metadata"), dict[str, Any] | None),
+    **dict.fromkeys(("external_id", "status", "created_at"), str | None),
+}
+TestedUser = _strict(
+    "TestedUser",
+    ("user_id", Name),
+    *((name, _OF_USERS.get(name, Any) | UnsetType, UNSET) for name in sorted(USER_FIELDS - {"user_id"})),
+    doc="A user as a Consumer project has it.",
+)
+
+
+class ExpectedMembership(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An organization by its slug, and the user's roles there: exactly these, where they are given."""
+
+    organization: Name
+    roles: list[Name] | UnsetType = UNSET
+
+
+class Expectation(Struct, forbid_unknown_fields=True, kw_only=True):
+    """All memberships of a user, the rules that give them, and the organizations in which a problem holds the user."""
+
+    user: Name
+    memberships: list[ExpectedMembership]
+    rules: list[Name] | UnsetType = UNSET
+    held: list[Name] | Literal["any"] | UnsetType = UNSET
+
+
+class RuleTestSpec(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Users, what the rules must make of each, and tables that take the place of the real ones."""
+
+    users: Annotated[list[TestedUser], Meta(min_length=1)]  # type: ignore[valid-type] # made by defstruct
+    expect: Annotated[list[Expectation], Meta(min_length=1)]
+    tables: dict[str, list[dict[str, Any]]] | UnsetType = UNSET
 
 
 class NamedMetadata(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -231,14 +287,8 @@ _AT_A_FIELD: Final = 6  # parts of the path to a field of an assignment: spec, r
 
 def computed_in(kind: str) -> Computed:
     """Return what tells at which paths of a document an expression may stand for a value."""
-    return {"OrganizationSet": _in_a_set, "MappingRules": _in_rules, **dict.fromkeys(JUDGING, _nowhere)}.get(
-        kind, _in_a_manifest
-    )
-
-
-def _nowhere(_path: Path) -> bool:
-    """Return that nothing is computed in a document by which others are judged."""
-    return False
+    special = {"OrganizationSet": _in_a_set, "MappingRules": _in_rules, "RuleTest": nowhere}
+    return {**special, **dict.fromkeys(JUDGING, nowhere)}.get(kind, _in_a_manifest)
 
 
 def _in_a_manifest(path: Path) -> bool:
@@ -266,6 +316,7 @@ def _is_given(path: Path) -> bool:
 OF_OURS: Final = {  # what is no resource in Stytch: the type of its spec, and what it is
     "OrganizationSet": (SetSpec, "Many organizations from the rows of a table."),
     "MappingRules": (RulesSpec, "Rules: which user belongs to which organization."),
+    "RuleTest": (RuleTestSpec, "Users, and what the rules must make of them."),
     "ManualStep": (ManualStepSpec, "What no API does: a person must, in Stytch's dashboard."),
     "Policy": (PolicySpec, "What no change may do, or what a reviewer is told of those that do."),
     "Approval": (ApprovalSpec, "What a guard may let through, once."),

@@ -10,6 +10,12 @@ from reconciler.kinds import FILES
 from tests.apply.test_apply import CONFIGURATION, MANIFESTS, RULES
 from tests.repositories import write
 
+TESTS = """
+apiVersion: reconciler/v1
+kind: RuleTest
+metadata: {name: nobody}
+spec: {users: [{user_id: u1}], expect: [{user: u1, memberships: []}]}
+"""
 RUN = """
 import sys
 from reconciler.commands.cli import main
@@ -55,7 +61,11 @@ def imported(root: Path, argument: str) -> set[str]:
     return set(run.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("files", [{}, {"manifests/a.yaml": MANIFESTS, "rules/a.yaml": RULES}], ids=["empty", "some"])
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"manifests/a.yaml": MANIFESTS, "rules/a.yaml": RULES, "rules/tests/a.yaml": TESTS}],
+    ids=["empty", "some"],
+)
 def test_validate_imports_what_it_uses(tmp_path: Path, files: dict[str, str]) -> None:
     (tmp_path / "manifests").mkdir()
     found = imported(write(tmp_path, {"reconciler.yaml": CONFIGURATION, **files}), "validate")

@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from reconciler.documents.read import documents_in
+from reconciler.errors import InvalidInput
+from reconciler.load.repository import load
 from reconciler.model import Problem
+from reconciler.report.formats import render
+from reconciler.report.problems import problems_report
 from reconciler.rules.evaluate import Decision, evaluate
+from tests.repositories import ORGANIZATION, OWNED, config_of, write
 from tests.rules_world import organization, rules, table
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -83,3 +88,12 @@ def test_the_whole_document_is_one() -> None:
     problems: list[Problem] = []
     (document,) = documents_in(first("yaml"), "rules/employees.yaml", problems)
     assert (document.kind, document.name, problems) == ("MappingRules", "employees", [])
+
+
+def test_its_rule_test_says_what_it_says(tmp_path: Path) -> None:
+    employees, tested = (body for language, body in BLOCKS if language == "yaml")
+    listing = ORGANIZATION.replace("Acme}", "Acme, trusted_metadata: {email_domains: [acme.example]}}")
+    files = {"rules/employees.yaml": employees, "rules/tests/acme.yaml": tested, "manifests/acme.yaml": listing}
+    with pytest.raises(InvalidInput) as raised:
+        load(config_of(write(tmp_path, {"reconciler.yaml": OWNED, **files})), tested=True)
+    assert first("text") in render(problems_report(raised.value.problems), "text")

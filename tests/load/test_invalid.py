@@ -35,7 +35,7 @@ def test_every_mistake_is_told_with_its_place(case: Path, tmp_path: Path) -> Non
         tables = "tables: {tenants: tenants.csv}" if (root / "tenants.csv").exists() else "tables: {}"
         (root / "reconciler.yaml").write_text(CONFIGURATION.replace("TABLES", tables))
     with pytest.raises(ReconcilerError) as raised:
-        load(load_config(root, None if only_one else "test"))
+        load(load_config(root, None if only_one else "test"), tested=True)
     told = "".join(map(line, raised.value.problems)) + f"exit {raised.value.exit_code}\n"
     expected = case / "expected.txt"
     if os.environ.get("RECORD") and not expected.exists():

@@ -215,7 +215,7 @@ def effective(value: Any) -> Any:
 def meant(config: Config, declared: Declared) -> list[str]:
     """What is understood of it, places aside: settings, things, documents, and what is told beside."""
     things = (*declared.resources, *declared.organizations_elsewhere)
-    documents = (*declared.rules, *declared.manual_steps)
+    documents = (*declared.rules, *declared.rule_tests, *declared.manual_steps)
     policies = [
         (*one.says(), one.message, sorted((about, why) for about, (why, _) in one.suppressed.items()))
         for one in declared.safeguards.policies
