@@ -67,7 +67,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)
     warnings = chain(warnings_of(run, situation, diffs, unread=unread), run.history.doubts(run.config.environment))
-    whole = build(diffs, situation, steps, warnings)  # in order, and guarded
+    whole, lets = build(diffs, situation, steps, warnings)  # in order, and guarded
     check_leavers(whole, desired, run.client)
     planned = Planned(
         plan=structs.replace(
@@ -84,6 +84,7 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         over=over(begun.credentials, declared, diffs, whole),
         rate=run.config.rates.writes_per_second,
         doomed=presence.cascade.users,
+        lets=lets,
     )
     return narrow(planned, selection)
 

@@ -51,7 +51,7 @@ def apply(
     from reconciler import pipeline
     from reconciler.apply.stop import Stop
     from reconciler.commands.outputs import check_page, write_page
-    from reconciler.commands.recording import noting, record
+    from reconciler.commands.recording import binding, noting, record
     from reconciler.plan.approvals import used_in
     from reconciler.plan.narrow import hold_to
     from reconciler.plan.plan_file import read_plan
@@ -67,6 +67,7 @@ def apply(
     with client_for(config) as client, _turn(config, ("apply", *map(str, file)), wait, stop) as turn:
         _be_patient(client, stop, time_limit)
         planned = planned_for(asked, config, client, turn.history)
+        judged_by = binding(turn.history, planned.plan)
         new: Sequence[Change] = ()
         if reviewed:
             planned, new = hold_to(reviewed, planned)
@@ -83,7 +84,9 @@ def apply(
         with SIGNALS.given_to(stop), stop.enduring():
             with applying(planned.plan, asked.format, client) as on_outcome:
                 applied = pipeline.apply(open_run(config, client, history), planned, on_outcome, stop)
-            recorded = None if asked.only or stop.waits_no_more else record(config, turn, planned.plan, applied, new)
+            recorded = None
+            if not (asked.only or stop.waits_no_more):
+                recorded = record(config, turn, planned.plan, applied, new, judged_by)
             plan = noting(plan, recorded)
             shown = _show(stop, apply_report(plan, applied, new), asked.format, applied.journal)
     if html:

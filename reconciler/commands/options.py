@@ -171,11 +171,18 @@ def client_for(config: "Config") -> Iterator["Client"]:
 
 
 def has_state(config: "Config") -> bool:
-    """Return whether git has the state: as the environment's variables say, or else the configuration."""
-    said = os.environ.get(STATE) or config.state
-    if said not in ("git", "none"):
+    """Return whether git has the state: as the environment's variables say, or else the configuration.
+
+    That it is to do without the state counts once it was applied: no commit takes away by that what judges it.
+    """
+    said = os.environ.get(STATE)
+    if said and said not in ("git", "none"):
         raise InvalidInput(f"{STATE} is {said!r}", hint="set it to git or none, or unset it")
-    return said == "git"
+    if said or config.state == "git":
+        return (said or config.state) == "git"
+    from reconciler.load.earlier import had_state
+
+    return had_state(config)
 
 
 def history_of(config: "Config") -> "History":

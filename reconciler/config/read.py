@@ -113,9 +113,11 @@ class Config(Struct, frozen=True, kw_only=True):
             yield self.users.file
 
     def at(self, *path: str) -> Position:
-        """Return the place of a setting of this environment in ``reconciler.yaml``."""
+        """Return the place in ``reconciler.yaml`` of a setting: of this environment, or of all."""
         if self.document is None:
             return Position(FILE, 1)
+        if path and path[0] in self.document.body:
+            return self.document.at(*path)
         return self.document.at("environments", self.environment, *path)
 
 

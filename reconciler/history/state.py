@@ -1,8 +1,9 @@
 """The state of an environment: a ref to a commit of ours, whose tree is the tree that was applied last.
 
 Its message has trailers: ``Applied:`` the revision, ``Digest:`` that of the plan, ``Project:`` where it was applied,
-``Pending:`` each change that failed, was withheld or held, ``Used-Approvals:``, and ``Inputs:`` the digests of users
-and tables that are not in git. It names nobody: of the address of a member only a hash is in it.
+``Pending:`` each change that failed, was withheld or held, ``Used-Approvals:``, ``Inputs:`` the digests of users and
+tables that are not in git, and ``Judged-By:`` each earlier state whose policies bind still. It names nobody: of the
+address of a member only a hash is in it.
 """
 
 import re
@@ -33,7 +34,8 @@ class State(Struct, frozen=True, kw_only=True, dict=True):
     """What was applied last: ``commit`` is what the ref points to, ``revision`` the commit of people ("": none yet).
 
     ``is_evidence`` says that HEAD comes after that revision: only then does it prove what was declared before.
-    ``pending`` and ``inputs`` are as ``is_pending`` and ``inputs_of`` give them.
+    ``pending`` and ``inputs`` are as ``is_pending`` and ``inputs_of`` give them. ``judged_by`` are earlier states whose
+    policies bind still, because they were lifted together with what they withhold.
     """
 
     commit: str
@@ -43,6 +45,7 @@ class State(Struct, frozen=True, kw_only=True, dict=True):
     pending: tuple[str, ...] = ()
     used_approvals: frozenset[str] = frozenset()
     inputs: Mapping[str, str] = {}
+    judged_by: tuple[str, ...] = ()
     is_evidence: bool = False
 
     def is_pending(self, address: str) -> bool:
@@ -144,6 +147,8 @@ def tree_of(root: Path, commit: str, only: Sequence[str] = ()) -> Iterator[Path]
     repository = find(root, FILE)
     if repository is None:
         raise Unreadable(f"{root} is not in git, so nothing tells what {commit} was")
+    if not has(repository, commit):
+        fetch(repository, commit)
     with tempfile.TemporaryDirectory(prefix="reconciler-tree-") as folder:
         variables = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         repository.git("read-tree", f"{commit}^{{tree}}", variables=variables)
@@ -212,6 +217,7 @@ def _message(environment: str, state: State) -> str:
         ("Project", state.project),
         *(("Pending", address) for address in state.pending),
         *(("Used-Approvals", name) for name in sorted(state.used_approvals)),
+        *(("Judged-By", commit) for commit in state.judged_by),
         *(("Inputs", f"{quote(name, safe='')} {digest}") for name, digest in sorted(state.inputs.items())),
     ]
     lines = [f"{name}: {quote(value, safe=_PLAIN)}" for name, value in trailers if value]
@@ -226,7 +232,8 @@ def _parsed(commit: str, message: str) -> State:
         if trailer := _TRAILER.fullmatch(line.rstrip()):
             found.setdefault(trailer[1], []).append(unquote(trailer[2]))
     revision = found.get("Applied", [""])[-1]
-    if not (revision or found.get("Used-Approvals")) or not re.fullmatch(r"[0-9a-f]*", revision):
+    commits = (revision, *found.get("Judged-By", ()))
+    if not (revision or found.get("Used-Approvals")) or not all(re.fullmatch(r"[0-9a-f]*", one) for one in commits):
         raise Unreadable(
             f"{commit} is no state: its message does not say what was applied",
             hint="somebody moved the ref by hand; delete it, and the next apply begins anew",
@@ -240,4 +247,5 @@ def _parsed(commit: str, message: str) -> State:
         pending=tuple(found.get("Pending", ())),
         used_approvals=frozenset(found.get("Used-Approvals", ())),
         inputs={unquote(name): digest for name, digest in inputs},
+        judged_by=tuple(found.get("Judged-By", ())),
     )

@@ -1,4 +1,7 @@
-"""What judged changes at the revision that was applied last: it binds still, so that nobody lifts what stops him."""
+"""What judged changes at the revision that was applied last: it binds still.
+
+So a commit that changes or removes a policy does not lift it for what else it changes, however often it is applied.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from reconciler.documents.read import FOLDERS
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.redaction import Redaction
 from reconciler.history.look import History
-from reconciler.history.state import tree_of
+from reconciler.history.state import read_state, tree_of
 from reconciler.load.examine import judging_documents
 from reconciler.load.safeguards import Safeguards, safeguards_of
 from reconciler.model import Problem
@@ -33,9 +36,33 @@ def earlier(
     """
     if history.state is None or not history.state.revision:
         return None
-    if history.state.revision == history.planned:
-        return Earlier(config=config, safeguards=safeguards)
-    with tree_of(config.root, history.state.commit, (FILE, *FOLDERS)) as root:
+    of_now = Earlier(config=config, safeguards=safeguards)
+    is_same = history.state.revision == history.planned
+    found = of_now if is_same else _at(history.state.commit, config, redaction)
+    before = [_at(commit, config, redaction).safeguards for commit in history.state.judged_by]
+    if not before:
+        return found
+    every = {policy.says(): policy for one in (found.safeguards, *before) for policy in one.policies}
+    return structs.replace(found, safeguards=structs.replace(found.safeguards, policies=tuple(every.values())))
+
+
+def had_state(config: Config) -> bool:
+    """Return whether git says that the revision which was applied last had its state in git."""
+    try:
+        state = read_state(config.root, config.environment)
+        if state is None or not state.revision:
+            return False
+        with tree_of(config.root, state.commit, (FILE,)) as root:
+            return load_config(root, config.environment).state == "git"
+    except Unreadable:
+        return False
+    except InvalidInput:
+        return True
+
+
+def _at(commit: str, config: Config, redaction: Redaction | None) -> Earlier:
+    """Return what judged changes at a state."""
+    with tree_of(config.root, commit, (FILE, *FOLDERS)) as root:
         found = _read(root, config.environment)
     return structs.replace(found, safeguards=found.safeguards.without_people(redaction)) if redaction else found
 

@@ -22,6 +22,7 @@ from reconciler.schema.traits import fields_of
 from reconciler.suggest import suggest_allowed
 
 EFFECTS: Final = ("deny", "warn")
+GUARD: Final = "policy:"  # how a guard begins that is a policy
 ORIGINS: Final = frozenset({"git", "live", "users", "conflict"})
 OF_CHANGE: Final = frozenset(
     {"kind", "action", "address", "namespace", "name", "id", "origin", "adopts", "replaces", "fields"}
@@ -82,7 +83,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     @property
     def guard(self) -> str:
         """Return what a change that it denies is withheld by."""
-        return f"policy:{self.name}"
+        return f"{GUARD}{self.name}"
 
     def says(self) -> tuple[object, ...]:
         """Return what tells it apart from another policy: not where it stands, nor why something is suppressed."""

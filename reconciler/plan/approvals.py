@@ -3,7 +3,7 @@
 An approval that lets nothing through, because another guard withholds the same, is not used: it can be used only once.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,11 +12,12 @@ from msgspec import Struct, structs
 from reconciler.config.schema import Limits
 from reconciler.load.consents import ANY, Approval, is_over
 from reconciler.model import Approval as Said
-from reconciler.model import Changes, GuardResult
+from reconciler.model import Changes, Growth, GuardResult, Plan
 from reconciler.plan.guards import Census, withhold
 
 WEEK: Final = timedelta(days=7)
 Guarded = tuple[Changes, tuple[GuardResult, ...]]
+Lets = Mapping[str, Changes]  # by the id of an approval, what it alone lets through
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -36,8 +37,11 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 def guarded(
     changes: Changes, census: Census, limits: Limits, approvals: Sequence[Approval], asked: Asked
-) -> tuple[Guarded, tuple[Said, ...]]:
-    """Return what guards withhold under the limits that are approved, and what became of every approval."""
+) -> tuple[Guarded, tuple[Said, ...], Lets]:
+    """Return what guards withhold under the limits that are approved, what became of every approval, and what it lets.
+
+    The last is by the ids of the approvals that are used.
+    """
     whole = withhold(changes, census, limits)
     failing = _failing(whole[1])
     chosen = {setting: _chosen(setting, seen, approvals, asked) for setting, seen in failing.items()}
@@ -51,7 +55,8 @@ def guarded(
     result = under(used)
     said = tuple(_said(approval, used, raised, failing, asked) for approval in approvals)
     wanted = failing.keys() - raised.keys() if asked.used is not None else ()
-    return result, (*said, *(_missing(setting, failing[setting], asked) for setting in sorted(wanted)))
+    lets = {raised[one].id: _let_through(result[0], under(used - {one})[0]) for one in used}
+    return result, (*said, *(_missing(setting, failing[setting], asked) for setting in sorted(wanted))), lets
 
 
 def _failing(results: Sequence[GuardResult]) -> dict[str, list[GuardResult]]:
@@ -155,6 +160,39 @@ def _missing(setting: str, seen: Sequence[GuardResult], asked: Asked) -> Said:
 
 def _number(limit: float) -> int | float:
     return int(limit) if limit == int(limit) else limit
+
+
+def _let_through(changes: Changes, without: Changes) -> Changes:
+    """Return the changes that would be withheld without an approval."""
+    pairs = zip(changes, without, strict=True)
+    return Changes.of(one for one, other in pairs if other.withheld_by and not one.withheld_by)
+
+
+def still_used(plan: Plan, lets: Lets) -> Plan:
+    """Return a plan that became narrower, and uses only the approvals of which it holds something."""
+    going = {change.address for change in plan.changes if not change.withheld_by} if lets else set()
+    idle = {id for id, changes in lets.items() if not any(change.address in going for change in changes)}
+    if not idle:
+        return plan
+    names = {f"Approval/{one.name}" for one in plan.approvals if one.id in idle}
+    approvals = (
+        structs.replace(one, state="unused", why="nothing that it lets through would be written")
+        if one.id in idle
+        else one
+        for one in plan.approvals
+    )
+    access = plan.access and structs.replace(
+        plan.access, loosened=tuple(left for one in plan.access.loosened if (left := _without(one, names)).number)
+    )
+    return structs.replace(plan, approvals=tuple(approvals), access=access)
+
+
+def _without(growth: Growth, names: Collection[str]) -> Growth:
+    """Return a growth of power without the approvals of some names."""
+    if growth.what != "approval":
+        return growth
+    first = tuple(one for one in growth.first if one.address not in names)
+    return structs.replace(growth, first=first, number=growth.number - len(names))
 
 
 def used_in(approvals: Sequence[Said]) -> Iterator[str]:

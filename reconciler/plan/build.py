@@ -40,7 +40,7 @@ from reconciler.model import (
 from reconciler.plan.accepted import Left
 from reconciler.plan.access import loss_warnings
 from reconciler.plan.access_diff import with_loosened
-from reconciler.plan.approvals import Asked, guarded
+from reconciler.plan.approvals import Asked, Lets, guarded
 from reconciler.plan.guards import Census
 from reconciler.plan.loosened import loosened
 from reconciler.plan.order import finish, in_order_by
@@ -50,8 +50,10 @@ from reconciler.plan.situation import Diffs, Situation
 from reconciler.rules.directory import OF_DOMAINS
 
 
-def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]) -> Plan:
-    """Return the plan of what is left to do: in order, guarded, and counted.
+def build(
+    diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], warnings: Iterable[Problem]
+) -> tuple[Plan, Lets]:
+    """Return the plan of what is left to do: in order, guarded, and counted; and what approvals let through.
 
     ``steps`` are what is left to people, ``warnings`` about the run as a whole.
     """
@@ -68,7 +70,7 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
     possible = _without_environment(judged) if missing else judged
     asked = _asked(written, situation)
     approvals = situation.declared.safeguards.approvals
-    (changes, guards), consents = guarded(possible, census, config.guards, approvals, asked)
+    (changes, guards), consents, lets = guarded(possible, census, config.guards, approvals, asked)
     found.extend(loss_warnings(changes, census.stakes))
     held = _listed(_as_declared(every.held, situation.declared, desired))
     held_by = _by_cause(desired, held)
@@ -101,7 +103,8 @@ def build(diffs: Diffs, situation: Situation, steps: tuple[ManualStep, ...], war
     )
     plan = finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
     safeguards = situation.declared.safeguards
-    return with_loosened(plan, loosened(config, safeguards, situation.earlier, plan.approvals, plan.accepted))
+    permitted = loosened(config, safeguards, situation.earlier, plan.approvals, plan.accepted)
+    return with_loosened(plan, permitted), lets
 
 
 def written_from_live(config: Config, change: Change, target: Target) -> bool:

@@ -25,6 +25,7 @@ _SETTINGS: Final[Sequence[tuple[Path, Sequence[Json]]]] = (
     (("members", "email_address"), ("report", "managed")),
     (("target", "type"), ("test", "live")),
     (("owns_project",), (False, True)),
+    (("state",), ("git", "none")),
 )
 
 

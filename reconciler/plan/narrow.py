@@ -12,6 +12,7 @@ from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared
 from reconciler.model import MEMBER, ORGANIZATION, Change, Changes, Listed, Live, Plan, problem
 from reconciler.plan.access import keep_last_admins
+from reconciler.plan.approvals import still_used
 from reconciler.plan.guards import withhold_dependants
 from reconciler.plan.order import finish
 from reconciler.plan.planned import Planned
@@ -80,7 +81,7 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
         kept=tuple(filter(selection.has, whole.kept)),
         unmanaged=tuple(filter(selection.has, whole.unmanaged)),
     )
-    return structs.replace(planned, plan=finish(plan, planned.rate, planned.doomed))
+    return structs.replace(planned, plan=still_used(finish(plan, planned.rate, planned.doomed), planned.lets))
 
 
 def hold_to(reviewed: Sequence[Plan], planned: Planned) -> tuple[Planned, Changes]:
@@ -94,7 +95,7 @@ def hold_to(reviewed: Sequence[Plan], planned: Planned) -> tuple[Planned, Change
         check_target(plan, fresh)
     known, new = held_to(list(map(Review.of, reviewed)), Changes.of(fresh.changes))
     plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate, planned.doomed)
-    return structs.replace(planned, plan=plan), new
+    return structs.replace(planned, plan=still_used(plan, planned.lets)), new
 
 
 def _may_be_member(one: str, slugs: Container[str]) -> bool:

@@ -21,7 +21,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     environment's data could not be read yet, because no secret of it exists: the plan takes it for empty, and planning
     again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
     journals, and what has come to its end since. ``rate`` is that of writing requests, a second. ``doomed`` are
-    the users in organizations that are to be deleted, by slug, as far as they are known.
+    the users in organizations that are to be deleted, by slug, as far as they are known. ``lets`` is what each
+    approval that is used lets through, by its id.
     """
 
     plan: Plan
@@ -33,6 +34,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     over: frozenset[str] = frozenset()
     rate: float = 1.0
     doomed: Mapping[str, Collection[str]] = {}
+    lets: Mapping[str, Changes] = {}
 
 
 class Digests(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from reconciler.load.policies import GUARD
 from reconciler.model import Change, GuardResult, Listed, ManualStep, Plan
 from reconciler.report.consents import accepted, approvals
 from reconciler.report.escaping import printable
@@ -28,8 +29,8 @@ _NOT_SETTINGS = {
     "users": "plan again with a complete source of users: a JSON or JSON lines export, or a Consumer project",
 }
 _OF_A_POLICY = (
-    "change what is declared; or suppress the address in the policy, with a reason: what is changed in policies counts "
-    "once it is applied"
+    "change what is declared; or suppress the address in the policy, with a reason, in a commit that is applied before "
+    "this one: a policy binds until an apply finds nothing that it denies"
 )
 _CHECK_FIRST = {
     "max_missing_users_percent": "check that no users are missing; ",
@@ -219,7 +220,7 @@ def next_step(guard: str, result: GuardResult | None, environment: str) -> str:
     """Return the hint that lets a guard's withheld changes through: what to fix, or which setting to raise to what."""
     if guard in _NOT_SETTINGS:
         return _NOT_SETTINGS[guard]
-    if guard.startswith("policy:"):
+    if guard.startswith(GUARD):
         return _OF_A_POLICY
     if guard == "max_organization_loss_percent" and result:
         where = f"the manifest of Organization/{result.organization}"

@@ -11,7 +11,7 @@ import pytest
 from reconciler.commands import cli
 from reconciler.emulator.seed.running import Running, running
 from reconciler.history.state import read_state
-from tests.history.worlds import begun, commit, git, manifest, push
+from tests.history.worlds import begun, cloned, commit, git, manifest, push
 from tests.repositories import OWNED
 
 Run = Callable[..., tuple[int, Any]]
@@ -70,9 +70,95 @@ def test_a_commit_cannot_lift_the_policy_that_stops_it(tmp_path: Path, run: Run)
     assert loosened == [("guard", "reconciler.yaml"), ("policy", "Policy/slugs")]
 
     push(clone)
-    assert run(clone, "apply")[0] == 3  # which records the revision without the policy
+    for _ in range(2):  # also the second time, although the revision without the policy was recorded
+        assert run(clone, "apply")[0] == 3
+        state = read_state(clone, "test")
+        assert state
+        assert state.revision == git(clone, "rev-parse", "HEAD")
+        code, plan = run(clone, "plan")
+        assert (code, withheld(plan)) == (3, {"Organization/globex": "policy:slugs"})
+
+    another = POLICY.replace("slugs", "names").replace("globex", "initech")
+    commit(clone, {"rules/policies/names.yaml": another})
+    push(clone)
+    assert run(clone, "apply")[0] == 3
+    git(clone, "rm", "--quiet", "rules/policies/names.yaml")
+    commit(clone, {"manifests/initech.yaml": manifest("initech")})
+    push(clone)
+    shallow = cloned(tmp_path / "remote.git", tmp_path / "runner", "--depth=1")
+    both = {"Organization/globex": "policy:slugs", "Organization/initech": "policy:names"}
+    for root in (clone, shallow):
+        assert run(root, "apply")[0] == 3
+        assert withheld(run(root, "plan")[1]) == both
+
+
+def test_a_policy_that_denies_nothing_any_more_is_lifted(tmp_path: Path, run: Run) -> None:
+    clone = begun(tmp_path)
+    commit(clone, {"rules/policies/slugs.yaml": POLICY})
+    assert run(clone, "apply")[0] == 0
+    git(clone, "rm", "--quiet", "rules/policies/slugs.yaml")
+    commit(clone, {"manifests/globex.yaml": manifest("globex")})
+    assert run(clone, "apply")[0] == 3
+    git(clone, "rm", "--quiet", "manifests/globex.yaml")
+    commit(clone, {})
+    assert run(clone, "apply")[0] == 0
+    state = read_state(clone, "test")
+    assert state
+    assert state.judged_by == ()
+    commit(clone, {"manifests/globex.yaml": manifest("globex")})
+    assert run(clone, "apply")[0] == 0
+
+
+def test_a_commit_cannot_do_away_with_the_state_that_judges_it(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RECONCILER_STATE")
+    clone = begun(tmp_path)
+    commit(clone, {"rules/policies/slugs.yaml": POLICY})
+    assert run(clone, "apply")[0] == 0
+    git(clone, "rm", "--quiet", "rules/policies/slugs.yaml")
+    commit(clone, {"manifests/globex.yaml": manifest("globex"), "reconciler.yaml": OWNED + "state: none\n"})
     code, plan = run(clone, "plan")
-    assert (code, withheld(plan)) == (2, {})
+    assert (code, withheld(plan)) == (3, {"Organization/globex": "policy:slugs"})
+    first = {one["what"]: one["first"][0] for one in plan["access"]["loosened"]}
+    assert (first["authority"]["path"], first["authority"]["at"]["line"]) == (["state"], 5)
+    git(clone, "rm", "--quiet", "manifests/globex.yaml")
+    commit(clone, {})
+    assert run(clone, "apply")[0] == 0  # from now on it does without
+    commit(clone, {"manifests/globex.yaml": manifest("globex")})
+    assert run(clone, "apply")[0] == 0
+    state = read_state(clone, "test")
+    assert state
+    assert state.revision == git(clone, "rev-parse", "HEAD^")
+
+
+def test_an_approval_of_what_is_not_written_is_not_used_up(tmp_path: Path, run: Run) -> None:
+    clone = begun(tmp_path, configuration=GUARDED.format("max_new_admins: 0"))
+    assert run(clone, "apply")[0] == 0
+    text = (
+        "apiVersion: reconciler/v1\nkind: Approval\nmetadata: {name: one}\n"
+        'spec: {guard: max_new_admins, environment: test, up_to: 1, until: "2999-12-31", digest: any}\n'
+    )
+    ann, globex = {"manifests/ann.yaml": ADMIN.replace("NAME", "ann")}, {"manifests/globex.yaml": manifest("globex")}
+    commit(clone, {**globex, "rules/approvals/one.yaml": text})
+    plan = tmp_path / "plan.json"
+    assert run(clone, "plan", "-o", str(plan))[0] == 2
+    commit(clone, ann)
+    for narrow in (("--only", "Organization/globex"), (str(plan),)):
+        code, outcome = run(clone, "apply", *narrow)
+        assert (code, [one["result"] for one in outcome["outcomes"]]) == (0, ["applied"])
+        state = read_state(clone, "test")
+        assert state
+        assert not state.used_approvals
+        commit(clone, {"manifests/globex.yaml": manifest("globex", f"after {narrow[0]}")})
+        assert run(clone, "plan", "-o", str(plan), "--only", "Organization")[0] == 2
+    code, told = run(clone, "plan", "--only", "Organization/globex")
+    assert [one["why"] for one in told["approvals"]] == ["nothing that it lets through would be written"]
+    assert "loosened" not in told["access"]
+    assert run(clone, "apply")[0] == 0
+    state = read_state(clone, "test")
+    assert state
+    assert len(state.used_approvals) == 1
 
 
 def test_a_policy_that_this_version_cannot_read_stops_everything(tmp_path: Path, run: Run) -> None:

@@ -57,14 +57,14 @@ def judged(
     **asked: Any,
 ) -> tuple[int, dict[str, Said]]:
     plain: dict[str, Any] = {"digest": lambda: DIGEST, "now": NOW, "used": frozenset()}
-    (after, _), said = guarded(
+    (after, _), said, _lets = guarded(
         Changes.of(changes), census_ or census(), Limits(), approvals, Asked(**{**plain, **asked})
     )
     return sum(change.withheld_by is None for change in after), {one.name: one for one in said}
 
 
 def test_what_is_approved_goes_through_and_the_guard_shows_the_limit_that_it_had() -> None:
-    (_, guards), said = guarded(
+    (_, guards), said, _ = guarded(
         Changes.of(deletes(612)),
         census(),
         Limits(),
@@ -178,7 +178,7 @@ def test_nothing_is_digested_where_nothing_is_asked() -> None:
         raise AssertionError
 
     create = Create(kind="Member", namespace="acme", name="new@acme.example")
-    (after, guards), said = guarded(
+    (after, guards), said, _ = guarded(
         Changes.of([create]), census(), Limits(), [], Asked(digest=digest, now=NOW, used=frozenset())
     )
     assert (list(after), guards, said) == ([create], withhold([create], census(), Limits())[1], ())
