@@ -11,7 +11,7 @@ from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.github.client import TRIES, Repository, open_repository
 from reconciler.github.kept import LABEL, keep_comment, keep_issue
 from reconciler.report.comment import Stamp
-from tests.github.stand_in import REPOSITORY, GitHub, github
+from tests.github.stand_in import REPOSITORY, GitHub, github, issue_url
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_an_older_run_never_overwrites_a_newer_one_s(there: GitHub, repository: 
 
 @pytest.mark.parametrize("user", [{"login": "eve", "type": "User"}, {"login": "eve[bot]", "type": "Bot"}, None])
 def test_what_others_wrote_is_never_touched(there: GitHub, repository: Repository, user: dict[str, str] | None) -> None:
-    comment = there.row("comment", 1, user, body=body("mine?", order=99))
+    comment = there.row("comment", 1, user, body=body("mine?", order=99), issue_url=issue_url(7))
     issue = there.row("issue", 1, user, body=body("mine?", order=99), labels=[LABEL])
     there.comments.append(dict(comment))
     there.issues.append(dict(issue))
@@ -64,7 +64,9 @@ def test_what_others_wrote_is_never_touched(there: GitHub, repository: Repositor
 
 def test_ours_is_found_on_a_later_page(there: GitHub, repository: Repository) -> None:
     people = {"login": "ann", "type": "User"}
-    there.comments.extend(there.row("comment", each + 1, people, body="x") for each in range(250))
+    there.comments.extend(
+        there.row("comment", each + 1, people, body="x", issue_url=issue_url(7)) for each in range(250)
+    )
     assert keep_comment(repository, 7, body("one")) == "created"
     assert keep_comment(repository, 7, body("two")) == "updated"
     assert len(there.comments) == 251

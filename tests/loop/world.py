@@ -8,9 +8,11 @@ a token that may only read. What is left to GitHub: environments that ask a revi
 import base64
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from reconciler.emulator.seed.running import Running, running
 from tests.github.stand_in import REPOSITORY, GitHub, github
 from tests.history.http_remote import HttpRemote
 from tests.history.worlds import cloned, commit, git
-from tests.loop.runner import Ran, jobs_for, prepare, run
+from tests.loop.runner import Job, Ran, jobs_for, prepare
+from tests.loop.runner import run as run_job
 
 CANARY = "ghs_c4nary{number:030d}"
+STRANGER = "eve"  # who has a fork
 ADDRESSED = ("STYTCH_MANAGEMENT_BASE_URI", "STYTCH_API_URL", "STYTCH_TELEMETRY_URL")
 
 
@@ -75,6 +79,8 @@ class World:
         pull = Pull(number, branch, cloned(self.bare, self.folder / f"pull-{number}", "--branch=main"), is_fork)
         git(pull.folder, "checkout", "--quiet", "-b", branch)
         self.pulls.append(pull)
+        repo = f"{STRANGER}/{REPOSITORY.partition('/')[2]}" if is_fork else REPOSITORY
+        self.there.pull({"ref": branch, "sha": "", "repo": repo})
         self.update(pull, files)
         return pull
 
@@ -84,12 +90,19 @@ class World:
         git(pull.folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/head")
         if not pull.is_fork:
             git(pull.folder, "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{pull.branch}")
+        self.row(pull)["head"]["sha"] = head
         return head
+
+    def row(self, pull: Pull) -> dict[str, Any]:
+        """Return a pull request as GitHub's API shows it."""
+        return self.there.pulls[pull.number - 1]
 
     def merge(self, pull: Pull, into: str = "main") -> str:
         """Merge a pull request, as GitHub's button does; return the commit."""
         at = self._merged(pull)
         git(self.bare, "update-ref", f"refs/heads/{into}", at)
+        merged = {"state": "closed", "merged": True, "merged_at": "2026-12-01T12:00:00Z", "merge_commit_sha": at}
+        self.row(pull).update(merged)
         return at
 
     def _merged(self, pull: Pull) -> str:
@@ -105,12 +118,8 @@ class World:
 
     def pull_request(self, pull: Pull, action: str = "opened") -> list[Ran]:
         """Send the event of a pull request that was opened or updated; return the jobs that ran."""
-        owner = "somebody" if pull.is_fork else REPOSITORY.partition("/")[0]
-        head = {
-            "ref": pull.branch,
-            "sha": git(self.bare, "rev-parse", f"refs/pull/{pull.number}/head"),
-            "repo": {"full_name": f"{owner}/{REPOSITORY.partition('/')[2]}", "fork": pull.is_fork},
-        }
+        row = self.row(pull)
+        head = {"ref": pull.branch, "sha": row["head"]["sha"], "repo": row["head"]["repo"]}
         about = {"number": pull.number, "head": head, "base": {"ref": "main", "sha": self.main()}}
         payload = {"action": action, "number": pull.number, "pull_request": about}
         return self.send("pull_request", payload, self._merged(pull), is_fork=pull.is_fork)
@@ -134,44 +143,62 @@ class World:
     ) -> list[Ran]:
         """Run the jobs that an event starts, by the workflows of a commit."""
         repository = {"full_name": REPOSITORY, "private": self.is_private, "default_branch": "main"}
+        self.there.is_private = self.is_private
         payload = {**payload, "repository": repository}
         checkout = self.folder / "workflows" / at
         if not checkout.exists():
             git(self.folder, "init", "--quiet", str(checkout))
             git(checkout, "fetch", "--quiet", f"file://{self.bare}", at)
             git(checkout, "checkout", "--quiet", "--detach", at)
+        pull = payload.get("pull_request")
+        head: dict[str, Any] = pull["head"] if pull else {"ref": "main", "sha": at}
+        of_run = {"ref": head["ref"], "sha": head["sha"], "repo": head.get("repo", {}).get("full_name", "")}
         done = []
-        for job in jobs_for(event, checkout, only):
-            number = len(self.ran) + 1
-            token = CANARY.format(number=number)
-            may = job.permissions
-            self.there.tokens[token] = dict.fromkeys(may, "read") if is_fork else may
-            secrets = {} if is_fork else self.environments.get(job.environment, {})
-            known = {
-                "GITHUB_API_URL": self.there.url,
-                "GITHUB_SERVER_URL": self.remote.url,
-                "GITHUB_REPOSITORY": REPOSITORY,
-                "GITHUB_RUN_ID": str(number),
-                "GITHUB_RUN_NUMBER": str(number),
-                "GITHUB_RUN_ATTEMPT": "1",
-                "LOOP_ARTIFACTS": str(self.folder / "artifacts"),
-                **{name: self.stytch.environment[name] for name in ADDRESSED},
-            }
-            result = run(
-                job,
-                event,
-                payload,
-                checkout=checkout,
-                scratch=self.folder / "runs" / str(number),
-                tools=prepare(self.folder / "runs", is_installed=self.is_installed),
-                variables=known,
-                secrets={"GITHUB_TOKEN": token, **secrets},
-                settings={} if is_fork else self.variables,
-            )
-            self.ran.append(result)
-            done.append(result)
+        for file, jobs in groupby(jobs_for(event, checkout, only), lambda job: job.file):
+            run = self.there.run(event, of_run, workflow=file.name, status="in_progress", conclusion=None)
+            ran = [self._run(job, event, payload, checkout, run, is_fork=is_fork) for job in jobs]
+            run.update(status="completed", conclusion="failure" if any(each.code for each in ran) else "success")
+            done += ran
         assert done, f"no workflow of {at} runs on {event}"
+        self.ran += done
         return done
+
+    def _run(
+        self, job: Job, event: str, payload: Mapping[str, Any], checkout: Path, run: Mapping[str, Any], *, is_fork: bool
+    ) -> Ran:
+        """Run a job with what it may know, and take what it uploads."""
+        number = len(self.there.tokens) + 1
+        token = CANARY.format(number=number)
+        may = job.permissions
+        self.there.tokens[token] = dict.fromkeys(may, "read") if is_fork else may
+        artifacts = self.folder / "artifacts"
+        known = {
+            "GITHUB_API_URL": self.there.url,
+            "GITHUB_SERVER_URL": self.remote.url,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ID": str(run["id"]),
+            "GITHUB_RUN_NUMBER": str(run["id"]),
+            "GITHUB_RUN_ATTEMPT": "1",
+            "LOOP_ARTIFACTS": str(artifacts),
+            **{name: self.stytch.environment[name] for name in ADDRESSED},
+        }
+        ran = run_job(
+            job,
+            event,
+            payload,
+            checkout=checkout,
+            scratch=self.folder / "runs" / str(number),
+            tools=prepare(self.folder / "runs", is_installed=self.is_installed),
+            variables=known,
+            secrets={"GITHUB_TOKEN": token, **({} if is_fork else self.environments.get(job.environment, {}))},
+            settings={} if is_fork else self.variables,
+        )
+        for archive in sorted(artifacts.joinpath(str(run["id"])).glob("*.zip")):
+            with zipfile.ZipFile(archive) as opened:
+                content = {name: opened.read(name) for name in opened.namelist()}
+            self.there.artifact(archive.stem, dict(run), content)
+            archive.rename(archive.with_suffix(".taken"))
+        return ran
 
     def by_hand(self, path: str, **values: Any) -> None:
         """Change something in Stytch, behind git's back."""
@@ -190,6 +217,9 @@ class World:
         """Return everything that readers of the repository can see: logs, summaries, comments, issues, artifacts."""
         seen = [ran.log + ran.summary for ran in self.ran]
         seen.append(json.dumps([self.there.comments, self.there.issues]))
+        for archive in self.folder.glob("artifacts/*/*.taken"):
+            with zipfile.ZipFile(archive) as opened:
+                seen += [opened.read(name).decode(errors="replace") for name in opened.namelist()]
         return "\n".join(seen)
 
 

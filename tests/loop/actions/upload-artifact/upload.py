@@ -25,7 +25,7 @@ top = Path(named[0]).resolve() if is_folder else Path(os.path.commonpath([path.p
 with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as content:
     for path in files:
         content.write(path, path.relative_to(top))
-number = len(list(Path(os.environ["LOOP_ARTIFACTS"]).rglob("*.zip")))
+number = len(list(Path(os.environ["LOOP_ARTIFACTS"]).rglob("*.*")))
 url = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
 with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
     output.write(f"artifact-id={number}\nartifact-url={url}/artifacts/{number}\n")
