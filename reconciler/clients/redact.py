@@ -36,7 +36,8 @@ RANDOM: Final = re.compile(r"(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])(?=[\w+/=-]*[0-
 def mask(text: str, salt: bytes = b"") -> str:
     """Return a text with every address masked; what is already masked is left unchanged.
 
-    With a ``salt`` that nobody else knows, nobody can try out whose address it may be.
+    With a ``salt`` that nobody else knows, nobody can try out whose address it may be. What was masked without one is
+    masked once more, so that it looks like the same address in the rest of the text.
     """
     if "@" not in text and "%40" not in text:
         return text
@@ -55,11 +56,15 @@ def _addresses() -> Any:
 def _masked(salt: bytes, found: Any) -> str:
     local, at, domain, digest = found.groups()
     if digest and local.endswith(HIDDEN):
-        return str(found[0])
+        return f"{local}{at}{domain}#{_salted(salt, digest.removeprefix('#'))}"
     before, name = BEFORE.fullmatch(local).groups(default="")  # type: ignore[union-attr]  # no local part is empty
-    digits = sha256(salt + mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS]
+    digits = _salted(salt, sha256(mailbox_or_text(f"{name}@{domain}").encode()).hexdigest()[:DIGITS])
     first = name.strip('"')[:1]
     return f"{before}{first}{HIDDEN}{at}{domain}#{digits}{digest or ''}"
+
+
+def _salted(salt: bytes, digits: str) -> str:
+    return sha256(salt + digits.lower().encode()).hexdigest()[:DIGITS] if salt else digits
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -94,14 +94,17 @@ def report(
         raise InvalidInput(f"{file} is about the environment {found.environment!r}, not {asked.environment!r}")
     if form == "comment":
         write(_comment(found, max_bytes, **said), sys.stdout, "markdown")
-    elif form == "outputs":
+        return 0
+    if form == "outputs":
         write(machines.outputs({**found.numbers(), **paths}), sys.stdout, "json")
-    elif form == "annotations":
-        write(machines.annotations(by_gravity(found.findings()), prefix), sys.stdout, "json", acts=True)
+        return 0
+    findings = by_gravity(found.findings(), token_bytes())
+    if form == "annotations":
+        write(machines.annotations(findings, prefix), sys.stdout, "json", acts=True)
     elif form == "sarif":
-        write(machines.sarif(by_gravity(found.findings()), prefix), sys.stdout, "json")
+        write(machines.sarif(findings, prefix), sys.stdout, "json")
     else:
-        write(machines.junit(by_gravity(found.findings()), found.environment, prefix), sys.stdout, "json")
+        write(machines.junit(findings, found.environment, prefix), sys.stdout, "json")
     return 0
 
 

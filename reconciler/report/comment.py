@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from reconciler.model import Change, Delete, Plan, withdrawn_roles
 from reconciler.report.escaping import harmless, in_code, in_markdown, inert
 from reconciler.report.grouping import DRIFTED, PLANNED, Run, Words, blocks, folded_line, groups, runs
-from reconciler.report.markdown import masked
+from reconciler.report.markdown import in_fence, masked
 from reconciler.report.plan import plan_report
 from reconciler.report.values import counted
 from reconciler.report.view import Block, Listing, Part, Report, View
@@ -155,8 +155,7 @@ class _Written(Struct, frozen=True):
 
     def line(self, line: str) -> str:
         """Return a line that does nothing inside a fence and cannot end it."""
-        shown = self.short(line, _LONGEST)
-        return f"· {shown}" if shown.lstrip().startswith("`") else shown
+        return in_fence(self.short(line, _LONGEST))
 
     def said(self, text: str) -> str:
         """Return a text for outside fences."""

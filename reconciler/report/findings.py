@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from reconciler.model import Change, Outcome, Plan, Position, Problem
 from reconciler.report.escaping import harmless
@@ -22,7 +22,7 @@ _LONGEST = 1_000  # characters of a message
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """Something at a place in a file: ``code`` is the same for all of its kind; texts are masked, and do nothing."""
+    """Something at a place in a file: ``code`` is the same for all of its kind."""
 
     level: Level
     code: str
@@ -31,12 +31,16 @@ class Finding(Struct, frozen=True, kw_only=True):
     at: Position | None = None
 
 
-def by_gravity(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings with the gravest first, then by place; of equal ones one."""
-    return sorted(
+def by_gravity(findings: Iterable[Finding], salt: bytes) -> list[Finding]:
+    """Return findings with the gravest first, then by place; of equal ones one.
+
+    Their texts are masked and do nothing. Nobody who does not know the ``salt`` can try out whose an address is.
+    """
+    found = sorted(
         dict.fromkeys(findings),
         key=lambda one: (_GRAVITY[one.level], one.at or Position("", 0), one.code, one.title, one.message),
     )
+    return [structs.replace(one, title=_said(one.title, salt), message=_said(one.message, salt)) for one in found]
 
 
 def of_problems(problems: Iterable[Problem]) -> Iterator[Finding]:
@@ -124,9 +128,9 @@ def _place(change: Change) -> Position | None:
 
 
 def _finding(level: Level, code: str, title: str, message: str, at: Position | None = None) -> Finding:
-    return Finding(level=level, code=code, title=_said(title), message=_said(message), at=at)
+    return Finding(level=level, code=code, title=title, message=message, at=at)
 
 
-def _said(text: str) -> str:
-    shown = masked(harmless(text))
+def _said(text: str, salt: bytes) -> str:
+    shown = masked(harmless(text), salt)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from reconciler.report.escaping import harmless, in_code, in_markdown
@@ -33,8 +34,14 @@ def _environment() -> "jinja2.Environment":
 @cache
 def _reports() -> "jinja2.Environment":
     reports = _environment().overlay(finalize=_on_a_line)
-    reports.filters |= {"in_markdown": in_markdown, "in_code": in_code}
+    reports.filters |= {"in_markdown": in_markdown, "in_code": in_code, "in_fence": in_fence}
     return reports
+
+
+def in_fence(line: str | Line) -> str:
+    """Return a line for a fence that it cannot end."""
+    text = str(line)
+    return f"· {text}" if text.lstrip().startswith("`") else text
 
 
 def _on_a_line(value: object) -> object:
@@ -42,7 +49,7 @@ def _on_a_line(value: object) -> object:
 
 
 LIMIT = 65_536  # characters: GitHub's limit for a comment; a step summary takes 1 MiB
-_BACKTICKS = re.compile("`+")
+FENCE = "```"
 _PHONE = re.compile(r"(\+\d{2})\d{4,11}(\d{2})\b")
 _ROOM = 200  # for what is said about the rest
 
@@ -55,14 +62,17 @@ def render(report: Report) -> str:
 def _of_view(view: View | Listing) -> str:
     """Return a view as Markdown, with every address and phone number masked, cut where it is too long.
 
-    Whatever comes from users or from Stytch stands inside fences, longer than any row of backticks in it, or is written
-    as code, so that it can neither mention nor link anybody, nor end the fence.
+    Whatever comes from users or from Stytch stands inside fences, where no line of it begins with a backtick, or is
+    written as code, so that it can neither mention nor link anybody, nor end the fence.
     """
     template = _reports().get_template("listing.md.j2" if isinstance(view, Listing) else "view.md.j2")
-    plain = template.render(view=view, fence="")
-    longest = max((len(row) for row in _BACKTICKS.findall(plain)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return cut(masked(template.render(view=view, fence=fence)), LIMIT, fence)
+    return cut(masked(template.render(view=view), _salt()), LIMIT)
+
+
+@cache
+def _salt() -> bytes:
+    """Return what nobody knows, so that nobody can try out whose address is masked; the same for all of a run."""
+    return token_bytes()
 
 
 def masked(text: str, salt: bytes = b"") -> str:
@@ -72,7 +82,7 @@ def masked(text: str, salt: bytes = b"") -> str:
     return _PHONE.sub(r"\1…\2", mask(text, salt))
 
 
-def cut(text: str, limit: int, fence: str) -> str:
+def cut(text: str, limit: int) -> str:
     """Keep whole lines of at most ``limit`` characters altogether and say how many were left out."""
     if len(text) <= limit:
         return text
@@ -81,7 +91,7 @@ def cut(text: str, limit: int, fence: str) -> str:
     while length + len(lines[kept]) <= limit - _ROOM:
         length += len(lines[kept])
         kept += 1
-    fences = sum(line.startswith(fence) for line in lines[:kept])
-    close = f"{fence}\n" if fences % 2 else ""
+    fences = sum(line.startswith(FENCE) for line in lines[:kept])
+    close = f"{FENCE}\n" if fences % 2 else ""
     rest = f"\n{len(lines) - kept:,} more lines are left out here; `--format json` and `-o FILE` hold all of it.\n"
     return "".join((*lines[:kept], close, rest))

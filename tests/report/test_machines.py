@@ -10,6 +10,7 @@ from hypothesis import given
 from jsonschema import Draft7Validator
 from msgspec import structs
 
+from reconciler.clients.redact import mask
 from reconciler.commands.cli import cli
 from reconciler.model import Cause, Change, Count, Create, Delete, GuardResult, Position, Problem
 from reconciler.report import machines
@@ -48,7 +49,7 @@ def errors(text: str) -> list[str]:
 
 
 def test_annotations_stand_on_the_lines_that_ask_for_it() -> None:
-    shown = machines.annotations(by_gravity(of_plan(PLAN)), "infra")
+    shown = machines.annotations(by_gravity(of_plan(PLAN), b"salt"), "infra")
     withheld = "1 change: delete Member/zy/b***@acme.example (1 of 0). if all of it is intended, set "
     setting = "environments.test.guards.max_deletes in reconciler.yaml to 1"
     both = "create Member/o001/m***@acme.example, create Member/o002/m***@acme.example"
@@ -64,9 +65,12 @@ def test_annotations_stand_on_the_lines_that_ask_for_it() -> None:
 def test_of_many_the_gravest_are_shown_and_the_rest_is_counted() -> None:
     levels = [("warning", 15), ("notice", 40), ("error", 12)]
     findings = by_gravity(
-        Finding(level=level, code="x", title=f"{level}{number}", message="y")  # type: ignore[arg-type] # it is a level
-        for level, most in levels
-        for number in range(most)
+        (
+            Finding(level=level, code="x", title=f"{level}{number}", message="y")  # type: ignore[arg-type] # it is a level
+            for level, most in levels
+            for number in range(most)
+        ),
+        b"salt",
     )
     lines = machines.annotations(findings).splitlines()
     found = [line.split(" ")[0] for line in lines]
@@ -75,7 +79,7 @@ def test_of_many_the_gravest_are_shown_and_the_rest_is_counted() -> None:
 
 
 def test_sarif_is_valid_and_cut() -> None:
-    text = machines.sarif(by_gravity(of_plan(PLAN)), "in fra")
+    text = machines.sarif(by_gravity(of_plan(PLAN), b"salt"), "in fra")
     assert errors(text) == []
     results = json.loads(text)["runs"][0]["results"]
     assert [each["level"] for each in results] == ["error", "error", "warning", "note", "note"]
@@ -87,7 +91,7 @@ def test_sarif_is_valid_and_cut() -> None:
 
 
 def test_junit_counts_what_it_holds() -> None:
-    root = ET.fromstring(machines.junit(by_gravity(of_plan(PLAN)), "test"))  # noqa: S314 # we made it ourselves
+    root = ET.fromstring(machines.junit(by_gravity(of_plan(PLAN), b"salt"), "test"))  # noqa: S314 # we made it ourselves
     (suite,) = root
     cases = suite.findall("testcase")
     assert (root.tag, suite.get("tests"), suite.get("failures")) == ("testsuites", "6", "2")
@@ -122,7 +126,7 @@ def test_what_strangers_choose_does_nothing(odd: str) -> None:
         Delete(kind="Member", namespace=odd, name=odd, withheld_by=odd),
     ]
     plan = structs.replace(planned(*changes), environment=odd, problems=(problem,))
-    findings = by_gravity([*of_plan(plan), *of_problems([problem])])
+    findings = by_gravity([*of_plan(plan), *of_problems([problem])], b"salt")
     for line in machines.annotations(findings, odd).split("\n"):
         assert line == "" or re.fullmatch(
             r"::(error|warning|notice) (file=[^:,]*,line=1,col=1,)?title=[^:,]*::.*", line
@@ -135,6 +139,32 @@ def test_what_strangers_choose_does_nothing(odd: str) -> None:
     for text in (sarif, junit, machines.outputs({"path": odd})):
         assert not re.search(r"##\w*\[|::.*::", text)
         assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_one_person_is_recognised_within_a_report_only_also_where_somebody_was_masked_before() -> None:
+    problems = [
+        Problem(code=code, severity="problem", message=f"no room for {who}")
+        for code, who in (("a", "ann@acme.example"), ("b", "Ann@ACME.example"), ("c", mask("ann@acme.example")))
+    ]
+    shown = [
+        {one.message.rpartition("#")[2] for one in by_gravity(of_problems(problems), salt)} for salt in (b"1", b"2")
+    ]
+    assert [len(each) for each in shown] == [1, 1]
+    assert len({mask("ann@acme.example").rpartition("#")[2], *shown[0], *shown[1]}) == 3
+
+
+@pytest.mark.parametrize("form", ["annotations", "sarif", "junit"])
+def test_each_report_has_a_salt_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    shown = []
+    for salt in (b"1", b"2"):
+        monkeypatch.setattr("reconciler.commands.report.token_bytes", lambda salt=salt: salt)
+        with pytest.raises(SystemExit):
+            cli.main(["report", form, written(tmp_path / "plan.json", PLAN)])
+        shown.append(set(re.findall(r"\*\*\*@acme\.example#\w{4}", capsys.readouterr().out)))
+    assert shown[0]
+    assert shown[0].isdisjoint(shown[1])
 
 
 # The command

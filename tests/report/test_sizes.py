@@ -1,6 +1,7 @@
 """Large plans stay short to read, and Markdown stays within what GitHub takes."""
 
 import pytest
+from msgspec import structs
 
 from reconciler.model import Cause, Change, Cost, Create, Delete, FieldChange, Plan, Problem
 from reconciler.plan.order import finish
@@ -106,7 +107,7 @@ def test_markdown_is_cut_at_a_whole_line_with_its_fence_closed() -> None:
 @pytest.mark.parametrize("limit", [300, 1000])
 def test_what_is_cut_is_counted(limit: int) -> None:
     lines = [f"line {number}" for number in range(500)]
-    text = cut("\n".join(lines) + "\n", limit, "```")
+    text = cut("\n".join(lines) + "\n", limit)
     kept = [line for line in text.splitlines() if line.startswith("line ")]
     assert kept == lines[: len(kept)]
     assert f"{500 - len(kept)} more lines" in text
@@ -124,7 +125,15 @@ def test_a_field_of_a_fence_cannot_end_it() -> None:
         plan_report(Plan(environment="t", project_id="p", changes=(change,), unmatched=("```", "# heading"))),
         "markdown",
     )
-    assert "\n````text\n```\n# heading\n````\n" in text
+    assert "\n```text\n· ```\n# heading\n```\n" in text
+
+
+def test_however_long_a_row_of_backticks_is_the_fences_stay_short() -> None:
+    odd = "`" * 10_000
+    changes = [Create(kind="Organization", name=f"{odd}{number}", causes=RULE) for number in range(3)]
+    text = render(plan_report(structs.replace(plan(*changes), unmatched=(odd,) * 9)), "markdown")
+    assert len(text) <= LIMIT
+    assert {line for line in text.splitlines() if line.startswith("`")} == {"```", "```diff", "```text"}
 
 
 def test_what_to_type_next_repeats_what_the_plan_was_made_with() -> None:
