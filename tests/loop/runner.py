@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,7 @@ def jobs_for(event: str, folder: Path, only: str = "") -> list[Job]:
 
 def prepare(folder: Path, *, is_installed: bool) -> Path:
     """Make the folder whose `python` is the runner's; return it."""
-    tools = folder / ("tools" if is_installed else "machine")
-    if tools.exists():
-        return tools
+    tools = folder / "bin"
     tools.mkdir(parents=True)
     machine = Path(sys.executable).resolve()
     if not is_installed:
@@ -105,15 +104,13 @@ def prepare(folder: Path, *, is_installed: bool) -> Path:
 
 
 def our_action(folder: Path) -> Path:
-    """Return a copy of what the action of this repository needs of it, made once."""
-    copied = folder / "our-action"
-    if not copied.exists():
-        copied.mkdir(parents=True)
-        for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE", "reconciler.yaml"):
-            shutil.copy(ROOT / name, copied / name)
-        for name in ("reconciler", "manifests", "rules", "requirements"):
-            shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return copied
+    """Copy what the action of this repository needs of it; return where."""
+    folder.mkdir()
+    for name in ("action.yml", "pyproject.toml", "README.md", "LICENSE", "reconciler.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("reconciler", "manifests", "rules", "requirements"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def run(
@@ -124,11 +121,16 @@ def run(
     checkout: Path,
     scratch: Path,
     tools: Path,
+    action: Path,
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
     settings: Mapping[str, str],
+    started: Callable[[int], None] = lambda _: None,
 ) -> Ran:
-    """Run a job in the checkout that its workflow is from; ``settings`` are GitHub's variables of the environment."""
+    """Run a job in the checkout that its workflow is from; ``settings`` are GitHub's variables of the environment.
+
+    ``started`` is told the process that runs it.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "event.json").write_text(json.dumps(payload), encoding="utf-8")
     # Kept out of the command line, as a runner keeps them.
@@ -144,7 +146,7 @@ def run(
     ]
     for used in uses(checkout) | uses(ROOT):
         name = used.partition("@")[0]
-        folder = our_action(scratch.parent) if name.startswith(OURS) else ACTIONS / name.removeprefix("actions/")
+        folder = action if name.startswith(OURS) else ACTIONS / name.removeprefix("actions/")
         if folder.is_dir():
             command += ["--local-repository", f"{used}={folder}"]
     for name in ("home", "tmp"):
@@ -166,12 +168,25 @@ def run(
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as child:
+        started(child.pid)
         try:
             out, _ = child.communicate(timeout=PATIENCE)
         finally:
             if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
+                kill_with_children(child.pid)
     return said(job, child.returncode, out)
+
+
+def kill_with_children(pid: int) -> None:
+    """Kill a process of ours and what it started, as a machine does that loses power; each step is its own session."""
+    rows = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, row.split())) for row in rows.splitlines()]
+    doomed = [pid]
+    for one in doomed:
+        doomed += [child for parent, child in pairs if parent == one]
+    for one in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
 
 
 def said(job: Job, code: int, out: str) -> Ran:
@@ -188,7 +203,8 @@ def said(job: Job, code: int, out: str) -> Ran:
             continue
         if row.get("stepResult"):
             steps[str(row.get("step", ""))] = row["stepResult"]
-        lines.append(str(row.get("raw") or row.get("msg", "")).rstrip("\n"))
+        if row.get("raw_output") or row.get("level") in ("warning", "error") or "stepResult" in row:
+            lines.append(str(row["msg"]).rstrip("\n"))
     return Ran(job.file.name, job.name, code, "\n".join(lines), "".join(dict.fromkeys(summaries)), steps)
 
 

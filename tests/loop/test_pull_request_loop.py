@@ -1,52 +1,28 @@
 """The loop, by a real runner: from pull request to comment, merge, apply, drift, repair; each event is sent in turn."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.apply.test_apply import ADDRESSES, CONFIGURATION, MANIFESTS, RULES
-from tests.history.worlds import git
-from tests.loop.runner import ROOT, WHEELS, Ran
+from tests.apply.test_apply import ADDRESSES
+from tests.history.worlds import commit, git
+from tests.loop.cases import ALL, WORKFLOWS, applied, begun, name_of, one
+from tests.loop.runner import ROOT, WHEELS
 from tests.loop.world import World, world
 
 pytestmark = [pytest.mark.act, pytest.mark.slow]
 
-WORKFLOWS = Path(__file__).parent / "workflows"
-SECRETS = ("stytch-plan", "stytch-live")  # the environments of GitHub that hold the project's secret
-
 
 @pytest.fixture
 def there(tmp_path: Path) -> Iterator[World]:
-    """A repository whose default branch has the workflows, and rules, but nothing that Stytch lacks."""
-    with world(tmp_path) as made:
-        known = made.stytch.environment
-        made.variables["STYTCH_PROJECT_ID"] = known["STYTCH_PROJECT_ID"]
-        made.environments |= {name: {"STYTCH_SECRET": known["STYTCH_SECRET"]} for name in SECRETS}
-        files = {f".github/workflows/{path.name}": path.read_text() for path in WORKFLOWS.iterdir()}
-        made.main({**files, "reconciler.yaml": CONFIGURATION, "rules/all.yaml": RULES, "users.jsonl": people()})
+    with begun(tmp_path) as made:
         yield made
 
 
-def people() -> str:
-    rows = (
-        {"user_id": f"user-{number}", "emails": [{"email": address, "verified": True}]}
-        for number, address in enumerate(ADDRESSES)
-    )
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def one(ran: list[Ran], code: int = 0) -> Ran:
-    """Return the only job that ran, which ended as it should."""
-    (only,) = ran
-    assert only.code == code, f"{only.workflow}\n{only.log}"
-    return only
-
-
 def test_from_pull_request_to_comment_merge_apply_drift_and_repair(there: World) -> None:
-    pull = there.open("customers", {"manifests/all.yaml": MANIFESTS})
+    pull = there.open("customers", ALL)
     one(there.pull_request(pull))
     (comment,) = there.there.comments
     assert "### Plan for test" in comment["body"]
@@ -54,8 +30,8 @@ def test_from_pull_request_to_comment_merge_apply_drift_and_repair(there: World)
 
     there.merge(pull)
     assert "### Applied to test" in one(there.pushed()).summary
-    assert there.live("organizations/acme")["organization"]["organization_name"] == "Acme"
-    assert f"Applied: {there.main()}" in git(there.bare, "log", "-1", "--format=%B", "refs/reconciler/test")
+    assert name_of(there, "acme") == "Acme"
+    assert applied(there) == there.main()
     assert git(there.bare, "for-each-ref", "refs/reconciler-locks") == ""
     one(there.scheduled("drift.yml"))
     assert there.there.issues == []
@@ -67,7 +43,7 @@ def test_from_pull_request_to_comment_merge_apply_drift_and_repair(there: World)
     assert "Renamed by hand" in issue["body"]
 
     one(there.pushed())  # an apply without a change repairs
-    assert there.live("organizations/acme")["organization"]["organization_name"] == "Acme"
+    assert name_of(there, "acme") == "Acme"
     one(there.dispatched("drift.yml"))
     assert [row["state"] for row in there.there.issues] == ["closed"]
     assert [address for address in ADDRESSES if address in there.told()] == []
@@ -80,7 +56,7 @@ def test_a_job_may_do_what_its_workflow_declares_and_nothing_else(there: World) 
         ".github/workflows/apply.yml": apply.read_text().replace("contents: write", "contents: read"),
         ".github/workflows/plan.yml": plan.read_text().replace(", pull-requests: write", ""),
     }
-    pull = there.open("less", {**less, "manifests/all.yaml": MANIFESTS})
+    pull = there.open("less", {**less, **ALL})
     assert "403" in one(there.pull_request(pull)).log
     assert there.there.comments == []
     there.merge(pull)
@@ -95,16 +71,13 @@ def test_this_repository_runs_its_own_loop_installed_from_its_lock(tmp_path: Pat
     """Nothing is installed beforehand: packages come out of the wheels of the lock, as they would from an index."""
     assert list(WHEELS.glob("*.whl"))
     with world(tmp_path, is_installed=False) as there:
-        git(tmp_path, "clone", "--quiet", str(there.bare), "copy")
-        copy = tmp_path / "copy"
         left_out = shutil.ignore_patterns(
             ".git", ".venv", "*cache*", "node_modules", "tests", "benchmarks", ".hypothesis"
         )
-        shutil.copytree(ROOT, copy, ignore=left_out, dirs_exist_ok=True)
-        git(copy, "checkout", "--quiet", "-B", "main")
-        git(copy, "add", "--all")
-        git(copy, "commit", "--quiet", "--message", "all of it")
-        git(copy, "push", "--quiet", "origin", "main")
+        people = there.people
+        shutil.copytree(ROOT, people, ignore=left_out, dirs_exist_ok=True)
+        commit(people, {})
+        git(people, "push", "--quiet", "origin", "main")
         ran = one(there.dispatched("loop.yml"))
         assert "Renamed by hand" in ran.summary
         assert "people gain access" in ran.summary

@@ -9,10 +9,10 @@ import base64
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from reconciler.emulator.seed.running import Running, running
 from tests.github.stand_in import REPOSITORY, GitHub, github
 from tests.history.http_remote import HttpRemote
 from tests.history.worlds import cloned, commit, git
-from tests.loop.runner import Job, Ran, jobs_for, prepare
+from tests.loop.runner import Job, Ran, jobs_for, our_action, prepare
 from tests.loop.runner import run as run_job
 
 CANARY = "ghs_c4nary{number:030d}"
@@ -40,6 +40,17 @@ class Pull:
     is_fork: bool = False
 
 
+@dataclass(frozen=True)
+class Queued:
+    """The runs that an event starts, each with its jobs."""
+
+    event: str
+    payload: Mapping[str, Any]
+    checkout: Path
+    runs: tuple[tuple[dict[str, Any], tuple[Job, ...]], ...]
+    is_fork: bool
+
+
 @dataclass
 class World:
     """What is on GitHub and in Stytch. ``ran`` keeps every job, in order."""
@@ -49,11 +60,14 @@ class World:
     stytch: Running
     remote: HttpRemote
     is_private: bool = True
-    is_installed: bool = True
+    tools: Path = Path()
+    action: Path = Path()
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     pulls: list[Pull] = field(default_factory=list)
     ran: list[Ran] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of jobs
+    started: Callable[[int], None] = lambda _: None  # is told the process of each job
 
     @property
     def bare(self) -> Path:
@@ -61,17 +75,23 @@ class World:
 
     def main(self, files: Mapping[str, str] | None = None, message: str = "change") -> str:
         """Return the head of the default branch; where files are given, after a push of them."""
+        if files is not None:
+            people = self.people
+            commit(people, files, message)
+            git(people, "push", "--quiet", "origin", "HEAD:main")
+        return git(self.bare, "rev-parse", "refs/heads/main")
+
+    @property
+    def people(self) -> Path:
+        """A clone with the default branch as it is now, from which people push."""
         people = self.folder / "people"
         if not people.exists():
             cloned(self.bare, people)
             git(people, "checkout", "--quiet", "-B", "main")
-        if files is not None:
-            if git(self.bare, "for-each-ref", "refs/heads/main"):
-                git(people, "fetch", "--quiet", "origin", "main")
-                git(people, "reset", "--quiet", "--hard", "FETCH_HEAD")
-            commit(people, files, message)
-            git(people, "push", "--quiet", "origin", "HEAD:main")
-        return git(self.bare, "rev-parse", "refs/heads/main")
+        if git(self.bare, "for-each-ref", "refs/heads/main"):
+            git(people, "fetch", "--quiet", "origin", "main")
+            git(people, "reset", "--quiet", "--hard", "FETCH_HEAD")
+        return people
 
     def open(self, branch: str, files: Mapping[str, str], *, is_fork: bool = False) -> Pull:
         """Open a pull request against the default branch."""
@@ -116,35 +136,42 @@ class World:
         git(scratch, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/merge")
         return git(scratch, "rev-parse", "HEAD")
 
-    def pull_request(self, pull: Pull, action: str = "opened") -> list[Ran]:
+    def pull_request(self, pull: Pull) -> list[Ran]:
         """Send the event of a pull request that was opened or updated; return the jobs that ran."""
+        return self.work(self.queued(pull))
+
+    def queued(self, pull: Pull) -> Queued:
+        """Return the same event, queued with what the pull request is now: others may run before it does."""
         row = self.row(pull)
         head = {"ref": pull.branch, "sha": row["head"]["sha"], "repo": row["head"]["repo"]}
         about = {"number": pull.number, "head": head, "base": {"ref": "main", "sha": self.main()}}
-        payload = {"action": action, "number": pull.number, "pull_request": about}
-        return self.send("pull_request", payload, self._merged(pull), is_fork=pull.is_fork)
+        payload = {"action": "synchronize", "number": pull.number, "pull_request": about}
+        return self.queue("pull_request", payload, self._merged(pull), is_fork=pull.is_fork)
 
     def pushed(self) -> list[Ran]:
         """Send the event of a push to the default branch."""
+        return self.work(self.pushing())
+
+    def pushing(self) -> Queued:
+        """Return the same event, queued with what the branch is now."""
         at = self.main()
-        return self.send("push", {"ref": "refs/heads/main", "after": at, "deleted": False}, at)
+        return self.queue("push", {"ref": "refs/heads/main", "after": at, "deleted": False}, at)
 
     def scheduled(self, workflow: str) -> list[Ran]:
         """Let a workflow's hour come."""
-        return self.send("schedule", {"schedule": "23 5 * * *"}, self.main(), workflow)
+        return self.work(self.queue("schedule", {"schedule": "23 5 * * *"}, self.main(), workflow))
 
     def dispatched(self, workflow: str, **inputs: str) -> list[Ran]:
         """Start a workflow by hand."""
         payload = {"ref": "refs/heads/main", "inputs": inputs}
-        return self.send("workflow_dispatch", payload, self.main(), workflow)
+        return self.work(self.queue("workflow_dispatch", payload, self.main(), workflow))
 
-    def send(
+    def queue(
         self, event: str, payload: Mapping[str, Any], at: str, only: str = "", *, is_fork: bool = False
-    ) -> list[Ran]:
-        """Run the jobs that an event starts, by the workflows of a commit."""
+    ) -> Queued:
+        """Queue the runs that an event starts, by the workflows of a commit."""
         repository = {"full_name": REPOSITORY, "private": self.is_private, "default_branch": "main"}
         self.there.is_private = self.is_private
-        payload = {**payload, "repository": repository}
         checkout = self.folder / "workflows" / at
         if not checkout.exists():
             git(self.folder, "init", "--quiet", str(checkout))
@@ -153,24 +180,30 @@ class World:
         pull = payload.get("pull_request")
         head: dict[str, Any] = pull["head"] if pull else {"ref": "main", "sha": at}
         of_run = {"ref": head["ref"], "sha": head["sha"], "repo": head.get("repo", {}).get("full_name", "")}
-        done = []
+        runs = []
         for file, jobs in groupby(jobs_for(event, checkout, only), lambda job: job.file):
-            run = self.there.run(event, of_run, workflow=file.name, status="in_progress", conclusion=None)
-            ran = [self._run(job, event, payload, checkout, run, is_fork=is_fork) for job in jobs]
+            run = self.there.run(event, of_run, workflow=file.name, status="queued", conclusion=None)
+            runs.append((run, tuple(jobs)))
+        assert runs, f"no workflow of {at} runs on {event}"
+        return Queued(event, {**payload, "repository": repository}, checkout, tuple(runs), is_fork)
+
+    def work(self, queued: Queued) -> list[Ran]:
+        """Run what an event queued; return the jobs."""
+        done = []
+        for run, jobs in queued.runs:
+            run.update(status="in_progress")
+            ran = [self._run(job, queued, run) for job in jobs]
             run.update(status="completed", conclusion="failure" if any(each.code for each in ran) else "success")
             done += ran
-        assert done, f"no workflow of {at} runs on {event}"
         self.ran += done
         return done
 
-    def _run(
-        self, job: Job, event: str, payload: Mapping[str, Any], checkout: Path, run: Mapping[str, Any], *, is_fork: bool
-    ) -> Ran:
+    def _run(self, job: Job, queued: Queued, run: Mapping[str, Any]) -> Ran:
         """Run a job with what it may know, and take what it uploads."""
-        number = len(self.there.tokens) + 1
+        number = next(self.numbers)
         token = CANARY.format(number=number)
         may = job.permissions
-        self.there.tokens[token] = dict.fromkeys(may, "read") if is_fork else may
+        self.there.tokens[token] = dict.fromkeys(may, "read") if queued.is_fork else may
         artifacts = self.folder / "artifacts"
         known = {
             "GITHUB_API_URL": self.there.url,
@@ -184,14 +217,16 @@ class World:
         }
         ran = run_job(
             job,
-            event,
-            payload,
-            checkout=checkout,
+            queued.event,
+            queued.payload,
+            checkout=queued.checkout,
             scratch=self.folder / "runs" / str(number),
-            tools=prepare(self.folder / "runs", is_installed=self.is_installed),
+            tools=self.tools,
+            action=self.action,
             variables=known,
-            secrets={"GITHUB_TOKEN": token, **({} if is_fork else self.environments.get(job.environment, {}))},
-            settings={} if is_fork else self.variables,
+            secrets={"GITHUB_TOKEN": token, **({} if queued.is_fork else self.environments.get(job.environment, {}))},
+            settings={} if queued.is_fork else self.variables,
+            started=self.started,
         )
         for archive in sorted(artifacts.joinpath(str(run["id"])).glob("*.zip")):
             with zipfile.ZipFile(archive) as opened:
@@ -242,4 +277,5 @@ def world(folder: Path, *, is_private: bool = True, is_installed: bool = True) -
             return 200 if may == "write" or (may and not writes) else 403
 
         with HttpRemote(folder / "remote", answer) as remote:
-            yield World(folder, there, stytch, remote, is_private, is_installed)
+            tools = prepare(folder / "tools", is_installed=is_installed)
+            yield World(folder, there, stytch, remote, is_private, tools, our_action(folder / "our-action"))
