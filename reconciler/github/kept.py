@@ -2,9 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from reconciler.errors import InvalidInput
 from reconciler.github.client import Repository, Unclear
@@ -12,67 +14,84 @@ from reconciler.report.escaping import harmless, in_code
 
 BOT: Final = "github-actions[bot]"
 LABEL: Final = "stytch-drift"
+_LATER: Final = "left as it is: a later run wrote it"
 _WAYS_BACK: Final = """
 #### Two ways back
 
-- git wins: run the apply workflow, or {apply}.
-- What is live wins: {export}, and a pull request with the manifests that it writes.
+- **Git wins**: start the apply workflow, or run {apply}.
+- **What is live wins**: start {workflow} with `way: live-wins`, which opens a pull request with what is live; or write
+  that pull request yourself, with {export}.
 """
 MARKER: Final = re.compile(
     r"(?P<begins><!-- stytch-reconciler: (?P<environment>[\w%.~-]*)) commit=[\w-]+ order=(?P<order>\d{1,18}) -->"
 )
 
 
+class Kept(Struct, frozen=True):
+    """What became of a comment or an issue, and its address on GitHub; ``turned`` says that drift came, or went."""
+
+    done: str
+    url: str = ""
+    turned: bool = False
+
+
 def keep_comment(repository: Repository, pull: int, body: str, bot: str = BOT) -> str:
     """Write a body into the comment of its environment, unless a later run did; return what was done."""
-    return _kept(lambda: _comment(repository, pull, body, bot))
+    return _kept(lambda: _comment(repository, pull, body, bot)).done
 
 
-def keep_issue(repository: Repository, body: str, bot: str = BOT, *, drifts: bool) -> str:
-    """Open, update or close the issue about drift of the body's environment; return what was done."""
-    return _kept(lambda: _issue(repository, body, bot, drifts=drifts))
+def keep_issue(
+    repository: Repository, body: str, bot: str = BOT, *, drifts: bool | None, workflow: str = "the drift workflow"
+) -> Kept:
+    """Open, update or close the issue about drift of the body's environment.
+
+    Where nobody knows whether there is drift (``drifts`` is None), the issue stays open, or is not opened. ``workflow``
+    is the Markdown by which people find the workflow that looks for drift.
+    """
+    return _kept(lambda: _issue(repository, body, bot, drifts=drifts, workflow=workflow))
 
 
-def _kept(keep: Any) -> str:
+def _kept(keep: Callable[[], Kept]) -> Kept:
     """Keep something; where it is unclear whether that was written, look again, once."""
     try:
-        return str(keep())
+        return keep()
     except Unclear:
-        return str(keep())
+        return keep()
 
 
-def _comment(repository: Repository, pull: int, body: str, bot: str) -> str:
+def _comment(repository: Repository, pull: int, body: str, bot: str) -> Kept:
     needs = "pull-requests: write"
     marker = _marker(body)
     found = _ours(repository.rows(f"/issues/{pull}/comments", needs), marker, bot)
     if found is None:
         repository.ask("POST", f"/issues/{pull}/comments", {"body": body}, needs)
-        return "created"
+        return Kept("created")
     if _is_later(found, marker):
-        return "left as it is: a later run wrote it"
+        return Kept(_LATER)
     repository.ask("PATCH", f"/issues/comments/{found['id']}", {"body": body}, needs)
-    return "updated"
+    return Kept("updated")
 
 
-def _issue(repository: Repository, body: str, bot: str, *, drifts: bool) -> str:
+def _issue(repository: Repository, body: str, bot: str, *, drifts: bool | None, workflow: str) -> Kept:
     needs = "issues: write"
     marker = _marker(body)
     if drifts:
         program = f"reconciler -e {shlex.quote(_environment(marker))}"
-        body += _WAYS_BACK.format(apply=in_code(f"{program} apply"), export=in_code(f"{program} export --only ADDRESS"))
+        apply, export = in_code(f"{program} apply"), in_code(f"{program} export --only ADDRESS")
+        body += _WAYS_BACK.format(apply=apply, export=export, workflow=workflow)
     rows = repository.rows(f"/issues?state=open&labels={LABEL}", needs)
     found = _ours((row for row in rows if "pull_request" not in row), marker, bot)
     if found is None:
         if not drifts:
-            return "not needed: there is no drift"
+            return Kept("not needed: there is no drift" if drifts is False else "not opened: something is held")
         title = f"Drift in Stytch: {_environment(marker)}"
-        repository.ask("POST", "/issues", {"title": title, "body": body, "labels": [LABEL]}, needs)
-        return "opened"
+        made = repository.ask("POST", "/issues", {"title": title, "body": body, "labels": [LABEL]}, needs)
+        return Kept("opened", str(made["html_url"]), turned=True)
     if _is_later(found, marker):
-        return "left as it is: a later run wrote it"
-    closed = {} if drifts else {"state": "closed", "state_reason": "completed"}
+        return Kept(_LATER)
+    closed = {"state": "closed", "state_reason": "completed"} if drifts is False else {}
     repository.ask("PATCH", f"/issues/{found['number']}", {"body": body, **closed}, needs)
-    return "updated" if drifts else "closed"
+    return Kept("closed" if closed else "updated", str(found["html_url"]), turned=bool(closed))
 
 
 def _marker(body: str) -> re.Match[str]:

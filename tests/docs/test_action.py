@@ -36,6 +36,7 @@ def ran(root: Path, there: GitHub, environ: dict[str, str], command: str, pull: 
         "PULL": pull,
         "HEAD": "1a2b3c4d",
         "TOKEN": "made-up",
+        "HOOK": "",
         "PRIVATE": "",
         "GITHUB_REPOSITORY": REPOSITORY,
         "GITHUB_API_URL": there.url,

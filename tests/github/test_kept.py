@@ -1,8 +1,13 @@
 """One comment and one issue, kept up to date: by whom, in which order, through faults and limits."""
 
-from collections.abc import Iterator
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Self
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -10,6 +15,9 @@ from reconciler.commands.cli import cli
 from reconciler.errors import InvalidInput, Refused, Unreadable
 from reconciler.github.client import TRIES, Repository, open_repository
 from reconciler.github.kept import LABEL, keep_comment, keep_issue
+from reconciler.model import FieldChange, Plan, Update
+from reconciler.model.public import published
+from reconciler.plan.planned import digest
 from reconciler.report.comment import Stamp
 from tests.github.stand_in import REPOSITORY, GitHub, github, issue_url
 
@@ -58,7 +66,7 @@ def test_what_others_wrote_is_never_touched(there: GitHub, repository: Repositor
     there.comments.append(dict(comment))
     there.issues.append(dict(issue))
     assert keep_comment(repository, 7, body("ours")) == "created"
-    assert keep_issue(repository, body("ours"), drifts=True) == "opened"
+    assert keep_issue(repository, body("ours"), drifts=True).done == "opened"
     assert (there.comments[0], there.issues[0]) == (comment, issue)
 
 
@@ -73,18 +81,25 @@ def test_ours_is_found_on_a_later_page(there: GitHub, repository: Repository) ->
 
 
 def test_an_issue_opens_lasts_and_closes(there: GitHub, repository: Repository) -> None:
-    assert keep_issue(repository, body("none"), drifts=False) == "not needed: there is no drift"
-    assert keep_issue(repository, body("one"), drifts=True) == "opened"
-    assert keep_issue(repository, body("two", order=2), drifts=True) == "updated"
-    assert keep_issue(repository, body("test", environment="test"), drifts=True) == "opened"
+    def keep(text: str, *, drifts: bool | None, order: int = 1, environment: str = "live") -> str:
+        return keep_issue(repository, body(text, order, environment), drifts=drifts).done
+
+    assert keep("none", drifts=False) == "not needed: there is no drift"
+    assert keep("held", drifts=None) == "not opened: something is held"
+    assert keep("one", drifts=True) == "opened"
+    assert keep("two", drifts=True, order=2) == "updated"
+    assert keep("test", drifts=True, environment="test") == "opened"
     assert [one["title"] for one in there.issues] == ["Drift in Stytch: live", "Drift in Stytch: test"]
     assert there.issues[0]["body"].startswith(body("two", order=2))
     assert "`reconciler -e live apply`" in there.issues[0]["body"]
     assert "`reconciler -e live export --only ADDRESS`" in there.issues[0]["body"]
-    assert keep_issue(repository, body("old"), drifts=False) == "left as it is: a later run wrote it"
-    assert keep_issue(repository, body("gone", order=3), drifts=False) == "closed"
+    assert "start the drift workflow with `way: live-wins`" in there.issues[0]["body"]
+    assert keep("old", drifts=False) == "left as it is: a later run wrote it"
+    assert keep("held", drifts=None, order=3) == "updated", "nobody knows whether the drift is gone"
+    assert [one["state"] for one in there.issues] == ["open", "open"]
+    assert keep("gone", drifts=False, order=4) == "closed"
     assert [one["state"] for one in there.issues] == ["closed", "open"]
-    assert keep_issue(repository, body("again", order=4), drifts=True) == "opened"
+    assert keep("again", drifts=True, order=5) == "opened"
 
 
 def test_a_permission_that_is_missing_is_named(there: GitHub, repository: Repository, slept: list[float]) -> None:
@@ -155,8 +170,129 @@ def test_the_command(there: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert run("comment", str(file)) == 1
+    assert run("issue", str(file)) == 1
     assert there.asked == []
     assert run("comment", str(file), "--pull", "7") == 0
-    assert run("issue", str(file)) == 0
-    assert run("issue", str(file), "--no-drift") == 0
+    assert run("issue", str(file), "--of", str(result(tmp_path, drifts=True))) == 0
+    assert run("issue", str(file), "--of", str(result(tmp_path, drifts=False))) == 0
     assert (len(there.comments), there.issues[0]["state"]) == (1, "closed")
+
+
+def result(folder: Path, *, drifts: bool) -> Path:
+    """Write what `drift --format json` prints."""
+    change = FieldChange(path=("organization_name",), before="Eve <!channel> eve@acme.example", after="Acme")
+    update = Update(kind="Organization", name="acme", id="organization-1", fields=(change,))
+    changes = (update,) if drifts else ()
+    plan = Plan(environment="li::ve", project_id="project-test-1", changes=changes)
+    plan = structs.replace(plan, digest=digest(plan.project_id, changes).whole)
+    path = folder / "drift.json"
+    path.write_bytes(msgspec.json.encode(published(plan)))
+    return path
+
+
+class Hook:
+    """A chat's web hook on 127.0.0.1, which notes what it is told and answers ``status``."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.told: list[Any] = []
+        hook = self
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(status)
+                self.send_header("location", f"{hook.url}/elsewhere")
+                self.end_headers()
+                self.wfile.write(b"s3cret")
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/T0/s3cret"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+@pytest.fixture
+def in_a_job(there: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """A job that keeps the issue, of which a chat may be told."""
+    values = {
+        "GITHUB_TOKEN": "made-up",
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_API_URL": there.url,
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/drift.yml@refs/heads/main",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+    def run(url: str, order: int, *, drifts: bool) -> int:
+        monkeypatch.setenv("RECONCILER_WEB_HOOK", url)
+        file = tmp_path / "drift.md"
+        file.write_text(body("x", order))
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["github", "issue", str(file), "--of", str(result(tmp_path, drifts=drifts))])
+        return int(ended.value.code or 0)
+
+    return run
+
+
+def test_a_chat_is_told_when_drift_comes_and_when_it_is_gone(there: GitHub, in_a_job: Callable[..., int]) -> None:
+    with Hook() as hook:
+        assert [in_a_job(hook.url, order, drifts=order < 3) for order in (1, 2, 3, 4)] == [0, 0, 0, 0]
+    url = there.issues[0]["html_url"]
+    assert hook.told == [
+        {"text": f"Drift in Stytch, li??ve: 1 difference, issue opened: {url}"},
+        {"text": f"Drift in Stytch, li??ve: 0 differences, issue closed: {url}"},
+    ]
+    way = "[`drift.yml`](https://github.example/acme/identity/actions/workflows/drift.yml)"
+    assert "way: live-wins" not in there.issues[0]["body"], "it is closed"
+    in_a_job("", 5, drifts=True)
+    assert f"start {way} with `way: live-wins`" in there.issues[1]["body"]
+
+
+def test_a_chat_is_told_where_no_issue_may_be_written(there: GitHub, in_a_job: Callable[..., int]) -> None:
+    there.permissions.clear()
+    with Hook() as hook:
+        assert in_a_job(hook.url, 1, drifts=True) == 1
+        assert in_a_job(hook.url, 2, drifts=False) == 1
+    assert hook.told == [{"text": "Drift in Stytch, li??ve: 1 difference"}]
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:1/T0/s3cret", "it did not answer: ConnectError"),
+        ("http://chat.example/T0/s3cret", "RECONCILER_WEB_HOOK is not an https:// URL"),
+        ("https://chat.example:s3cret/", "it did not answer: InvalidURL"),
+        ("s3cret", "RECONCILER_WEB_HOOK is not an https:// URL"),
+        ("https://[s3cret", "RECONCILER_WEB_HOOK is not an https:// URL"),
+    ],
+)
+def test_a_chat_that_cannot_be_told_is_a_warning_without_its_url(
+    in_a_job: Callable[..., int], capfd: pytest.CaptureFixture[str], url: str, why: str
+) -> None:
+    assert in_a_job(url, 1, drifts=True) == 0
+    said = "".join(capfd.readouterr())
+    assert f"::warning::the web hook was not told of the drift: {why}" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_what_a_chat_answers_is_no_concern(
+    in_a_job: Callable[..., int], capfd: pytest.CaptureFixture[str], status: int
+) -> None:
+    with Hook(status) as hook:
+        assert in_a_job(hook.url, 1, drifts=True) == 0
+    said = "".join(capfd.readouterr())
+    assert (len(hook.told), f"it answered {status}" in said, "s3cret" in said) == (1, True, False)
