@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import click
 
-from reconciler import __version__
 from reconciler.commands.options import discard, shared_options, tell
 from reconciler.commands.signals import HANDLED, SIGNALS
 from reconciler.errors import InvalidInput, NotPrinted
@@ -65,8 +64,19 @@ class Commands(click.Group):
         click.Group(commands=named).format_commands(ctx, formatter)
 
 
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001 # as click calls it
+    """Print the version and its commit, for which git may be asked: only here."""
+    if asked and not context.resilient_parsing:
+        from reconciler.commands.version import version
+
+        click.echo(f"reconciler {version()}")
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="reconciler")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 @shared_options
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:

@@ -23,6 +23,12 @@ FENCE = re.compile(r"^```yaml\n# \.github/workflows/(?P<name>\S+)\n(?P<text>.*?)
 KNOWN_GAP = 'unexpected key "queue" for "concurrency" section'
 PINNED = re.compile(r"[a-z0-9-]+/[a-z0-9-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
+MAY_WRITE = {
+    "docs-apply.yml": {"contents"},
+    "docs-drift.yml": {"issues"},
+    "release.yml": {"contents", "id-token", "attestations"},
+}
+
 
 @pytest.fixture
 def workflows(tmp_path: Path) -> Path:
@@ -49,7 +55,7 @@ def docs_workflow(workflows: Path, name: str) -> dict[str, Any]:
 
 def test_docs_hold_the_three_workflows(workflows: Path) -> None:
     names = {path.name for path in workflows.joinpath(".github", "workflows").iterdir()}
-    assert names == {"check.yml", "loop.yml", "docs-plan.yml", "docs-apply.yml", "docs-drift.yml"}
+    assert names == {"check.yml", "loop.yml", "release.yml", "docs-plan.yml", "docs-apply.yml", "docs-drift.yml"}
 
 
 def test_zizmor_finds_nothing(workflows: Path) -> None:
@@ -72,7 +78,7 @@ def test_actions_are_pinned_and_jobs_are_bounded(workflows: Path) -> None:
         workflow: dict[Any, Any] = yaml.safe_load(text)
         assert workflow["permissions"] == {}, path.name
         assert workflow["concurrency"]["group"], path.name
-        may_write = {"issues", "contents"} if path.name == "docs-apply.yml" else {"issues"}
+        may_write = MAY_WRITE.get(path.name, set())
         for job in workflow["jobs"].values():
             assert job["timeout-minutes"] <= 120, path.name
             assert "write" not in {job["permissions"][name] for name in job["permissions"].keys() - may_write}, (
