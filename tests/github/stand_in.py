@@ -45,6 +45,7 @@ class GitHub:
     runs: list[Row] = field(default_factory=list)
     artifacts: list[Row] = field(default_factory=list)
     archives: dict[int, bytes] = field(default_factory=dict)  # the zip of each artifact
+    brought: dict[int, set[str]] = field(default_factory=dict)  # the commits of each pull request, where it has many
     faults: list[tuple[int, dict[str, str], bool]] = field(default_factory=list)  # the last says: but it was done
     asked: list[str] = field(default_factory=list)
     url: str = ""
@@ -219,7 +220,8 @@ def _opened(there: GitHub, _: re.Match[str], _query: Query, body: Row) -> tuple[
 
 
 def _of_commit(there: GitHub, found: re.Match[str], query: Query, _: Row) -> tuple[int, Any]:
-    rows = [row for row in there.pulls if found[1] in (row["merge_commit_sha"], row["head"]["sha"])]
+    commits = {row["number"]: {row["merge_commit_sha"], row["head"]["sha"]} for row in there.pulls}
+    rows = [row for row in there.pulls if found[1] in commits[row["number"]] | there.brought.get(row["number"], set())]
     return _paged(rows, query)
 
 

@@ -29,7 +29,7 @@ PATIENCE = 120.0
 PIP = "import sys\nassert sys.argv[1] == 'install', sys.argv\n"
 PYTHON = """\
 #!/bin/sh
-if [ "$1 $2" = "-m venv" ]; then exec ln -s '{installed}' "$3"; fi
+if [ "$1 $2" = "-m venv" ]; then [ -e "$3" ] || exec ln -s '{installed}' "$3"; exit 0; fi
 exec '{python}' "$@"
 """
 
@@ -65,6 +65,7 @@ class Ran:
     log: str
     summary: str
     steps: Mapping[str, str] = field(default_factory=dict)
+    run: int = 0  # as GitHub numbers it
 
 
 def jobs_for(event: str, folder: Path, only: str = "") -> list[Job]:

@@ -9,9 +9,9 @@ import base64
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Queued:
     payload: Mapping[str, Any]
     checkout: Path
     runs: tuple[tuple[dict[str, Any], tuple[Job, ...]], ...]
+    at: str
+    ref: str
     is_fork: bool
 
 
@@ -117,23 +119,31 @@ class World:
         """Return a pull request as GitHub's API shows it."""
         return self.there.pulls[pull.number - 1]
 
-    def merge(self, pull: Pull, into: str = "main") -> str:
-        """Merge a pull request, as GitHub's button does; return the commit."""
-        at = self._merged(pull)
-        git(self.bare, "update-ref", f"refs/heads/{into}", at)
-        merged = {"state": "closed", "merged": True, "merged_at": "2026-12-01T12:00:00Z", "merge_commit_sha": at}
-        self.row(pull).update(merged)
-        return at
+    def merge(self, *pulls: Pull, squash: bool = False) -> str:
+        """Merge pull requests, as GitHub's buttons and its queue do; return the last commit."""
+        for pull in pulls:
+            before = self.main()
+            at = self._merged([pull], squash=squash)
+            git(self.bare, "update-ref", "refs/heads/main", at)
+            self.there.brought[pull.number] = set(git(self.bare, "rev-list", f"{before}..{at}").split())
+            when = {"merged": True, "merged_at": "2026-12-01T12:00:00Z"}
+            self.row(pull).update(state="closed", merge_commit_sha=at, **when)
+        return self.main()
 
-    def _merged(self, pull: Pull) -> str:
-        """Return the merge of a pull request into what the default branch is now."""
+    def _merged(self, pulls: Sequence[Pull], *, squash: bool = False) -> str:
+        """Return the merge of pull requests into what the default branch is now."""
         scratch = self.folder / "merging"
         shutil.rmtree(scratch, ignore_errors=True)
         cloned(self.bare, scratch, "--branch=main")
-        git(scratch, "fetch", "--quiet", "origin", f"refs/pull/{pull.number}/head")
-        message = f"Merge pull request #{pull.number} from {pull.branch}"
-        git(scratch, "merge", "--quiet", "--no-ff", "--message", message, "FETCH_HEAD")
-        git(scratch, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/merge")
+        for pull in pulls:
+            message = f"Merge pull request #{pull.number} from {pull.branch}"
+            git(scratch, "fetch", "--quiet", "origin", f"refs/pull/{pull.number}/head")
+            if squash:
+                git(scratch, "merge", "--quiet", "--squash", "FETCH_HEAD")
+                git(scratch, "commit", "--quiet", "--message", f"{pull.branch} (#{pull.number})")
+            else:
+                git(scratch, "merge", "--quiet", "--no-ff", "--message", message, "FETCH_HEAD")
+        git(scratch, "push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pulls[-1].number}/merge")
         return git(scratch, "rev-parse", "HEAD")
 
     def pull_request(self, pull: Pull) -> list[Ran]:
@@ -145,8 +155,23 @@ class World:
         row = self.row(pull)
         head = {"ref": pull.branch, "sha": row["head"]["sha"], "repo": row["head"]["repo"]}
         about = {"number": pull.number, "head": head, "base": {"ref": "main", "sha": self.main()}}
+        ref = f"refs/pull/{pull.number}/merge"
         payload = {"action": "synchronize", "number": pull.number, "pull_request": about}
-        return self.queue("pull_request", payload, self._merged(pull), is_fork=pull.is_fork)
+        return self.queue("pull_request", payload, self._merged([pull]), ref=ref, is_fork=pull.is_fork)
+
+    def merge_group(self, *pulls: Pull) -> list[Ran]:
+        """Send the event of a merge queue that is about to merge pull requests."""
+        at = self._merged(pulls)
+        ref = f"refs/heads/gh-readonly-queue/main/pr-{pulls[-1].number}-{self.main()}"
+        group = {"head_sha": at, "head_ref": ref, "base_sha": self.main(), "base_ref": "refs/heads/main"}
+        payload = {"action": "checks_requested", "merge_group": group}
+        return self.work(self.queue("merge_group", payload, at, ref=ref))
+
+    def completed(self, ran: Ran, by: str) -> list[Ran]:
+        """Send the event that a run is over, which somebody had started."""
+        row = next(row for row in self.there.runs if row["id"] == ran.run)
+        payload = {"action": "completed", "workflow_run": {**row, "actor": {**row["actor"], "login": by}}}
+        return self.work(self.queue("workflow_run", payload, self.main()))
 
     def pushed(self) -> list[Ran]:
         """Send the event of a push to the default branch."""
@@ -167,7 +192,14 @@ class World:
         return self.work(self.queue("workflow_dispatch", payload, self.main(), workflow))
 
     def queue(
-        self, event: str, payload: Mapping[str, Any], at: str, only: str = "", *, is_fork: bool = False
+        self,
+        event: str,
+        payload: Mapping[str, Any],
+        at: str,
+        only: str = "",
+        *,
+        ref: str = "refs/heads/main",
+        is_fork: bool = False,
     ) -> Queued:
         """Queue the runs that an event starts, by the workflows of a commit."""
         repository = {"full_name": REPOSITORY, "private": self.is_private, "default_branch": "main"}
@@ -178,14 +210,14 @@ class World:
             git(checkout, "fetch", "--quiet", f"file://{self.bare}", at)
             git(checkout, "checkout", "--quiet", "--detach", at)
         pull = payload.get("pull_request")
-        head: dict[str, Any] = pull["head"] if pull else {"ref": "main", "sha": at}
+        head: dict[str, Any] = pull["head"] if pull else {"ref": ref.removeprefix("refs/heads/"), "sha": at}
         of_run = {"ref": head["ref"], "sha": head["sha"], "repo": head.get("repo", {}).get("full_name", "")}
         runs = []
         for file, jobs in groupby(jobs_for(event, checkout, only), lambda job: job.file):
             run = self.there.run(event, of_run, workflow=file.name, status="queued", conclusion=None)
             runs.append((run, tuple(jobs)))
         assert runs, f"no workflow of {at} runs on {event}"
-        return Queued(event, {**payload, "repository": repository}, checkout, tuple(runs), is_fork)
+        return Queued(event, {**payload, "repository": repository}, checkout, tuple(runs), at, ref, is_fork)
 
     def work(self, queued: Queued) -> list[Ran]:
         """Run what an event queued; return the jobs."""
@@ -209,6 +241,8 @@ class World:
             "GITHUB_API_URL": self.there.url,
             "GITHUB_SERVER_URL": self.remote.url,
             "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_REF": queued.ref,
+            "SHA_REF": queued.at,  # as act calls it
             "GITHUB_RUN_ID": str(run["id"]),
             "GITHUB_RUN_NUMBER": str(run["id"]),
             "GITHUB_RUN_ATTEMPT": "1",
@@ -225,7 +259,7 @@ class World:
             action=self.action,
             variables=known,
             secrets={"GITHUB_TOKEN": token, **({} if queued.is_fork else self.environments.get(job.environment, {}))},
-            settings={} if queued.is_fork else self.variables,
+            settings={} if queued.is_fork or job.environment not in self.environments else self.variables,
             started=self.started,
         )
         for archive in sorted(artifacts.joinpath(str(run["id"])).glob("*.zip")):
@@ -233,7 +267,7 @@ class World:
                 content = {name: opened.read(name) for name in opened.namelist()}
             self.there.artifact(archive.stem, dict(run), content)
             archive.rename(archive.with_suffix(".taken"))
-        return ran
+        return replace(ran, run=int(run["id"]))
 
     def by_hand(self, path: str, **values: Any) -> None:
         """Change something in Stytch, behind git's back."""
