@@ -19,9 +19,20 @@
 A ``Fault`` never reaches a person by itself: reading turns it into ``Unreadable``, applying into a failed outcome.
 """
 
+import traceback
 from collections.abc import Iterable
+from typing import Final
 
 from reconciler.model import Problem, problem
+
+# What code raises about values of a shape that none of ours can have; for files that anybody may have written.
+ODD: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def place_of(error: Exception) -> str:
+    """Return what an exception is, and which line of ours raised it, without what it says: that may be anything."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.filename.rpartition('/')[2]}:{last.lineno}"
 
 
 class ReconcilerError(Exception):

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from reconciler.errors import InvalidInput
+from reconciler.errors import ODD, InvalidInput, place_of
 from reconciler.model import FORMAT_VERSION, Changes, Plan, public
 from reconciler.plan.access_diff import access_of
 from reconciler.plan.planned import digest
@@ -40,7 +40,11 @@ def read_plan(path: Path) -> Plan:
         )
     if plan.digest != digest(plan.project_id, plan.changes).whole:
         raise InvalidInput(f"{path} was changed after it was created: its digest does not match", hint="plan again")
-    return plan if plan.access else structs.replace(plan, access=access_of(plan.changes))
+    try:
+        return plan if plan.access else structs.replace(plan, access=access_of(plan.changes))
+    except ODD as error:
+        message = f"{path} holds values that no plan of ours has ({place_of(error)})"
+        raise InvalidInput(message, hint="plan again") from error
 
 
 def in_blocks(blocks: Iterable[bytes]) -> Plan:

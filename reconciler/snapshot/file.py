@@ -6,13 +6,14 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, NoReturn, TypeVar
 
 import msgspec
 
 from reconciler.errors import InvalidInput
+from reconciler.expressions.nodes import ReadPath
 from reconciler.snapshot.lines import FORMAT, End, Head, Line, Members, Row, Thing, Users
 
 LONGEST: Final = 16 << 20  # bytes of a line
@@ -108,6 +109,8 @@ class OpenSnapshot:
             refuse(self._shown, f"it has format {head.format}, this version reads {FORMAT}", "take it again")
         if not _is_moment(head.taken_at):
             refuse(self._shown, "it does not say when it was taken", HINT)
+        if not all(_is_of_users(path) for path in head.users or ()):
+            refuse(self._shown, "it does not say what it has of the users", HINT)
         return head, end.digest
 
     def _note(self, line: Line, at: int) -> None:
@@ -133,9 +136,15 @@ class OpenSnapshot:
 def _is_moment(text: str) -> bool:
     """Return whether a text is a moment, with its time zone."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment.tzinfo is not None and moment.astimezone(UTC) is not None
+    except (ValueError, OverflowError):
         return False
+
+
+def _is_of_users(path: ReadPath) -> bool:
+    """Return whether a path is one of a field of users."""
+    return len(path) > 1 and path[0] == "user" and isinstance(path[1], str)
 
 
 @contextmanager

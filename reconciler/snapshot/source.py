@@ -10,11 +10,11 @@ import msgspec
 from msgspec import structs
 
 from reconciler.config.read import Config, RowsSource
-from reconciler.errors import InvalidInput
+from reconciler.errors import ODD, InvalidInput, place_of
 from reconciler.expressions.redaction import Redaction
 from reconciler.read.run import Run
 from reconciler.snapshot.client import SnapshotClient
-from reconciler.snapshot.file import OpenSnapshot, opened
+from reconciler.snapshot.file import OpenSnapshot, opened, refuse
 from reconciler.snapshot.store import SnapshotStore
 
 MOST_BLANK: Final = 10_000  # lines between two rows
@@ -24,7 +24,8 @@ MOST_BLANK: Final = 10_000  # lines between two rows
 def run_from(path: Path, config: Config) -> Iterator[tuple[Run, OpenSnapshot]]:
     """Open a snapshot as a run of a configuration; raises ``InvalidInput`` where it is none, or of another environment.
 
-    Tables that lie in the repository are read from there, as the branch has them; others from the snapshot.
+    Tables that lie in the repository are read from there, as the branch has them; others from the snapshot. It may hold
+    what no reader of Stytch lets through: what goes wrong with that is ``InvalidInput`` too.
     """
     with opened(path) as snapshot, TemporaryDirectory(prefix="reconciler-") as folder:
         head = snapshot.head
@@ -46,15 +47,17 @@ def run_from(path: Path, config: Config) -> Iterator[tuple[Run, OpenSnapshot]]:
             users=frozenset(head.users or ()),
             columns={name: frozenset(table.columns) for name, table in kept.items()},
         )
-        yield (
-            Run(
-                config=structs.replace(config, tables=tables),
-                client=SnapshotClient(snapshot),
-                store=SnapshotStore(head.credentials),
-                redaction=redaction,
-            ),
-            snapshot,
+        run = Run(
+            config=structs.replace(config, tables=tables),
+            client=SnapshotClient(snapshot),
+            store=SnapshotStore(head.credentials),
+            redaction=redaction,
         )
+        try:
+            yield run, snapshot
+        except ODD as error:
+            again = "take it again; if that does not help, this is a mistake of the reconciler: report it"
+            refuse(str(path), f"it holds values that Stytch never answers with ({place_of(error)})", again)
 
 
 def _write_tables(snapshot: OpenSnapshot, files: Mapping[str, Path]) -> None:

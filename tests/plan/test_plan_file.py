@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import InvalidInput
-from reconciler.model import Create, FieldChange, Listed, Plan, Update
+from reconciler.model import Create, FieldChange, Listed, Plan, Update, public
 from reconciler.plan.order import finish, in_order
 from reconciler.plan.plan_file import in_blocks, read_plan
+from reconciler.plan.planned import digest
 from reconciler.report.json import plan_json
 
 FIELDS = (FieldChange(path=("trusted_metadata", "a"), after={"b": [1, {"c": "\n },\n  {"}], "d": {}}),)
@@ -70,4 +71,23 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, left: int) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(text_of(plan())[:left])
     with pytest.raises(InvalidInput):
+        read_plan(path)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"path": ["roles"], "after": [{}]},
+        {"path": ["roles"], "after": 7},
+    ],
+    ids=["roles that are no names", "no list"],
+)
+def test_what_is_made_by_hand_ends_in_no_traceback(tmp_path: Path, field: dict[str, Any]) -> None:
+    body = json.loads(text_of(plan()))
+    del body["access"]
+    body["changes"][0]["fields"] = [field]
+    made = public.read_plan(json.dumps(body).encode())
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({**body, "digest": digest(made.project_id, made.changes).whole}), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"values that no plan of ours has \(\w+Error in \w+\.py:\d"):
         read_plan(path)

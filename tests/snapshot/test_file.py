@@ -1,6 +1,7 @@
 """A snapshot may have been written by anybody: what is not whole, or of another shape, is refused."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from reconciler.errors import InvalidInput
 from reconciler.snapshot import file as snapshot_file
 from reconciler.snapshot.file import compressed, opened
 from reconciler.snapshot.lines import Head, Line
+from tests.repositories import config_of
 from tests.snapshot import snapshots
 
 Lines = list[bytes]
@@ -67,6 +69,40 @@ def test_another_version_is_named(whole: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(snapshot_file, "FORMAT", 2)
     with pytest.raises(InvalidInput, match="it has format 1, this version reads 2"), opened(whole):
         pass
+
+
+def signed(lines: Lines) -> bytes:
+    """A snapshot of these lines, as somebody makes one who knows how."""
+    text = b"".join(line + b"\n" for line in lines[:-1])
+    end = {"is": "end", "lines": len(lines) - 1, "digest": f"sha256:{hashlib.sha256(text).hexdigest()}"}
+    return gzip.compress(text + json.dumps(end).encode() + b"\n")
+
+
+def in_things(lines: Lines, **spec: object) -> Lines:
+    """The lines with fields of every live thing in place of its own."""
+    found = list(map(json.loads, lines))
+    for line in found:
+        if line["is"] == "live":
+            line["live"]["spec"] |= spec
+    return [json.dumps(line).encode() for line in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: altered(lines, 0, users=[["user"]]), "what it has of the users"),
+        (lambda lines: altered(lines, 0, taken_at="0001-01-01T00:00:00+14:00"), "when it was taken"),
+        (lambda lines: in_things(lines, trusted_metadata="x"), r"never answers with \(\w+Error in \w+.py:\d"),
+        (lambda lines: in_things(lines, custom_roles=[7]), "never answers with .AttributeError"),
+    ],
+    ids=["users", "moment", "metadata", "roles"],
+)
+def test_what_is_made_by_hand_ends_in_no_traceback(
+    tmp_path: Path, whole: Path, change: Callable[[Lines], Lines], said: str
+) -> None:
+    whole.write_bytes(signed(change(gzip.decompress(whole.read_bytes()).splitlines())))
+    with pytest.raises(InvalidInput, match=said):
+        snapshots.planned(config_of(tmp_path / "repository"), whole)
 
 
 @pytest.mark.parametrize("content", [b"", b"plain", gzip.compress(b"x" * 100)[:-9]], ids=["empty", "plain", "cut off"])
