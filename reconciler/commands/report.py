@@ -4,7 +4,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
@@ -78,11 +80,25 @@ def _paths(_context: click.Context, _parameter: click.Parameter, given: Sequence
     ),
     click.option("--prefix", default="", metavar="DIR", help="Where the repository's root is in the checkout."),
     click.option(
+        "--visibility",
+        type=click.Choice(("private", "public")),
+        default="public",
+        help="Who may read it; only where that is private, `addresses: whole` in reconciler.yaml counts.",
+    ),
+    click.option(
         "--path", "paths", multiple=True, metavar="NAME=FILE", callback=_paths, help="A path to be among the outputs."
     ),
 )
 def report(
-    asked: Asked, form: str, file: Path, *, max_bytes: int, prefix: str, paths: dict[str, str], **said: Any
+    asked: Asked,
+    form: str,
+    file: Path,
+    *,
+    max_bytes: int,
+    prefix: str,
+    visibility: str,
+    paths: dict[str, str],
+    **said: Any,
 ) -> int:
     """Print the file in a form; ``said`` is what a comment is told of where it comes from."""
     from reconciler.report import machines
@@ -92,13 +108,14 @@ def report(
     found = read_file(file)
     if asked.environment and found.environment and asked.environment != found.environment:
         raise InvalidInput(f"{file} is about the environment {found.environment!r}, not {asked.environment!r}")
+    hide = _hiding(asked, found.environment, is_private=visibility == "private")
     if form == "comment":
-        write(_comment(found, max_bytes, **said), sys.stdout, "markdown")
+        write(_comment(found, max_bytes, hide, **said), sys.stdout, "markdown")
         return 0
     if form == "outputs":
         write(machines.outputs({**found.numbers(), **paths}), sys.stdout, "json")
         return 0
-    findings = by_gravity(found.findings(), token_bytes())
+    findings = by_gravity(found.findings(), hide)
     if form == "annotations":
         write(machines.annotations(findings, prefix), sys.stdout, "json", acts=True)
     elif form == "sarif":
@@ -108,7 +125,20 @@ def report(
     return 0
 
 
-def _comment(found: "Found", limit: int, *, drift: bool, link: str, at: str, **said: Any) -> str:
+def _hiding(asked: Asked, environment: str, *, is_private: bool) -> Callable[[str], str]:
+    """Return what hides people: addresses too, unless few may read them and reconciler.yaml wants them whole."""
+    from reconciler.config.read import load_config
+    from reconciler.report.markdown import masked, without_phones
+
+    with suppress(InvalidInput):  # what is wrong with it is for the commands that need it
+        if is_private and load_config(asked.root, environment or asked.environment).addresses == "whole":
+            return without_phones
+    return partial(masked, salt=token_bytes())
+
+
+def _comment(
+    found: "Found", limit: int, hide: Callable[[str], str], *, drift: bool, link: str, at: str, **said: Any
+) -> str:
     from reconciler.report.comment import Stamp, comment, plan_comment
     from reconciler.report.outcomes import apply_report
     from reconciler.report.plan import drift_report
@@ -122,7 +152,7 @@ def _comment(found: "Found", limit: int, *, drift: bool, link: str, at: str, **s
         made = drift_report(found.plan) if drift else plan_comment(found.plan)
     else:
         made = problems_report(found.plan.problems)
-    return comment(made, stamp, limit, token_bytes())
+    return comment(made, stamp, limit, hide)
 
 
 def _run() -> str:

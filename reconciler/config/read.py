@@ -86,6 +86,7 @@ class Config(Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()
     snapshot: SnapshotPolicy = SnapshotPolicy()
     state: Literal["git", "none"] = "git"
+    addresses: Literal["masked", "whole"] = "masked"
     document: Document | None = None
 
     @property
@@ -164,6 +165,7 @@ def load_config(
         ignore=tuple(body.ignore),
         snapshot=body.snapshot,
         state=body.state,
+        addresses=body.addresses,
         document=document,
     )
 

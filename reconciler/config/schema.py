@@ -141,4 +141,5 @@ class Configuration(Struct, forbid_unknown_fields=True, kw_only=True):
     ignore: list[Name] = field(default_factory=list)
     snapshot: SnapshotPolicy = SnapshotPolicy()
     state: Literal["git", "none"] = "git"
+    addresses: Literal["masked", "whole"] = "masked"
     environments: Annotated[dict[str, Environment | None], Meta(min_length=1)]

@@ -5,7 +5,7 @@ markup nor a mention. A hidden marker says whose comment it is, and which run wr
 """
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from urllib.parse import quote
 
@@ -57,10 +57,10 @@ def marker_of(environment: str) -> str:
     return f"<!-- stytch-reconciler: {quote(environment, safe='')[:_SAID]}"
 
 
-def comment(report: Report, stamp: Stamp, limit: int = LIMIT, salt: bytes = b"") -> str:
-    """Return a report as a comment of at most ``limit`` bytes of UTF-8; ``salt`` is that of its masked addresses."""
+def comment(report: Report, stamp: Stamp, limit: int = LIMIT, hide: Callable[[str], str] = masked) -> str:
+    """Return a report as a comment of at most ``limit`` bytes of UTF-8; ``hide`` hides people in its texts."""
     (view,) = report.views()
-    written = _Written(salt)
+    written = _Written(hide)
     title = view.title if isinstance(view, View) else view.summary
     said = view.footer if isinstance(view, View) else ()
     numbers = Section("\n", tuple(f"{written.said(line)}  \n" for line in said))
@@ -118,9 +118,9 @@ def _is_risky(change: Change) -> bool:
 
 
 class _Written(Struct, frozen=True):
-    """Views → sections of Markdown, with addresses masked."""
+    """Views → sections of Markdown, with people hidden."""
 
-    salt: bytes
+    hide: Callable[[str], str]
 
     def view(self, view: View) -> Iterator[Section]:
         """Yield what stands in a view, the most important first."""
@@ -162,8 +162,8 @@ class _Written(Struct, frozen=True):
         return in_markdown(self.short(text, _SAID))
 
     def short(self, text: str, limit: int) -> str:
-        """Return a text of one line, first masked, so that no address is cut short before it is known for one."""
-        return _cut(inert(masked(harmless(text), self.salt)), limit)
+        """Return a text of one line; people are hidden before it is cut, while an address is known for one."""
+        return _cut(inert(self.hide(harmless(text))), limit)
 
 
 def in_html(text: str) -> str:

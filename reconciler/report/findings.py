@@ -1,7 +1,7 @@
 """A plan, outcomes or problems → findings, each at its place in a file: what machines show of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final, Literal
 
@@ -31,16 +31,16 @@ class Finding(Struct, frozen=True, kw_only=True):
     at: Position | None = None
 
 
-def by_gravity(findings: Iterable[Finding], salt: bytes) -> list[Finding]:
+def by_gravity(findings: Iterable[Finding], hide: Callable[[str], str] = masked) -> list[Finding]:
     """Return findings with the gravest first, then by place; of equal ones one.
 
-    Their texts are masked and do nothing. Nobody who does not know the ``salt`` can try out whose an address is.
+    Their texts do nothing, and ``hide`` hides people in them.
     """
     found = sorted(
         dict.fromkeys(findings),
         key=lambda one: (_GRAVITY[one.level], one.at or Position("", 0), one.code, one.title, one.message),
     )
-    return [structs.replace(one, title=_said(one.title, salt), message=_said(one.message, salt)) for one in found]
+    return [structs.replace(one, title=_said(one.title, hide), message=_said(one.message, hide)) for one in found]
 
 
 def of_problems(problems: Iterable[Problem]) -> Iterator[Finding]:
@@ -131,6 +131,6 @@ def _finding(level: Level, code: str, title: str, message: str, at: Position | N
     return Finding(level=level, code=code, title=title, message=message, at=at)
 
 
-def _said(text: str, salt: bytes) -> str:
-    shown = masked(harmless(text), salt)
+def _said(text: str, hide: Callable[[str], str]) -> str:
+    shown = hide(harmless(text))
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

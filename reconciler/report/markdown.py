@@ -79,7 +79,12 @@ def masked(text: str, salt: bytes = b"") -> str:
     """Return a text with every address and phone number masked."""
     from reconciler.clients.redact import mask
 
-    return _PHONE.sub(r"\1…\2", mask(text, salt))
+    return without_phones(mask(text, salt))
+
+
+def without_phones(text: str) -> str:
+    """Return a text with every phone number masked."""
+    return _PHONE.sub(r"\1…\2", text)
 
 
 def cut(text: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 """Comments of pull requests: within their size, important rows first, and nothing in them acts."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reconciler.plan.planned import digest
 from reconciler.report.comment import LEAST, LIMIT, Stamp, comment, plan_comment
 from reconciler.report.formats import render
 from reconciler.report.json import plan_json
+from reconciler.report.markdown import masked
 from reconciler.report.outcomes import apply_report
 from reconciler.report.plan import drift_report
 
@@ -146,8 +148,8 @@ def test_what_strangers_choose_does_nothing(odd: str, limit: int) -> None:
 def test_one_person_is_recognised_within_a_comment_only() -> None:
     plan = planned(*(Create(kind="Member", namespace=slug, name="ann@acme.example", causes=RULE) for slug in "xy"))
     shown = [
-        set(re.findall(r"a\*\*\*@acme\.example#\w{4}", comment(plan_comment(plan), STAMP, salt=salt)))
-        for salt in (b"1", b"2")
+        set(re.findall(r"a\*\*\*@acme\.example#\w{4}", comment(plan_comment(plan), STAMP, hide=hide)))
+        for hide in (partial(masked, salt=b"1"), partial(masked, salt=b"2"))
     ]
     assert [len(each) for each in shown] == [1, 1]
     assert shown[0] != shown[1]
@@ -184,6 +186,30 @@ def test_a_plan_file_and_outcomes_become_comments(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "1 withheld" in said
     assert "moved: it is not live any more" in said
+
+
+@pytest.mark.parametrize("form", ["comment", "annotations", "sarif", "junit"])
+def test_addresses_are_whole_only_in_private_repositories_that_ask_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    file, settings = written(tmp_path / "plan.json", planned(member(1))), tmp_path / "reconciler.yaml"
+    asking = "apiVersion: reconciler/v1\nkind: Configuration\naddresses: whole\nenvironments: {test: {}, other: {}}\n"
+    for configured, visibility, is_whole in (
+        (asking, "private", True),
+        (asking, "public", False),
+        (asking, "", False),
+        (asking.replace("whole", "masked"), "private", False),
+        (asking.replace("addresses: whole\n", ""), "private", False),
+        (asking.replace("kind", "kinds"), "private", False),
+        ("", "private", False),
+    ):
+        settings.write_text(configured)
+        words = ["--visibility", visibility] if visibility else []
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["-C", str(tmp_path), "report", form, file, *words])
+        said = capsys.readouterr().out
+        assert (ended.value.code or 0, "m1@acme.example" in said) == (0, is_whole), (configured, visibility)
+        assert "m***@acme.example" in said or is_whole
 
 
 @pytest.mark.parametrize("words", [("--link", "javascript:x"), ("--commit", "x y"), ("--at", "now) [x](y")])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +17,7 @@ from reconciler.model import Cause, Change, Count, Create, Delete, GuardResult, 
 from reconciler.report import machines
 from reconciler.report.findings import Finding, by_gravity, of_plan, of_problems
 from reconciler.report.formats import render
+from reconciler.report.markdown import masked
 from reconciler.report.problems import problems_report
 from tests.report.test_comment import TEXTS, member, planned, written
 
@@ -49,7 +51,7 @@ def errors(text: str) -> list[str]:
 
 
 def test_annotations_stand_on_the_lines_that_ask_for_it() -> None:
-    shown = machines.annotations(by_gravity(of_plan(PLAN), b"salt"), "infra")
+    shown = machines.annotations(by_gravity(of_plan(PLAN)), "infra")
     withheld = "1 change: delete Member/zy/b***@acme.example (1 of 0). if all of it is intended, set "
     setting = "environments.test.guards.max_deletes in reconciler.yaml to 1"
     both = "create Member/o001/m***@acme.example, create Member/o002/m***@acme.example"
@@ -70,7 +72,6 @@ def test_of_many_the_gravest_are_shown_and_the_rest_is_counted() -> None:
             for level, most in levels
             for number in range(most)
         ),
-        b"salt",
     )
     lines = machines.annotations(findings).splitlines()
     found = [line.split(" ")[0] for line in lines]
@@ -79,7 +80,7 @@ def test_of_many_the_gravest_are_shown_and_the_rest_is_counted() -> None:
 
 
 def test_sarif_is_valid_and_cut() -> None:
-    text = machines.sarif(by_gravity(of_plan(PLAN), b"salt"), "in fra")
+    text = machines.sarif(by_gravity(of_plan(PLAN)), "in fra")
     assert errors(text) == []
     results = json.loads(text)["runs"][0]["results"]
     assert [each["level"] for each in results] == ["error", "error", "warning", "note", "note"]
@@ -91,7 +92,7 @@ def test_sarif_is_valid_and_cut() -> None:
 
 
 def test_junit_counts_what_it_holds() -> None:
-    root = ET.fromstring(machines.junit(by_gravity(of_plan(PLAN), b"salt"), "test"))  # noqa: S314 # we made it ourselves
+    root = ET.fromstring(machines.junit(by_gravity(of_plan(PLAN)), "test"))  # noqa: S314 # we made it ourselves
     (suite,) = root
     cases = suite.findall("testcase")
     assert (root.tag, suite.get("tests"), suite.get("failures")) == ("testsuites", "6", "2")
@@ -126,7 +127,7 @@ def test_what_strangers_choose_does_nothing(odd: str) -> None:
         Delete(kind="Member", namespace=odd, name=odd, withheld_by=odd),
     ]
     plan = structs.replace(planned(*changes), environment=odd, problems=(problem,))
-    findings = by_gravity([*of_plan(plan), *of_problems([problem])], b"salt")
+    findings = by_gravity([*of_plan(plan), *of_problems([problem])])
     for line in machines.annotations(findings, odd).split("\n"):
         assert line == "" or re.fullmatch(
             r"::(error|warning|notice) (file=[^:,]*,line=1,col=1,)?title=[^:,]*::.*", line
@@ -147,7 +148,8 @@ def test_one_person_is_recognised_within_a_report_only_also_where_somebody_was_m
         for code, who in (("a", "ann@acme.example"), ("b", "Ann@ACME.example"), ("c", mask("ann@acme.example")))
     ]
     shown = [
-        {one.message.rpartition("#")[2] for one in by_gravity(of_problems(problems), salt)} for salt in (b"1", b"2")
+        {one.message.rpartition("#")[2] for one in by_gravity(of_problems(problems), hide)}
+        for hide in (partial(masked, salt=b"1"), partial(masked, salt=b"2"))
     ]
     assert [len(each) for each in shown] == [1, 1]
     assert len({mask("ann@acme.example").rpartition("#")[2], *shown[0], *shown[1]}) == 3
