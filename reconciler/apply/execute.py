@@ -104,7 +104,7 @@ def execute(run: Run, planned: Planned, changes: Changes, on_outcome: OnOutcome,
             begun=begun.credentials,
             note=lambda event, change, body: journal.write(event, {"address": change.address, **body}),
         )
-        writer = Writer(context, journal, heirs(changes, planned.stakes), stop)
+        writer = Writer(context, journal, heirs(changes, planned.stakes), stop, planned.moved)
         outcomes = Workers(changes, writer.write, on_outcome, run.client, stop, run.config.rates).run()
     prune(run.config.root, journals, journal.summary, run.config.journal, datetime.now(UTC))
     with_credentials = chain.from_iterable(chunk for chunk in changes.chunks if KINDS[chunk.kind].credential)

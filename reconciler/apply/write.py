@@ -38,13 +38,13 @@ from reconciler.model import (
 )
 from reconciler.plan.access import LAST_ADMIN
 from reconciler.plan.order import writes_of
+from reconciler.plan.reviewed import MOVED
 from reconciler.read.live import read_resources
 from reconciler.schema.kind import Kind
 
 CIRCUIT_WINDOW = 200  # outcomes looked back on
 CIRCUIT_SHARE = 0.05  # more failures than this share of them stop the run
 CIRCUIT_FROM = 10  # failures; fewer never stop it
-MOVED = "moved"  # what blocks a change whose live resource is not as the plan saw it
 HELD = "held"  # what blocks a change of a live resource that is not proven to be ours
 
 
@@ -66,6 +66,9 @@ class Circuit:
         self.open = self.open or too_many
 
 
+Moved = Mapping[str, str]  # what moved of changes that are not as they were reviewed, by address
+
+
 class Attempt(Struct, frozen=True):
     """What became of a change that was tried. ``refused`` says that Stytch did not take it.
 
@@ -81,9 +84,10 @@ class Writer:
     """Carries out changes of one plan, in many threads; what one becomes may decide about another."""
 
     def __init__(
-        self, context: ApplyContext, journal: Journal, heirs: Mapping[str, frozenset[str]], stop: Stop
+        self, context: ApplyContext, journal: Journal, heirs: Mapping[str, frozenset[str]], stop: Stop, moved: Moved
     ) -> None:
         self._context = context
+        self._moved = moved
         self._journal = journal
         self._heirs = heirs  # by the address of an organization's last admin: of whom one must have become admin before
         self._stop = stop
@@ -106,7 +110,8 @@ class Writer:
     def _blocked(self, change: Change) -> Outcome | None:
         """Return the outcome of a change that is not to be tried, None if nothing keeps it from that."""
         if change.withheld_by:
-            return Outcome.of(change, "withheld", blocked_by=change.withheld_by)
+            reason = self._moved.get(change.address, "") if change.withheld_by == MOVED else ""
+            return Outcome.of(change, "withheld", reason, blocked_by=change.withheld_by)
         if why := self._stop.why:
             return Outcome.of(change, "skipped", why)
         if self._circuit.open:

@@ -93,9 +93,9 @@ def hold_to(reviewed: Sequence[Plan], planned: Planned) -> tuple[Planned, Change
     fresh = planned.plan
     for plan in reviewed:
         check_target(plan, fresh)
-    known, new = held_to(list(map(Review.of, reviewed)), Changes.of(fresh.changes))
+    known, new, moved = held_to(list(map(Review.of, reviewed)), Changes.of(fresh.changes))
     plan = finish(structs.replace(fresh, changes=keep_last_admins(known, planned.stakes)), planned.rate, planned.doomed)
-    return structs.replace(planned, plan=still_used(plan, planned.lets)), new
+    return structs.replace(planned, plan=still_used(plan, planned.lets), moved=moved), new
 
 
 def _may_be_member(one: str, slugs: Container[str]) -> bool:

@@ -22,7 +22,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     again before anything is written there holds it to that. ``over`` names what earlier runs left open in their
     journals, and what has come to its end since. ``rate`` is that of writing requests, a second. ``doomed`` are
     the users in organizations that are to be deleted, by slug, as far as they are known. ``lets`` is what each
-    approval that is used lets through, by its id.
+    approval that is used lets through, by its id. ``moved`` says of the first changes that are not as they were
+    reviewed, by their addresses, what moved.
     """
 
     plan: Plan
@@ -35,6 +36,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     rate: float = 1.0
     doomed: Mapping[str, Collection[str]] = {}
     lets: Mapping[str, Changes] = {}
+    moved: Mapping[str, str] = {}
 
 
 class Digests(Struct, frozen=True):

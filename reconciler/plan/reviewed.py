@@ -6,7 +6,7 @@ is looked at through its salt.
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from msgspec import Struct, structs
 
@@ -15,6 +15,10 @@ from reconciler.expressions.redaction import BLIND, NOBODY, Redaction
 from reconciler.model import Change, Changes, Plan, Update
 from reconciler.model.packed import Chunk
 from reconciler.plan.redacted import is_same, redacted_change
+
+MOVED: Final = "moved"  # what a change is withheld by that is not as it was reviewed
+SAID: Final = 100  # changes of which it is said what moved
+NAMED: Final = 5  # fields that are named
 
 
 class Review(Struct, frozen=True):
@@ -62,9 +66,13 @@ def check_target(reviewed: Plan, fresh: Plan) -> None:
         )
 
 
-def held_to(reviews: Sequence[Review], fresh: Changes) -> tuple[Changes, Changes]:
-    """Return the changes of what was reviewed, those that have moved withheld, and the others, which are new."""
+def held_to(reviews: Sequence[Review], fresh: Changes) -> tuple[Changes, Changes, Mapping[str, str]]:
+    """Return the changes of what was reviewed, those that have moved withheld, and the others, which are new.
+
+    The last says of the first that have moved, by their addresses, what did.
+    """
     known: list[Chunk] = []
+    said: dict[str, str] = {}
     new: list[Chunk] = []
     for chunk in fresh.chunks:
         seen: dict[str, list[tuple[Review, Change]]] = {}
@@ -72,20 +80,53 @@ def held_to(reviews: Sequence[Review], fresh: Changes) -> tuple[Changes, Changes
             for address, change in review.about(chunk):
                 seen.setdefault(address, []).append((review, change))
         found = Changes([chunk]).sorted_into(partial(_is_of, seen))
-        known += found.get(True, Changes()).altered(partial(_held, seen=seen)).chunks
+        known += found.get(True, Changes()).altered(partial(_held, seen=seen, said=said)).chunks
         new += found.get(False, Changes()).chunks
-    return Changes(known), Changes(new)
+    return Changes(known), Changes(new), said
 
 
 def _is_of(addresses: Container[str], change: Change) -> bool:
     return change.address in addresses
 
 
-def _held(change: Change, seen: Mapping[str, Seen]) -> Change:
+def _held(change: Change, seen: Mapping[str, Seen], said: dict[str, str]) -> Change:
     """Withhold a change that is none of those that were reviewed of its thing; a new organization has two."""
     if change.withheld_by or is_reviewed(change, seen[change.address]):
         return change
-    return structs.replace(change, withheld_by="moved")
+    if len(said) < SAID:
+        said[change.address] = what_moved(change, seen[change.address])
+    return structs.replace(change, withheld_by=MOVED)
+
+
+def what_moved(change: Change, seen: Seen) -> str:
+    """Return how a change differs from what was reviewed of its thing: from what is most like it."""
+    consented = [(review.shown(change), one) for review, one in seen if not one.withheld_by]
+    if not consented:
+        return "it was withheld when it was reviewed"
+    now, then = max(consented, key=lambda pair: (pair[0].action == pair[1].action, pair[0].id == pair[1].id))
+    if now.action != then.action:
+        return f"reviewed was its {then.action}, now it is to {now.action}"
+    if now.id != then.id:
+        return "it is another one in Stytch than when it was reviewed"
+    return "; ".join(_differences(now, then)) or "it is about another user, or is adopted"
+
+
+def _differences(now: Change, then: Change) -> Iterator[str]:
+    """Yield which fields of a change differ from those of the reviewed one, and on which side."""
+    fresh, reviewed = ({field.path: field for field in change.fields} for change in (now, then))
+    both = [path for path in fresh if path in reviewed]
+    live = [path for path in both if fresh[path].before != reviewed[path].before]
+    wanted = [path for path in both if fresh[path].after != reviewed[path].after]
+    for paths, says in (
+        (live, "changed in Stytch"),
+        (wanted, "is to become something else"),
+        ([path for path in fresh if path not in reviewed], "was not to change when it was reviewed"),
+        ([path for path in reviewed if path not in fresh], "needs no change any more"),
+    ):
+        if paths:
+            names = [".".join(path) for path in paths]
+            more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+            yield f"{', '.join(names[:NAMED])}{more}: {says}"
 
 
 def is_reviewed(change: Change, seen: Seen) -> bool:
@@ -115,12 +156,14 @@ class Checked(Struct, frozen=True, kw_only=True):
     ``moved`` are fresh changes that differ from what was reviewed of their things, ``gone`` reviewed ones that are not
     planned any more: they are applied already, or somebody undid what they rested on. ``unrelated`` are fresh changes
     of other things. All of them are addresses, as the fresh plan shows them; those that are gone as the reviewed does.
+    ``differences`` says of the first that moved what did.
     """
 
     same: int = 0
     moved: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     unrelated: tuple[str, ...] = ()
+    differences: Mapping[str, str] = {}  # msgspec copies an empty default
 
     @property
     def holds(self) -> bool:
@@ -132,7 +175,7 @@ def checked(reviewed: Sequence[Plan], fresh: Plan) -> Checked:
     """Return whether a fresh plan, live or from a snapshot, still does what was reviewed; raises ``Refused``."""
     for plan in reviewed:
         check_target(plan, fresh)
-    same, moved, unrelated = 0, list[str](), list[str]()
+    same, moved, unrelated, differences = 0, list[str](), list[str](), dict[str, str]()
     sides = [_Sides.of(plan, fresh) for plan in reviewed]
     about = [_by_thing(side) for side in sides]
     found: set[tuple[int, Thing]] = set()
@@ -146,6 +189,8 @@ def checked(reviewed: Sequence[Plan], fresh: Plan) -> Checked:
             unrelated.append(change.address)
         elif change.withheld_by or not is_reviewed(change, seen):
             moved.append(change.address)
+            if len(differences) < SAID:
+                differences[change.address] = _why(change, seen)
         else:
             same += 1
     gone = [
@@ -154,7 +199,17 @@ def checked(reviewed: Sequence[Plan], fresh: Plan) -> Checked:
         for thing, changes in there.items()
         if (number, thing) not in found and any(not change.withheld_by for change in changes)
     ]
-    return Checked(same=same, moved=tuple(moved), gone=tuple(dict.fromkeys(gone)), unrelated=tuple(unrelated))
+    return Checked(
+        same=same,
+        moved=tuple(moved),
+        gone=tuple(dict.fromkeys(gone)),
+        unrelated=tuple(unrelated),
+        differences=differences,
+    )
+
+
+def _why(change: Change, seen: Seen) -> str:
+    return f"withheld by {change.withheld_by}" if change.withheld_by else what_moved(change, seen)
 
 
 class Shown(Struct, frozen=True):

@@ -26,7 +26,7 @@ def _view(fresh: Plan, checked: Checked) -> View:
     return View(
         title=f"The reviewed plans for {name(fresh)} {outcome}: {counted(checked.same, 'change')} as reviewed.",
         parts=(
-            *_part("Moved", checked.moved, AGAIN),
+            *_part("Moved", [_with_difference(one, checked) for one in checked.moved[:SHOWN]], AGAIN, of=checked.moved),
             *_part("Applied already, or not needed any more", checked.gone, AGAIN),
             *_part("Not in the reviewed plans, so not written with them", checked.unrelated),
         ),
@@ -34,7 +34,14 @@ def _view(fresh: Plan, checked: Checked) -> View:
     )
 
 
-def _part(title: str, addresses: Sequence[str], *hints: str) -> Iterator[Part]:
+def _part(title: str, addresses: Sequence[str], *hints: str, of: Sequence[str] = ()) -> Iterator[Part]:
+    """Yield a part with addresses, the first of all that it is ``of``."""
     if addresses:
-        lines = few((printable(f"  {address}") for address in addresses), len(addresses), SHOWN)
-        yield Part(f"{title}: {len(addresses):,}", lines=lines, hints=hints)
+        number = len(of or addresses)
+        lines = few((printable(f"  {address}") for address in addresses), number, SHOWN)
+        yield Part(f"{title}: {number:,}", lines=lines, hints=hints)
+
+
+def _with_difference(address: str, checked: Checked) -> str:
+    difference = checked.differences.get(address)
+    return f"{address} ({difference})" if difference else address

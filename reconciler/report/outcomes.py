@@ -20,6 +20,7 @@ from reconciler.model import (
     public,
     type_of,
 )
+from reconciler.plan.reviewed import MOVED
 from reconciler.report import sections
 from reconciler.report.escaping import printable
 from reconciler.report.grouping import FIRST, PLANNED, action, blocks, runs
@@ -111,7 +112,7 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
     verbs = _verbs(plan)
     for outcome in outcomes:
         if outcome.result in _HEADINGS:
-            why = (outcome.result, outcome.blocked_by, outcome.reason)
+            why = (outcome.result, outcome.blocked_by, "" if outcome.blocked_by == MOVED else outcome.reason)
             numbers[why] += 1
             if numbers[why] <= FIRST:
                 alike.setdefault(why, []).append(outcome)
@@ -119,7 +120,8 @@ def _not_applied(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[Part]:
         result, obstacle, _ = why
         by_guard = (seen for seen in plan.guards if seen.name == found[0].why and not seen.ok)
         guard = next(by_guard, None)
-        reason = printable(f"{found[0].why}, {guard.detail}" if guard else found[0].why)
+        said = MOVED if obstacle == MOVED else found[0].why
+        reason = printable(f"{said}, {guard.detail}" if guard else said)
         yield Part(
             f"{_HEADINGS[result]}: {counted(numbers[why], 'change')}",
             lines=(*filter(None, [reason]), *few([_line(one, verbs) for one in found], numbers[why], FIRST)),
@@ -160,7 +162,8 @@ def _became(outcome: Outcome, verbs: Verbs) -> str:
 def _line(outcome: Outcome, verbs: Verbs) -> str:
     request = f" ({outcome.request_id})" if outcome.request_id else ""
     file = f": the credential is now in {outcome.file}" if outcome.file else ""
-    return printable(f"  {_verb(outcome, verbs)} {outcome.address}{request}{file}")
+    moved = f" ({outcome.reason})" if outcome.blocked_by == MOVED and outcome.reason else ""
+    return printable(f"  {_verb(outcome, verbs)} {outcome.address}{request}{file}{moved}")
 
 
 def _pinned(plan: Plan, pins: Mapping[str, str]) -> Iterator[str]:

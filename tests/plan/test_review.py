@@ -12,6 +12,7 @@ from reconciler.plan.narrow import hold_to
 from reconciler.plan.order import finish
 from reconciler.plan.plan_file import read_plan
 from reconciler.plan.planned import Planned
+from reconciler.plan.reviewed import checked
 
 SAME = Create(kind="Member", namespace="acme", name="ann@acme.example")
 OTHER = Create(kind="Member", namespace="acme", name="bob@acme.example")
@@ -41,6 +42,34 @@ def test_what_is_new_is_listed_and_not_written() -> None:
 
 def test_what_moved_is_withheld() -> None:
     assert held(plan(update("B")), update("C")) == ({update("C").address: "moved"}, [])
+
+
+def fields_of(**fields: tuple[str, str]) -> Update:
+    changed = tuple(FieldChange(path=(name,), before=live, after=to) for name, (live, to) in fields.items())
+    return Update(kind="Organization", name="acme", id="o1", fields=changed)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "says"),
+    [
+        (fields_of(a=("by hand", "2"), b=("1", "2")), "a: changed in Stytch"),
+        (fields_of(a=("1", "3"), b=("1", "3")), "a, b: is to become something else"),
+        (
+            fields_of(a=("1", "2"), c=("1", "2")),
+            "c: was not to change when it was reviewed; b: needs no change any more",
+        ),
+        (structs.replace(fields_of(a=("1", "2"), b=("1", "2")), id="o2"), "it is another one in Stytch"),
+        (Create(kind="Organization", name="acme"), "reviewed was its update, now it is to create"),
+    ],
+)
+def test_what_moved_is_said(fresh: Change, says: str) -> None:
+    reviewed = plan(fields_of(a=("1", "2"), b=("1", "2")))
+    planned, _ = hold_to([reviewed], Planned(plan=plan(fresh), organization_ids={}))
+    assert [change.withheld_by for change in planned.plan.changes] == ["moved"]
+    assert says in planned.moved["Organization/acme"]
+    found = checked([reviewed], plan(fresh))
+    assert found.moved == ("Organization/acme",)
+    assert found.differences == planned.moved
 
 
 def test_of_the_two_changes_of_a_new_organization_each_is_held_to_its_own() -> None:
