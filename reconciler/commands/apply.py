@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 @command(
     click.argument("file", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.option(
+        "--reviewed",
+        type=click.Choice(("all", "some")),
+        help="Write only what the FILEs hold, even where there is none; some: others are missing.",
+    ),
     click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
     click.option(
         "--wait",
@@ -45,7 +50,15 @@ if TYPE_CHECKING:
     *PAGE,
 )
 def apply(
-    asked: Asked, file: tuple[Path, ...], *, yes: bool, wait: int, time_limit: float, html: Path | None, mask: bool
+    asked: Asked,
+    file: tuple[Path, ...],
+    *,
+    reviewed: str | None,
+    yes: bool,
+    wait: int,
+    time_limit: float,
+    html: Path | None,
+    mask: bool,
 ) -> int:
     """Print a plan, carry it out, print what became of it; return 1 if anything failed, 3 if anything is withheld."""
     from reconciler import pipeline
@@ -63,20 +76,21 @@ def apply(
     stop = Stop(time_limit)
     config = asked.config()
     check_page(config, html, mask=mask, beside=file)
-    reviewed = list(map(read_plan, file))
+    plans = list(map(read_plan, file))
+    is_held = bool(plans or reviewed)
     with client_for(config) as client, _turn(config, ("apply", *map(str, file)), wait, stop) as turn:
         _be_patient(client, stop, time_limit)
         planned = planned_for(asked, config, client, turn.history)
         judged_by = binding(turn.history, planned.plan)
         new: Sequence[Change] = ()
-        if reviewed:
-            planned, new = hold_to(reviewed, planned)
+        if is_held:
+            planned, new = hold_to(plans, planned)
         elif planned.plan.changes and not FORMATS[asked.format].whole:
             show(plan_report(planned.plan, apply_with=None), asked.format, end="\n")
         is_live = config.target.type == "live" or planned.target.is_live
         if planned.plan.cost.writes and is_live:
             turn.check()
-            _confirm(planned, agreed=yes, reviewed=bool(reviewed))
+            _confirm(planned, agreed=yes, reviewed=is_held)
         history = turn.history  # as it was planned with: what is used now was not used before
         if planned.plan.cost.writes:
             turn.use(used_in(planned.plan.approvals))
@@ -94,6 +108,8 @@ def apply(
 
         write_page(html, outcomes_page(plan, applied, new, mask=mask))
     code = 1 if recorded and recorded.severity == "error" else applied.exit_code
+    if code == 0 and reviewed == "some" and new:
+        code = 3  # somebody may have meant to review it
     is_cut_short = stop.signals and (code == 1 or not shown)
     return SIGNALS.exit_code if is_cut_short else code
 

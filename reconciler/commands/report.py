@@ -145,7 +145,8 @@ def _comment(
     from reconciler.report.problems import problems_report
 
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    stamp = Stamp(environment=found.environment, link=link or _run(), at=at or now, **said)
+    is_applied = found.applied is not None
+    stamp = Stamp(environment=found.environment, link=link or _run(), at=at or now, is_applied=is_applied, **said)
     if found.applied:
         made = apply_report(found.plan, found.applied, found.new)
     elif found.is_plan:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconciler.config.read import Config
 
 TRUSTED: Final = frozenset({"push", "schedule"})  # events of GitHub that run what is on the default branch
+ASKED: Final = "workflow_dispatch"  # runs what is on any branch
 LARGEST_EVENT: Final = 25 << 20  # bytes: what GitHub sends at most
 PUBLIC: Final = "set `snapshot: {public: true}` in reconciler.yaml, if everybody may have its hashes"
 
@@ -47,6 +48,9 @@ def snapshot(asked: Asked, output: Path, visibility: str | None) -> int:
             write_whole(output.resolve(), compressed(lines_of(open_run(config, client), given)))
         except OSError as error:
             raise InvalidInput(f"cannot write {output}: {error.strerror}", hint="name another file with -o") from error
+    if asked.format == "json":
+        click.echo(json.dumps({"environment": config.environment, "snapshot": str(output)}))
+        return 0
     click.echo(f"Wrote {output}: what is live in {config.environment}, and its users, with their addresses hashed.")
     return 0
 
@@ -58,9 +62,10 @@ def check_place(config: "Config", environ: Mapping[str, str], visibility: str | 
     if environ.get("GITHUB_ACTIONS"):
         name, ref = environ.get("GITHUB_EVENT_NAME", ""), environ.get("GITHUB_REF", "")
         default = repository.get("default_branch") if repository else None
-        if name not in TRUSTED or (default and ref != f"refs/heads/{default}"):
+        is_default = bool(default) and ref == f"refs/heads/{default}"
+        if not (is_default and name == ASKED) and (name not in TRUSTED or (default and not is_default)):
             said = f"a run of {name or 'an unknown event'} on {ref or 'an unknown branch'} takes no snapshot"
-            raise Refused(said, hint="take it in a run of push or schedule, on the default branch")
+            raise Refused(said, hint="take it in a run of push, schedule or workflow_dispatch, on the default branch")
     private = repository.get("private") if repository else None
     if config.snapshot.public or (
         private is not False and (visibility == "private" or (private is True and not visibility))

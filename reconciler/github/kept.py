@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from reconciler.errors import InvalidInput
 from reconciler.github.client import Repository, Unclear
+from reconciler.github.pulls import Pull
 from reconciler.report.escaping import harmless, in_code
 
 BOT: Final = "github-actions[bot]"
@@ -23,7 +24,8 @@ _WAYS_BACK: Final = """
   that pull request yourself, with {export}.
 """
 MARKER: Final = re.compile(
-    r"(?P<begins><!-- stytch-reconciler: (?P<environment>[\w%.~-]*)) commit=[\w-]+ order=(?P<order>\d{1,18}) -->"
+    r"(?P<begins><!-- stytch-reconciler: (?P<environment>[\w%.~-]*)) commit=(?P<commit>[\w-]+)"
+    r" order=(?P<order>\d{1,18})(?P<applied> applied)? -->"
 )
 
 
@@ -36,7 +38,11 @@ class Kept(Struct, frozen=True):
 
 
 def keep_comment(repository: Repository, pull: int, body: str, bot: str = BOT) -> str:
-    """Write a body into the comment of its environment, unless a later run did; return what was done."""
+    """Write a body into the comment of its environment; return what was done.
+
+    What became of an apply stays. Before that, what is about the last commit of the pull request stays, and of the same
+    commit what a later run wrote.
+    """
     return _kept(lambda: _comment(repository, pull, body, bot)).done
 
 
@@ -66,10 +72,27 @@ def _comment(repository: Repository, pull: int, body: str, bot: str) -> Kept:
     if found is None:
         repository.ask("POST", f"/issues/{pull}/comments", {"body": body}, needs)
         return Kept("created")
-    if _is_later(found, marker):
-        return Kept(_LATER)
+    if why := _why_it_stays(repository, pull, found, marker):
+        return Kept(f"left as it is: {why}")
     repository.ask("PATCH", f"/issues/comments/{found['id']}", {"body": body}, needs)
     return Kept("updated")
+
+
+def _why_it_stays(repository: Repository, pull: int, found: dict[str, Any], marker: re.Match[str]) -> str:
+    """Return why a comment is not overwritten, "" where it is."""
+    there = MARKER.match(found["body"])
+    if not there:
+        return ""
+    if there["applied"] and not marker["applied"]:
+        return "it says what was applied"
+    if there["commit"] != marker["commit"] and not marker["applied"]:
+        last = repository.get(f"/pulls/{pull}", "pull-requests: read", Pull).head.sha
+        if last.startswith(there["commit"]):
+            return "it is about the last commit, and this is not"
+        if last.startswith(marker["commit"]):
+            return ""
+    is_alike = there["applied"] == marker["applied"]
+    return "a later run wrote it" if is_alike and _is_later(found, marker) else ""
 
 
 def _issue(repository: Repository, body: str, bot: str, *, drifts: bool | None, workflow: str) -> Kept:

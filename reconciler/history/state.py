@@ -69,7 +69,7 @@ def state_of(repository: Repository, environment: str) -> State | None:
     found = fetched(repository, ref_of(STATES, environment))
     if not found:
         return None
-    state = _parsed(found, repository.git("cat-file", "commit", found).text.partition("\n\n")[2])
+    state = parsed(found, repository.git("cat-file", "commit", found).text.partition("\n\n")[2])
     return structs.replace(state, is_evidence=bool(state.revision) and comes_before(repository, state.revision))
 
 
@@ -225,7 +225,7 @@ def _message(environment: str, state: State) -> str:
     return "\n".join((f"{title}: {quote(environment, safe=_PLAIN)}", "", *lines, ""))
 
 
-def _parsed(commit: str, message: str) -> State:
+def parsed(commit: str, message: str) -> State:
     """Return the state that a commit's message has; raises ``Unreadable`` where nobody of us wrote it."""
     found: dict[str, list[str]] = {}
     for line in message.rpartition("\n\n")[2].splitlines():

@@ -21,6 +21,10 @@ from reconciler.report.view import Block, Listing, Part, Report, View
 
 LEAST = 2_000  # bytes; what is always said fits
 LIMIT = 65_000  # GitHub takes 65,536 characters
+ADVICE = (
+    "\n> **Advisory**: the pull request's own workflow made this plan, with its own files. "
+    "The apply after the merge plans again.\n"
+)
 _ROOM = 200  # for the sentence about what was left out
 _LONGEST = 400  # characters of a line
 _SAID = 160  # characters of a line outside fences
@@ -30,18 +34,24 @@ _DRIFT = ("live", "conflict")
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
-    """When and for what a comment was written: a commit, its run in the order of runs, a time, a link to the whole."""
+    """When and for what a comment was written: a commit, its run in the order of runs, a time, a link to the whole.
+
+    ``is_applied`` says that it is about an apply, ``is_advice`` that strangers may have made what it says.
+    """
 
     environment: str
     commit: str = ""
     order: int = 0
     at: str = ""
     link: str = ""
+    is_applied: bool = False
+    is_advice: bool = False
 
     @property
     def marker(self) -> str:
         """Return the line that nobody sees, by which the comment is found again and compared with a later one."""
-        return f"{marker_of(self.environment)} commit={self.commit or '-'} order={self.order} -->"
+        applied = " applied" if self.is_applied else ""
+        return f"{marker_of(self.environment)} commit={self.commit or '-'} order={self.order}{applied} -->"
 
 
 class Section(Struct, frozen=True):
@@ -65,7 +75,7 @@ def comment(report: Report, stamp: Stamp, limit: int = LIMIT, hide: Callable[[st
     said = view.footer if isinstance(view, View) else ()
     numbers = Section("\n", tuple(f"{written.said(line)}  \n" for line in said))
     sections = written.view(view) if isinstance(view, View) else written.fence("", map(str, view.lines), "text")
-    head = f"{stamp.marker}\n### {written.said(title)}\n"
+    head = f"{stamp.marker}\n### {written.said(title)}\n{ADVICE if stamp.is_advice else ''}"
     return _fitted(head, chain([numbers], sections), _foot(stamp), limit, stamp.link)
 
 

@@ -40,7 +40,8 @@ class Found(Struct, frozen=True, kw_only=True):
     def numbers(self) -> Mapping[str, str]:
         """Return the outputs of a step that made it."""
         outcomes = self.applied.outcomes if self.applied else ()
-        return numbers_of_outcomes(outcomes, self.plan.digest) if self.applied else numbers_of_plan(self.plan)
+        found = numbers_of_outcomes(outcomes, self.plan.digest) if self.applied else numbers_of_plan(self.plan)
+        return {**found, "environment": self.environment}
 
 
 class _Problems(Struct, frozen=True, kw_only=True):

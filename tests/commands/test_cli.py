@@ -199,6 +199,18 @@ def test_a_plan_file_is_private_and_applied_as_far_as_it_goes(run: Run, root: Pa
 
 
 @pytest.mark.usefixtures("server")
+def test_without_a_reviewed_plan_nothing_is_written_where_one_is_due(run: Run, root: Path, server: Running) -> None:
+    assert run("apply", "--reviewed", "some") == 3
+    assert run("apply", "--reviewed", "all") == 0
+    assert addresses(server.app) == set()
+    assert run("plan", "--only", "organization=globex", "-o", str(root / "plan.json")) == 2
+    assert run("apply", str(root / "plan.json"), "--reviewed", "some") == 3
+    assert addresses(server.app) == {"eve@globex.example", "boss@globex.example"}
+    assert run("apply") == 0
+    assert run("apply", "--reviewed", "some") == 0
+
+
+@pytest.mark.usefixtures("server")
 def test_only_narrows_what_is_written(run: Run, server: Running) -> None:
     assert run("apply", "--only", "organization=globex") == 0
     assert addresses(server.app) == {"eve@globex.example", "boss@globex.example"}

@@ -31,7 +31,8 @@ def ran(root: Path, there: GitHub, environ: dict[str, str], command: str, pull: 
     values = {
         "COMMAND": command,
         "DIRECTORY": "infra",
-        "PLAN": "",
+        **dict.fromkeys(("PLAN", "ORIGIN", "SNAPSHOT", "MAX_AGE", "GROUP", "RUN", "REVIEWED"), ""),
+        "UPLOAD": "true",
         "COMMENT": "true",
         "PULL": pull,
         "HEAD": "1a2b3c4d",
@@ -72,6 +73,9 @@ def test_plan_apply_drift_and_a_mistake(tmp_path: Path) -> None:
     }
     root = write(tmp_path / "infra", files)
     with running() as server, github() as there:
+        there.is_private = False
+        for _ in range(7):
+            there.pull({"ref": "customers", "sha": "1a2b3c4d"})
         code, log, summary, output = ran(root, there, server.environment, "plan", "7")
         assert code == 0, log
         assert "### Plan for test" in summary

@@ -34,7 +34,9 @@ def documented(text: str) -> set[str]:
 
 
 def options(command: click.Command) -> set[str]:
-    return {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    own = {name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    return own.union(*map(options, below))
 
 
 SHARED = options(cli) - {"--version"}

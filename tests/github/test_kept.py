@@ -296,3 +296,33 @@ def test_what_a_chat_answers_is_no_concern(
         assert in_a_job(hook.url, 1, drifts=True) == 0
     said = "".join(capfd.readouterr())
     assert (len(hook.told), f"it answered {status}" in said, "s3cret" in said) == (1, True, False)
+
+
+def about(commit: str, order: int, *, applied: bool = False) -> str:
+    return f"{Stamp(environment='live', commit=commit, order=order, is_applied=applied).marker}\n{order}\n"
+
+
+OLD, LAST = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stays"),
+    [
+        (about(LAST, 1), about(OLD, 2), True),  # an older commit was planned again, later
+        (about(OLD, 2), about(LAST, 1), False),
+        (about(LAST, 2), about(LAST, 1), True),
+        (about("c" * 40, 2), about(OLD, 1), True),  # neither is the last: the later run counts
+        (about("c" * 40, 1), about(OLD, 2), False),
+        (about(LAST, 1), about("d" * 40, 2, applied=True), False),
+        (about("d" * 40, 1, applied=True), about(LAST, 2), True),
+        (about("d" * 40, 2, applied=True), about("e" * 40, 1, applied=True), True),
+        (about("d" * 40, 1, applied=True), about("e" * 40, 2, applied=True), False),
+    ],
+)
+def test_the_last_commit_counts_and_then_what_was_applied(
+    there: GitHub, repository: Repository, first: str, second: str, *, stays: bool
+) -> None:
+    there.pull({"ref": "branch", "sha": LAST})
+    assert keep_comment(repository, 1, first) == "created"
+    assert keep_comment(repository, 1, second).startswith("left as it is") is stays
+    assert [one["body"] for one in there.comments] == [first if stays else second]
