@@ -91,7 +91,8 @@ class Repository(Struct, frozen=True, kw_only=True):
         """Run git at the top; raises ``Unreadable`` unless it ends with one of ``allowed``, if that is not empty."""
         given = dict(variables or {})
         token = os.environ.get(TOKEN, "").strip() if network else ""
-        configured = [*CONFIGURATION, *(self._header(token) if token else ())]
+        alone = ((f"remote.{self.remote}.mirror", "false"),) if network else ()  # one ref moves, and no other
+        configured = [*CONFIGURATION, *alone, *(self._header(token) if token else ())]
         done = run(self.top, arguments, data=data, variables=given, configuration=configured, hidden=token)
         if allowed and done.code not in allowed:
             raise Unreadable(f"git {arguments[0]} failed: {done.why}", hint=hint_for(done))

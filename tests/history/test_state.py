@@ -306,7 +306,18 @@ def test_nothing_of_the_users_configuration_or_hooks_is_needed_or_heeded(
     for name in ("pre-push", "reference-transaction", "post-checkout", "post-index-change"):
         write(hooks, {name: f"#!/bin/sh\ntouch '{tmp_path}/hook-ran'\nexit 1\n"})
         (hooks / name).chmod(0o755)
-    for name, value in {"core.hooksPath": str(hooks), "commit.gpgSign": "true", "push.gpgSign": "true"}.items():
+    for name, value in {
+        "core.hooksPath": str(hooks),
+        "commit.gpgSign": "true",
+        "push.gpgSign": "true",
+        "push.followTags": "true",
+        "remote.origin.mirror": "true",  # which would push, and delete, every ref
+        "diff.external": "false",
+        "diff.relative": "true",
+        "color.ui": "always",
+        "core.autocrlf": "true",
+        "i18n.commitEncoding": "latin1",
+    }.items():
         git(clone, "config", name, value)
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
