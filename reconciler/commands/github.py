@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, command, seconds_of
+from reconciler.commands.options import Asked, command, planned_from, seconds_of
 from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
 from reconciler.report.formats import show_lines
 
 if TYPE_CHECKING:
     from reconciler.github.client import Repository
+    from reconciler.github.pulls import Pull
     from reconciler.github.reviewed import Review
+    from reconciler.plan.reviewed import Checked
 
 WORKFLOW = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/\.github/workflows/(?P<file>[\w.-]+)@.*")
 SERVER = re.compile(r"https?://[A-Za-z0-9.:-]+")
@@ -132,6 +134,37 @@ def reviewed(asked: Asked, output: Path, pulls: tuple[int, ...]) -> int:
     return 0 if found.is_whole else 3
 
 
+@command(
+    click.option(
+        "--snapshot", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Plan from it."
+    ),
+    BOT,
+)
+def refresh(asked: Asked, snapshot: Path, bot: str) -> int:
+    """Say in the comments of open pull requests whose plan does not hold any more."""
+    from msgspec import structs
+
+    from reconciler.github.refresh import refresh as refreshed
+    from reconciler.history.between import as_merged
+    from reconciler.history.look import look
+    from reconciler.plan.plan_file import read_plan
+    from reconciler.plan.reviewed import checked
+
+    config = asked.config()
+    here = look(config.root, config.environment).repository
+    if here is None:
+        raise InvalidInput("pull requests are looked at in a git repository", hint="check the default branch out")
+
+    def check(pull: "Pull", plan: Path) -> "Checked":
+        with as_merged(here, pull.number) as root:
+            there = structs.replace(asked, root=root, environment=config.environment)
+            return checked([read_plan(plan)], planned_from(there, there.config(), snapshot.resolve()).plan)
+
+    with _repository() as repository:
+        show_lines(refreshed(repository, config.environment, check, bot))
+    return 0
+
+
 @command()
 def visibility(_asked: Asked) -> int:
     """Print who can read the repository: private or public."""
@@ -232,6 +265,7 @@ HELP = {
     issue: "Keep the issue about drift as FILE says.",
     snapshot: "Download the newest snapshot that a run of the default branch published.",
     reviewed: "Download the plans that were reviewed of all that is to be applied since the last apply.",
+    refresh: "Say in the comments of open pull requests whose plan does not hold any more.",
     visibility: "Print whether everybody can read the repository: private or public.",
 }
 for _command, _help in HELP.items():

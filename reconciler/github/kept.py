@@ -11,6 +11,7 @@ from msgspec import Struct
 from reconciler.errors import InvalidInput
 from reconciler.github.client import Repository, Unclear
 from reconciler.github.pulls import Pull
+from reconciler.report.comment import marker_of
 from reconciler.report.escaping import harmless, in_code
 
 BOT: Final = "github-actions[bot]"
@@ -44,6 +45,12 @@ def keep_comment(repository: Repository, pull: int, body: str, bot: str = BOT) -
     commit what a later run wrote.
     """
     return _kept(lambda: _comment(repository, pull, body, bot)).done
+
+
+def comment_of(repository: Repository, pull: int, environment: str, bot: str = BOT) -> dict[str, Any] | None:
+    """Return our comment about an environment, None where there is none yet."""
+    rows = repository.rows(f"/issues/{pull}/comments", "pull-requests: write")
+    return _ours(rows, _marker(f"{marker_of(environment)} commit=- order=0 -->"), bot)
 
 
 def keep_issue(

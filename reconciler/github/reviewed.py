@@ -62,17 +62,17 @@ def review_of_commits(repository: Repository, commits: Sequence[str], environmen
         if not pulls:
             alone.append(commit)
         found |= {one.number: one for one in pulls}
-    reviewed = tuple(_reviewed(repository, found[number], environment, folder) for number in sorted(found))
+    reviewed = tuple(plan_of(repository, found[number], environment, folder) for number in sorted(found))
     return Review(commits=len(commits), pulls=reviewed, alone=tuple(alone))
 
 
 def review_of_pulls(repository: Repository, numbers: Iterable[int], environment: str, folder: Path) -> Review:
     """Write the reviewed plans of pull requests into a folder."""
     pulls = [repository.get(f"/pulls/{number}", READ, Pull) for number in numbers]
-    return Review(commits=len(pulls), pulls=tuple(_reviewed(repository, pull, environment, folder) for pull in pulls))
+    return Review(commits=len(pulls), pulls=tuple(plan_of(repository, pull, environment, folder) for pull in pulls))
 
 
-def _reviewed(repository: Repository, pull: Pull, environment: str, folder: Path) -> Reviewed:
+def plan_of(repository: Repository, pull: Pull, environment: str, folder: Path) -> Reviewed:
     """Write the plan of the last commit of a pull request, by its newest run, into a file."""
     file = folder / f"pull-{pull.number}.json"
     try:

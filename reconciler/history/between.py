@@ -1,12 +1,15 @@
-"""Which commits are to be applied: those since the last state that left nothing open, up to HEAD."""
+"""Commits around HEAD: those that are to be applied, and what a pull request would be once it is merged."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from reconciler.errors import Unreadable
 from reconciler.history.git import Repository
 from reconciler.history.look import History
-from reconciler.history.refs import STATES, fetch, has, is_shallow, ref_of
+from reconciler.history.refs import STATES, fetch, fetched, has, is_shallow, ref_of
 from reconciler.history.state import comes_before, head_of, parsed
 
 STATES_BACK: Final = 20  # that are looked at, where each left something open
@@ -50,3 +53,18 @@ def _since(repository: Repository, environment: str, commit: str) -> str:
         if not commit:
             break
     return since
+
+
+@contextmanager
+def as_merged(repository: Repository, pull: int) -> Iterator[Path]:
+    """Give a work tree of a pull request as GitHub would merge it, and our folder in it; raises ``Unreadable``."""
+    commit = fetched(repository, f"refs/pull/{pull}/merge")
+    if not commit:
+        raise Unreadable(f"#{pull} cannot be merged as it is", hint="resolve its conflicts")
+    with tempfile.TemporaryDirectory(prefix="reconciler-pull-") as scratch:
+        folder = Path(scratch) / "files"
+        repository.git("worktree", "add", "--quiet", "--detach", str(folder), commit)
+        try:
+            yield folder / repository.prefix
+        finally:
+            repository.git("worktree", "remove", "--force", str(folder), allowed=())
