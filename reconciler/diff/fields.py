@@ -90,11 +90,11 @@ def created_fields(
     for spec in specs:
         changes = diff_fields(spec, {}, merged=merged, keyed=keyed)
         fields.extend(change for change in changes if change.path not in said and change.path[:1] not in said)
-        said.update(_paths(spec, merged))
+        said.update(paths_of(spec, merged))
     return tuple(fields)
 
 
-def _paths(spec: Spec, merged: Collection[str]) -> Iterator[Path]:
+def paths_of(spec: Spec, merged: Collection[str]) -> Iterator[Path]:
     """Yield what a spec speaks of: each key of what is managed key by key, everything else whole."""
     for name, value in spec.items():
         if name in merged and isinstance(value, dict):

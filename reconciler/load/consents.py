@@ -83,6 +83,9 @@ def acceptance_of(document: Document, problems: list[Problem]) -> Acceptance | N
             hint = suggest_allowed(name, fields_of(kind.spec))
             at = document.at("spec", "fields", str(index))
             found.append(problem("unknown-path", f"{kind.name} has no field {name}", hint, at))
+        elif kind and name != field and name not in kind.merged and name not in kind.keyed:
+            at = document.at("spec", "fields", str(index))
+            found.append(problem("unknown-path", f"{name} is compared as a whole", f"write {name}", at))
     problems += found
     if until is None or found:
         return None

@@ -7,8 +7,10 @@ from typing import Final
 from msgspec import Struct, structs
 
 from reconciler.config.read import Config
+from reconciler.diff.fields import paths_of
 from reconciler.documents.document import Document
 from reconciler.expressions.redaction import Redaction
+from reconciler.kinds import KINDS
 from reconciler.load.consents import Acceptance, Approval, acceptance_of, approval_of, elsewhere
 from reconciler.load.policies import Policy, policy_of
 from reconciler.model import MEMBER, Problem, Resource, problem
@@ -56,12 +58,23 @@ def safeguards_of(documents: Iterable[Document], config: Config, problems: list[
 
 def about_nothing(accepted: Iterable[Acceptance], resources: Iterable[Resource]) -> Iterator[Problem]:
     """Yield a warning where drift is accepted of what nobody declares; members are made by rules, too."""
-    declared = {resource.address for resource in resources}
+    declared = {resource.address: resource for resource in resources}
     for one in accepted:
-        if one.address not in declared and not one.address.startswith(f"{MEMBER}/"):
+        if one.address.startswith(f"{MEMBER}/"):
+            continue
+        if (resource := declared.get(one.address)) is None:
             message = f"{one.address} is not declared, so nothing of it is compared"
             hint = did_you_mean(one.address, declared) or "correct the address, or remove the document"
             yield problem("matches-nobody", message, hint, one.at, severity="warning")
+            continue
+        names = [".".join(path) for path in paths_of(resource.spec, KINDS[resource.kind].merged)]
+        keyed = KINDS[resource.kind].keyed
+        for field in one.fields:
+            place = field.partition(".")[0] if field.partition(".")[0] in keyed else field
+            if not any(name == place or name.startswith(f"{place}.") for name in names):
+                message = f"{one.address} does not declare {field}, so nothing of it is compared"
+                hint = did_you_mean(field, names) or f"name what is declared: {', '.join(names)}"
+                yield problem("matches-nobody", message, hint, one.at, severity="warning")
 
 
 def _accepted_twice(accepted: Iterable[Acceptance]) -> Iterator[Problem]:
