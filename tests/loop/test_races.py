@@ -87,7 +87,7 @@ def test_the_plan_of_an_older_commit_never_overwrites_the_newer_one_s(there: Wor
     older = there.queued(pull)
     there.update(pull, organization("acme", "Acme Inc."))
     one(there.pull_request(pull))
-    assert "left as it is: a later run wrote it" in one(there.work(older)).log
+    assert "left as it is: it is about the last commit, and this is not" in one(there.work(older)).log
     (comment,) = there.there.comments
     assert "Acme Inc." in comment["body"]
 

@@ -283,10 +283,10 @@ class World:
         return found
 
     def told(self) -> str:
-        """Return everything that readers of the repository can see: logs, summaries, comments, issues, artifacts."""
+        """Return what may name nobody: logs, summaries, comments, issues, and artifacts that everybody can download."""
         seen = [ran.log + ran.summary for ran in self.ran]
         seen.append(json.dumps([self.there.comments, self.there.issues]))
-        for archive in self.folder.glob("artifacts/*/*.taken"):
+        for archive in () if self.is_private else self.folder.glob("artifacts/*/*.taken"):
             with zipfile.ZipFile(archive) as opened:
                 seen += [opened.read(name).decode(errors="replace") for name in opened.namelist()]
         return "\n".join(seen)

@@ -185,7 +185,8 @@ def test_a_plan_file_and_outcomes_become_comments(tmp_path: Path, capsys: pytest
     assert run(str(outcomes)) == 0
     said = capsys.readouterr().out
     assert "1 withheld" in said
-    assert "moved: it is not live any more" in said
+    assert "\nmoved\n" in said
+    assert "(it is not live any more)" in said
 
 
 @pytest.mark.parametrize("form", ["comment", "annotations", "sarif", "junit"])
