@@ -98,7 +98,6 @@ def desired_members(
     problems = fold_problems(collected.problems)
     if errors := [one for one in problems if one.severity == "error"]:
         raise InvalidInput(errors)
-    collected.ids.sort()
     disputed = collected.ids.disputed()
     twice = [repeated(len(disputed))] if disputed else []
     unused = rules.unused() if collected.read else ()

@@ -3,8 +3,8 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice, pairwise
-from operator import eq
+from functools import cached_property
+from itertools import pairwise
 
 import msgspec
 from msgspec import Struct
@@ -107,13 +107,11 @@ class PackedMemberships:
 
 
 class UserIds:
-    """The users of a source, filled while it is read; ``in`` tells of an id once ``sort`` was called."""
+    """The users of a source, filled while it is read; what it tells of them is worked out once all are there."""
 
     def __init__(self) -> None:
         self._ids = array("q")
         self._records = array("q")
-        self._sorted = array("q")
-        self._repeats = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._add_id, self._add_record = self._ids.append, self._records.append
 
@@ -123,23 +121,27 @@ class UserIds:
         self._add_id(hash(user_id))
         self._add_record(encoded)
 
-    def sort(self) -> None:
-        """Sort the ids once all are there, so that they can be looked up."""
-        self._sorted = array("q", sorted(self._ids))
-        self._repeats = sum(map(eq, self._sorted, islice(self._sorted, 1, None)))
+    @cached_property
+    def _sorted(self) -> "array[int]":
+        """The ids in order, to look one up: where everybody is in place, nobody asks, and it is never made."""
+        return array("q", sorted(self._ids))
 
     def __contains__(self, user_id: str) -> bool:
         wanted = hash(user_id)
         at = bisect_left(self._sorted, wanted)
         return at < len(self._sorted) and self._sorted[at] == wanted
 
+    @cached_property
+    def _count(self) -> int:
+        return len(set(self._ids))
+
     def __len__(self) -> int:
         """Return the number of users, each counted once."""
-        return len(self._sorted) - self._repeats
+        return self._count
 
     def disputed(self) -> "Disputed":
         """Return the users of whom the source has records that differ; the same record twice is one user."""
-        if not self._repeats:
+        if self._count == len(self._ids):
             return Disputed(frozenset())
         repeated = {one for one, following in pairwise(self._sorted) if one == following}
         first: dict[int, int] = {}

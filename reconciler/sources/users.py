@@ -233,7 +233,12 @@ def _lines(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
                 yield decoder.lines(block)
             except UNREADABLE:
                 yield list(_line_by_line(block, shown, line, decoder))
-            line += block.count(b"\n")
+            line += _newlines(block)
+
+
+def _newlines(block: bytes) -> int:
+    """Return the number of newlines: ``count`` looks at every byte, ``replace`` leaps from one to the next."""
+    return len(block.replace(b"\n", b"\r\n")) - len(block)
 
 
 def _line_by_line(block: bytes, shown: str, first: int, decoder: Decoder) -> Iterator[User | MalformedUser]:
@@ -261,7 +266,7 @@ def _array(file: Path, shown: str, decoder: Decoder) -> Iterator[Batch]:
             batch = _decoded(pending[:cut], shown, line, decoder) if cut else None
             if batch is not None:
                 yield batch
-                line += pending.count(b"\n", 0, cut) if b"\n" in pending else 0  # to look is faster than to count
+                line += _newlines(pending[:cut])
                 pending = pending[cut:]
             elif len(pending) > LARGEST:
                 _refuse_where_broken(pending, shown, line)

@@ -52,7 +52,6 @@ def filled(some: list[tuple[str, int]]) -> UserIds:
     ids = UserIds()
     for user_id, record in some:
         ids.add(user_id, record)
-    ids.sort()
     return ids
 
 
