@@ -23,6 +23,7 @@ from reconciler.apply.stop import INTERRUPTED, Stop
 from reconciler.apply.workers import OnOutcome
 from reconciler.credentials.store import hand_over_waiting
 from reconciler.errors import Fault, ReconcilerError
+from reconciler.load.applied import as_applied, with_omitted
 from reconciler.load.earlier import earlier
 from reconciler.load.repository import load
 from reconciler.model import MEMBER, ORGANIZATION
@@ -40,17 +41,22 @@ from reconciler.read.run import Run
 from reconciler.read.target import find_target
 
 
-def plan(run: Run, only: Sequence[str] = ()) -> Planned:
-    """Read both sides whole and decide what would change; writes nothing. ``only`` narrows what comes out."""
+def plan(run: Run, only: Sequence[str] = (), origins: Sequence[str] = ()) -> Planned:
+    """Read both sides whole and decide what would change; writes nothing.
+
+    ``only`` and ``origins`` narrow what comes out.
+    """
     declared, rules = load(run.config, run.redaction, tested=True)  # files → resources and rules, or every mistake
     target = find_target(run, declared)  # which project and environment, as far as they are there
     run = structs.replace(run, history=run.history.of_project(target.project_id))
+    applied, unknown = as_applied(run.config, declared, rules, run.history, run.redaction)
+    declared = with_omitted(declared, applied, run.config)  # of what is authoritative: as absent
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
-    selection = Selection.parse(only, declared, live.organizations)
+    selection = Selection.parse(only, declared, live.organizations, origins, are_known=applied is not None)
     begun = unfinished(run.config.root, run.config.environment)
     resources = compare_resources(run, declared, live, begun.credentials)
     unread = is_unread(run, declared, target, resources)
-    desired = resolve(run, declared, rules, live)  # users through the rules → memberships
+    desired = resolve(run, declared, rules, live, applied)  # users through the rules → memberships
     members, presence = compare_members(run, declared, desired, live, resources, begun.deletes)
     situation = Situation(
         config=run.config,
@@ -61,12 +67,14 @@ def plan(run: Run, only: Sequence[str] = ()) -> Planned:
         now=run.client.now(),
         history=run.history,
         earlier=earlier(run.config, declared.safeguards, run.history, run.redaction),
+        applied=applied,
         redacted=run.redaction is not None,
     )
     diffs = hold({**resources, MEMBER: members}, situation)  # without what must stay as it is
     check_creates(diffs, declared)
     steps = open_steps(declared.manual_steps, run.client, live.target, live.resources)
-    warnings = chain(warnings_of(run, situation, diffs, unread=unread), run.history.doubts(run.config.environment))
+    doubts = chain(run.history.doubts(run.config.environment), unknown)
+    warnings = chain(warnings_of(run, situation, diffs, unread=unread), doubts)
     whole, lets = build(diffs, situation, steps, warnings)  # in order, and guarded
     check_leavers(whole, desired, run.client)
     planned = Planned(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import yaml
+from msgspec import structs
 
 from reconciler import pipeline
 from reconciler.clients.b2b import Client
@@ -21,6 +22,7 @@ from reconciler.clients.connect import Transports, open_client
 from reconciler.clients.credentials import Credentials
 from reconciler.clients.pacing import Clock
 from reconciler.config.read import Config, load_config
+from reconciler.diff.written import remembering
 from reconciler.emulator.core.workspace import Environment
 from reconciler.emulator.seed import bulk, placing
 from reconciler.emulator.seed.running import Options, make, variables
@@ -28,21 +30,22 @@ from reconciler.emulator.server.app import App
 from reconciler.emulator.server.faults import Faults
 from reconciler.emulator.server.limits import Limits
 from reconciler.emulator.server.transport import EmulatorTransport, request_of
-from reconciler.history.git import Repository
+from reconciler.history.git import Repository, find
 from reconciler.history.look import History
-from reconciler.history.state import State
+from reconciler.history.state import FILE, State, hidden
 from reconciler.kinds import KINDS
-from reconciler.model import Json
+from reconciler.model import FieldChange, Json, Mark
 from reconciler.plan.planned import Planned
 from reconciler.read.run import Run
 from tests.emulator.certificates import private_key
 from tests.everything import Everything, everything
+from tests.history.worlds import commit, git
 from tests.memory_store import MemoryStore
 
 FOLDER = Path(__file__).parent / "scenarios"
 SCENARIOS = sorted(FOLDER.glob("*/[0-9]*"), key=lambda case: case.name)  # a folder for each subject
 OWNER = "acme-identity"
-NEVER_READ = ("expected.yaml", "live.yaml")  # by the reconciler: they are not part of the repository
+NEVER_READ = ("expected.yaml", "live.yaml", "applied")  # by the reconciler: they are not part of the repository
 USERS = "    users: {file: users.jsonl}\n"
 NOWHERE = "http://127.0.0.1:9"
 READS_BY_POST = re.compile(r"/(search|list)$")
@@ -107,6 +110,7 @@ class Stage:
         self.names = dict(texts())
         self.store = MemoryStore({})
         self.exit_code = 0  # of the last apply
+        self.applied = ""  # the revision that was applied last
 
     @property
     def expected(self) -> Fields:
@@ -140,6 +144,10 @@ class Stage:
     @property
     def history(self) -> History:
         """What git says, where the case says which approvals were used before."""
+        if self.applied:
+            state = State(commit=self.applied, revision=self.applied, is_evidence=True)
+            pending = tuple(hidden(address, self.applied) for address in self.told.get("pending", ()))
+            return History(repository=find(self.root, FILE), state=structs.replace(state, pending=pending))
         if "used_approvals" not in self.told:
             return History()
         state = State(commit="", used_approvals=frozenset(self.told["used_approvals"]))
@@ -226,10 +234,12 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
         has_users = (case / "rules").exists() or (case / "users.jsonl").exists()
         (root / "reconciler.yaml").write_text(plain if has_users else plain.replace(USERS, ""))
     policy = next(path for path in (case / "policy.json", FOLDER / "policy.json") if path.exists())
+    applied = committed(case / "applied", root) if (case / "applied").exists() else ""
     switched = (*behaviour, *expected.get("behaviour", ()))
     app = make(Options(rbac_policy=policy, behaviour=switched, faults=expected.get("faults", ())))
     try:
         stage = Stage(app, root, expected)
+        stage.applied = applied
         if (case / "live.yaml").exists():
             live = read(case / "live.yaml")
             calls = live.pop("calls", ())
@@ -243,6 +253,25 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
         yield stage
     finally:
         app.close()
+
+
+def committed(applied: Path, root: Path) -> str:
+    """Commit what was applied last, as the folder has it, and then what is there now; return the former revision."""
+    git(root, "init", "--quiet")
+    now = root.with_name(f"{root.name}-now")
+    now.mkdir()
+    for path in root.iterdir():
+        if path.name in ("manifests", "rules", "reconciler.yaml") and (applied / path.name).exists():
+            path.rename(now / path.name)
+    shutil.copytree(applied, root, dirs_exist_ok=True)
+    revision = commit(root, {}, "applied")
+    for name in ("manifests", "rules", "reconciler.yaml"):
+        if (applied / name).is_dir():
+            shutil.rmtree(root / name)
+    for path in now.iterdir():
+        path.rename(root / path.name)
+    commit(root, {}, "now")
+    return revision
 
 
 def begun(stage: Stage) -> None:
@@ -317,6 +346,9 @@ def marked(
     mark["organization"] = ids.get(mark["organization"], mark["organization"])
     if "member" in mark:
         mark["member"] = member_ids.get(mark["member"], mark["member"])
+    if written := mark.get("written"):
+        fields = [FieldChange(path=(name,), after=value) for name, value in written.items()]
+        mark["written"] = remembering(Mark(owner=OWNER, organization=""), fields, metadata={}).written
     mark = {key: value for key, value in mark.items() if value is not None}
     return {"trusted_metadata": {**told.get("trusted_metadata", {}), "reconciler": mark}}
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "reconciler"
-MODULES = 301
-LINES = 44_319
+MODULES = 312
+LINES = 46_500
 AT_THE_TOP = 6  # files beside the folders, but for py.typed
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("_")}
 FILES = sorted(path for path in ROOT.rglob("*.py") if "emulator" not in path.relative_to(ROOT).parts[:1])

@@ -12,6 +12,9 @@ matter); ``waiting`` who waits for what is held, ``held_by`` and ``unmatched_by`
 matters; ``access`` what changes do to people, where it matters, and in it ``growth``, what power grows, and
 ``loosened``; ``approvals`` what became of them, where it matters (``used_approvals`` puts the repository into git, and
 says which were used before); ``accepted`` the fields that are left as they are; ``exit`` the exit code of the plan;
+``drift_exit`` the exit code of drift, and ``origins`` where each change comes from, by address, where it matters:
+against what was applied last, which is what the folder ``applied`` holds (``pending`` what that apply left undone;
+``written`` in a mark the values it remembers);
 ``meanwhile`` what somebody changes in Stytch before the plan is applied;
 ``not_applied`` what does not come of it, ``details`` words that are said about it; ``along`` what Stytch itself
 changes along with it (sort and id, as the emulator keeps them, or fields of what is changed); ``again`` the plan
@@ -44,7 +47,7 @@ import pytest
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.model import Change, Delete, FieldChange, Listed, Plan, Problem, Update
-from reconciler.plan.planned import Planned, exit_code, leaves_open
+from reconciler.plan.planned import Planned, drift_exit_code, exit_code, leaves_open
 from reconciler.report.formats import render
 from reconciler.report.plan import plan_report
 from tests.everything import Everything, concerns, rest_of, went_along
@@ -80,7 +83,8 @@ def test_it_comes_as_expected(case: Path, tmp_path: Path, caplog: pytest.LogCapt
             came_of_it(stage, planned)
             unordered(case, tmp_path / "shuffled", expected, planned.plan)
         assert "@" not in caplog.text
-        told = caplog.text + "".join(path.read_text() for path in stage.root.rglob("*") if path.is_file())
+        written = (path for path in stage.root.rglob("*") if path.is_file() and ".git" not in path.parts)
+        told = caplog.text + "".join(path.read_text() for path in written)
         assert [name for name, text in secrets(stage).items() if text in told] == []
 
 
@@ -170,6 +174,9 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     assert approvals == expected.get("approvals", approvals)
     accepted = [f"{one.address} {'.'.join(one.path)}" for one in plan.accepted]
     assert accepted == expected.get("accepted", [])
+    origins = {one.address: one.origin for one in (*plan.changes, *plan.observed)}
+    assert origins == expected.get("origins", origins)
+    assert drift_exit_code(plan) == expected.get("drift_exit", drift_exit_code(plan))
     assert exit_code(plan) == expected["exit"]
     access = json.loads(msgspec.json.encode(plan.access)) or {}
     access |= {key: [one["what"] for one in access.get(key, ())] for key in ("growth", "loosened")}

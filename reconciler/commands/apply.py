@@ -33,6 +33,13 @@ if TYPE_CHECKING:
         type=click.Choice(("all", "some")),
         help="Write only what the FILEs hold, even where there is none; some: others are missing.",
     ),
+    click.option(
+        "--origin",
+        "origins",
+        multiple=True,
+        type=click.Choice(("git", "users", "live", "conflict")),
+        help="Write only what comes from there, such as users.",
+    ),
     click.option("--yes", is_flag=True, help="Do not ask before writing to a live project."),
     click.option(
         "--wait",
@@ -54,6 +61,7 @@ def apply(
     file: tuple[Path, ...],
     *,
     reviewed: str | None,
+    origins: tuple[str, ...],
     yes: bool,
     wait: int,
     time_limit: float,
@@ -80,7 +88,7 @@ def apply(
     is_held = bool(plans or reviewed)
     with client_for(config) as client, _turn(config, ("apply", *map(str, file)), wait, stop) as turn:
         _be_patient(client, stop, time_limit)
-        planned = planned_for(asked, config, client, turn.history)
+        planned = planned_for(asked, config, client, turn.history, origins)
         judged_by = binding(turn.history, planned.plan)
         new: Sequence[Change] = ()
         if is_held:
@@ -99,7 +107,7 @@ def apply(
             with applying(planned.plan, asked.format, client) as on_outcome:
                 applied = pipeline.apply(open_run(config, client, history), planned, on_outcome, stop)
             recorded = None
-            if not (asked.only or stop.waits_no_more):
+            if not (asked.only or origins or stop.waits_no_more):
                 recorded = record(config, turn, planned.plan, applied, new, judged_by)
             plan = noting(plan, recorded)
             shown = _show(stop, apply_report(plan, applied, new), asked.format, applied.journal)

@@ -8,9 +8,9 @@ from reconciler.report.formats import show
 
 @command(*PAGE)
 def drift(asked: Asked, *, html: Path | None, mask: bool) -> int:
-    """Print the differences; return 3 if anything is withheld or held, 2 if anything differs, else 0."""
+    """Print the differences; return 3 if any of the drift is withheld, or something is held, 2 for drift, else 0."""
     from reconciler.commands.outputs import check_page, write_page
-    from reconciler.plan.planned import exit_code
+    from reconciler.plan.planned import drift_exit_code
     from reconciler.report.plan import drift_report
 
     config = asked.config()
@@ -22,4 +22,4 @@ def drift(asked: Asked, *, html: Path | None, mask: bool) -> int:
 
         write_page(html, drift_page(checked, mask=mask))
     show(drift_report(checked), asked.format)
-    return exit_code(checked) or (2 if checked.observed else 0)
+    return drift_exit_code(checked)

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,12 +198,13 @@ def _comment_from(run: int, bot: str) -> int:
 def _issue(repository: "Repository", body: str, of: Path, bot: str) -> str:
     """Keep the issue, and tell the web hook where drift came or went, or where no issue can say it."""
     from reconciler.github.kept import keep_issue
+    from reconciler.model import is_drift
     from reconciler.plan.planned import leaves_open
     from reconciler.report.read_file import read_file
     from reconciler.report.values import counted
 
     plan = read_file(of).plan
-    number = len(plan.changes) + len(plan.observed)
+    number = sum(map(is_drift, chain(plan.changes, plan.observed)))
     drifts = True if number else (None if leaves_open(plan) else False)
     found = f"Drift in Stytch, {re.sub(r'[^ A-Za-z0-9._-]', '?', plan.environment)}: {counted(number, 'difference')}"
     try:

@@ -192,7 +192,13 @@ def history_of(config: "Config") -> "History":
     return look(config.root, config.environment) if has_state(config) else History()
 
 
-def planned_for(asked: Asked, config: "Config", client: "Client", history: "History | None" = None) -> "Planned":
+def planned_for(
+    asked: Asked,
+    config: "Config",
+    client: "Client",
+    history: "History | None" = None,
+    origins: tuple[str, ...] = (),
+) -> "Planned":
     """Plan, and show on a terminal that both sides are being read; ``history`` is what git says, if that is known."""
     from reconciler import pipeline
     from reconciler.apply.alone import apply_beside
@@ -205,7 +211,7 @@ def planned_for(asked: Asked, config: "Config", client: "Client", history: "Hist
         with suppress(OSError):
             click.echo(harmless(f"note: {said}"), err=True)
     with reading(asked.format, client):
-        return pipeline.plan(open_run(config, client, history or history_of(config)), asked.only)
+        return pipeline.plan(open_run(config, client, history or history_of(config)), asked.only, origins)
 
 
 def planned_live(asked: Asked, config: "Config") -> "Planned":

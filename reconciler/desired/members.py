@@ -49,6 +49,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     absent: Mapping[str, Sequence[Membership]] = {}  # those of them that must not be there, by organization
     roles: Mapping[str, frozenset[str]] | None = None  # that there are, as ``desired_members`` is given them
     rule_causes: Sequence[Cause] = ()  # what asks for a membership, by ``Membership.rules``
+    before: PackedMemberships | None = None  # what other files give the same users, if any were asked
 
     def causes(self, membership: Membership) -> tuple[Cause, ...]:
         """Return what asks for a membership: the hand-written Member, and every rule that gave something."""
@@ -72,29 +73,45 @@ class Desired(Struct, frozen=True, kw_only=True):
         )
 
 
+class Before(Struct, frozen=True):
+    """What other files say of the same users: their rules, and the members that are written by hand in them."""
+
+    rules: Rules
+    members: Sequence[Resource]
+
+
 def desired_members(
-    rules: Rules, source: UserStream | None, members: Sequence[Resource], roles: Mapping[str, frozenset[str]] | None
+    rules: Rules,
+    source: UserStream | None,
+    members: Sequence[Resource],
+    roles: Mapping[str, frozenset[str]] | None,
+    before: Before | None = None,
 ) -> Desired:
     """Send every user of ``source`` through ``rules`` and add the hand-written ``members`` that no rule touched.
 
-    ``roles`` gives the roles that exist in each organization ("" for all of them); None where they were not read.
-    Raises ``InvalidInput`` where rules contradict each other as they are written, or read a field that no user has.
+    ``roles`` gives the roles that exist in each organization ("" for all of them); None where they were not read. The
+    users go through the rules of ``before`` too, while they are there. Raises ``InvalidInput`` where rules contradict
+    each other as they are written, or read a field that no user has.
     """
     collected = _Collected(rules, roles)
+    formerly = _Given(before.rules) if before else None
     for record in source or ():
         if type(record) is dict:  # an exact type is asked for fastest
             collected.take(record)
+            if formerly:
+                formerly.take(record)
         elif isinstance(record, MalformedUser):
             collected.take_malformed(record)
     if source is not None:
         _check_read(source, collected, rules)
     absent: defaultdict[str, list[Membership]] = defaultdict(list)
     for number, member in enumerate(members):
-        if number not in collected.touched and member.ensure == "present":
-            collected.packed.add(by_hand(member, number))
-        elif member.ensure == "absent":
+        if member.ensure == "absent":
             slug = str(member.namespace)
             absent[slug].append(Membership(organization=slug, addresses=(member.name,), declared=number))
+    collected.add_by_hand(members)
+    if before and formerly:
+        formerly.add_by_hand(before.members)
     problems = fold_problems(collected.problems)
     if errors := [one for one in problems if one.severity == "error"]:
         raise InvalidInput(errors)
@@ -106,6 +123,7 @@ def desired_members(
         absent=absent,
         roles=roles,
         rule_causes=rules.causes,
+        before=formerly.packed if formerly else None,
         memberships=collected.packed,
         users=Users(
             exists=collected.ids.__contains__,
@@ -128,17 +146,38 @@ def _check_read(source: UserStream, collected: "_Collected", rules: Rules) -> No
     """Refuse a source of which no record could be read, or that lacks a field that the rules read."""
     if collected.problems and not collected.read and source.count:
         raise Unreadable([structs.replace(one, severity="error") for one in fold_problems(collected.problems)])
-    if source.lacking:
-        raise InvalidInput(list(_lacking(source.lacking, rules)))
+    if lacking := [name for name in source.lacking if name in rules.user_fields]:
+        raise InvalidInput(list(_lacking(lacking, rules)))
 
 
-class _Collected:
-    """What has come out of the users that went through the rules so far."""
+class _Given:
+    """The memberships that came out of the users that went through the rules so far."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self.packed = PackedMemberships()
+        self.touched: set[int] = set()  # hand-written Members that some user's membership took up
+
+    def take(self, user: User) -> None:
+        """Send one user through the rules."""
+        for membership in evaluate(self._rules, user).memberships:
+            if membership.declared >= 0:
+                self.touched.add(membership.declared)
+            self.packed.add(membership)
+
+    def add_by_hand(self, members: Sequence[Resource]) -> None:
+        """Add the hand-written Members that no rule touched."""
+        for number, member in enumerate(members):
+            if number not in self.touched and member.ensure == "present":
+                self.packed.add(by_hand(member, number))
+
+
+class _Collected(_Given):
+    """The same, with what could not be decided, and about whom."""
 
     def __init__(self, rules: Rules, roles: Mapping[str, frozenset[str]] | None) -> None:
-        self._rules = rules
+        super().__init__(rules)
         self._roles = roles
-        self.packed = PackedMemberships()
         # By organization (None: all of them), then by user: the first problem that leaves it open.
         self.undecided: defaultdict[str | None, dict[str, Problem]] = defaultdict(dict)
         self.unmatched: list[str] = []
@@ -146,7 +185,6 @@ class _Collected:
         self.problems: list[Problem] = [*rules.problems]
         self.ids = UserIds()
         self.read = 0  # records that could be
-        self.touched: set[int] = set()  # hand-written Members that some user's membership took up
 
     def take(self, user: User) -> None:
         """Send one user through the rules."""

@@ -94,6 +94,7 @@ def update_member(
             adopts=how.adopts or (how.mark is not None and how.mark.owner != how.owner),
             mark=mark,
             causes=match.policy.causes(membership),
+            written=how.mark.written if how.mark else "",
         )
     return needed
 

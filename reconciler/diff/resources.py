@@ -172,7 +172,16 @@ def _update(match: Match, resource: Resource, live: Live) -> Update | None:
     recreated_for = kind.deletes.recreated_for
     touches_fixed = any(change.path[0] in kind.create_only for change in changes)
     anew = recreated_for is not None and (touches_fixed or recreated_for(changes))
-    return Update(**_named(resource), id=live.id, fields=fields, replaces=anew, adopts=adopts, mark=mark)
+    there = match.marks[live.id][1] if live.id in match.marks else None
+    return Update(
+        **_named(resource),
+        id=live.id,
+        fields=fields,
+        replaces=anew,
+        adopts=adopts,
+        mark=mark,
+        written=there.written if there else "",
+    )
 
 
 def _mark(match: Match, live: Live) -> tuple[bool, Mark | None]:
@@ -239,5 +248,5 @@ def _named(resource: Resource) -> dict[str, Any]:
         "kind": resource.kind,
         "namespace": resource.namespace,
         "name": resource.name,
-        "causes": (Cause(file=position.file, line=position.line),),
+        "causes": () if resource.omitted else (Cause(file=position.file, line=position.line),),
     }

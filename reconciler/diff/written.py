@@ -36,9 +36,9 @@ def remembering(
     return whole if fits else structs.replace(mark, written="")
 
 
-def is_as_written(mark: Mark | None, path: Path, value: Json) -> bool | None:
-    """Return whether a live value is the one that a mark remembers; None where it remembers none."""
-    written = _entries(mark.written).get(_name(path)) if mark and mark.written else None
+def is_as_written(memory: str, path: Path, value: Json) -> bool | None:
+    """Return whether a live value is the one that a mark's ``written`` remembers; None where it remembers none."""
+    written = _entries(memory).get(_name(path)) if memory else None
     return None if written is None else written == _hash(value)
 
 

@@ -12,7 +12,10 @@ from reconciler.history.refs import STATES, ref_of
 from reconciler.history.state import FILE, State, head_of, state_of, uncommitted
 from reconciler.model import Problem, problem
 
-UNKNOWN: Final = "so nothing tells what git changed and what somebody changed in Stytch"
+UNKNOWN: Final = (
+    "so nothing tells what git changed and what somebody changed in Stytch, and of what is declared no longer only "
+    "what carries our mark is deleted"
+)
 WITHOUT: Final = "or write `state: none` in reconciler.yaml to do without"
 SHORT: Final = 12  # digits of a revision
 

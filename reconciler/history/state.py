@@ -53,6 +53,10 @@ class State(Struct, frozen=True, kw_only=True, dict=True):
         kind = address.partition("/")[0]
         return f"{kind}/*" in self._pending or hidden(address, self.revision) in self._pending
 
+    def left(self, address: str) -> bool:
+        """Return whether a change of just this resource, which is no person, was left open by the last apply."""
+        return address in self._pending
+
     @cached_property
     def _pending(self) -> frozenset[str]:
         return frozenset(self.pending)

@@ -26,7 +26,8 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
 
     ``resources`` include the organizations of sets and what is ``absent`` or ``external``; members among them are
     written by hand. ``elsewhere`` holds the slugs of organizations that are declared for other environments only, and
-    ``organizations_elsewhere`` those of them that are right. ``problems`` are warnings: an error ends in
+    ``organizations_elsewhere`` those of them that are right; ``addresses_elsewhere`` are of everything that is declared
+    for others only. ``problems`` are warnings: an error ends in
     ``InvalidInput``; ``doubts`` are warnings that what is live settles. ``of_sets`` names the tables that sets are made
     of.
     """
@@ -37,6 +38,7 @@ class Declared(Struct, frozen=True, kw_only=True, dict=True):
     manual_steps: tuple[Document, ...] = ()
     elsewhere: frozenset[str] = frozenset()
     organizations_elsewhere: tuple[Resource, ...] = ()
+    addresses_elsewhere: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
     of_sets: frozenset[str] = frozenset()
@@ -184,6 +186,9 @@ def _declared_in(found: DeclaredDocuments, config: Config) -> Declared:
         manual_steps=tuple(one for one in found.manual_steps if config.environment in one.environments),
         elsewhere=frozenset(elsewhere - slugs),
         organizations_elsewhere=tuple(others),
+        addresses_elsewhere=frozenset(
+            one.address for one in found.resources if config.environment not in one.environments
+        ),
         problems=(*found.warnings, *way_in_warnings(organizations)),
         doubts=tuple(creatable_warnings(here)),
         of_sets=frozenset(found.tables),

@@ -32,15 +32,19 @@ class FieldChange(Struct, frozen=True, kw_only=True):
     after: Json | UnsetType = UNSET
 
 
+Origin = Literal["git", "users", "live", "conflict"]
+
+
 class _Change(Addressed, frozen=True, kw_only=True):
     id: str | None = None
-    origin: str | None = None
+    origin: Origin | None = None
     fields: tuple[FieldChange, ...] = ()
     adopts: bool = False
     replaces: bool = False  # an update that is only possible by deleting and recreating the resource
     mark: Mark | None = None  # the mark this change writes; None leaves the one that is there
     withheld_by: str | None = None
     causes: tuple[Cause, ...] = ()
+    written: str = ""  # what our mark remembers of what was written, as it is live
 
     def get(self, *path: str) -> FieldChange | None:
         """Return the change of the field at ``path``, if there is one."""
@@ -77,6 +81,11 @@ Change = Create | Update | Delete
 def completes(change: Change) -> str | None:
     """Return the slug of the organization that is made in the same plan, and that this update completes."""
     return change.name if isinstance(change, Update) and change.id is None else None
+
+
+def is_drift(change: Change) -> bool:
+    """Return whether somebody changed Stytch behind git's back, as far as anything tells."""
+    return change.origin in (None, "live", "conflict")
 
 
 def is_inferred(change: Change) -> bool:

@@ -26,7 +26,7 @@ class _Change(Struct, frozen=True, gc=False, tag_field="action"):
     kind: str
     namespace: str | None = None
     id: str | None = None
-    origin: str | None = None
+    origin: changes.Origin | None = None
     fields: tuple[FieldChange, ...] = ()
     adopts: bool = False
     replaces: bool = False

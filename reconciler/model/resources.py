@@ -96,7 +96,8 @@ class Resource(Addressed, frozen=True, kw_only=True):
     """One declared resource: a manifest, a row of an OrganizationSet.
 
     ``spec`` holds declared fields only, under Stytch's names, already normalised; ``environments`` are those that it
-    is declared for. ``positions`` maps a path in the
+    is declared for. ``omitted`` says that it was declared at the revision that was applied last, and is no longer.
+    ``positions`` maps a path in the
     document (("spec", "trusted_metadata", "email_domains", "0")) to its place; ``at(path)`` falls back to the parents.
     """
 
@@ -108,6 +109,7 @@ class Resource(Addressed, frozen=True, kw_only=True):
     adopt: bool = False
     lifecycle: Lifecycle = Lifecycle()
     environments: frozenset[str] = frozenset()
+    omitted: bool = False
     position: Position
     positions: Mapping[Path, Position] = field(default_factory=dict)
 

@@ -44,6 +44,7 @@ from reconciler.plan.approvals import Asked, Lets, guarded
 from reconciler.plan.guards import Census
 from reconciler.plan.loosened import loosened
 from reconciler.plan.order import finish, in_order_by
+from reconciler.plan.origins import with_origins
 from reconciler.plan.planned import digest
 from reconciler.plan.policies import judge
 from reconciler.plan.situation import Diffs, Situation
@@ -61,7 +62,10 @@ def build(
     every = Diff.total(diffs.values())
     found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
     left = Left.of(situation.declared.safeguards.accepted, situation.now)
-    written, observed, from_live = map(left.without, _by_writer(Changes.of(every.changes), situation))
+    changes = with_origins(
+        Changes.of(every.changes), situation.declared, desired, situation.applied, redacted=situation.redacted
+    )
+    written, observed, from_live = map(left.without, _by_writer(changes, situation))
     found.extend(left.problems)
     missing = tuple(_missing(config, written, target))
     census = _census(diffs, situation, found)

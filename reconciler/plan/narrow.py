@@ -21,13 +21,31 @@ from reconciler.suggest import did_you_mean
 
 
 class Selection(Struct, frozen=True):
-    """What ``--only`` names: addresses, kinds, and ``organization=SLUG``; everything, where it names nothing."""
+    """What ``--only`` names: addresses, kinds, and ``organization=SLUG``; everything, where it names nothing.
+
+    ``origins`` are those of the changes that are wanted; all, where it is empty.
+    """
 
     names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, only: Sequence[str], declared: Declared, organizations: Sequence[Live]) -> Self:
-        """Read ``--only`` as addresses are compared; raises if it names a kind or organization that does not exist."""
+    def parse(
+        cls,
+        only: Sequence[str],
+        declared: Declared,
+        organizations: Sequence[Live],
+        origins: Sequence[str] = (),
+        *,
+        are_known: bool = True,
+    ) -> Self:
+        """Read ``--only`` as addresses are compared; raises if it names a kind or organization that does not exist.
+
+        So it does for ``origins``, unless it is known where changes come from.
+        """
+        if origins and not are_known:
+            message = "--origin is given, but nothing tells where changes come from, so nothing was written"
+            raise InvalidInput(message, hint="the warning about the state in git, in `reconciler plan`, says why")
         slugs = {resource.name for resource in declared.organizations} | {item.name for item in organizations}
         names = [
             *KINDS,
@@ -48,12 +66,18 @@ class Selection(Struct, frozen=True):
         ]
         if problems:
             raise InvalidInput(problems)
-        return cls(tuple(wanted))
+        return cls(tuple(wanted), tuple(origins))
 
     def has(self, item: Change | Listed) -> bool:
         """Return whether a name stands for this resource, its kind, or the organization that it lies in."""
+        if not self.names:
+            return True
         slug = item.name if item.kind == ORGANIZATION else item.namespace
         return any(name in (item.address, item.kind, f"organization={slug}") for name in self.names)
+
+    def wants(self, change: Change) -> bool:
+        """Return whether a change is wanted."""
+        return self.has(change) and (not self.origins or change.origin in self.origins)
 
     def waits_for(self, item: Listed) -> bool:
         """Return whether something that is named lies in this organization, which is held."""
@@ -67,15 +91,15 @@ def narrow(planned: Planned, selection: Selection) -> Planned:
 
     An admin whose heir is not selected becomes the last one.
     """
-    if not selection.names:
+    if not (selection.names or selection.origins):
         return planned
     whole = planned.plan
-    selected, others = Changes.of(whole.changes).chosen(selection.has), filterfalse(selection.has, whole.changes)
+    selected, others = Changes.of(whole.changes).chosen(selection.wants), filterfalse(selection.wants, whole.changes)
     plan = structs.replace(
         whole,
         changes=keep_last_admins(withhold_dependants(selected, others), planned.stakes),
-        observed=Changes.of(whole.observed).chosen(selection.has),
-        written_from_live=Changes.of(whole.written_from_live).chosen(selection.has),
+        observed=Changes.of(whole.observed).chosen(selection.wants),
+        written_from_live=Changes.of(whole.written_from_live).chosen(selection.wants),
         held=tuple(item for item in whole.held if selection.has(item) or selection.waits_for(item)),
         removed=tuple(filter(selection.has, whole.removed)),
         kept=tuple(filter(selection.has, whole.kept)),

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from reconciler.model import FORMAT_VERSION, Change, Changes, Delete, Plan, Stakes, Target
+from reconciler.model import FORMAT_VERSION, Change, Changes, Delete, Plan, Stakes, Target, is_drift
 
 OF_DATA: Final = ("max_problems", "held")  # guards that say that data leave too much open
 Ids = Mapping[str, Mapping[tuple[str | None, str], str]]  # by kind, then by namespace and name
@@ -115,3 +115,13 @@ def exit_code(plan: Plan) -> int:
     if leaves_open(plan):
         return 3
     return 2 if plan.changes else 0
+
+
+def drift_exit_code(plan: Plan) -> int:
+    """Return the same for drift: what git asks for and nobody applied yet, and what the users moved, is none."""
+    if any(step.required for step in plan.manual_steps) or leaves_open(plan):
+        return 3
+    drift = Changes.of(plan.changes).chosen(is_drift)
+    if any(change.withheld_by for change in drift):
+        return 3
+    return 2 if drift or any(map(is_drift, plan.observed)) else 0

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from reconciler.clients.b2b import Client
 from reconciler.config.read import Config
-from reconciler.desired.members import Desired, desired_members
+from reconciler.desired.members import Before, Desired, desired_members
 from reconciler.errors import InvalidInput, Unreadable
+from reconciler.load.applied import AppliedFiles
 from reconciler.load.references import POLICY, declared_roles, roles_named
 from reconciler.load.repository import Declared
 from reconciler.model import IMPLICIT_ROLE, Changes, Delete, Live, Plan, problem
@@ -24,15 +25,19 @@ from reconciler.suggest import did_you_mean
 SHOWN: Final = 5  # users that are named
 
 
-def resolve(run: Run, declared: Declared, rules: Rules, live: LiveResources) -> Desired:
-    """Send every user through the rules.
+def resolve(
+    run: Run, declared: Declared, rules: Rules, live: LiveResources, applied: AppliedFiles | None = None
+) -> Desired:
+    """Send every user through the rules, and through those that were applied last, where these are others.
 
     Raises ``InvalidInput`` where a file names a role that does not exist, or the configuration wants every user to
     belong somewhere and some do not.
     """
     roles = _known_roles(run, declared, rules, live.organizations)
-    users = open_users(run.config, rules, run.client, target=live.target)
-    desired = desired_members(rules, users, declared.members, roles)
+    before = Before(applied.rules, applied.declared.members) if applied and not applied.is_same else None
+    fields = before.rules.user_fields if before else frozenset[str]()
+    users = open_users(run.config, rules, run.client, fields, live.target)
+    desired = desired_members(rules, users, declared.members, roles, before)
     _check_unmatched(run.config, desired)
     from_consumer = desired.users.readable and run.config.users and not run.config.users.file
     return structs.replace(desired, users_project_id=run.client.consumer_project_id if from_consumer else "")

@@ -13,6 +13,7 @@ from reconciler.desired.members import Desired
 from reconciler.diff.ownership import Owner, judge_copies, read_member
 from reconciler.expressions.text import mailbox_or_text
 from reconciler.history.look import History
+from reconciler.load.applied import AppliedFiles
 from reconciler.load.earlier import Earlier
 from reconciler.load.policies import Policy
 from reconciler.load.references import POLICY, names_in
@@ -68,7 +69,8 @@ class Presence(Struct, frozen=True, kw_only=True):
 class Situation(Struct, frozen=True, kw_only=True):
     """What a plan is decided from, besides the differences; ``redacted`` says that all of it is without people.
 
-    ``history`` is what git says, ``earlier`` what judged changes at the revision that was applied last.
+    ``history`` is what git says, ``earlier`` what judged changes at the revision that was applied last, and ``applied``
+    what people had written there.
     """
 
     config: Config
@@ -79,6 +81,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     now: datetime
     history: History = History()
     earlier: Earlier | None = None
+    applied: AppliedFiles | None = None
     redacted: bool = False
 
     @property

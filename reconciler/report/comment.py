@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, structs
 
-from reconciler.model import Change, Delete, Plan, withdrawn_roles
+from reconciler.model import Change, Delete, Plan, is_drift, withdrawn_roles
 from reconciler.report.escaping import harmless, in_code, in_markdown, inert
 from reconciler.report.grouping import DRIFTED, PLANNED, Run, Words, blocks, folded_line, groups, runs
 from reconciler.report.markdown import in_fence, masked
@@ -30,7 +30,6 @@ _LONGEST = 400  # characters of a line
 _SAID = 160  # characters of a line outside fences
 _FIELDS = 30  # lines of one row
 _RUNS = 50  # runs of alike changes that are written out
-_DRIFT = ("live", "conflict")
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
@@ -119,7 +118,7 @@ def _goes(change: Change) -> bool:
 
 
 def _is_drift(change: Change) -> bool:
-    return _goes(change) and change.origin in _DRIFT
+    return _goes(change) and change.origin is not None and is_drift(change)
 
 
 def _is_risky(change: Change) -> bool:

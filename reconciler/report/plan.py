@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from reconciler.model import Change, Plan
+from reconciler.model import Change, Origin, Plan, is_drift
 from reconciler.report import sections
 from reconciler.report.access import by_organization, growth, in_total, permitted_by_hand
-from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups
+from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups, runs
 from reconciler.report.held import left_open
 from reconciler.report.values import counted
 from reconciler.report.view import Part, Report, View
@@ -63,23 +63,48 @@ def _going(plan: Plan) -> Iterator[Change]:
 
 
 def _drift_view(plan: Plan) -> View:
-    below = sections.below(plan, sections.unmanaged(plan), required_only=True)
-    if not plan.changes and not plan.observed:
+    below = sections.below(plan, sections.unmanaged(plan), _not_drift(plan), required_only=True)
+    drift, seen = list(filter(is_drift, plan.changes)), sum(map(is_drift, plan.observed))
+    if not drift and not seen:
         open_ = tuple(left_open(plan, unmatched=False))
-        return View(f"No drift: {sections.as_declared(plan)}", highlights=open_, parts=below)
-    shown, folded = groups(plan.changes)
-    differences = counted(len(plan.changes) + len(plan.observed), "difference")
+        said = sections.as_declared(plan) if not plan.changes else "nobody changed Stytch behind git's back"
+        return View(f"No drift: {said}", highlights=open_, parts=below)
+    shown, folded = groups(drift)
+    differences = counted(len(drift) + seen, "difference")
+    is_known = all(change.origin for change in chain(drift, plan.observed))
+    said = "changed behind git's back" if is_known else "changed behind git's back or not applied yet"
     return View(
-        title=f"Drift in {sections.name(plan)}: {differences}, changed behind git's back or not applied yet",
+        title=f"Drift in {sections.name(plan)}: {differences}, {said}",
         first=tuple(permitted_by_hand(plan)),
         groups=tuple(Part(group.name, blocks(group.runs, DRIFTED)) for group in shown),
         folded=folded_line(folded, DRIFTED),
         parts=below,
         footer=(
-            *([f"Next: reconciler -e {plan.environment} apply restores what is declared."] if plan.changes else []),
+            *([f"Next: reconciler -e {plan.environment} apply restores what is declared."] if drift else []),
             "If the live value is right, declare it and commit the manifest.",
         ),
     )
+
+
+def _not_drift(plan: Plan) -> Iterator[Part]:
+    """Yield what is no drift: what git asks for and nobody applied yet, and what the users moved."""
+    for origin, said in (("git", "in git, and not applied yet"), ("users", "because the users changed")):
+        if found := runs(change for change in plan.changes if change.origin == origin):
+            number = counted(sum(run.number for run in found), "change")
+            yield Part(f"No drift, {said}: {number}", blocks(found, PLANNED))
+
+
+def _origins(plan: Plan) -> Iterator[str]:
+    """Yield how many changes come from where, unless all of them come from git, or nobody knows."""
+    found = Counter(change.origin for change in plan.changes if change.withheld_by is None)
+    said: tuple[tuple[Origin, str], ...] = (
+        ("git", "from git"),
+        ("users", "from the users"),
+        ("live", "against what somebody changed in Stytch"),
+        ("conflict", "in conflict with that"),
+    )
+    if found.keys() - {"git", None}:
+        yield f"Origins: {', '.join(f'{found[origin]:,} {what}' for origin, what in said if found[origin])}."
 
 
 def _counts(plan: Plan, tally: Mapping[tuple[str, bool, bool], int]) -> Iterator[str]:
@@ -93,6 +118,7 @@ def _counts(plan: Plan, tally: Mapping[tuple[str, bool, bool], int]) -> Iterator
         counts.append(f"{plan.summary.adopt:,} of these adopted")
     unchanged = f"; {plan.summary.unchanged:,} unchanged" if plan.summary.unchanged else ""
     yield f"Plan: {', '.join(counts)}{unchanged}."
+    yield from _origins(plan)
     if plan.cost.writes:
         writes, seconds = counted(plan.cost.writes, "write"), _duration(plan.cost.seconds_at_rate)
         yield f"Cost: {writes}, {seconds} at the configured rate."

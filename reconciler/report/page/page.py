@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from reconciler.model import Access, Change, Changes, Outcome, Plan
+from reconciler.model import Access, Change, Changes, Outcome, Plan, is_drift
 from reconciler.plan.access_diff import access_of
 from reconciler.plan.effects import undone
 from reconciler.report.access import by_organization, would_be
@@ -132,11 +132,15 @@ def of_drift(plan: Plan) -> tuple[Page, Iterator[Row]]:
     """Return the page of what is live and not as declared, and its rows."""
     view = _view(drift_report(plan))
     access = access_of(map(undone, chain(plan.changes, plan.observed)))
-    number = len(plan.changes) + len(plan.observed)
+    every = Counter("drift" if is_drift(change) else change.origin for change in chain(plan.changes, plan.observed))
+    number = every.total()
     sentence, counts = _nothing(view)
     if number:
         sentence = f"{counted(number, 'difference')} between the files and what is live"
-        counts = ("Changed behind git's back, or not applied yet.",)
+        known = f"{every['git']:,} not applied yet, {every['users']:,} because the users changed."
+        counts = (f"{every['drift']:,} changed behind git's back; {known}",)
+        if any(change.origin is None for change in chain(plan.changes, plan.observed)):
+            counts = ("Changed behind git's back, or not applied yet.",)
     page = Page(
         words=DRIFT,
         plan=plan,
