@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.commands.options import Asked, command, planned_from, seconds_of
+from reconciler.commands.options import Asked, client_for, command, planned_for, planned_from, seconds_of
 from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
 from reconciler.report.formats import show_lines
 
@@ -167,6 +167,36 @@ def refresh(asked: Asked, snapshot: Path, bot: str) -> int:
 
 
 @command()
+def propose(asked: Asked) -> int:
+    """Open a pull request that declares what somebody changed in Stytch as it is live; update it if it is there."""
+    from reconciler.export.live_wins import edited
+    from reconciler.github.propose import propose as proposed
+    from reconciler.history.look import look
+    from reconciler.load.repository import load_documents
+    from reconciler.model import is_drift
+    from reconciler.report.markdown import masked
+
+    config = asked.config()
+    here = look(config.root, config.environment)
+    if here.repository is None or here.uncommitted:
+        raise InvalidInput(
+            "the files that are proposed are those of HEAD, and here is none, or it was changed",
+            hint="check the default branch out",
+        )
+    with client_for(config) as client:
+        plan = planned_for(asked, config, client).plan
+    edits = edited(config.root, filter(is_drift, plan.changes), load_documents(config))
+    left = [masked(f"by hand: {address}: {why}") for address, why in edits.by_hand]
+    if not edits.taken:
+        show_lines([*left, "Nothing is proposed: no drift can be declared in its place."])
+        return 0
+    with _repository() as repository:
+        done = proposed(repository, here.repository, config.environment, edits)
+    show_lines([*left, f"{config.environment}: {done}"])
+    return 0
+
+
+@command()
 def visibility(_asked: Asked) -> int:
     """Print who can read the repository: private or public."""
     from reconciler.github.artifacts import about
@@ -268,6 +298,7 @@ HELP = {
     snapshot: "Download the newest snapshot that a run of the default branch published.",
     reviewed: "Download the plans that were reviewed of all that is to be applied since the last apply.",
     refresh: "Say in the comments of open pull requests whose plan does not hold any more.",
+    propose: "Open a pull request that declares what somebody changed in Stytch as it is live.",
     visibility: "Print whether everybody can read the repository: private or public.",
 }
 for _command, _help in HELP.items():

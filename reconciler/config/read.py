@@ -175,6 +175,11 @@ def _given(root: Path, file: str) -> Path:
     return Path.cwd() / file if not (root / file).exists() and (Path.cwd() / file).exists() else root / file
 
 
+def environments_of(root: Path) -> tuple[str, ...]:
+    """Return the names of all environments of ``reconciler.yaml`` below ``root``; raises as ``load_config`` does."""
+    return tuple(_read(root).body["environments"])
+
+
 def _read(root: Path) -> Document:
     path = root / FILE
     alike = sorted(each.name for each in root.iterdir() if _ALIKE.fullmatch(each.name)) if root.is_dir() else []

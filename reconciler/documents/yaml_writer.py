@@ -39,7 +39,7 @@ def block(value: Mapping[str, Json], depth: int = 0) -> str:
 
 def _after(value: Json, depth: int, used: int) -> str:
     """Return the text after a key's colon, up to the end of the value's last line."""
-    if (line := _line(value)) is not None and _may_be_one(value, depth * len(STEP) + used + len(line)):
+    if (line := one_line(value)) is not None and _may_be_one(value, depth * len(STEP) + used + len(line)):
         return f" {line}\n"
     if isinstance(value, Mapping):
         return f"\n{block(value, depth + 1)}"
@@ -51,7 +51,7 @@ def _after(value: Json, depth: int, used: int) -> str:
 def _item(value: Json, depth: int) -> str:
     """Return an item of a list as YAML, at this depth."""
     indent = STEP * depth
-    if (line := _line(value)) is not None and _may_be_one(value, len(indent) + len(line)):
+    if (line := one_line(value)) is not None and _may_be_one(value, len(indent) + len(line)):
         return f"{indent}- {line}\n"
     if isinstance(value, Mapping):
         return f"{indent}- {block(value, depth + 1).removeprefix(indent + STEP)}"
@@ -66,15 +66,15 @@ def _may_be_one(value: Json, width: int) -> bool:
     return width <= WIDTH or not isinstance(value, Mapping | list | tuple)
 
 
-def _line(value: Json, *, flow: bool = False) -> str | None:
+def one_line(value: Json, *, flow: bool = False) -> str | None:
     """Return a value on one line (a scalar, or a collection of scalars); None where it needs several lines."""
     if isinstance(value, Mapping):
-        inner = {key: _line(each, flow=True) for key, each in value.items()}
+        inner = {key: one_line(each, flow=True) for key, each in value.items()}
         if any(line is None or _is_full(each) for each, line in zip(value.values(), inner.values(), strict=True)):
             return None
         return "{" + ", ".join(f"{scalar(key, flow=True)}: {line}" for key, line in inner.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        lines = [_line(each, flow=True) for each in value]
+        lines = [one_line(each, flow=True) for each in value]
         if any(line is None or _is_full(each) for each, line in zip(value, lines, strict=True)):
             return None
         return f"[{', '.join(str(line) for line in lines)}]"

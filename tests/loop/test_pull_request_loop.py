@@ -1,5 +1,6 @@
 """The loop, by a real runner: from pull request to comment, merge, apply, drift, repair; each event is sent in turn."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,5 +80,13 @@ def test_this_repository_runs_its_own_loop_installed_from_its_lock(tmp_path: Pat
         commit(people, {})
         git(people, "push", "--quiet", "origin", "main")
         ran = one(there.dispatched("loop.yml"))
-        assert "Renamed by hand" in ran.summary
+        for said in (
+            "### Plan for test",
+            "### Applied to test",
+            "Nothing to do",
+            "### Drift in test",
+            "Renamed by hand",
+        ):
+            assert said in ran.summary
         assert "people gain access" in ran.summary
+        assert re.findall(r"[\w.+-]+@[\w-]+\.example", ran.summary) == []

@@ -1,0 +1,125 @@
+"""The workflows that `init --ci github` writes, run by a real runner: what a team commits on its first day."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler.export.ci_github import write_workflows
+from tests.apply.test_apply import ADDRESSES, CONFIGURATION
+from tests.history.worlds import git
+from tests.loop.cases import ALL, applied, name_of, organization, people
+from tests.loop.runner import OURS, Ran
+from tests.loop.world import World, world
+
+pytestmark = [pytest.mark.act, pytest.mark.slow]
+ACTION = f"{OURS}@{'0' * 40}"
+
+
+@contextmanager
+def adopted(folder: Path, *, is_private: bool = True, configuration: str = CONFIGURATION) -> Iterator[World]:
+    """Make a repository whose first push has the workflows, as they are written for it."""
+    with world(folder, is_private=is_private) as made:
+        known = made.stytch.environment
+        made.variables["STYTCH_PROJECT_ID"] = known["STYTCH_PROJECT_ID"]
+        made.environments["stytch-test"] = {"STYTCH_SECRET": known["STYTCH_SECRET"]}
+        root = made.people
+        (root / "reconciler.yaml").write_text(configuration)
+        (root / "manifests").mkdir()
+        (root / "manifests" / "README.md").write_text("One file for each customer.\n")
+        write_workflows(root, ACTION, "main", with_comment=True)
+        made.main({"users.jsonl": people()})
+        ended(made.pushed())  # it has nothing to write, and publishes the first snapshot
+        yield made
+
+
+def ended(ran: list[Ran], code: int = 0) -> Ran:
+    """Return the one job that did something, which ended as it should; the others' conditions were not met."""
+    (only,) = [one for one in ran if any(name.startswith("Set up") for name in one.steps)]
+    assert only.code == code, f"{only.workflow}\n{only.log}"
+    return only
+
+
+def test_from_the_first_pull_request_to_drift_and_its_end(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        pull = there.open("customers", ALL)
+        planned = ended(there.pull_request(pull))
+        (comment,) = there.there.comments
+        assert "### Plan for test" in comment["body"]
+        assert "4 people gain access" in comment["body"]
+        assert "snapshot" in comment["body"]
+        assert there.environments["stytch-test"]["STYTCH_SECRET"] not in planned.log
+
+        assert "hold" in ended(there.merge_group(pull)).summary
+        there.merge(pull)
+        assert "### Applied to test" in ended(there.pushed()).summary
+        assert name_of(there, "acme") == "Acme"
+        assert applied(there) == there.main()
+        assert "### Applied to test" in there.there.comments[0]["body"]
+        ended(there.scheduled("drift.yml"))
+        assert there.there.issues == []
+
+        there.by_hand("organizations/acme", organization_name="Renamed by hand")
+        ended(there.scheduled("drift.yml"))
+        (issue,) = there.there.issues
+        assert issue["state"] == "open"
+        assert "Renamed by hand" in issue["body"]
+        ended(there.dispatched("apply.yml"))  # git wins
+        assert name_of(there, "acme") == "Acme"
+        ended(there.scheduled("drift.yml"))
+        assert [row["state"] for row in there.there.issues] == ["closed"]
+        assert [address for address in ADDRESSES if address in there.told()] == []
+
+
+def test_a_push_that_nobody_reviewed_writes_nothing(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        there.main(organization("acme"))
+        ended(there.pushed(), 1)
+        with pytest.raises(httpx.HTTPStatusError, match="404"):
+            there.live("organizations/acme")
+        assert git(there.bare, "for-each-ref", "refs/reconciler-locks") == ""
+
+
+def test_a_pull_request_from_a_fork_gets_its_comment_without_any_credential(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        pull = there.open("stranger", organization("globex"), is_fork=True)
+        planned = ended(there.pull_request(pull))
+        assert there.there.comments == []
+        assert "nothing was said on GitHub" in planned.log
+        ended(there.completed(planned, by="eve"))
+        (comment,) = there.there.comments
+        assert "Advisory" in comment["body"]
+        assert "Organization/globex" in comment["body"]
+        canaries = (there.environments["stytch-test"]["STYTCH_SECRET"], *ADDRESSES)
+        assert [canary for canary in canaries if canary in planned.log + planned.summary + comment["body"]] == []
+
+
+def test_what_is_live_is_proposed_once_and_merging_it_ends_the_drift(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        pull = there.open("customers", ALL)
+        ended(there.pull_request(pull))
+        there.merge(pull)
+        ended(there.pushed())
+        there.by_hand("organizations/acme", organization_name="Renamed by hand")
+        ended(there.scheduled("drift.yml"))
+        (issue,) = there.there.issues
+        assert "way: live-wins" in issue["body"]
+
+        for _ in range(2):
+            done = ended(there.dispatched("drift.yml", way="live-wins"))
+        assert "test: updated #2" in done.log
+        proposed = there.there.pulls[-1]
+        assert (len(there.there.pulls), proposed["title"]) == (2, "Declare what is live in test")
+        assert "Organization/acme" in proposed["body"]
+        branch = git(there.bare, "show", "refs/heads/reconciler/live-wins-test:manifests/all.yaml")
+        was = git(there.bare, "show", "main:manifests/all.yaml")
+        assert branch == was.replace("Acme", "Renamed by hand", 1)
+
+        git(there.bare, "update-ref", "refs/heads/main", "refs/heads/reconciler/live-wins-test")
+        ended(there.pushed())
+        ended(there.scheduled("drift.yml"))
+        assert [row["state"] for row in there.there.issues] == ["closed"]
+        assert name_of(there, "acme") == "Renamed by hand"
+        assert [address for address in ADDRESSES if address in there.told()] == []
