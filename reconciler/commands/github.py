@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.commands.options import Asked, client_for, command, planned_for, planned_from, seconds_of
+from reconciler.commands.step import step
 from reconciler.errors import InvalidInput, ReconcilerError, Unreadable
 from reconciler.report.formats import show_lines
 
@@ -299,6 +300,7 @@ HELP = {
     reviewed: "Download the plans that were reviewed of all that is to be applied since the last apply.",
     refresh: "Say in the comments of open pull requests whose plan does not hold any more.",
     propose: "Open a pull request that declares what somebody changed in Stytch as it is live.",
+    step: "Do what a step of the action does, as the variables ask that action.yml sets.",
     visibility: "Print whether everybody can read the repository: private or public.",
 }
 for _command, _help in HELP.items():

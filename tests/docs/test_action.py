@@ -70,6 +70,7 @@ def test_plan_apply_drift_and_a_mistake(tmp_path: Path) -> None:
         "manifests/a.yaml": MANIFESTS,
         "rules/a.yaml": RULES,
         "users.jsonl": users(*ADDRESSES),
+        "reconciler/__init__.py": "raise SystemExit('a checkout is not run')",
     }
     root = write(tmp_path / "infra", files)
     with running() as server, github() as there:
