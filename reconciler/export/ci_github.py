@@ -2,10 +2,12 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -21,8 +23,12 @@ COMMENT: Final = "comment.yml"
 OWNERS: Final = "CODEOWNERS"
 LOCAL: Final = "./.github/actions/reconciler"
 PINNED: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[0-9a-f]{40}")
+SETTINGS: Final = ".vscode/settings.json"
 SCHEMA: Final = ".vscode/stytch-reconciler.schema.json"
 _GITHUB: Final = re.compile(r"(?:git\+)?(?:https://|ssh://git@)github\.com/(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
+_PLAIN: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])?")
+_NOT_TEXT: Final = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})  # in YAML
+_OF_NAMED_BRANCHES: Final = {"protected_branches": "false", "custom_branch_policies": "true"}
 _CREDENTIALS: Final = ("STYTCH_PROJECT_ID", "STYTCH_SECRET", "STYTCH_WORKSPACE_KEY_ID", "STYTCH_WORKSPACE_KEY_SECRET")
 _CONSUMER: Final = ("STYTCH_CONSUMER_PROJECT_ID", "STYTCH_CONSUMER_SECRET")
 _GIVEN: Final = {"GH_REPO": "github.repository", "GH_TOKEN": "secrets.STORE_TOKEN"}  # to the credential store
@@ -73,12 +79,16 @@ def write_workflows(root: Path, action: str, branch: str, *, with_comment: bool)
     top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
     folder = root.relative_to(top).as_posix() if root != top else ""
     environments = [_environment(load_config(root, name)) for name in environments_of(root)]
+    if len({one.id for one in environments}) < len(environments):
+        raise InvalidInput("two environments differ only by signs that no job's name has", hint="rename one")
+    escaped = branch.replace("'", "''")
     values = {
         "environments": environments,
         "uses": action,
         "is_local": action.startswith("./"),
         "folder": folder,
         "branch": branch,
+        "on_branch": f"github.ref == 'refs/heads/{escaped}'",  # who starts a workflow by hand chooses one
         "follows": any(one.follows for one in environments),
     }
     names = (*WORKFLOWS, *([COMMENT] if with_comment else []))
@@ -86,7 +96,8 @@ def write_workflows(root: Path, action: str, branch: str, *, with_comment: bool)
     texts |= {top / name: text for name, text in (*_for_editors(folder), *_owners(top, folder))}
     _refuse_others(texts)
     files = tuple(_write(texts, top))
-    return Written(files, tuple(_steps(environments, action, folder)))
+    editors = "" if _has(top / SETTINGS, texts[top / SETTINGS]) else texts[top / SETTINGS]
+    return Written(files, tuple(_steps(environments, action, branch, editors)))
 
 
 def _environment(config: Config) -> WorkflowEnvironment:
@@ -131,7 +142,13 @@ def _rendered(names: Iterable[str], values: Mapping[str, object]) -> Iterator[tu
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["quoted"] = _quoted
     yield from ((name, environment.get_template(f"{name}.j2").render(values)) for name in names)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as YAML writes it."""
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT else json.dumps(text)
 
 
 def _for_editors(folder: str) -> Iterator[tuple[str, str]]:
@@ -141,7 +158,7 @@ def _for_editors(folder: str) -> Iterator[tuple[str, str]]:
     below = f"/{folder}" if folder else ""
     globs = [f"{below}/reconciler.yaml", f"{below}/manifests/**/*.yaml", f"{below}/rules/**/*.yaml"]
     settings = {"yaml.schemas": {f"./{SCHEMA}": globs}}
-    yield ".vscode/settings.json", json.dumps(settings, indent=2) + "\n"
+    yield SETTINGS, json.dumps(settings, indent=2) + "\n"
     yield SCHEMA, json.dumps(editor_schema(), indent=1) + "\n"
 
 
@@ -178,22 +195,35 @@ def _write(texts: Mapping[Path, str], top: Path) -> Iterator[str]:
         yield path.relative_to(top).as_posix()
 
 
-def _steps(environments: Sequence[WorkflowEnvironment], action: str, folder: str) -> Iterator[str]:
-    """Yield what is left to do by hand, in order; a step may have lines of its own."""
+def _steps(environments: Sequence[WorkflowEnvironment], action: str, branch: str, editors: str) -> Iterator[str]:
+    """Yield what is left to do by hand, in order; a step may have lines of its own.
+
+    ``editors`` are the settings that somebody else's take the place of, "" where ours are there.
+    """
     if action.startswith("./"):
         local = action.removeprefix("./")
         yield f"Put a copy of stytch-reconciler at {local}, or write the workflows with --action OWNER/REPO@SHA"
     for one in environments:
         name = f"stytch-{one.name}"
-        lines = (f"   {line}" for line in _settings(one, name))
-        yield "\n".join(
-            (f"Create {name} under Settings, Environments, for the default branch only. Set what you use:", *lines)
-        )
-    checks = ", ".join(f'"Plan {one.name}"' for one in environments)
-    yield f"Protect the default branch: require pull requests, and the checks {checks}"
-    yield f"Name a team in {f'{folder}/' if folder else ''}CODEOWNERS, so that it reviews policies and approvals"
-    yield "Commit and push all of it: the apply workflow publishes the first snapshot, which pull requests plan from"
-    yield "Start the apply workflow by hand, once: it writes what the default branch declares"
+        lines = (f"   {line}" for line in (*_creating(name, branch), *_settings(one, shlex.quote(name))))
+        yield "\n".join((f"Create the environment {name}, for the branch {branch} only, and set what you use:", *lines))
+    checks = ", ".join(f'"{what} {one.name}"' for one in environments for what in ("Plan", "Check"))
+    yield f"Protect the branch {branch}: require pull requests, and the checks {checks}, also for a merge queue"
+    yield f"Name a team in {OWNERS}, so that it reviews policies and approvals"
+    if editors:
+        yield f"Put into {SETTINGS}, which was there before:\n   {json.dumps(json.loads(editors))}"
+    yield "In a public repository: say `snapshot: {public: true}` in reconciler.yaml, as docs/snapshot.md explains"
+    yield "Commit and push all of it: the apply workflow writes nothing yet, and ends red, as nobody reviewed a plan"
+    yield "Start the apply workflow by hand, once: it writes what is declared, and publishes the first snapshot of that"
+
+
+def _creating(name: str, branch: str) -> Iterator[str]:
+    """Yield the commands that make an environment which only jobs of the branch get."""
+    place = f"repos/{{owner}}/{{repo}}/environments/{quote(name, safe='')}"
+    policy = "deployment_branch_policy"
+    fields = " ".join(f"-F '{policy}[{key}]'={value}" for key, value in _OF_NAMED_BRANCHES.items())
+    yield f"gh api --method PUT '{place}' {fields}"
+    yield f"gh api '{place}/deployment-branch-policies' -f name={shlex.quote(branch)}"
 
 
 def _settings(one: WorkflowEnvironment, name: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconciler.commands.cli import cli
 from reconciler.export import ci_github
@@ -48,7 +49,7 @@ def test_a_second_run_changes_nothing_and_overwrites_nothing(
     assert "nothing: every file already exists" in out
     code, _, error = ran(capsys, str(tmp_path), "--ci", "github", "--branch", "trunk")
     assert (code, files_in(tmp_path)) == (1, before)
-    assert "plan.yml, apply.yml already, with other content" in error
+    assert "plan.yml, apply.yml, drift.yml already, with other content" in error
 
 
 def test_a_folder_of_a_larger_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,3 +100,54 @@ def test_the_action_is_what_is_installed(monkeypatch: pytest.MonkeyPatch, url: s
 
     monkeypatch.setattr(ci_github, "distribution", lambda _: Installed())
     assert action_or_default("") == found
+
+
+ODD = """\
+apiVersion: reconciler/v1
+kind: Configuration
+name: acme-identity
+environments:
+  "on": {}
+  "eu: west #1":
+    target: {type: live, project_id: project-live-1}
+    credentials: {command: [gh, secret, set, "{name}"], environment: [GH_TOKEN]}
+"""
+
+
+def test_names_that_yaml_and_shells_read_as_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".git").mkdir()
+    root = tmp_path / "a #folder"
+    (root / "rules").mkdir(parents=True)
+    (root / "reconciler.yaml").write_text(ODD)
+    code, out, _ = ran(capsys, str(root), "--ci", "github", "--branch", "it's", "--action", f"acme/fork@{SHA}")
+    assert code == 0
+    apply = yaml.safe_load((tmp_path / ".github" / "workflows" / "apply.yml").read_text())
+    (plain, odd) = apply["jobs"].values()
+    assert plain["steps"][1]["with"]["environment"] == "on"
+    assert odd["steps"][1]["with"]["environment"] == "eu: west #1"
+    assert (odd["environment"], odd["name"]) == ("stytch-eu: west #1", "Apply eu: west #1")
+    assert odd["if"] == "github.ref == 'refs/heads/it''s'"
+    (ids,) = (step for step in odd["steps"] if "Propose" in step.get("name", ""))
+    assert ids["working-directory"] == odd["steps"][1]["with"]["working-directory"] == "a #folder"
+    assert "gh secret set STYTCH_SECRET --env 'stytch-eu: west #1'" in out
+    assert "environments/stytch-eu%3A%20west%20%231/deployment-branch-policies' -f name='it'\"'\"'s'" in out
+
+
+def test_environments_that_no_job_can_tell_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "reconciler.yaml").write_text(
+        ODD.replace('"on": {}', '"eu: west.#1": {}').replace("west #1", "west-#1")
+    )
+    code, _, error = ran(capsys, str(tmp_path), "--ci", "github")
+    assert (code, "no job's name has" in error) == (1, True)
+
+
+def test_what_is_left_names_every_check_and_settings_that_were_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "settings.json").write_text("{}\n")
+    _, out, _ = ran(capsys, str(tmp_path), "--ci", "github")
+    assert '"Plan test", "Check test"' in out
+    assert (tmp_path / ".vscode" / "settings.json").read_text() == "{}\n"
+    assert '{"yaml.schemas": ' in out

@@ -148,7 +148,8 @@ def test_what_the_files_name_is_given_to_the_steps(tmp_path: Path) -> None:
     assert env["DATADOG_KEY"] == "${{ secrets.DATADOG_KEY }}"
     assert (env["GH_TOKEN"], env["GH_REPO"]) == ("${{ secrets.STORE_TOKEN }}", "${{ github.repository }}")
     assert live["steps"][1]["with"]["origin"] == "${{ github.event_name == 'schedule' && 'users' || '' }}"
-    assert jobs["a"]["jobs"]["apply-test"]["if"] == "github.event_name != 'schedule'"
+    assert live["if"] == "github.ref == 'refs/heads/trunk'"
+    assert jobs["a"]["jobs"]["apply-test"]["if"] == f"{live['if']} && github.event_name != 'schedule'"
     assert "origin" not in jobs["a"]["jobs"]["apply-test"]["steps"][1]["with"]
     assert "STORE_TOKEN" not in str(jobs["a"]["jobs"]["apply-test"])
     assert jobs["a"][True]["push"]["branches"] == ["trunk"]

@@ -82,6 +82,18 @@ def test_a_push_that_nobody_reviewed_writes_nothing(tmp_path: Path) -> None:
         assert git(there.bare, "for-each-ref", "refs/reconciler-locks") == ""
 
 
+def test_after_a_start_by_hand_a_pull_request_plans_from_what_that_wrote(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        there.main(ALL)
+        ended(there.pushed(), 1)
+        ended(there.dispatched("apply.yml"))
+        assert name_of(there, "acme") == "Acme"
+        ended(there.pull_request(there.open("more", organization("initech"))))
+        (comment,) = there.there.comments
+        assert "Organization/initech" in comment["body"]
+        assert "Organization/acme" not in comment["body"]
+
+
 def test_a_pull_request_from_a_fork_gets_its_comment_without_any_credential(tmp_path: Path) -> None:
     with adopted(tmp_path) as there:
         pull = there.open("stranger", organization("globex"), is_fork=True)
