@@ -62,6 +62,7 @@ def plan(run: Run, only: Sequence[str] = (), origins: Sequence[str] = ()) -> Pla
         config=run.config,
         declared=declared,
         desired=desired,
+        rules=rules,
         live=live,
         presence=presence,
         now=run.client.now(),

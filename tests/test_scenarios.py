@@ -15,6 +15,7 @@ says which were used before); ``accepted`` the fields that are left as they are;
 ``drift_exit`` the exit code of drift, and ``origins`` where each change comes from, by address, where it matters:
 against what was applied last, which is what the folder ``applied`` holds (``pending`` what that apply left undone;
 ``written`` in a mark the values it remembers);
+``analysis`` what is said of the rules, where it matters;
 ``meanwhile`` what somebody changes in Stytch before the plan is applied;
 ``not_applied`` what does not come of it, ``details`` words that are said about it; ``along`` what Stytch itself
 changes along with it (sort and id, as the emulator keeps them, or fields of what is changed); ``again`` the plan
@@ -174,6 +175,8 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     assert approvals == expected.get("approvals", approvals)
     accepted = [f"{one.address} {'.'.join(one.path)}" for one in plan.accepted]
     assert accepted == expected.get("accepted", [])
+    if "analysis" in expected:
+        assert analysed(plan) == expected["analysis"]
     origins = {one.address: one.origin for one in (*plan.changes, *plan.observed)}
     assert origins == expected.get("origins", origins)
     assert drift_exit_code(plan) == expected.get("drift_exit", drift_exit_code(plan))
@@ -184,6 +187,15 @@ def shown(plan: Plan, expected: Fields, kinds: int = 0) -> None:
     counts = msgspec.to_builtins(plan.summary)
     assert {key: counts[key] for key in expected.get("counts", {})} == expected.get("counts", {})
     assert plan.cost.reads <= FEW + FEW_MORE * kinds
+
+
+def analysed(plan: Plan) -> Fields:
+    """What is said of the rules, without places, which hang on the order of documents."""
+    said: Fields = json.loads(msgspec.json.encode(plan.analysis)) or {}
+    for found in said.values():
+        for one in found if isinstance(found, list) else ():
+            assert (one.pop("file"), one.pop("line")) != ("", 0)
+    return said
 
 
 def caused(root: Path, plan: Plan) -> None:

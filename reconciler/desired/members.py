@@ -20,8 +20,9 @@ from reconciler.model import (
     fold_problems,
     problem,
 )
-from reconciler.rules.evaluate import evaluate, why_unmatched
+from reconciler.rules.evaluate import evaluate
 from reconciler.rules.rule import Rules
+from reconciler.rules.unmatched import why_unmatched
 from reconciler.sources.users import MalformedUser, User, UserStream
 
 
@@ -214,7 +215,7 @@ class _Collected(_Given):
             self.problems.extend(decision.problems)
         if not decision.matched:
             self.unmatched.append(user_id)
-            self.unmatched_by[why_unmatched(user, decision)] += 1
+            self.unmatched_by[why_unmatched(self._rules, user, decision)] += 1
 
     def take_malformed(self, record: MalformedUser) -> None:
         """Note a record that nobody can read: if it says whose it is, everything about that user is open."""

@@ -76,6 +76,11 @@ class PackedMemberships:
             pack.full.append(bytes(pack.last))
             pack.last = bytearray()
 
+    @property
+    def rule_sets(self) -> frozenset[tuple[int, ...]]:
+        """Return which rules, by their numbers, gave the same memberships together."""
+        return frozenset(rules for _, rules, *_ in self._shapes)
+
     def count(self, organization: str) -> int:
         """Return the number of memberships in an organization."""
         pack = self._packs.get(organization)

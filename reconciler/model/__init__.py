@@ -17,6 +17,7 @@ from reconciler.model.access import (
     Person,
     Withheld,
 )
+from reconciler.model.analysis import Analysis, EmptyOrganization, IdleRule, RuleEffect
 from reconciler.model.changes import (
     FORMAT_VERSION,
     Begun,
@@ -95,6 +96,7 @@ __all__ = [
     "Access",
     "AccessIn",
     "Admin",
+    "Analysis",
     "Approval",
     "Begun",
     "Cause",
@@ -106,11 +108,13 @@ __all__ = [
     "Create",
     "Delete",
     "Diff",
+    "EmptyOrganization",
     "Ensure",
     "FieldChange",
     "Grown",
     "Growth",
     "GuardResult",
+    "IdleRule",
     "Intent",
     "Json",
     "Lifecycle",
@@ -136,6 +140,7 @@ __all__ = [
     "Result",
     "Role",
     "RoleSource",
+    "RuleEffect",
     "Severity",
     "Share",
     "Snapshot",

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 from msgspec import UNSET, Struct, UnsetType
 
 from reconciler.model.access import Access
+from reconciler.model.analysis import Analysis
 from reconciler.model.consents import Accepted, Approval
 from reconciler.model.problems import Json, Path, Position, Problem
 from reconciler.model.resources import Addressed, Mark
@@ -309,6 +310,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     guards: tuple[GuardResult, ...] = ()
     cost: Cost = Cost()
     access: Access | None = None  # what the changes do to people and to power, None where they do nothing to either
+    analysis: Analysis | None = None  # what is to be said of the rules
     snapshot: Snapshot | None = None  # what it was made from, None where Stytch was asked
     operations_digest: str = ""  # of all that would be done if nothing were withheld, whatever the plan is narrowed to
     revision: str = ""  # the commit that it was made of, "" without git, or where something is not committed

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from reconciler.model import changes
 from reconciler.model.access import Access
+from reconciler.model.analysis import Analysis
 from reconciler.model.changes import Cause, FieldChange, Snapshot
 from reconciler.model.consents import Accepted, Approval
 from reconciler.model.packed import Changes
@@ -107,6 +108,7 @@ class Plan(changes.Plan, frozen=True, kw_only=True):
     unmanaged: tuple[Listed, ...] = ()  # type: ignore[assignment] # as above
     guards: tuple[GuardResult, ...] = ()  # type: ignore[assignment] # as above
     access: Access | UnsetType = UNSET  # type: ignore[assignment] # left out where there is nothing to say
+    analysis: Analysis | UnsetType = UNSET  # type: ignore[assignment] # as above
     snapshot: Snapshot | UnsetType = UNSET  # type: ignore[assignment] # as above
     operations_digest: str | UnsetType = UNSET  # type: ignore[assignment] # as above
     revision: str | UnsetType = UNSET  # type: ignore[assignment] # as above
@@ -127,7 +129,7 @@ _FORMS: dict[type, type[Struct]] = {
 _FIELDS_OF = {form: attrgetter(*form.__struct_fields__) for form in _FORMS.values()}
 _IN_MEMORY: dict[type, type] = {form: of for of, form in _FORMS.items()}
 _LEFT_OUT = (  # of what is empty
-    *("access", "snapshot", "operations_digest", "revision", "applied"),
+    *("access", "analysis", "snapshot", "operations_digest", "revision", "applied"),
     *("approvals", "accepted"),
 )
 _LISTS = ("changes", "observed", "written_from_live", "held", "removed", "kept", "unmanaged", "guards")

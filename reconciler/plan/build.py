@@ -40,6 +40,7 @@ from reconciler.model import (
 from reconciler.plan.accepted import Left
 from reconciler.plan.access import loss_warnings
 from reconciler.plan.access_diff import with_loosened
+from reconciler.plan.analysis import analysis_of
 from reconciler.plan.approvals import Asked, Lets, guarded
 from reconciler.plan.guards import Census
 from reconciler.plan.loosened import loosened
@@ -105,6 +106,8 @@ def build(
         accepted=tuple(sorted(left.accepted, key=lambda one: (one.address, one.path))),
         guards=(*missing, *policies, *guards, *_too_much_held(config, held_by)),
     )
+    analysis = analysis_of(Changes.of(plan.changes), situation.declared, desired, situation.rules, situation.applied)
+    plan = structs.replace(plan, analysis=analysis)
     plan = finish(plan, config.rates.writes_per_second, situation.presence.cascade.users)
     safeguards = situation.declared.safeguards
     permitted = loosened(config, safeguards, situation.earlier, plan.approvals, plan.accepted)

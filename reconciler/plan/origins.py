@@ -56,8 +56,8 @@ class _Origins:
         self._applied = applied
         self._redacted = redacted
         self._declared = {one.address: one for one in declared.resources}
-        self._asked = _Members(desired.memberships)
-        self._before = _Members(desired.before) if desired.before is not None else self._asked
+        self._asked = MembersAsked(desired.memberships)
+        self._before = MembersAsked(desired.before) if desired.before is not None else self._asked
 
     def of(self, change: Change) -> Origin | None:
         """Return where a change comes from."""
@@ -168,7 +168,7 @@ def _at(fields: Mapping[str, Json], path: Sequence[str]) -> Value:
     return value
 
 
-class _Members:
+class MembersAsked:
     """Memberships, found by organization and user, or address; those of one organization are at hand at a time."""
 
     def __init__(self, packed: PackedMemberships) -> None:

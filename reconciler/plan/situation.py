@@ -21,6 +21,7 @@ from reconciler.load.repository import Declared
 from reconciler.model import ADMIN_ROLE, MEMBER, Diff, OrganizationMembers, address
 from reconciler.plan.access import roles_removed, widened
 from reconciler.read.live import LiveResources
+from reconciler.rules.rule import Rules
 
 SHOWN: Final = 5  # of those who have a role, or are in an organization that is held
 Members = Iterable[Mapping[str, OrganizationMembers]]  # as they are read, by the ids of organizations
@@ -76,6 +77,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     config: Config
     declared: Declared
     desired: Desired
+    rules: Rules
     live: LiveResources
     presence: Presence
     now: datetime

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from reconciler.model import Change, Origin, Plan, is_drift
-from reconciler.report import sections
+from reconciler.report import analysis, sections
 from reconciler.report.access import by_organization, growth, in_total, permitted_by_hand
 from reconciler.report.grouping import DRIFTED, PLANNED, action, blocks, folded_line, groups, runs
 from reconciler.report.held import left_open
@@ -46,11 +46,11 @@ def _plan_view(plan: Plan, apply_with: Sequence[str] | None) -> View:
     is_guarded = plan.approvals or any(is_withheld for *_, is_withheld in tally)
     withheld = sections.withheld(plan) if is_guarded else ()
     shown, folded = groups(plan.changes, lambda change: not (change.withheld_by or change.adopts))
-    below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan))
+    below = sections.below(plan, sections.unmanaged(plan), sections.unmatched(plan), analysis.idle(plan))
     return View(
         title=f"Plan for {sections.name(plan)}",
         highlights=tuple(in_total(plan)),
-        first=tuple(chain(growth(plan), by_organization(plan))),
+        first=tuple(chain(growth(plan), by_organization(plan), analysis.effects(plan))),
         groups=tuple(Part(group.name, blocks(group.runs, PLANNED)) for group in shown),
         folded=folded_line(folded, PLANNED),
         parts=(*adopted, *withheld, *below),

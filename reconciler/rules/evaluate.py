@@ -23,7 +23,7 @@ from reconciler.model import (
 from reconciler.rules.apply_rule import apply_rule
 from reconciler.rules.directory import OF_DOMAINS
 from reconciler.rules.grant import METADATA
-from reconciler.rules.person import UNREADABLE_ADDRESS, Address, HandWritten, Person, addresses_of, unread, written_for
+from reconciler.rules.person import UNREADABLE_ADDRESS, Address, HandWritten, Person, unread, written_for
 from reconciler.rules.rule import UNLESS_ANYWHERE, Assignment, Rule, RuleResult, Rules, Undecided
 from reconciler.suggest import joined
 
@@ -385,15 +385,3 @@ def _external_id(rules: Rules, expression: Expression, person: Person) -> tuple[
 def _no_external_id(person: Person, why: str) -> Undecided:
     message = f"members.external_id gives a value that is no valid external id, so no external id is set: {why}"
     return Undecided(problem("external-id", message, severity="problem", users=(person.user_id,)), ())
-
-
-def why_unmatched(user: Mapping[str, Any], decision: Decision) -> str:
-    """Return what a user lacks who matched no rule, as a cause that can be counted over thousands of users."""
-    if decision.undecided:
-        return "what a rule would give is held"
-    addresses = addresses_of(user)
-    if not addresses:
-        return "no e-mail address"
-    if not any(address.verified for address in addresses):
-        return "no verified e-mail address"
-    return "no rule matches this user"

@@ -89,11 +89,6 @@ class Person:
         return verified_view(self.user) is not self.user
 
 
-def addresses_of(user: Mapping[str, Any]) -> tuple[Address, ...]:
-    """Return a user's addresses, each once, in the user's order; what is no address is left out."""
-    return _read(user)[0]
-
-
 def unread(person: Person) -> Problem:
     """Return the problem of an address that cannot be read: it may be any, so memberships that rely on it are held."""
     message = "an address of this user is not a valid e-mail address, so memberships that rely on it are held"

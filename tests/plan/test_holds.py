@@ -35,6 +35,7 @@ from reconciler.model import Target as LiveTarget
 from reconciler.plan import holds
 from reconciler.plan.situation import Cascade, Diffs, Presence, RoleUsers, Situation
 from reconciler.read.live import LiveResources
+from reconciler.rules.compile import RuleSources, compile_rules
 
 HERE = Position("manifests/a.yaml", 3)
 CAUSE = (Cause(file=HERE.file, line=HERE.line),)
@@ -71,6 +72,11 @@ def situation(
         config=Config(root=Path(), environment="test", environments=("test",), **config),
         declared=declared or Declared(resources=(ORGANIZATION,)),
         desired=Desired(**{**plain, **(desired or {})}),
+        rules=compile_rules(
+            RuleSources(
+                documents=(), organizations=(), environment="test", external_id_at=Position("reconciler.yaml", 1)
+            )
+        ),
         live=LiveResources(**{**nothing, **(live or {})}),
         now=datetime(2026, 12, 1, tzinfo=UTC),
         presence=Presence(**{"cascade": nobody, "roles": {}, "strangers": {}, **(presence or {})}),
