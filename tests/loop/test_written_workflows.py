@@ -19,18 +19,20 @@ ACTION = f"{OURS}@{'0' * 40}"
 
 
 @contextmanager
-def adopted(folder: Path, *, is_private: bool = True, configuration: str = CONFIGURATION) -> Iterator[World]:
-    """Make a repository whose first push has the workflows, as they are written for it."""
+def adopted(
+    folder: Path, *, is_private: bool = True, configuration: str = CONFIGURATION, below: str = ""
+) -> Iterator[World]:
+    """Make a repository whose first push has the workflows, as they are written for it, or for a folder in it."""
     with world(folder, is_private=is_private) as made:
         known = made.stytch.environment
         made.variables["STYTCH_PROJECT_ID"] = known["STYTCH_PROJECT_ID"]
         made.environments["stytch-test"] = {"STYTCH_SECRET": known["STYTCH_SECRET"]}
-        root = made.people
+        root = made.people / below
+        (root / "manifests").mkdir(parents=True)
         (root / "reconciler.yaml").write_text(configuration)
-        (root / "manifests").mkdir()
         (root / "manifests" / "README.md").write_text("One file for each customer.\n")
         write_workflows(root, ACTION, "main", with_comment=True)
-        made.main({"users.jsonl": people()})
+        made.main({f"{below}users.jsonl": people()})
         ended(made.pushed())  # it has nothing to write, and publishes the first snapshot
         yield made
 
@@ -80,6 +82,27 @@ def test_a_push_that_nobody_reviewed_writes_nothing(tmp_path: Path) -> None:
         with pytest.raises(httpx.HTTPStatusError, match="404"):
             there.live("organizations/acme")
         assert git(there.bare, "for-each-ref", "refs/reconciler-locks") == ""
+
+
+def test_a_folder_of_a_larger_repository(tmp_path: Path) -> None:
+    with adopted(tmp_path, below="identity/prod/") as there:
+        pull = there.open("customers", {f"identity/prod/{name}": text for name, text in ALL.items()})
+        planned = ended(there.pull_request(pull))
+        assert "file=identity/prod/manifests/all.yaml" in planned.log
+        (comment,) = there.there.comments
+        assert "4 people gain access" in comment["body"]
+        assert "hold" in ended(there.merge_group(pull)).summary
+        there.merge(pull)
+        ended(there.pushed())
+        assert name_of(there, "acme") == "Acme"
+        more = {f"identity/prod/{name}": text for name, text in organization("initech").items()}
+        ended(there.pull_request(there.open("more", more)))
+        there.by_hand("organizations/acme", organization_name="Renamed by hand")
+        assert "#2: its plan" in ended(there.scheduled("drift.yml")).log
+        assert "updated" not in ended(there.dispatched("drift.yml", way="live-wins")).log
+        assert git(there.bare, "diff", "--name-only", "main", "reconciler/live-wins-test") == (
+            "identity/prod/manifests/all.yaml"
+        )
 
 
 def test_after_a_start_by_hand_a_pull_request_plans_from_what_that_wrote(tmp_path: Path) -> None:
