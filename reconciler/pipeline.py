@@ -47,10 +47,15 @@ def plan(run: Run, only: Sequence[str] = (), origins: Sequence[str] = ()) -> Pla
     ``only`` and ``origins`` narrow what comes out.
     """
     declared, rules = load(run.config, run.redaction, tested=True)  # files → resources and rules, or every mistake
-    target = find_target(run, declared)  # which project and environment, as far as they are there
-    run = structs.replace(run, history=run.history.of_project(target.project_id))
-    applied, unknown = as_applied(run.config, declared, rules, run.history, run.redaction)
-    declared = with_omitted(declared, applied, run.config)  # of what is authoritative: as absent
+    history = run.history.of_project(run.client.project_id)
+    applied, unknown = as_applied(run.config, declared, rules, history, run.redaction)
+    omitting = with_omitted(declared, applied, run.config)  # of what is authoritative: as absent
+    target = find_target(run, omitting)  # which project and environment, as far as they are there
+    run = structs.replace(run, history=history.of_project(target.project_id))
+    if run.history is history:
+        declared = omitting
+    else:
+        applied, unknown = None, ()  # another project
     live = read_live(run, declared, target)  # everything but members, who are read batch by batch
     selection = Selection.parse(only, declared, live.organizations, origins, are_known=applied is not None)
     begun = unfinished(run.config.root, run.config.environment)

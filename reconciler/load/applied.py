@@ -51,6 +51,18 @@ class AppliedFiles(Struct, frozen=True, kw_only=True, dict=True):
         return next((one for one in found if one is not None), None)
 
 
+def resettled(now: Config, before: Config) -> frozenset[str]:
+    """Return the kinds that the configuration of today has managed in another way than the one before."""
+    found = {kind for kind in KINDS if now.authority_of(kind) != before.authority_of(kind)}
+    found |= {kind for kind in KINDS if _is_listed(now, kind) != _is_listed(before, kind)}
+    found |= {MEMBER} if now.members != before.members else set()
+    return frozenset(found | ({ORGANIZATION} if now.organizations != before.organizations else set()))
+
+
+def _is_listed(config: Config, kind: str) -> bool:
+    return config.kinds is None or kind in config.kinds
+
+
 def is_of_a_row(resource: Resource) -> bool:
     """Return whether an organization is one of an OrganizationSet."""
     return TEMPLATE in resource.positions

@@ -64,7 +64,7 @@ def build(
     found = [*situation.declared.problems, *desired.problems, *every.problems, *warnings]
     left = Left.of(situation.declared.safeguards.accepted, situation.now)
     changes = with_origins(
-        Changes.of(every.changes), situation.declared, desired, situation.applied, redacted=situation.redacted
+        Changes.of(every.changes), config, situation.declared, desired, situation.applied, redacted=situation.redacted
     )
     written, observed, from_live = map(left.without, _by_writer(changes, situation))
     found.extend(left.problems)

@@ -11,12 +11,13 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType, structs
 
+from reconciler.config.read import Config
 from reconciler.desired.members import Desired
 from reconciler.desired.packed import PackedMemberships
-from reconciler.diff.fields import same
+from reconciler.diff.fields import NO_KEYS, NOTHING, by_key, same
 from reconciler.diff.written import is_as_written
 from reconciler.kinds import KINDS
-from reconciler.load.applied import AppliedFiles, is_of_a_row
+from reconciler.load.applied import AppliedFiles, is_of_a_row, resettled
 from reconciler.load.repository import Declared
 from reconciler.model import (
     MEMBER,
@@ -37,32 +38,48 @@ Value = Json | UnsetType
 
 
 def with_origins(
-    changes: Changes, declared: Declared, desired: Desired, applied: AppliedFiles | None, *, redacted: bool
+    changes: Changes, now: Config, declared: Declared, desired: Desired, applied: AppliedFiles | None, *, redacted: bool
 ) -> Changes:
     """Return the changes with where each comes from; as they are, where nothing tells what was applied last.
 
-    Of ``redacted`` values no mark tells whether they are as we wrote them.
+    ``now`` is the configuration of today. Of ``redacted`` values no mark tells whether they are as we wrote them.
     """
     if applied is None:
         return changes
-    found = _Origins(declared, desired, applied, redacted=redacted)
+    found = _Origins(now, declared, desired, applied, redacted=redacted)
     return changes.altered(lambda change: structs.replace(change, origin=found.of(change)))
 
 
 class _Origins:
     """What the files ask for, and what those that were applied last asked for, of each change."""
 
-    def __init__(self, declared: Declared, desired: Desired, applied: AppliedFiles, *, redacted: bool) -> None:
+    def __init__(
+        self, now: Config, declared: Declared, desired: Desired, applied: AppliedFiles, *, redacted: bool
+    ) -> None:
         self._applied = applied
         self._redacted = redacted
+        self._resettled = resettled(now, applied.config)
         self._declared = {one.address: one for one in declared.resources}
         self._asked = MembersAsked(desired.memberships)
         self._before = MembersAsked(desired.before) if desired.before is not None else self._asked
 
     def of(self, change: Change) -> Origin | None:
-        """Return where a change comes from."""
-        if change.kind == MEMBER:
-            return self._of_member(change)
+        """Return where a change comes from.
+
+        Where git changed how this kind is managed, it is git, unless a mark proves that somebody changed a value.
+        """
+        origin = self._of_member(change) if change.kind == MEMBER else self._of_resource(change)
+        if change.kind not in self._resettled or origin == "conflict" or self._is_changed(change):
+            return origin
+        return "git"
+
+    def _is_changed(self, change: Change) -> bool:
+        return any(self._is_as_written(change, field) is False for field in change.fields)
+
+    def _is_as_written(self, change: Change, field: FieldChange) -> bool | None:
+        return None if self._redacted else is_as_written(change.written, field.path, field.before)
+
+    def _of_resource(self, change: Change) -> Origin | None:
         resource = self._declared.get(change.address)
         before = self._applied.before(resource) if resource else self._applied.by_address.get(change.address)
         is_open = self._applied.state.is_pending(change.address)
@@ -75,16 +92,18 @@ class _Origins:
             if is_of_a_row(resource) and self._applied.rows_moved:
                 return "users"
             return "git" if is_open else "live"
-        key = (KINDS[change.kind].key.name,)
+        kind = KINDS[change.kind]
+        key = (kind.key.name,)
         return _gravest(
             self._of_field(
                 change,
                 field,
-                asks=(_at(resource.spec, field.path), _at(before.spec, field.path)),
+                asks=(_at(resource.spec, field.path, kind.keyed), _at(before.spec, field.path, kind.keyed)),
                 renamed=field.path == key and resource.name != before.name,
                 hangs_on_users=is_of_a_row(resource),
             )
             for field in change.fields
+            if not _are_same(field.before, field.after)  # else it is only sent along
         )
 
     def _of_member(self, change: Change) -> Origin | None:
@@ -123,11 +142,12 @@ class _Origins:
         """
         now, before = asks
         is_open = self._applied.state.is_pending(change.address)
-        as_written = None if self._redacted else is_as_written(change.written, field.path, field.before)
+        as_written = self._is_as_written(change, field)
         if renamed or not _are_same(now, before):
             if as_written is None:
                 is_certain = before is not UNSET and not (is_open or hangs_on_users or renamed)
-                return "conflict" if is_certain and not _are_same(before, field.before) else "git"
+                is_hidden = field.path[0] in KINDS[change.kind].secret_fields
+                return "conflict" if is_certain and not is_hidden and not _says(field.before, before) else "git"
             return "git" if as_written else "conflict"
         if as_written is None:
             return "git" if is_open else (None if hangs_on_users else "live")
@@ -154,14 +174,27 @@ def _are_same(one: Value, other: Value) -> bool:
     return same(one, other)
 
 
+def _says(live: Value, asked: Value) -> bool:
+    """Return whether a live value says all that was asked for, whatever it says besides that nobody declared."""
+    if asked is UNSET or asked in NOTHING:
+        return live is UNSET or live in NOTHING
+    if isinstance(asked, dict):
+        return isinstance(live, dict) and all(_says(live.get(key, UNSET), inner) for key, inner in asked.items())
+    if isinstance(asked, list | tuple) and any(isinstance(item, dict) for item in asked):
+        return isinstance(live, list | tuple) and all(any(_says(item, wanted) for item in live) for wanted in asked)
+    return _are_same(live, asked)
+
+
 def _is_absent(resource: Resource | None) -> bool:
     return resource is not None and resource.ensure == "absent"
 
 
-def _at(fields: Mapping[str, Json], path: Sequence[str]) -> Value:
-    """Return the value at a path; where that leads into a list, the whole list."""
+def _at(fields: Mapping[str, Json], path: Sequence[str], keyed: Mapping[str, str] = NO_KEYS) -> Value:
+    """Return the value at a path, of an item in a ``keyed`` list too; where it leads into another one, all of it."""
     value: Value = dict(fields)
-    for key in path:
+    for number, key in enumerate(path):
+        if number and path[0] in keyed and isinstance(value, list | tuple):
+            value = dict(by_key(value, keyed[path[0]]))
         if not isinstance(value, dict):
             return value
         value = value.get(key, UNSET)
