@@ -64,7 +64,8 @@ def _effects(changes: Changes, desired: Desired, rules: Rules, applied: AppliedF
                 roles[key] += 1
             else:
                 continue
-            people[key].add(change.name)
+            user = cause.user or (change.mark.user if change.mark else None)
+            people[key].add(user or change.name)
             if key not in places or not is_inferred(change):  # where it stands today, if it does
                 places[key] = cause
     today = {cause.rule for cause in rules.causes}

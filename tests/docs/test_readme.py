@@ -54,11 +54,12 @@ def test_the_demo_shows_the_whole_loop_leaves_only_a_page_and_ends_with_commands
     for said in ("Plan for test", "Applied to test", "Nothing to do: test", "Drift in test", "Renamed by hand"):
         assert said in done.stdout
     assert "manifests/organizations.yaml:" in done.stdout[done.stdout.index("Drift in test") :]
-    assert done.stdout.count("Nothing to do: test") == 2
+    assert "by-email-domain moves 1 person: 1 loses globex, 1 loses initech" in done.stdout
+    assert "@initech.example#" in done.stdout
     (page,) = tmp_path.iterdir()
     assert f"for a browser: {page}\n" in done.stdout
-    assert "people gain access" in page.read_text(encoding="utf-8")
-    ending = done.stdout[done.stdout.index("That was the complete") :]
+    assert "1 person loses access" in page.read_text(encoding="utf-8")
+    ending = done.stdout[done.stdout.index("That was the loop") :]
     init, emulator, source, plan, apply = re.findall(r"^    (\S.*)$", ending, re.MULTILINE)
     typed = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(["sh", "-c", init], cwd=tmp_path, env=typed, check=True, capture_output=True)
