@@ -45,6 +45,7 @@ MAY_WRITE = {
     "apply.yml": {"contents", "pull-requests"},
     "comment.yml": {"pull-requests"},
     "drift.yml": {"contents", "issues", "pull-requests"},
+    "loop.yml": {"pull-requests"},
     "plan.yml": {"pull-requests"},
     "release.yml": {"contents", "id-token", "attestations"},
 }

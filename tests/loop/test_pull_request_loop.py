@@ -9,7 +9,7 @@ import pytest
 
 from tests.apply.test_apply import ADDRESSES
 from tests.history.worlds import commit, git
-from tests.loop.cases import ALL, WORKFLOWS, applied, begun, name_of, one
+from tests.loop.cases import ALL, WORKFLOWS, applied, begun, name_of, one, organization
 from tests.loop.runner import ROOT, WHEELS
 from tests.loop.world import World, world
 
@@ -68,17 +68,31 @@ def test_a_job_may_do_what_its_workflow_declares_and_nothing_else(there: World) 
     assert git(there.bare, "for-each-ref", "refs/reconciler") == ""
 
 
+def ours(there: World, *left_out: str) -> None:
+    """Push this repository."""
+    ignored = (".git", ".venv", "*cache*", "node_modules", "tests", "benchmarks", ".hypothesis", *left_out)
+    people = there.people
+    shutil.copytree(ROOT, people, ignore=shutil.ignore_patterns(*ignored), dirs_exist_ok=True)
+    commit(people, {})
+    git(people, "push", "--quiet", "origin", "main")
+
+
+def test_a_pull_request_to_this_repository_gets_a_comment_on_what_it_alone_changes(tmp_path: Path) -> None:
+    with world(tmp_path, is_private=False) as there:
+        ours(there, "check.yml", "release.yml")
+        ran = one(there.pull_request(there.open("vandelay", organization("vandelay"))))
+        (comment,) = there.there.comments
+        assert "Organization/vandelay" in comment["body"]
+        assert "Organization/acme" not in comment["body"]
+        assert "Renamed by hand" in ran.summary
+        assert re.findall(r"[\w.+-]+@[\w-]+\.example", there.told()) == []
+
+
 def test_this_repository_runs_its_own_loop_installed_from_its_lock(tmp_path: Path) -> None:
     """Nothing is installed beforehand: packages come out of the wheels of the lock, as they would from an index."""
     assert list(WHEELS.glob("*.whl"))
     with world(tmp_path, is_installed=False) as there:
-        left_out = shutil.ignore_patterns(
-            ".git", ".venv", "*cache*", "node_modules", "tests", "benchmarks", ".hypothesis"
-        )
-        people = there.people
-        shutil.copytree(ROOT, people, ignore=left_out, dirs_exist_ok=True)
-        commit(people, {})
-        git(people, "push", "--quiet", "origin", "main")
+        ours(there)
         ran = one(there.dispatched("loop.yml"))
         for said in (
             "### Plan for test",
