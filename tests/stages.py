@@ -234,6 +234,8 @@ def staged(case: Path, root: Path, expected: Fields, behaviour: Sequence[str] = 
         has_users = (case / "rules").exists() or (case / "users.jsonl").exists()
         (root / "reconciler.yaml").write_text(plain if has_users else plain.replace(USERS, ""))
     policy = next(path for path in (case / "policy.json", FOLDER / "policy.json") if path.exists())
+    if "ignored" in expected:
+        (root / ".gitignore").write_text("\n".join(expected["ignored"]))
     applied = committed(case / "applied", root) if (case / "applied").exists() else ""
     switched = (*behaviour, *expected.get("behaviour", ()))
     app = make(Options(rbac_policy=policy, behaviour=switched, faults=expected.get("faults", ())))

@@ -14,7 +14,7 @@ matters; ``access`` what changes do to people, where it matters, and in it ``gro
 says which were used before); ``accepted`` the fields that are left as they are; ``exit`` the exit code of the plan;
 ``drift_exit`` the exit code of drift, and ``origins`` where each change comes from, by address, where it matters:
 against what was applied last, which is what the folder ``applied`` holds (``pending`` what that apply left undone;
-``written`` in a mark the values it remembers);
+``ignored`` files that git does not have; ``written`` in a mark the values it remembers);
 ``analysis`` what is said of the rules, where it matters;
 ``meanwhile`` what somebody changes in Stytch before the plan is applied;
 ``not_applied`` what does not come of it, ``details`` words that are said about it; ``along`` what Stytch itself

@@ -120,10 +120,11 @@ def _below(repository: Repository, name: str) -> Sequence[str]:
 
 def inputs_of(repository: Repository, files: Mapping[str, Path]) -> Mapping[str, str]:
     """Return the digests of files, by the names they come with, that git does not have."""
-    return {name: _digest(path) for name, path in files.items() if not _is_tracked(repository, path)}
+    return {name: _digest(path) for name, path in files.items() if not is_tracked(repository, path)}
 
 
-def _is_tracked(repository: Repository, path: Path) -> bool:
+def is_tracked(repository: Repository, path: Path) -> bool:
+    """Return whether git has a file."""
     try:
         name = path.resolve().relative_to(repository.top).as_posix()
     except ValueError:

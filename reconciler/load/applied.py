@@ -10,7 +10,7 @@ from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.redaction import Redaction
 from reconciler.history.git import Repository
 from reconciler.history.look import SHORT, UNKNOWN, History, warning
-from reconciler.history.state import State, inputs_of, tree_of
+from reconciler.history.state import State, inputs_of, is_tracked, tree_of
 from reconciler.kinds import KINDS
 from reconciler.load.repository import Declared, load
 from reconciler.load.templates import TEMPLATE
@@ -117,7 +117,7 @@ def as_applied(
         ), ()
     try:
         with tree_of(config.root, state.commit, ("",)) as root:
-            before = _with_files_of(load_config(root, config.environment), config)
+            before = _with_files_of(load_config(root, config.environment), config, repository)
             found, rules_then = load(before, redaction)
     except (InvalidInput, Unreadable) as error:
         first = error.problems[0]
@@ -141,7 +141,8 @@ def _is_same(repository: Repository, history: History, state: State) -> bool:
     )
 
 
-def _with_files_of(before: Config, now: Config) -> Config:
-    """Return the former configuration with today's users, and with today's tables where git had none."""
+def _with_files_of(before: Config, now: Config, repository: Repository) -> Config:
+    """Return the former configuration with today's users, and with today's tables where git had none, or has none."""
+    given = {name: rows for name, rows in now.tables.items() if not is_tracked(repository, rows.file)}
     tables = {name: rows if rows.file.exists() else now.tables.get(name, rows) for name, rows in before.tables.items()}
-    return structs.replace(before, users=now.users, tables=tables)
+    return structs.replace(before, users=now.users, tables={**tables, **{n: given[n] for n in tables if n in given}})

@@ -2,23 +2,25 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from reconciler.desired.members import Desired
+from reconciler.diff.fields import same
 from reconciler.load.applied import AppliedFiles
 from reconciler.load.repository import Declared
 from reconciler.model import (
     MEMBER,
     Analysis,
-    Cause,
     Changes,
     Create,
     Delete,
     EmptyOrganization,
     IdleRule,
+    Json,
     RuleEffect,
-    is_inferred,
 )
+from reconciler.plan.effects import user_of
 from reconciler.plan.origins import MembersAsked
 from reconciler.rules.rule import Rule, Rules
 
@@ -29,7 +31,7 @@ def analysis_of(
     changes: Changes, declared: Declared, desired: Desired, rules: Rules, applied: AppliedFiles | None
 ) -> Analysis | None:
     """Return what is to be said of the rules; None where that is nothing."""
-    effects = tuple(_effects(changes, desired, rules, applied)) if applied and not applied.is_same else ()
+    effects = tuple(_effects(changes, declared, desired, rules, applied)) if applied and not applied.is_same else ()
     idle = tuple(_idle(rules, desired.memberships.rule_sets)) if desired.count else ()
     empty = list(_empty(declared, desired)) if desired.count and rules.rules else []
     if not (effects or idle or empty):
@@ -37,51 +39,60 @@ def analysis_of(
     return Analysis(effects=effects, idle=idle, empty=len(empty), empty_organizations=tuple(empty[:LARGEST]))
 
 
-def _effects(changes: Changes, desired: Desired, rules: Rules, applied: AppliedFiles) -> Iterator[RuleEffect]:
-    """Yield what each rule does to people that it did not do when it was applied last, the most people first."""
+def _effects(
+    changes: Changes, declared: Declared, desired: Desired, rules: Rules, applied: AppliedFiles
+) -> Iterator[RuleEffect]:
+    """Yield what each rule does to people that it did not do when it was applied last, the most people first.
+
+    What edited rules and others do together is put down to the edited ones.
+    """
     before = MembersAsked(desired.before or desired.memberships)
+    edited = _edited(declared, applied.declared)
     gains: defaultdict[str, Counter[str]] = defaultdict(Counter)
     loses: defaultdict[str, Counter[str]] = defaultdict(Counter)
     roles: Counter[str] = Counter()
     people: defaultdict[str, set[str]] = defaultdict(set)
-    places: dict[str, Cause] = {}
     for change in changes.only(kind=MEMBER):
         if change.origin != "git" or change.withheld_by:
             continue
-        causes: Iterable[Cause] = change.causes
-        was = before.of(change) if is_inferred(change) else None
-        if was is not None:
-            causes = (applied.rules.causes[number] for number in was.rules)
-        for cause in causes:
-            if cause.rule is None:
-                continue
-            key = cause.rule
+        was = before.of(change)
+        formerly = (applied.rules.causes[number].rule for number in was.rules) if was else ()
+        named = {rule for rule in chain(formerly, (cause.rule for cause in change.causes)) if rule is not None}
+        for rule in named & edited or named:
             if isinstance(change, Delete):
-                loses[key][str(change.namespace)] += 1
+                loses[rule][str(change.namespace)] += 1
             elif isinstance(change, Create):
-                gains[key][str(change.namespace)] += 1
+                gains[rule][str(change.namespace)] += 1
             elif change.get("roles"):
-                roles[key] += 1
+                roles[rule] += 1
             else:
                 continue
-            user = cause.user or (change.mark.user if change.mark else None)
-            people[key].add(user or change.name)
-            if key not in places or not is_inferred(change):  # where it stands today, if it does
-                places[key] = cause
+            people[rule].add(user_of(change) or change.name)
     today = {cause.rule for cause in rules.causes}
-    for key in sorted(people, key=lambda each: (-len(people[each]), each)):
+    places = {cause.rule: cause for cause in chain(applied.rules.causes, rules.causes)}  # today's, if it is there
+    for rule in sorted(people, key=lambda each: (-len(people[each]), each)):
         yield RuleEffect(
-            rule=key,
-            file=places[key].file,
-            line=places[key].line,
-            people=len(people[key]),
-            gains=_largest(gains[key]),
-            gains_in=len(gains[key]),
-            loses=_largest(loses[key]),
-            loses_in=len(loses[key]),
-            other_roles=roles[key],
-            removed=key not in today,
+            rule=rule,
+            file=places[rule].file,
+            line=places[rule].line,
+            people=len(people[rule]),
+            gains=_largest(gains[rule]),
+            gains_in=len(gains[rule]),
+            loses=_largest(loses[rule]),
+            loses_in=len(loses[rule]),
+            other_roles=roles[rule],
+            removed=rule not in today,
         )
+
+
+def _edited(now: Declared, before: Declared) -> frozenset[str]:
+    """Return the names of the rules that are not as they were."""
+    rules, formerly = _rules_of(now), _rules_of(before)
+    return frozenset(name for name in rules.keys() | formerly.keys() if not same(rules.get(name), formerly.get(name)))
+
+
+def _rules_of(declared: Declared) -> Mapping[str, Json]:
+    return {rule["name"]: rule for document in declared.rules for rule in document.body["spec"]["rules"]}
 
 
 def _largest(counts: Counter[str]) -> Mapping[str, int]:

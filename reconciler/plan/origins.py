@@ -84,8 +84,11 @@ class _Origins:
         before = self._applied.before(resource) if resource else self._applied.by_address.get(change.address)
         is_open = self._applied.state.is_pending(change.address)
         if isinstance(change, Delete):
-            was_asked = resource is not None and not resource.omitted and _is_absent(before) and not is_open
-            return "live" if was_asked else "git"
+            if is_open or (resource is not None and (resource.omitted or not _is_absent(before))):
+                return "git"
+            if resource is not None:
+                return "live"
+            return "users" if before is None and self._applied.rows_moved else "git"
         if before is None or _is_absent(before) or resource is None:
             return "git"
         if isinstance(change, Create) or completes(change) or not change.fields:
