@@ -158,3 +158,34 @@ def test_what_is_live_is_proposed_once_and_merging_it_ends_the_drift(tmp_path: P
         assert [row["state"] for row in there.there.issues] == ["closed"]
         assert name_of(there, "acme") == "Renamed by hand"
         assert [address for address in ADDRESSES if address in there.told()] == []
+
+
+def test_what_somebody_changes_between_review_and_merge_is_not_overwritten_and_the_rest_goes(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        pull = there.open("begin", ALL)
+        ended(there.pull_request(pull))
+        there.merge(pull)
+        ended(there.pushed())
+        names = {
+            "manifests/all.yaml": git(there.bare, "show", "main:manifests/all.yaml").replace("Acme", "Acme Inc.", 1)
+        }
+        pull = there.open("rename", {**names, **organization("initech")})
+        ended(there.pull_request(pull))
+        there.by_hand("organizations/acme", organization_name="Renamed by hand")  # what the pull request changes, too
+        there.by_hand("organizations/globex", mfa_policy="REQUIRED_FOR_ALL")  # what it has nothing to do with
+        there.merge(pull)
+        said = ended(there.pushed(), 1)
+        assert "moved" in said.summary
+        assert "moved" in there.there.comments[1]["body"]
+        assert [name_of(there, slug) for slug in ("acme", "initech")] == ["Renamed by hand", "Initech"]
+        assert there.live("organizations/globex")["organization"]["mfa_policy"] == "REQUIRED_FOR_ALL"
+
+
+def test_a_revert_is_reviewed_and_applied_as_any_change(tmp_path: Path) -> None:
+    with adopted(tmp_path) as there:
+        for branch, name in (("begin", "Acme"), ("rename", "Acme Inc."), ("revert", "Acme")):
+            pull = there.open(branch, organization("acme", name))
+            ended(there.pull_request(pull))
+            there.merge(pull)
+            ended(there.pushed())
+            assert (name_of(there, "acme"), applied(there)) == (name, there.main())
