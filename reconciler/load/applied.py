@@ -1,11 +1,11 @@
 """What people had written at the revision that was applied last: what a change of today is compared with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct, structs
 
-from reconciler.config.read import Config, load_config
+from reconciler.config.read import Config, RowsSource, load_config
 from reconciler.errors import InvalidInput, Unreadable
 from reconciler.expressions.redaction import Redaction
 from reconciler.history.git import Repository
@@ -21,11 +21,12 @@ from reconciler.rules.rule import Rules
 class AppliedFiles(Struct, frozen=True, kw_only=True, dict=True):
     """What was declared at the revision that was applied last, and its rules; ``is_same`` says that they are today's.
 
-    ``config`` has today's users, and today's tables where git has none. ``repository`` and ``state`` are where all of
-    it is known from.
+    ``config`` has today's users, and today's tables where git has none; ``tables`` are today's. ``repository`` and
+    ``state`` are where all of it is known from.
     """
 
     config: Config
+    tables: Mapping[str, RowsSource]
     declared: Declared
     rules: Rules
     is_same: bool
@@ -40,7 +41,7 @@ class AppliedFiles(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def rows_moved(self) -> bool:
         """Return whether a table of organizations that git does not have is not as it was when it was applied."""
-        files = {f"tables.{name}": self.config.tables[name].file for name in self.declared.of_sets}
+        files = {f"tables.{name}": self.tables[name].file for name in self.declared.of_sets & self.tables.keys()}
         digests = inputs_of(self.repository, files)
         return any(self.state.inputs.get(name) != digest for name, digest in digests.items())
 
@@ -113,7 +114,13 @@ def as_applied(
         return None, ()
     if _is_same(repository, history, state):
         return AppliedFiles(
-            config=config, declared=declared, rules=rules, is_same=True, repository=repository, state=state
+            config=config,
+            tables=config.tables,
+            declared=declared,
+            rules=rules,
+            is_same=True,
+            repository=repository,
+            state=state,
         ), ()
     try:
         with tree_of(config.root, state.commit, ("",)) as root:
@@ -125,7 +132,13 @@ def as_applied(
         message = f"{state.revision[:SHORT]}, which was applied last, cannot be read: {first.message}{where}"
         return None, (warning("no-state", f"{message}, {UNKNOWN}", "the next apply records what this version reads"),)
     return AppliedFiles(
-        config=before, declared=found, rules=rules_then, is_same=False, repository=repository, state=state
+        config=before,
+        tables=config.tables,
+        declared=found,
+        rules=rules_then,
+        is_same=False,
+        repository=repository,
+        state=state,
     ), ()
 
 
