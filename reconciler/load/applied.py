@@ -85,7 +85,7 @@ def _omitted(declared: Declared, applied: AppliedFiles, config: Config) -> Itera
     slugs = {one.name for one in declared.organizations if one.ensure == "present"}
     before = (one for one in applied.by_address.values() if one.ensure == "present")
     left = (one for one in map(_left, applied.state.pending) if one and one.address not in applied.by_address)
-    known = (one for one in before if not applied.state.left(one.address)) if not applied.is_same else ()
+    known = (one for one in before if not applied.state.is_pending(one.address)) if not applied.is_same else ()
     for one in (*known, *left):
         is_ours = one.kind not in (MEMBER, ORGANIZATION) and config.authority_of(one.kind) == "authoritative"
         if is_ours and one.address not in named and (one.namespace is None or one.namespace in slugs):
