@@ -46,7 +46,7 @@ def _effects(
 
     What edited rules and others do together is put down to the edited ones.
     """
-    before = MembersAsked(desired.before or desired.memberships)
+    before = MembersAsked(desired.memberships if desired.before is None else desired.before)
     edited = _edited(declared, applied.declared)
     gains: defaultdict[str, Counter[str]] = defaultdict(Counter)
     loses: defaultdict[str, Counter[str]] = defaultdict(Counter)

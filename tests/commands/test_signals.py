@@ -127,8 +127,9 @@ def lists(request: Request) -> bool:
 
 
 def lines_of(root: Path) -> list[dict[str, Any]]:
-    journals = (root / ".reconciler").glob("journal-*")
-    return [json.loads(line) for path in journals for line in path.read_text(encoding="utf-8").splitlines()]
+    """Return the lines of all journals, but for one that is just being written."""
+    texts = (path.read_text(encoding="utf-8") for path in (root / ".reconciler").glob("journal-*"))
+    return [json.loads(line) for text in texts for line in text.rpartition("\n")[0].splitlines()]
 
 
 def was_lost(outcome: tuple[str, ...]) -> bool:

@@ -29,7 +29,9 @@ UNCOUNTED = "604-a-leaver-of-a-search-without-a-total"
 LAGS = "321-an-app-that-a-search-does-not-show-yet"
 # People are hashed in it, so that its digest is another one: apply compares it.
 DIGESTED = "964-an-approval-for-other-changes"
-SKIPPED = {UNCOUNTED, LAGS, DIGESTED}
+# A snapshot is of the default branch, which declares that kind still: so it has what is not read for these files.
+OF_FORMER_FILES = "990-the-last-one-of-its-kind-goes-too"
+SKIPPED = {UNCOUNTED, LAGS, DIGESTED, OF_FORMER_FILES}
 
 MOVES = {"used_at"}  # of the secret that is used to read: later in the second plan, where a second has passed
 
